@@ -1,0 +1,171 @@
+"""The experiment file: what is asked and what is expected, as types.
+
+Every key is optional but `name`. Seconds are seconds of experiment time, shares are 0..1, rates are per second of
+experiment time. `parse` is the only way from text to an `Experiment`.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+Pattern = Literal["even", "bernoulli", "burst"]
+Arrivals = Literal["even", "poisson"]
+AlarmState = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+MissingData = Literal["breaching", "notBreaching", "ignore", "missing"]
+Statistic = Literal["Sum", "Average", "Minimum", "Maximum", "SampleCount"]
+Comparison = Literal[
+    "GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"
+]
+RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
+HookEvent = Literal["BeforeAllowTraffic", "AfterAllowTraffic"]
+HookStatus = Literal["Succeeded", "Failed"]
+Endpoint = Literal["fakeUser", "featureToggles"]
+ClientVersion = Literal["1", "2"]
+
+PERSONAS = {"standard": 6.0, "legacy": 1.0, "beta": 1.0, "qa": 1.0, "dev": 1.0, "devnewfeature": 1.0}
+ERROR_PERSONA = "error"
+ALL_ROLLBACK_EVENTS: tuple[RollbackEvent, ...] = (
+    "DEPLOYMENT_FAILURE",
+    "DEPLOYMENT_STOP_ON_ALARM",
+    "DEPLOYMENT_STOP_ON_REQUEST",
+)
+
+
+class Outcome(StrEnum):
+    """The fact: what CodeDeploy did with the canary."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    NOT_STARTED = "not_started"
+    UNKNOWN = "unknown"
+
+
+class Call(StrEnum):
+    """Fact against measure."""
+
+    CLEARED = "cleared"
+    CAUGHT = "caught"
+    MISSED = "missed"
+    FALSE_ALARM = "false_alarm"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of an experiment: immutable, and no key is silently ignored."""
+
+
+class Target(Part):
+    """Where the service is; a rehearsal serves its own, so `host` stays empty there."""
+
+    host: str | None = None
+
+
+class Traffic(Part):
+    """What the users send. `users` set means closed loop, otherwise arrivals are open at `arrival_rate`."""
+
+    arrival_rate: NotNegative = 20.0
+    users: Count | None = None
+    arrivals: Arrivals = "even"
+    error_share: Share = 0.0
+    pattern: Pattern = "even"
+    personas: dict[str, NotNegative] = msgspec.field(default_factory=lambda: dict(PERSONAS))
+    endpoints: dict[Endpoint, NotNegative] = msgspec.field(
+        default_factory=lambda: {"fakeUser": 4.0, "featureToggles": 1.0}
+    )
+    client_versions: dict[ClientVersion, NotNegative] = msgspec.field(default_factory=lambda: {"1": 1.0, "2": 3.0})
+
+
+class Deployment(Part):
+    """Which deployment: found by what is given, or created when `target_version` names a published version.
+
+    `config` is a CodeDeploy configuration with or without its `CodeDeployDefault.Lambda` prefix. `hooks` is for
+    rehearsals: the status that a hook function of the cloud will report.
+    """
+
+    config: str = "Canary10Percent5Minutes"
+    application: str | None = None
+    group: str | None = None
+    function: str | None = None
+    alias: str = "Live"
+    id: str | None = None
+    target_version: str | None = None
+    hooks: dict[HookEvent, HookStatus] = {}
+
+
+class Alarm(Part):
+    """The alarm that guards the canary; `name` alone where it exists already.
+
+    `dimensions`: `function` counts all versions, `alias` the alias, `version` the canary behind the alias; or a map
+    whose values may hold {function}, {alias}, {alias_arn}, {version}. `datapoints` absent means all
+    `evaluation_periods`.
+    """
+
+    name: str | None = None
+    metric: str = "Errors"
+    namespace: str = "AWS/Lambda"
+    statistic: Statistic = "Sum"
+    period_s: Annotated[int, Meta(ge=10)] = 60
+    evaluation_periods: Count = 1
+    datapoints: Count | None = None
+    threshold: float = 3.0
+    comparison: Comparison = "GreaterThanOrEqualToThreshold"
+    missing: MissingData = "missing"
+    dimensions: Literal["function", "alias", "version"] | dict[str, str] = "function"
+
+
+class Arm(Part):
+    """One version of the service in a rehearsal: the bundled one with `env`, or your own by `handler` or `url`."""
+
+    env: dict[str, str | float | int] = {}
+    handler: str | None = None
+    url: str | None = None
+
+
+class Fault(Part):
+    """Something done on purpose, `at_s` after the deployment's creation (before it if negative).
+
+    Without `for_s` it lasts to the end of the run. Exactly one of `error_share` and `force_alarm` is set.
+    """
+
+    at_s: float
+    for_s: Positive | None = None
+    error_share: Share | None = None
+    force_alarm: AlarmState | None = None
+
+
+class Expect(Part):
+    """What must come out; a key left out is not checked. `within_s` bounds the time to roll back or promote,
+    counted from the deployment's creation."""
+
+    outcome: Outcome | None = None
+    call: Call | None = None
+    within_s: Positive | None = None
+
+
+class Experiment(Part):
+    """One experiment, whole and valid."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    description: str = ""
+    target: Target = Target()
+    traffic: Traffic = msgspec.field(default_factory=Traffic)
+    deployment: Deployment = Deployment()
+    alarm: Alarm = Alarm()
+    rollback: tuple[RollbackEvent, ...] = ALL_ROLLBACK_EVENTS
+    baseline: Arm = Arm()
+    canary: Arm = Arm()
+    steady_s: NotNegative = 60.0
+    faults: tuple[Fault, ...] = ()
+    expect: Expect = Expect()
+    criteria: dict[str, float] = {}
+    give_up_s: Positive = 1800.0
+    seed: int = 1

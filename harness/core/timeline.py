@@ -1,0 +1,314 @@
+"""The timeline: everything seen or done in one run, in one history.
+
+One JSON object a line, tagged by `type`, appended as things happen. `at_s` is the instant of an event in seconds of
+experiment time since the run began; every other field ending in `_s` that dates something uses the same origin, so an
+instant may be negative (an alarm that changed before the run). A look has `asked_s` and `at_s`: the state it reports
+held at some instant between the two. What was not there is None, never 0 or empty text. Only latencies, service times
+and schedule lags are wall time, because they measure real machines: at every speed a millisecond there is a millisecond.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from harness.core.experiment import AlarmState
+from harness.core.histogram import Histogram
+from harness.errors import TimelineError
+
+SCHEMA = 1
+
+Intent = Literal["good", "fault"]
+Answer = Literal["ok", "failed"]
+
+
+class Entry(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every event has: `at_s`, when it happened or was learned."""
+
+    at_s: float
+
+
+class RunStarted(Entry, tag="run_started"):
+    """The first line. `epoch_s` is experiment time at `at_s` = 0, in seconds since 1970."""
+
+    experiment: str
+    epoch_s: float
+    speed: float = 1.0
+    harness: str = ""
+    schema: int = SCHEMA
+
+
+class RunEnded(Entry, tag="run_ended"):
+    """The last line of a run that could still write it.
+
+    `why`: `settled` (the outcome was there), `given_up` (give_up_s), `stopped` (a person or a signal), `guard_rail`,
+    `failed` (the harness or its surroundings).
+    """
+
+    why: Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
+    detail: str = ""
+
+
+class Requests(Entry, tag="requests"):
+    """Requests that were due in the second starting at `at_s` and shared all these features.
+
+    `version` is the Lambda version that answered, by its response header; None where no header said so. `status` 0 is
+    no answer. `latency` runs from the due time, `service_time` from the real start.
+    """
+
+    intent: Intent
+    persona: str
+    endpoint: str
+    version: str | None
+    outcome: Answer
+    status: int
+    count: int
+    latency: Histogram
+    service_time: Histogram
+    worker: str = ""
+
+
+class Arrivals(Entry, tag="arrivals"):
+    """The schedule in the second starting at `at_s`: starts planned, started, and given up for lack of room.
+
+    `lag` is how late the starts were. A closed-loop user plans what it starts.
+    """
+
+    planned: int
+    started: int
+    unstarted: int = 0
+    lag: Histogram = {}
+    worker: str = ""
+
+
+class Exemplar(Entry, tag="exemplar"):
+    """One failed request as it was, from a bounded sample."""
+
+    intent: Intent
+    persona: str
+    endpoint: str
+    version: str | None
+    status: int
+    reason: str
+    latency_s: float
+
+
+class Look(Entry):
+    """One successful read of the control plane."""
+
+    asked_s: float
+
+
+class GroupSeen(Look, tag="group_seen"):
+    """The deployment group as configured."""
+
+    application: str
+    group: str
+    config: str
+    alarms: tuple[str, ...]
+    alarms_enabled: bool
+    rollback_events: tuple[str, ...]
+    ignore_poll_failure: bool = False
+
+
+class ConfigSeen(Look, tag="config_seen"):
+    """How a deployment configuration shifts traffic: first `step` (0..1), then each `interval_s` more of it or the rest."""
+
+    name: str
+    kind: Literal["all_at_once", "canary", "linear"]
+    step: float | None = None
+    interval_s: float | None = None
+
+
+class DeploymentSeen(Look, tag="deployment_seen"):
+    """A deployment, forward or rollback; `status` is CodeDeploy's own word."""
+
+    deployment_id: str
+    status: str
+    creator: str | None = None
+    application: str | None = None
+    group: str | None = None
+    config: str | None = None
+    created_s: float | None = None
+    started_s: float | None = None
+    completed_s: float | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    rollback_id: str | None = None
+    rollback_of: str | None = None
+    rollback_message: str | None = None
+
+
+class LifecycleEvent(Struct, frozen=True, kw_only=True):
+    """One lifecycle event of a target as CodeDeploy shows it."""
+
+    name: str
+    status: str
+    started_s: float | None = None
+    ended_s: float | None = None
+    message: str | None = None
+
+
+class TargetSeen(Look, tag="target_seen"):
+    """The deployment's target: which version goes where, with what weight (0..1)."""
+
+    deployment_id: str
+    status: str
+    function: str | None = None
+    alias: str | None = None
+    current_version: str | None = None
+    target_version: str | None = None
+    weight: float | None = None
+    lifecycle: tuple[LifecycleEvent, ...] = ()
+
+
+class AliasSeen(Look, tag="alias_seen"):
+    """The alias: `version` takes what `weights` (version to share) leaves."""
+
+    function: str
+    alias: str
+    version: str
+    weights: dict[str, float] = {}
+
+
+class AlarmDefined(Look, tag="alarm_defined"):
+    """How an alarm counts; read at the start and again when its configuration changed."""
+
+    name: str
+    kind: Literal["metric", "composite"] = "metric"
+    metric: str | None = None
+    namespace: str | None = None
+    dimensions: dict[str, str] = {}
+    statistic: str | None = None
+    period_s: int | None = None
+    evaluation_periods: int | None = None
+    datapoints: int | None = None
+    threshold: float | None = None
+    comparison: str | None = None
+    missing: str | None = None
+    rule: str | None = None
+
+
+class AlarmSeen(Look, tag="alarm_seen"):
+    """The state of an alarm, and since when by its own word."""
+
+    name: str
+    state: AlarmState
+    reason: str = ""
+    since_s: float | None = None
+
+
+class AlarmChanged(Look, tag="alarm_changed"):
+    """A state change from the alarm's history; `changed_s` is CloudWatch's own date, exact to the millisecond."""
+
+    name: str
+    changed_s: float
+    from_state: str
+    to_state: str
+    reason: str = ""
+    datapoints: tuple[float, ...] = ()
+
+
+class AlarmGone(Look, tag="alarm_gone"):
+    """CloudWatch does not know an alarm of this name."""
+
+    name: str
+
+
+class MetricSeen(Look, tag="metric_seen"):
+    """Datapoints of a Lambda metric: start of period and value, for one executed version or for all (`version` None).
+
+    A later look at the same period replaces the earlier one.
+    """
+
+    metric: str
+    version: str | None
+    period_s: int
+    points: tuple[tuple[float, float], ...]
+
+
+class LookFailed(Entry, tag="look_failed"):
+    """A read of the control plane that failed after its retries: evidence about us, not about the canary."""
+
+    asked_s: float
+    call: str
+    code: str
+    message: str
+
+
+class FaultStarted(Entry, tag="fault_started"):
+    """A fault took effect. `kind` is `error_share` or `force_alarm`; `value` its share or state."""
+
+    fault: str
+    kind: Literal["error_share", "force_alarm"]
+    value: str
+
+
+class FaultEnded(Entry, tag="fault_ended"):
+    """A fault was healed; `fault` is the name that its start gave."""
+
+    fault: str
+    why: str = ""
+
+
+class Write(Entry, tag="write"):
+    """A change of AWS by us: noted `intended` before the call, `done` or `failed` after it, `undone` when healed."""
+
+    call: str
+    subject: str
+    step: Literal["intended", "done", "failed", "undone"]
+    detail: str = ""
+
+
+class Trouble(Entry, tag="trouble"):
+    """Something went wrong with the harness or its surroundings: a worker lost, the cloud gone, a signal."""
+
+    what: str
+    message: str
+
+
+Event = (
+    RunStarted
+    | RunEnded
+    | Requests
+    | Arrivals
+    | Exemplar
+    | GroupSeen
+    | ConfigSeen
+    | DeploymentSeen
+    | TargetSeen
+    | AliasSeen
+    | AlarmDefined
+    | AlarmSeen
+    | AlarmChanged
+    | AlarmGone
+    | MetricSeen
+    | LookFailed
+    | FaultStarted
+    | FaultEnded
+    | Write
+    | Trouble
+)
+
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(event: Event) -> bytes:
+    """One line of a timeline, newline included."""
+    return _encoder.encode(event) + b"\n"
+
+
+def decode(lines: Iterable[bytes]) -> Iterator[Event]:
+    """The events of a timeline; a last line cut off by a crash is left out, anything else broken is a TimelineError."""
+    pending: tuple[int, msgspec.DecodeError] | None = None
+    for number, line in enumerate(lines, 1):
+        if pending:
+            raise TimelineError(f"timeline line {pending[0]}: {pending[1]}") from pending[1]
+        if not line.strip():
+            continue
+        try:
+            yield _decoder.decode(line)
+        except msgspec.DecodeError as error:
+            pending = (number, error)

@@ -1,0 +1,87 @@
+"""Every error the harness raises on purpose, split by whose fault it is.
+
+    HarnessError                 exit 1  the harness or its surroundings failed
+    ├── UsageError               exit 2  the person asked for something that cannot be
+    │   └── ExperimentError      exit 2  ... in an experiment; `path` says where
+    ├── AwsError                 exit 1  AWS (or the local cloud) answered no
+    │   ├── AccessDenied         exit 1  ... because the credentials may not
+    │   ├── NotFound             exit 1  ... because the thing does not exist
+    │   └── Throttled            exit 1  ... because we ask too often
+    ├── Unreachable              exit 1  no answer at all
+    ├── CloudError               exit 1  the local cloud did not start, or died
+    └── TimelineError            exit 1  a timeline cannot be read
+
+Foreign exceptions become one of these at the edge where they are caught, with the cause kept.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; the same for every command."""
+
+    AS_EXPECTED = 0
+    HARNESS_FAILED = 1
+    USAGE = 2
+    CONTRARY = 3
+    INCONCLUSIVE = 4
+    GUARD_RAIL = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class HarnessError(Exception):
+    """The harness or its surroundings failed; the message is one sentence for a person."""
+
+    exit_code = ExitCode.HARNESS_FAILED
+
+
+class UsageError(HarnessError):
+    """The person asked for something that cannot be; the message names the field and the fix."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ExperimentError(UsageError):
+    """An experiment is not valid; `path` is the field, for example `traffic.error_share`."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}" if path else problem)
+        self.path = path
+
+
+class AwsError(HarnessError):
+    """AWS answered no; `call` is the operation as in `codedeploy:GetDeployment`, `code` AWS's word."""
+
+    def __init__(self, call: str, code: str, message: str) -> None:
+        super().__init__(f"{call} failed with {code}: {message}")
+        self.call = call
+        self.code = code
+
+
+class AccessDenied(AwsError):
+    """The credentials may not make this call; the fix is to allow `call` in the policy."""
+
+
+class NotFound(AwsError):
+    """The application, group, deployment, alias or alarm does not exist."""
+
+
+class Throttled(AwsError):
+    """AWS refused the call because of its rate."""
+
+
+class Unreachable(HarnessError):
+    """No answer came: connection refused or reset, timeout, name not resolved, or half an answer."""
+
+    def __init__(self, call: str, problem: str) -> None:
+        super().__init__(f"{call} got no answer: {problem}")
+        self.call = call
+
+
+class CloudError(HarnessError):
+    """The local cloud did not start, or died while it was needed."""
+
+
+class TimelineError(HarnessError):
+    """A timeline cannot be read; the message names the file and the line."""

@@ -1,0 +1,116 @@
+"""The one clock of the local cloud: `now = t0 + (real - real0) * speed`, and what is due when."""
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+
+from harness.core.clock import Clock
+
+Action = Callable[[float], None]
+
+
+class CloudClock:
+    """Simulated time in seconds since 1970, running `speed` times as fast as wall time.
+
+    Speed 0 stands still and moves only by `advance`, which tests use to play minutes at once.
+    """
+
+    def __init__(self, speed: float = 1.0, *, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
+        self.scale = Clock(epoch_s=wall(), speed=speed)
+        self._advanced_s = 0.0
+
+    @property
+    def speed(self) -> float:
+        """How many simulated seconds pass in a second."""
+        return self.scale.speed
+
+    def now(self) -> float:
+        """Simulated time."""
+        return self.scale.experiment_s(self._wall()) + self._advanced_s
+
+    def jump(self, seconds: float) -> None:
+        """Moves simulated time forward by `seconds` without running what falls due: see `Schedule.advance`."""
+        self._advanced_s += seconds
+
+    def wall_seconds(self, simulated_s: float) -> float:
+        """How long `simulated_s` take in wall time; endless on a clock that stands still."""
+        return simulated_s / self.speed if self.speed else float("inf")
+
+
+class Schedule:
+    """What falls due when, in simulated time; actions run in order of their due time, one at a time.
+
+    An action gets its own due time, not the time at which its thread woke, so that what it stamps does not depend on
+    the speed. `lock` guards the whole state of the cloud: control-plane calls hold it too, after `run_due`, so that no
+    answer is older than the clock.
+    """
+
+    def __init__(self, clock: CloudClock) -> None:
+        self.clock = clock
+        self.lock = threading.RLock()
+        self._due: list[tuple[float, int, Action]] = []
+        self._count = itertools.count()
+        self._wake = threading.Condition(self.lock)
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def at(self, when_s: float, action: Action) -> None:
+        """Runs `action(when_s)` once, when simulated time reaches `when_s`."""
+        with self._wake:
+            heapq.heappush(self._due, (when_s, next(self._count), action))
+            self._wake.notify()
+
+    def every(self, period_s: float, action: Action, *, first_s: float) -> None:
+        """Runs `action` at `first_s` and each `period_s` after, for ever."""
+
+        def tick(at_s: float) -> None:
+            self.at(at_s + period_s, tick)
+            action(at_s)
+
+        self.at(first_s, tick)
+
+    def run_due(self) -> None:
+        """Runs all that is due by now."""
+        with self.lock:
+            while self._due and self._due[0][0] <= self.clock.now():
+                when_s, _, action = heapq.heappop(self._due)
+                action(when_s)
+
+    def advance(self, seconds: float) -> None:
+        """Moves a clock forward by `seconds`, running what falls due on the way at its own time."""
+        with self.lock:
+            end_s = self.clock.now() + seconds
+            while self._due and self._due[0][0] <= end_s:
+                self.clock.jump(max(0.0, self._due[0][0] - self.clock.now()))
+                self.run_due()
+            self.clock.jump(max(0.0, end_s - self.clock.now()))
+
+    def start(self) -> None:
+        """Keeps running what falls due in a thread of its own."""
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread; what was not due yet never runs."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        with self._wake:
+            while not self._stopping:
+                self.run_due()
+                self._wake.wait(self._wall_until_next())
+
+    def _wall_until_next(self) -> float | None:
+        if not self._due:
+            return None
+        wait_s = self.clock.wall_seconds(max(0.0, self._due[0][0] - self.clock.now()))
+        return min(wait_s, 60.0)

@@ -1,0 +1,1 @@
+"""A verdict made readable: terminal, Markdown, JSON."""
