@@ -63,13 +63,13 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of an experiment: immutable, and no key is silently ignored."""
 
 
-class Target(Part):
+class Target(Part, frozen=True, kw_only=True):
     """Where the service is; a rehearsal serves its own, so `host` stays empty there."""
 
     host: str | None = None
 
 
-class Traffic(Part):
+class Traffic(Part, frozen=True, kw_only=True):
     """What the users send. `users` set means closed loop, otherwise arrivals are open at `arrival_rate`."""
 
     arrival_rate: NotNegative = 20.0
@@ -84,7 +84,7 @@ class Traffic(Part):
     client_versions: dict[ClientVersion, NotNegative] = msgspec.field(default_factory=lambda: {"1": 1.0, "2": 3.0})
 
 
-class Deployment(Part):
+class Deployment(Part, frozen=True, kw_only=True):
     """Which deployment: found by what is given, or created when `target_version` names a published version.
 
     `config` is a CodeDeploy configuration with or without its `CodeDeployDefault.Lambda` prefix. `hooks` is for
@@ -101,7 +101,7 @@ class Deployment(Part):
     hooks: dict[HookEvent, HookStatus] = {}
 
 
-class Alarm(Part):
+class Alarm(Part, frozen=True, kw_only=True):
     """The alarm that guards the canary; `name` alone where it exists already.
 
     `dimensions`: `function` counts all versions, `alias` the alias, `version` the canary behind the alias; or a map
@@ -122,7 +122,7 @@ class Alarm(Part):
     dimensions: Literal["function", "alias", "version"] | dict[str, str] = "function"
 
 
-class Arm(Part):
+class Arm(Part, frozen=True, kw_only=True):
     """One version of the service in a rehearsal: the bundled one with `env`, or your own by `handler` or `url`."""
 
     env: dict[str, str | float | int] = {}
@@ -130,7 +130,7 @@ class Arm(Part):
     url: str | None = None
 
 
-class Fault(Part):
+class Fault(Part, frozen=True, kw_only=True):
     """Something done on purpose, `at_s` after the deployment's creation (before it if negative).
 
     Without `for_s` it lasts to the end of the run. Exactly one of `error_share` and `force_alarm` is set.
@@ -142,7 +142,7 @@ class Fault(Part):
     force_alarm: AlarmState | None = None
 
 
-class Expect(Part):
+class Expect(Part, frozen=True, kw_only=True):
     """What must come out; a key left out is not checked. `within_s` bounds the time to roll back or promote,
     counted from the deployment's creation."""
 
@@ -151,7 +151,7 @@ class Expect(Part):
     within_s: Positive | None = None
 
 
-class Experiment(Part):
+class Experiment(Part, frozen=True, kw_only=True):
     """One experiment, whole and valid."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

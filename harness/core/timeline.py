@@ -4,7 +4,7 @@ One JSON object a line, tagged by `type`, appended as things happen. `at_s` is t
 experiment time since the run began; every other field ending in `_s` that dates something uses the same origin, so an
 instant may be negative (an alarm that changed before the run). A look has `asked_s` and `at_s`: the state it reports
 held at some instant between the two. What was not there is None, never 0 or empty text. Only latencies, service times
-and schedule lags are wall time, because they measure real machines: at every speed a millisecond there is a millisecond.
+and schedule lags are wall time, because they measure real machines: at every speed a millisecond is a millisecond.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ class Entry(Struct, frozen=True, kw_only=True, tag_field="type"):
     at_s: float
 
 
-class RunStarted(Entry, tag="run_started"):
+class RunStarted(Entry, frozen=True, kw_only=True, tag="run_started"):
     """The first line. `epoch_s` is experiment time at `at_s` = 0, in seconds since 1970."""
 
     experiment: str
@@ -39,7 +39,7 @@ class RunStarted(Entry, tag="run_started"):
     schema: int = SCHEMA
 
 
-class RunEnded(Entry, tag="run_ended"):
+class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
     """The last line of a run that could still write it.
 
     `why`: `settled` (the outcome was there), `given_up` (give_up_s), `stopped` (a person or a signal), `guard_rail`,
@@ -50,7 +50,7 @@ class RunEnded(Entry, tag="run_ended"):
     detail: str = ""
 
 
-class Requests(Entry, tag="requests"):
+class Requests(Entry, frozen=True, kw_only=True, tag="requests"):
     """Requests that were due in the second starting at `at_s` and shared all these features.
 
     `version` is the Lambda version that answered, by its response header; None where no header said so. `status` 0 is
@@ -69,7 +69,7 @@ class Requests(Entry, tag="requests"):
     worker: str = ""
 
 
-class Arrivals(Entry, tag="arrivals"):
+class Arrivals(Entry, frozen=True, kw_only=True, tag="arrivals"):
     """The schedule in the second starting at `at_s`: starts planned, started, and given up for lack of room.
 
     `lag` is how late the starts were. A closed-loop user plans what it starts.
@@ -82,7 +82,7 @@ class Arrivals(Entry, tag="arrivals"):
     worker: str = ""
 
 
-class Exemplar(Entry, tag="exemplar"):
+class Exemplar(Entry, frozen=True, kw_only=True, tag="exemplar"):
     """One failed request as it was, from a bounded sample."""
 
     intent: Intent
@@ -94,13 +94,13 @@ class Exemplar(Entry, tag="exemplar"):
     latency_s: float
 
 
-class Look(Entry):
+class Look(Entry, frozen=True, kw_only=True):
     """One successful read of the control plane."""
 
     asked_s: float
 
 
-class GroupSeen(Look, tag="group_seen"):
+class GroupSeen(Look, frozen=True, kw_only=True, tag="group_seen"):
     """The deployment group as configured."""
 
     application: str
@@ -112,8 +112,8 @@ class GroupSeen(Look, tag="group_seen"):
     ignore_poll_failure: bool = False
 
 
-class ConfigSeen(Look, tag="config_seen"):
-    """How a deployment configuration shifts traffic: first `step` (0..1), then each `interval_s` more of it or the rest."""
+class ConfigSeen(Look, frozen=True, kw_only=True, tag="config_seen"):
+    """How a deployment configuration shifts traffic: `step` (0..1) at first, each `interval_s` more or the rest."""
 
     name: str
     kind: Literal["all_at_once", "canary", "linear"]
@@ -121,7 +121,7 @@ class ConfigSeen(Look, tag="config_seen"):
     interval_s: float | None = None
 
 
-class DeploymentSeen(Look, tag="deployment_seen"):
+class DeploymentSeen(Look, frozen=True, kw_only=True, tag="deployment_seen"):
     """A deployment, forward or rollback; `status` is CodeDeploy's own word."""
 
     deployment_id: str
@@ -150,7 +150,7 @@ class LifecycleEvent(Struct, frozen=True, kw_only=True):
     message: str | None = None
 
 
-class TargetSeen(Look, tag="target_seen"):
+class TargetSeen(Look, frozen=True, kw_only=True, tag="target_seen"):
     """The deployment's target: which version goes where, with what weight (0..1)."""
 
     deployment_id: str
@@ -163,7 +163,7 @@ class TargetSeen(Look, tag="target_seen"):
     lifecycle: tuple[LifecycleEvent, ...] = ()
 
 
-class AliasSeen(Look, tag="alias_seen"):
+class AliasSeen(Look, frozen=True, kw_only=True, tag="alias_seen"):
     """The alias: `version` takes what `weights` (version to share) leaves."""
 
     function: str
@@ -172,7 +172,7 @@ class AliasSeen(Look, tag="alias_seen"):
     weights: dict[str, float] = {}
 
 
-class AlarmDefined(Look, tag="alarm_defined"):
+class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
     """How an alarm counts; read at the start and again when its configuration changed."""
 
     name: str
@@ -190,7 +190,7 @@ class AlarmDefined(Look, tag="alarm_defined"):
     rule: str | None = None
 
 
-class AlarmSeen(Look, tag="alarm_seen"):
+class AlarmSeen(Look, frozen=True, kw_only=True, tag="alarm_seen"):
     """The state of an alarm, and since when by its own word."""
 
     name: str
@@ -199,7 +199,7 @@ class AlarmSeen(Look, tag="alarm_seen"):
     since_s: float | None = None
 
 
-class AlarmChanged(Look, tag="alarm_changed"):
+class AlarmChanged(Look, frozen=True, kw_only=True, tag="alarm_changed"):
     """A state change from the alarm's history; `changed_s` is CloudWatch's own date, exact to the millisecond."""
 
     name: str
@@ -210,13 +210,13 @@ class AlarmChanged(Look, tag="alarm_changed"):
     datapoints: tuple[float, ...] = ()
 
 
-class AlarmGone(Look, tag="alarm_gone"):
+class AlarmGone(Look, frozen=True, kw_only=True, tag="alarm_gone"):
     """CloudWatch does not know an alarm of this name."""
 
     name: str
 
 
-class MetricSeen(Look, tag="metric_seen"):
+class MetricSeen(Look, frozen=True, kw_only=True, tag="metric_seen"):
     """Datapoints of a Lambda metric: start of period and value, for one executed version or for all (`version` None).
 
     A later look at the same period replaces the earlier one.
@@ -228,7 +228,7 @@ class MetricSeen(Look, tag="metric_seen"):
     points: tuple[tuple[float, float], ...]
 
 
-class LookFailed(Entry, tag="look_failed"):
+class LookFailed(Entry, frozen=True, kw_only=True, tag="look_failed"):
     """A read of the control plane that failed after its retries: evidence about us, not about the canary."""
 
     asked_s: float
@@ -237,7 +237,7 @@ class LookFailed(Entry, tag="look_failed"):
     message: str
 
 
-class FaultStarted(Entry, tag="fault_started"):
+class FaultStarted(Entry, frozen=True, kw_only=True, tag="fault_started"):
     """A fault took effect. `kind` is `error_share` or `force_alarm`; `value` its share or state."""
 
     fault: str
@@ -245,14 +245,14 @@ class FaultStarted(Entry, tag="fault_started"):
     value: str
 
 
-class FaultEnded(Entry, tag="fault_ended"):
+class FaultEnded(Entry, frozen=True, kw_only=True, tag="fault_ended"):
     """A fault was healed; `fault` is the name that its start gave."""
 
     fault: str
     why: str = ""
 
 
-class Write(Entry, tag="write"):
+class Write(Entry, frozen=True, kw_only=True, tag="write"):
     """A change of AWS by us: noted `intended` before the call, `done` or `failed` after it, `undone` when healed."""
 
     call: str
@@ -261,7 +261,7 @@ class Write(Entry, tag="write"):
     detail: str = ""
 
 
-class Trouble(Entry, tag="trouble"):
+class Trouble(Entry, frozen=True, kw_only=True, tag="trouble"):
     """Something went wrong with the harness or its surroundings: a worker lost, the cloud gone, a signal."""
 
     what: str

@@ -51,6 +51,7 @@ class Wire:
         self._moto_lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answers one request, by our services or by moto's."""
         request = Request(environ)
         service_name = _service_of(request)
         if service_name in self._services:
@@ -82,14 +83,16 @@ class Wire:
                 return method(params)
         except Refusal as refusal:
             return refusal
-        except Exception as error:  # noqa: BLE001 - outermost frame of a request: a bug here must answer as AWS would
+        except Exception as error:
+            # The outermost frame of a request: a bug of the cloud must answer as AWS would.
             log.exception("%s failed", operation.name)
             return Refusal("InternalFailure", f"The local cloud failed in {operation.name}: {error!r}")
 
     def _by_moto(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         try:
             return list(self._moto_app()(environ, start_response))
-        except Exception as error:  # noqa: BLE001 - moto raises anything for what it does not have
+        except Exception as error:
+            # moto raises anything at all for what it does not have.
             log.debug("moto has no answer", exc_info=error)
             body = b'{"__type":"UnknownOperationException","message":"This local cloud has no such operation."}'
             start_response("501", [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))])
@@ -156,7 +159,7 @@ class _QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's own signature
-        log.debug(message, *args)
+        log.debug(f"{type}: {message}", *args)
 
 
 def serve(app: Wire, host: str, port: int) -> BaseWSGIServer:

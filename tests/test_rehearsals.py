@@ -1,0 +1,96 @@
+"""Every packaged experiment plays as it states, for real: processes, HTTP, boto3, and the exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STORIES = {
+    "healthy": ("promoted", {"cleared"}),
+    "erroruser": ("rolled_back", {"caught"}),
+    "broken-canary": ("rolled_back", {"caught"}),
+    "forced-alarm": ("rolled_back", {"false_alarm"}),
+    "below-threshold": ("promoted", {"cleared"}),
+    "thin-traffic": ("promoted", {"missed", "inconclusive"}),
+    "late-fault": ("promoted", {"missed"}),
+    "all-at-once": ("promoted", {"missed"}),
+    "alarm-already-on": ("rolled_back", {"false_alarm"}),
+    "hook-failure": ("rolled_back", {"false_alarm"}),
+    "no-rollback": ("stopped", {"inconclusive"}),
+    "linear": ("rolled_back", {"caught"}),
+    "wrong-dimension": ("promoted", {"missed"}),
+}
+FINDINGS = {
+    "thin-traffic": "thin-traffic",
+    "late-fault": "late-fault",
+    "all-at-once": "no-canary",
+    "alarm-already-on": "alarm-already-on",
+    "hook-failure": "hook-failed",
+    "no-rollback": "alias-left-split",
+    "wrong-dimension": "alarm-no-data",
+}
+SEEDS = range(1, 11)
+
+
+def rehearse(folder: Path, name: str, *, seed: int = 1, speed: float = 60) -> tuple[int, dict[str, Any]]:
+    """Plays one packaged experiment; its exit code and its verdict."""
+    command = [sys.executable, "-m", "harness", "rehearse", name, "--json"]
+    options = ["--seed", str(seed), "--speed", str(speed), "--reports", str(folder)]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=900, env=dict(os.environ))
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)["runs"][0]["verdict"]
+
+
+def check_story(name: str, code: int, verdict: dict[str, Any]) -> None:
+    """Holds a verdict against what the experiment states."""
+    outcome, calls = STORIES[name]
+    context = json.dumps({"because": verdict["because"], "findings": verdict["findings"]}, indent=1)
+    assert verdict["outcome"] == outcome, context
+    assert verdict["call"] in calls, context
+    assert code == 0, context
+    if name in FINDINGS:
+        assert FINDINGS[name] in {finding["id"] for finding in verdict["findings"]}, context
+    if name == "broken-canary":
+        assert verdict["attribution"]["canary_share"] >= 0.95
+    if name == "hook-failure":
+        assert verdict["deployment"]["error_code"] == "HOOK_EXECUTION_FAILURE"
+    if name == "alarm-already-on":
+        assert not verdict["arms"]["canary"]["requests"]
+    if name == "linear":
+        assert verdict["deployment"]["weight_at_end"] >= 0.4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORIES)
+def test_experiment_plays_as_stated(name: str, tmp_path: Path) -> None:
+    """Each packaged experiment ends in the outcome, the call and the finding it is there to show."""
+    check_story(name, *rehearse(tmp_path, name))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", STORIES)
+def test_experiment_plays_as_stated_for_every_seed(name: str, seed: int, tmp_path: Path) -> None:
+    """Ten seeds, ten times the same story."""
+    check_story(name, *rehearse(tmp_path, name, seed=seed))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["healthy", "erroruser"])
+def test_experiment_plays_as_stated_in_real_time(name: str, tmp_path: Path) -> None:
+    """At speed 1 the cloud behaves as AWS does, minute by minute."""
+    check_story(name, *rehearse(tmp_path, name, speed=1))
+
+
+@pytest.mark.slow
+def test_same_seed_gives_the_same_story_at_every_speed(tmp_path: Path) -> None:
+    """Speeds 10, 60 and 300 agree on the outcome, and on the time to detect within a poll and an evaluation tick."""
+    poll_s, tick_s = 15.0, 60.0
+    verdicts = [rehearse(tmp_path, "erroruser", seed=7, speed=speed)[1] for speed in (10, 60, 300)]
+    assert {verdict["outcome"] for verdict in verdicts} == {"rolled_back"}
+    detected = [verdict["detection"]["time_to_detect_s"][1] for verdict in verdicts]
+    assert max(detected) - min(detected) <= poll_s + tick_s
