@@ -1,6 +1,440 @@
 """The command line: `canary-harness`, also `python -m harness`."""
 
+import argparse
+import contextlib
+import difflib
+import math
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
-def main() -> int:
+from harness import __version__
+from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.core.experiment import Experiment
+    from harness.core.verdict import Verdict
+    from harness.rehearsal.play import Played
+    from harness.report.folder import RunFolder
+
+EXIT_CODES = """\
+exit codes:
+  0    the outcome is as expected
+  1    the harness or its surroundings failed
+  2    usage or configuration
+  3    the outcome is contrary to the expectation, or a criterion is not met
+  4    inconclusive
+  5    stopped by a guard rail
+  130  interrupted (SIGINT); 143 terminated (SIGTERM)
+"""
+REHEARSAL_SPEED = 60.0
+
+_BADNESS = (
+    ExitCode.AS_EXPECTED,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.GUARD_RAIL,
+    ExitCode.USAGE,
+    ExitCode.HARNESS_FAILED,
+    ExitCode.CONTRARY,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    return 0
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except HarnessError as error:
+        _complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads us any more; the interpreter must not fail on the same pipe again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.HARNESS_FAILED
+    except Exception as error:  # noqa: BLE001 - outermost frame: a bug is told in one sentence, too
+        return _bug(error, words)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    own, others = _split(words)
+    options = _parser().parse_args(own, argparse.Namespace(words=words, others=others))
+    if others and options.command is not _run_on_aws:
+        raise UsageError("only `canary-harness run` takes options for Locust after --")
+    command: Callable[[argparse.Namespace], int] = options.command
+    return command(options)
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before and after the first `--`."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
+def _complain(sentence: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"canary-harness: {sentence}", file=sys.stderr)  # noqa: T201 - stderr is for people
+
+
+def _bug(error: Exception, words: list[str]) -> int:
+    if "--debug" in words:
+        import traceback
+
+        traceback.print_exception(error)
+    else:
+        _complain(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+    return ExitCode.HARNESS_FAILED
+
+
+# The words on the command line
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that complains in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="canary-harness",
+        description="Proves that the alarm fires and CodeDeploy rolls a bad canary back.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"canary-harness {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_rehearse(commands)
+    _add_cloud(commands)
+    _add_run(commands)
+    _add_judge(commands)
+    return parser
+
+
+def _add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> _Parser:
+    parser: _Parser = commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=run)
+    parser.add_argument("--debug", action="store_true", help="show a traceback when something unexpected happens")
+    return parser
+
+
+def _add_rehearse(commands: Any) -> None:
+    parser = _add_command(commands, "rehearse", _rehearse, "play experiments against a local cloud, and judge them")
+    parser.add_argument("experiments", nargs="*", metavar="NAME|FILE", help="default: healthy and erroruser")
+    parser.add_argument("--all", action="store_true", help="play every experiment of the package")
+    parser.add_argument("--list", action="store_true", help="list the experiments of the package")
+    _add_speed(parser)
+    parser.add_argument("--seed", type=_whole, help="instead of the seed of the experiment")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of the summary")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where run folders go")
+
+
+def _add_cloud(commands: Any) -> None:
+    parser = _add_command(commands, "cloud", _cloud, "serve the local cloud alone; one JSON line says when it is ready")
+    parser.add_argument("--experiment", metavar="NAME|FILE", help="what to set up; default: the bundled service")
+    _add_speed(parser)
+    parser.add_argument("--seed", type=_whole, help="instead of the seed of the experiment")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind; default: loopback only")
+    parser.add_argument("--port", type=_port, default=0, help="port of the AWS endpoint; default: any free one")
+    text = "port of the service behind the gateway; default: any free one"
+    parser.add_argument("--service-port", type=_port, default=0, metavar="PORT", help=text)
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started it is gone")
+
+
+def _add_run(commands: Any) -> None:
+    parser = _add_command(commands, "run", _run_on_aws, "play an experiment on AWS: locust --headless, with a verdict")
+    parser.usage = "canary-harness run [-h] [--dry-run] FILE [-- LOCUST OPTIONS ...]"
+    parser.add_argument("experiment", metavar="FILE", help="an experiment file")
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved plan and do nothing")
+
+
+def _add_judge(commands: Any) -> None:
+    parser = _add_command(commands, "judge", _judge, "judge the timeline of a run again")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as reports/latest")
+    parser.add_argument("--json", action="store_true", help="print the verdict as JSON instead of the summary")
+
+
+def _add_speed(parser: argparse.ArgumentParser) -> None:
+    text = f"experiment seconds in a second; default: {REHEARSAL_SPEED:g}, 1 is as slow as AWS"
+    parser.add_argument("--speed", type=_speed, default=REHEARSAL_SPEED, metavar="N", help=text)
+
+
+def _speed(word: str) -> float:
+    try:
+        speed = float(word)
+    except ValueError:
+        speed = math.nan
+    if not 0 < speed < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {word}")
+    return speed
+
+
+def _port(word: str) -> int:
+    port = _whole(word)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 65535, got {word}")
+    return port
+
+
+def _whole(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {word}") from None
+
+
+# rehearse
+
+
+def _rehearse(options: argparse.Namespace) -> int:
+    if options.list:
+        return _list(options)
+    from harness.launch import Interrupted
+
+    experiments = [_for_rehearsal(word, options.seed) for word in _chosen(options)]
+    runs: list[_Run] = []
+    folders: list[RunFolder] = []
+    try:
+        with contextlib.closing(_played(experiments, options, folders)) as played:
+            for run in played:
+                runs.append(run)
+                _show(run, options)
+    except Interrupted as error:
+        left = f"; what happened until then is in {folders[-1].path}" if folders else ""
+        _complain(f"{error}{left}")
+        return error.exit_code
+    finally:
+        _show_all(runs, options)
+    return _worst(run.exit_code for run in runs)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One experiment that was played."""
+
+    folder: Path
+    exit_code: int
+    verdict: "Verdict | None"
+
+
+def _chosen(options: argparse.Namespace) -> Sequence[str]:
+    from harness.rehearsal import experiments
+
+    if options.all and options.experiments:
+        raise UsageError("give names or --all, not both")
+    words: Sequence[str] = options.experiments
+    return experiments.NAMES if options.all else words or experiments.PAIR
+
+
+def _played(
+    experiments: "Sequence[Experiment]", options: argparse.Namespace, folders: "list[RunFolder]"
+) -> Generator[_Run, None, None]:
+    from harness.launch import Interrupts
+    from harness.rehearsal.play import play
+    from harness.report.folder import RunFolder
+
+    def open_folder(experiment: "Experiment") -> Path:
+        folder = RunFolder.create(options.reports, experiment.name, time.time())
+        folder.write_manifest(experiment, ["canary-harness", *options.words])
+        folders.append(folder)
+        told = f"{experiment.name}: {experiment.description} (speed {options.speed:g}, seed {experiment.seed})"
+        print(told, file=sys.stderr, flush=True)  # noqa: T201 - stderr is for people
+        return folder.path
+
+    with Interrupts() as stop:
+        plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop)
+        with contextlib.closing(plays):
+            for played in plays:
+                yield _run_of(played)
+
+
+def _run_of(played: "Played") -> _Run:
+    from harness.report.folder import RunFolder
+
+    verdict = RunFolder.open(played.folder).read_verdict()
+    name = played.experiment.name
+    if played.trouble:
+        _complain(f"{name}: {played.trouble}; see {played.folder}")
+    elif verdict is None:
+        _complain(
+            f"{name}: Locust ended with exit code {played.exit_code} and no verdict; see {played.folder}/locust.log"
+        )
+    code = played.exit_code
+    if not played.trouble:
+        code = _worst((code, verdict.exit_code if verdict else ExitCode.HARNESS_FAILED))
+    return _Run(played.folder, code, verdict)
+
+
+def _show(run: _Run, options: argparse.Namespace) -> None:
+    if run.verdict and not options.json:
+        from harness.report.terminal import summary
+
+        summary(run.verdict, run.folder, _console())
+
+
+def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
+    if options.json:
+        _print_json({"runs": [_as_json(run.folder, run.exit_code, run.verdict) for run in runs]})
+    elif len(runs) > 1:
+        from harness.report.terminal import overview
+
+        overview([run.verdict for run in runs if run.verdict], _console())
+
+
+def _list(options: argparse.Namespace) -> int:
+    from harness.rehearsal import experiments
+
+    told = {name: _read(name).description for name in experiments.NAMES}
+    if options.json:
+        _print_json([{"name": name, "description": description} for name, description in told.items()])
+        return ExitCode.AS_EXPECTED
+    width = max(map(len, told))
+    for name, description in told.items():
+        print(f"{name:{width}}  {description}")  # noqa: T201 - the result
+    return ExitCode.AS_EXPECTED
+
+
+def _worst(codes: Iterable[int]) -> int:
+    """The exit code that says most against going on."""
+    return max(codes, key=lambda code: _BADNESS.index(code) if code in _BADNESS else len(_BADNESS))
+
+
+# cloud, run, judge
+
+
+def _cloud(options: argparse.Namespace) -> int:
+    experiment = _for_rehearsal(options.experiment, options.seed) if options.experiment else None
+    from harness.rehearsal.cloud import serve
+
+    return serve(
+        experiment,
+        speed=options.speed,
+        seed=experiment.seed if experiment else options.seed or 1,
+        host=options.host,
+        port=options.port,
+        service_port=options.service_port,
+        with_parent=options.with_parent,
+    )
+
+
+def _run_on_aws(options: argparse.Namespace) -> int:
+    from harness.launch import locust_command
+
+    path = Path(options.experiment)
+    experiment = _read_file(path)
+    command = locust_command(*options.others)
+    if options.dry_run:
+        _print_plan(experiment, command)
+    else:
+        # Locust takes our place, so that signals, terminal and exit code are its own.
+        os.execve(command[0], command, {**os.environ, "LOCUST_CANARY_EXPERIMENT": str(path.absolute())})  # noqa: S606
+    return ExitCode.AS_EXPECTED
+
+
+def _print_plan(experiment: "Experiment", command: Sequence[str]) -> None:
+    import msgspec
+
+    from harness.report.folder import masked, without_secrets
+
+    plan = msgspec.yaml.encode(without_secrets(experiment)).decode()
+    print(f"# {shlex.join(masked(command))}\n{plan}", end="")  # noqa: T201 - the result
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from harness.report.finish import finish
+    from harness.report.folder import RunFolder
+    from harness.report.terminal import summary
+
+    folder = RunFolder.open(options.run)
+    verdict = finish(folder, folder.read_experiment())
+    if options.json:
+        _print_json(_as_json(folder.path, verdict.exit_code, verdict))
+    else:
+        summary(verdict, folder.path, _console())
+    return verdict.exit_code
+
+
+# What commands share
+
+
+def _for_rehearsal(word: str, seed: int | None) -> "Experiment":
+    import msgspec
+
+    from harness.core.parse import rehearsable
+
+    experiment = _read(word)
+    with _naming(word):
+        rehearsable(experiment)
+    return experiment if seed is None else msgspec.structs.replace(experiment, seed=seed)
+
+
+def _read(word: str) -> "Experiment":
+    """The experiment of a packaged name or of a file."""
+    from harness.core.parse import parse
+    from harness.rehearsal import experiments
+
+    if word in experiments.NAMES:
+        return parse(experiments.text(word), source=word)
+    path = Path(word)
+    if path.suffix in (".yaml", ".yml", ".json") or path.name != word or path.is_file():
+        return _read_file(path)
+    close = difflib.get_close_matches(word, experiments.NAMES, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(experiments.NAMES)}"
+    raise UsageError(f"unknown experiment {word!r}; {hint}")
+
+
+def _read_file(path: Path) -> "Experiment":
+    from harness.core.parse import parse
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
+    with _naming(str(path)):
+        return parse(text, source=str(path))
+
+
+@contextlib.contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Puts the experiment's source before an error about one of its fields."""
+    try:
+        yield
+    except ExperimentError as error:
+        raise UsageError(str(error) if error.path == source else f"{source}: {error}") from error
+
+
+def _as_json(folder: Path, exit_code: int, verdict: "Verdict | None") -> dict[str, Any]:
+    return {"folder": str(folder), "exit_code": exit_code, "verdict": verdict}
+
+
+def _print_json(document: Any) -> None:
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    print(text)  # noqa: T201 - the result
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False)

@@ -6,7 +6,8 @@
     ├── AwsError                 exit 1  AWS (or the local cloud) answered no
     │   ├── AccessDenied         exit 1  ... because the credentials may not
     │   ├── NotFound             exit 1  ... because the thing does not exist
-    │   └── Throttled            exit 1  ... because we ask too often
+    │   ├── Throttled            exit 1  ... because we ask too often
+    │   └── Unavailable          exit 1  ... because it failed itself
     ├── Unreachable              exit 1  no answer at all
     ├── CloudError               exit 1  the local cloud did not start, or died
     └── TimelineError            exit 1  a timeline cannot be read
@@ -69,6 +70,10 @@ class NotFound(AwsError):
 
 class Throttled(AwsError):
     """AWS refused the call because of its rate."""
+
+
+class Unavailable(AwsError):
+    """AWS answered with a failure of its own (5xx); the call may have taken effect all the same."""
 
 
 class Unreachable(HarnessError):

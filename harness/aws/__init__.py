@@ -1,1 +1,1 @@
-"""The only room that speaks to AWS."""
+"""The room that speaks to AWS, and the only one that imports boto3."""

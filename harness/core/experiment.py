@@ -37,6 +37,14 @@ ALL_ROLLBACK_EVENTS: tuple[RollbackEvent, ...] = (
     "DEPLOYMENT_STOP_ON_REQUEST",
 )
 
+AWS_PREFIX = "CodeDeployDefault.Lambda"
+AWS_CONFIGS = frozenset(
+    {"AllAtOnce", "Linear10PercentEvery1Minute"}
+    | {f"Canary10Percent{minutes}Minutes" for minutes in (5, 10, 15, 30)}
+    | {f"Linear10PercentEvery{minutes}Minutes" for minutes in (2, 3, 10)}
+)
+"""CodeDeploy's own configurations for Lambda, which have the prefix on AWS; all others are somebody's own."""
+
 
 class Outcome(StrEnum):
     """The fact: what CodeDeploy did with the canary."""

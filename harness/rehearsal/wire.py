@@ -152,7 +152,17 @@ def _serialized(operation: OperationModel, protocol: str, result: object) -> Ans
     headers = {"x-amzn-RequestId": str(uuid4()), **answer["headers"]}
     if protocol == "json":
         headers["Content-Type"] = f"application/x-amz-json-{operation.service_model.metadata.get('jsonVersion', '1.1')}"
-    return answer["status_code"], headers, body if isinstance(body, bytes) else body.encode()
+    status = _own_status(operation, result) or answer["status_code"]
+    return status, headers, body if isinstance(body, bytes) else body.encode()
+
+
+def _own_status(operation: OperationModel, result: object) -> int | None:
+    """The HTTP status that the result itself names, where the model binds a member to it; moto leaves that out."""
+    members = operation.output_shape.members if operation.output_shape else {}
+    for name, shape in members.items():
+        if shape.serialization.get("location") == "statusCode" and isinstance(result, Mapping):
+            return result.get(name)
+    return None
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -162,8 +172,11 @@ class _QuietHandler(WSGIRequestHandler):
         log.debug(f"{type}: {message}", *args)
 
 
-def serve(app: Wire, host: str, port: int) -> BaseWSGIServer:
-    """A threaded HTTP server for `app`, bound and not yet serving; port 0 takes a free one."""
-    server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
+def serve(app: Wire, host: str, port: int, *, fd: int | None = None) -> BaseWSGIServer:
+    """A threaded HTTP server for `app`, bound and not yet serving; port 0 takes a free one.
+
+    `fd` is a socket that listens on `port` already.
+    """
+    server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler, fd=fd)
     server.daemon_threads = True  # type: ignore[attr-defined]
     return server

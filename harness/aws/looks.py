@@ -1,0 +1,342 @@
+"""The looks at the control plane: each asks one thing and yields what it saw.
+
+`KINDS` says how often each look is made, in experiment seconds, and in which order within a round: first what the
+deployment says of itself, then what is so (alias, target, alarms), so that a round never shows an effect before its
+cause. A look that cannot see raises `Blind`.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.aws.clients import ASK_ONCE, Answer, Aws, action, next_page
+from harness.aws.parsing import (
+    Stamp,
+    alarm_changed,
+    alarm_defined,
+    alarm_seen,
+    alarms_gone,
+    alarms_of,
+    alias_seen,
+    config_seen,
+    deployment_seen,
+    group_seen,
+    is_rollback,
+    mapping,
+    metric_seen,
+    sequence,
+    target_seen,
+    text,
+)
+from harness.aws.sight import Sight, change_key, next_forward, rollback_of
+from harness.core.timeline import AlarmChanged, AlarmDefined, DeploymentSeen, Event, LookFailed
+from harness.errors import HarnessError, Unavailable, Unreachable
+
+BOTH_KINDS = ("MetricAlarm", "CompositeAlarm")
+LOOK_BACK_S = 3600.0
+METRIC_PERIOD_S = 60
+OVERLAP_S = 300.0
+BATCH_OF_DEPLOYMENTS = 25
+BATCH_OF_ALARMS = 100
+MOST_PAGES = 100
+METRICS = ("Errors", "Invocations")
+
+Events = Iterator[Event]
+
+
+class Blind(Exception):
+    """A look failed after its retries; `failed` is what is recorded of it."""
+
+    def __init__(self, failed: LookFailed) -> None:
+        super().__init__(failed.message)
+        self.failed = failed
+
+
+class Eyes:
+    """Asks AWS and stamps the answers in seconds since the run began.
+
+    A service that did not answer is asked once a call, without retries, until the next round begins: a control plane
+    that is gone must not hold up the looks at another that is there.
+    """
+
+    def __init__(self, aws: Aws, now: Callable[[], float], epoch_s: float) -> None:
+        self._aws, self._hasty = aws, aws.with_patience(ASK_ONCE)
+        self.now = now
+        self._epoch_s = epoch_s
+        self.lost: set[str] = set()
+
+    def begin_round(self) -> float:
+        """Gives every service its full patience again; the instant at which the round begins."""
+        self.lost.clear()
+        return self.now()
+
+    def date(self, at_s: float) -> datetime:
+        """An instant as AWS takes it."""
+        return datetime.fromtimestamp(self._epoch_s + at_s, UTC)
+
+    def minute(self, at_s: float, *, after: bool = False) -> float:
+        """The last full minute at or before an instant, or the next one after it: metrics lie in full minutes."""
+        minutes = math.floor((self._epoch_s + at_s) / METRIC_PERIOD_S) + after
+        return minutes * METRIC_PERIOD_S - self._epoch_s
+
+    def ask(self, service: str, operation: str, **params: Any) -> tuple[Answer, Stamp]:
+        """One answer and when it was asked for; raises Blind."""
+        asked_s, call = self.now(), action(service, operation)
+        aws = self._hasty if service in self.lost else self._aws
+        try:
+            answer = aws.call(service, operation, **params)
+        except HarnessError as error:
+            if isinstance(error, Unreachable | Unavailable):
+                self.lost.add(service)
+            code = getattr(error, "code", type(error).__name__)
+            failed = LookFailed(asked_s=asked_s, at_s=self.now(), call=call, code=code, message=str(error))
+            raise Blind(failed) from error
+        return answer, Stamp(call, asked_s, self.now(), self._epoch_s)
+
+    def pages(self, service: str, operation: str, **params: Any) -> Iterator[tuple[Answer, Stamp]]:
+        """The answers of a listing, page by page; raises Blind."""
+        more: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
+            page, stamp = self.ask(service, operation, **params, **more)
+            yield page, stamp
+            more = next_page(page)
+            if not more:
+                return
+
+
+def _group(eyes: Eyes, sight: Sight) -> Events:
+    answer, stamp = eyes.ask("codedeploy", "get_deployment_group", **_where(sight))
+    yield group_seen(answer.get("deploymentGroupInfo"), stamp)
+
+
+def _config(eyes: Eyes, sight: Sight) -> Events:
+    name = sight.config_wanted or ""
+    answer, stamp = eyes.ask("codedeploy", "get_deployment_config", deploymentConfigName=name)
+    yield config_seen(name, answer.get("deploymentConfigInfo"), stamp)
+
+
+def _forward(eyes: Eyes, sight: Sight) -> Events:
+    yield _deployment(eyes, sight.forward)
+
+
+def _rollback(eyes: Eyes, sight: Sight) -> Events:
+    yield _deployment(eyes, sight.rollback)
+
+
+def _deployment(eyes: Eyes, deployment_id: str | None) -> Event:
+    answer, stamp = eyes.ask("codedeploy", "get_deployment", deploymentId=deployment_id)
+    return deployment_seen(answer.get("deploymentInfo"), stamp)
+
+
+def _missing_deployment(eyes: Eyes, sight: Sight) -> Events:
+    first_listing = sight.strangers is None
+    listed = _listed_deployments(eyes, sight)
+    known = (sight.strangers or frozenset()) | {sight.forward}
+    candidates = list(_details(eyes, [listed_id for listed_id in listed if listed_id not in known]))
+    found = (
+        rollback_of(sight.forward, candidates)
+        if sight.forward
+        else next_forward(candidates, first_listing=first_listing)
+    )
+    if found and not sight.forward:
+        sight.follow(found.deployment_id)
+    strangers = {seen.deployment_id for seen in candidates if seen is not found and not _unexplained(seen)}
+    sight.strangers = (sight.strangers or frozenset()) | strangers
+    if found:
+        yield found
+
+
+def _unexplained(seen: DeploymentSeen) -> bool:
+    # A rollback says only a moment after its creation what it undoes.
+    return is_rollback(seen) and seen.rollback_of is None
+
+
+def _listed_deployments(eyes: Eyes, sight: Sight) -> list[str]:
+    since = {"start": eyes.date(-LOOK_BACK_S)}
+    pages = eyes.pages("codedeploy", "list_deployments", **_where(sight), createTimeRange=since)
+    return [name for page, _ in pages for name in map(text, sequence(page.get("deployments"))) if name]
+
+
+def _details(eyes: Eyes, ids: Sequence[str]) -> Iterator[DeploymentSeen]:
+    for some in _chunks(ids, BATCH_OF_DEPLOYMENTS):
+        answer, stamp = eyes.ask("codedeploy", "batch_get_deployments", deploymentIds=some)
+        seen = (deployment_seen(info, stamp) for info in sequence(answer.get("deploymentsInfo")))
+        yield from (deployment for deployment in seen if isinstance(deployment, DeploymentSeen))
+
+
+def _alias(eyes: Eyes, sight: Sight) -> Events:
+    function, alias = sight.function or "", sight.alias or ""
+    answer, stamp = eyes.ask("lambda", "get_alias", FunctionName=function, Name=alias)
+    yield alias_seen(function, alias, answer, stamp)
+
+
+def _target(eyes: Eyes, sight: Sight) -> Events:
+    forward = sight.forward or ""
+    try:
+        target_id = sight.target_id or _target_id(eyes, forward)
+        if target_id is None:
+            return
+        answer, stamp = eyes.ask("codedeploy", "get_deployment_target", deploymentId=forward, targetId=target_id)
+    except Blind as blind:
+        if blind.failed.code == "DeploymentNotStartedException":
+            return
+        raise
+    if sight.forward == forward:
+        sight.target_id = target_id
+    yield target_seen(forward, answer.get("deploymentTarget"), stamp)
+
+
+def _target_id(eyes: Eyes, deployment_id: str) -> str | None:
+    # What a Lambda target's id looks like is not documented, only where to get it.
+    answer, _ = eyes.ask("codedeploy", "list_deployment_targets", deploymentId=deployment_id)
+    return next((target for target in map(text, sequence(answer.get("targetIds"))) if target), None)
+
+
+def _alarms(eyes: Eyes, sight: Sight) -> Events:
+    asked: set[str] = set()
+    while names := [name for name in sight.alarms if name not in asked]:  # a composite adds its children
+        asked.update(names)
+        for some in _chunks(names, BATCH_OF_ALARMS):
+            yield from _some_alarms(eyes, sight, some)
+
+
+def _some_alarms(eyes: Eyes, sight: Sight, names: Sequence[str]) -> Events:
+    listed: list[str | None] = []
+    for page, stamp in eyes.pages(
+        "cloudwatch", "describe_alarms", AlarmNames=names, AlarmTypes=BOTH_KINDS, MaxRecords=BATCH_OF_ALARMS
+    ):
+        if "MetricAlarms" not in page and "CompositeAlarms" not in page:
+            yield stamp.unreadable("neither MetricAlarms nor CompositeAlarms")
+            return
+        for alarm in alarms_of(page):
+            listed.append(text(alarm.get("AlarmName")))
+            definition = alarm_defined(alarm, stamp)
+            if definition and not _same(definition, sight.definitions.get(definition.name)):
+                yield definition
+            yield alarm_seen(alarm, stamp)
+    yield from alarms_gone(names, listed, stamp)
+
+
+def _same(one: AlarmDefined, other: AlarmDefined | None) -> bool:
+    return other is not None and replace(one, asked_s=other.asked_s, at_s=other.at_s) == other
+
+
+def _history(eyes: Eyes, sight: Sight) -> Events:
+    for name in tuple(sight.alarms):
+        try:
+            yield from _changes(eyes, sight, name)
+        except Blind as blind:
+            yield blind.failed
+
+
+def _changes(eyes: Eyes, sight: Sight, name: str) -> Events:
+    asked_s = None
+    for page, stamp in eyes.pages(
+        "cloudwatch",
+        "describe_alarm_history",
+        AlarmName=name,
+        AlarmTypes=BOTH_KINDS,
+        HistoryItemType="StateUpdate",
+        StartDate=eyes.date(sight.history_read_s.get(name, -LOOK_BACK_S)),
+        ScanBy="TimestampAscending",
+        MaxRecords=100,
+    ):
+        asked_s = stamp.asked_s if asked_s is None else asked_s
+        for item in map(mapping, sequence(page.get("AlarmHistoryItems"))):
+            change = alarm_changed(item, stamp)
+            if not (isinstance(change, AlarmChanged) and change_key(change) in sight.changes):
+                yield change
+    if asked_s is not None:
+        sight.history_read_s[name] = max(asked_s - OVERLAP_S, -LOOK_BACK_S)
+
+
+def _metrics(eyes: Eyes, sight: Sight) -> Events:
+    asked_for = [(metric, version) for metric in METRICS for version in _versions(sight)]
+    queries = [_query(f"m{n}", metric, version, sight) for n, (metric, version) in enumerate(asked_for)]
+    begin_s, end_s = eyes.minute(sight.metrics_read_s), eyes.minute(eyes.now(), after=True)
+    for page, stamp in eyes.pages(
+        "cloudwatch",
+        "get_metric_data",
+        MetricDataQueries=queries,
+        StartTime=eyes.date(begin_s),
+        EndTime=eyes.date(end_s),
+        ScanBy="TimestampAscending",
+    ):
+        for result in map(mapping, sequence(page.get("MetricDataResults"))):
+            position = _position(result.get("Id"), len(asked_for))
+            if position is not None:
+                metric, version = asked_for[position]
+                yield metric_seen(metric, version, METRIC_PERIOD_S, result, stamp)
+    sight.metrics_read_s = max(end_s - OVERLAP_S, 0.0)
+
+
+def _position(query_id: object, count: int) -> int | None:
+    return next((n for n in range(count) if query_id == f"m{n}"), None)
+
+
+def _versions(sight: Sight) -> list[str | None]:
+    arms = (sight.baseline, sight.canary) if sight.alias else ()
+    return [None, *dict.fromkeys(version for version in arms if version)]
+
+
+def _query(query_id: str, metric: str, version: str | None, sight: Sight) -> dict[str, Any]:
+    dimensions = {"FunctionName": sight.function or ""}
+    if version is not None:
+        dimensions |= {"Resource": f"{sight.function}:{sight.alias}", "ExecutedVersion": version}
+    return {
+        "Id": query_id,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/Lambda",
+                "MetricName": metric,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+            },
+            "Period": METRIC_PERIOD_S,
+            "Stat": "Sum",
+        },
+    }
+
+
+def _where(sight: Sight) -> dict[str, str | None]:
+    return {"applicationName": sight.application, "deploymentGroupName": sight.group}
+
+
+def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
+class Kind(Struct, frozen=True):
+    """One kind of look: made every `every_s` seconds of experiment time while `wanted`."""
+
+    name: str
+    every_s: float
+    wanted: Callable[[Sight], bool]
+    read: Callable[[Eyes, Sight], Events]
+
+
+def _has_group(sight: Sight) -> bool:
+    return bool(sight.application and sight.group)
+
+
+KINDS = (
+    # Once, and again until it was seen.
+    Kind("group", 5.0, lambda sight: _has_group(sight) and not sight.group_known, _group),
+    # CodeDeploy publishes no rates; bursts of about 41 GetDeployment calls a minute are known to have been throttled.
+    Kind("deployment", 5.0, lambda sight: sight.forward is not None and not sight.forward_is_final, _forward),
+    Kind("missing deployment", 5.0, lambda sight: _has_group(sight) and sight.searching, _missing_deployment),
+    Kind("rollback", 5.0, lambda sight: sight.rollback is not None, _rollback),
+    Kind("config", 5.0, lambda sight: sight.config_wanted is not None, _config),
+    # As often as the deployment, so that both views of one shift lie within one round.
+    Kind("alias", 5.0, lambda sight: bool(sight.function and sight.alias), _alias),
+    Kind("target", 5.0, lambda sight: sight.forward is not None, _target),
+    # DescribeAlarms: 9 times a second in a region. CodeDeploy itself reads alarms about each 10 s.
+    Kind("alarms", 5.0, lambda sight: bool(sight.alarms), _alarms),
+    # DescribeAlarmHistory: 3 times a second, and each alarm is a call. Its dates are exact, so it can wait.
+    Kind("history", 15.0, lambda sight: bool(sight.alarms), _history),
+    # Lambda publishes its metrics once a minute.
+    Kind("metrics", 30.0, lambda sight: sight.function is not None, _metrics),
+)

@@ -1,0 +1,359 @@
+"""From AWS's answers to events; pure and total.
+
+Whatever AWS answers becomes an event: a sighting where the answer can be read, a `LookFailed` with the code
+`UnexpectedAnswer` where it cannot. Words that nobody knows yet are passed on where the timeline takes any word. A
+missing or nonsensical field is None.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from msgspec import Struct
+
+from harness.core.experiment import AlarmState
+from harness.core.timeline import (
+    AlarmChanged,
+    AlarmDefined,
+    AlarmGone,
+    AlarmSeen,
+    AliasSeen,
+    ConfigSeen,
+    DeploymentSeen,
+    GroupSeen,
+    LifecycleEvent,
+    LookFailed,
+    MetricSeen,
+    TargetSeen,
+)
+
+ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
+UNEXPECTED = "UnexpectedAnswer"
+
+_STATES: Mapping[str, AlarmState] = {state: state for state in get_args(AlarmState)}
+_CHANGE = re.compile(r"updated from (?P<old>\w+) to (?P<new>\w+)")
+_CHILD = re.compile(
+    r"\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*"
+    r"""(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\s()"']+))\s*\)"""
+)
+_ARN = re.compile(r"^arn:[^:]*:cloudwatch:[^:]*:[^:]*:alarm:")
+
+
+class Stamp(Struct, frozen=True):
+    """When a call was asked and answered (seconds since the run began); `epoch_s` is the run's start since 1970."""
+
+    call: str
+    asked_s: float
+    at_s: float
+    epoch_s: float
+
+    def instant(self, value: object) -> float | None:
+        """Seconds since the run began of one of AWS's dates."""
+        if not isinstance(value, datetime):
+            return None
+        try:
+            return round(value.timestamp() - self.epoch_s, 6)
+        except (OverflowError, ValueError, OSError):
+            return None
+
+    def unreadable(self, message: str) -> LookFailed:
+        """What is recorded in place of a sighting."""
+        return LookFailed(asked_s=self.asked_s, at_s=self.at_s, call=self.call, code=UNEXPECTED, message=message)
+
+
+def deployment_seen(info: object, stamp: Stamp) -> DeploymentSeen | LookFailed:
+    """From a DeploymentInfo, as GetDeployment and BatchGetDeployments return it."""
+    known = mapping(info)
+    deployment_id, status = text(known.get("deploymentId")), text(known.get("status"))
+    if deployment_id is None or status is None:
+        return stamp.unreadable("a deployment without id or status")
+    error, rollback = mapping(known.get("errorInformation")), mapping(known.get("rollbackInfo"))
+    return DeploymentSeen(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        deployment_id=deployment_id,
+        status=status,
+        creator=text(known.get("creator")),
+        application=text(known.get("applicationName")),
+        group=text(known.get("deploymentGroupName")),
+        config=text(known.get("deploymentConfigName")),
+        created_s=stamp.instant(known.get("createTime")),
+        started_s=stamp.instant(known.get("startTime")),
+        completed_s=stamp.instant(known.get("completeTime")),
+        error_code=text(error.get("code")),
+        error_message=text(error.get("message")),
+        rollback_id=text(rollback.get("rollbackDeploymentId")),
+        rollback_of=text(rollback.get("rollbackTriggeringDeploymentId")),
+        rollback_message=text(rollback.get("rollbackMessage")),
+    )
+
+
+def is_rollback(seen: DeploymentSeen) -> bool:
+    """Whether CodeDeploy made this deployment to undo another."""
+    return seen.creator == "codeDeployRollback" or seen.rollback_of is not None
+
+
+def target_seen(deployment_id: str, target: object, stamp: Stamp) -> TargetSeen | LookFailed:
+    """From a DeploymentTarget; `lambdaFunctionInfo` may be empty while BeforeAllowTraffic runs."""
+    known = mapping(mapping(target).get("lambdaTarget"))
+    status = text(known.get("status"))
+    if status is None:
+        return stamp.unreadable("a deployment target that is no Lambda target, or has no status")
+    shift = mapping(known.get("lambdaFunctionInfo"))
+    return TargetSeen(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        deployment_id=deployment_id,
+        status=status,
+        function=text(shift.get("functionName")),
+        alias=text(shift.get("functionAlias")),
+        current_version=text(shift.get("currentVersion")),
+        target_version=text(shift.get("targetVersion")),
+        weight=_weight(shift.get("targetVersionWeight")),
+        lifecycle=tuple(_lifecycle_events(known.get("lifecycleEvents"), stamp)),
+    )
+
+
+def _lifecycle_events(events: object, stamp: Stamp) -> Iterator[LifecycleEvent]:
+    for event in map(mapping, sequence(events)):
+        name = text(event.get("lifecycleEventName"))
+        if name is None:
+            continue
+        yield LifecycleEvent(
+            name=name,
+            status=text(event.get("status")) or "Unknown",
+            started_s=stamp.instant(event.get("startTime")),
+            ended_s=stamp.instant(event.get("endTime")),
+            message=text(mapping(event.get("diagnostics")).get("message")),
+        )
+
+
+def _weight(value: object) -> float | None:
+    # The documentation says percentage, the one capture of a Lambda target is a fraction.
+    weight = number(value)
+    if weight is None or weight < 0 or weight > 100:
+        return None
+    return weight if weight <= 1 else weight / 100
+
+
+def alias_seen(function: str, alias: str, answer: Mapping[str, Any], stamp: Stamp) -> AliasSeen | LookFailed:
+    """From GetAlias, which leaves RoutingConfig out where there are no weights."""
+    version = text(answer.get("FunctionVersion"))
+    if version is None:
+        return stamp.unreadable("an alias without FunctionVersion")
+    weights = mapping(mapping(answer.get("RoutingConfig")).get("AdditionalVersionWeights"))
+    shares = {text(key): _weight(value) for key, value in weights.items()}
+    return AliasSeen(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        function=function,
+        alias=alias,
+        version=version,
+        weights={key: share for key, share in shares.items() if key is not None and share is not None},
+    )
+
+
+def group_seen(info: object, stamp: Stamp) -> GroupSeen | LookFailed:
+    """From a DeploymentGroupInfo; rollback events count only where automatic rollback is enabled."""
+    known = mapping(info)
+    application, group = text(known.get("applicationName")), text(known.get("deploymentGroupName"))
+    if application is None or group is None:
+        return stamp.unreadable("a deployment group without application or name")
+    alarms, rollback = mapping(known.get("alarmConfiguration")), mapping(known.get("autoRollbackConfiguration"))
+    named = (text(mapping(alarm).get("name")) for alarm in sequence(alarms.get("alarms")))
+    events = sequence(rollback.get("events")) if rollback.get("enabled") is True else ()
+    return GroupSeen(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        application=application,
+        group=group,
+        config=text(known.get("deploymentConfigName")) or "",
+        alarms=tuple(name for name in named if name is not None),
+        alarms_enabled=alarms.get("enabled") is True,
+        rollback_events=tuple(word for word in map(text, events) if word is not None),
+        ignore_poll_failure=alarms.get("ignorePollAlarmFailure") is True,
+    )
+
+
+_Kind = Literal["all_at_once", "canary", "linear"]
+_KINDS: Mapping[str, tuple[_Kind, str, str, str]] = {
+    "AllAtOnce": ("all_at_once", "", "", ""),
+    "TimeBasedCanary": ("canary", "timeBasedCanary", "canaryPercentage", "canaryInterval"),
+    "TimeBasedLinear": ("linear", "timeBasedLinear", "linearPercentage", "linearInterval"),
+}
+
+
+def config_seen(name: str, info: object, stamp: Stamp) -> ConfigSeen | LookFailed:
+    """From a DeploymentConfigInfo, whose intervals are minutes and whose steps are percent."""
+    routing = mapping(mapping(info).get("trafficRoutingConfig"))
+    kind = text(routing.get("type")) or "none"
+    if kind not in _KINDS:
+        return stamp.unreadable(f"deployment configuration {name} routes traffic in an unknown way: {kind}")
+    word, part, percentage, interval = _KINDS[kind]
+    shift = mapping(routing.get(part))
+    percent, minutes = number(shift.get(percentage)), number(shift.get(interval))
+    return ConfigSeen(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        name=name,
+        kind=word,
+        step=None if percent is None else percent / 100,
+        interval_s=None if minutes is None else minutes * 60,
+    )
+
+
+def alarm_defined(alarm: Mapping[str, Any], stamp: Stamp) -> AlarmDefined | None:
+    """From an entry of DescribeAlarms, metric or composite; None without a name."""
+    name, rule = text(alarm.get("AlarmName")), text(alarm.get("AlarmRule"))
+    if name is None:
+        return None
+    if rule is not None:
+        return AlarmDefined(asked_s=stamp.asked_s, at_s=stamp.at_s, name=name, kind="composite", rule=rule)
+    periods = whole(alarm.get("EvaluationPeriods"))
+    return AlarmDefined(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        name=name,
+        metric=text(alarm.get("MetricName")),
+        namespace=text(alarm.get("Namespace")),
+        dimensions=dict(_dimensions(alarm.get("Dimensions"))),
+        statistic=text(alarm.get("Statistic")) or text(alarm.get("ExtendedStatistic")),
+        period_s=whole(alarm.get("Period")),
+        evaluation_periods=periods,
+        datapoints=whole(alarm.get("DatapointsToAlarm")) or periods,
+        threshold=number(alarm.get("Threshold")),
+        comparison=text(alarm.get("ComparisonOperator")),
+        missing=text(alarm.get("TreatMissingData")) or "missing",
+    )
+
+
+def _dimensions(dimensions: object) -> Iterator[tuple[str, str]]:
+    for dimension in map(mapping, sequence(dimensions)):
+        name, value = text(dimension.get("Name")), text(dimension.get("Value"))
+        if name is not None and value is not None:
+            yield name, value
+
+
+def alarm_seen(alarm: Mapping[str, Any], stamp: Stamp) -> AlarmSeen | LookFailed:
+    """From an entry of DescribeAlarms; a state that is not one of the three is no sighting."""
+    name, word = text(alarm.get("AlarmName")), text(alarm.get("StateValue"))
+    state = _STATES.get(word or "")
+    if name is None or state is None:
+        return stamp.unreadable(f"alarm {name} is in a state that nobody knows: {word}")
+    since = stamp.instant(alarm.get("StateTransitionedTimestamp"))
+    return AlarmSeen(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        name=name,
+        state=state,
+        reason=text(alarm.get("StateReason")) or "",
+        since_s=since if since is not None else stamp.instant(alarm.get("StateUpdatedTimestamp")),
+    )
+
+
+def alarms_of(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries of one DescribeAlarms answer, of both kinds."""
+    return [mapping(alarm) for key in ("MetricAlarms", "CompositeAlarms") for alarm in sequence(answer.get(key))]
+
+
+def alarms_gone(names: Iterable[str], listed: Iterable[str | None], stamp: Stamp) -> list[AlarmGone]:
+    """One event for each of `names` that was asked for and not listed: CloudWatch answers no error."""
+    absent = set(names) - set(listed)
+    return [AlarmGone(asked_s=stamp.asked_s, at_s=stamp.at_s, name=name) for name in sorted(absent)]
+
+
+def children_of(rule: str | None) -> tuple[str, ...]:
+    """The names of the alarms that a composite's rule mentions, ARNs cut to names, in order and each once."""
+    found = (match["double"] or match["single"] or match["bare"] or "" for match in _CHILD.finditer(rule or ""))
+    names = (_ARN.sub("", re.sub(r"\\(.)", r"\1", name)) for name in found)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def alarm_changed(item: object, stamp: Stamp) -> AlarmChanged | LookFailed:
+    """From a StateUpdate item of DescribeAlarmHistory; HistorySummary helps out where HistoryData cannot be read."""
+    known = mapping(item)
+    name, changed_s = text(known.get("AlarmName")), stamp.instant(known.get("Timestamp"))
+    said = _CHANGE.search(text(known.get("HistorySummary")) or "")
+    changes = _json(known.get("HistoryData"))
+    old, new = mapping(changes.get("oldState")), mapping(changes.get("newState"))
+    old_word = text(old.get("stateValue")) or (said["old"] if said else None)
+    new_word = text(new.get("stateValue")) or (said["new"] if said else None)
+    if name is None or changed_s is None or old_word is None or new_word is None:
+        return stamp.unreadable(f"a history item of alarm {name} without date or states")
+    return AlarmChanged(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        name=name,
+        changed_s=changed_s,
+        from_state=old_word,
+        to_state=new_word,
+        reason=text(new.get("stateReason")) or "",
+        datapoints=_recent_datapoints(new.get("stateReasonData")),
+    )
+
+
+def _recent_datapoints(reason: object) -> tuple[float, ...]:
+    points = map(number, sequence(_json(reason).get("recentDatapoints")))
+    return tuple(point for point in points if point is not None)
+
+
+def metric_seen(metric: str, version: str | None, period_s: int, result: object, stamp: Stamp) -> MetricSeen:
+    """From one MetricDataResult; a datapoint without date or value is left out."""
+    known = mapping(result)
+    dates = map(stamp.instant, sequence(known.get("Timestamps")))
+    values = map(number, sequence(known.get("Values")))
+    points = ((date, value) for date, value in zip(dates, values, strict=False) if date is not None)
+    return MetricSeen(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        metric=metric,
+        version=version,
+        period_s=period_s,
+        points=tuple(sorted((date, value) for date, value in points if value is not None)),
+    )
+
+
+def text(value: object) -> str | None:
+    """A text that is not empty and can be written as UTF-8."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value.encode("utf-8", "replace").decode()
+
+
+def number(value: object) -> float | None:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def whole(value: object) -> int | None:
+    """A whole number of a size that any reader of JSON keeps exactly."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
+        return None
+    return value
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A structure; anything else is an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> Sequence[Any]:
+    """A list; anything else is an empty one."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _json(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, str):
+        return mapping(value)
+    try:
+        return mapping(json.loads(value))
+    except (ValueError, RecursionError):
+        return {}

@@ -1,0 +1,92 @@
+"""The watcher: looks at deployment, alias, alarms and metrics, and records what it saw or that it could not see."""
+
+from collections.abc import Callable
+
+from harness.aws.clients import Aws
+from harness.aws.looks import KINDS, Blind, Eyes, Kind
+from harness.aws.sight import Sight
+from harness.core.experiment import Deployment
+from harness.core.timeline import Event
+
+NEVER_MADE = float("-inf")
+
+
+class Watcher:
+    """Follows one deployment of one group, at each kind of look's own cadence.
+
+    `now` gives experiment seconds since the run began, `epoch_s` is that beginning in seconds since 1970. What
+    `deployment` leaves out is learned from what is seen: application and group from a deployment's id, function and
+    alias from its target. One thread or greenlet makes the looks; `follow` may be called from another.
+    """
+
+    def __init__(
+        self,
+        aws: Aws,
+        deployment: Deployment,
+        alarm: str | None = None,
+        *,
+        now: Callable[[], float],
+        epoch_s: float,
+        record: Callable[[Event], None],
+    ) -> None:
+        self._eyes = Eyes(aws, now, epoch_s)
+        self._record = record
+        self._made_s = {kind.name: NEVER_MADE for kind in KINDS}
+        self._sight = Sight(
+            application=deployment.application,
+            group=deployment.group,
+            function=deployment.function,
+            alias=deployment.alias,
+            forward=deployment.id,
+            canary=deployment.target_version,
+            alarms=[alarm] if alarm else [],
+        )
+
+    @property
+    def forward(self) -> str | None:
+        """The id of the forward deployment, once there is one."""
+        return self._sight.forward
+
+    @property
+    def next_look_s(self) -> float:
+        """When the next look is due, in seconds since the run began; in the past if it is due already."""
+        due = (self._due_s(kind) for kind in KINDS if kind.wanted(self._sight))
+        return max(min(due, default=self._eyes.now() + KINDS[0].every_s), 0.0)
+
+    def follow(self, deployment_id: str) -> None:
+        """Watches `deployment_id` as the forward deployment, instead of waiting for the group's next one."""
+        self._sight.follow(deployment_id)
+
+    def look(self) -> None:
+        """Makes every look that is due, each once however late; what cannot be seen is recorded as such.
+
+        Raises for mistakes in the program only.
+        """
+        began_s = self._eyes.begin_round()
+        for kind in KINDS:
+            if kind.wanted(self._sight) and self._due_s(kind) <= began_s:
+                self._made_s[kind.name] = began_s
+                self._make(kind)
+
+    def final_looks(self) -> None:
+        """Makes every look once more, alarm history and metrics from their beginning.
+
+        Gives up where a service does not answer any more, so that a run can end.
+        """
+        self._eyes.begin_round()
+        self._sight.read_anew()
+        for kind in KINDS:
+            if kind.wanted(self._sight) and not self._eyes.lost:
+                self._make(kind)
+
+    def _due_s(self, kind: Kind) -> float:
+        # All looks of a round count from its beginning and so stay in step, whatever each of them takes.
+        return self._made_s[kind.name] + kind.every_s
+
+    def _make(self, kind: Kind) -> None:
+        try:
+            for event in kind.read(self._eyes, self._sight):
+                self._record(event)
+                self._sight.learn(event)
+        except Blind as blind:
+            self._record(blind.failed)

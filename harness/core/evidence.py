@@ -1,0 +1,156 @@
+"""The evidence of a run: its timeline sorted for measuring, and how requests are counted.
+
+"From the deployment's creation on" means whole seconds: the second in which the deployment was created holds requests
+from before it and is left out.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from harness.core.experiment import Experiment
+from harness.core.rollout import Rollout
+from harness.core.timeline import (
+    Arrivals,
+    Event,
+    FaultEnded,
+    FaultStarted,
+    Intent,
+    Look,
+    LookFailed,
+    MetricSeen,
+    Requests,
+    Trouble,
+)
+from harness.core.verdict import Answers
+
+
+class FaultTime(Struct, frozen=True):
+    """A fault that took effect, and from when until when; `ended_s` is infinite while it lasts."""
+
+    kind: str
+    value: str
+    began_s: float
+    ended_s: float
+
+    @property
+    def forces_alarm(self) -> bool:
+        """Whether it set the alarm to ALARM."""
+        return self.kind == "force_alarm" and self.value == "ALARM"
+
+    @property
+    def error_share(self) -> float | None:
+        """The error share it planned; None of another kind of fault."""
+        try:
+            return float(self.value) if self.kind == "error_share" else None
+        except ValueError:
+            return None
+
+
+class Evidence(Struct, frozen=True):
+    """A timeline sorted for measuring.
+
+    `requests` are all, `since` those from the deployment's creation on (none before a creation is known). `end_s` is
+    the end of the run, or of what is there of it; `looks` are the instants of the good ones, `blind` the failed ones.
+    """
+
+    experiment: Experiment
+    rollout: Rollout
+    requests: tuple[Requests, ...]
+    since: tuple[Requests, ...]
+    arrivals: tuple[Arrivals, ...]
+    metrics: tuple[MetricSeen, ...]
+    faults: tuple[FaultTime, ...]
+    looks: tuple[float, ...]
+    blind: tuple[LookFailed, ...]
+    troubles: tuple[Trouble, ...]
+    end_s: float
+
+    def is_canary(self, version: str | None) -> bool:
+        """Whether this version is the one on trial; with no name for it, whatever is not the baseline."""
+        if version is None:
+            return False
+        return version == self.rollout.canary if self.rollout.canary else self.is_other(version)
+
+    def is_baseline(self, version: str | None) -> bool:
+        """Whether this version is the one in service."""
+        return version is not None and version == self.rollout.baseline
+
+    def is_other(self, version: str) -> bool:
+        """Whether this version is known not to be the one in service."""
+        return self.rollout.baseline is not None and version != self.rollout.baseline
+
+
+def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
+    """The timeline sorted for measuring."""
+    requests = tuple(event for event in events if isinstance(event, Requests))
+    created_s = rollout.created_s
+    return Evidence(
+        experiment=experiment,
+        rollout=rollout,
+        requests=requests,
+        since=tuple(seen for seen in requests if created_s is not None and seen.at_s >= created_s),
+        arrivals=tuple(event for event in events if isinstance(event, Arrivals)),
+        metrics=tuple(event for event in events if isinstance(event, MetricSeen)),
+        faults=tuple(_fault_times(events)),
+        looks=tuple(event.at_s for event in events if isinstance(event, Look)),
+        blind=tuple(event for event in events if isinstance(event, LookFailed)),
+        troubles=tuple(event for event in events if isinstance(event, Trouble)),
+        end_s=max((event.at_s for event in events), default=0.0),
+    )
+
+
+def _fault_times(events: Sequence[Event]) -> Iterator[FaultTime]:
+    healed = [event for event in events if isinstance(event, FaultEnded)]
+    for fault in (event for event in events if isinstance(event, FaultStarted)):
+        ends = (end.at_s for end in healed if end.fault == fault.fault and end.at_s >= fault.at_s)
+        yield FaultTime(fault.kind, fault.value, fault.at_s, min(ends, default=math.inf))
+
+
+def planned_share(found: Evidence, at_s: float) -> float:
+    """The error share that was planned for an instant: the latest fault that lasts, else the experiment's own.
+
+    The experiment's own begins with the deployment.
+    """
+    created_s = found.rollout.created_s
+    share = found.experiment.traffic.error_share if created_s is not None and at_s >= created_s else 0.0
+    for fault in found.faults:
+        if fault.error_share is not None and fault.began_s <= at_s < fault.ended_s:
+            share = fault.error_share
+    return share
+
+
+def answers(requests: Iterable[Requests], intent: Intent) -> Answers:
+    """Requests of one intent by how they were answered."""
+    told = [seen for seen in requests if seen.intent == intent]
+    return Answers(ok=count(told, _ok), failed=count(told, failed))
+
+
+def failed(seen: Requests) -> bool:
+    """Whether the client saw a failure."""
+    return seen.outcome == "failed"
+
+
+def server_failed(seen: Requests) -> bool:
+    """Whether the service answered with a failure: no answer at all says as much about us, and 4xx about the caller."""
+    return seen.outcome == "failed" and seen.status >= 500
+
+
+def _ok(seen: Requests) -> bool:
+    return seen.outcome == "ok"
+
+
+def is_fault(seen: Requests) -> bool:
+    """Whether the request was meant to fail."""
+    return seen.intent == "fault"
+
+
+def count(requests: Iterable[Requests], fits: Callable[[Requests], bool] = lambda _: True) -> int:
+    """How many requests fit."""
+    return sum(seen.count for seen in requests if fits(seen))
+
+
+def first_s(requests: Iterable[Requests], fits: Callable[[Requests], bool]) -> float | None:
+    """The second in which the first request that fits was due."""
+    return min((seen.at_s for seen in requests if seen.count and fits(seen)), default=None)

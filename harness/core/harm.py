@@ -1,0 +1,140 @@
+"""Whether the release did harm, in three values; no data is never health.
+
+There are two ways to do harm: more failures were answered than the alarm is meant to bear, or the canary is worse than
+the baseline over the same time. A good request that the baseline failed is neither: it would have failed without the
+release.
+"""
+
+from msgspec import Struct
+
+from harness.core.evidence import Evidence, count, failed, is_fault, server_failed
+from harness.core.experiment import Outcome
+from harness.core.measure import Measures, arms_window, headers_tell, metric_sum, rule_breach, rules_of
+from harness.core.timeline import Requests
+from harness.core.verdict import ArmFacts
+
+SIGNIFICANT = 0.01
+# Twenty good answers and no failure exclude a failure rate of 14 % at 95 %; fewer say next to nothing.
+ENOUGH_ANSWERS = 20
+
+
+class Harm(Struct, frozen=True):
+    """Whether harm was done (None: not known), and why we say so in one sentence with the numbers."""
+
+    done: bool | None
+    because: str
+
+
+def harm_of(found: Evidence, measures: Measures) -> Harm:
+    """Harm from the deployment's creation to the end of the run."""
+    return _unbearable(found) or _worse(measures) or _healthy(found, measures)
+
+
+def _unbearable(found: Evidence) -> Harm | None:
+    """Failures that would have breached the alarm, were it to count what clients see."""
+    created_s = found.rollout.created_s
+    for rule in rules_of(found):
+        end_s = rule_breach(found, rule, lambda seen: _is_harm(found, seen))
+        if end_s is not None and created_s is not None:
+            return Harm(
+                True,
+                f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period "
+                f"that ended {end_s - created_s:.0f} s after the creation.",
+            )
+    return None
+
+
+def _is_harm(found: Evidence, seen: Requests) -> bool:
+    return server_failed(seen) and (is_fault(seen) or not found.is_baseline(seen.version))
+
+
+def _worse(measures: Measures) -> Harm | None:
+    arms = measures.arms
+    if arms.p_value is None or arms.p_value >= SIGNIFICANT:
+        return None
+    compared = "good requests" if arms.source == "response header" else "requests"
+    return Harm(
+        True,
+        f"Harm was done: the canary failed {_failures(arms.canary)}, the baseline {_failures(arms.baseline)} over the "
+        f"same time (Fisher's exact test on the {compared}, one-sided, p = {arms.p_value:.1g}, by {arms.source}).",
+    )
+
+
+def _healthy(found: Evidence, measures: Measures) -> Harm:
+    """Health needs evidence: good answers by the canary, or a canary that surely never had traffic."""
+    if not found.since:
+        return Harm(None, "Whether harm was done is not known: there was no traffic after the deployment's creation.")
+    if _never_had_traffic(found):
+        return _healthy_without_canary(found)
+    good = _good_answers(found, measures)
+    if good is None:
+        return Harm(None, "Whether harm was done is not known: nothing tells which version answered a request.")
+    if good < ENOUGH_ANSWERS:
+        return Harm(
+            None,
+            f"Whether harm was done is not known: the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} "
+            "say too little.",
+        )
+    return Harm(False, f"No harm was found: the canary gave {good} good answers{_excluded(measures.arms.canary)}.")
+
+
+def _never_had_traffic(found: Evidence) -> bool:
+    rollout = found.rollout
+    answered = any(found.is_canary(seen.version) for seen in found.since)
+    return (
+        rollout.outcome is not Outcome.PROMOTED
+        and rollout.place == "baseline"
+        and not (answered or rollout.canary_began or rollout.shifted)
+    )
+
+
+def _healthy_without_canary(found: Evidence) -> Harm:
+    good = count(found.since, lambda seen: not failed(seen))
+    if good < ENOUGH_ANSWERS:
+        return Harm(None, f"Whether harm was done is not known: only {good} requests were answered well.")
+    return Harm(False, f"No harm was found: the canary never had traffic, and {good} requests were answered well.")
+
+
+def _good_answers(found: Evidence, measures: Measures) -> int | None:
+    """How many requests the canary answered well; None where nothing tells."""
+    if headers_tell(found.since):
+        return count(found.since, lambda seen: found.is_canary(seen.version) and not failed(seen))
+    if measures.arms.source == "cloudwatch":
+        return _good_invocations(found)
+    return _likely_good_answers(found)
+
+
+def _good_invocations(found: Evidence) -> int | None:
+    canary, window = found.rollout.canary, arms_window(found)
+    if canary is None or window is None:
+        return None
+    window = (window[0], found.end_s)
+    invocations = metric_sum(found, "Invocations", canary, window)
+    if invocations is None:
+        return None
+    return invocations - (metric_sum(found, "Errors", canary, window) or 0)
+
+
+def _likely_good_answers(found: Evidence) -> int | None:
+    """With nobody's good requests failing, the canary's did not either: its share of them is expected by weight."""
+    window, weight = arms_window(found), found.rollout.weight_at_end
+    if window is None or weight is None:
+        return None
+    good = [seen for seen in found.since if seen.intent == "good" and window[0] <= seen.at_s < window[1]]
+    return None if any(failed(seen) for seen in good) else int(count(good) * _weight(found, weight))
+
+
+def _weight(found: Evidence, weight_at_end: float) -> float:
+    step = found.rollout.config.step if found.rollout.config else None
+    return min(weight_at_end, step) if step else weight_at_end
+
+
+def _failures(arm: ArmFacts) -> str:
+    return f"{arm.failures} of {arm.requests} requests"
+
+
+def _excluded(arm: ArmFacts) -> str:
+    if arm.failure_interval is None:
+        return ""
+    low, high = arm.failure_interval
+    return f"; {_failures(arm)} failed while both versions had traffic (95 % interval {low:.1%} to {high:.1%})"

@@ -1,0 +1,331 @@
+"""What was measured: traffic, arms, exposure, attribution and the detection ledger, from the evidence of a run."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from harness.core.alarm import Rule, breach_s, rule_of, rule_of_experiment
+from harness.core.evidence import Evidence, answers, count, failed, first_s, is_fault, planned_share, server_failed
+from harness.core.histogram import merge, quantile_s
+from harness.core.stats import clopper_pearson, fisher_worse
+from harness.core.timeline import Requests
+from harness.core.verdict import ArmFacts, Arms, Attribution, Bounds, Detection, Exposure, Source, TrafficFacts
+
+# API Gateway answers 502 for a function that threw, and a service behind it cannot put its version in that answer. Only
+# where nearly all failures carry a version do headers tell the arms apart without a bias towards health.
+TOLD_BY_HEADERS = 0.95
+
+
+class Measures(Struct, frozen=True, kw_only=True):
+    """All numbers of a verdict."""
+
+    traffic: TrafficFacts
+    arms: Arms
+    exposure: Exposure
+    attribution: Attribution
+    detection: Detection
+
+
+def measure(found: Evidence) -> Measures:
+    """All numbers of a verdict."""
+    return Measures(
+        traffic=traffic_of(found),
+        arms=arms_of(found),
+        exposure=exposure_of(found),
+        attribution=attribution_of(found),
+        detection=detection_of(found),
+    )
+
+
+# Traffic
+
+
+def traffic_of(found: Evidence) -> TrafficFacts:
+    """What was sent over the whole run."""
+    lag = quantile_s(merge(second.lag for second in found.arrivals), 0.99)
+    return TrafficFacts(
+        planned=sum(second.planned for second in found.arrivals) if found.arrivals else None,
+        sent=sum(seen.count for seen in found.requests),
+        unstarted=sum(second.unstarted for second in found.arrivals) if found.arrivals else None,
+        good=answers(found.requests, "good"),
+        fault=answers(found.requests, "fault"),
+        error_share=achieved_share(found),
+        schedule_lag_p99_s=lag,
+    )
+
+
+def achieved_share(found: Evidence) -> float | None:
+    """The share of fault requests while one was planned, or over all if none was; None without traffic."""
+    planned = [seen for seen in found.since if planned_share(found, seen.at_s) > 0] or found.since
+    total = count(planned)
+    return count(planned, is_fault) / total if total else None
+
+
+# Arms
+
+
+def arms_of(found: Evidence) -> Arms:
+    """Both arms over the time in which they shared the traffic; if they never did, from the creation on.
+
+    `p_value` compares them, and only where they shared the traffic. By response headers it looks at good requests
+    alone: fault requests fail on every version, so they would only add noise.
+    """
+    window = arms_window(found)
+    if window is None:
+        return Arms(baseline=ArmFacts(version=found.rollout.baseline), canary=ArmFacts(version=found.rollout.canary))
+    within = [seen for seen in found.since if window[0] <= seen.at_s < window[1]]
+    if headers_tell(within):
+        return _arms_by_header(found, within)
+    if any(metric.version for metric in found.metrics):
+        return _arms_by_metric(found, window)
+    return Arms(baseline=ArmFacts(version=found.rollout.baseline), canary=ArmFacts(version=found.rollout.canary))
+
+
+def arms_window(found: Evidence) -> Bounds | None:
+    """The time over which the arms are compared; None before the creation."""
+    if found.rollout.created_s is None:
+        return None
+    if found.rollout.shared is None:
+        return found.rollout.created_s, math.inf
+    began_s, ended_s = found.rollout.shared
+    return began_s, math.inf if ended_s is None else ended_s
+
+
+def headers_tell(requests: Sequence[Requests]) -> bool:
+    """Whether response headers say which version answered, failures included."""
+    told = [seen for seen in requests if seen.version is not None]
+    reached = [seen for seen in requests if server_failed(seen)]
+    if not told:
+        return False
+    return count(reached, lambda seen: seen.version is not None) >= TOLD_BY_HEADERS * count(reached)
+
+
+def _arms_by_header(found: Evidence, within: Sequence[Requests]) -> Arms:
+    baseline = [seen for seen in within if found.is_baseline(seen.version)]
+    canary = [seen for seen in within if found.is_canary(seen.version)]
+    worse = fisher_worse(_good_failures(canary), _good_failures(baseline)) if found.rollout.shared else None
+    return Arms(
+        baseline=_arm(found.rollout.baseline, baseline),
+        canary=_arm(found.rollout.canary, canary),
+        source="response header",
+        p_value=worse,
+    )
+
+
+def _arm(version: str | None, requests: Sequence[Requests]) -> ArmFacts:
+    total, failures = count(requests), count(requests, failed)
+    latency = merge(seen.latency for seen in requests)
+    return ArmFacts(
+        version=version,
+        requests=total,
+        failures=failures,
+        failure_interval=clopper_pearson(failures, total),
+        p50_ms=_ms(quantile_s(latency, 0.50)),
+        p95_ms=_ms(quantile_s(latency, 0.95)),
+        p99_ms=_ms(quantile_s(latency, 0.99)),
+    )
+
+
+def _arms_by_metric(found: Evidence, window: Bounds) -> Arms:
+    baseline = _metric_arm(found, found.rollout.baseline, window)
+    canary = _metric_arm(found, found.rollout.canary, window)
+    worse = fisher_worse(_rate(canary), _rate(baseline)) if found.rollout.shared else None
+    return Arms(baseline=baseline, canary=canary, source="cloudwatch", p_value=worse)
+
+
+def _metric_arm(found: Evidence, version: str | None, window: Bounds) -> ArmFacts:
+    requests = metric_sum(found, "Invocations", version, window) if version else None
+    if requests is None:
+        return ArmFacts(version=version)
+    failures = min(requests, metric_sum(found, "Errors", version, window) or 0)
+    interval = clopper_pearson(failures, requests)
+    return ArmFacts(version=version, requests=requests, failures=failures, failure_interval=interval)
+
+
+def metric_sum(found: Evidence, metric: str, version: str | None, window: Bounds) -> int | None:
+    """A Lambda metric added up over the periods of a window; the last look at a period wins.
+
+    `version` None is the series of all versions. None if the series has no datapoint there. A period that straddles the
+    end counts, but not after a promotion: most of it would be the time in which the canary had all the traffic.
+    """
+    ends_s = window[1] if found.rollout.promoted else math.inf
+    points: dict[float, float] = {}
+    for seen in found.metrics:
+        if seen.metric == metric and seen.version == version:
+            points |= {
+                start_s: value
+                for start_s, value in seen.points
+                if start_s + seen.period_s > window[0] and start_s < window[1] and start_s + seen.period_s <= ends_s
+            }
+    return round(sum(points.values())) if points else None
+
+
+# Exposure
+
+
+def exposure_of(found: Evidence) -> Exposure:
+    """Who got hurt from the deployment's creation on."""
+    total = count(found.since)
+    if not total:
+        return Exposure()
+    hurt = [seen for seen in found.since if failed(seen)]
+    return Exposure(
+        failed_requests=count(hurt),
+        failed_good_requests=count(hurt, lambda seen: seen.intent == "good"),
+        users=len({seen.persona for seen in hurt}),
+        blast_radius=count(hurt) / total,
+    )
+
+
+# Attribution
+
+
+def attribution_of(found: Evidence) -> Attribution:
+    """Whose errors the alarm counted: by CloudWatch if it told the versions apart, else by response headers."""
+    created_s = found.rollout.created_s
+    if created_s is None:
+        return Attribution()
+    gone_s = found.rollout.canary_gone_s
+    window = (created_s, math.inf if gone_s is None else gone_s)
+    return _attributed_by_metric(found, window) or _attributed_by_header(found, window)
+
+
+def _attributed_by_metric(found: Evidence, window: Bounds) -> Attribution | None:
+    versions = {seen.version for seen in found.metrics if seen.metric == "Errors" and seen.version is not None}
+    sums = {version: metric_sum(found, "Errors", version, window) for version in versions}
+    told = {version: errors for version, errors in sums.items() if errors is not None}
+    if not told:
+        return None
+    from_canary = sum(errors for version, errors in told.items() if found.is_canary(version))
+    # Both series are published minutes late and not at once: neither may count less than the other shows.
+    of_all = max(sum(told.values()), metric_sum(found, "Errors", None, window) or 0)
+    return _attribution(found, of_all, from_canary, "cloudwatch")
+
+
+def _attributed_by_header(found: Evidence, window: Bounds) -> Attribution:
+    rule = next(iter(rules_of(found)), None)
+    within = [seen for seen in found.since if window[0] <= seen.at_s < window[1]]
+    if rule is None or not headers_tell(within):
+        return Attribution()
+    errors = [seen for seen in within if failed(seen) and rule.counts(seen.status)]
+    from_canary = count(errors, lambda seen: found.is_canary(seen.version))
+    return _attribution(found, count(errors), from_canary, "response header")
+
+
+def _attribution(found: Evidence, of_all: int, from_canary: int, source: Source) -> Attribution:
+    # An alarm on one executed version counts no other.
+    rules = rules_of(found)
+    only_canary = rules and all(found.is_canary(rule.version) for rule in rules)
+    counted = from_canary if only_canary else of_all
+    share = from_canary / counted if counted else None
+    return Attribution(counted_errors=counted, from_canary=from_canary, canary_share=share, source=source)
+
+
+# Detection
+
+
+def detection_of(found: Evidence) -> Detection:
+    """The detection ledger, in seconds since the deployment's creation; empty before one is known."""
+    created_s = found.rollout.created_s
+    if created_s is None:
+        return Detection()
+    alarm, restored, origin_s = alarm_start(found), found.rollout.restored, origin(found)
+    return Detection(
+        first_fault_s=_since(created_s, first_fault(found)),
+        first_error_s=_since(created_s, first_s(found.since, failed)),
+        breach_s=_since(created_s, first_breach(found)),
+        alarm_s=_bounds_since(created_s, alarm),
+        stopped_s=_bounds_since(created_s, found.rollout.stopped),
+        restored_s=_bounds_since(created_s, restored),
+        time_to_detect_s=_took(origin_s, alarm),
+        time_to_roll_back_s=_took(origin_s, restored),
+    )
+
+
+def origin(found: Evidence) -> float | None:
+    """Where both times are counted from: the first fault or the first harm on the canary, whichever came first."""
+    on_canary = first_s(found.since, lambda seen: failed(seen) and found.is_canary(seen.version))
+    starts = [at_s for at_s in (first_fault(found), on_canary) if at_s is not None]
+    return min(starts, default=None)
+
+
+def first_fault(found: Evidence) -> float | None:
+    """The first fault request, or the first time the alarm was forced, from the creation on."""
+    created_s = found.rollout.created_s
+    forced = [
+        fault.began_s
+        for fault in found.faults
+        if fault.forces_alarm and created_s is not None and fault.began_s >= created_s
+    ]
+    requested = first_s(found.since, is_fault)
+    return min([*forced, *([] if requested is None else [requested])], default=None)
+
+
+def first_breach(found: Evidence) -> float | None:
+    """The end of the period in which the failures that clients saw would have breached an alarm of the group."""
+    ends = (rule_breach(found, rule, server_failed) for rule in rules_of(found))
+    return min((end for end in ends if end is not None), default=None)
+
+
+def rule_breach(found: Evidence, rule: Rule, fails: Callable[[Requests], bool]) -> float | None:
+    """When one alarm would have breached; one on the canary's version alone is fed with the canary's answers alone.
+
+    The dimensions are not looked at otherwise: what matters is what the alarm is meant to count.
+    """
+    only_canary = found.is_canary(rule.version)
+    fed = [seen for seen in found.since if not only_canary or seen.version is None or found.is_canary(seen.version)]
+    return breach_s(rule, fed, found.rollout.epoch_s, fails)
+
+
+def rules_of(found: Evidence) -> tuple[Rule, ...]:
+    """The alarms of the group that count failures; what the experiment says of its alarm if none was ever read."""
+    names = found.rollout.alarm_names
+    known = [found.rollout.definitions[name] for name in names if name in found.rollout.definitions]
+    rules = [rule_of(defined) for defined in known] if known else [rule_of_experiment(found.experiment.alarm)]
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def alarm_start(found: Evidence) -> Bounds | None:
+    """When the first alarm of the group went to ALARM, or was in it already when the deployment was created."""
+    created_s = found.rollout.created_s
+    if created_s is None:
+        return None
+    lasting = (
+        episode.start
+        for name in found.rollout.alarm_names
+        for episode in found.rollout.alarm_episodes(name)
+        if episode.end is None or episode.end[1] > created_s
+    )
+    return min(lasting, default=None)
+
+
+# Times
+
+
+def _good_failures(requests: Sequence[Requests]) -> tuple[int, int]:
+    good = [seen for seen in requests if seen.intent == "good"]
+    return count(good, failed), count(good)
+
+
+def _rate(arm: ArmFacts) -> tuple[int, int]:
+    return arm.failures or 0, arm.requests or 0
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
+
+
+def _since(created_s: float, at_s: float | None) -> float | None:
+    return None if at_s is None else at_s - created_s
+
+
+def _bounds_since(created_s: float, bounds: Bounds | None) -> Bounds | None:
+    return (bounds[0] - created_s, bounds[1] - created_s) if bounds else None
+
+
+def _took(origin_s: float | None, bounds: Bounds | None) -> Bounds | None:
+    """How long after the origin; None if the end lies before it and so was no answer to it."""
+    if origin_s is None or bounds is None or bounds[1] < origin_s:
+        return None
+    return max(0.0, bounds[0] - origin_s), bounds[1] - origin_s

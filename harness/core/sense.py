@@ -1,0 +1,152 @@
+"""What the types of an experiment cannot say: which values contradict each other or the world."""
+
+import math
+import re
+import string
+from urllib.parse import urlsplit
+
+from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, PERSONAS, Arm, Experiment, Traffic
+from harness.core.shape import Problems, shown
+from harness.errors import ExperimentError
+
+LONGEST_SHIFT_MINUTES = 2880
+DAY_S = 86_400
+
+_CONFIG = re.compile(r"(?:Canary(\d+)Percent|Linear(\d+)PercentEvery)(\d+)Minutes?")
+_HANDLER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_PLACEHOLDERS = frozenset({"function", "alias", "alias_arn", "version"})
+_SHORT_PERIODS_S = (10, 20, 30)
+
+
+def contradictions(experiment: Experiment) -> Problems:
+    """Everything in an experiment that cannot be, though every value has the right type."""
+    yield from _about_target(experiment)
+    yield from _about_traffic(experiment.traffic)
+    yield from _about_config(experiment.deployment.config)
+    yield from _about_alarm(experiment)
+    yield from _about_faults(experiment)
+    yield from _about_arm(experiment.baseline, "baseline")
+    yield from _about_arm(experiment.canary, "canary")
+
+
+def _about_target(experiment: Experiment) -> Problems:
+    host = experiment.target.host
+    if host is not None and not _is_url(host):
+        yield ExperimentError("target.host", f"must be a URL such as https://example.com/stage, got {shown(host)}")
+
+
+def _about_traffic(traffic: Traffic) -> Problems:
+    # The default rate beside users is what a resolved experiment has.
+    if traffic.users is not None and traffic.arrival_rate != Traffic().arrival_rate:
+        yield ExperimentError("traffic", "give arrival_rate (open arrivals) or users (closed loop), not both")
+    for persona in traffic.personas:
+        if persona not in PERSONAS:
+            yield ExperimentError(f"traffic.personas.{persona}", f"unknown persona; known are {', '.join(PERSONAS)}")
+    for name in ("personas", "endpoints", "client_versions"):
+        if not any(getattr(traffic, name).values()):
+            yield ExperimentError(f"traffic.{name}", "needs at least one weight above 0")
+
+
+def _about_config(config: str) -> Problems:
+    word = config.removeprefix(AWS_PREFIX)
+    form = _CONFIG.fullmatch(word)
+    if form:
+        yield from _about_shift(int(form[1] or form[2]), int(form[3]), word)
+    if config.startswith("CodeDeployDefault.") and word not in AWS_CONFIGS:
+        yield ExperimentError(
+            "deployment.config", f"AWS has no {config}; a configuration of your own has no CodeDeployDefault prefix"
+        )
+
+
+def _about_shift(percent: int, minutes: int, word: str) -> Problems:
+    if not 1 <= percent <= 99:
+        yield ExperimentError("deployment.config", f"must shift between 1 and 99 percent, got {percent} in {word}")
+    if not 1 <= minutes <= LONGEST_SHIFT_MINUTES:
+        problem = f"must wait between 1 and {LONGEST_SHIFT_MINUTES} minutes, got {minutes} in {word}"
+        yield ExperimentError("deployment.config", problem)
+
+
+def _about_alarm(experiment: Experiment) -> Problems:
+    alarm = experiment.alarm
+    if alarm.period_s not in _SHORT_PERIODS_S and alarm.period_s % 60:
+        yield ExperimentError("alarm.period_s", f"must be 10, 20, 30 or a multiple of 60, got {alarm.period_s}")
+    if alarm.datapoints is not None and alarm.datapoints > alarm.evaluation_periods:
+        problem = f"must be at most evaluation_periods ({alarm.evaluation_periods}), got {alarm.datapoints}"
+        yield ExperimentError("alarm.datapoints", problem)
+    if alarm.period_s * alarm.evaluation_periods > DAY_S:
+        yield ExperimentError("alarm.evaluation_periods", "must cover at most one day together with period_s")
+    if isinstance(alarm.dimensions, dict):
+        for name, template in alarm.dimensions.items():
+            yield from _about_dimension(template, f"alarm.dimensions.{name}")
+
+
+def _about_dimension(template: str, path: str) -> Problems:
+    try:
+        names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+    except ValueError as error:
+        yield ExperimentError(path, f"has a brace without its partner: {error}")
+        return
+    for name in names:
+        if name not in _PLACEHOLDERS:
+            known = ", ".join(f"{{{word}}}" for word in sorted(_PLACEHOLDERS))
+            yield ExperimentError(path, f"unknown placeholder {{{name}}}; known are {known}")
+
+
+def _about_faults(experiment: Experiment) -> Problems:
+    for index, fault in enumerate(experiment.faults):
+        path = f"faults[{index}]"
+        if (fault.error_share is None) == (fault.force_alarm is None):
+            yield ExperimentError(path, "needs exactly one of error_share and force_alarm")
+        if fault.at_s < -experiment.steady_s:
+            problem = f"must be at least -steady_s ({-experiment.steady_s:g}), got {fault.at_s:g}"
+            yield ExperimentError(f"{path}.at_s", problem)
+
+
+def _about_arm(arm: Arm, path: str) -> Problems:
+    if arm.handler is not None and arm.url is not None:
+        yield ExperimentError(path, "give handler or url, not both")
+    if arm.handler is not None and not _HANDLER.fullmatch(arm.handler):
+        yield ExperimentError(f"{path}.handler", f"must be module:function, got {shown(arm.handler)}")
+    if arm.url is not None and not _is_url(arm.url):
+        yield ExperimentError(f"{path}.url", f"must be a URL such as http://127.0.0.1:3000, got {shown(arm.url)}")
+    if arm.url is not None and arm.env:
+        yield ExperimentError(f"{path}.env", "cannot reach a service that runs elsewhere; set it where url is served")
+    if arm.handler is None and arm.url is None:
+        yield from _about_bundled(arm, path)
+
+
+def _about_bundled(arm: Arm, path: str) -> Problems:
+    for name, top in (("FAIL_RATIO", 1.0), ("LATENCY_MS", math.inf)):
+        value = _number(arm.env.get(name, 0))
+        if value is None or not 0 <= value <= top:
+            wanted = "between 0 and 1" if name == "FAIL_RATIO" else "at least 0"
+            yield ExperimentError(f"{path}.env.{name}", f"must be {wanted}, got {shown(arm.env[name])}")
+
+
+def _number(value: str | float) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def only_on_aws(experiment: Experiment) -> Problems:
+    """Everything that a rehearsal would have to ignore."""
+    config = experiment.deployment.config
+    word = config.removeprefix(AWS_PREFIX)
+    if word != "AllAtOnce" and not _CONFIG.fullmatch(word):
+        wanted = "AllAtOnce, Canary<percent>Percent<minutes>Minutes or Linear<percent>PercentEvery<minutes>Minutes"
+        yield ExperimentError("deployment.config", f"a rehearsal knows {wanted}, got {shown(config)}")
+    if experiment.target.host is not None:
+        yield ExperimentError("target.host", "a rehearsal serves its own; leave it out, or name baseline.url")
+    if experiment.deployment.id is not None:
+        yield ExperimentError("deployment.id", "a rehearsal creates its own deployment; leave it out")

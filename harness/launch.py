@@ -1,0 +1,102 @@
+"""Starting processes, waiting for them, and ending them, whatever happens in between."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+
+import harness
+from harness.errors import ExitCode, HarnessError
+
+GRACE_S = 10.0
+POLL_S = 0.1
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(HarnessError):
+    """A signal asked us to stop; its number decides the exit code."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.exit_code = ExitCode(128 + signum)
+
+
+class Interrupts:
+    """Notes SIGINT and SIGTERM instead of dying of them, so that what was started is always ended.
+
+    A note is acted on where the code asks for it: no process can start and be forgotten in between.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.signum = 0
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "Interrupts":
+        """Itself, listening."""
+        self._before = {signum: signal.signal(signum, self._note) for signum in _SIGNALS}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Gives the signals back."""
+        for signum, before in self._before.items():
+            signal.signal(signum, before)  # type: ignore[arg-type]
+
+    def check(self) -> None:
+        """Raises Interrupted once a signal came."""
+        if self.count:
+            raise Interrupted(self.signum)
+
+    def _note(self, signum: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        self.signum = signum
+
+
+def locustfile(name: str = "canary.py") -> Path:
+    """A locustfile of ours: beside the package in a clone, inside it in a wheel."""
+    package = Path(harness.__file__).parent
+    for folder in (package, package.parent):
+        path = folder / "locustfiles" / name
+        if path.is_file():
+            return path
+    raise HarnessError(f"{name} is missing: neither {package} nor {package.parent} has a folder locustfiles with it")
+
+
+def locust_command(*options: str) -> list[str]:
+    """The command of a headless Locust process that plays an experiment."""
+    return [sys.executable, "-m", "locust", "-f", str(locustfile()), "--headless", *options]
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], **pipes: object) -> subprocess.Popen[bytes]:
+    """Starts a process in a session of its own, so that a Ctrl-C at the terminal reaches it only through us."""
+    root = str(Path(harness.__file__).parent.parent)
+    path = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))
+    everything = {**environment, "PYTHONPATH": path}
+    return subprocess.Popen(command, env=everything, start_new_session=True, **pipes)  # type: ignore[call-overload, no-any-return]  # noqa: S603
+
+
+def await_end(process: subprocess.Popen[bytes], limit_s: float) -> int | None:
+    """The exit code, or None where the process lives on after `limit_s` of wall time."""
+    try:
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def end(process: subprocess.Popen[bytes], interrupts: Interrupts, signum: int = signal.SIGTERM) -> None:
+    """Asks a process to end, waits a bounded time, then kills it; a further signal to us kills it at once."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signum)
+    patience = interrupts.count
+    until_s = time.monotonic() + GRACE_S
+    while process.poll() is None:
+        if time.monotonic() > until_s or interrupts.count > patience:
+            process.kill()
+            process.wait()
+        await_end(process, POLL_S)

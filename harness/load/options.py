@@ -1,0 +1,231 @@
+"""Our options on Locust's command line, in its environment and in its web form, and the experiment they make."""
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.core.clock import Clock
+from harness.core.experiment import Experiment, Outcome
+from harness.core.parse import parse
+from harness.errors import UsageError
+from harness.load.client import service_url
+from harness.rehearsal import experiments
+
+ADHOC = "adhoc"
+REPORTS = "reports"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the options say, checked. `run_dir` is an existing run folder; without it one is made below `reports`."""
+
+    experiment: Experiment
+    clock: Clock
+    run_dir: Path | None
+    reports: Path
+
+
+def add_options(parser: Any) -> None:
+    """Adds our options to Locust's parser, which ends with one sentence and exit code 2 at a value that cannot be."""
+    group = parser.add_argument_group("Canary options", "What is asked of a canary release, and how it is watched")
+    for flag, metavar, text in _OPTIONS:
+        action = group.add_argument(
+            f"--canary-{flag}",
+            env_var=f"LOCUST_CANARY_{flag.upper().replace('-', '_')}",
+            type=_CHECKS.get(flag, str),
+            metavar=metavar,
+            help=text,
+        )
+        # Locust's parser takes these as arguments, its groups do not.
+        action.include_in_web_ui = flag in _IN_FORM
+        action.is_secret = action.is_required = action.is_multiple = False
+
+
+def settings_of(options: Any) -> Settings:
+    """The settings that parsed options make; raises UsageError."""
+    _check(options)
+    experiment = _overridden(_experiment(_given(options, "experiment")), options)
+    run_dir = _given(options, "run_dir")
+    if experiment.target.host:
+        service_url(experiment.target.host)
+    return Settings(
+        experiment=experiment,
+        clock=_clock_of(_given(options, "clock") or ""),
+        run_dir=Path(run_dir) if run_dir else None,
+        reports=Path(_given(options, "reports") or REPORTS),
+    )
+
+
+def watched(experiment: Experiment) -> bool:
+    """Whether there is a deployment to watch at all."""
+    deployment = experiment.deployment
+    return bool(deployment.id or (deployment.application and deployment.group))
+
+
+def _check(options: Any) -> None:
+    """Holds values against their checks again: the web form writes over them unchecked."""
+    for flag, check in _CHECKS.items():
+        value = _given(options, flag.replace("-", "_"))
+        try:
+            check("" if value is None else str(value))
+        except ArgumentTypeError as error:
+            raise UsageError(f"--canary-{flag}: {error}") from error
+
+
+def _experiment(source: str | None) -> Experiment:
+    if source is None:
+        return Experiment(name=ADHOC)
+    if source in experiments.NAMES and not Path(source).exists():
+        return parse(experiments.text(source), source=source)
+    try:
+        text = Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        names = ", ".join(experiments.NAMES)
+        raise UsageError(f"--canary-experiment: {source!r} is no file that can be read, nor one of {names}") from error
+    return parse(text, source=source)
+
+
+def _overridden(experiment: Experiment, options: Any) -> Experiment:
+    """Flags go before the file."""
+    for part, fields in _OVERRIDES.items():
+        given = {field: (kind, _given(options, option)) for option, (field, kind) in fields.items()}
+        changes = {field: kind(value) for field, (kind, value) in given.items() if value is not None}
+        experiment = replace(experiment, **{part: replace(getattr(experiment, part), **changes)})
+    if _given(options, "arrival_rate") is not None and _given(options, "users") is None:
+        experiment = replace(experiment, traffic=replace(experiment.traffic, users=None))
+    seed = _given(options, "seed")
+    host = getattr(options, "host", None) or experiment.target.host
+    return replace(
+        experiment,
+        target=replace(experiment.target, host=host),
+        seed=experiment.seed if seed is None else int(seed),
+    )
+
+
+def _given(options: Any, name: str) -> Any:
+    """An option's value; None where it was left out, or emptied in the web form."""
+    value = getattr(options, f"canary_{name}", None)
+    return None if value == "" else value
+
+
+# Checks. They give the text back as it came, because Locust's web form writes texts over the values.
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"must be a number, not {text!r}") from error
+    if not math.isfinite(value):
+        raise ArgumentTypeError(f"must be a number, not {text!r}")
+    return value
+
+
+def _rate(text: str) -> str:
+    if text and _number(text) < 0:
+        raise ArgumentTypeError(f"must not be negative, not {text!r}")
+    return text
+
+
+def _share(text: str) -> str:
+    if text and not 0 <= _number(text) <= 1:
+        raise ArgumentTypeError(f"must be between 0 and 1, not {text!r}")
+    return text
+
+
+def _whole(text: str) -> str:
+    try:
+        int(text or "0")
+    except ValueError as error:
+        raise ArgumentTypeError(f"must be a whole number, not {text!r}") from error
+    return text
+
+
+def _count(text: str) -> str:
+    if text and int(_whole(text)) < 1:
+        raise ArgumentTypeError(f"must be at least 1, not {text!r}")
+    return text
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text and text not in words:
+            raise ArgumentTypeError(f"must be one of {', '.join(words)}, not {text!r}")
+        return text
+
+    return check
+
+
+def _clock(text: str) -> str:
+    _clock_of(text)
+    return text
+
+
+def _clock_of(text: str) -> Clock:
+    if not text:
+        return Clock()
+    epoch, colon, speed = text.partition(":")
+    try:
+        clock = Clock(epoch_s=float(epoch), speed=float(speed))
+    except ValueError as error:
+        raise ArgumentTypeError(f"must be EPOCH:SPEED, not {text!r}") from error
+    if not (colon and math.isfinite(clock.epoch_s) and math.isfinite(clock.speed) and clock.speed > 0):
+        raise ArgumentTypeError(f"must be EPOCH:SPEED with a speed above 0, not {text!r}")
+    return clock
+
+
+_PATTERNS = ("even", "bernoulli", "burst")
+_OPTIONS = (
+    ("experiment", "FILE|NAME", "Experiment file, or the name of one that comes with the package"),
+    ("arrival-rate", "RATE", "Requests started per second, whatever the answers"),
+    ("error-share", "SHARE", "Share of requests that are meant to fail, 0 to 1"),
+    ("pattern", "PATTERN", f"How fault requests are spread: {', '.join(_PATTERNS)}"),
+    ("arrivals", "ARRIVALS", "How starts are spread: even, poisson"),
+    ("users", "N", "Closed loop of N users instead of open arrivals"),
+    ("seed", "N", "Seed of everything drawn; the same seed sends the same requests again"),
+    ("application", "NAME", "CodeDeploy application to watch"),
+    ("group", "NAME", "Deployment group to watch"),
+    ("deployment", "ID", "Deployment to watch; without it the next one of the group"),
+    ("target-version", "VERSION", "Published version to deploy once traffic is steady"),
+    ("function", "NAME", "Lambda function, needed to deploy"),
+    ("alias", "NAME", "Alias that the deployment shifts"),
+    ("alarm", "NAME", "CloudWatch alarm to watch besides those of the group"),
+    ("expect", "OUTCOME", f"Outcome that must come out: {', '.join(Outcome)}"),
+    ("clock", "EPOCH:SPEED", "Clock of a rehearsal; `canary-harness rehearse` gives it"),
+    ("run-dir", "FOLDER", "Existing folder of this run; without it one is made"),
+    ("reports", "FOLDER", f"Where run folders are made, {REPORTS} if left out"),
+)
+_IN_FORM = frozenset({"arrival-rate", "error-share", "pattern", "arrivals"})
+_CHECKS: dict[str, Callable[[str], str]] = {
+    "arrival-rate": _rate,
+    "error-share": _share,
+    "pattern": _one_of(*_PATTERNS),
+    "arrivals": _one_of("even", "poisson"),
+    "users": _count,
+    "seed": _whole,
+    "expect": _one_of(*Outcome),
+    "clock": _clock,
+}
+_OVERRIDES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
+    "traffic": {
+        "arrival_rate": ("arrival_rate", float),
+        "error_share": ("error_share", float),
+        "pattern": ("pattern", str),
+        "arrivals": ("arrivals", str),
+        "users": ("users", int),
+    },
+    "deployment": {
+        "application": ("application", str),
+        "group": ("group", str),
+        "deployment": ("id", str),
+        "target_version": ("target_version", str),
+        "function": ("function", str),
+        "alias": ("alias", str),
+    },
+    "alarm": {"alarm": ("name", str)},
+    "expect": {"expect": ("outcome", Outcome)},
+}

@@ -1,0 +1,53 @@
+"""The harness as a Locust plugin: importing this module is enough to have runs recorded, watched and judged.
+
+Each of Locust's events goes on to the `Role` of the process, which `init` chooses.
+"""
+
+import logging
+import signal
+import sys
+from typing import Any
+
+import gevent
+from locust import events
+from locust.runners import MasterRunner, WorkerRunner
+
+from harness.errors import ExitCode, HarnessError
+from harness.load import options
+from harness.load.roles import Master, Role, Single, Worker
+
+SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+
+log = logging.getLogger(__name__)
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def add_options(parser: Any, **_: Any) -> None:
+    """Adds our options."""
+    options.add_options(parser)
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def init(environment: Any, **_: Any) -> None:
+    """Gives the process its role; what cannot be ends it with one sentence and exit code 2."""
+    try:
+        role = _role(environment)
+    except HarnessError as error:
+        sys.stderr.write(f"canary-harness: {error}\n")
+        sys.exit(error.exit_code)
+    environment.canary_crew = role.crew
+    told = environment.events
+    told.test_start.add_listener(lambda **_: role.test_start())
+    told.test_stopping.add_listener(lambda **_: role.stopping())
+    told.test_stop.add_listener(lambda **_: role.test_stop())
+    told.quitting.add_listener(lambda **_: role.quitting())
+    if role.crew:
+        told.request.add_listener(role.crew.on_request)
+    for signum, code in SIGNALS.items():
+        gevent.signal_handler(signum, role.signalled, code)
+
+
+def _role(environment: Any) -> Role:
+    if isinstance(environment.runner, WorkerRunner):
+        return Worker(environment)
+    return Master(environment) if isinstance(environment.runner, MasterRunner) else Single(environment)

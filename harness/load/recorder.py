@@ -1,0 +1,199 @@
+"""The recorder: counts every request into rows by second and features, and passes on the rows of seconds gone by."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from harness.core.histogram import Histogram, bin_of
+from harness.core.timeline import Answer, Arrivals, Event, Exemplar, Intent, Requests
+from harness.load.steering import Timebase
+
+VERSION_HEADER = b"X-Lambda-Version"
+ANYONE = "anyone"
+"""The persona of a request whose locustfile names none."""
+EXEMPLARS_PER_SECOND = 5
+EXEMPLARS_PER_RUN = 200
+
+Sink = Callable[[Sequence[Event]], None]
+
+
+class Features(NamedTuple):
+    """What is known of a request before it is sent."""
+
+    intent: Intent
+    persona: str
+    endpoint: str
+
+
+class Reply(NamedTuple):
+    """What came back: `status` 0 is no answer, `reason` says in words what failed."""
+
+    status: int
+    version: str | None = None
+    reason: str | None = None
+
+
+class _Row:
+    __slots__ = ("count", "latency", "service_time")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.latency: Histogram = {}
+        self.service_time: Histogram = {}
+
+
+class _Plan:
+    __slots__ = ("lag", "planned", "started", "unstarted")
+
+    def __init__(self) -> None:
+        self.planned = self.started = self.unstarted = 0
+        self.lag: Histogram = {}
+
+
+class Recorder:
+    """Counts requests and starts into rows, one for each second and set of features.
+
+    Rows of one second may come in several parts, since an answer may come long after its due time; parts add up.
+    """
+
+    def __init__(self, timebase: Timebase, sink: Sink, worker: str = "") -> None:
+        self._timebase = timebase
+        self._sink = sink
+        self._worker = worker
+        self._rows: dict[int, dict[tuple[Features, int, str | None, bool], _Row]] = {}
+        self._plans: dict[int, _Plan] = {}
+        self._exemplars: list[Exemplar] = []
+        self._exemplar_second = -1
+        self._exemplars_in_second = 0
+        self._exemplars_left = EXEMPLARS_PER_RUN
+
+    def answered(self, features: Features, reply: Reply, due_s: float, latency_s: float, service_s: float) -> None:
+        """Counts one request that was due at `due_s`; both durations are wall time."""
+        status, version, reason = reply
+        rows = self._rows.get(int(due_s))
+        if rows is None:
+            rows = self._rows[int(due_s)] = {}
+        key = (features, status, version, reason is None)
+        row = rows.get(key)
+        if row is None:
+            row = rows[key] = _Row()
+        row.count += 1
+        bin_ = bin_of(latency_s)
+        row.latency[bin_] = row.latency.get(bin_, 0) + 1
+        bin_ = bin_of(service_s)
+        row.service_time[bin_] = row.service_time.get(bin_, 0) + 1
+        if reason is not None and self._exemplars_left:
+            self._exemplify(features, reply, due_s, latency_s)
+
+    def started(self, due_s: float, lag_s: float) -> None:
+        """Counts a planned start that took place `lag_s` of wall time late."""
+        plan = self._plan(due_s)
+        plan.planned += 1
+        plan.started += 1
+        bin_ = bin_of(lag_s)
+        plan.lag[bin_] = plan.lag.get(bin_, 0) + 1
+
+    def unstarted(self, due_s: float) -> None:
+        """Counts a planned start that could not take place for lack of room."""
+        plan = self._plan(due_s)
+        plan.planned += 1
+        plan.unstarted += 1
+
+    def flush(self, before_s: float | None = None) -> None:
+        """Passes on the rows of all seconds that ended by `before_s`, or all there are."""
+        events: list[Event] = [*self._exemplars]
+        self._exemplars.clear()
+        events.extend(self._arrivals(second, self._plans.pop(second)) for second in _gone(self._plans, before_s))
+        for second in _gone(self._rows, before_s):
+            events.extend(self._requests(second, key, row) for key, row in self._rows.pop(second).items())
+        if events:
+            self._sink(events)
+
+    def on_request(
+        self,
+        *,
+        name: str,
+        response_time: float | None,
+        response: Any = None,
+        context: Mapping[str, Any] | None = None,
+        exception: BaseException | None = None,
+        start_time: float | None = None,
+        **_: object,
+    ) -> None:
+        """Counts a request of somebody else's user, told by Locust's `request` event.
+
+        Its `context` may say `intent` (`good` or `fault`) and `persona`; otherwise it is a good request of anyone.
+        """
+        told = context or {}
+        service_s = (response_time or 0.0) / 1000
+        began = self._timebase.now_s() - service_s * self._timebase.speed
+        due_s = max(
+            0.0, began if start_time is None else (start_time - self._timebase.began_wall_s) * self._timebase.speed
+        )
+        features = Features(
+            "fault" if told.get("intent") == "fault" else "good", str(told.get("persona", ANYONE)), name
+        )
+        self.started(due_s, 0.0)
+        self.answered(features, _reply_of(response, exception), due_s, service_s, service_s)
+
+    def _plan(self, due_s: float) -> _Plan:
+        plan = self._plans.get(int(due_s))
+        if plan is None:
+            plan = self._plans[int(due_s)] = _Plan()
+        return plan
+
+    def _exemplify(self, features: Features, reply: Reply, due_s: float, latency_s: float) -> None:
+        second = int(due_s)
+        if second != self._exemplar_second:
+            self._exemplar_second, self._exemplars_in_second = second, 0
+        if self._exemplars_in_second < EXEMPLARS_PER_SECOND:
+            self._exemplars_in_second += 1
+            self._exemplars_left -= 1
+            self._exemplars.append(
+                Exemplar(
+                    at_s=due_s,
+                    **features._asdict(),
+                    version=reply.version,
+                    status=reply.status,
+                    reason=reply.reason or "",
+                    latency_s=latency_s,
+                )
+            )
+
+    def _arrivals(self, second: int, plan: _Plan) -> Arrivals:
+        return Arrivals(
+            at_s=float(second),
+            planned=plan.planned,
+            started=plan.started,
+            unstarted=plan.unstarted,
+            lag=plan.lag,
+            worker=self._worker,
+        )
+
+    def _requests(self, second: int, key: tuple[Features, int, str | None, bool], row: _Row) -> Requests:
+        features, status, version, ok = key
+        outcome: Answer = "ok" if ok else "failed"
+        return Requests(
+            at_s=float(second),
+            intent=features.intent,
+            persona=features.persona,
+            endpoint=features.endpoint,
+            version=version,
+            outcome=outcome,
+            status=status,
+            count=row.count,
+            latency=row.latency,
+            service_time=row.service_time,
+            worker=self._worker,
+        )
+
+
+def _gone(seconds: Mapping[int, object], before_s: float | None) -> list[int]:
+    return sorted(second for second in seconds if before_s is None or second + 1 <= before_s)
+
+
+def _reply_of(response: Any, exception: BaseException | None) -> Reply:
+    """What came back, from a response object of whichever client made it."""
+    headers = getattr(response, "headers", None) or {}
+    version = headers.get(VERSION_HEADER.decode())
+    reason = None if exception is None else str(exception) or type(exception).__name__
+    return Reply(int(getattr(response, "status_code", 0) or 0), version, reason)

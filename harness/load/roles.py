@@ -1,0 +1,363 @@
+"""What a Locust process is in a run: `Single` directs and sends, `Master` directs, `Worker` sends.
+
+Master and workers talk in Locust's own messages:
+
+    canary-begin      master → worker   a test begins
+    canary-steering   master → worker   what to send from when on
+    canary-end        master → worker   the test is over: send what you have
+    canary-pacing     worker → master   whether there are users that send
+    canary-rows       worker → master   lines of the timeline; `last` after a test
+"""
+
+import logging
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import gevent
+import gevent.event
+from locust.runners import STATE_MISSING
+
+from harness.core.timeline import Event, decode, encode
+from harness.errors import ExitCode, HarnessError, UsageError
+from harness.load import options
+from harness.load.client import service_url
+from harness.load.crew import Crew
+from harness.load.run import Run
+from harness.load.steering import Steering, unpacked
+
+BEGIN, STEERING, END, PACING, ROWS = (f"canary-{word}" for word in ("begin", "steering", "end", "pacing", "rows"))
+LAST_ROWS_S = 10.0
+"""Wall time that workers get to send their last rows."""
+ROUND_S = 0.5
+"""Wall time between two looks for changed options and lost workers."""
+
+log = logging.getLogger(__name__)
+
+
+class Role(ABC):
+    """What the events of Locust mean to one process."""
+
+    def __init__(self, environment: Any) -> None:
+        self.environment = environment
+        self.crew: Crew | None = None
+
+    @abstractmethod
+    def test_start(self) -> None:
+        """A test begins."""
+
+    @abstractmethod
+    def test_stop(self) -> None:
+        """A test ends."""
+
+    @abstractmethod
+    def quitting(self) -> None:
+        """The process is about to end."""
+
+    def stopping(self) -> None:
+        """Users are about to be stopped."""
+        if self.crew:
+            self.crew.stop()
+
+    @abstractmethod
+    def signalled(self, code: ExitCode) -> None:
+        """SIGINT or SIGTERM came."""
+
+
+class Director(Role):
+    """Directs one run after the other, each from a test's start to its stop."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.run: Run | None = None
+        self._ending: Run | None = None
+        self._closing = gevent.event.Event()
+        self._closing.set()
+        self._code: ExitCode | None = None
+        self._signal: ExitCode | None = None
+        self._round: gevent.Greenlet | None = None
+        self._given = environment.parsed_options
+        self._apply_defaults(options.settings_of(self._given).experiment)
+
+    def test_start(self) -> None:
+        """Begins a run; a test that cannot be one is refused with its reason."""
+        try:
+            settings = options.settings_of(self._given)
+            self._check_host()
+            self.run = Run(settings, post=self.post, on_over=self._on_over)
+        except HarnessError as error:
+            self._refuse(error)
+            return
+        self.run.start()
+        self.begin(self.run.fleet.steering)
+        self._round = gevent.spawn(self._rounds, self.run)
+
+    def test_stop(self) -> None:
+        """Ends the run with its verdict; waits for it where it is ending already."""
+        run, self.run = self.run, None
+        if run is None:
+            self._closing.wait()
+            return
+        self._closing.clear()
+        self._ending = run
+        try:
+            if self._round:
+                self._round.kill()
+            self.end()
+            self._code = run.close()
+        finally:
+            self._ending = None
+            self._closing.set()
+
+    def quitting(self) -> None:
+        """Ends what is not over yet, and makes the verdict the exit code."""
+        gevent.sleep(0)  # a signal's other listeners, which may have been called at the same time, go first
+        if self.run:
+            self.environment.runner.stop()
+            self.test_stop()
+        code = self._signal or self._code
+        if code is not None:
+            self.environment.process_exit_code = int(code)
+
+    def signalled(self, code: ExitCode) -> None:
+        """Notes the signal, so that the run says why it ended; a second one ends the process at once."""
+        if self._signal:
+            sys.exit(code)
+        if self.run:
+            self._signal = code
+            self.run.over("stopped", f"{'SIGINT' if code is ExitCode.INTERRUPTED else 'SIGTERM'} came")
+        elif code is ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+
+    @abstractmethod
+    def post(self, worker: str, steering: Steering) -> None:
+        """Delivers steering to a worker."""
+
+    @abstractmethod
+    def begin(self, steering: Steering) -> None:
+        """Tells who sends that a test begins."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Gets the last rows of who sends."""
+
+    def take(self, *rows: Event) -> None:
+        """Writes what was recorded, also while the run is ending."""
+        run = self.run or self._ending
+        if run:
+            run.record(*rows)
+
+    def pacing(self, worker: str, *, pacing: bool) -> None:
+        """Takes notice of a worker that has users to send, or has none any more."""
+        if self.run:
+            (self.run.fleet.join if pacing else self.run.fleet.leave)(worker)
+
+    @abstractmethod
+    def check_workers(self) -> None:
+        """Takes notice of workers that came or went."""
+
+    def least_users(self) -> int:
+        """How many users open arrivals need, so that every sending process has one."""
+        return 1
+
+    def _apply_defaults(self, experiment: Any) -> None:
+        """Fills in what a person need not say: the host of the experiment, and how many users its traffic takes."""
+        self.environment.host = self.environment.host or experiment.target.host
+        if not any(getattr(user, "sends_canary_traffic", False) for user in self.environment.user_classes):
+            return
+        if self._given.headless:
+            self._check_host()
+        users = experiment.traffic.users or self.least_users()
+        self._given.num_users = self._given.num_users or users
+        self._given.spawn_rate = self._given.spawn_rate or min(users, 100)
+
+    def _check_host(self) -> None:
+        for user in self.environment.user_classes:
+            if getattr(user, "sends_canary_traffic", False):
+                host = self.environment.host or user.host
+                if not host:
+                    raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
+                service_url(host)
+
+    def _refuse(self, error: HarnessError) -> None:
+        log.error("%s", error)
+        self._code = error.exit_code
+        gevent.spawn(self._stop_locust)
+
+    def _on_over(self) -> None:
+        gevent.spawn(self._stop_locust)
+
+    def _stop_locust(self) -> None:
+        """Stops the test, and where nobody sits at a web page Locust too."""
+        runner, web_ui = self.environment.runner, self.environment.web_ui
+        if web_ui is None:
+            runner.quit()
+            return
+        runner.stop()
+        autoquit = self._given.autoquit if self._given.autostart else -1
+        if autoquit != -1 and not self._signal:
+            gevent.sleep(autoquit)
+        if autoquit != -1 or self._signal:
+            runner.quit()
+            web_ui.stop()
+
+    def _rounds(self, run: Run) -> None:
+        share, rate = self._wanted(run)
+        while True:
+            gevent.sleep(ROUND_S)
+            self.check_workers()
+            new_share, new_rate = self._wanted(run)
+            if new_share != share:
+                run.set_error_share(new_share)
+            if new_rate != rate:
+                run.fleet.set_rate(new_rate)
+            share, rate = new_share, new_rate
+
+    def _wanted(self, run: Run) -> tuple[float, float]:
+        """The error share and arrival rate that options ask for now: the web form may have changed them."""
+        try:
+            traffic = options.settings_of(self._given).experiment.traffic
+        except HarnessError as error:
+            log.error("%s", error)
+            traffic = run.experiment.traffic
+        return traffic.error_share, traffic.arrival_rate
+
+
+class Single(Director):
+    """One process that does it all."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.crew: Crew = Crew(
+            environment,
+            name="",
+            send_rows=lambda rows, _: self.take(*rows),
+            tell_pacing=lambda pacing: self.pacing("", pacing=pacing),
+        )
+
+    def post(self, _: str, steering: Steering) -> None:
+        """Delivers steering to the own crew."""
+        self.crew.steer(steering)
+
+    def begin(self, steering: Steering) -> None:
+        """Begins with the own crew."""
+        self.crew.begin(steering)
+
+    def end(self) -> None:
+        """Ends with the own crew."""
+        self.crew.end()
+
+    def check_workers(self) -> None:
+        """Has none."""
+
+
+class Master(Director):
+    """Directs workers, and writes what they record."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._runner = environment.runner
+        self._done: set[str] = set()
+        self._runner.register_message(PACING, self._on_pacing)
+        self._runner.register_message(ROWS, self._on_rows)
+        environment.events.worker_connect.add_listener(self._on_worker)
+
+    def least_users(self) -> int:
+        """One for each worker that is expected."""
+        return max(1, int(self._given.expect_workers or 1))
+
+    def post(self, worker: str, steering: Steering) -> None:
+        """Delivers steering to a worker."""
+        self._runner.send_message(STEERING, steering.packed(), client_id=worker)
+
+    def begin(self, steering: Steering) -> None:
+        """Tells all workers."""
+        self._done.clear()
+        self._runner.send_message(BEGIN, steering.packed())
+
+    def end(self) -> None:
+        """Waits for the last rows of all workers that are still there."""
+        self._runner.send_message(END)
+        with gevent.Timeout(LAST_ROWS_S, False):
+            while self._present() - self._done:
+                gevent.sleep(0.02)
+        for worker in self._present() - self._done:
+            if self._ending:
+                self._ending.trouble(
+                    "worker", f"worker {worker} sent no last rows: some of what it recorded is missing"
+                )
+
+    def check_workers(self) -> None:
+        """Takes the part of a lost worker from it, and gives a user to workers that came."""
+        run, present = self.run, self._present()
+        if run is None:
+            return
+        for worker in run.fleet.workers:
+            if worker not in present:
+                run.fleet.leave(worker)
+                run.trouble("worker", f"worker {worker} was lost; what it recorded in its last second is missing")
+        if run.experiment.traffic.users is None and 0 < self._runner.target_user_count < len(present):
+            self._runner.start(len(present), len(present))
+
+    def _present(self) -> set[str]:
+        clients = self._runner.clients
+        return {worker for worker, client in clients.items() if client.state != STATE_MISSING}
+
+    def _on_worker(self, client_id: str, **_: Any) -> None:
+        if self.run:
+            self._runner.send_message(BEGIN, self.run.fleet.steering.packed(), client_id=client_id)
+
+    def _on_pacing(self, msg: Any, **_: Any) -> None:
+        self.pacing(msg.node_id, pacing=msg.data["pacing"])
+
+    def _on_rows(self, msg: Any, **_: Any) -> None:
+        self.take(*decode(msg.data["lines"].splitlines()))
+        if msg.data["last"]:
+            self._done.add(msg.node_id)
+
+
+class Worker(Role):
+    """Sends what a master asks for."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._runner = environment.runner
+        self.crew: Crew = Crew(
+            environment, name=self._runner.client_id, send_rows=self._send_rows, tell_pacing=self._tell_pacing
+        )
+        for message, listener in ((BEGIN, self._on_begin), (STEERING, self._on_steering), (END, self._on_end)):
+            self._runner.register_message(message, listener)
+
+    def test_start(self) -> None:
+        """Waits for the master's word, which comes before the first user."""
+
+    def test_stop(self) -> None:
+        """Sends the last rows."""
+        self.crew.end()
+
+    def quitting(self) -> None:
+        """Sends the last rows; failed requests are the master's to judge."""
+        self.crew.end()
+        if self.environment.process_exit_code is None:
+            self.environment.process_exit_code = 0
+
+    def signalled(self, code: ExitCode) -> None:
+        """Ends as Locust does."""
+        if code is ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+
+    def _send_rows(self, rows: Sequence[Event], last: bool) -> None:
+        self._runner.send_message(ROWS, {"lines": b"".join(map(encode, rows)), "last": last})
+
+    def _tell_pacing(self, pacing: bool) -> None:
+        self._runner.send_message(PACING, {"pacing": pacing})
+
+    def _on_begin(self, msg: Any, **_: Any) -> None:
+        self.crew.begin(unpacked(msg.data))
+
+    def _on_steering(self, msg: Any, **_: Any) -> None:
+        self.crew.steer(unpacked(msg.data))
+
+    def _on_end(self, **_: Any) -> None:
+        gevent.spawn(self.crew.end)

@@ -1,0 +1,392 @@
+"""One run from its first request to its verdict: directs the traffic, watches the deployment, writes the timeline.
+
+    steady ──► deploy ──► follow until settled ──► steady again ──► over
+                 │  faults by their own clock from the deployment's creation
+    at any time: given up, stopped by a person, or failed ──► over
+
+`Run.start` returns at once and everything happens in greenlets; whoever is told by `on_over` that the run is over stops
+the traffic and then calls `close`, which heals, judges and reports.
+"""
+
+import logging
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import gevent
+import gevent.event
+from msgspec.structs import replace
+
+import harness
+from harness.aws.clients import Aws
+from harness.aws.deployer import create_deployment
+from harness.aws.forced_alarm import ForcedAlarm
+from harness.aws.watcher import Watcher
+from harness.core.experiment import Fault
+from harness.core.rollout import Rollout
+from harness.core.timeline import (
+    Event,
+    FaultEnded,
+    FaultStarted,
+    Look,
+    LookFailed,
+    Requests,
+    RunEnded,
+    RunStarted,
+    Trouble,
+    encode,
+)
+from harness.core.verdict import Verdict
+from harness.errors import ExitCode, HarnessError, UsageError
+from harness.load import faults
+from harness.load.fleet import Fleet, Post
+from harness.load.options import Settings, watched
+from harness.load.steering import Timebase
+from harness.report.finish import finish
+from harness.report.folder import RunFolder
+from harness.report.progress import Progress, Tally
+
+Why = Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
+
+SHOW_EVERY_S = 0.25
+"""Wall time between two frames of the progress."""
+SHORTEST_REST_S = 0.05
+"""Wall time between two rounds of looks at the least, so that a fast clock leaves the processor to the traffic."""
+BLIND_S = 60.0
+BLIND_WALL_S = 5.0
+"""Experiment and wall seconds without any sight of the control plane and any answer of the service: it is gone."""
+PHASE_S = 60.0
+PHASE_ROOM_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Contact:
+    """Whether the world outside still answers: the control plane our looks, the service our requests."""
+
+    def __init__(self, base: Timebase) -> None:
+        self._base = base
+        self._heard_s = base.now_s()
+        self._problem = ""
+
+    def note(self, event: Event) -> None:
+        """Takes notice of an event that shows whether somebody answered."""
+        if isinstance(event, Look) or (isinstance(event, Requests) and event.status):
+            self._heard_s, self._problem = self._base.now_s(), ""
+        elif isinstance(event, LookFailed):
+            self._problem = event.message
+
+    def lost(self) -> str | None:
+        """Why nobody can be expected to answer any more; None while there is hope."""
+        silence_s = self._base.now_s() - self._heard_s
+        if self._problem and silence_s > max(BLIND_S, BLIND_WALL_S * self._base.speed):
+            return self._problem
+        return None
+
+
+class Run:
+    """Plays one experiment and ends with its verdict.
+
+    `post` delivers steering to workers; `on_over` is called once, from a greenlet of ours, when nothing is left to do.
+    """
+
+    def __init__(self, settings: Settings, *, post: Post, on_over: Callable[[], None]) -> None:
+        self.experiment = settings.experiment
+        self.verdict: Verdict | None = None
+        self.rollout = Rollout()
+        self.tally = Tally()
+        self.base = Timebase(time.time(), settings.clock.speed)
+        self.fleet = Fleet(self.experiment, self.base, post)
+        self._clock = settings.clock
+        self._epoch_s = self.base.epoch_s(settings.clock)
+        self._on_over = on_over
+        self._over: RunEnded | None = None
+        self._closed = False
+        self._greenlets: list[gevent.Greenlet] = []
+        self._settled = gevent.event.Event()
+        self._created = gevent.event.Event()
+        self._look_now = gevent.event.Event()
+        self._share: faults.Share | None = None
+        self._forced: dict[str, ForcedAlarm] = {}
+        self._contact = Contact(self.base)
+        self._progress = Progress()
+        self._aws = Aws()
+        self._watcher: Watcher | None = None
+        if watched(self.experiment):
+            self._aws.warm()
+            self._watcher = Watcher(
+                self._aws,
+                self.experiment.deployment,
+                self.experiment.alarm.name,
+                now=self.base.now_s,
+                epoch_s=self._epoch_s,
+                record=self.record,
+            )
+        self.folder = _folder(settings)
+        self._file = self.folder.timeline.open("ab")
+
+    def start(self) -> None:
+        """Begins the run; returns at once."""
+        experiment = self.experiment
+        self.record(
+            RunStarted(
+                at_s=0.0,
+                experiment=experiment.name,
+                epoch_s=self._epoch_s,
+                speed=self._clock.speed,
+                harness=harness.__version__,
+            )
+        )
+        for play in (self._direct, self._give_up, self._share_faults, self._show):
+            self._spawn(play)
+        if self._watcher:
+            self._spawn(self._watch)
+        for index, fault in enumerate(experiment.faults):
+            if fault.force_alarm:
+                self._spawn(self._force_alarm, faults.name_of(index), fault)
+
+    def record(self, *events: Event) -> None:
+        """Writes events to the timeline, in this order, and takes notice of what they mean."""
+        if self._closed:
+            return
+        for event in events:
+            self._notice(event)
+        try:
+            self._file.write(b"".join(map(encode, events)))
+            self._file.flush()
+        except OSError as error:
+            self.over("failed", f"the timeline cannot be written: {error}")
+
+    def record_all(self, events: Sequence[Event]) -> None:
+        """Writes a batch of events to the timeline."""
+        self.record(*events)
+
+    def set_error_share(self, share: float) -> None:
+        """Changes the error share that a person asked for, at once."""
+        self.experiment = replace(self.experiment, traffic=replace(self.experiment.traffic, error_share=share))
+        self._apply_share()
+
+    def trouble(self, what: str, message: str) -> None:
+        """Notes that something of ours or around us went wrong."""
+        self.record(Trouble(at_s=self.base.now_s(), what=what, message=message))
+
+    def over(self, why: Why, detail: str = "") -> None:
+        """Nothing is left to do; the first reason counts."""
+        if self._over is None:
+            self._over = RunEnded(at_s=self.base.now_s(), why=why, detail=detail)
+            self._on_over()
+
+    def close(self) -> ExitCode:
+        """Ends the run when its traffic has stopped: heals, looks a last time, judges, reports; the exit code."""
+        if self._over is None:
+            self._over = RunEnded(at_s=self.base.now_s(), why="stopped", detail="a person stopped the run")
+        gevent.killall(self._greenlets, block=True, timeout=5.0)
+        self._heal()
+        if self._watcher and self._over.why in ("settled", "given_up"):
+            self._watcher.final_looks()
+        self.record(replace(self._over, at_s=self.base.now_s()))
+        self._progress.close()
+        self._closed = True
+        self._file.close()
+        return self._judge()
+
+    # What a run does, each in a greenlet of its own
+
+    def _direct(self) -> None:
+        if not self._watcher:
+            return
+        deployment = self.experiment.deployment
+        if deployment.target_version:
+            self._sleep_until(self._planned_creation_s())
+            self._deploy()
+        self._settled.wait()
+        self._sleep_until(self.base.now_s() + self.experiment.steady_s)
+        self.over("settled")
+
+    def _give_up(self) -> None:
+        if self._watcher:
+            self._sleep_until(self.experiment.give_up_s)
+            self.over("given_up", f"the outcome was open after {self.experiment.give_up_s:g} s")
+
+    def _watch(self) -> None:
+        assert self._watcher is not None
+        while True:
+            rest_s = self.base.wall_s(self._watcher.next_look_s) - time.time()
+            self._look_now.wait(max(SHORTEST_REST_S, rest_s))
+            self._look_now.clear()
+            self._watcher.look()
+            for name, forced in self._forced.items():
+                if name in self.rollout.alarms:
+                    forced.reassert(self.rollout.alarms[name].state)
+
+    def _show(self) -> None:
+        while True:
+            if self._watcher:
+                self._progress.show(self.rollout, self.tally, self.base.now_s())
+            if problem := self._contact.lost():
+                self.over("failed", f"neither AWS nor the service answers any more: {problem}")
+            gevent.sleep(SHOW_EVERY_S)
+
+    def _share_faults(self) -> None:
+        if not self._watcher:
+            self._apply_share()
+            return
+        for change_s in faults.changes_s(self.experiment):
+            self._sleep_until_after_creation(change_s)
+            self._apply_share()
+
+    def _force_alarm(self, name: str, fault: Fault) -> None:
+        self._sleep_until_after_creation(fault.at_s)
+        alarm = self.experiment.alarm.name or next(iter(self.rollout.alarm_names), None)
+        if alarm is None or fault.force_alarm is None:
+            self.trouble(name, "there is no alarm to force: name one in alarm.name")
+            return
+        forced = ForcedAlarm(
+            self._aws,
+            name=alarm,
+            state=fault.force_alarm,
+            reason=f"canary-harness: {name} of {self.experiment.name}",
+            record=self.record,
+            now=self.base.now_s,
+        )
+        self._forced[alarm] = forced
+        forced.inject()
+        self.record(FaultStarted(at_s=self.base.now_s(), fault=name, kind="force_alarm", value=fault.force_alarm))
+        if fault.for_s is not None:
+            self._sleep_until(self.base.now_s() + fault.for_s)
+            self._end_forced(name, alarm, "its time was over")
+
+    # The deployment
+
+    def _planned_creation_s(self) -> float:
+        """When to create the deployment, for a rehearsal in the first ten seconds of a minute.
+
+        An alarm counts whole minutes. The place in the minute decides how many errors of the canary the first one
+        holds, so it comes from the seed: then the same seed meets the same minutes at every speed.
+        """
+        steady_s = self.experiment.steady_s
+        if self._clock.speed == 1.0:
+            return steady_s
+        offset_s = random.Random(f"phase {self.experiment.seed}").uniform(0.0, PHASE_ROOM_S)
+        return steady_s + (offset_s - (self._epoch_s + steady_s)) % PHASE_S
+
+    def _deploy(self) -> None:
+        deployment = self.experiment.deployment
+        missing = [name for name in ("application", "group", "function") if not getattr(deployment, name)]
+        if missing or not deployment.target_version:
+            raise UsageError(f"deployment.{missing[0]} is needed to create a deployment of target_version")
+        deployment_id = create_deployment(
+            self._aws,
+            application=str(deployment.application),
+            group=str(deployment.group),
+            function=str(deployment.function),
+            alias=deployment.alias,
+            target_version=deployment.target_version,
+            experiment=self.experiment.name,
+            config=deployment.config,
+            hooks=deployment.hooks,
+            record=self.record,
+            now=self.base.now_s,
+        )
+        if self._watcher:
+            self._watcher.follow(deployment_id)
+            self._look_now.set()
+
+    # The error share
+
+    def _apply_share(self) -> None:
+        """Makes the planned share of this instant the one that is sent, and records the change."""
+        created_s = self._anchor_s() if self._watcher else 0.0
+        share = faults.share_at(self.experiment, self.base.now_s() - created_s) if created_s is not None else None
+        if share == self._share:
+            return
+        now_s = self.base.now_s()
+        if self._share:
+            self.record(FaultEnded(at_s=now_s, fault=self._share.fault, why="the plan changed"))
+        self._share = share
+        self.fleet.set_error_share(share.share if share else 0.0)
+        if share:
+            self.record(FaultStarted(at_s=now_s, fault=share.fault, kind="error_share", value=f"{share.share:g}"))
+
+    def _anchor_s(self) -> float | None:
+        """The deployment's creation; before it, the planned one, None if others will create it."""
+        if self.rollout.created_s is not None:
+            return self.rollout.created_s
+        return self._planned_creation_s() if self.experiment.deployment.target_version else None
+
+    def _sleep_until_after_creation(self, after_s: float) -> None:
+        if after_s >= 0:
+            self._created.wait()
+        self._sleep_until((self._anchor_s() or 0.0) + after_s)
+
+    # The end
+
+    def _heal(self) -> None:
+        if self._share:
+            self.record(FaultEnded(at_s=self.base.now_s(), fault=self._share.fault, why="the run ended"))
+            self._share = None
+        for alarm in [*self._forced]:
+            self._end_forced(None, alarm, "the run ended")
+
+    def _end_forced(self, name: str | None, alarm: str, why: str) -> None:
+        forced = self._forced.pop(alarm, None)
+        if forced and forced.heal():
+            self.record(FaultEnded(at_s=self.base.now_s(), fault=name or alarm, why=why))
+
+    def _judge(self) -> ExitCode:
+        try:
+            self.verdict = finish(self.folder, self.experiment)
+        except HarnessError as error:
+            log.error("no verdict: %s", error)
+            return ExitCode.HARNESS_FAILED
+        log.info("%s, %s: %s", self.verdict.outcome, self.verdict.call, self.folder.markdown)
+        return ExitCode(self.verdict.exit_code)
+
+    # Underneath
+
+    def _notice(self, event: Event) -> None:
+        self._contact.note(event)
+        if isinstance(event, Requests):
+            self.tally = _counted(self.tally, event)
+            return
+        self.rollout = self.rollout.step(event)
+        if self.rollout.created_s is not None:
+            self._created.set()
+        if self.rollout.settled:
+            self._settled.set()
+
+    def _sleep_until(self, at_s: float) -> None:
+        gevent.sleep(max(0.0, self.base.wall_s(at_s) - time.time()))
+
+    def _spawn(self, play: Callable[..., None], *arguments: object) -> None:
+        def guarded() -> None:
+            try:
+                play(*arguments)
+            except HarnessError as error:
+                self._fail(play.__name__, str(error))
+            except Exception as error:
+                log.exception("%s failed", play.__name__)
+                self._fail(play.__name__, repr(error))
+
+        self._greenlets.append(gevent.spawn(guarded))
+
+    def _fail(self, what: str, message: str) -> None:
+        self.trouble(what.strip("_"), message)
+        self.over("failed", message)
+
+
+def _folder(settings: Settings) -> RunFolder:
+    if settings.run_dir:
+        folder = RunFolder.open(settings.run_dir)
+    else:
+        folder = RunFolder.create(settings.reports, settings.experiment.name, time.time())
+    if not folder.manifest.exists():
+        folder.write_manifest(settings.experiment, sys.argv)
+    return folder
+
+
+def _counted(tally: Tally, row: Requests) -> Tally:
+    field = f"{row.intent}_{row.outcome}"
+    return replace(tally, **{field: getattr(tally, field) + row.count})

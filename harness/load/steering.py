@@ -1,0 +1,50 @@
+"""What the process that directs a run tells those that send its traffic."""
+
+import time
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from harness.core.clock import Clock
+from harness.core.experiment import Traffic
+from harness.core.pacing import Pace, Part
+
+
+class Timebase(Struct, frozen=True):
+    """The run's own time: seconds of experiment time since it began at the wall time `began_wall_s`."""
+
+    began_wall_s: float
+    speed: float = 1.0
+
+    def now_s(self) -> float:
+        """The instant now."""
+        return (time.time() - self.began_wall_s) * self.speed
+
+    def wall_s(self, at_s: float) -> float:
+        """The wall time of an instant, in seconds since 1970."""
+        return self.began_wall_s + at_s / self.speed
+
+    def epoch_s(self, clock: Clock) -> float:
+        """The experiment time at which the run began, in seconds since 1970."""
+        return clock.experiment_s(self.began_wall_s)
+
+
+class Steering(Struct, frozen=True, kw_only=True):
+    """What one worker is to send from `pace.since_s` on; without a `part` it is to send nothing yet."""
+
+    timebase: Timebase
+    traffic: Traffic
+    seed: int
+    pace: Pace
+    error_share: float
+    part: Part | None = None
+
+    def packed(self) -> dict[str, Any]:
+        """As plain values, for a message."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+
+def unpacked(message: dict[str, Any]) -> Steering:
+    """The steering in a message."""
+    return msgspec.convert(message, Steering)

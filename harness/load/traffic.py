@@ -1,0 +1,233 @@
+"""The traffic of one process: what is sent next, when, and what came of it."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import gevent.event
+from gevent import get_hub, getcurrent
+
+from harness.core.experiment import ERROR_PERSONA
+from harness.core.experiment import Traffic as Wanted
+from harness.core.pacing import WHOLE, Mix, Pacer, share_draw
+from harness.load.client import Client, NoAnswer, Prepared
+from harness.load.recorder import VERSION_HEADER, Features, Recorder, Reply
+from harness.load.steering import Steering
+
+MAX_IN_FLIGHT = 4000
+"""Requests of one process under way at once, beyond which a due start is given up and counted as unstarted."""
+BATCH = 64
+"""Starts in a row before answers get their turn, so that a backlog does not open a connection for each of them."""
+LOOK_UP_S = 0.1
+"""Wall time after which a waiting pacer looks for new steering, at the latest."""
+FAILED_FROM = 400
+
+OWN = "canary"
+"""The key in a request event's context that says the recorder has it already."""
+
+Prepare = Callable[[Client, str, str, str], Prepared]
+FireRequest = Callable[..., None]
+
+
+class Planned:
+    """One kind of request: its bytes, what is recorded of it, what Locust's event says of it."""
+
+    __slots__ = ("context", "features", "name", "prepared")
+
+    def __init__(self, prepared: Prepared, features: Features) -> None:
+        self.prepared = prepared
+        self.features = features
+        self.name = prepared.name if features.intent == "good" else f"{prepared.name} [fault]"
+        self.context = {OWN: True, "intent": features.intent, "persona": features.persona}
+
+
+class Requests:
+    """Draws what to send next; the same seed draws the same again."""
+
+    def __init__(self, wanted: Wanted, seed: int, client: Client, prepare: Prepare, part: int) -> None:
+        good: dict[Planned, float] = {}
+        fault: dict[Planned, float] = {}
+        for version, version_weight in wanted.client_versions.items():
+            for endpoint, endpoint_weight in wanted.endpoints.items():
+                for persona, weight in wanted.personas.items():
+                    prepared = prepare(client, persona, endpoint, version)
+                    features = Features("good", persona, endpoint)
+                    good[Planned(prepared, features)] = weight * endpoint_weight * version_weight
+            # The error user fails where it is looked up; its feature toggles are like anyone's.
+            prepared = prepare(client, ERROR_PERSONA, "fakeUser", version)
+            fault[Planned(prepared, Features("fault", ERROR_PERSONA, "fakeUser"))] = version_weight
+        self.good = Mix(good, f"good {seed} {part}").draw
+        self.fault = Mix(fault, f"fault {seed} {part}").draw
+
+
+class Traffic:
+    """Sends requests of one process as steered, open arrivals by one pacer or one at a time for closed loops.
+
+    Every request is counted by `recorder` and told to Locust by `fire`.
+    """
+
+    def __init__(
+        self, client: Client, prepare: Prepare, steering: Steering, recorder: Recorder, fire: FireRequest
+    ) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._fire = fire
+        self._steering = steering
+        self._pending: deque[Steering] = deque()
+        self._base = steering.timebase
+        part = steering.part or WHOLE
+        wanted, seed = steering.traffic, steering.seed
+        self._pacer = Pacer(steering.pace, part, arrivals=wanted.arrivals, seed=seed)
+        self._is_fault = share_draw(wanted.pattern, seed, part).draw
+        self._requests = Requests(wanted, seed, client, prepare, part.index)
+        self._versions: dict[bytes | None, str | None] = {None: None}
+        self._idle: list[Any] = []
+        self._senders: list[Any] = []
+        self._in_flight = 0
+        self._pacing = False
+        self._hub = get_hub()
+        self._changed = gevent.event.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return self._in_flight
+
+    @property
+    def speed(self) -> float:
+        """Experiment seconds in a second."""
+        return self._base.speed
+
+    def steer(self, steering: Steering) -> None:
+        """Takes new steering, which holds from the instant that its pace begins."""
+        self._pending.append(steering)
+        self._apply(self._base.now_s())
+        self._changed.set()
+
+    def pace(self) -> None:
+        """Starts every due request of this process in time, until `stop`; the calling greenlet does nothing else."""
+        self._pacing = True
+        while self._pacing:
+            now_s = self._base.now_s()
+            self._apply(now_s)
+            if self._start_due(now_s):
+                gevent.sleep(0)
+            else:
+                self._wait(self._pacer.due_s())
+
+    def send_one(self) -> None:
+        """Sends one request now and waits for its answer, for a closed loop."""
+        now_s = self._base.now_s()
+        self._apply(now_s)
+        self._recorder.started(now_s, 0.0)
+        self._in_flight += 1
+        try:
+            self._perform(self._next(), now_s)
+        finally:
+            self._in_flight -= 1
+
+    def stop(self) -> None:
+        """Starts no more requests."""
+        self._pacing = False
+        self._changed.set()
+
+    def drain(self, within_s: float) -> None:
+        """Waits for the answers under way, up to `within_s` of wall time, then gives up the rest as failed."""
+        self.stop()
+        until = time.monotonic() + within_s
+        while self._in_flight and time.monotonic() < until:
+            gevent.sleep(0.005)
+        gevent.killall([*self._senders], block=True)
+        self._senders.clear()
+        self._client.close()
+
+    def _apply(self, now_s: float) -> None:
+        while self._pending and self._pending[0].pace.since_s <= now_s:
+            self._steering = self._pending.popleft()
+            self._pacer.change(self._steering.pace, self._steering.part or WHOLE)
+
+    def _start_due(self, now_s: float) -> bool:
+        """Starts what is due, a batch at most; whether there is more."""
+        pacer = self._pacer
+        for _ in range(BATCH):
+            due_s = pacer.due_s()
+            if due_s > now_s:
+                return False
+            self._start(due_s)
+            pacer.advance()
+        return True
+
+    def _wait(self, due_s: float) -> None:
+        wait_s = self._base.wall_s(due_s) - time.time()
+        if wait_s <= LOOK_UP_S:
+            gevent.sleep(max(0.0, wait_s))
+        else:
+            self._changed.clear()
+            self._changed.wait(min(wait_s, LOOK_UP_S))
+
+    def _next(self) -> Planned:
+        requests = self._requests
+        return requests.fault() if self._is_fault(self._steering.error_share) else requests.good()
+
+    def _start(self, due_s: float) -> None:
+        planned = self._next()
+        if self._in_flight >= MAX_IN_FLIGHT:
+            self._recorder.unstarted(due_s)
+            return
+        self._in_flight += 1
+        if self._idle:
+            self._hub.loop.run_callback(self._idle.pop().switch, planned, due_s)
+        else:
+            self._senders.append(gevent.spawn_raw(self._send_for_ever, planned, due_s))
+
+    def _send_for_ever(self, planned: Planned, due_s: float) -> None:
+        """A sender: performs one request after the other, and rests in between."""
+        own = getcurrent()
+        while True:
+            self._recorder.started(due_s, time.time() - self._base.wall_s(due_s))
+            try:
+                self._perform(planned, due_s)
+            finally:
+                self._in_flight -= 1
+            self._idle.append(own)
+            planned, due_s = self._hub.switch()
+
+    def _perform(self, planned: Planned, due_s: float) -> None:
+        began = time.time()
+        response, error = None, None
+        try:
+            response = self._client.send(planned.prepared)
+        except NoAnswer as no_answer:
+            error = str(no_answer)
+        except gevent.GreenletExit:
+            error = "no answer when the run ended"
+            raise
+        finally:
+            self._account(planned, due_s, began, response, error)
+
+    def _account(self, planned: Planned, due_s: float, began: float, response: Any, error: str | None) -> None:
+        ended = time.time()
+        status = length = 0
+        version = None
+        if response is not None:
+            status, length = response.status, response.length
+            version = self._version(response.headers.get(VERSION_HEADER))
+            error = None if status < FAILED_FROM else f"HTTP {status}"
+        reply = Reply(status, version, error)
+        self._recorder.answered(planned.features, reply, due_s, ended - self._base.wall_s(due_s), ended - began)
+        self._fire(
+            request_type=planned.prepared.method,
+            name=planned.name,
+            response_time=(ended - began) * 1000,
+            response_length=length,
+            response=response,
+            context=planned.context,
+            exception=error,
+        )
+
+    def _version(self, value: bytes | None) -> str | None:
+        if value not in self._versions:
+            self._versions[value] = value.decode("latin-1") if value else None
+        return self._versions[value]

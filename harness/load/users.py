@@ -1,0 +1,54 @@
+"""Locust users that send canary traffic; subclass `CanaryUser` in a locustfile."""
+
+import gevent
+from locust import User, constant, task
+
+import harness.load.plugin  # noqa: F401 - importing it is what makes Locust play experiments
+from harness.load.client import Client, Prepared
+from harness.load.crew import Crew
+
+
+class CanaryUser(User):  # type: ignore[misc]
+    """Sends the experiment's mix of personas, client versions and endpoints.
+
+    With open arrivals (the default) one user of each process is the pacer and sends for all; further ones stand by to
+    take over. In a closed loop (`traffic.users`) each user sends one request after the other, and `wait_time` is the
+    experiment time in between.
+    """
+
+    abstract = True
+    wait_time = constant(1)
+    sends_canary_traffic = True
+
+    @classmethod
+    def prepare(cls, client: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
+        """The request of one persona, as bytes; override it for a service with other paths or headers."""
+        email = f"{persona}user@company.com"
+        if endpoint == "featureToggles":
+            body = b'{"userName": "%s"}' % email.encode()
+            headers = {"Content-Type": "application/json", "X-Client-Version": client_version}
+            return client.prepare("POST", "/featureToggles", headers=headers, body=body)
+        return client.prepare("GET", "/fakeUser", headers={"Authorization": email, "X-Client-Version": client_version})
+
+    def on_start(self) -> None:
+        """Joins the traffic of its process."""
+        self._crew: Crew = self.environment.canary_crew
+        self._traffic = self._crew.join(self)
+        think_s = self.wait_time
+        self.wait_time = lambda: think_s() / self._traffic.speed
+
+    def on_stop(self) -> None:
+        """Leaves it."""
+        self._crew.leave(self)
+
+    @task  # type: ignore[untyped-decorator]
+    def play(self) -> None:
+        """Paces open arrivals, or sends one request of a closed loop."""
+        if not self._crew.at_work:
+            gevent.sleep(1)
+        elif not self._crew.open_arrivals:
+            self._traffic.send_one()
+        elif self._crew.is_pacer(self):
+            self._traffic.pace()
+        else:
+            gevent.sleep(1)

@@ -1,0 +1,81 @@
+"""Who is let in before a version is invoked: the custom authorizer with its cache, and the stage's throttle."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from msgspec import Struct
+
+AUTHORIZER_TTL_S = 30.0
+LONGEST_TOKEN = 512
+
+
+class Decision(NamedTuple):
+    """What the authorizer said of a token, and until when that holds."""
+
+    principal: str | None
+    until_s: float
+
+
+class Authorizer:
+    """A custom authorizer whose results, denials too, are kept for `ttl_s` of simulated time.
+
+    `decide` gives the principal of a token, or None to deny. At most `capacity` results are kept, the oldest go first.
+    """
+
+    def __init__(
+        self,
+        decide: Callable[[str], str | None],
+        now: Callable[[], float],
+        *,
+        ttl_s: float = AUTHORIZER_TTL_S,
+        capacity: int = 10_000,
+    ) -> None:
+        self._decide = decide
+        self._now = now
+        self._ttl_s = ttl_s
+        self._capacity = capacity
+        self._known: dict[bytes, Decision] = {}
+
+    def principal(self, token: bytes) -> str | None:
+        """Whom the token lets in; None is a denial, which an over-long token gets unasked."""
+        if len(token) > LONGEST_TOKEN:
+            return None
+        known = self._known.get(token)
+        now_s = self._now()
+        if known is None or now_s >= known.until_s:
+            known = self._ask(token, now_s)
+        return known.principal
+
+    def _ask(self, token: bytes, now_s: float) -> Decision:
+        decision = Decision(self._decide(token.decode("latin-1")), now_s + self._ttl_s)
+        self._known.pop(token, None)
+        while len(self._known) >= self._capacity:
+            del self._known[next(iter(self._known))]
+        self._known[token] = decision
+        return decision
+
+
+class Throttle(Struct, frozen=True):
+    """A stage's limits: requests per second of simulated time, and how many may come at once."""
+
+    rate: float
+    burst: int
+
+
+class Bucket:
+    """The token bucket behind a throttle; full at `now_s`."""
+
+    def __init__(self, throttle: Throttle, now_s: float) -> None:
+        self._throttle = throttle
+        self._tokens = float(throttle.burst)
+        self._filled_s = now_s
+
+    def admits(self, now_s: float) -> bool:
+        """Takes a token if there is one."""
+        grown = self._tokens + max(0.0, now_s - self._filled_s) * self._throttle.rate
+        self._tokens = min(float(self._throttle.burst), grown)
+        self._filled_s = now_s
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,221 @@
+"""The local cloud, assembled: one clock, the services, the AWS endpoint and the gateway, with a stack set up in it."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from harness.core.experiment import Experiment
+from harness.errors import CloudError, ExitCode
+from harness.rehearsal import servers, stack
+from harness.rehearsal.admission import Throttle
+from harness.rehearsal.clock import CloudClock, Schedule
+from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.codedeploy import CodeDeploy
+from harness.rehearsal.functions import Functions
+from harness.rehearsal.gateway import Api, Gateway, VersionHeader
+from harness.rehearsal.wire import Wire
+
+ACCOUNT = "123456789012"
+REGION = "eu-north-1"
+STAGE = "shared"
+PARENT_LOOK_S = 0.5
+
+
+class Cloud:
+    """A local cloud with the stack of `experiment`, or of one with all defaults.
+
+    `speed` simulated seconds pass in a second; at 0 the clock stands still and moves only by `advance`. `seed` decides
+    everything that is drawn: versions, failures, ids, delays. `port` (AWS) and `service_port` (gateway) 0 take free
+    ones. An operation in-process is the same method as over the wire: `cloud.codedeploy.list_applications({})`.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment | None = None,
+        *,
+        speed: float = 1.0,
+        seed: int = 1,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        service_port: int = 0,
+        version_header: VersionHeader = "all",
+        throttle: Throttle | None = None,
+    ) -> None:
+        self.experiment = experiment or Experiment(name="rehearsal")
+        self.host = host
+        self._port = port
+        self._service_port = service_port
+        self._version_header: VersionHeader = version_header
+        self._throttle = throttle
+        self._seed = seed
+        self.clock = CloudClock(speed)
+        self.schedule = Schedule(self.clock)
+        home = {"account": ACCOUNT, "region": REGION}
+        self.cloudwatch = CloudWatch(self.schedule, rng=self._rng("cloudwatch"), **home)
+        self.functions = Functions(self.schedule, self.cloudwatch.invocations, rng=self._rng("lambda"), **home)
+        self.codedeploy = CodeDeploy(
+            self.schedule, self.functions, self.cloudwatch, rng=self._rng("codedeploy"), **home
+        )
+        self._undo = contextlib.ExitStack()
+        self._ready: dict[str, Any] | None = None
+
+    def _rng(self, part: str) -> random.Random:
+        """A stream of its own for each part, so that traffic does not change what CodeDeploy draws."""
+        return random.Random(f"{self._seed}:{part}")
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """Where everything is and what it is called; raises CloudError before `start`."""
+        if self._ready is None:
+            raise CloudError("The local cloud has not been started.")
+        return {**self._ready, "now": self.clock.now()}
+
+    def start(self) -> None:
+        """Binds both ports, sets the stack up and begins to answer.
+
+        Raises UsageError for a port in use and ExperimentError for what the stack cannot be; nothing is left running.
+        """
+        with self._undo_on_failure():
+            self._start()
+
+    @contextlib.contextmanager
+    def _undo_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        aws = servers.bound(self.host, self._port, "--port")
+        self._undo.callback(aws.close)
+        data = servers.bound(self.host, self._service_port, "--service-port")
+        self._undo.callback(data.close)
+        self.functions.endpoint_url = servers.url(self.host, aws)
+        self._undo.callback(self.functions.close)
+        self._run(servers.ControlPlane(Wire(self._services(), self.schedule), aws))
+        made = stack.set_up(self.experiment, self, account=ACCOUNT, region=REGION)
+        self._run(self.schedule)
+        self._run(servers.DataPlane(self._gateway(made), data))
+        self._ready = self._described(made, servers.url(self.host, aws), servers.url(self.host, data))
+
+    def _run(self, part: "servers.ControlPlane | servers.DataPlane | Schedule") -> None:
+        part.start()
+        self._undo.callback(part.stop)
+
+    def _services(self) -> dict[str, object]:
+        return {"codedeploy": self.codedeploy, "cloudwatch": self.cloudwatch, "lambda": self.functions}
+
+    def _gateway(self, made: stack.Stack) -> Gateway:
+        api = Api(
+            function=made.function,
+            alias=made.alias,
+            account=ACCOUNT,
+            region=REGION,
+            stage=STAGE,
+            version_header=self._version_header,
+            throttle=self._throttle,
+        )
+        metrics = self.cloudwatch.invocations
+        return Gateway(api, self.functions, metrics, now=self.clock.now, rng=self._rng("gateway"))
+
+    def _described(self, made: stack.Stack, endpoint_url: str, service_url: str) -> dict[str, Any]:
+        return {
+            "endpoint_url": endpoint_url,
+            "service_url": f"{service_url}/{STAGE}",
+            "region": REGION,
+            "account": ACCOUNT,
+            "function": made.function,
+            "alias": made.alias,
+            "application": made.application,
+            "group": made.group,
+            "alarm": made.alarm,
+            "config": made.config,
+            "hooks": made.hooks,
+            "baseline": made.baseline,
+            "canary": made.canary,
+            "speed": self.clock.speed,
+            "epoch": self.clock.scale.epoch_s,
+        }
+
+    def stop(self) -> None:
+        """Stops answering and ends every process and thread of the cloud; a second time does nothing."""
+        self._undo.close()
+
+    def advance(self, seconds: float) -> None:
+        """Moves simulated time forward, running what falls due on the way at its own time."""
+        self.schedule.advance(seconds)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Stopped(BaseException):
+    """A signal came before the cloud was ready; like KeyboardInterrupt nothing but `serve` may catch it."""
+
+
+class _Signals:
+    """SIGINT and SIGTERM: they break off the start, and end the cloud once it is `ready`."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.came = threading.Event()
+        self.first: int | None = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        again = self.came.is_set()
+        self.first = self.first or number
+        self.came.set()
+        if not self.ready and not again:
+            raise _Stopped
+
+
+def serve(
+    experiment: Experiment | None = None,
+    *,
+    speed: float = 1.0,
+    seed: int = 1,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    service_port: int = 0,
+    version_header: VersionHeader = "all",
+    with_parent: bool = False,
+) -> int:
+    """Serves a local cloud until SIGINT or SIGTERM, and prints one JSON line on stdout when it is ready.
+
+    `with_parent` ends it too when the process that started it is gone. Raises UsageError or CloudError if the cloud
+    cannot start. A signal after the ready line is the normal end, 0; before it the exit code is the signal's.
+    """
+    parent = os.getppid()
+    signals = _Signals()
+    try:
+        with Cloud(
+            experiment,
+            speed=speed,
+            seed=seed,
+            host=host,
+            port=port,
+            service_port=service_port,
+            version_header=version_header,
+        ) as cloud:
+            signals.ready = True
+            print(json.dumps(cloud.ready), flush=True)  # noqa: T201 - the ready line is the command's result
+            while not signals.came.wait(PARENT_LOOK_S) and not (with_parent and os.getppid() != parent):
+                pass
+    except _Stopped:
+        return ExitCode.INTERRUPTED if signals.first == signal.SIGINT else ExitCode.TERMINATED
+    return ExitCode.AS_EXPECTED

@@ -1,0 +1,203 @@
+"""Metric math: arithmetic on metrics of one period, as in `100 * errors / MAX([invocations, 1])`.
+
+Parsed by Python's own parser, whose expressions have the same shape, and then held against what is known here. A value
+is a number or a series; a series has one number or None (no data) for each period.
+"""
+
+import ast
+import math
+import operator
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+Series = list[float | None]
+Value = float | Series
+Resolve = Callable[[str], Series]
+
+_BINARY: Mapping[type[ast.AST], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.Gt: lambda left, right: float(left > right),
+    ast.GtE: lambda left, right: float(left >= right),
+    ast.Lt: lambda left, right: float(left < right),
+    ast.LtE: lambda left, right: float(left <= right),
+    ast.Eq: lambda left, right: float(left == right),
+    ast.NotEq: lambda left, right: float(left != right),
+}
+_EACH: Mapping[str, Callable[[float], float]] = {"ABS": abs, "CEIL": math.ceil, "FLOOR": math.floor}
+_TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "SUM": sum,
+    "AVG": statistics.fmean,
+    "MIN": min,
+    "MAX": max,
+}
+_REPEAT = "REPEAT"
+
+
+class UnknownExpression(Exception):
+    """The expression is no metric math, or uses a function that is not here; the message says what."""
+
+
+class Expression(Struct, frozen=True):
+    """A checked expression; `names` are the identifiers of the queries that it uses. `METRICS()` uses all metrics."""
+
+    text: str
+    tree: ast.expr
+    names: frozenset[str]
+
+
+def parse(text: str) -> Expression:
+    """The expression that `text` writes; raises UnknownExpression."""
+    try:
+        tree = ast.parse(text.replace("^", "**"), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise UnknownExpression(f"'{text}' is no expression") from error
+    return Expression(text, tree, frozenset(_names(tree)))
+
+
+def evaluate(expression: Expression, resolve: Resolve, metrics: Sequence[str], length: int) -> Series:
+    """The series that an expression yields; `resolve` gives each named one, and `metrics` are what METRICS() means."""
+    return _series(_Evaluation(resolve, metrics).value(expression.tree), length)
+
+
+class _Evaluation:
+    def __init__(self, resolve: Resolve, metrics: Sequence[str]) -> None:
+        self._resolve = resolve
+        self._metrics = metrics
+
+    def value(self, node: ast.expr) -> Value:
+        match node:
+            case ast.Constant(value=number):
+                return float(number)  # type: ignore[arg-type]  # _names has let numbers through alone
+            case ast.Name(id=name):
+                return self._resolve(name)
+            case ast.UnaryOp(operand=operand):
+                return _pairwise(operator.mul, -1.0, self.value(operand))
+            case ast.BinOp(left=left, op=sign, right=right):
+                return _pairwise(_BINARY[type(sign)], self.value(left), self.value(right))
+            case ast.Compare(left=left, ops=[sign], comparators=[right]):
+                return _pairwise(_BINARY[type(sign)], self.value(left), self.value(right))
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                return self._call(name, arguments)
+        raise AssertionError(node)
+
+    def _call(self, name: str, arguments: list[ast.expr]) -> Value:
+        if name == "IF":
+            return _choose(*(self.value(argument) for argument in arguments))
+        if name == "FILL":
+            return _fill(self.value(arguments[0]), arguments[1], self.value)
+        if name in _EACH:
+            return _pairwise(lambda number, _: _EACH[name](number), self.value(arguments[0]), 0.0)
+        return self._together(_TOGETHER[name], arguments[0])
+
+    def _together(self, function: Callable[[Sequence[float]], float], node: ast.expr) -> Value:
+        if isinstance(node, ast.Name):
+            known = _known(self._resolve(node.id))
+            return function(known) if known else math.nan
+        if isinstance(node, ast.List):
+            return _rows(function, [self.value(element) for element in node.elts])
+        return _rows(function, [self._resolve(name) for name in self._metrics])
+
+
+def _names(node: ast.expr) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=int() | float()):
+            return
+        case ast.Name(id=name):
+            yield name
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            yield from _names(operand)
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _BINARY:
+            yield from (*_names(left), *_names(right))
+        case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in _BINARY:
+            yield from (*_names(left), *_names(right))
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            for argument in _checked_arguments(name, arguments):
+                yield from _names(argument)
+        case _:
+            raise UnknownExpression(f"'{ast.unparse(node)}' is not part of this local cloud's metric math")
+
+
+def _checked_arguments(name: str, arguments: list[ast.expr]) -> list[ast.expr]:
+    """The arguments that hold identifiers; raises UnknownExpression for a function that is not here."""
+    match name, arguments:
+        case "IF", [_, _, _]:
+            return arguments
+        case "FILL", [filled, ast.Name(id="REPEAT")]:
+            return [filled]
+        case "FILL", [_, _]:
+            return arguments
+        case (("ABS" | "CEIL" | "FLOOR"), [_]):
+            return arguments
+        case (("SUM" | "AVG" | "MIN" | "MAX"), [ast.List(elts=elements)]):
+            return elements
+        case (("SUM" | "AVG" | "MIN" | "MAX"), [ast.Call(func=ast.Name(id="METRICS"), args=[])]):
+            return []
+        case (("SUM" | "AVG" | "MIN" | "MAX"), [ast.Name()]):
+            return arguments
+    raise UnknownExpression(f"{name} with {len(arguments)} arguments is not part of this local cloud's metric math")
+
+
+def _series(value: Value, length: int) -> Series:
+    if isinstance(value, list):
+        return value
+    return [None if math.isnan(value) else value] * length
+
+
+def _pairwise(function: Callable[[float, float], float], left: Value, right: Value) -> Value:
+    """Applies `function` period by period; without data on either side, or without a result, there is none."""
+    if not isinstance(left, list) and not isinstance(right, list):
+        result = _applied(function, left, right)
+        return math.nan if result is None else result
+    length = len(left) if isinstance(left, list) else len(right) if isinstance(right, list) else 0
+    pairs = zip(_series(left, length), _series(right, length), strict=True)
+    return [_applied(function, one, other) for one, other in pairs]
+
+
+def _applied(function: Callable[[float, float], float], left: float | None, right: float | None) -> float | None:
+    if left is None or right is None:
+        return None
+    try:
+        return float(function(left, right))
+    except (ArithmeticError, TypeError):
+        return None
+
+
+def _choose(condition: Value, then: Value, otherwise: Value) -> Value:
+    lengths = [len(value) for value in (condition, then, otherwise) if isinstance(value, list)]
+    if not lengths:
+        return then if condition else otherwise
+    rows = zip(*(_series(value, lengths[0]) for value in (condition, then, otherwise)), strict=True)
+    return [None if test is None else yes if test else no for test, yes, no in rows]
+
+
+def _fill(value: Value, filling: ast.expr, evaluated: Callable[[ast.expr], Value]) -> Value:
+    if not isinstance(value, list):
+        return value
+    if isinstance(filling, ast.Name) and filling.id == _REPEAT:
+        return _repeated(value)
+    fill_ins = _series(evaluated(filling), len(value))
+    return [fill_in if number is None else number for number, fill_in in zip(value, fill_ins, strict=True)]
+
+
+def _repeated(series: Series) -> Series:
+    filled: Series = []
+    for number in series:
+        filled.append(filled[-1] if number is None and filled else number)
+    return filled
+
+
+def _rows(function: Callable[[Sequence[float]], float], values: Sequence[Value]) -> Value:
+    """Several series as one, period by period, over those that have data."""
+    length = max((len(value) for value in values if isinstance(value, list)), default=1)
+    rows = zip(*(_series(value, length) for value in values), strict=True)
+    return [function(known) if (known := _known(row)) else None for row in rows]
+
+
+def _known(numbers: Iterable[float | None]) -> list[float]:
+    return [number for number in numbers if number is not None]

@@ -1,0 +1,116 @@
+"""What Lambda tells CloudWatch: AWS/Lambda's metrics, a minute at a time and half a minute to a minute late."""
+
+import random
+import threading
+from collections.abc import Iterator
+
+from harness.rehearsal.cloudwatch.bucket import Bucket
+from harness.rehearsal.cloudwatch.store import MINUTE_S, Metric, MetricStore
+
+NAMESPACE = "AWS/Lambda"
+LEAST_DELAY_S = 30.0
+MOST_DELAY_S = 60.0
+"""A minute's data arrive between the two after its end. Assumption: AWS states none; fitted to measured delays."""
+
+Dimensions = tuple[tuple[str, str], ...]
+_Invoked = tuple[str, str | None, str | None]
+
+
+class _Tally:
+    """The invocations of one function by one alias on one version in one minute."""
+
+    __slots__ = ("durations", "errors", "throttles")
+
+    def __init__(self) -> None:
+        self.durations = Bucket()
+        self.errors = 0
+        self.throttles = 0
+
+    def metrics(self) -> Iterator[tuple[str, str, Bucket]]:
+        """Name, unit and samples of each metric; one that has no samples is not emitted."""
+        invocations = self.durations.count
+        if invocations:
+            yield "Invocations", "Count", _counts(ones=invocations, zeros=0)
+            yield "Errors", "Count", _counts(ones=self.errors, zeros=invocations - self.errors)
+            yield "Duration", "Milliseconds", self.durations
+        yield "Throttles", "Count", _counts(ones=self.throttles, zeros=invocations)
+
+
+class InvocationMetrics:
+    """Counts what functions do, and publishes each minute when it is due.
+
+    Threads may call `record` and `record_throttle` at any rate: it costs a dictionary look-up under a lock of its own.
+    A minute is the one in which an invocation started, as on AWS, however long it took. What is recorded after its
+    minute was published follows at once.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._minutes: dict[int, dict[_Invoked, _Tally]] = {}
+
+    def record(
+        self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
+    ) -> None:
+        """Counts one invocation; `failed` is an error in Lambda's sense: an exception, a timeout, a crash."""
+        with self._lock:
+            tally = self._tally(int(started_s // MINUTE_S), (function, alias, version))
+            tally.durations.add(duration_ms)
+            if failed:
+                tally.errors += 1
+
+    def record_throttle(self, function: str, alias: str | None, started_s: float) -> None:
+        """Counts one invocation that was refused for want of concurrency; it is no invocation and no error."""
+        with self._lock:
+            self._tally(int(started_s // MINUTE_S), (function, alias, None)).throttles += 1
+
+    def visible_at(self, minute: int) -> float:
+        """When the data of a minute (counted since 1970) can be read; the same seed delays the same minute alike."""
+        jitter = random.Random(self._seed ^ minute).random()
+        return (minute + 1) * MINUTE_S + LEAST_DELAY_S + (MOST_DELAY_S - LEAST_DELAY_S) * jitter
+
+    def publish(self, store: MetricStore, now_s: float) -> None:
+        """Moves what is visible by `now_s` to the store, in each of its dimension sets."""
+        for minute, tallies in self._due(now_s):
+            for invoked, tally in tallies.items():
+                for name, unit, bucket in tally.metrics():
+                    for dimensions in dimension_sets(*invoked):
+                        store.add(Metric(NAMESPACE, name, dimensions), unit, minute * MINUTE_S, bucket)
+
+    def _tally(self, minute: int, invoked: _Invoked) -> _Tally:
+        tallies = self._minutes.get(minute)
+        if tallies is None:
+            tallies = self._minutes[minute] = {}
+        tally = tallies.get(invoked)
+        if tally is None:
+            tally = tallies[invoked] = _Tally()
+        return tally
+
+    def _due(self, now_s: float) -> list[tuple[int, dict[_Invoked, _Tally]]]:
+        with self._lock:
+            due = sorted(minute for minute in self._minutes if self.visible_at(minute) <= now_s)
+            return [(minute, self._minutes.pop(minute)) for minute in due]
+
+
+def dimension_sets(function: str, alias: str | None, version: str | None) -> Iterator[Dimensions]:
+    """The dimension sets that one invocation counts in, each sorted by name; a throttle has no version.
+
+    Assumption: the version behind an alias counts as ExecutedVersion alone, and does so without weights too.
+    """
+    of_function = ("FunctionName", function)
+    yield ()
+    yield (of_function,)
+    if alias:
+        yield (of_function, ("Resource", f"{function}:{alias}"))
+        if version:
+            yield ("ExecutedVersion", version), of_function, ("Resource", f"{function}:{alias}")
+    elif version:
+        yield (of_function, ("Resource", f"{function}:{version}"))
+
+
+def _counts(*, ones: float, zeros: float) -> Bucket:
+    bucket = Bucket()
+    for value, times in ((1.0, ones), (0.0, zeros)):
+        if times:
+            bucket.add(value, times)
+    return bucket

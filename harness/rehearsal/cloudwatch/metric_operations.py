@@ -1,0 +1,268 @@
+"""CloudWatch's operations on metrics."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.rehearsal.clock import Schedule
+from harness.rehearsal.cloudwatch import paging, queries
+from harness.rehearsal.cloudwatch.bucket import STATISTICS, Bucket, is_statistic
+from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
+from harness.rehearsal.cloudwatch.queries import Query, Reader, dimensions_of, is_period
+from harness.rehearsal.cloudwatch.requests import Params, invalid, operation, seconds, timestamp
+from harness.rehearsal.cloudwatch.store import RECENTLY_ACTIVE_S, Metric, MetricStore
+from harness.rehearsal.refusal import Refusal
+
+MOST_METRICS_PUT = 1000
+MOST_VALUES = 150
+OLDEST_PUT_S = 14 * 86400
+FARTHEST_AHEAD_S = 2 * 3600
+METRICS_A_PAGE = 500
+MOST_STATISTICS = 1440
+MOST_QUERIES = 500
+MOST_DATAPOINTS = 100_800
+
+
+class MetricOperations:
+    """What CloudWatch knows of metrics; `invocations` takes what functions do."""
+
+    def __init__(self, schedule: Schedule, store: MetricStore, invocations: InvocationMetrics) -> None:
+        self.invocations = invocations
+        self._schedule = schedule
+        self._store = store
+
+    @operation
+    def put_metric_data(self, params: Params) -> Params:
+        """PutMetricData; what is put can be read at once."""
+        namespace = params["Namespace"]
+        if namespace.startswith("AWS/"):
+            raise Refusal("InvalidParameterValue", f"The value {namespace} for parameter Namespace is invalid.")
+        entities = [datum for entity in params.get("EntityMetricData", ()) for datum in entity.get("MetricData", ())]
+        given = [*params.get("MetricData", ()), *entities]
+        if not given:
+            raise Refusal("MissingParameter", "The parameter MetricData is required.")
+        if len(given) > MOST_METRICS_PUT:
+            raise Refusal("InvalidParameterValue", f"MetricData must not have more than {MOST_METRICS_PUT} members.")
+        now_s = self._schedule.clock.now()
+        for add in [self._checked(namespace, f"MetricData.member.{at}", one, now_s) for at, one in enumerate(given, 1)]:
+            self._store.add(**add)
+        return {}
+
+    @operation
+    def list_metrics(self, params: Params) -> Params:
+        """ListMetrics, without the delay of some minutes that AWS has for new ones."""
+        now_s = self._published()
+        since_s = now_s - RECENTLY_ACTIVE_S if "RecentlyActive" in params else None
+        found = [metric for metric in self._store.metrics(active_since_s=since_s) if _listed(metric, params)]
+        (offset,) = paging.numbers(params.get("NextToken"), first=(0,))
+        shown, following = paging.page(found, METRICS_A_PAGE, offset)
+        answer: Params = {"Metrics": [_as_answer(metric) for metric in shown]}
+        return answer if following is None else {**answer, "NextToken": paging.token(following)}
+
+    @operation
+    def get_metric_statistics(self, params: Params) -> Params:
+        """GetMetricStatistics: aligned to multiples of the period, oldest first, each unit apart."""
+        statistics = _statistics(params)
+        periods = _periods(params)
+        self._published()
+        metric = queries.metric_of(params)
+        units = [params["Unit"]] if "Unit" in params else self._store.units(metric)
+        found = [
+            _datapoint(start, unit, bucket, statistics)
+            for start in periods
+            for unit in units
+            if (bucket := self._store.between(metric, unit, start, start + periods.step))
+        ]
+        return {"Label": metric.name, "Datapoints": found}
+
+    @operation
+    def get_metric_data(self, params: Params) -> Params:
+        """GetMetricData: each query's numbers, newest first unless told otherwise.
+
+        A page holds the same stretch of time of every query; metric math that looks at a whole series sees its page.
+        """
+        start_s, end_s = seconds(params["StartTime"]), seconds(params["EndTime"])
+        if start_s >= end_s:
+            raise invalid("The parameter StartTime must be less than the parameter EndTime.")
+        asked = queries.parse(params["MetricDataQueries"])
+        if not asked or len(asked) > MOST_QUERIES:
+            raise invalid(f"MetricDataQueries must have 1 to {MOST_QUERIES} members.")
+        self._published()
+        returned = [query for query in asked if query.returned]
+        (offset,) = paging.numbers(params.get("NextToken"), first=(0,))
+        size = max(1, params.get("MaxDatapoints", MOST_DATAPOINTS) // max(1, len(returned)))
+        reader = Reader(self._store, asked)
+        newest_first = params.get("ScanBy") != "TimestampAscending"
+        results, more = [], False
+        for query in returned:
+            periods = _aligned(start_s, end_s, reader.period_s(query))
+            following = offset + size
+            more = more or following < len(periods)
+            shown = (periods[::-1] if newest_first else periods)[offset:following]
+            complete = following >= len(periods)
+            results.append(self._result(reader, query, shown, label=_label(query, returned), complete=complete))
+        answer: Params = {"MetricDataResults": results, "Messages": []}
+        return {**answer, "NextToken": paging.token(offset + size)} if more else answer
+
+    def _published(self) -> float:
+        """Now, with all that has become visible until now in the store."""
+        now_s = self._schedule.clock.now()
+        self.invocations.publish(self._store, now_s)
+        return now_s
+
+    def _checked(self, namespace: str, path: str, datum: Params, now_s: float) -> dict[str, Any]:
+        at_s = seconds(datum["Timestamp"]) if "Timestamp" in datum else now_s
+        if at_s < now_s - OLDEST_PUT_S:
+            raise _wrong(f"The parameter {path}.Timestamp must specify a time no more than two weeks in the past.")
+        if at_s > now_s + FARTHEST_AHEAD_S:
+            raise _wrong(f"The parameter {path}.Timestamp must specify a time no more than two hours in the future.")
+        resolution = datum.get("StorageResolution", 60)
+        if resolution not in (1, 60):
+            raise _wrong(f"The value {resolution} for parameter {path}.StorageResolution must be 1 or 60.")
+        return {
+            "metric": Metric(namespace, datum["MetricName"], dimensions_of(datum.get("Dimensions", ()))),
+            "unit": datum.get("Unit", "None"),
+            "at_s": at_s,
+            "bucket": _bucket(path, datum),
+            "high_resolution": resolution == 1,
+        }
+
+    def _result(self, reader: Reader, query: Query, shown: range, *, label: str, complete: bool) -> Params:
+        oldest_first = shown if shown.step > 0 else shown[::-1]
+        series = reader.series(query, [float(start) for start in oldest_first], abs(shown.step))
+        numbers = dict(zip(oldest_first, series, strict=True))
+        known = [(start, number) for start in shown if (number := numbers[start]) is not None]
+        result: Params = {
+            "Id": query.id,
+            "Label": label,
+            "Timestamps": [timestamp(start) for start, _ in known],
+            "Values": [number for _, number in known],
+            "StatusCode": "Complete" if complete else "PartialData",
+        }
+        units = self._store.units(query.stat.metric) if query.stat and not query.stat.unit else []
+        if len(units) < 2:
+            return result
+        message = f"Multiple units returned: '[{', '.join(units)}]'"
+        return {**result, "Messages": [{"Code": "MultipleUnits", "Value": message}]}
+
+
+def _wrong(message: str) -> Refusal:
+    return Refusal("InvalidParameterValue", message)
+
+
+def _bucket(path: str, datum: Params) -> Bucket:
+    given = [name for name in ("Value", "StatisticValues", "Values") if name in datum]
+    if not given:
+        raise Refusal("MissingParameter", f"At least one of {path}.Value, .Values and .StatisticValues is required.")
+    if len(given) > 1:
+        both = f"{path}.{given[0]} and {path}.{given[1]}"
+        message = f"The parameters {both} are mutually exclusive and you have specified both."
+        raise Refusal("InvalidParameterCombination", message)
+    bucket = Bucket()
+    if given == ["StatisticValues"]:
+        summary = [_finite(f"{path}.StatisticValues.{name}", number) for name, number in _summary(datum).items()]
+        bucket.add_summary(*summary)
+        return bucket
+    for value, count in _values(path, datum):
+        bucket.add(_finite(f"{path}.{given[0]}", value), count)
+    return bucket
+
+
+def _summary(datum: Params) -> dict[str, float]:
+    return {name: datum["StatisticValues"][name] for name in ("SampleCount", "Sum", "Minimum", "Maximum")}
+
+
+def _values(path: str, datum: Params) -> Iterator[tuple[float, float]]:
+    if "Value" in datum:
+        yield datum["Value"], 1.0
+        return
+    values = datum["Values"]
+    counts = datum.get("Counts", [1.0] * len(values))
+    if len(values) != len(counts):
+        raise _wrong(f"The parameters {path}.Values and {path}.Counts must be of the same size.")
+    if len(values) > MOST_VALUES:
+        raise _wrong(f"The parameter {path}.Values must not have more than {MOST_VALUES} members.")
+    yield from zip(values, counts, strict=True)
+
+
+def _finite(path: str, number: float) -> float:
+    if not math.isfinite(number):
+        raise _wrong(f"The value {number} for parameter {path} is invalid.")
+    return number
+
+
+def _listed(metric: Metric, params: Params) -> bool:
+    filters = params.get("Dimensions", ())
+    return (
+        metric.namespace == params.get("Namespace", metric.namespace)
+        and metric.name == params.get("MetricName", metric.name)
+        and all(_has_dimension(metric, wanted) for wanted in filters)
+    )
+
+
+def _has_dimension(metric: Metric, wanted: Params) -> bool:
+    return any(name == wanted["Name"] and wanted.get("Value", value) == value for name, value in metric.dimensions)
+
+
+def _as_answer(metric: Metric) -> Params:
+    return {
+        "Namespace": metric.namespace,
+        "MetricName": metric.name,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
+    }
+
+
+def _statistics(params: Params) -> Sequence[str]:
+    plain, extended = params.get("Statistics", ()), params.get("ExtendedStatistics", ())
+    if plain and extended:
+        message = "The parameters Statistics and ExtendedStatistics cannot both be specified."
+        raise Refusal("InvalidParameterCombination", message)
+    if not plain and not extended:
+        raise Refusal("MissingParameter", "The parameter Statistics or ExtendedStatistics is required.")
+    for name in extended:
+        if not is_statistic(name) or name in STATISTICS:
+            raise _wrong(f"The value {name} for parameter ExtendedStatistics.member.1 is invalid.")
+    return [*plain, *extended]
+
+
+def _periods(params: Params) -> range:
+    start_s, end_s, period_s = seconds(params["StartTime"]), seconds(params["EndTime"]), params["Period"]
+    if start_s >= end_s:
+        raise _wrong("The parameter StartTime must be less than the parameter EndTime.")
+    if not is_period(period_s):
+        raise _wrong("The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
+    periods = _aligned(start_s, end_s, period_s)
+    if len(periods) > MOST_STATISTICS:
+        raise Refusal(
+            "InvalidParameterCombination",
+            f"You have requested up to {len(periods):,} datapoints, which exceeds the limit of {MOST_STATISTICS:,}. "
+            "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
+        )
+    return periods
+
+
+def _aligned(start_s: float, end_s: float, period_s: int) -> range:
+    return range(math.floor(start_s / period_s) * period_s, math.ceil(end_s), period_s)
+
+
+def _datapoint(start_s: float, unit: str, bucket: Bucket, statistics: Sequence[str]) -> Params:
+    numbers = {name: number for name in statistics if (number := bucket.statistic(name)) is not None}
+    point: Params = {name: number for name, number in numbers.items() if name in STATISTICS}
+    extended = {name: number for name, number in numbers.items() if name not in STATISTICS}
+    dated = {"Timestamp": timestamp(start_s), "Unit": unit, **point}
+    return {**dated, "ExtendedStatistics": extended} if extended else dated
+
+
+def _label(query: Query, returned: Sequence[Query]) -> str:
+    """The label that was given, or as AWS makes one: the metric's name, with what tells the queries apart."""
+    if query.label is not None:
+        return query.label
+    if query.stat is None:
+        return query.id
+    stats = [other.stat for other in returned if other.stat]
+    parts = [query.stat.metric.name]
+    if len({stat.statistic for stat in stats}) > 1:
+        parts.append(query.stat.statistic)
+    if len({stat.period_s for stat in stats}) > 1:
+        parts.append(str(query.stat.period_s))
+    return " ".join(parts)

@@ -1,0 +1,144 @@
+"""Why an alarm is in its state, in the words and the JSON of CloudWatch.
+
+The wording is that of captured answers; where a capture shows one form alone, its other numbers are inferred.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from harness.rehearsal.cloudwatch.definition import Definition
+from harness.rehearsal.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, Condition, Judgement
+
+INITIAL = "Unchecked: Initial alarm creation"
+FEWEST_POINTS_LISTED_APART = 5
+MOST_POINTS_LISTED = 5
+MOST_POINTS_IN_DATA = 10
+MOST_ALARMS_IN_DATA = 5
+"""Assumption: AWS shortens long lists too, or they would not fit into StateReasonData's 4,000 characters."""
+
+_CROSSED = {
+    "GreaterThanOrEqualToThreshold": "greater than or equal to",
+    "GreaterThanThreshold": "greater than",
+    "LessThanThreshold": "less than",
+    "LessThanOrEqualToThreshold": "less than or equal to",
+}
+_TREATED_AS = {"breaching": "Breaching", "notBreaching": "NonBreaching"}
+
+
+class Datapoint(Struct, frozen=True):
+    """One period of the evaluation range; `value` None is a missing one, `samples` None an expression's."""
+
+    start_s: float
+    value: float | None = None
+    samples: float | None = None
+
+
+def reason(judgement: Judgement, points: Sequence[Datapoint], condition: Condition, *, explicit: bool) -> str:
+    """The sentence for a judgement of `points`, oldest first; `explicit` says that DatapointsToAlarm was given."""
+    if judgement.state == INSUFFICIENT_DATA:
+        unknown = condition.evaluation_periods - len(judgement.evaluated)
+        return f"Insufficient Data: {_datapoints(unknown)} {_was(unknown)} unknown."
+    if judgement.filled:
+        return _filled(judgement, condition)
+    return _crossed(judgement, points, condition, explicit=explicit)
+
+
+def reason_data(
+    judgement: Judgement, points: Sequence[Datapoint], definition: Definition, at_s: float
+) -> dict[str, Any]:
+    """StateReasonData of an evaluation at `at_s`."""
+    real = [points[index] for index in judgement.evaluated]
+    missing = [point for point in reversed(points) if point.value is None][: judgement.filled or None]
+    evaluated = sorted([*real, *(missing if judgement.filled or not real else [])], key=lambda point: -point.start_s)
+    stat = definition.query.stat
+    parts = {
+        "version": "1.0",
+        "queryDate": stamp(at_s),
+        "startDate": stamp(real[0].start_s) if real else None,
+        "unit": stat.unit if stat else None,
+        "statistic": stat.statistic if stat else None,
+        "period": definition.period_s,
+        "recentDatapoints": [point.value for point in real][-MOST_POINTS_IN_DATA:],
+        "threshold": float(definition.condition.threshold),
+        "evaluatedDatapoints": [_evaluated(point) for point in evaluated[:MOST_POINTS_IN_DATA]],
+    }
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def transition_reason(arn: str, state: str, at_s: float) -> str:
+    """The sentence of a composite alarm for the child whose change decided."""
+    return f"{arn} transitioned to {state} at {datetime.fromtimestamp(at_s, UTC):%A %d %B, %Y %H:%M:%S} UTC"
+
+
+def triggering_alarms(children: Sequence[tuple[str, str, float]]) -> dict[str, Any]:
+    """StateReasonData of a composite alarm: ARN, state and the instant of its last change, for each child."""
+    return {
+        "triggeringAlarms": [
+            {"arn": arn, "state": {"value": state, "timestamp": stamp(at_s)}}
+            for arn, state, at_s in children[:MOST_ALARMS_IN_DATA]
+        ]
+    }
+
+
+def stamp(at_s: float) -> str:
+    """An instant as CloudWatch writes it in JSON, `2018-09-16T00:22:56.053+0000`."""
+    return datetime.fromtimestamp(round(at_s, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+
+
+def compact(value: object) -> str:
+    """JSON without spaces, as AWS writes it."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _crossed(judgement: Judgement, points: Sequence[Datapoint], condition: Condition, *, explicit: bool) -> str:
+    alarming = judgement.state == ALARM
+    real = [points[index] for index in reversed(judgement.evaluated)]
+    crossing = [p for p in real if p.value is not None and condition.breached_by(p.value) == alarming]
+    count = len(crossing)
+    subject = f"{count} out of the last {len(real)} datapoints" if explicit else _datapoints(count)
+    listed = f"[{', '.join(_listed(point) for point in crossing[:MOST_POINTS_LISTED])}]"
+    did = f"{_was(count)} {'' if alarming else 'not '}{_CROSSED[condition.comparison]}"
+    threshold = f"the threshold ({float(condition.threshold)})"
+    rider = f" ({_minimum(condition, alarming=alarming)})" if explicit else ""
+    if count < FEWEST_POINTS_LISTED_APART:
+        return f"Threshold Crossed: {subject} {listed} {did} {threshold}{rider}."
+    recent = f"The most recent datapoints which crossed the threshold: {listed}"
+    return f"Threshold Crossed: {subject} {did} {threshold}. {recent}{rider}."
+
+
+def _filled(judgement: Judgement, condition: Condition) -> str:
+    real = len(judgement.evaluated)
+    periods = condition.evaluation_periods
+    received = f"{_datapoints(real)} {_was(real)}" if real else "no datapoints were"
+    missing = f"{judgement.filled} missing datapoint{'' if judgement.filled == 1 else 's'} {_was(judgement.filled)}"
+    return (
+        f"Threshold Crossed: {received} received for {periods} period{'' if periods == 1 else 's'} "
+        f"and {missing} treated as [{_TREATED_AS[condition.missing]}]."
+    )
+
+
+def _minimum(condition: Condition, *, alarming: bool) -> str:
+    to_recover = condition.evaluation_periods - condition.datapoints_to_alarm + 1
+    needed = condition.datapoints_to_alarm if alarming else to_recover
+    return f"minimum {_datapoints(needed)} for {'OK -> ALARM' if alarming else 'ALARM -> OK'} transition"
+
+
+def _datapoints(count: int) -> str:
+    return f"{count} datapoint{'' if count == 1 else 's'}"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _listed(point: Datapoint) -> str:
+    return f"{point.value} ({datetime.fromtimestamp(point.start_s, UTC):%d/%m/%y %H:%M:%S})"
+
+
+def _evaluated(point: Datapoint) -> dict[str, Any]:
+    parts = {"timestamp": stamp(point.start_s), "sampleCount": point.samples, "value": point.value}
+    return {name: part for name, part in parts.items() if part is not None}

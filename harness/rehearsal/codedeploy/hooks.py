@@ -1,0 +1,76 @@
+"""Hooks: Lambda functions that judge a deployment, run beside the schedule because they call back into the cloud."""
+
+import base64
+import json
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from harness.rehearsal.codedeploy.neighbours import LATEST, Functions
+from harness.rehearsal.codedeploy.stages import Stage
+from harness.rehearsal.refusal import Refusal
+
+log = logging.getLogger(__name__)
+
+
+class Execution(Struct, frozen=True, kw_only=True):
+    """One run of the hook of a lifecycle event; `id` is opaque to the hook."""
+
+    id: str
+    deployment_id: str
+    stage: Stage
+    function: str
+
+    @property
+    def payload(self) -> bytes:
+        """The event that the hook gets: exactly these two members."""
+        return json.dumps({"DeploymentId": self.deployment_id, "LifecycleEventHookExecutionId": self.id}).encode()
+
+
+def execution_id(rng: random.Random) -> str:
+    """A new id, of the look that AWS's have."""
+    secret = base64.b64encode(rng.randbytes(48)).decode()
+    return base64.b64encode(json.dumps({"encryptedData": secret}).encode()).decode()
+
+
+def qualified(name: str) -> tuple[str, str | None]:
+    """The function and the qualifier in a name, `name:qualifier` or a full ARN."""
+    _, _, tail = name.rpartition(":function:")
+    function, _, qualifier = tail.partition(":")
+    return function, qualifier or None
+
+
+class HookRunner:
+    """Runs hooks, each in a thread of its own.
+
+    What the hook's function returns, or that it crashed, tells nothing: only its report counts. `refused` is called
+    where the function could not be run at all.
+    """
+
+    def __init__(self, functions: Functions, refused: Callable[[Execution, Refusal], None]) -> None:
+        self._functions = functions
+        self._refused = refused
+
+    def launch(self, execution: Execution) -> None:
+        """Starts the hook and returns at once."""
+        name = f"hook-{execution.stage}-{execution.deployment_id}"
+        threading.Thread(target=self._run, args=(execution,), name=name, daemon=True).start()
+
+    def _run(self, execution: Execution) -> None:
+        try:
+            self._invoke(execution)
+        except Refusal as refusal:
+            self._refused(execution, refusal)
+        except Exception:
+            log.exception("the hook %s of %s was lost", execution.function, execution.deployment_id)
+
+    def _invoke(self, execution: Execution) -> None:
+        function, qualifier = qualified(execution.function)
+        if qualifier is None or qualifier == LATEST or qualifier.isdigit():
+            self._functions.run(function, qualifier or LATEST, execution.payload, alias=None)
+            return
+        version = self._functions.draw(function, qualifier)
+        self._functions.run(function, version, execution.payload, alias=qualifier)

@@ -1,0 +1,141 @@
+"""Operations on who may invoke a function, on its tags, and on its concurrency. Permissions are kept, not enforced."""
+
+import json
+from typing import Any
+
+from harness.rehearsal.functions.answers import Answer
+from harness.rehearsal.functions.concurrency import ACCOUNT_LIMIT, UNRESERVED_MINIMUM
+from harness.rehearsal.functions.names import FunctionName
+from harness.rehearsal.functions.records import Function
+from harness.rehearsal.functions.registry import Registry, check_revision
+from harness.rehearsal.functions.settings import invalid
+from harness.rehearsal.refusal import Refusal
+
+Params = dict[str, Any]
+Statement = dict[str, Any]
+
+
+class AccessOperations(Registry):
+    """Permissions, tags and concurrency, operation by operation."""
+
+    def add_permission(self, params: Params) -> Answer:
+        """AddPermission."""
+        name, statements = self._statements(params)
+        sid = params["StatementId"]
+        if any(statement["Sid"] == sid for statement in statements):
+            raise Refusal(
+                "ResourceConflictException",
+                f"The statement id ({sid}) provided already exists. Please provide a new statement id, "
+                "or remove the existing statement.",
+            )
+        statement = _statement(params, self._address.arn(name.name, name.qualifier))
+        statements.append(statement)
+        return {"Statement": json.dumps(statement)}
+
+    def remove_permission(self, params: Params) -> Answer:
+        """RemovePermission."""
+        _, statements = self._statements(params)
+        kept = [statement for statement in statements if statement["Sid"] != params["StatementId"]]
+        if len(kept) == len(statements):
+            message = f"Statement {params['StatementId']} is not found in resource policy."
+            raise Refusal("ResourceNotFoundException", message)
+        statements[:] = kept
+        return {}
+
+    def get_policy(self, params: Params) -> Answer:
+        """GetPolicy."""
+        name, statements = self._statements(params)
+        if not statements:
+            raise Refusal("ResourceNotFoundException", "The resource you requested does not exist.")
+        policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+        return {"Policy": json.dumps(policy), "RevisionId": self._configuration(name).revision_id}
+
+    def list_tags(self, params: Params) -> Answer:
+        """ListTags."""
+        return {"Tags": dict(self._tagged(params).tags)}
+
+    def tag_resource(self, params: Params) -> Answer:
+        """TagResource."""
+        self._tagged(params).tags.update(params["Tags"])
+        return {}
+
+    def untag_resource(self, params: Params) -> Answer:
+        """UntagResource."""
+        tags = self._tagged(params).tags
+        for key in params["TagKeys"]:
+            tags.pop(key, None)
+        return {}
+
+    def put_function_concurrency(self, params: Params) -> Answer:
+        """PutFunctionConcurrency: 0 throttles every run."""
+        function, limit = self._function(self._asked(params)), params["ReservedConcurrentExecutions"]
+        others = sum(each.slots.limit or 0 for each in self._functions.values() if each is not function)
+        if ACCOUNT_LIMIT - others - limit < UNRESERVED_MINIMUM:
+            raise invalid(
+                "Specified ReservedConcurrentExecutions for function decreases account's "
+                f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_MINIMUM}]."
+            )
+        function.slots.limit = limit
+        return {"ReservedConcurrentExecutions": limit}
+
+    def get_function_concurrency(self, params: Params) -> Answer:
+        """GetFunctionConcurrency: empty where nothing is reserved."""
+        limit = self._function(self._asked(params)).slots.limit
+        return {} if limit is None else {"ReservedConcurrentExecutions": limit}
+
+    def delete_function_concurrency(self, params: Params) -> Answer:
+        """DeleteFunctionConcurrency."""
+        self._function(self._asked(params)).slots.limit = None
+        return {}
+
+    def get_account_settings(self, params: Params) -> Answer:  # noqa: ARG002 - the operation has no parameters
+        """GetAccountSettings: a new account's limits, and what is used of them."""
+        functions = self._functions.values()
+        versions = [version for each in functions for version in (each.latest, *each.versions.values())]
+        reserved = sum(each.slots.limit or 0 for each in functions)
+        return {
+            "AccountLimit": {
+                "TotalCodeSize": 80_530_636_800,
+                "CodeSizeUnzipped": 262_144_000,
+                "CodeSizeZipped": 52_428_800,
+                "ConcurrentExecutions": ACCOUNT_LIMIT,
+                "UnreservedConcurrentExecutions": ACCOUNT_LIMIT - reserved,
+            },
+            "AccountUsage": {
+                "TotalCodeSize": sum(version.code.package.size for version in versions),
+                "FunctionCount": len(functions),
+            },
+        }
+
+    def _statements(self, params: Params) -> tuple[FunctionName, list[Statement]]:
+        """The statements of the function, version or alias that is asked for, once it is known to be that revision."""
+        name = self._asked(params)
+        check_revision(params.get("RevisionId"), self._configuration(name).revision_id)
+        return name, self._function(name).policies.setdefault(name.qualifier or "", [])
+
+    def _tagged(self, params: Params) -> Function:
+        return self._function(self._address.parse(params["Resource"]))
+
+
+def _statement(params: Params, arn: str) -> Statement:
+    statement = {
+        "Sid": params["StatementId"],
+        "Effect": "Allow",
+        "Principal": _principal(params["Principal"]),
+        "Action": params["Action"],
+        "Resource": arn,
+    }
+    condition: Statement = {}
+    if params.get("SourceArn"):
+        condition["ArnLike"] = {"AWS:SourceArn": params["SourceArn"]}
+    if params.get("SourceAccount"):
+        condition["StringEquals"] = {"AWS:SourceAccount": params["SourceAccount"]}
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def _principal(principal: str) -> Any:
+    if principal == "*":
+        return principal
+    if principal.isdecimal():
+        return {"AWS": f"arn:aws:iam::{principal}:root"}
+    return {"AWS" if principal.startswith("arn:") else "Service": principal}

@@ -1,0 +1,89 @@
+"""Answers in AWS's own shapes, and the pages that lists come in."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.rehearsal.functions.names import LATEST, Address
+from harness.rehearsal.functions.records import Alias, Configuration, Package
+from harness.rehearsal.refusal import Refusal
+
+Answer = dict[str, Any]
+
+_PAGE = 50
+
+
+def configuration(version: Configuration, *, arn: str | None = None) -> Answer:
+    """A FunctionConfiguration; `arn` is the one asked by, where it is not the version's own."""
+    code, package = version.code, version.code.package
+    answer = {
+        "FunctionName": code.function,
+        "FunctionArn": arn or code.arn,
+        "Runtime": version.runtime,
+        "Role": version.role,
+        "Handler": version.handler,
+        "CodeSize": package.size,
+        "Description": version.description,
+        "Timeout": code.timeout_s,
+        "MemorySize": code.memory_mb,
+        "LastModified": timestamp(version.last_modified_s),
+        "CodeSha256": package.sha256,
+        "Version": code.version,
+        "Environment": {"Variables": dict(code.environment)} if code.environment else None,
+        "RevisionId": version.revision_id,
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "PackageType": package_type(package),
+        **version.echoed,
+    }
+    return {key: value for key, value in answer.items() if value is not None}
+
+
+def package_type(package: Package) -> str:
+    """AWS's word for how code came."""
+    return "Zip" if package.root else "Image"
+
+
+def location(package: Package, address: Address) -> Answer:
+    """A FunctionCodeLocation; the address of a zip is of AWS's form and leads nowhere."""
+    if package.root is None:
+        return {"RepositoryType": "ECR", "ImageUri": package.image_uri, "ResolvedImageUri": package.image_uri}
+    bucket = f"awslambda-{address.region}-tasks.s3.{address.region}.amazonaws.com"
+    return {"RepositoryType": "S3", "Location": f"https://{bucket}/snapshots/{address.account}/{package.root.name}"}
+
+
+def alias(known: Alias, arn: str) -> Answer:
+    """An AliasConfiguration; RoutingConfig is left out where there are no weights, as AWS does."""
+    answer: Answer = {
+        "AliasArn": arn,
+        "Name": known.name,
+        "FunctionVersion": known.version,
+        "Description": known.description,
+        "RevisionId": known.revision_id,
+    }
+    if known.weights:
+        answer["RoutingConfig"] = {"AdditionalVersionWeights": dict(known.weights)}
+    return answer
+
+
+def page(key: str, items: Sequence[Answer], params: Mapping[str, Any]) -> Answer:
+    """The page of `items` that `Marker` and `MaxItems` ask for; a marker is where the next page begins."""
+    marker = params.get("Marker") or "0"
+    if not marker.isdecimal():
+        raise Refusal("InvalidParameterValueException", f"Invalid pagination token: {marker}")
+    start = int(marker)
+    end = start + min(int(params.get("MaxItems") or _PAGE), _PAGE)
+    answer: Answer = {key: list(items[start:end])}
+    if end < len(items):
+        answer["NextMarker"] = str(end)
+    return answer
+
+
+def timestamp(at_s: float) -> str:
+    """An instant as Lambda writes it, to the millisecond in UTC."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+
+
+def by_number(version: str) -> int:
+    """Sorts versions as AWS lists them: $LATEST first, then by number."""
+    return 0 if version == LATEST else int(version)

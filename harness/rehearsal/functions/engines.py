@@ -1,0 +1,109 @@
+"""Runs versions, each by its kind, and tells what came of it as Lambda does: payload, error, duration and log."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from harness.rehearsal.functions.environments import TAIL_BYTES
+from harness.rehearsal.functions.records import Code
+
+RESPONSE_LIMIT = 6_291_556
+"""Bytes that a response may have (the number in AWS's own error message)."""
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One event on its way to a version; `arn` is the one it was invoked by, of an alias perhaps."""
+
+    id: str
+    arn: str
+    event: bytes
+
+
+class Ran(Struct, frozen=True, kw_only=True):
+    """What one run gave; `log` is the end of what the code wrote, `start_ms` set where an environment had to start."""
+
+    payload: bytes
+    failed: bool
+    duration_ms: float
+    log: bytes = b""
+    start_ms: float | None = None
+
+
+class Invocation(Struct, frozen=True, kw_only=True):
+    """What an invocation returns: the payload, or an error payload with `error` set, and the last 4 KB of the log."""
+
+    version: str
+    payload: bytes
+    error: Literal["Unhandled"] | None
+    duration_ms: float
+    log_tail: str
+
+
+class Engine(Protocol):
+    """Runs versions of one kind; a run never raises for what the code does."""
+
+    def run(self, code: Code, request: Request) -> Ran:
+        """Runs one event."""
+
+    def warm(self, code: Code) -> None:
+        """Makes ready for a version's first run; raises `CloudError` where it cannot run at all."""
+
+    def retire(self, code: Code) -> None:
+        """Lets go of a version that has been replaced or deleted."""
+
+    def close(self) -> None:
+        """Ends all that it started."""
+
+
+def failed(kind: str, message: str, duration_ms: float, log: bytes = b"") -> Ran:
+    """A run that gave an error and no stack trace, as Lambda's platform reports them."""
+    payload = json.dumps({"errorMessage": message, "errorType": kind}).encode()
+    return Ran(payload=payload, failed=True, duration_ms=duration_ms, log=log)
+
+
+def timed_out(code: Code, request: Request, log: bytes = b"", limit_s: float | None = None) -> Ran:
+    """A run that took longer than it may: the function's timeout unless `limit_s` says otherwise."""
+    limit_s = code.timeout_s if limit_s is None else limit_s
+    message = f"RequestId: {request.id} Error: Task timed out after {limit_s:.2f} seconds"
+    return failed("Sandbox.Timedout", message, limit_s * 1000, log)
+
+
+def invocation(code: Code, request: Request, ran: Ran) -> Invocation:
+    """What Lambda makes of a run: the size limit, the error mark, and the lines round the code's own log."""
+    if len(ran.payload) > RESPONSE_LIMIT:
+        message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+        ran = failed("Function.ResponseSizeTooLarge", message, ran.duration_ms, ran.log)
+    return Invocation(
+        version=code.version,
+        payload=ran.payload,
+        error="Unhandled" if ran.failed else None,
+        duration_ms=ran.duration_ms,
+        log_tail=_log(code, request, ran)[-TAIL_BYTES:].decode(errors="replace"),
+    )
+
+
+def context_of(code: Code, request: Request) -> Mapping[str, Any]:
+    """What a context object is made of."""
+    return {
+        "function_name": code.function,
+        "function_version": code.version,
+        "invoked_function_arn": request.arn,
+        "memory_limit_in_mb": str(code.memory_mb),
+        "aws_request_id": request.id,
+        "timeout_s": code.timeout_s,
+    }
+
+
+def _log(code: Code, request: Request, ran: Ran) -> bytes:
+    own = ran.log if not ran.log or ran.log.endswith(b"\n") else ran.log + b"\n"
+    start = f"START RequestId: {request.id} Version: {code.version}\n"
+    report = (
+        f"END RequestId: {request.id}\nREPORT RequestId: {request.id}\tDuration: {ran.duration_ms:.2f} ms\t"
+        f"Billed Duration: {math.ceil(ran.duration_ms)} ms\tMemory Size: {code.memory_mb} MB\t"
+    )
+    if ran.start_ms is not None:
+        report += f"Init Duration: {ran.start_ms:.2f} ms\t"
+    return start.encode() + own + f"{report}\n".encode()

@@ -1,0 +1,283 @@
+"""Execution environments of Python code: one process each, which runs one event at a time, and a pool a version."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from msgspec import Struct
+
+START_LIMIT_S = 30.0
+"""Wall seconds for an environment to start and import. Lambda allows 10; a busy laptop is slower than Lambda."""
+ENVIRONMENTS_A_VERSION = 8
+"""Bound of a pool. Lambda's is in the hundreds; here the cores of one machine are the bound anyway."""
+TAIL_BYTES = 4096
+"""How much of the end of a log an invocation returns (Lambda API, LogType)."""
+
+_RUNTIME = Path(__file__).with_name("runtime.py")
+
+
+class EnvironmentEnded(Exception):
+    """The process of an environment is gone, with its exit status (negative: the signal) and what it had logged."""
+
+    def __init__(self, status: int, log: bytes) -> None:
+        super().__init__(f"exit status {status}")
+        self.status = status
+        self.log = log
+
+
+class TimedOut(Exception):
+    """A run, or the start of an environment, took longer than it may; the environment is ended."""
+
+    def __init__(self, limit_s: float, log: bytes) -> None:
+        super().__init__(f"{limit_s} s")
+        self.limit_s = limit_s
+        self.log = log
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """How to start an environment: what to import, where to look for it, and what it sees."""
+
+    entry: str
+    path: Sequence[str]
+    folder: Path
+    variables: Mapping[str, str]
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What one run gave; `log` is the end of what it wrote."""
+
+    payload: bytes
+    failed: bool
+    log: bytes
+
+
+class Environment:
+    """One process. `failure` is the error payload with which it answers every run when its code does not import."""
+
+    def __init__(self, order: Order) -> None:
+        started = time.perf_counter()
+        self._log = _append_only_file()
+        self._link, self._process = _spawn(order, self._log)
+        self._stream = cast(BinaryIO, self._link.makefile("rwb"))
+        self._gone = False
+        start = {"entry": order.entry, "path": list(order.path)}
+        try:
+            self.failure: dict[str, Any] | None = self._exchange(START_LIMIT_S, start, b"")[0]
+        except (TimedOut, EnvironmentEnded):
+            self.end()
+            raise
+        self._start_ms: float | None = (time.perf_counter() - started) * 1000
+        self._start_log = self._take_log()
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is its process group's too."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def run(self, invocation: Mapping[str, Any], event: bytes, timeout_s: float) -> Report:
+        """Runs one event; raises `TimedOut` or `EnvironmentEnded`, after both of which the process is gone."""
+        failed, payload = self._exchange(timeout_s, invocation, event)
+        return Report(payload=payload, failed=failed, log=self._take_log())
+
+    def take_start(self) -> tuple[float | None, bytes]:
+        """How many milliseconds the start took and what it logged; told once, to the first run."""
+        start = self._start_ms, self._start_log
+        self._start_ms, self._start_log = None, b""
+        return start
+
+    def kill(self) -> None:
+        """Ends the process and all that it started, now; a run under way raises `EnvironmentEnded`."""
+        if self._gone:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._gone = True
+
+    def end(self) -> None:
+        """Kills an environment that has no run under way, and lets go of what it held."""
+        self.kill()
+        with suppress(OSError):
+            self._stream.close()
+        self._link.close()
+        self._log.close()
+
+    def _exchange(self, limit_s: float, head: Mapping[str, Any], body: bytes) -> tuple[Any, bytes]:
+        self._link.settimeout(limit_s)
+        try:
+            self._send(json.dumps(head).encode())
+            self._send(body)
+            self._stream.flush()
+            return json.loads(self._receive()), self._receive()
+        except TimeoutError as error:
+            self.kill()
+            raise TimedOut(limit_s, self._take_log()) from error
+        except (OSError, EOFError, ValueError) as error:
+            self._let_exit()
+            raise EnvironmentEnded(self._process.returncode, self._take_log()) from error
+
+    def _send(self, frame: bytes) -> None:
+        self._stream.write(len(frame).to_bytes(4, "big"))
+        self._stream.write(frame)
+
+    def _receive(self) -> bytes:
+        head = self._stream.read(4)
+        if len(head) < 4:
+            raise EOFError
+        return self._stream.read(int.from_bytes(head, "big"))
+
+    def _let_exit(self) -> None:
+        """A process that closed its end is about to exit: its own status says more than our signal."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1.0)
+        self.kill()
+
+    def _take_log(self) -> bytes:
+        descriptor = self._log.fileno()
+        size = os.fstat(descriptor).st_size
+        if not size:
+            return b""
+        tail = os.pread(descriptor, TAIL_BYTES, max(0, size - TAIL_BYTES))
+        os.ftruncate(descriptor, 0)
+        return tail
+
+
+class Pool:
+    """The environments of one version: started on demand, at most `ENVIRONMENTS_A_VERSION`, the last used first."""
+
+    def __init__(self, start: Callable[[], Environment]) -> None:
+        self._start = start
+        self._freed = threading.Condition()
+        self._all: set[Environment] = set()
+        self._idle: list[Environment] = []
+        self._starting = 0
+        self._retired = False
+        self._closed = False
+
+    def pids(self) -> list[int]:
+        """The processes that exist now."""
+        with self._freed:
+            return [environment.pid for environment in self._all]
+
+    @contextmanager
+    def environment(self) -> Iterator[Environment]:
+        """An environment for one run, waiting where all are busy.
+
+        Raises `TimedOut` or `EnvironmentEnded` where a new one does not start.
+        """
+        environment = self._take()
+        try:
+            yield environment
+        finally:
+            self._give_back(environment)
+
+    def retire(self) -> None:
+        """Ends the environments as they fall idle: the version's code has been replaced or deleted."""
+        with self._freed:
+            self._retired = True
+            self._end_idle()
+
+    def close(self) -> None:
+        """Ends all environments now, in the middle of a run too, and starts none any more."""
+        with self._freed:
+            self._closed = self._retired = True
+            self._end_idle()
+            for environment in self._all:
+                environment.kill()
+            self._freed.notify_all()
+
+    def _take(self) -> Environment:
+        while environment := self._next():
+            if environment.alive:
+                return environment
+            with self._freed:
+                self._drop(environment)
+        return self._started()
+
+    def _next(self) -> Environment | None:
+        """An idle environment, or None with the right to start one."""
+        with self._freed:
+            self._freed.wait_for(lambda: self._closed or self._idle or self._has_room())
+            if self._closed:
+                raise EnvironmentEnded(-signal.SIGKILL, b"")
+            if self._idle:
+                return self._idle.pop()
+            self._starting += 1
+            return None
+
+    def _has_room(self) -> bool:
+        return len(self._all) + self._starting < ENVIRONMENTS_A_VERSION
+
+    def _started(self) -> Environment:
+        try:
+            environment = self._start()
+        except BaseException:
+            self._count_started(None)
+            raise
+        self._count_started(environment)
+        return environment
+
+    def _count_started(self, environment: Environment | None) -> None:
+        with self._freed:
+            self._starting -= 1
+            self._freed.notify()
+            if environment:
+                self._all.add(environment)
+            if environment and self._closed:
+                environment.kill()
+
+    def _give_back(self, environment: Environment) -> None:
+        with self._freed:
+            if self._retired or not environment.alive:
+                self._drop(environment)
+            else:
+                self._idle.append(environment)
+            self._freed.notify()
+
+    def _end_idle(self) -> None:
+        while self._idle:
+            self._drop(self._idle.pop())
+
+    def _drop(self, environment: Environment) -> None:
+        self._all.discard(environment)
+        environment.end()
+
+
+def _append_only_file() -> BinaryIO:
+    """A file without a name that writers only append to, so that it may be cut while they hold it open."""
+    file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - lives as long as its environment
+    flags = fcntl.fcntl(file, fcntl.F_GETFL)
+    fcntl.fcntl(file, fcntl.F_SETFL, flags | os.O_APPEND)
+    return file
+
+
+def _spawn(order: Order, log: BinaryIO) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter on our own file
+            [sys.executable, "-I", str(_RUNTIME), str(theirs.fileno())],
+            cwd=order.folder,
+            env=dict(order.variables),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+    return ours, process

@@ -1,0 +1,195 @@
+"""The Lambda service of the local cloud: its operations over the wire, and what the cloud's other parts call."""
+
+import base64
+import json
+import random
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from harness.rehearsal.clock import Schedule
+from harness.rehearsal.functions.access import AccessOperations
+from harness.rehearsal.functions.aliases import AliasOperations
+from harness.rehearsal.functions.answers import Answer
+from harness.rehearsal.functions.bundled import Bundled
+from harness.rehearsal.functions.concurrency import Throttled
+from harness.rehearsal.functions.engines import Engine, Invocation, Request, invocation
+from harness.rehearsal.functions.names import LATEST, FunctionName, is_version
+from harness.rehearsal.functions.python import Python, variables
+from harness.rehearsal.functions.records import Code, Kind
+from harness.rehearsal.functions.registry import new_revision
+from harness.rehearsal.functions.routing import AliasState
+from harness.rehearsal.functions.url import Url
+from harness.rehearsal.functions.versions import VersionOperations
+from harness.rehearsal.refusal import Refusal
+
+Params = dict[str, Any]
+
+EVENT_LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
+"""Bytes that a payload may have, by invocation type (Lambda quotas)."""
+RETRY_AFTER_S = (60.0, 120.0)
+"""Experiment seconds before the two retries of a failed asynchronous invocation (Lambda developer guide)."""
+
+
+class InvocationMetrics(Protocol):
+    """Where runs are counted."""
+
+    def record(
+        self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
+    ) -> None:
+        """Counts one run."""
+
+    def record_throttle(self, function: str, alias: str | None, started_s: float) -> None:
+        """Counts one run that was not admitted."""
+
+
+class Functions(VersionOperations, AliasOperations, AccessOperations):
+    """Lambda. Operations are methods in snake case with AWS's parameters; the rest is for the cloud itself.
+
+    `endpoint_url` is where user code finds this cloud; environments that start before it is set do not know it.
+    """
+
+    unlocked = frozenset({"Invoke"})
+
+    def __init__(
+        self, schedule: Schedule, invocations: InvocationMetrics, *, rng: random.Random, account: str, region: str
+    ) -> None:
+        self.endpoint_url = ""
+        self._invocations = invocations
+        self._rng = rng
+        self._python = Python(lambda code: variables(code, region, self.endpoint_url))
+        engines: dict[Kind, Engine] = {"bundled": Bundled(), "python": self._python, "url": Url()}
+        super().__init__(schedule, engines, account=account, region=region)
+
+    def invoke(self, params: Params) -> Answer:
+        """Invoke: runs a version, or the one that an alias draws, and waits for it unless the type is Event."""
+        name, event = self._asked(params), params.get("Payload") or b"{}"
+        kind = params.get("InvocationType") or "RequestResponse"
+        code = self._drawn(name)
+        _check_event(event, kind)
+        if kind == "DryRun":
+            return {"StatusCode": 204}
+        if kind == "Event":
+            self._start_event(name, event, attempt=0)
+            return {"StatusCode": 202}
+        return _answer(self._run(code, event, _alias_of(name)), params)
+
+    def alias_state(self, function: str, alias: str) -> AliasState:
+        """The version and weights of an alias; raises `Refusal` where it does not exist."""
+        known = self._alias(self._function(function), alias)
+        return AliasState(known.version, dict(known.weights))
+
+    def has_version(self, function: str, version: str) -> bool:
+        """Whether the function exists and has the version."""
+        known = self._functions.get(function)
+        return known is not None and (version == LATEST or version in known.versions)
+
+    def shift(self, function: str, alias: str, version: str, weights: Mapping[str, float]) -> None:
+        """Points an alias to `version` and gives `weights` to others, as CodeDeploy does by UpdateAlias."""
+        owner = self._function(function)
+        known = self._alias(owner, alias)
+        self._set_alias(owner, replace(known, version=version, weights=dict(weights), revision_id=new_revision()))
+
+    def draw(self, function: str, alias: str) -> str:
+        """One version by the alias's weights, independently of all other draws; takes no lock."""
+        try:
+            return self._routes[function, alias].draw(self._rng)
+        except KeyError:
+            raise self._not_found(function, alias) from None
+
+    def code(self, function: str, version: str) -> Code:
+        """The frozen version; the same object for as long as the version does not change."""
+        return self._version(self._function(function), version).code
+
+    def run(self, function: str, version: str, event: bytes, *, alias: str | None) -> Invocation:
+        """Runs a version and counts it; blocks. Raises `Refusal` where reserved concurrency does not admit the run."""
+        return self._run(self.code(function, version), event, alias)
+
+    def warm(self, function: str, version: str) -> None:
+        """Makes a version ready for its first run; raises `CloudError` where it cannot run at all."""
+        code = self.code(function, version)
+        self._engines[code.kind].warm(code)
+
+    @contextmanager
+    def slot(self, function: str, alias: str | None) -> Iterator[None]:
+        """Holds one of the function's concurrent runs; where none is free counts a throttle and raises `Refusal`."""
+        try:
+            with self._function(function).slots.taken():
+                yield
+        except Throttled:
+            self._invocations.record_throttle(function, alias, self._schedule.clock.now())
+            raise
+
+    def pids(self) -> list[int]:
+        """The processes that run user code now."""
+        return self._python.pids()
+
+    def close(self) -> None:
+        """Ends every process and removes every file; may be called twice."""
+        for engine in self._engines.values():
+            engine.close()
+        self._packages.close()
+
+    def _run(self, code: Code, event: bytes, alias: str | None) -> Invocation:
+        request = Request(id=str(uuid4()), arn=self._address.arn(code.function, alias or _own(code)), event=event)
+        with self.slot(code.function, alias):
+            started_s = self._schedule.clock.now()
+            done = invocation(code, request, self._engines[code.kind].run(code, request))
+            self._invocations.record(
+                code.function, alias, code.version, started_s, done.duration_ms, failed=done.error is not None
+            )
+        return done
+
+    def _drawn(self, name: FunctionName) -> Code:
+        alias = _alias_of(name)
+        version = self.draw(name.name, alias) if alias and name.name in self._functions else name.qualifier or LATEST
+        return self._configuration(FunctionName(name.name, version)).code
+
+    def _start_event(self, name: FunctionName, event: bytes, *, attempt: int) -> None:
+        run = threading.Thread(target=self._run_event, args=(name, event, attempt), name="event", daemon=True)
+        run.start()
+
+    def _run_event(self, name: FunctionName, event: bytes, attempt: int) -> None:
+        """Runs an event nobody waits for. Assumption: each retry draws anew, and a throttle is retried as an error."""
+        try:
+            failed = self._run(self._drawn(name), event, _alias_of(name)).error is not None
+        except Refusal as refusal:
+            failed = isinstance(refusal, Throttled)
+        if failed and attempt < len(RETRY_AFTER_S):
+            again_s = self._schedule.clock.now() + RETRY_AFTER_S[attempt]
+            self._schedule.at(again_s, lambda _: self._start_event(name, event, attempt=attempt + 1))
+
+
+def _alias_of(name: FunctionName) -> str | None:
+    return name.qualifier if name.qualifier and not is_version(name.qualifier) else None
+
+
+def _own(code: Code) -> str | None:
+    return None if code.version == LATEST else code.version
+
+
+def _check_event(event: bytes, kind: str) -> None:
+    limit = EVENT_LIMITS[kind]
+    if len(event) > limit:
+        raise Refusal(
+            "RequestTooLargeException",
+            f"{len(event)} byte payload is too large for the {kind} invocation type (limit {limit} bytes)",
+        )
+    try:
+        json.loads(event)
+    except ValueError as error:
+        message = f"Could not parse request body into json: Could not parse payload into json: {error}"
+        raise Refusal("InvalidRequestContentException", message) from error
+
+
+def _answer(done: Invocation, params: Params) -> Answer:
+    answer: Answer = {"StatusCode": 200, "ExecutedVersion": done.version, "Payload": done.payload}
+    if done.error:
+        answer["FunctionError"] = done.error
+    if params.get("LogType") == "Tail":
+        answer["LogResult"] = base64.b64encode(done.log_tail.encode()).decode()
+    return answer

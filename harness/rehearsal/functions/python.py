@@ -1,0 +1,169 @@
+"""Runs Python code, of an uploaded zip or your own, in execution environments of its version."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from harness.errors import CloudError
+from harness.rehearsal.functions.engines import Ran, Request, context_of, failed, timed_out
+from harness.rehearsal.functions.environments import Environment, EnvironmentEnded, Order, Pool, TimedOut
+from harness.rehearsal.functions.records import Code
+
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE")
+
+
+class Python:
+    """The engine of kind "python": a pool of environments for each version.
+
+    `variables` gives the environment variables of a version's processes.
+    """
+
+    def __init__(self, variables: Callable[[Code], Mapping[str, str]]) -> None:
+        self._variables = variables
+        self._pools: dict[int, tuple[Code, Pool]] = {}
+        self._retired: list[Pool] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def run(self, code: Code, request: Request) -> Ran:
+        """Runs one event in an environment, starting one where none is idle and the pool has room."""
+        try:
+            with self._pool(code).environment() as environment:
+                return _run(environment, code, request)
+        except EnvironmentEnded as ended:
+            return _exited(request, ended)
+        except TimedOut as late:
+            return timed_out(code, request, late.log, late.limit_s)
+
+    def warm(self, code: Code) -> None:
+        """Starts an environment ahead of the first run; raises `CloudError` where the code does not import."""
+        try:
+            with self._pool(code).environment() as environment:
+                failure = environment.failure
+        except EnvironmentEnded as ended:
+            raise CloudError(f"{_described(code)} ended its process while it was imported ({ended}).") from ended
+        except TimedOut as late:
+            raise CloudError(f"{_described(code)} was not imported within {late.limit_s:.0f} s.") from late
+        if failure:
+            raise CloudError(f"{_described(code)} cannot run: {failure['errorType']}: {failure['errorMessage']}")
+
+    def retire(self, code: Code) -> None:
+        """Ends the environments of a version as they fall idle."""
+        with self._lock:
+            entry = self._pools.pop(id(code), None)
+            self._retired = [pool for pool in self._retired if pool.pids()]
+            if entry:
+                self._retired.append(entry[1])
+                entry[1].retire()
+
+    def pids(self) -> list[int]:
+        """The processes of all versions."""
+        return [pid for pool in self._all() for pid in pool.pids()]
+
+    def close(self) -> None:
+        """Ends every process; runs under way end in error."""
+        self._closed = True
+        for pool in self._all():
+            pool.close()
+
+    def _all(self) -> list[Pool]:
+        with self._lock:
+            return [*(pool for _, pool in self._pools.values()), *self._retired]
+
+    def _pool(self, code: Code) -> Pool:
+        """The pool of a version; the key is the object itself, which a change of $LATEST replaces."""
+        entry = self._pools.get(id(code))
+        return entry[1] if entry else self._new_pool(code)
+
+    def _new_pool(self, code: Code) -> Pool:
+        with self._lock:
+            _, pool = self._pools.setdefault(id(code), (code, Pool(lambda: Environment(self._order(code)))))
+            if self._closed:
+                pool.close()
+            return pool
+
+    def _order(self, code: Code) -> Order:
+        root = code.package.root
+        here = str(Path.cwd())
+        path = [str(root)] if root else [here, *(entry or here for entry in sys.path)]
+        return Order(entry=code.entry or "", path=path, folder=root or Path.cwd(), variables=self._variables(code))
+
+
+def _run(environment: Environment, code: Code, request: Request) -> Ran:
+    start_ms, start_log = environment.take_start()
+    if environment.failure:
+        payload = json.dumps(environment.failure).encode()
+        return Ran(payload=payload, failed=True, duration_ms=0.0, log=start_log, start_ms=start_ms)
+    started = time.perf_counter()
+    try:
+        report = environment.run(context_of(code, request), request.event, code.timeout_s)
+    except EnvironmentEnded as ended:
+        return _exited(request, ended, (time.perf_counter() - started) * 1000, start_log)
+    except TimedOut as late:
+        return timed_out(code, request, start_log + late.log)
+    return Ran(
+        payload=report.payload,
+        failed=report.failed,
+        duration_ms=(time.perf_counter() - started) * 1000,
+        log=start_log + report.log,
+        start_ms=start_ms,
+    )
+
+
+def _exited(request: Request, ended: EnvironmentEnded, duration_ms: float = 0.0, start_log: bytes = b"") -> Ran:
+    message = f"RequestId: {request.id} Error: Runtime {_how(ended.status)}"
+    return failed("Runtime.ExitError", message, duration_ms, start_log + ended.log)
+
+
+def _how(status: int) -> str:
+    if status == 0:
+        return "exited without providing a reason"
+    if status > 0:
+        return f"exited with error: exit status {status}"
+    return f"exited with error: signal: {(signal.strsignal(-status) or str(-status)).lower()}"
+
+
+def _described(code: Code) -> str:
+    return f"The handler {code.entry} of {code.function} version {code.version}"
+
+
+def variables(code: Code, region: str, endpoint_url: str) -> dict[str, str]:
+    """What a version's process has as its environment: never the credentials of the person who runs the cloud."""
+    return {
+        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        **_access(region, endpoint_url),
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_LAMBDA_FUNCTION_NAME": code.function,
+        "AWS_LAMBDA_FUNCTION_VERSION": code.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(code.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{code.function}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"[{code.version}]{uuid4().hex}",
+        "LAMBDA_TASK_ROOT": str(code.package.root or Path.cwd()),
+        "LANG": "C.UTF-8",
+        "TZ": ":UTC",
+        "_HANDLER": code.entry or "",
+        **code.environment,
+    }
+
+
+def _access(region: str, endpoint_url: str) -> dict[str, str]:
+    """What makes an AWS client talk to this cloud, and to no other; without an endpoint its credentials fail on AWS."""
+    endpoint = {"AWS_ENDPOINT_URL": endpoint_url} if endpoint_url else {}
+    return {
+        **endpoint,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": "local",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }

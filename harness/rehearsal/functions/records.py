@@ -1,0 +1,95 @@
+"""What the cloud knows of a function: frozen versions, aliases, and the one record that holds them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from harness.rehearsal.functions.concurrency import Slots
+
+Kind = Literal["bundled", "python", "url"]
+
+
+class Package(Struct, frozen=True, kw_only=True):
+    """Code as it was given: a zip laid out under `root`, or an image URI that names something local.
+
+    `sha256` is base64 for a zip and hexadecimal for an image, as in AWS; `size` is in bytes, 0 for an image.
+    """
+
+    kind: Kind
+    sha256: str
+    size: int = 0
+    root: Path | None = None
+    image_uri: str | None = None
+    url: str | None = None
+    entry: str | None = None
+
+
+class Code(Struct, frozen=True, kw_only=True):
+    """What one version runs, frozen with it: package, environment and limits.
+
+    `entry` is `module.function` in the zip under `root`, or `module:function` of your own; None for other kinds.
+    `url` is the base URL of kind "url".
+    """
+
+    function: str
+    version: str
+    arn: str
+    package: Package
+    entry: str | None
+    environment: Mapping[str, str]
+    timeout_s: int
+    memory_mb: int
+
+    @property
+    def kind(self) -> Kind:
+        """How it runs."""
+        return self.package.kind
+
+    @property
+    def url(self) -> str | None:
+        """The base URL that a version of kind "url" sends its requests to."""
+        return self.package.url
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """A version with all that AWS says of it; `echoed` are settings that are stored and have no effect here."""
+
+    code: Code
+    role: str
+    runtime: str | None
+    handler: str | None
+    description: str
+    echoed: Mapping[str, Any]
+    last_modified_s: float
+    revision_id: str
+
+
+class Alias(Struct, frozen=True, kw_only=True):
+    """An alias: `version` gets what `weights` leave."""
+
+    name: str
+    version: str
+    weights: Mapping[str, float]
+    description: str
+    revision_id: str
+
+
+@dataclass
+class Function:
+    """A function with its versions and aliases.
+
+    `published` counts versions ever published: a number is never used again. `policies` maps a qualifier, or "" for
+    the function itself, to its statements.
+    """
+
+    name: str
+    latest: Configuration
+    published: int = 0
+    versions: dict[str, Configuration] = field(default_factory=dict)
+    aliases: dict[str, Alias] = field(default_factory=dict)
+    policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    slots: Slots = field(default_factory=Slots)

@@ -1,0 +1,199 @@
+"""Operations on functions and their versions."""
+
+from types import MappingProxyType
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.rehearsal.functions import answers, settings
+from harness.rehearsal.functions.answers import Answer
+from harness.rehearsal.functions.names import LATEST, FunctionName, is_version
+from harness.rehearsal.functions.records import Code, Configuration, Function, Package
+from harness.rehearsal.functions.registry import Registry, check_revision, new_revision
+from harness.rehearsal.refusal import Refusal
+
+Params = dict[str, Any]
+
+
+class VersionOperations(Registry):
+    """Functions and versions, operation by operation."""
+
+    def create_function(self, params: Params) -> Answer:
+        """CreateFunction."""
+        name = self._address.parse(params["FunctionName"]).name
+        if name in self._functions:
+            raise Refusal("ResourceConflictException", f"Function already exist: {name}")
+        settings.check(params)
+        package = self._packages.package(params["Code"])
+        settings.check_package(package, params.get("Runtime"), params.get("Handler"))
+        function = Function(name, self._first(name, package, params))
+        function.tags.update(params.get("Tags") or {})
+        self._functions[name] = function
+        return answers.configuration(self._publish(function) if params.get("Publish") else function.latest)
+
+    def get_function(self, params: Params) -> Answer:
+        """GetFunction."""
+        name = self._asked(params)
+        function, version = self._function(name), self._configuration(name)
+        answer = {
+            "Configuration": self._described(name, version),
+            "Code": answers.location(version.code.package, self._address),
+        }
+        if function.tags:
+            answer["Tags"] = dict(function.tags)
+        if function.slots.limit is not None:
+            answer["Concurrency"] = {"ReservedConcurrentExecutions": function.slots.limit}
+        return answer
+
+    def get_function_configuration(self, params: Params) -> Answer:
+        """GetFunctionConfiguration."""
+        name = self._asked(params)
+        return self._described(name, self._configuration(name))
+
+    def update_function_code(self, params: Params) -> Answer:
+        """UpdateFunctionCode: changes $LATEST, and publishes it where asked."""
+        function = self._function(self._asked(params))
+        check_revision(params.get("RevisionId"), function.latest.revision_id)
+        package = self._packages.package(params)
+        _check_same_type(function.latest.code.package, package)
+        code = replace(function.latest.code, package=package, entry=package.entry or function.latest.handler)
+        changed = replace(function.latest, code=code)
+        if params.get("DryRun"):
+            return answers.configuration(changed)
+        self._change_latest(function, changed)
+        return answers.configuration(self._publish(function) if params.get("Publish") else function.latest)
+
+    def update_function_configuration(self, params: Params) -> Answer:
+        """UpdateFunctionConfiguration: changes the settings of $LATEST that are named."""
+        function = self._function(self._asked(params))
+        check_revision(params.get("RevisionId"), function.latest.revision_id)
+        settings.check(params)
+        if not function.latest.code.package.root:
+            settings.check_package(function.latest.code.package, params.get("Runtime"), params.get("Handler"))
+        self._change_latest(function, settings.applied(function.latest, params))
+        return answers.configuration(function.latest)
+
+    def publish_version(self, params: Params) -> Answer:
+        """PublishVersion: freezes $LATEST, or returns the last version where nothing has changed since."""
+        function = self._function(self._asked(params))
+        check_revision(params.get("RevisionId"), function.latest.revision_id)
+        current, given = function.latest.code.package.sha256, params.get("CodeSha256")
+        if given and given != current:
+            raise settings.invalid(
+                f"CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). "
+                "Please try again with the CodeSHA256 in $LATEST."
+            )
+        return answers.configuration(self._publish(function, params.get("Description")))
+
+    def list_versions_by_function(self, params: Params) -> Answer:
+        """ListVersionsByFunction: $LATEST first, then as they were published."""
+        return answers.page("Versions", self._all_versions(self._function(self._asked(params))), params)
+
+    def list_functions(self, params: Params) -> Answer:
+        """ListFunctions: each once, or with all of its versions."""
+        functions = list(self._functions.values())
+        if params.get("FunctionVersion") == "ALL":
+            return answers.page("Functions", [one for each in functions for one in self._all_versions(each)], params)
+        return answers.page("Functions", [answers.configuration(each.latest) for each in functions], params)
+
+    def delete_function(self, params: Params) -> Answer:
+        """DeleteFunction: the whole function, or one version that no alias points to."""
+        name = self._asked(params)
+        function = self._function(name)
+        if name.qualifier is None:
+            self._delete(function)
+        else:
+            self._delete_version(function, name.qualifier)
+        return {"StatusCode": 204}
+
+    def _first(self, name: str, package: Package, params: Params) -> Configuration:
+        code = Code(
+            function=name,
+            version=LATEST,
+            arn=self._address.arn(name),
+            package=package,
+            entry=package.entry,
+            environment=MappingProxyType({}),
+            timeout_s=settings.DEFAULT_TIMEOUT_S,
+            memory_mb=settings.DEFAULT_MEMORY_MB,
+        )
+        empty = Configuration(
+            code=code,
+            role=params["Role"],
+            runtime=None,
+            handler=None,
+            description="",
+            echoed=settings.default_echo(name),
+            last_modified_s=self._schedule.clock.now(),
+            revision_id=new_revision(),
+        )
+        return settings.applied(empty, params)
+
+    def _change_latest(self, function: Function, changed: Configuration) -> None:
+        replaced = function.latest.code
+        now = self._schedule.clock.now()
+        function.latest = replace(changed, last_modified_s=now, revision_id=new_revision())
+        if function.latest.code is not replaced:
+            self._retire(replaced)
+
+    def _publish(self, function: Function, description: str | None = None) -> Configuration:
+        last = function.versions.get(str(function.published))
+        if last and _same(last, function.latest):
+            return last
+        function.published += 1
+        version = str(function.published)
+        arn = self._address.arn(function.name, version)
+        function.versions[version] = replace(
+            function.latest,
+            code=replace(function.latest.code, version=version, arn=arn),
+            description=function.latest.description if description is None else description,
+            revision_id=new_revision(),
+        )
+        return function.versions[version]
+
+    def _described(self, name: FunctionName, version: Configuration) -> Answer:
+        """A configuration under the ARN it was asked by: of an alias, with the qualifier, or without."""
+        return answers.configuration(version, arn=self._address.arn(name.name, name.qualifier))
+
+    def _all_versions(self, function: Function) -> list[Answer]:
+        latest = answers.configuration(function.latest, arn=self._address.arn(function.name, LATEST))
+        return [latest, *(answers.configuration(version) for version in function.versions.values())]
+
+    def _delete(self, function: Function) -> None:
+        del self._functions[function.name]
+        for alias in function.aliases:
+            self._routes.pop((function.name, alias), None)
+        for version in [function.latest, *function.versions.values()]:
+            self._retire(version.code)
+
+    def _delete_version(self, function: Function, version: str) -> None:
+        if version == LATEST:
+            raise settings.invalid("$LATEST version cannot be deleted without deleting the function.")
+        if not is_version(version):
+            raise settings.invalid("Deletion of aliases is not currently supported.")
+        users = [alias.name for alias in function.aliases.values() if version in (alias.version, *alias.weights)]
+        if users:
+            raise Refusal(
+                "ResourceConflictException",
+                f"Unable to delete version because the following aliases reference it: [{', '.join(users)}]",
+            )
+        if version in function.versions:
+            self._retire(function.versions.pop(version).code)
+
+
+def _check_same_type(known: Package, given: Package) -> None:
+    if known.root and not given.root:
+        raise settings.invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
+    if given.root and not known.root:
+        raise settings.invalid("Please provide ImageUri when updating a function with packageType Image.")
+
+
+def _same(version: Configuration, latest: Configuration) -> bool:
+    """Whether nothing but what publishing itself sets differs."""
+    return latest == replace(
+        version,
+        code=replace(version.code, version=latest.code.version, arn=latest.code.arn),
+        description=latest.description,
+        last_modified_s=latest.last_modified_s,
+        revision_id=latest.revision_id,
+    )

@@ -1,0 +1,325 @@
+"""The data plane: answers as API Gateway does in front of a weighted Lambda alias.
+
+Each request draws its version by the alias's weights. The bundled service runs in-process, everything else in threads
+that wait for its execution environment; both leave Lambda's metrics behind, stamped with the simulated time at which
+the request came in. What a client sees of each failure follows API Gateway's gateway responses.
+"""
+
+import asyncio
+import base64
+import functools
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any, Literal, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from harness.rehearsal import proxy, service
+from harness.rehearsal.admission import Authorizer, Bucket, Throttle
+from harness.rehearsal.proxy import Answer, Call, Headers
+from harness.rehearsal.refusal import Refusal
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+VersionHeader = Literal["all", "answers"]
+
+INTEGRATION_TIMEOUT_S = 29.0
+LARGEST_BODY = 10 * 1024 * 1024
+WAITING_THREADS = 64
+
+ROUTES = {("GET", service.FAKE_USER): True, ("POST", service.FEATURE_TOGGLES): False}
+"""Method and path without the stage, and whether the authorizer stands in front."""
+
+
+class Code(Protocol):
+    """What the gateway reads of a published version."""
+
+    @property
+    def kind(self) -> str:
+        """`bundled` runs in-process."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables frozen with the version."""
+
+    @property
+    def timeout_s(self) -> float:
+        """How long Lambda lets one invocation run."""
+
+
+class Invocation(Protocol):
+    """What the gateway reads of an invocation that ended."""
+
+    @property
+    def payload(self) -> bytes:
+        """What the function returned, as JSON."""
+
+    @property
+    def error(self) -> str | None:
+        """`Unhandled` when the function threw, timed out or crashed."""
+
+
+class Versions(Protocol):
+    """The part of Lambda behind the gateway."""
+
+    def draw(self, function: str, alias: str) -> str:
+        """One version by the alias's weights."""
+
+    def code(self, function: str, version: str) -> Code:
+        """The same object each time for a version."""
+
+    def slot(self, function: str, alias: str | None) -> AbstractContextManager[None]:
+        """Holds one of the function's concurrent executions; a Refusal is a throttle, recorded already."""
+
+    def run(self, function: str, version: str, event: bytes, *, alias: str | None) -> Invocation:
+        """Blocks until the invocation has ended, and records its metrics."""
+
+
+class Metrics(Protocol):
+    """Where the metrics of in-process invocations go."""
+
+    def record(
+        self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
+    ) -> None:
+        """Counts one invocation."""
+
+
+class Api(Struct, frozen=True, kw_only=True):
+    """How the API is set up.
+
+    `version_header` says which answers name the version that was invoked: `all` of them, or only `answers` that the
+    function itself gave, as on AWS, where the gateway makes the 502. `timeout_s` is wall time.
+    """
+
+    function: str
+    alias: str
+    account: str
+    region: str
+    stage: str = "shared"
+    version_header: VersionHeader = "all"
+    throttle: Throttle | None = None
+    timeout_s: float = INTEGRATION_TIMEOUT_S
+
+
+class Refused(Exception):
+    """The gateway answers by itself, without invoking a version."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class Behaviour(NamedTuple):
+    """What is derived once from the code of a bundled version; both times are wall time."""
+
+    code: Code
+    fail_ratio: float
+    latency_s: float
+    timeout_s: float
+
+
+class Gateway:
+    """The ASGI application; `now` is simulated time, `rng` decides which requests FAIL_RATIO hits."""
+
+    def __init__(
+        self, api: Api, versions: Versions, metrics: Metrics, *, now: Callable[[], float], rng: random.Random
+    ) -> None:
+        self._api = api
+        self._versions = versions
+        self._metrics = metrics
+        self._now = now
+        self._rng = rng
+        self._ids = random.Random()
+        self._routes = {(method, f"/{api.stage}{path}"): (path, own) for (method, path), own in ROUTES.items()}
+        self._authorizer = Authorizer(service.principal, now)
+        self._bucket = Bucket(api.throttle, now()) if api.throttle else None
+        self._threads = ThreadPoolExecutor(WAITING_THREADS, thread_name_prefix="invoke")
+        self._running: set[asyncio.Task[Answer]] = set()
+        self._behaviours: dict[str, Behaviour] = {}
+        self._answer_headers: dict[str, Headers] = {}
+
+    def close(self) -> None:
+        """Lets go of the threads; invocations that still run are not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one HTTP request."""
+        request_id = _request_id(self._ids.getrandbits(128))
+        try:
+            call = await self._let_in(scope, receive, request_id)
+            answer = await self._invoke(call)
+        except Refused as refused:
+            answer = refused.answer
+        await send({"type": "http.response.start", "status": answer.status, "headers": _framed(answer, request_id)})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _let_in(self, scope: Scope, receive: Receive, request_id: str) -> Call:
+        route = self._routes.get((scope["method"], scope["path"]))
+        if route is None:
+            raise Refused(self._no_route(scope["path"]))
+        received_s = self._now()
+        if self._bucket and not self._bucket.admits(received_s):
+            raise Refused(proxy.THROTTLED)
+        path, has_authorizer = route
+        headers = scope["headers"]
+        return Call(
+            method=scope["method"],
+            path=path,
+            query=scope["query_string"],
+            headers=headers,
+            body=b"" if scope["method"] == "GET" else await _body(headers, receive),
+            principal=self._principal(headers) if has_authorizer else None,
+            source_ip=scope["client"][0],
+            request_id=request_id,
+            received_s=received_s,
+        )
+
+    def _no_route(self, path: str) -> Answer:
+        return proxy.NO_ROUTE if path.startswith(f"/{self._api.stage}/") else proxy.NO_STAGE
+
+    def _principal(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        token = _value(headers, b"authorization")
+        if not token:
+            raise Refused(proxy.UNAUTHORIZED)
+        principal = self._authorizer.principal(token)
+        if principal is None:
+            raise Refused(proxy.ACCESS_DENIED)
+        return principal
+
+    async def _invoke(self, call: Call) -> Answer:
+        try:
+            version = self._versions.draw(self._api.function, self._api.alias)
+            code = self._versions.code(self._api.function, version)
+        except Refusal:
+            return proxy.NOT_INVOKED
+        if code.kind != "bundled":
+            return await self._in_time(self._run(call, version), version)
+        own = self._behaviour(version, code)
+        if own.latency_s:
+            return await self._in_time(self._admitted(call, version, own), version)
+        return await self._admitted(call, version, own)
+
+    async def _in_time(self, work: Coroutine[Any, Any, Answer], version: str) -> Answer:
+        """API Gateway stops waiting, the invocation goes on."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        done, _ = await asyncio.wait({task}, timeout=self._api.timeout_s)
+        return task.result() if done else self._from_gateway(proxy.TIMED_OUT, version)
+
+    async def _admitted(self, call: Call, version: str, own: Behaviour) -> Answer:
+        try:
+            with self._versions.slot(self._api.function, self._api.alias):
+                return await self._bundled(call, version, own)
+        except Refusal:
+            return proxy.NOT_INVOKED
+
+    async def _bundled(self, call: Call, version: str, own: Behaviour) -> Answer:
+        begun = time.perf_counter()
+        if own.latency_s:
+            await asyncio.sleep(min(own.latency_s, own.timeout_s))
+        response = self._response(call, own)
+        duration_ms = (time.perf_counter() - begun) * 1000
+        function, alias = self._api.function, self._api.alias
+        self._metrics.record(function, alias, version, call.received_s, duration_ms, failed=response is None)
+        if response is None:
+            return self._from_gateway(proxy.BAD_GATEWAY, version)
+        return Answer(response.status, self._headers(version), response.body)
+
+    def _response(self, call: Call, own: Behaviour) -> service.Response | None:
+        """The service's answer, None where it throws or does not come to an end in time."""
+        if own.latency_s > own.timeout_s or self._rng.random() < own.fail_ratio:
+            return None
+        client_version = _value(call.headers, b"x-client-version").decode("latin-1")
+        try:
+            return service.answer(service.Request(call.path, call.principal or "", client_version, call.body))
+        except service.ServiceFailure:
+            return None
+
+    async def _run(self, call: Call, version: str) -> Answer:
+        event = proxy.event(call, stage=self._api.stage, account=self._api.account, region=self._api.region)
+        run = functools.partial(self._versions.run, self._api.function, version, event, alias=self._api.alias)
+        try:
+            invocation = await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        except Refusal:
+            return proxy.NOT_INVOKED
+        if invocation.error:
+            return self._from_gateway(proxy.BAD_GATEWAY, version)
+        try:
+            answer = proxy.parse(invocation.payload)
+        except proxy.MalformedAnswer:
+            return self._from_gateway(proxy.BAD_GATEWAY, version)
+        return answer._replace(headers=[*answer.headers, _version_header(version)])
+
+    def _behaviour(self, version: str, code: Code) -> Behaviour:
+        known = self._behaviours.get(version)
+        if known is None or known.code is not code:
+            known = self._behaviours[version] = _behaviour(code)
+        return known
+
+    def _headers(self, version: str) -> Headers:
+        """Kept for each version, because every answer of the bundled service has the same."""
+        headers = self._answer_headers.get(version)
+        if headers is None:
+            headers = [(b"content-type", b"application/json"), _version_header(version)]
+            self._answer_headers[version] = headers
+        return headers
+
+    def _from_gateway(self, answer: Answer, version: str) -> Answer:
+        """An answer that the gateway makes although a version was invoked."""
+        if self._api.version_header == "answers":
+            return answer
+        return answer._replace(headers=[*answer.headers, _version_header(version)])
+
+
+def _behaviour(code: Code) -> Behaviour:
+    try:
+        own = service.behaviour(code.environment)
+    except service.BadEnvironment:
+        # The function would throw while it starts: every invocation fails.
+        own = service.Behaviour(fail_ratio=1.0)
+    return Behaviour(code, own.fail_ratio, own.latency_s, code.timeout_s)
+
+
+def _version_header(version: str) -> tuple[bytes, bytes]:
+    return b"x-lambda-version", version.encode()
+
+
+def _value(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes:
+    for name, value in headers:
+        if name == wanted:
+            return value
+    return b""
+
+
+async def _body(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> bytes:
+    if int(_value(headers, b"content-length") or 0) > LARGEST_BODY:
+        raise Refused(proxy.TOO_LARGE)
+    chunks = bytearray()
+    while True:
+        message = await receive()
+        chunks += message.get("body", b"")
+        if len(chunks) > LARGEST_BODY:
+            raise Refused(proxy.TOO_LARGE)
+        if not message.get("more_body", False):
+            return bytes(chunks)
+
+
+def _request_id(bits: int) -> str:
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _framed(answer: Answer, request_id: str) -> Headers:
+    framed = [
+        *answer.headers,
+        (b"x-amzn-requestid", request_id.encode()),
+        (b"x-amz-apigw-id", base64.b64encode(request_id[:11].encode())),
+    ]
+    if answer.status not in proxy.BODILESS:
+        framed.append((b"content-length", b"%d" % len(answer.body)))
+    return framed

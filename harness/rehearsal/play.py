@@ -1,0 +1,236 @@
+"""Plays experiments: for each a local cloud and a Locust process, and none of them left behind."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from harness.core.experiment import Experiment
+from harness.errors import CloudError, ExitCode, UsageError
+from harness.launch import POLL_S, Interrupts, await_end, end, locust_command, start
+
+READY_WITHIN_S = 60.0
+"""Wall time that a cloud may take to start; a second or two is usual."""
+ORPHAN_S = 15.0
+"""Wall time that Locust has to notice by itself that its cloud is gone."""
+SPARE_S = 120.0
+"""Wall time beyond what the experiment asks for, after which Locust counts as hung."""
+
+_NOT_INHERITED = ("AWS_", "LOCUST_")
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """The line a cloud prints when it serves; see the `cloud` command."""
+
+    endpoint_url: str
+    service_url: str
+    region: str
+    account: str
+    function: str
+    alias: str
+    application: str
+    group: str
+    alarm: str
+    speed: float
+    now: float
+    epoch: float
+    baseline: str
+    canary: str
+
+
+@dataclass(frozen=True)
+class Played:
+    """One experiment that was played; `trouble` is a sentence where it did not end by itself."""
+
+    experiment: Experiment
+    folder: Path
+    exit_code: int
+    trouble: str | None = None
+
+
+def play(
+    experiments: Sequence[Experiment], *, speed: float, open_folder: Callable[[Experiment], Path], stop: Interrupts
+) -> Generator[Played, None, None]:
+    """Plays one experiment after the other; the cloud of the next one starts while one plays.
+
+    `open_folder` gets the resolved experiment and makes the run folder. Raises UsageError or CloudError where a cloud
+    does not start, and Interrupted when `stop` noted a signal; no process outlives the iterator.
+    """
+    clouds: list[CloudProcess] = []
+    with tempfile.TemporaryDirectory(prefix="canary-harness-") as scratch:
+        try:
+            clouds.append(CloudProcess(experiments[0], Path(scratch), speed))
+            for index, experiment in enumerate(experiments):
+                ready = clouds[index].ready(stop)
+                resolved = resolve(experiment, ready)
+                folder = open_folder(resolved)
+                following = experiments[index + 1 : index + 2]
+                locust = _Locust(folder, ready)
+                try:
+                    clouds.extend(CloudProcess(one, Path(scratch), speed) for one in following)
+                    played = locust.play(resolved, clouds[index], stop)
+                finally:
+                    locust.end(stop)
+                clouds[index].close(stop)
+                yield played
+        finally:
+            for cloud in clouds:
+                cloud.close(stop)
+
+
+def resolve(experiment: Experiment, ready: Ready) -> Experiment:
+    """The experiment with the names that the cloud gave to everything."""
+    return msgspec.structs.replace(
+        experiment,
+        target=msgspec.structs.replace(experiment.target, host=ready.service_url),
+        deployment=msgspec.structs.replace(
+            experiment.deployment,
+            application=ready.application,
+            group=ready.group,
+            function=ready.function,
+            alias=ready.alias,
+            target_version=ready.canary,
+        ),
+        alarm=msgspec.structs.replace(experiment.alarm, name=ready.alarm),
+    )
+
+
+def cloud_command(file: Path, experiment: Experiment, speed: float) -> list[str]:
+    """The command of a local cloud for the experiment in `file`, which ends when we do."""
+    options = ["--experiment", str(file), "--speed", f"{speed:g}", "--seed", str(experiment.seed), "--port", "0"]
+    return [sys.executable, "-m", "harness", "cloud", *options, "--with-parent"]
+
+
+class CloudProcess:
+    """A local cloud in a process of its own, started for one experiment."""
+
+    def __init__(self, experiment: Experiment, scratch: Path, speed: float) -> None:
+        file = scratch / f"{uuid4().hex}.yaml"
+        file.write_bytes(msgspec.json.encode(experiment))
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self._log}
+        self._process = start(cloud_command(file, experiment, speed), os.environ, **pipes)
+        self._said: queue.Queue[bytes] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def died(self) -> bool:
+        """Whether the process ended though nobody asked it to."""
+        return self._process.poll() is not None
+
+    def ready(self, stop: Interrupts) -> Ready:
+        """Waits for the ready line."""
+        until_s = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < until_s:
+            stop.check()
+            try:
+                return self._understood(self._said.get(timeout=POLL_S))
+            except queue.Empty:
+                continue
+        raise CloudError(f"the local cloud was not ready within {READY_WITHIN_S:g} s: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """The last line it wrote to stderr."""
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].removeprefix("canary-harness: ") if lines else "it said nothing"
+
+    def close(self, stop: Interrupts) -> None:
+        """Ends it; a second time does nothing."""
+        end(self._process, stop)
+        self._log.close()
+
+    def _listen(self) -> None:
+        """Puts each line on the queue; an empty one is the end."""
+        with self._process.stdout as lines:  # type: ignore[union-attr]
+            for line in lines:
+                self._said.put(line)
+        self._said.put(b"")
+
+    def _understood(self, line: bytes) -> Ready:
+        if not line:
+            code = self._process.wait()
+            if code == ExitCode.USAGE:
+                raise UsageError(self.last_words())
+            raise CloudError(f"the local cloud did not start: {self.last_words()}")
+        try:
+            return msgspec.json.decode(line, type=Ready)
+        except msgspec.DecodeError as error:
+            raise CloudError(f"the local cloud said {line!r} instead of its ready line") from error
+
+
+class _Locust:
+    """The Locust process that plays one experiment against one cloud."""
+
+    def __init__(self, folder: Path, ready: Ready) -> None:
+        self._folder = folder.absolute()
+        self._speed = ready.speed
+        log = self._folder / "locust.log"
+        options = ("--only-summary", "--logfile", str(log), "--json-file", str(self._folder / "locust"))
+        with log.open("ab") as output:
+            # The run folder as working directory keeps a locust.conf or pyproject.toml of the caller out.
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": output, "cwd": self._folder}
+            self._process = start(locust_command(*options), _environment(self._folder, ready), **pipes)
+
+    def play(self, experiment: Experiment, cloud: CloudProcess, stop: Interrupts) -> Played:
+        """Waits for its end; where none is in sight, sooner once the cloud has died, there is trouble to tell."""
+        until_s = time.monotonic() + _longest_s(experiment) / self._speed + SPARE_S
+        while (code := await_end(self._process, POLL_S)) is None:
+            stop.check()
+            if cloud.died:
+                until_s = min(until_s, time.monotonic() + ORPHAN_S)
+            if time.monotonic() > until_s:
+                break
+        return Played(experiment, self._folder, *_ending(code, cloud))
+
+    def end(self, stop: Interrupts) -> None:
+        """Ends it, by the signal that came if one did."""
+        end(self._process, stop, stop.signum or signal.SIGTERM)
+
+
+def _ending(code: int | None, cloud: CloudProcess) -> tuple[int, str | None]:
+    if cloud.died:
+        return ExitCode.HARNESS_FAILED, f"the local cloud died in the middle: {cloud.last_words()}"
+    if code is None:
+        return ExitCode.HARNESS_FAILED, "Locust did not end in time and was stopped"
+    if code < 0:
+        return ExitCode.HARNESS_FAILED, f"Locust was ended by {signal.Signals(-code).name}"
+    return code, None
+
+
+def _longest_s(experiment: Experiment) -> float:
+    """Experiment time after which a run must be over: it gives up by itself before."""
+    return experiment.give_up_s + 2 * experiment.steady_s + 120
+
+
+def _environment(folder: Path, ready: Ready) -> dict[str, str]:
+    """Ours, without whatever would lead boto3 or Locust elsewhere."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+    return {
+        **inherited,
+        "AWS_ENDPOINT_URL": ready.endpoint_url,
+        "AWS_REGION": ready.region,
+        "AWS_DEFAULT_REGION": ready.region,
+        "AWS_ACCESS_KEY_ID": "rehearsal",
+        "AWS_SECRET_ACCESS_KEY": "rehearsal",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "LOCUST_CANARY_EXPERIMENT": str(folder / "experiment.yaml"),
+        "LOCUST_CANARY_CLOCK": f"{ready.epoch!r}:{ready.speed!r}",
+        "LOCUST_CANARY_RUN_DIR": str(folder),
+    }

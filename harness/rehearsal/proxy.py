@@ -1,0 +1,190 @@
+"""API Gateway's shapes (REST API, Lambda proxy integration 1.0): the event, the function's answer, its own answers.
+
+Bodies and error types of the gateway's own answers that AWS's pages do not show are Assumptions.
+"""
+
+import base64
+import binascii
+import re
+import time
+import urllib.parse
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+Headers = list[tuple[bytes, bytes]]
+
+BODILESS = frozenset({204, 304})
+"""Statuses whose answers HTTP allows no body."""
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# The gateway frames the message itself, and says which version answered.
+_GATEWAYS_OWN = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "x-lambda-version"})
+
+
+class MalformedAnswer(ValueError):
+    """A function returned something that is no proxy answer."""
+
+
+class Answer(NamedTuple):
+    """One HTTP answer of the gateway, not yet framed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Call(NamedTuple):
+    """One HTTP request that was let in; `path` is without the stage, `principal` None on a route without authorizer."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Iterable[tuple[bytes, bytes]]
+    body: bytes
+    principal: str | None
+    source_ip: str
+    request_id: str
+    received_s: float
+
+
+def _own(status: int, body: bytes, error_type: bytes) -> Answer:
+    return Answer(status, [(b"content-type", b"application/json"), (b"x-amzn-errortype", error_type)], body)
+
+
+UNAUTHORIZED = _own(401, b'{"message":"Unauthorized"}', b"UnauthorizedException")
+ACCESS_DENIED = _own(
+    403, b'{"Message":"User is not authorized to access this resource with an explicit deny"}', b"AccessDeniedException"
+)
+NO_ROUTE = _own(403, b'{"message":"Missing Authentication Token"}', b"MissingAuthenticationTokenException")
+NO_STAGE = _own(403, b'{"message":"Forbidden"}', b"ForbiddenException")
+TOO_LARGE = _own(413, b'{"message":"HTTP content length exceeded 10485760 bytes."}', b"RequestTooLargeException")
+THROTTLED = _own(429, b'{"message":"Too Many Requests"}', b"TooManyRequestsException")
+NOT_INVOKED = _own(500, b'{"message": "Internal server error"}', b"InternalServerErrorException")
+BAD_GATEWAY = _own(502, b'{"message": "Internal server error"}', b"InternalServerErrorException")
+TIMED_OUT = _own(504, b'{"message": "Endpoint request timed out"}', b"InternalServerErrorException")
+
+
+def event(call: Call, *, stage: str, account: str, region: str) -> bytes:
+    """The proxy event of a call, as JSON."""
+    headers = _by_name((name.decode("latin-1"), value.decode("latin-1")) for name, value in call.headers)
+    query = _by_name(urllib.parse.parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
+    content = {
+        "resource": call.path,
+        "path": call.path,
+        "httpMethod": call.method,
+        "headers": _last(headers),
+        "multiValueHeaders": headers,
+        "queryStringParameters": _last(query) or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": _context(call, headers, stage=stage, account=account, region=region),
+        "body": call.body.decode(errors="replace") if call.body else None,
+        "isBase64Encoded": False,
+    }
+    return msgspec.json.encode(content)
+
+
+def _context(
+    call: Call, headers: Mapping[str, list[str]], *, stage: str, account: str, region: str
+) -> dict[str, object]:
+    context: dict[str, object] = {
+        "accountId": account,
+        "apiId": "rehearsal",
+        "domainName": f"rehearsal.execute-api.{region}.amazonaws.com",
+        "domainPrefix": "rehearsal",
+        "httpMethod": call.method,
+        "identity": {"sourceIp": call.source_ip, "userAgent": headers.get("user-agent", [None])[-1]},
+        "path": f"/{stage}{call.path}",
+        "protocol": "HTTP/1.1",
+        "requestId": call.request_id,
+        "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(call.received_s)),
+        "requestTimeEpoch": int(call.received_s * 1000),
+        "resourcePath": call.path,
+        "stage": stage,
+    }
+    if call.principal is not None:
+        context["authorizer"] = {"principalId": call.principal, "integrationLatency": 0}
+    return context
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def _last(values: Mapping[str, list[str]]) -> dict[str, str]:
+    return {name: all_of_it[-1] for name, all_of_it in values.items()}
+
+
+def parse(payload: bytes) -> Answer:
+    """The HTTP answer that a function's payload asks for; raises MalformedAnswer.
+
+    Assumption: a status code as a numeric string and numbers or booleans as header values are accepted, other keys of
+    the payload are ignored.
+    """
+    try:
+        content = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise MalformedAnswer("not JSON") from error
+    if not isinstance(content, dict):
+        raise MalformedAnswer("not an object")
+    headers = [*_headers(content.get("headers")), *_many_headers(content.get("multiValueHeaders"))]
+    if not any(name.lower() == b"content-type" for name, _ in headers):
+        headers.append((b"content-type", b"application/json"))
+    status = _status(content.get("statusCode"))
+    body = _body(content)
+    return Answer(status, headers, b"" if status in BODILESS else body)
+
+
+def _status(value: object) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch("[2-5][0-9][0-9]", text):
+        raise MalformedAnswer(f"statusCode is {text[:20]!r}")
+    return int(text)
+
+
+def _body(content: Mapping[str, object]) -> bytes:
+    body = content.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise MalformedAnswer("body is no string")
+    if content.get("isBase64Encoded") is not True:
+        return body.encode(errors="replace")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedAnswer("body is no base64") from error
+
+
+def _headers(value: object) -> Headers:
+    pairs = _object(value, "headers").items()
+    return [_header(name, one) for name, one in pairs if name.lower() not in _GATEWAYS_OWN]
+
+
+def _many_headers(value: object) -> Headers:
+    pairs = _object(value, "multiValueHeaders").items()
+    if not all(isinstance(several, list) for _, several in pairs):
+        raise MalformedAnswer("multiValueHeaders holds no lists")
+    return [_header(name, one) for name, several in pairs if name.lower() not in _GATEWAYS_OWN for one in several]
+
+
+def _object(value: object, key: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise MalformedAnswer(f"{key} is no object")
+    return value
+
+
+def _header(name: str, value: object) -> tuple[bytes, bytes]:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if not isinstance(value, str | int | float) or not _NAME.fullmatch(name) or not _VALUE.fullmatch(text):
+        raise MalformedAnswer(f"header {name[:40]!r}")
+    return name.encode(), text.encode("latin-1")

@@ -1,0 +1,336 @@
+"""What a team's own deployment tool would have set up: function, versions, alias, alarm, application and group.
+
+Everything is made through the services' own operations, so that a stack holds nothing that boto3 could not make. Names
+are the experiment's, or readable ones like those of a Serverless Framework project called `fake-user`.
+"""
+
+import io
+import ipaddress
+import re
+import socket
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, Alarm, Arm, Experiment
+from harness.core.sense import AWS_CONFIGS, AWS_PREFIX
+from harness.errors import CloudError, ExperimentError
+from harness.rehearsal import service
+from harness.rehearsal.refusal import Refusal
+
+APPLICATION = "fake-user"
+FUNCTION = "fake-user-FakeUser"
+BASELINE = "1"
+CANARY = "2"
+
+TIMEOUT_S = 30
+"""Above API Gateway's integration timeout, so that a slow version shows as 504 there."""
+CONNECT_TIMEOUT_S = 2.0
+
+_CUSTOM = re.compile(r"(?P<type>Canary|Linear)(?P<percent>\d{1,9})Percent(Every)?(?P<minutes>\d{1,9})Minutes?")
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+_HOOK = """
+import json
+import os
+import urllib.request
+
+
+def handler(event, context):
+    report = {
+        "deploymentId": event["DeploymentId"],
+        "lifecycleEventHookExecutionId": event["LifecycleEventHookExecutionId"],
+        "status": os.environ["STATUS"],
+    }
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus",
+    }
+    request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], json.dumps(report).encode(), headers)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=10):
+        return report["status"]
+"""
+
+
+class Services(Protocol):
+    """The services of the cloud that a stack is made of; operations take AWS's parameters."""
+
+    @property
+    def functions(self) -> Any:
+        """Lambda."""
+
+    @property
+    def cloudwatch(self) -> Any:
+        """CloudWatch."""
+
+    @property
+    def codedeploy(self) -> Any:
+        """CodeDeploy."""
+
+
+class Stack(Struct, frozen=True, kw_only=True):
+    """What was set up, by name. `config` is the full name of the deployment configuration, `hooks` the function of
+    each hooked lifecycle event."""
+
+    application: str
+    group: str
+    function: str
+    alias: str
+    alarm: str
+    config: str
+    hooks: dict[str, str]
+    baseline: str = BASELINE
+    canary: str = CANARY
+
+
+def names(experiment: Experiment) -> Stack:
+    """What the stack of an experiment will be called; raises ExperimentError."""
+    wanted = experiment.deployment
+    function = wanted.function or FUNCTION
+    return Stack(
+        application=wanted.application or APPLICATION,
+        group=wanted.group or f"{function}DeploymentGroup",
+        function=function,
+        alias=wanted.alias,
+        alarm=experiment.alarm.name or f"{function}-canary-errors",
+        config=_config_name(wanted.config),
+        hooks={event: f"CodeDeployHook_{event}" for event in wanted.hooks},
+    )
+
+
+def set_up(experiment: Experiment, services: Services, *, account: str, region: str) -> Stack:
+    """Makes everything that the experiment names; raises ExperimentError with the field that is wrong."""
+    stack = names(experiment)
+    role = f"arn:aws:iam::{account}:role/{stack.application}"
+    _make_versions(experiment, stack, services.functions, role)
+    for event, status in experiment.deployment.hooks.items():
+        _make_hook(stack.hooks[event], status, services.functions, role)
+    with _blaming("alarm"):
+        services.cloudwatch.put_metric_alarm(_alarm(experiment.alarm, stack, account=account, region=region))
+    _make_group(experiment, stack, services.codedeploy, role)
+    return stack
+
+
+@contextmanager
+def _blaming(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (Refusal, CloudError) as error:
+        raise ExperimentError(path, str(error)) from error
+
+
+# Lambda
+
+
+def _make_versions(experiment: Experiment, stack: Stack, functions: Any, role: str) -> None:
+    function = {"FunctionName": stack.function}
+    baseline, canary = _code(experiment.baseline, "baseline"), _code(experiment.canary, "canary")
+    with _blaming("deployment.function"):
+        functions.create_function(
+            {
+                **function,
+                "Role": role,
+                "PackageType": "Image",
+                "Code": {"ImageUri": baseline},
+                **_configuration(experiment.baseline, "baseline"),
+            }
+        )
+        functions.publish_version(function)
+        functions.update_function_code({**function, "ImageUri": canary})
+        functions.update_function_configuration({**function, **_configuration(experiment.canary, "canary")})
+        functions.publish_version(function)
+    with _blaming("deployment.alias"):
+        functions.create_alias({**function, "Name": stack.alias, "FunctionVersion": stack.baseline})
+    _warm(experiment.baseline, "baseline", functions, stack.function, stack.baseline)
+    _warm(experiment.canary, "canary", functions, stack.function, stack.canary)
+
+
+def _configuration(arm: Arm, name: str) -> dict[str, Any]:
+    # CANARY_ARM makes the canary a version of its own even where nothing else differs: Lambda publishes no second
+    # version of an unchanged function.
+    variables = {**_environment(arm), "CANARY_ARM": name}
+    return {"Environment": {"Variables": variables}, "Timeout": TIMEOUT_S, "Description": name}
+
+
+def _environment(arm: Arm) -> dict[str, str]:
+    return {variable: str(value) for variable, value in arm.env.items()}
+
+
+def _code(arm: Arm, name: str) -> str:
+    if arm.handler is not None and arm.url is not None:
+        raise ExperimentError(name, "give handler or url, not both")
+    if arm.handler is not None:
+        return f"python:{arm.handler}"
+    if arm.url is not None:
+        _check_url(arm.url, f"{name}.url")
+        return arm.url
+    with _checked_environment(name):
+        service.behaviour(_environment(arm))
+    return "canary-harness:bundled"
+
+
+@contextmanager
+def _checked_environment(name: str) -> Iterator[None]:
+    try:
+        yield
+    except service.BadEnvironment as error:
+        raise ExperimentError(f"{name}.env.{error.variable}", error.problem) from error
+
+
+def _check_url(url: str, path: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 80
+    except ValueError as error:
+        raise ExperimentError(path, f"is no URL: {error}") from error
+    if parts.scheme != "http" or not _is_loopback(host):
+        raise ExperimentError(path, f"must be http:// on loopback, for example http://127.0.0.1:3000, not {url}")
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise ExperimentError(path, f"nothing answers at {url} ({error}); start your service first") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _warm(arm: Arm, name: str, functions: Any, function: str, version: str) -> None:
+    if arm.handler is not None:
+        with _blaming(f"{name}.handler"):
+            functions.warm(function, version)
+
+
+def _make_hook(function: str, status: str, functions: Any, role: str) -> None:
+    with _blaming("deployment.hooks"):
+        functions.create_function(
+            {
+                "FunctionName": function,
+                "Role": role,
+                "Runtime": "python3.12",
+                "Handler": "hook.handler",
+                "Code": {"ZipFile": _zip("hook.py", _HOOK)},
+                "Environment": {"Variables": {"STATUS": status}},
+                "Timeout": TIMEOUT_S,
+            }
+        )
+        functions.warm(function, "$LATEST")
+
+
+def _zip(name: str, text: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr(name, text)
+    return archive.getvalue()
+
+
+# CloudWatch
+
+
+def _alarm(alarm: Alarm, stack: Stack, *, account: str, region: str) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "AlarmName": stack.alarm,
+        "AlarmDescription": "Guards the canary.",
+        "Namespace": alarm.namespace,
+        "MetricName": alarm.metric,
+        "Statistic": alarm.statistic,
+        "Period": alarm.period_s,
+        "EvaluationPeriods": alarm.evaluation_periods,
+        "Threshold": alarm.threshold,
+        "ComparisonOperator": alarm.comparison,
+        "TreatMissingData": alarm.missing,
+        "Dimensions": [
+            {"Name": name, "Value": value}
+            for name, value in _dimensions(alarm, stack, account=account, region=region).items()
+        ],
+    }
+    return params if alarm.datapoints is None else {**params, "DatapointsToAlarm": alarm.datapoints}
+
+
+def _dimensions(alarm: Alarm, stack: Stack, *, account: str, region: str) -> dict[str, str]:
+    words = {
+        "function": stack.function,
+        "alias": stack.alias,
+        "alias_arn": f"arn:aws:lambda:{region}:{account}:function:{stack.function}:{stack.alias}",
+        "version": stack.canary,
+    }
+    templates = _TEMPLATES[alarm.dimensions] if isinstance(alarm.dimensions, str) else alarm.dimensions
+    return {name: _filled(template, words, f"alarm.dimensions.{name}") for name, template in templates.items()}
+
+
+_TEMPLATES: dict[str, dict[str, str]] = {
+    "function": {"FunctionName": "{function}"},
+    "alias": {"FunctionName": "{function}", "Resource": "{function}:{alias}"},
+    "version": {"FunctionName": "{function}", "Resource": "{function}:{alias}", "ExecutedVersion": "{version}"},
+}
+
+
+def _filled(template: str, words: Mapping[str, str], path: str) -> str:
+    filled = _PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), template)
+    if "{" in filled or "}" in filled:
+        known = ", ".join(f"{{{word}}}" for word in words)
+        raise ExperimentError(path, f"has an unknown placeholder in {template!r}; known are {known}")
+    return filled
+
+
+# CodeDeploy
+
+
+def _make_group(experiment: Experiment, stack: Stack, codedeploy: Any, role: str) -> None:
+    with _blaming("deployment.application"):
+        codedeploy.create_application({"applicationName": stack.application, "computePlatform": "Lambda"})
+    if not stack.config.startswith(AWS_PREFIX):
+        with _blaming("deployment.config"):
+            codedeploy.create_deployment_config(
+                {
+                    "deploymentConfigName": stack.config,
+                    "computePlatform": "Lambda",
+                    "trafficRoutingConfig": _routing(stack.config),
+                }
+            )
+    with _blaming("deployment.group"):
+        codedeploy.create_deployment_group(
+            {
+                "applicationName": stack.application,
+                "deploymentGroupName": stack.group,
+                "deploymentConfigName": stack.config,
+                "serviceRoleArn": role,
+                "deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
+                "alarmConfiguration": {"enabled": True, "alarms": [{"name": stack.alarm}]},
+                "autoRollbackConfiguration": {
+                    "enabled": bool(experiment.rollback),
+                    "events": list(experiment.rollback),
+                },
+            }
+        )
+
+
+def _config_name(config: str) -> str:
+    word = config.removeprefix(AWS_PREFIX)
+    if word in AWS_CONFIGS:
+        return AWS_PREFIX + word
+    custom = _CUSTOM.fullmatch(config)
+    if not custom:
+        wanted = "AllAtOnce, or like Canary10Percent5Minutes or Linear10PercentEvery1Minute"
+        raise ExperimentError("deployment.config", f"must be {wanted}, not {config!r}")
+    if not 1 <= int(custom["percent"]) <= 99:
+        raise ExperimentError("deployment.config", f"must shift 1 to 99 percent, not {custom['percent']}")
+    return config
+
+
+def _routing(config: str) -> dict[str, Any]:
+    custom = _CUSTOM.fullmatch(config)
+    if not custom:
+        raise ExperimentError("deployment.config", f"says nothing of percent and minutes: {config!r}")
+    kind, percent, minutes = custom["type"], int(custom["percent"]), int(custom["minutes"])
+    steps = {f"{kind.lower()}Percentage": percent, f"{kind.lower()}Interval": minutes}
+    return {"type": f"TimeBased{kind}", f"timeBased{kind}": steps}

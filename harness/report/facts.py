@@ -1,0 +1,195 @@
+"""What a report says of a verdict, in words: the rows that the terminal and Markdown both print."""
+
+from harness.core.experiment import Outcome
+from harness.core.verdict import ArmFacts, Bounds, Source, Verdict
+
+NOT_MEASURED = "–"
+Row = tuple[str, ...]
+
+_HEADLINES = {
+    Outcome.PROMOTED: "PROMOTED",
+    Outcome.ROLLED_BACK: "ROLLED BACK",
+    Outcome.STOPPED: "STOPPED, NOT ROLLED BACK",
+    Outcome.FAILED: "FAILED, NOT ROLLED BACK",
+    Outcome.NOT_STARTED: "NOT STARTED",
+    Outcome.UNKNOWN: "OUTCOME UNKNOWN",
+}
+LEDGER_HEAD: Row = ("step", "at", "took")
+MATRIX_HEAD: Row = ("intent", "ok", "failed")
+ARMS_HEAD: Row = ("arm", "version", "requests", "failed", "failure rate (95 %)", "p50", "p95", "p99 ms")
+CRITERIA_HEAD: Row = ("criterion", "limit", "measured", "met")
+RUNS_HEAD: Row = ("experiment", "outcome", "call", "result", "detect", "roll back", "exit")
+
+
+def headline(verdict: Verdict) -> str:
+    """The outcome first, as `ROLLED BACK · caught · as expected (exit 0)`."""
+    parts = dict.fromkeys((_HEADLINES[verdict.outcome], words(verdict.call), result(verdict)))
+    return f"{' · '.join(parts)} (exit {verdict.exit_code})"
+
+
+def result(verdict: Verdict) -> str:
+    """The result against the expectation; where nothing was expected, it says so."""
+    if verdict.result == "as_expected" and verdict.expected is None and verdict.expected_call is None:
+        return "nothing was expected"
+    if verdict.result == "contrary" and verdict.expected not in (None, verdict.outcome):
+        return f"contrary, {words(str(verdict.expected))} was expected"
+    return words(verdict.result)
+
+
+def subject(verdict: Verdict) -> str:
+    """Experiment, deployment and how it shifted traffic, in one line."""
+    deployment = verdict.deployment
+    error = f"error {deployment.error_code}" if deployment.error_code else None
+    rollback = f"rolled back by {deployment.rollback_id}" if deployment.rollback_id else None
+    weight = None
+    if deployment.weight_at_end is not None:
+        weight = f"{percent(deployment.weight_at_end)} on the canary at its end"
+    config = deployment.config.removeprefix("CodeDeployDefault.") if deployment.config else None
+    facts = (verdict.experiment, deployment.id, config, weight, error, rollback)
+    return " · ".join(fact for fact in facts if fact)
+
+
+def ledger(verdict: Verdict) -> list[Row]:
+    """Each step of the detection: when it was, in seconds since the creation, and how long after the one before."""
+    seen = verdict.detection
+    steps = (
+        ("first fault request", _exactly(seen.first_fault_s)),
+        ("first failed request", _exactly(seen.first_error_s)),
+        ("errors reached the threshold", _exactly(seen.breach_s)),
+        ("alarm in ALARM", seen.alarm_s),
+        ("deployment stopped", seen.stopped_s),
+        ("all traffic on the baseline", seen.restored_s),
+    )
+    rows: list[Row] = []
+    before: Bounds | None = None
+    for name, at in steps:
+        rows.append((name, span(at), span(_between(before, at))))
+        before = at or before
+    return rows
+
+
+def totals(verdict: Verdict) -> str:
+    """The two times that count."""
+    seen = verdict.detection
+    return f"time to detect {span(seen.time_to_detect_s)}, time to roll back {span(seen.time_to_roll_back_s)}"
+
+
+def matrix(verdict: Verdict) -> list[Row]:
+    """Intent against outcome: a fault request that succeeds, or a good one that fails, stands out."""
+    good, fault = verdict.traffic.good, verdict.traffic.fault
+    return [("good", count(good.ok), count(good.failed)), ("fault", count(fault.ok), count(fault.failed))]
+
+
+def arms(verdict: Verdict) -> list[Row]:
+    """Both arms over the same time."""
+    return [_arm("baseline", verdict.arms.baseline), _arm("canary", verdict.arms.canary)]
+
+
+def criteria(verdict: Verdict) -> list[Row]:
+    """Each number that had a limit."""
+    met = {True: "yes", False: "no", None: "not measured"}
+    return [(c.name, number(c.limit), number(c.value), met[c.met]) for c in verdict.criteria]
+
+
+def traffic(verdict: Verdict) -> str:
+    """What was sent, and how well the schedule was kept."""
+    facts = verdict.traffic
+    lag = None if facts.schedule_lag_p99_s is None else facts.schedule_lag_p99_s * 1000
+    kept = f"{count(facts.sent)} sent of {count(facts.planned)} planned, {count(facts.unstarted)} not started"
+    return f"{kept}; error share {percent(facts.error_share)}; schedule lag p99 {number(lag)} ms"
+
+
+def exposure(verdict: Verdict) -> str:
+    """Who got hurt."""
+    hurt = verdict.exposure
+    failed = f"{count(hurt.failed_requests)} failed requests ({count(hurt.failed_good_requests)} of them good)"
+    users = "1 user" if hurt.users == 1 else f"{count(hurt.users)} users"
+    return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}"
+
+
+def attribution(verdict: Verdict) -> str:
+    """Whose errors the alarm counted."""
+    facts = verdict.attribution
+    share = f"{count(facts.from_canary)} from the canary ({percent(facts.canary_share)})"
+    return f"{count(facts.counted_errors)} errors counted, {share}; {_source(facts.source)}"
+
+
+def arms_source(verdict: Verdict) -> str:
+    """Where the version of a request was known from, and how surely the arms differ."""
+    chance = verdict.arms.p_value
+    differ = NOT_MEASURED if chance is None else f"{chance:.2g}"
+    return f"{_source(verdict.arms.source)}; the chance that equal arms differ as much is {differ}"
+
+
+def run(verdict: Verdict) -> Row:
+    """One line of several."""
+    seen = verdict.detection
+    times = (span(seen.time_to_detect_s, digits=0), span(seen.time_to_roll_back_s, digits=0))
+    facts = (words(verdict.outcome), words(verdict.call), words(verdict.result))
+    return (verdict.experiment, *facts, *times, str(verdict.exit_code))
+
+
+def count(value: int | None) -> str:
+    """A count as 12,345."""
+    return NOT_MEASURED if value is None else f"{value:,}"
+
+
+def number(value: float | None) -> str:
+    """A number in as few digits as say it."""
+    return NOT_MEASURED if value is None else f"{value:.4g}"
+
+
+def percent(share: float | None) -> str:
+    """A share in percent; small ones keep two digits that mean something."""
+    if share is None:
+        return NOT_MEASURED
+    hundredths = share * 100
+    return f"{hundredths:.2g} %" if 0 < hundredths < 1 else f"{hundredths:.1f} %".replace(".0 %", " %")
+
+
+def span(bounds: Bounds | None, *, digits: int = 1) -> str:
+    """Bounds in seconds as `95.2 s`, or `95.2–101.0 s` where a look only brackets the change."""
+    if bounds is None:
+        return NOT_MEASURED
+    low, high = (f"{value:.{digits}f}" for value in bounds)
+    return f"{low} s" if low == high else f"{low}–{high} s"
+
+
+def words(name: str) -> str:
+    """A word of the verdict as a person writes it."""
+    return name.replace("_", " ")
+
+
+def plain(text: str) -> str:
+    """Foreign text on one line without control characters, so that it cannot rewrite a terminal or a document."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _exactly(at_s: float | None) -> Bounds | None:
+    return None if at_s is None else (at_s, at_s)
+
+
+def _between(before: Bounds | None, at: Bounds | None) -> Bounds | None:
+    if before is None or at is None:
+        return None
+    return max(0.0, at[0] - before[1]), max(0.0, at[1] - before[0])
+
+
+def _arm(name: str, facts: ArmFacts) -> Row:
+    counts = (count(facts.requests), count(facts.failures))
+    quantiles = (number(facts.p50_ms), number(facts.p95_ms), number(facts.p99_ms))
+    return (name, facts.version or NOT_MEASURED, *counts, _rate(facts), *quantiles)
+
+
+def _rate(facts: ArmFacts) -> str:
+    if not facts.requests or facts.failures is None:
+        return NOT_MEASURED
+    rate = f"{facts.failures / facts.requests:.1%}"
+    if facts.failure_interval is None:
+        return rate
+    low, high = facts.failure_interval
+    return f"{rate} ({low:.1%}–{high:.1%})"
+
+
+def _source(source: Source) -> str:
+    return "version unknown" if source == "unknown" else f"version by {source}"

@@ -1,0 +1,229 @@
+"""The run folder: everything that one run leaves behind."""
+
+import contextlib
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from harness import __version__
+from harness.core.experiment import ERROR_PERSONA, PERSONAS, Arm, Experiment
+from harness.core.timeline import Event, decode
+from harness.core.verdict import Verdict
+from harness.errors import HarnessError, TimelineError, UsageError
+
+MASK = "***"
+KNOWN_USERS = frozenset(f"{persona}user@company.com" for persona in (*PERSONAS, ERROR_PERSONA))
+
+_SECRET_NAME = re.compile(r"pass(word|wd)?|secret|token|credential|auth|(api|private|access)[_-]?key", re.IGNORECASE)
+_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_AUTHORIZATION = re.compile(r"(authorization\s*[:=]\s*)(.+)", re.IGNORECASE)
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """manifest.json: what was run, with what, by which command; `started` is wall time in UTC."""
+
+    schema: int = 1
+    experiment: Experiment
+    seed: int
+    started: str
+    versions: dict[str, str]
+    git_commit: str | None
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk; make one with `create` or `open`."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str, started_wall_s: float) -> "RunFolder":
+        """A new folder `<root>/<name>/<UTC start>`, which `<root>/latest` points at from now on.
+
+        Two runs that start in the same second get a suffix. Raises UsageError where nothing can be written.
+        """
+        stamp = datetime.fromtimestamp(started_wall_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+        try:
+            path = _fresh(root / name, stamp)
+        except OSError as error:
+            raise UsageError(f"--reports: cannot write to {root}: {error.strerror}; name another folder") from error
+        _point_latest(root, path)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """The folder of a run that was; raises UsageError where there is none."""
+        if not path.is_dir():
+            raise UsageError(f"{path} is not a run folder; give one such as reports/latest")
+        return cls(path)
+
+    @property
+    def timeline(self) -> Path:
+        """timeline.jsonl, appended while the run lasts."""
+        return self.path / "timeline.jsonl"
+
+    @property
+    def manifest(self) -> Path:
+        """manifest.json."""
+        return self.path / "manifest.json"
+
+    @property
+    def experiment(self) -> Path:
+        """The resolved experiment, as the Locust process reads it."""
+        return self.path / "experiment.yaml"
+
+    @property
+    def verdict(self) -> Path:
+        """verdict.json."""
+        return self.path / "verdict.json"
+
+    @property
+    def markdown(self) -> Path:
+        """report.md."""
+        return self.path / "report.md"
+
+    @property
+    def log(self) -> Path:
+        """What Locust logged and printed."""
+        return self.path / "locust.log"
+
+    def write_manifest(self, experiment: Experiment, command: Sequence[str]) -> None:
+        """Writes manifest.json and the resolved experiment, both without secrets."""
+        safe = without_secrets(experiment)
+        manifest = Manifest(
+            experiment=safe,
+            seed=experiment.seed,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=_versions(),
+            git_commit=_git_commit(),
+            command=tuple(masked(command)),
+        )
+        _write(self.manifest, manifest)
+        _write(self.experiment, safe)
+
+    def read_experiment(self) -> Experiment:
+        """The experiment as it was resolved for the run."""
+        try:
+            return msgspec.json.decode(self.manifest.read_bytes(), type=Manifest).experiment
+        except FileNotFoundError as error:
+            raise UsageError(f"{self.path} is not a run folder: it has no manifest.json") from error
+        except (msgspec.DecodeError, OSError) as error:
+            raise HarnessError(f"{self.manifest} cannot be read: {error}") from error
+
+    def read_events(self) -> list[Event]:
+        """The whole timeline; raises TimelineError where it cannot be read."""
+        try:
+            with self.timeline.open("rb") as lines:
+                return list(decode(lines))
+        except OSError as error:
+            raise TimelineError(f"{self.timeline} cannot be read: {error.strerror}") from error
+        except TimelineError as error:
+            raise TimelineError(f"{self.timeline}: {error}") from error
+
+    def write_verdict(self, verdict: Verdict) -> None:
+        """Writes verdict.json."""
+        _write(self.verdict, verdict)
+
+    def read_verdict(self) -> Verdict | None:
+        """The verdict that the run came to; None where it ended without one."""
+        try:
+            return msgspec.json.decode(self.verdict.read_bytes(), type=Verdict)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise HarnessError(f"{self.verdict} cannot be read: {error}") from error
+
+    def write_markdown(self, text: str) -> None:
+        """Writes report.md."""
+        _replace(self.markdown, text.encode())
+
+
+def masked(command: Iterable[str]) -> list[str]:
+    """A command line without passwords, tokens and authorization values other than the known test users."""
+    safe: list[str] = []
+    secret_next = False
+    for word in command:
+        safe.append(MASK if secret_next and not word.startswith("-") else _masked_word(word))
+        secret_next = word.startswith("-") and "=" not in word and bool(_SECRET_NAME.search(word))
+    return safe
+
+
+def without_secrets(experiment: Experiment) -> Experiment:
+    """The same experiment with masked environment values, where their names say that they are secret."""
+    return msgspec.structs.replace(
+        experiment, baseline=_without_secrets(experiment.baseline), canary=_without_secrets(experiment.canary)
+    )
+
+
+def _without_secrets(arm: Arm) -> Arm:
+    env = {name: MASK if _SECRET_NAME.search(name) else value for name, value in arm.env.items()}
+    return msgspec.structs.replace(arm, env=env)
+
+
+def _masked_word(word: str) -> str:
+    word = _USER_IN_URL.sub(MASK, word)
+    word = _AUTHORIZATION.sub(_masked_authorization, word)
+    name, equals, _ = word.partition("=")
+    if equals and MASK not in word and not _AUTHORIZATION.search(word) and _SECRET_NAME.search(name):
+        return f"{name}={MASK}"
+    return word
+
+
+def _masked_authorization(match: re.Match[str]) -> str:
+    return match[0] if match[2].strip() in KNOWN_USERS else f"{match[1]}{MASK}"
+
+
+def _fresh(parent: Path, stamp: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = parent / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def _point_latest(root: Path, path: Path) -> None:
+    fresh = root / f".latest-{uuid4().hex}"
+    # A file system without symbolic links still has the run; `latest` is a comfort.
+    with contextlib.suppress(OSError):
+        fresh.symlink_to(path.relative_to(root), target_is_directory=True)
+        fresh.replace(root / "latest")
+
+
+def _write(path: Path, content: Struct) -> None:
+    _replace(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes a file so that a reader sees the old one or the new one, never half of it."""
+    fresh = path.with_name(f".{path.name}.{uuid4().hex}")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def _versions() -> dict[str, str]:
+    others = {name: metadata.version(name) for name in ("locust", "boto3")}
+    return {"harness": __version__, "python": platform.python_version(), **others}
+
+
+def _git_commit() -> str | None:
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

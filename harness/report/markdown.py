@@ -1,0 +1,75 @@
+"""report.md: the verdict first, in under 60 lines."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.core.verdict import Verdict
+from harness.report import facts
+
+MOST_REASONS = 6
+MOST_FINDINGS = 6
+MOST_CRITERIA = 4
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+
+
+def markdown(verdict: Verdict) -> str:
+    """The whole report as GitHub's Markdown."""
+    sections = (
+        [f"# {escaped(facts.headline(verdict))}", "", escaped(facts.subject(verdict)), ""],
+        _bullets(verdict.because, MOST_REASONS),
+        _timeline(verdict),
+        ["", *_table(facts.LEDGER_HEAD, facts.ledger(verdict)), "", f"Altogether {facts.totals(verdict)}."],
+        ["", *_table(facts.MATRIX_HEAD, facts.matrix(verdict)), "", f"Traffic: {facts.traffic(verdict)}."],
+        ["", *_table(facts.ARMS_HEAD, facts.arms(verdict)), ""],
+        [f"Arms: {facts.arms_source(verdict)}. Exposure: {facts.exposure(verdict)}."],
+        [f"Attribution: {facts.attribution(verdict)}."],
+        _criteria(verdict),
+        _findings(verdict),
+    )
+    return "\n".join(line for section in sections for line in section) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Foreign text that shows as it is and cannot become markup, a link or a table cell."""
+    return _SPECIAL.sub(r"\\\1", facts.plain(text)).replace("://", ":&#47;&#47;").replace("@", "&#64;")
+
+
+def _bullets(lines: Sequence[str], most: int) -> list[str]:
+    shown = [f"- {escaped(line)}" for line in lines[:most]]
+    left = len(lines) - most
+    return [*shown, f"- and {left} more in verdict.json"] if left > 0 else shown
+
+
+def _table(head: facts.Row, rows: Iterable[facts.Row]) -> list[str]:
+    ruled = ["---", *("---:" for _ in head[1:])]
+    return [_line(head), _line(ruled), *(_line([escaped(cell) for cell in row]) for row in rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _timeline(verdict: Verdict) -> list[str]:
+    steps = [f"{at} {step}" for step, at, _ in facts.ledger(verdict) if at != facts.NOT_MEASURED]
+    return ["", " → ".join(["0 s created", *steps])] if steps else []
+
+
+def _criteria(verdict: Verdict) -> list[str]:
+    rows = facts.criteria(verdict)
+    if not rows:
+        return []
+    unmet = sorted(rows, key=lambda row: row[-1] == "yes")
+    left = len(rows) - MOST_CRITERIA
+    return [
+        "",
+        *_table(facts.CRITERIA_HEAD, unmet[:MOST_CRITERIA]),
+        *([f"\nand {left} more in verdict.json"] if left > 0 else []),
+    ]
+
+
+def _findings(verdict: Verdict) -> list[str]:
+    if not verdict.findings:
+        return []
+    lines = [f"{finding.severity}: {finding.text} ({finding.id})" for finding in verdict.findings]
+    return ["", "Findings:", "", *_bullets(lines, MOST_FINDINGS)]

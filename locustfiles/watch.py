@@ -1,0 +1,6 @@
+"""Watches and judges a canary release under any locustfile's traffic: `locust -f mine.py,locustfiles/watch.py`.
+
+A request may say what it is: `self.client.get(path, context={"intent": "fault", "persona": "beta"})`.
+"""
+
+import harness.load.plugin  # noqa: F401 - importing it is all

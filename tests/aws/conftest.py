@@ -1,0 +1,24 @@
+"""Fixtures of the room that speaks to AWS."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.aws.parsing import Stamp
+
+sys.path.append(str(Path(__file__).parent))
+
+from scripted_aws import EPOCH_S, Stage
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """A scripted AWS with nothing in it."""
+    return Stage()
+
+
+@pytest.fixture
+def stamp() -> Stamp:
+    """A look that was asked at 10 s and answered at 10.5 s of the run."""
+    return Stamp("service:Operation", 10.0, 10.5, EPOCH_S)

@@ -1,0 +1,168 @@
+"""A deployment is created once, as asked, and journaled around it."""
+
+import hashlib
+import json
+from collections import deque
+from typing import Any
+
+import pytest
+from scripted_aws import Stage
+
+from harness.aws.deployer import app_spec, create_deployment, full_config_name
+from harness.core.timeline import Write
+from harness.errors import AwsError, NotFound, Throttled, Unavailable, Unreachable
+
+LOST = Unreachable("codedeploy:CreateDeployment", "read timeout")
+ACTIVE = AwsError("codedeploy:CreateDeployment", "DeploymentLimitExceededException", "already has an active Deployment")
+
+
+@pytest.fixture
+def ready(stage: Stage) -> Stage:
+    """A group that has no deployment, and an alias at version 1."""
+    stage.aws.script = {
+        "get_alias": {"FunctionVersion": "1"},
+        "create_deployment": {"deploymentId": "d-1"},
+        "list_deployments": {"deployments": []},
+    }
+    return stage
+
+
+def create(stage: Stage, **more: Any) -> str:
+    """Creates the deployment that all tests create."""
+    return create_deployment(
+        stage.aws,  # type: ignore[arg-type]
+        application="shop",
+        group="shop-live",
+        function="fn",
+        alias="live",
+        target_version="2",
+        experiment="erroruser",
+        record=stage.events.append,
+        now=stage.clock,
+        **more,
+    )
+
+
+def journal(stage: Stage) -> list[tuple[str, str]]:
+    """Step and detail of every write."""
+    return [(event.step, event.detail) for event in stage.seen(Write)]
+
+
+def there_after_all(stage: Stage) -> None:
+    """Has the group list a deployment with the description that was asked for."""
+
+    def described(deploymentIds: list[str]) -> dict[str, Any]:  # noqa: N803
+        description = stage.aws.called("create_deployment")[0]["description"]
+        return {"deploymentsInfo": [{"deploymentId": "d-old"}, {"deploymentId": "d-9", "description": description}]}
+
+    stage.aws.script |= {"list_deployments": {"deployments": ["d-old", "d-9"]}, "batch_get_deployments": described}
+
+
+def test_a_deployment_shifts_the_alias_from_its_current_version(ready: Stage) -> None:
+    """The AppSpec names function, alias and both versions, and its digest fits."""
+    assert create(ready) == "d-1"
+    (request,) = ready.aws.called("create_deployment")
+    content = request["revision"]["appSpecContent"]
+    assert content["sha256"] == hashlib.sha256(content["content"].encode()).hexdigest()
+    (resource,) = json.loads(content["content"])["Resources"]
+    assert resource["fn"]["Properties"] == {
+        "Name": "fn",
+        "Alias": "live",
+        "CurrentVersion": "1",
+        "TargetVersion": "2",
+    }
+    assert request["description"].startswith("canary-harness erroruser ")
+
+
+def test_the_groups_own_configuration_is_left_alone(ready: Stage) -> None:
+    """Without a configuration of ours none is sent."""
+    create(ready)
+    create(ready, config="Canary10Percent5Minutes")
+    without, given = ready.aws.called("create_deployment")
+    assert "deploymentConfigName" not in without
+    assert given["deploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ("AllAtOnce", "CodeDeployDefault.LambdaAllAtOnce"),
+        ("CodeDeployDefault.LambdaAllAtOnce", "CodeDeployDefault.LambdaAllAtOnce"),
+        ("Canary25Percent1Minutes", "Canary25Percent1Minutes"),
+    ],
+)
+def test_only_the_presets_have_awss_prefix(config: str, name: str) -> None:
+    """A configuration of one's own has the name that it was given."""
+    assert full_config_name(config) == name
+
+
+def test_hooks_are_named_in_the_app_spec() -> None:
+    """Each hooked event runs the function of that name."""
+    spec = json.loads(app_spec("fn", "live", "1", "2", ["AfterAllowTraffic"]))
+    assert spec["Hooks"] == [{"AfterAllowTraffic": "CodeDeployHook_AfterAllowTraffic"}]
+    assert "Hooks" not in json.loads(app_spec("fn", "live", "1", "2"))
+
+
+def test_a_creation_is_journaled_before_and_after(ready: Stage) -> None:
+    """The id of the deployment stands where it is done."""
+    create(ready)
+    assert journal(ready) == [("intended", "live to 2"), ("done", "d-1")]
+    assert {(event.call, event.subject) for event in ready.seen(Write)} == {
+        ("codedeploy:CreateDeployment", "shop/shop-live")
+    }
+
+
+@pytest.mark.parametrize("operation", ["get_alias", "create_deployment"])
+def test_a_refused_creation_is_journaled_as_failed(ready: Stage, operation: str) -> None:
+    """The refusal reaches the caller and the timeline."""
+    ready.aws.script[operation] = NotFound("service:Call", "ApplicationDoesNotExistException", "no such thing")
+    with pytest.raises(NotFound):
+        create(ready)
+    assert [step for step, _ in journal(ready)] == ["intended", "failed"]
+    assert "no such thing" in journal(ready)[1][1]
+
+
+@pytest.mark.parametrize("lost", [LOST, Unavailable("codedeploy:CreateDeployment", "InternalFailure", "oops"), {}])
+def test_a_deployment_whose_answer_was_lost_is_found(ready: Stage, lost: Any) -> None:
+    """It is known by its description, and not created again."""
+    ready.aws.script["create_deployment"] = lost
+    there_after_all(ready)
+    assert create(ready) == "d-9"
+    assert len(ready.aws.called("create_deployment")) == 1
+    assert journal(ready)[-1] == ("done", "d-9")
+
+
+def test_a_deployment_that_was_not_made_is_created_again(ready: Stage) -> None:
+    """Where no deployment is ours, the lost call did nothing."""
+    ready.aws.script["create_deployment"] = deque([LOST, LOST, {"deploymentId": "d-2"}])
+    assert create(ready) == "d-2"
+
+
+def test_a_second_attempt_that_meets_our_own_deployment_finds_it(ready: Stage) -> None:
+    """The listing may lag behind the deployment that it must show."""
+
+    def refuse(**_: Any) -> AwsError:
+        there_after_all(ready)
+        return ACTIVE
+
+    answers = deque([LOST, refuse, refuse])
+    ready.aws.script["create_deployment"] = answers
+    assert create(ready) == "d-9"
+
+
+@pytest.mark.parametrize("error", [ACTIVE, Throttled("codedeploy:CreateDeployment", "ThrottlingException", "slow")])
+def test_a_refusal_without_doubt_is_final(ready: Stage, error: AwsError) -> None:
+    """Somebody else's deployment is not searched for our description."""
+    ready.aws.script["create_deployment"] = error
+    with pytest.raises(type(error)):
+        create(ready)
+    assert len(ready.aws.called("create_deployment")) == 1
+    assert ready.aws.called("list_deployments") == []
+
+
+def test_attempts_end(ready: Stage) -> None:
+    """A control plane that never answers is an error in the end."""
+    ready.aws.script["create_deployment"] = LOST
+    with pytest.raises(Unreachable):
+        create(ready)
+    assert len(ready.aws.called("create_deployment")) == 4

@@ -1,0 +1,495 @@
+"""The watcher looks on time, follows the right deployment, and never breaks on what AWS says."""
+
+from collections import Counter, deque
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted_aws import EPOCH_S, FakeAws, Stage, at
+
+from harness.core.timeline import (
+    AlarmChanged,
+    AlarmDefined,
+    AlarmGone,
+    AlarmSeen,
+    AliasSeen,
+    ConfigSeen,
+    DeploymentSeen,
+    GroupSeen,
+    LookFailed,
+    MetricSeen,
+    TargetSeen,
+    decode,
+    encode,
+)
+from harness.errors import AccessDenied, AwsError, Throttled, Unreachable
+
+CANARY = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+GROUP = {
+    "deploymentGroupInfo": {
+        "applicationName": "shop",
+        "deploymentGroupName": "shop-live",
+        "deploymentConfigName": CANARY,
+        "alarmConfiguration": {"enabled": True, "alarms": [{"name": "errors"}]},
+        "autoRollbackConfiguration": {"enabled": True, "events": ["DEPLOYMENT_STOP_ON_ALARM"]},
+    }
+}
+CONFIG = {
+    "deploymentConfigInfo": {
+        "trafficRoutingConfig": {
+            "type": "TimeBasedCanary",
+            "timeBasedCanary": {"canaryPercentage": 10, "canaryInterval": 5},
+        }
+    }
+}
+ALIAS = {"FunctionVersion": "1", "RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}
+ERRORS = {"AlarmName": "errors", "StateValue": "OK", "MetricName": "Errors", "Period": 60, "EvaluationPeriods": 1}
+TARGET = {
+    "deploymentTarget": {
+        "lambdaTarget": {
+            "status": "InProgress",
+            "lambdaFunctionInfo": {
+                "functionName": "fn",
+                "functionAlias": "live",
+                "currentVersion": "1",
+                "targetVersion": "2",
+                "targetVersionWeight": 0.1,
+            },
+        }
+    }
+}
+NOT_STARTED = AwsError("codedeploy:ListDeploymentTargets", "DeploymentNotStartedException", "not yet")
+
+
+def deployment(deployment_id: str = "d-1", status: str = "InProgress", **more: Any) -> dict[str, Any]:
+    """A DeploymentInfo of the group, created at the run's beginning unless said otherwise."""
+    return {
+        "deploymentId": deployment_id,
+        "status": status,
+        "applicationName": "shop",
+        "deploymentGroupName": "shop-live",
+        "deploymentConfigName": CANARY,
+        "createTime": at(0.0),
+        **more,
+    }
+
+
+def change(at_s: float, old: str, new: str) -> dict[str, Any]:
+    """One StateUpdate of the alarm."""
+    return {
+        "AlarmName": "errors",
+        "Timestamp": at(at_s),
+        "HistoryItemType": "StateUpdate",
+        "HistorySummary": f"Alarm updated from {old} to {new}",
+    }
+
+
+def cloud(aws: FakeAws, *deployments: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Scripts a whole, quiet control plane; the deployments returned may be changed while it runs."""
+    there = {info["deploymentId"]: info for info in deployments}
+    aws.script = {
+        "get_deployment_group": GROUP,
+        "get_deployment_config": CONFIG,
+        "get_deployment": lambda deploymentId: {"deploymentInfo": there[deploymentId]},  # noqa: N803
+        "list_deployments": lambda **_: {"deployments": list(there)},
+        "batch_get_deployments": lambda deploymentIds: {  # noqa: N803
+            "deploymentsInfo": [there[deployment_id] for deployment_id in deploymentIds]
+        },
+        "list_deployment_targets": {"targetIds": ["t-1"]},
+        "get_deployment_target": TARGET,
+        "get_alias": ALIAS,
+        "describe_alarms": {"MetricAlarms": [ERRORS], "CompositeAlarms": []},
+        "describe_alarm_history": {"AlarmHistoryItems": []},
+        "get_metric_data": {"MetricDataResults": []},
+    }
+    return there
+
+
+def test_the_first_round_sees_everything_in_order(stage: Stage) -> None:
+    """What the deployment says comes before what is so."""
+    cloud(stage.aws, deployment())
+    stage.watcher(id="d-1").look()
+    assert [type(event) for event in stage.events] == [
+        GroupSeen,
+        DeploymentSeen,
+        ConfigSeen,
+        AliasSeen,
+        TargetSeen,
+        AlarmDefined,
+        AlarmSeen,
+    ]
+
+
+def test_each_kind_of_look_keeps_its_own_cadence(stage: Stage) -> None:
+    """A minute holds twelve looks at the deployment, four at the history and two at the metrics."""
+    cloud(stage.aws, deployment())
+    stage.play(stage.watcher(id="d-1"), until_s=59.9)
+    calls = Counter(name for name, _ in stage.aws.calls)
+    for operation in ("get_deployment", "get_alias", "get_deployment_target", "describe_alarms"):
+        assert calls[operation] == 12
+    assert (calls["describe_alarm_history"], calls["get_metric_data"]) == (4, 2)
+    assert (calls["get_deployment_group"], calls["get_deployment_config"], calls["list_deployments"]) == (1, 1, 0)
+
+
+def test_the_next_look_is_due_one_cadence_after_the_round_began(stage: Stage) -> None:
+    """The time that a round takes does not add to the cadence."""
+    cloud(stage.aws, deployment())
+    watcher = stage.watcher(id="d-1")
+    stage.clock.at_s, stage.clock.tick_s = 100.0, 0.1
+    watcher.look()
+    assert watcher.next_look_s == pytest.approx(105.1)
+
+
+def test_a_round_that_took_longer_than_its_cadence_leaves_no_backlog(stage: Stage) -> None:
+    """However late, each kind of look is made once."""
+    cloud(stage.aws, deployment())
+    watcher = stage.watcher(id="d-1")
+    watcher.look()
+    stage.clock.at_s = 500.0
+    assert watcher.next_look_s <= 500.0
+    watcher.look()
+    assert len(stage.seen(DeploymentSeen)) == 2
+    assert watcher.next_look_s == 505.0
+
+
+def test_a_look_is_stamped_before_and_after(stage: Stage) -> None:
+    """What it shows held at some instant between the two."""
+    cloud(stage.aws, deployment())
+    stage.clock.tick_s = 0.25
+    stage.watcher(id="d-1").look()
+    assert all(event.at_s - event.asked_s == 0.25 for event in stage.events)
+
+
+def test_a_failed_look_is_recorded_and_the_others_are_made(stage: Stage) -> None:
+    """The looks of a round do not depend on each other."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["get_deployment"] = AccessDenied("codedeploy:GetDeployment", "AccessDeniedException", "no")
+    stage.watcher(id="d-1").look()
+    (failed,) = stage.seen(LookFailed)
+    assert (failed.call, failed.code) == ("codedeploy:GetDeployment", "AccessDeniedException")
+    assert stage.seen(AliasSeen)
+    assert stage.seen(AlarmSeen)
+
+
+def test_a_look_without_answer_is_recorded_as_unreachable(stage: Stage) -> None:
+    """An endpoint that is gone has no code of AWS."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["get_alias"] = Unreachable("lambda:GetAlias", "connection refused")
+    stage.watcher(id="d-1").look()
+    assert [(failed.call, failed.code) for failed in stage.seen(LookFailed)] == [("lambda:GetAlias", "Unreachable")]
+
+
+def test_what_is_read_once_is_read_until_it_was_seen(stage: Stage) -> None:
+    """The group is asked for again after a failure, and never again after that."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["get_deployment_group"] = deque([Throttled("codedeploy:GetDeploymentGroup", "T", "slow"), GROUP])
+    stage.play(stage.watcher(id="d-1"), until_s=30.0)
+    assert [seen.at_s for seen in stage.seen(GroupSeen)] == [5.0]
+
+
+def test_the_next_deployment_of_the_group_is_found(stage: Stage) -> None:
+    """A deployment that was there before the run is not the one."""
+    there = cloud(stage.aws, deployment("d-old", "Succeeded", createTime=at(-600.0)))
+    watcher = stage.watcher()
+
+    def appear(at_s: float) -> None:
+        if at_s >= 20.0:
+            there.setdefault("d-new", deployment("d-new", createTime=at(18.0)))
+
+    stage.play(watcher, until_s=30.0, before_look=appear)
+    assert watcher.forward == "d-new"
+    assert {seen.deployment_id for seen in stage.seen(DeploymentSeen)} == {"d-new"}
+
+
+def test_a_deployment_created_while_the_listing_failed_is_still_found(stage: Stage) -> None:
+    """What the first listing shows is old only if it is dated before the run."""
+    cloud(stage.aws, deployment("d-old", createTime=at(-60.0)), deployment("d-new", createTime=at(3.0)))
+    listing = stage.aws.script["list_deployments"]
+    stage.aws.script["list_deployments"] = deque([Throttled("codedeploy:ListDeployments", "T", "slow"), listing])
+    watcher = stage.watcher()
+    stage.play(watcher, until_s=10.0)
+    assert watcher.forward == "d-new"
+
+
+def test_a_rollback_is_never_taken_for_the_forward_deployment(stage: Stage) -> None:
+    """The rollback of somebody else's deployment may appear while we wait."""
+    there = cloud(stage.aws)
+    watcher = stage.watcher()
+    watcher.look()
+    there["d-r"] = deployment("d-r", creator="codeDeployRollback", createTime=at(4.0))
+    stage.play(watcher, until_s=20.0)
+    assert watcher.forward is None
+
+
+def test_a_listing_is_read_to_its_last_page(stage: Stage) -> None:
+    """The order of deployments in a listing is not documented."""
+    cloud(stage.aws, deployment("d-1", createTime=at(2.0)))
+    pages = deque([{"deployments": [], "nextToken": "more"}, {"deployments": ["d-1"]}])
+    stage.aws.script["list_deployments"] = pages
+    watcher = stage.watcher()
+    watcher.look()
+    assert watcher.forward == "d-1"
+    assert stage.aws.called("list_deployments")[1]["nextToken"] == "more"
+
+
+def test_following_a_deployment_ends_the_waiting(stage: Stage) -> None:
+    """Who created the deployment knows its id."""
+    cloud(stage.aws, deployment("d-1"))
+    stage.aws.script["list_deployments"] = {"deployments": []}
+    watcher = stage.watcher()
+    watcher.look()
+    watcher.follow("d-1")
+    assert watcher.next_look_s <= stage.clock.at_s
+    watcher.look()
+    assert [seen.deployment_id for seen in stage.seen(DeploymentSeen)] == ["d-1"]
+
+
+def test_the_rollback_named_by_the_forward_deployment_is_watched(stage: Stage) -> None:
+    """Both deployments are seen; the forward one no longer once it is final."""
+    there = cloud(stage.aws, deployment(), deployment("d-r", "InProgress", creator="codeDeployRollback"))
+    watcher = stage.watcher(id="d-1")
+    watcher.look()
+    there["d-1"] |= {"status": "Stopped", "rollbackInfo": {"rollbackDeploymentId": "d-r"}}
+    stage.play(watcher, until_s=16.0)
+    assert [seen.deployment_id for seen in stage.seen(DeploymentSeen)] == ["d-1", "d-1", "d-r", "d-r", "d-r"]
+
+
+def test_a_rollback_that_the_forward_deployment_does_not_name_is_searched(stage: Stage) -> None:
+    """The rollback names the deployment that it undoes, at first not even that."""
+    rollback = deployment("d-r", "Created", creator="codeDeployRollback", createTime=at(61.0))
+    there = cloud(stage.aws, deployment(status="Stopped"), rollback, deployment("d-old", createTime=at(-50.0)))
+    watcher = stage.watcher(id="d-1")
+    stage.play(watcher, until_s=9.0)
+    assert {seen.deployment_id for seen in stage.seen(DeploymentSeen)} == {"d-1"}
+    there["d-r"]["rollbackInfo"] = {"rollbackTriggeringDeploymentId": "d-1"}
+    stage.play(watcher, until_s=20.0)
+    assert stage.events[-1].at_s == 20.0
+    assert next(seen.rollback_of for seen in stage.seen(DeploymentSeen) if seen.deployment_id == "d-r") == "d-1"
+    assert len(stage.aws.called("list_deployments")) == 3
+
+
+def test_a_promoted_deployment_has_no_rollback_to_search(stage: Stage) -> None:
+    """Only what ended badly can have been rolled back."""
+    cloud(stage.aws, deployment(status="Succeeded"))
+    stage.play(stage.watcher(id="d-1"), until_s=30.0)
+    assert stage.aws.called("list_deployments") == []
+
+
+def test_names_that_were_not_given_are_learned(stage: Stage) -> None:
+    """A deployment's id leads to the group, its alarms, the function and the alias."""
+    cloud(stage.aws, deployment())
+    stage.deployment = type(stage.deployment)(id="d-1")
+    stage.play(stage.watcher(), until_s=10.0)
+    assert stage.seen(GroupSeen)
+    assert {(seen.function, seen.alias) for seen in stage.seen(AliasSeen)} == {("fn", "live")}
+    assert {seen.name for seen in stage.seen(AlarmSeen)} == {"errors"}
+
+
+def test_targets_before_the_start_are_no_failure(stage: Stage) -> None:
+    """DeploymentNotStartedException says that there is nothing to see yet."""
+    cloud(stage.aws, deployment(status="Created"))
+    stage.aws.script["list_deployment_targets"] = deque([NOT_STARTED, {"targetIds": ["t-1"]}])
+    stage.play(stage.watcher(id="d-1"), until_s=5.0)
+    assert [seen.at_s for seen in stage.seen(TargetSeen)] == [5.0]
+    assert stage.seen(LookFailed) == []
+
+
+def test_the_configuration_of_the_deployment_is_read_too(stage: Stage) -> None:
+    """A deployment may be made with another configuration than its group's."""
+    cloud(stage.aws, deployment(deploymentConfigName="Own"))
+    stage.play(stage.watcher(id="d-1"), until_s=10.0)
+    assert {seen.name for seen in stage.seen(ConfigSeen)} == {CANARY, "Own"}
+
+
+def test_a_composite_brings_its_children(stage: Stage) -> None:
+    """The children are asked for in the same look, to any depth."""
+    rules = {"errors": 'ALARM("inner")', "inner": "ALARM(leaf) OR OK(errors)"}
+
+    def describe(AlarmNames: list[str], **_: Any) -> dict[str, Any]:  # noqa: N803
+        composites = [{"AlarmName": n, "StateValue": "OK", "AlarmRule": rules[n]} for n in AlarmNames if n in rules]
+        metric = [{"AlarmName": "leaf", "StateValue": "ALARM"}] if "leaf" in AlarmNames else []
+        return {"MetricAlarms": metric, "CompositeAlarms": composites}
+
+    cloud(stage.aws, deployment())
+    stage.aws.script["describe_alarms"] = describe
+    stage.watcher(id="d-1").look()
+    assert [seen.name for seen in stage.seen(AlarmSeen)] == ["errors", "inner", "leaf"]
+    assert all(
+        params["AlarmTypes"] == ("MetricAlarm", "CompositeAlarm") for params in stage.aws.called("describe_alarms")
+    )
+
+
+def test_the_experiments_own_alarm_is_watched_beside_the_groups(stage: Stage) -> None:
+    """One that does not exist is reported as gone."""
+    cloud(stage.aws, deployment())
+    stage.alarm = "mine"
+    stage.watcher(id="d-1").look()
+    assert [seen.name for seen in stage.seen(AlarmSeen)] == ["errors"]
+    assert [seen.name for seen in stage.seen(AlarmGone)] == ["mine"]
+
+
+def test_the_definition_of_an_alarm_is_recorded_when_it_changed(stage: Stage) -> None:
+    """Once at first, and again with the new threshold."""
+    cloud(stage.aws, deployment())
+    first, second = ({"MetricAlarms": [{**ERRORS, "Threshold": threshold}]} for threshold in (3.0, 5.0))
+    stage.aws.script["describe_alarms"] = deque([first, first, second])
+    stage.play(stage.watcher(id="d-1"), until_s=30.0)
+    assert [(seen.at_s, seen.threshold) for seen in stage.seen(AlarmDefined)] == [(0.0, 3.0), (10.0, 5.0)]
+
+
+def test_an_answer_without_any_list_of_alarms_does_not_mean_that_they_are_gone(stage: Stage) -> None:
+    """A half answer is a failed look."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["describe_alarms"] = {}
+    stage.watcher(id="d-1").look()
+    assert stage.seen(AlarmGone) == []
+    assert [failed.code for failed in stage.seen(LookFailed)] == ["UnexpectedAnswer"]
+
+
+def test_a_state_change_is_recorded_once(stage: Stage) -> None:
+    """The history is read again and again, and at the end from its beginning."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["describe_alarm_history"] = {
+        "AlarmHistoryItems": [change(-30.0, "INSUFFICIENT_DATA", "OK"), change(7.0, "OK", "ALARM")]
+    }
+    watcher = stage.watcher(id="d-1")
+    stage.play(watcher, until_s=60.0)
+    watcher.final_looks()
+    assert [(seen.changed_s, seen.to_state) for seen in stage.seen(AlarmChanged)] == [(-30.0, "OK"), (7.0, "ALARM")]
+
+
+def test_the_history_is_read_from_an_hour_before_the_run(stage: Stage) -> None:
+    """Later readings begin a little before the last one, the final one at the beginning again."""
+    cloud(stage.aws, deployment())
+    watcher = stage.watcher(id="d-1")
+    stage.play(watcher, until_s=1000.0)
+    watcher.final_looks()
+    starts = [params["StartDate"].timestamp() - EPOCH_S for params in stage.aws.called("describe_alarm_history")]
+    assert starts[0] == starts[-1] == -3600.0
+    assert starts[-2] == 690.0 - 15.0
+
+
+def test_the_history_of_one_alarm_does_not_depend_on_another(stage: Stage) -> None:
+    """A refusal for the first alarm does not hide the second."""
+    cloud(stage.aws, deployment())
+    stage.alarm = "secret"
+    refused = AccessDenied("cloudwatch:DescribeAlarmHistory", "AccessDenied", "no")
+    stage.aws.script["describe_alarm_history"] = lambda AlarmName, **_: (  # noqa: N803
+        refused if AlarmName == "secret" else {"AlarmHistoryItems": [change(0.0, "OK", "ALARM")]}
+    )
+    stage.watcher(id="d-1").look()
+    assert stage.seen(AlarmChanged)
+    assert [failed.code for failed in stage.seen(LookFailed)] == ["AccessDenied"]
+
+
+def test_metrics_are_asked_for_all_versions_and_for_each_arm(stage: Stage) -> None:
+    """The arms are the target's versions, behind the alias."""
+    cloud(stage.aws, deployment())
+    stage.watcher(id="d-1").look()
+    (params,) = stage.aws.called("get_metric_data")
+    metrics = [query["MetricStat"]["Metric"] for query in params["MetricDataQueries"]]
+    asked = [(m["MetricName"], {d["Name"]: d["Value"] for d in m["Dimensions"]}) for m in metrics]
+    arms = [
+        {"FunctionName": "fn"},
+        {"FunctionName": "fn", "Resource": "fn:live", "ExecutedVersion": "1"},
+        {"FunctionName": "fn", "Resource": "fn:live", "ExecutedVersion": "2"},
+    ]
+    assert asked == [(name, arm) for name in ("Errors", "Invocations") for arm in arms]
+
+
+def test_metric_points_are_recorded_for_their_arm(stage: Stage) -> None:
+    """CloudWatch names a result by the id that the query gave it."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["get_metric_data"] = {
+        "MetricDataResults": [
+            {"Id": "m2", "Timestamps": [at(60.0)], "Values": [4.0]},
+            {"Id": "m99", "Timestamps": [at(60.0)], "Values": [5.0]},
+        ]
+    }
+    stage.watcher(id="d-1").look()
+    (metric,) = stage.seen(MetricSeen)
+    assert (metric.metric, metric.version, metric.points) == ("Errors", "2", ((60.0, 4.0),))
+
+
+def test_metrics_are_read_in_full_minutes_with_an_overlap(stage: Stage) -> None:
+    """A minute's metrics may come minutes late; the final reading covers the whole run."""
+    cloud(stage.aws, deployment())
+    watcher = stage.watcher(id="d-1")
+    stage.play(watcher, until_s=900.0)
+    watcher.final_looks()
+    calls = stage.aws.called("get_metric_data")
+    assert all(params[name].timestamp() % 60 == 0 for params in calls for name in ("StartTime", "EndTime"))
+    assert calls[-1]["StartTime"].timestamp() <= EPOCH_S < calls[-2]["StartTime"].timestamp()
+    assert calls[-1]["EndTime"].timestamp() > EPOCH_S + 900.0
+
+
+def test_the_final_looks_give_up_where_nothing_answers(stage: Stage) -> None:
+    """A run must end though the control plane is gone."""
+    cloud(stage.aws, deployment())
+    watcher = stage.watcher(id="d-1")
+    watcher.look()
+    stage.aws.script = {name: Unreachable(name, "gone") for name in stage.aws.script}
+    before = len(stage.aws.calls)
+    watcher.final_looks()
+    assert len(stage.aws.calls) == before + 1
+
+
+def test_without_any_name_there_is_nothing_to_look_at(stage: Stage) -> None:
+    """The watcher waits until it is told what to follow."""
+    stage.deployment = type(stage.deployment)()
+    watcher = stage.watcher()
+    watcher.look()
+    assert (stage.aws.calls, stage.events) == ([], [])
+    assert watcher.next_look_s > 0.0
+
+
+def test_mistakes_in_the_program_are_not_hidden(stage: Stage) -> None:
+    """A recorder that breaks is not a look that failed."""
+    cloud(stage.aws, deployment())
+    watcher = stage.watcher(id="d-1")
+    watcher._record = lambda event: [][1]
+    with pytest.raises(IndexError):
+        watcher.look()
+
+
+OPERATIONS = (
+    "get_deployment_group",
+    "get_deployment_config",
+    "get_deployment",
+    "list_deployments",
+    "batch_get_deployments",
+    "list_deployment_targets",
+    "get_deployment_target",
+    "get_alias",
+    "describe_alarms",
+    "describe_alarm_history",
+    "get_metric_data",
+)
+FIELDS = """
+deploymentInfo deploymentId status rollbackInfo deployments deploymentsInfo targetIds deploymentTarget lambdaTarget
+deploymentGroupInfo applicationName deploymentGroupName alarmConfiguration alarms name deploymentConfigInfo
+trafficRoutingConfig FunctionVersion RoutingConfig MetricAlarms CompositeAlarms AlarmName AlarmRule StateValue
+AlarmHistoryItems HistoryData MetricDataResults Id Timestamps Values
+"""
+fields = st.sampled_from(FIELDS.split())
+words = st.sampled_from(["Stopped", "Pondering", "d-1", "ALARM", "m0", 'ALARM("errors")', "\ud800", ""])
+nonsense = st.recursive(
+    st.none() | st.integers() | st.floats() | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(fields, inner, max_size=4),
+    max_leaves=12,
+)
+answers = st.dictionaries(fields, nonsense, max_size=5)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(OPERATIONS), answers))
+def test_no_answer_of_aws_breaks_the_watcher(spoiled: dict[str, Any]) -> None:
+    """Unknown words and missing fields in any answer leave a timeline that can be read."""
+    stage = Stage()
+    cloud(stage.aws, deployment(), deployment("d-2"))
+    stage.aws.script |= spoiled
+    watcher = stage.watcher()
+    stage.play(watcher, until_s=20.0)
+    watcher.final_looks()
+    assert list(decode([encode(event) for event in stage.events])) == stage.events

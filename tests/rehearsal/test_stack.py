@@ -1,0 +1,331 @@
+"""What an experiment has set up in the cloud before its ready line."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.core.experiment import Alarm, Arm, Deployment, Experiment
+from harness.errors import ExperimentError
+from harness.rehearsal import stack
+from harness.rehearsal.cloud import ACCOUNT, REGION, Cloud
+from harness.rehearsal.stack import Stack
+
+FUNCTION = "fake-user-FakeUser"
+Make = Callable[..., tuple[Cloud, Stack]]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Sets the stack of an experiment up in services that nobody serves: `make(canary=Arm(...))`."""
+    clouds = []
+
+    def set_up(**parts: Any) -> tuple[Cloud, Stack]:
+        experiment = Experiment(name="test", **parts)
+        cloud = Cloud(experiment, speed=0)
+        clouds.append(cloud)
+        return cloud, stack.set_up(experiment, cloud, account=ACCOUNT, region=REGION)
+
+    yield set_up
+    for cloud in clouds:
+        cloud.functions.close()
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """The URL of somebody's own service, as far as it answers connections."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def refused(make: Make, **parts: Any) -> ExperimentError:
+    """The error with which a stack is refused."""
+    with pytest.raises(ExperimentError) as caught:
+        make(**parts)
+    return caught.value
+
+
+# Names
+
+
+def test_names_are_readable_without_any_wish(make: Make) -> None:
+    """The names of a Serverless Framework project."""
+    _, made = make()
+    assert made == Stack(
+        application="fake-user",
+        group="fake-user-FakeUserDeploymentGroup",
+        function=FUNCTION,
+        alias="Live",
+        alarm="fake-user-FakeUser-canary-errors",
+        config="CodeDeployDefault.LambdaCanary10Percent5Minutes",
+        hooks={},
+    )
+
+
+def test_names_of_the_experiment_win(make: Make) -> None:
+    """Whatever the experiment names is called so, and the rest follows the function."""
+    wishes = Deployment(application="shop", function="basket", alias="prod")
+    _, made = make(deployment=wishes, alarm=Alarm(name="too-many-errors"))
+    assert (made.application, made.function, made.alias) == ("shop", "basket", "prod")
+    assert (made.group, made.alarm) == ("basketDeploymentGroup", "too-many-errors")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "path"),
+    [
+        (Deployment(function="no spaces please"), "deployment.function"),
+        (Deployment(alias="7"), "deployment.alias"),
+        (Deployment(application="x" * 101), "deployment.application"),
+        (Deployment(group="x" * 101), "deployment.group"),
+    ],
+)
+def test_a_name_that_aws_would_refuse_is_refused_at_its_field(make: Make, deployment: Deployment, path: str) -> None:
+    """AWS's own rules for names hold, and the error says which field broke them."""
+    assert refused(make, deployment=deployment).path == path
+
+
+# Versions
+
+
+def test_baseline_and_canary_are_two_versions_even_if_alike(make: Make) -> None:
+    """Both arms with all defaults are still version 1 and version 2."""
+    cloud, _ = make()
+    assert cloud.functions.has_version(FUNCTION, "1")
+    assert cloud.functions.has_version(FUNCTION, "2")
+
+
+def test_the_alias_starts_on_the_baseline(make: Make) -> None:
+    """All traffic goes to version 1."""
+    cloud, made = make()
+    state = cloud.functions.alias_state(FUNCTION, made.alias)
+    assert (state.version, dict(state.weights)) == ("1", {})
+
+
+def test_each_version_keeps_the_environment_of_its_arm(make: Make) -> None:
+    """Variables are frozen with their version, as text."""
+    cloud, _ = make(baseline=Arm(env={"FAIL_RATIO": 0}), canary=Arm(env={"FAIL_RATIO": 0.5, "LATENCY_MS": 20}))
+    assert cloud.functions.code(FUNCTION, "1").environment["FAIL_RATIO"] == "0"
+    assert cloud.functions.code(FUNCTION, "2").environment["FAIL_RATIO"] == "0.5"
+    assert cloud.functions.code(FUNCTION, "2").environment["LATENCY_MS"] == "20"
+
+
+@pytest.mark.parametrize("arm", ["baseline", "canary"])
+@pytest.mark.parametrize(
+    "env", [{"FAIL_RATIO": 1.5}, {"FAIL_RATIO": "half"}, {"LATENCY_MS": -1}, {"LATENCY_MS": "fast"}]
+)
+def test_a_bad_variable_is_refused_at_its_field(make: Make, arm: str, env: dict[str, Any]) -> None:
+    """The error names arm, variable and what it must be."""
+    error = refused(make, **{arm: Arm(env=env)})
+    assert error.path == f"{arm}.env.{next(iter(env))}"
+    assert "must be a number from 0 to" in str(error)
+
+
+def test_a_handler_of_ones_own_becomes_a_version(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code from the working directory answers the invocation."""
+    (tmp_path / "mine.py").write_text("def answer(event, context):\n    return {'statusCode': 200}\n")
+    monkeypatch.chdir(tmp_path)
+    cloud, _ = make(canary=Arm(handler="mine:answer"))
+    assert cloud.functions.run(FUNCTION, "2", b"{}", alias=None).payload == b'{"statusCode": 200}'
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("import nowhere_to_be_found\n", "nowhere_to_be_found"),
+        ("def other(event, context):\n    pass\n", "answer"),
+        ("def answer(:\n", "yntax"),
+        ("raise RuntimeError('no licence')\n", "no licence"),
+        ("import os\nos._exit(7)\n", "7"),
+    ],
+)
+def test_a_handler_that_does_not_import_is_refused_with_the_reason(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
+) -> None:
+    """Checked before anything is ready; the error names the field and says why."""
+    (tmp_path / "mine.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    error = refused(make, canary=Arm(handler="mine:answer"))
+    assert error.path == "canary.handler"
+    assert why in str(error)
+
+
+def test_a_url_of_ones_own_becomes_a_version(make: Make, served: str) -> None:
+    """The version keeps the address."""
+    cloud, _ = make(baseline=Arm(url=served))
+    assert (cloud.functions.code(FUNCTION, "1").kind, cloud.functions.code(FUNCTION, "1").url) == ("url", served)
+
+
+def test_handler_and_url_together_are_refused(make: Make) -> None:
+    """An arm is one or the other."""
+    assert refused(make, canary=Arm(handler="mine:answer", url="http://127.0.0.1:3000")).path == "canary"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com",
+        "http://10.0.0.1:3000",
+        "https://127.0.0.1:3000",
+        "ftp://127.0.0.1",
+        "127.0.0.1:3000",
+        "http://127.0.0.1:99999",
+        "http://[::1",
+        "",
+    ],
+)
+def test_a_url_that_is_not_on_loopback_is_refused(make: Make, url: str) -> None:
+    """A rehearsal never reaches beyond the machine."""
+    assert refused(make, baseline=Arm(url=url)).path == "baseline.url"
+
+
+def test_a_url_where_nothing_answers_is_refused(make: Make) -> None:
+    """The error says what to do first."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    error = refused(make, canary=Arm(url=f"http://127.0.0.1:{port}"))
+    assert error.path == "canary.url"
+    assert "start your service first" in str(error)
+
+
+# Alarm
+
+
+def alarm_of(cloud: Cloud, made: Stack) -> dict[str, Any]:
+    """The metric alarm as CloudWatch describes it."""
+    alarm: dict[str, Any] = cloud.cloudwatch.describe_alarms({"AlarmNames": [made.alarm]})["MetricAlarms"][0]
+    return alarm
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "expected"),
+    [
+        ("function", {"FunctionName": FUNCTION}),
+        ("alias", {"FunctionName": FUNCTION, "Resource": f"{FUNCTION}:Live"}),
+        ("version", {"FunctionName": FUNCTION, "Resource": f"{FUNCTION}:Live", "ExecutedVersion": "2"}),
+        (
+            {"Resource": "{alias_arn}", "Own": "{alias}/{version}"},
+            {"Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}:Live", "Own": "Live/2"},
+        ),
+    ],
+)
+def test_the_alarm_watches_the_dimensions_asked_for(make: Make, dimensions: Any, expected: dict[str, str]) -> None:
+    """The three words and a map with placeholders."""
+    alarm = alarm_of(*make(alarm=Alarm(dimensions=dimensions)))
+    assert {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]} == expected
+
+
+def test_the_alarm_has_the_experiments_settings(make: Make) -> None:
+    """Every setting arrives in AWS's spelling."""
+    wishes = Alarm(
+        statistic="Average", period_s=120, evaluation_periods=3, datapoints=2, threshold=0.5, missing="ignore"
+    )
+    alarm = alarm_of(*make(alarm=wishes))
+    settings = ("MetricName", "Statistic", "Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold")
+    assert [alarm[setting] for setting in settings] == ["Errors", "Average", 120, 3, 2, 0.5]
+    assert alarm["TreatMissingData"] == "ignore"
+
+
+@pytest.mark.parametrize("template", ["{nonsense}", "{", "{0}", "{function.name}", "{function[x]}"])
+def test_an_unknown_placeholder_is_refused(make: Make, template: str) -> None:
+    """The error lists those that are known."""
+    error = refused(make, alarm=Alarm(dimensions={"FunctionName": template}))
+    assert error.path == "alarm.dimensions.FunctionName"
+    assert "{alias_arn}" in str(error)
+
+
+def test_an_alarm_that_cloudwatch_refuses_is_refused_at_its_field(make: Make) -> None:
+    """CloudWatch's own rules hold."""
+    assert refused(make, alarm=Alarm(period_s=45)).path == "alarm"
+
+
+# Application, group and configuration
+
+
+def group_of(cloud: Cloud, made: Stack) -> dict[str, Any]:
+    """The deployment group as CodeDeploy describes it."""
+    names = {"applicationName": made.application, "deploymentGroupName": made.group}
+    group: dict[str, Any] = cloud.codedeploy.get_deployment_group(names)["deploymentGroupInfo"]
+    return group
+
+
+def test_the_group_is_guarded_by_the_alarm(make: Make) -> None:
+    """The alarm stops its deployments, and every event rolls back."""
+    cloud, made = make()
+    group = group_of(cloud, made)
+    assert group["alarmConfiguration"]["enabled"]
+    assert group["alarmConfiguration"]["alarms"] == [{"name": made.alarm}]
+    assert group["autoRollbackConfiguration"]["enabled"]
+    assert len(group["autoRollbackConfiguration"]["events"]) == 3
+
+
+def test_the_group_rolls_back_on_the_events_asked_for(make: Make) -> None:
+    """Only those of the experiment."""
+    cloud, made = make(rollback=("DEPLOYMENT_FAILURE",))
+    assert group_of(cloud, made)["autoRollbackConfiguration"]["events"] == ["DEPLOYMENT_FAILURE"]
+
+
+def test_without_events_automatic_rollback_is_off(make: Make) -> None:
+    """An empty list switches it off."""
+    cloud, made = make(rollback=())
+    assert not group_of(cloud, made)["autoRollbackConfiguration"]["enabled"]
+
+
+@pytest.mark.parametrize("word", ["AllAtOnce", "Linear10PercentEvery3Minutes"])
+@pytest.mark.parametrize("prefix", ["", "CodeDeployDefault.Lambda"])
+def test_a_preset_is_taken_with_and_without_its_prefix(make: Make, word: str, prefix: str) -> None:
+    """The group names AWS's configuration."""
+    cloud, made = make(deployment=Deployment(config=prefix + word))
+    assert group_of(cloud, made)["deploymentConfigName"] == f"CodeDeployDefault.Lambda{word}"
+
+
+@pytest.mark.parametrize(
+    ("config", "routing"),
+    [
+        (
+            "Canary25Percent2Minutes",
+            {"type": "TimeBasedCanary", "timeBasedCanary": {"canaryPercentage": 25, "canaryInterval": 2}},
+        ),
+        (
+            "Linear20PercentEvery1Minute",
+            {"type": "TimeBasedLinear", "timeBasedLinear": {"linearPercentage": 20, "linearInterval": 1}},
+        ),
+    ],
+)
+def test_a_configuration_that_is_no_preset_is_created(make: Make, config: str, routing: dict[str, Any]) -> None:
+    """Its name says what it is."""
+    cloud, made = make(deployment=Deployment(config=config))
+    answer = cloud.codedeploy.get_deployment_config({"deploymentConfigName": config})
+    assert answer["deploymentConfigInfo"]["trafficRoutingConfig"] == routing
+    assert group_of(cloud, made)["deploymentConfigName"] == config
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "Canary0Percent5Minutes",
+        "Canary100Percent5Minutes",
+        "Linear0PercentEvery1Minute",
+        "Canary10Percent9999Minutes",
+        "Canary10Percent0Minutes",
+        "CodeDeployDefault.LambdaCanary7Percent7Minutes",
+        "CodeDeployDefault.OneAtATime",
+        "Sometimes",
+        "",
+    ],
+)
+def test_an_impossible_configuration_is_refused_at_its_field(make: Make, config: str) -> None:
+    """A canary of 0 % among them."""
+    assert refused(make, deployment=Deployment(config=config)).path == "deployment.config"
+
+
+# Hooks
+
+
+def test_hooks_are_functions_of_their_own(make: Make) -> None:
+    """Each hooked event has a function by a name that deployers know."""
+    cloud, made = make(deployment=Deployment(hooks={"BeforeAllowTraffic": "Succeeded"}))
+    assert made.hooks == {"BeforeAllowTraffic": "CodeDeployHook_BeforeAllowTraffic"}
+    assert cloud.functions.has_version("CodeDeployHook_BeforeAllowTraffic", "$LATEST")

@@ -1,0 +1,186 @@
+import re
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from harness.core.experiment import Outcome
+from harness.core.verdict import Criterion, Finding, Verdict
+from harness.report import facts
+from harness.report.markdown import markdown
+
+Show = Callable[[Verdict], str]
+HOSTILE = "\x1b[2J[red]boo[/red] | <script>alert(1)</script> `x` [a](http://evil)\nsecond line # not a heading"
+
+
+def hostile(verdict: Verdict) -> Verdict:
+    """The same verdict with text that tries to be more than text."""
+    return replace(
+        verdict,
+        because=(HOSTILE,),
+        deployment=replace(verdict.deployment, config=HOSTILE, error_code=HOSTILE),
+        findings=(Finding(id="x", severity="error", text=HOSTILE),),
+        criteria=(Criterion(name=HOSTILE, limit=1.0, value=2.0, met=False),),
+    )
+
+
+def crowded(verdict: Verdict) -> Verdict:
+    """The same verdict with more reasons, findings and criteria than a page holds."""
+    return replace(
+        verdict,
+        because=tuple(f"Reason {index}." for index in range(40)),
+        findings=tuple(Finding(id=f"f{index}", severity="note", text="Text.") for index in range(40)),
+        criteria=tuple(Criterion(name=f"c{index}", limit=1.0, value=0.0, met=index != 39) for index in range(40)),
+    )
+
+
+def test_outcome_is_the_first_thing_printed(caught: Verdict, shown: Show) -> None:
+    """At three in the morning one line is enough."""
+    assert shown(caught).strip().splitlines()[0].strip() == "ROLLED BACK · caught · as expected (exit 0)"
+
+
+def test_result_contrary_says_what_was_expected(caught: Verdict) -> None:
+    """A contrary outcome names the other one."""
+    verdict = replace(caught, expected=Outcome.PROMOTED, result="contrary", exit_code=3)
+    assert facts.headline(verdict) == "ROLLED BACK · caught · contrary, promoted was expected (exit 3)"
+
+
+def test_no_expectation_is_not_called_fulfilled(caught: Verdict) -> None:
+    """Where nothing was expected, nothing is as expected."""
+    verdict = replace(caught, expected=None, expected_call=None)
+    assert "nothing was expected" in facts.headline(verdict)
+
+
+def test_stopped_without_rollback_is_not_taken_for_one(caught: Verdict) -> None:
+    """A stopped deployment that left the alias split says so in the headline."""
+    assert "NOT ROLLED BACK" in facts.headline(replace(caught, outcome=Outcome.STOPPED))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "d-ABCDEFGHI",
+        "ALARM_ACTIVE",
+        "rolled back by d-JKLMNOPQR",
+        "All traffic was back on version 1 after 129 s.",
+        "118.0 s",
+        "124.0–129.0 s",
+        "6.0–11.0 s",
+        "time to roll back 125.5–130.5 s",
+        "12,200",
+        "143",
+        "5.0% (4.1%–6.0%)",
+        "8.02",
+        "blast radius 1.2 %",
+        "13 from the canary (10 %)",
+        "version by response header",
+        "schedule_lag_p99_s",
+        "The alarm counts errors of all versions",
+        "alarm-covers-all-versions",
+    ],
+)
+def test_terminal_and_markdown_tell_the_same_facts(said: str, caught: Verdict, shown: Show) -> None:
+    """Both reports hold every fact."""
+    assert said in " ".join(shown(caught).split())
+    assert said in markdown(caught).replace("\\", "")
+
+
+def test_path_of_the_run_folder_is_printed(caught: Verdict, shown: Show) -> None:
+    """The summary ends with where the rest is."""
+    assert shown(caught).strip().endswith("Run folder: reports/erroruser/20260131T235959Z")
+
+
+def test_unmeasured_value_is_a_dash_and_never_zero(unmeasured: Verdict, shown: Show) -> None:
+    """What nobody measured is not shown as nought."""
+    text = shown(unmeasured)
+    assert "time to detect –, time to roll back –" in text
+    assert "blast radius –" in text
+    table = text[text.index("Arms over") : text.index("Told apart")]
+    assert table.count("–") == 14
+
+
+@pytest.mark.parametrize("variant", [hostile, crowded, lambda verdict: verdict], ids=["hostile", "crowded", "plain"])
+def test_summary_fits_80_columns(variant: Callable[[Verdict], Verdict], caught: Verdict, shown: Show) -> None:
+    """No line is longer than a terminal, whatever is in it."""
+    assert max(map(len, shown(variant(caught)).splitlines())) <= 80
+
+
+def test_foreign_text_cannot_rewrite_the_terminal(caught: Verdict, shown: Show) -> None:
+    """Control characters and markup of others are shown as text or not at all."""
+    text = shown(hostile(caught))
+    assert "\x1b" not in text
+    assert "[red]boo[/red]" in text
+
+
+def test_foreign_text_stays_text_in_markdown(caught: Verdict) -> None:
+    """No cell, tag, link or heading can be smuggled into the report."""
+    text = markdown(hostile(caught))
+    assert "\x1b" not in text
+    assert "<script>" not in text.replace("\\<script\\>", "")
+    assert "[a](" not in text
+    assert "\n# not" not in text
+    rows = [line for line in text.splitlines() if "boo" in line and line.startswith("|")]
+    assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [5]
+
+
+@pytest.mark.parametrize("variant", [hostile, crowded, lambda verdict: verdict], ids=["hostile", "crowded", "plain"])
+def test_markdown_stays_under_60_lines(variant: Callable[[Verdict], Verdict], caught: Verdict) -> None:
+    """A pull request can hold the report whole."""
+    assert len(markdown(variant(caught)).splitlines()) < 60
+
+
+def test_markdown_begins_with_the_verdict(caught: Verdict) -> None:
+    """The headline is the heading."""
+    assert markdown(caught).startswith("# ROLLED BACK · caught · as expected (exit 0)\n")
+
+
+def test_markdown_says_how_much_it_leaves_out(caught: Verdict) -> None:
+    """What does not fit is counted, and the criterion that is not met is among those shown."""
+    text = markdown(crowded(caught))
+    assert "and 34 more in verdict.json" in text
+    assert "| c39 | 1 | 0 | no |" in text
+
+
+def test_timeline_is_in_the_order_of_time(caught: Verdict) -> None:
+    """One line tells the story."""
+    assert "0 s created → 0.5 s first fault request → 0.8 s first failed request" in markdown(caught)
+
+
+def test_timeline_holds_only_what_happened(unmeasured: Verdict) -> None:
+    """A run without steps has no line of them."""
+    assert "→" not in markdown(unmeasured)
+
+
+def test_several_runs_are_one_table(
+    caught: Verdict, unmeasured: Verdict, overviewed: Callable[[list[Verdict]], str]
+) -> None:
+    """One row each, in 80 columns, with the longest names there are."""
+    longest = replace(caught, experiment="alarm-already-on", call=unmeasured.call, result="inconclusive")
+    text = overviewed([caught, unmeasured, longest])
+    assert len(text.strip().splitlines()) == 5
+    assert max(map(len, text.splitlines())) <= 80
+    assert "126–130 s" in text
+    assert "…" not in text
+
+
+def test_colour_is_left_out_where_nobody_wants_it(
+    caught: Verdict, screen: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NO_COLOR is honoured even on a terminal."""
+    from pathlib import Path
+
+    from harness.report.terminal import summary
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = screen(colour=True)
+    summary(caught, Path("reports"), terminal.console)  # type: ignore[attr-defined]
+    assert not re.search(r"\x1b\[[0-9;]*(3[0-7]|4[0-7])m", terminal.text)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(None, "–"), (0.0, "0 %"), (0.1, "10 %"), (0.0116, "1.2 %"), (0.00012, "0.012 %"), (1.0, "100 %")],
+)
+def test_share_is_printed_in_percent(share: float | None, text: str) -> None:
+    """Small shares keep digits that mean something."""
+    assert facts.percent(share) == text
