@@ -63,8 +63,8 @@ class Sight:
 
     @property
     def config_wanted(self) -> str | None:
-        """A deployment configuration that was named and not read yet."""
-        return next((name for name, wanted in self.configs_wanted.items() if wanted), None)
+        """A deployment configuration that was named and not read yet; the deployment's own before its group's."""
+        return next((name for name, wanted in reversed(self.configs_wanted.items()) if wanted), None)
 
     def read_anew(self) -> None:
         """Has history and metrics read from their beginning again."""

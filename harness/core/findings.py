@@ -66,8 +66,8 @@ def alias_left_split(scene: Scene) -> Finding | None:
     return _error(
         "alias-left-split",
         f"The alias {rollout.alias.alias} was left split: version {rollout.canary} still takes "
-        f"{rollout.weight or 0:.0%} of the traffic, and the next deployment will fail (INVALID_LAMBDA_CONFIGURATION). Remove the weights with "
-        "UpdateAlias, and let the group roll back by itself.",
+        f"{rollout.weight or 0:.0%} of the traffic, and the next deployment will fail (INVALID_LAMBDA_CONFIGURATION). "
+        "Remove the weights with UpdateAlias, and let the group roll back by itself.",
     )
 
 

@@ -19,27 +19,27 @@ ENOUGH_ANSWERS = 20
 
 
 class Harm(Struct, frozen=True):
-    """Whether harm was done (None: not known), and why we say so in one sentence with the numbers."""
+    """Whether harm was done (None: not known), and why we say so: sentences with the numbers."""
 
     done: bool | None
-    because: str
+    because: tuple[str, ...]
 
 
 def harm_of(found: Evidence, measures: Measures) -> Harm:
     """Harm from the deployment's creation to the end of the run."""
-    return _unbearable(found) or _worse(measures) or _healthy(found, measures)
+    harms = tuple(said for said in (_unbearable(found), _worse(measures)) if said)
+    return Harm(True, harms) if harms else _healthy(found, measures)
 
 
-def _unbearable(found: Evidence) -> Harm | None:
+def _unbearable(found: Evidence) -> str | None:
     """Failures that would have breached the alarm, were it to count what clients see."""
     created_s = found.rollout.created_s
     for rule in rules_of(found):
         end_s = rule_breach(found, rule, lambda seen: _is_harm(found, seen))
         if end_s is not None and created_s is not None:
-            return Harm(
-                True,
+            return (
                 f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period "
-                f"that ended {end_s - created_s:.0f} s after the creation.",
+                f"that ended {end_s - created_s:.0f} s after the creation."
             )
     return None
 
@@ -48,51 +48,48 @@ def _is_harm(found: Evidence, seen: Requests) -> bool:
     return server_failed(seen) and (is_fault(seen) or not found.is_baseline(seen.version))
 
 
-def _worse(measures: Measures) -> Harm | None:
+def _worse(measures: Measures) -> str | None:
     arms = measures.arms
     if arms.p_value is None or arms.p_value >= SIGNIFICANT:
         return None
     compared = "good requests" if arms.source == "response header" else "requests"
-    return Harm(
-        True,
+    return (
         f"Harm was done: the canary failed {_failures(arms.canary)}, the baseline {_failures(arms.baseline)} over the "
-        f"same time (Fisher's exact test on the {compared}, one-sided, p = {arms.p_value:.1g}, by {arms.source}).",
+        f"same time (Fisher's exact test on the {compared}, one-sided, p = {arms.p_value:.1g}, by {arms.source})."
     )
 
 
 def _healthy(found: Evidence, measures: Measures) -> Harm:
     """Health needs evidence: good answers by the canary, or a canary that surely never had traffic."""
     if not found.since:
-        return Harm(None, "Whether harm was done is not known: there was no traffic after the deployment's creation.")
+        return _unknown("there was no traffic after the deployment's creation")
     if _never_had_traffic(found):
         return _healthy_without_canary(found)
     good = _good_answers(found, measures)
     if good is None:
-        return Harm(None, "Whether harm was done is not known: nothing tells which version answered a request.")
+        return _unknown("nothing tells which version answered a request")
     if good < ENOUGH_ANSWERS:
-        return Harm(
-            None,
-            f"Whether harm was done is not known: the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} "
-            "say too little.",
-        )
-    return Harm(False, f"No harm was found: the canary gave {good} good answers{_excluded(measures.arms.canary)}.")
+        return _unknown(f"the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} say too little")
+    return Harm(False, (f"No harm was found: the canary gave {good} good answers{_excluded(measures.arms.canary)}.",))
+
+
+def _unknown(why: str) -> Harm:
+    return Harm(None, (f"Whether harm was done is not known: {why}.",))
 
 
 def _never_had_traffic(found: Evidence) -> bool:
     rollout = found.rollout
+    if rollout.outcome is Outcome.PROMOTED or rollout.place != "baseline":
+        return False
     answered = any(found.is_canary(seen.version) for seen in found.since)
-    return (
-        rollout.outcome is not Outcome.PROMOTED
-        and rollout.place == "baseline"
-        and not (answered or rollout.canary_began or rollout.shifted)
-    )
+    return not (answered or rollout.canary_began or rollout.shifted)
 
 
 def _healthy_without_canary(found: Evidence) -> Harm:
     good = count(found.since, lambda seen: not failed(seen))
     if good < ENOUGH_ANSWERS:
-        return Harm(None, f"Whether harm was done is not known: only {good} requests were answered well.")
-    return Harm(False, f"No harm was found: the canary never had traffic, and {good} requests were answered well.")
+        return _unknown(f"only {good} requests were answered well")
+    return Harm(False, (f"No harm was found: the canary never had traffic, and {good} requests were answered well.",))
 
 
 def _good_answers(found: Evidence, measures: Measures) -> int | None:

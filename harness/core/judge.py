@@ -70,7 +70,7 @@ def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
         call=call,
         expected_call=experiment.expect.call,
         exit_code=exit_code_of(rollout, result),
-        because=(_what_happened(rollout), harm.because, *said),
+        because=(_what_happened(rollout), *harm.because, *said),
         deployment=deployment_of(rollout),
         detection=measures.detection,
         traffic=measures.traffic,

@@ -9,6 +9,7 @@ gives the same arrivals however many workers there are.
 import itertools
 import random
 from bisect import bisect
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -65,15 +66,18 @@ def levels(arrivals: Arrivals, seed: int) -> Iterator[float]:
 class Pacer:
     """The due times of one worker's arrivals, in order; pace and part may change on the way.
 
-    With another part it takes over at the level where the pace begins: what was due before is for whoever had it.
+    With another part it takes over at the level where the pace begins: what was asked for before stays with whoever
+    had it, and stays due.
     """
 
     def __init__(self, pace: Pace, part: Part = WHOLE, *, arrivals: Arrivals = "even", seed: int = 1) -> None:
         self._pace = pace
         self._part = part
-        self._levels = enumerate(levels(arrivals, seed))
-        self._number, self._level = next(self._levels)
-        self._skip_below(pace.level)
+        self._levels: Iterator[tuple[int, float]] = enumerate(levels(arrivals, seed))
+        self._level = -1.0
+        self._passed: list[tuple[int, float]] = []
+        self._changes: deque[tuple[float, Part]] = deque()
+        self._go_on(pace.level)
 
     def due_s(self) -> float:
         """When the next arrival of this worker is due."""
@@ -81,25 +85,33 @@ class Pacer:
 
     def advance(self) -> None:
         """Goes on to the next arrival of this worker."""
-        self._number, self._level = next(self._levels)
-        self._to_own()
+        self._passed.clear()
+        self._go_on()
+        self._take_over()
 
     def change(self, pace: Pace, part: Part) -> None:
         """Goes on by another pace or as another part; call it when `pace.since_s` is reached."""
         self._pace = pace
-        if part != self._part:
-            self._part = part
-            self._skip_below(pace.level)
+        self._changes.append((pace.level, part))
+        self._take_over()
 
-    def _skip_below(self, level: float) -> None:
-        while self._level < level:
-            self._number, self._level = next(self._levels)
-        self._to_own()
+    def _take_over(self) -> None:
+        while self._changes and self._level >= self._changes[0][0]:
+            level, part = self._changes.popleft()
+            if part != self._part:
+                self._part = part
+                self._levels = itertools.chain(self._passed, self._levels)
+                self._passed = []
+                self._go_on(level)
 
-    def _to_own(self) -> None:
+    def _go_on(self, least: float = 0.0) -> None:
+        """Finds the next arrival of the own part from the level `least` on, remembering those it passes."""
         index, count = self._part.index, self._part.count
-        while self._number % count != index:
-            self._number, self._level = next(self._levels)
+        for number, level in self._levels:
+            self._passed.append((number, level))
+            if level >= least and number % count == index:
+                self._level = level
+                return
 
 
 class ShareDraw(Protocol):

@@ -100,9 +100,9 @@ class Response:
 
     def header(self, name: bytes) -> str | None:
         """The value of a header whatever the case of its name; of one sent twice, the last."""
-        value = self.headers.get(name)
+        folded = name.lower()
+        value = self.headers.get(name) or self.headers.get(folded)
         if value is None:
-            folded = name.lower()
             value = next((own for sent, own in self.headers.items() if sent.lower() == folded), None)
         return None if value is None else value.decode("latin-1")
 

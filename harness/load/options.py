@@ -21,10 +21,15 @@ REPORTS = "reports"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the options say, checked. `run_dir` is an existing run folder; without it one is made below `reports`."""
+    """What the options say, checked.
+
+    `rehearsal` says that somebody gave the clock. `run_dir` is an existing run folder; without it one is made below
+    `reports`.
+    """
 
     experiment: Experiment
     clock: Clock
+    rehearsal: bool
     run_dir: Path | None
     reports: Path
 
@@ -49,12 +54,13 @@ def settings_of(options: Any) -> Settings:
     """The settings that parsed options make; raises UsageError."""
     _check(options)
     experiment = _overridden(_experiment(_given(options, "experiment")), options)
-    run_dir = _given(options, "run_dir")
+    run_dir, clock = _given(options, "run_dir"), _given(options, "clock")
     if experiment.target.host:
         service_url(experiment.target.host)
     return Settings(
         experiment=experiment,
-        clock=_clock_of(_given(options, "clock") or ""),
+        clock=_clock_of(clock or ""),
+        rehearsal=clock is not None,
         run_dir=Path(run_dir) if run_dir else None,
         reports=Path(_given(options, "reports") or REPORTS),
     )

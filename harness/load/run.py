@@ -97,9 +97,14 @@ class Run:
         self.verdict: Verdict | None = None
         self.rollout = Rollout()
         self.tally = Tally()
+        self._aws = Aws()
+        if watched(self.experiment):
+            self._aws.warm()
+        self.folder = _folder(settings)
+        self._file = self.folder.timeline.open("ab")
         self.base = Timebase(time.time(), settings.clock.speed)
         self.fleet = Fleet(self.experiment, self.base, post)
-        self._clock = settings.clock
+        self._rehearsal = settings.rehearsal
         self._epoch_s = self.base.epoch_s(settings.clock)
         self._on_over = on_over
         self._over: RunEnded | None = None
@@ -112,20 +117,7 @@ class Run:
         self._forced: dict[str, ForcedAlarm] = {}
         self._contact = Contact(self.base)
         self._progress = Progress()
-        self._aws = Aws()
-        self._watcher: Watcher | None = None
-        if watched(self.experiment):
-            self._aws.warm()
-            self._watcher = Watcher(
-                self._aws,
-                self.experiment.deployment,
-                self.experiment.alarm.name,
-                now=self.base.now_s,
-                epoch_s=self._epoch_s,
-                record=self.record,
-            )
-        self.folder = _folder(settings)
-        self._file = self.folder.timeline.open("ab")
+        self._watcher = self._new_watcher() if watched(self.experiment) else None
 
     def start(self) -> None:
         """Begins the run; returns at once."""
@@ -135,7 +127,7 @@ class Run:
                 at_s=0.0,
                 experiment=experiment.name,
                 epoch_s=self._epoch_s,
-                speed=self._clock.speed,
+                speed=self.base.speed,
                 harness=harness.__version__,
             )
         )
@@ -191,6 +183,16 @@ class Run:
         self._closed = True
         self._file.close()
         return self._judge()
+
+    def _new_watcher(self) -> Watcher:
+        return Watcher(
+            self._aws,
+            self.experiment.deployment,
+            self.experiment.alarm.name,
+            now=self.base.now_s,
+            epoch_s=self._epoch_s,
+            record=self.record,
+        )
 
     # What a run does, each in a greenlet of its own
 
@@ -267,7 +269,7 @@ class Run:
         holds, so it comes from the seed: then the same seed meets the same minutes at every speed.
         """
         steady_s = self.experiment.steady_s
-        if self._clock.speed == 1.0:
+        if not self._rehearsal:
             return steady_s
         offset_s = random.Random(f"phase {self.experiment.seed}").uniform(0.0, PHASE_ROOM_S)
         return steady_s + (offset_s - (self._epoch_s + steady_s)) % PHASE_S

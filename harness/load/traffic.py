@@ -82,7 +82,6 @@ class Traffic:
         self._pacer = Pacer(steering.pace, part, arrivals=wanted.arrivals, seed=seed)
         self._is_fault = share_draw(wanted.pattern, seed, part).draw
         self._requests = Requests(wanted, seed, client, prepare, part.index)
-        self._versions: dict[bytes | None, str | None] = {None: None}
         self._idle: list[Any] = []
         self._senders: list[Any] = []
         self._in_flight = 0
@@ -213,7 +212,7 @@ class Traffic:
         version = None
         if response is not None:
             status, length = response.status, response.length
-            version = self._version(response.headers.get(VERSION_HEADER))
+            version = response.header(VERSION_HEADER)
             error = None if status < FAILED_FROM else f"HTTP {status}"
         reply = Reply(status, version, error)
         self._recorder.answered(planned.features, reply, due_s, ended - self._base.wall_s(due_s), ended - began)
@@ -226,8 +225,3 @@ class Traffic:
             context=planned.context,
             exception=error,
         )
-
-    def _version(self, value: bytes | None) -> str | None:
-        if value not in self._versions:
-            self._versions[value] = value.decode("latin-1") if value else None
-        return self._versions[value]

@@ -175,14 +175,14 @@ class _Locust:
     """The Locust process that plays one experiment against one cloud."""
 
     def __init__(self, folder: Path, ready: Ready) -> None:
-        self._folder = folder.absolute()
+        self._folder = folder
         self._speed = ready.speed
-        log = self._folder / "locust.log"
-        options = ("--only-summary", "--logfile", str(log), "--json-file", str(self._folder / "locust"))
-        with log.open("ab") as output:
+        here = folder.absolute()
+        options = ("--only-summary", "--logfile", str(here / "locust.log"), "--json-file", str(here / "locust"))
+        with (here / "locust.log").open("ab") as log:
             # The run folder as working directory keeps a locust.conf or pyproject.toml of the caller out.
-            pipes = {"stdin": subprocess.DEVNULL, "stdout": output, "cwd": self._folder}
-            self._process = start(locust_command(*options), _environment(self._folder, ready), **pipes)
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "cwd": here}
+            self._process = start(locust_command(*options), _environment(here, ready), **pipes)
 
     def play(self, experiment: Experiment, cloud: CloudProcess, stop: Interrupts) -> Played:
         """Waits for its end; where none is in sight, sooner once the cloud has died, there is trouble to tell."""

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, Alarm, Arm, Experiment
-from harness.core.sense import AWS_CONFIGS, AWS_PREFIX
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.refusal import Refusal

@@ -5,10 +5,13 @@ and returns the response as dictionaries in AWS's own spelling, or raises `Refus
 answered by moto's own server where it has them. Whatever happens, the client gets an answer of its protocol.
 """
 
+import gzip
+import io
 import logging
 import re
 import threading
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -52,6 +55,7 @@ class Wire:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answers one request, by our services or by moto's."""
+        environ = _unpacked(environ)
         request = Request(environ)
         service_name = _service_of(request)
         if service_name in self._services:
@@ -107,6 +111,19 @@ class Wire:
             return self._moto
 
 
+def _unpacked(environ: dict[str, Any]) -> dict[str, Any]:
+    """The request with its body unzipped: boto3 zips the long bodies of operations that allow it, as PutMetricData."""
+    if environ.get("HTTP_CONTENT_ENCODING") != "gzip":
+        return environ
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    try:
+        body = gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        log.debug("a body that says it is zipped is not")
+    kept = {name: value for name, value in environ.items() if name != "HTTP_CONTENT_ENCODING"}
+    return {**kept, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+
+
 def _service_of(request: Request) -> str:
     scope = _SCOPE.search(request.headers.get("Authorization", ""))
     if scope:
@@ -130,16 +147,18 @@ def _protocol_of(model: ServiceModel, request: Request) -> str:
 def _parsed(operation: OperationModel, uri_params: Mapping[str, Any], request: Request) -> dict[str, Any]:
     protocol = determine_request_protocol(operation.service_model, request.content_type)
     parser = PROTOCOL_PARSERS[protocol](operation, map_type=dict)
-    parsed: dict[str, Any] = parser.parse(
-        {
-            "method": request.method,
-            "values": request.values,
-            "headers": request.headers,
-            "body": request.get_data(),
-            "url_path": request.path,
-            "url_params": uri_params,
-        }
-    )
+    request_parts = {
+        "method": request.method,
+        "values": request.values,
+        "headers": request.headers,
+        "body": request.get_data(),
+        "url_path": request.path,
+        "url_params": uri_params,
+    }
+    try:
+        parsed: dict[str, Any] = parser.parse(request_parts)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Refusal("SerializationException", f"The request cannot be read: {error}") from error
     return parsed
 
 
@@ -157,7 +176,9 @@ def _serialized(operation: OperationModel, protocol: str, result: object) -> Ans
 
 
 def _own_status(operation: OperationModel, result: object) -> int | None:
-    """The HTTP status that the result itself names, where the model binds a member to it; moto leaves that out."""
+    """The HTTP status of our own failure, or the one that the result names, where the model binds a member to it."""
+    if isinstance(result, Refusal):
+        return 500 if result.code == "InternalFailure" else None
     members = operation.output_shape.members if operation.output_shape else {}
     for name, shape in members.items():
         if shape.serialization.get("location") == "statusCode" and isinstance(result, Mapping):

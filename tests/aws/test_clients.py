@@ -262,6 +262,7 @@ def test_credentials_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatc
     """Where they come from a program or a sign-on, that may have to be renewed."""
     (tmp_path / "config").write_text("[profile broken]\ncredential_process = false\n")
     monkeypatch.setenv("AWS_PROFILE", "broken")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(AwsError, match="Renew"):
         Aws().warm("codedeploy")
 

@@ -23,7 +23,7 @@ from harness.core.timeline import (
     decode,
     encode,
 )
-from harness.errors import AccessDenied, AwsError, Throttled, Unreachable
+from harness.errors import AccessDenied, AwsError, NotFound, Throttled, Unreachable
 
 CANARY = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
 GROUP = {
@@ -300,6 +300,17 @@ def test_the_configuration_of_the_deployment_is_read_too(stage: Stage) -> None:
     cloud(stage.aws, deployment(deploymentConfigName="Own"))
     stage.play(stage.watcher(id="d-1"), until_s=10.0)
     assert {seen.name for seen in stage.seen(ConfigSeen)} == {CANARY, "Own"}
+
+
+def test_the_configuration_of_the_deployment_is_read_though_the_groups_cannot(stage: Stage) -> None:
+    """The one that matters does not wait for the other."""
+    cloud(stage.aws, deployment(deploymentConfigName="Own"))
+    gone = NotFound("codedeploy:GetDeploymentConfig", "DeploymentConfigDoesNotExistException", "no such configuration")
+    stage.aws.script["get_deployment_config"] = lambda deploymentConfigName: (  # noqa: N803
+        CONFIG if deploymentConfigName == "Own" else gone
+    )
+    stage.play(stage.watcher(id="d-1"), until_s=10.0)
+    assert [seen.name for seen in stage.seen(ConfigSeen)] == ["Own"]
 
 
 def test_a_composite_brings_its_children(stage: Stage) -> None:

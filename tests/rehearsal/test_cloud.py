@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,13 @@ BETA = {"Authorization": "betauser@company.com", "X-Client-Version": "2"}
 ERROR = {**BETA, "Authorization": "erroruser@company.com"}
 
 
+@pytest.fixture(scope="module")
+def lasting_cloud() -> Iterator[Cloud]:
+    """One cloud for all tests that change nothing in it."""
+    with Cloud(speed=0) as cloud:
+        yield cloud
+
+
 def ask(
     cloud: Cloud, path: str = "/fakeUser", headers: Mapping[str, str] = BETA, *, method: str = "GET", body: str = ""
 ) -> http.client.HTTPResponse:
@@ -45,28 +52,27 @@ def ask(
         return answer
 
 
-def say(url: str, raw: bytes) -> bytes:
+def say(url: str, raw: bytes, *, hang_up: bool = True) -> bytes:
     """What a server says to raw bytes, until it closes or is silent for a moment."""
     address = urlsplit(url)
-    with socket.create_connection((address.hostname, address.port), timeout=1) as connection:
+    chunks = []
+    # Silence and resets end an answer too.
+    with socket.create_connection((address.hostname, address.port), timeout=1) as connection, suppress(OSError):
         connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
-        chunks = []
-        try:
-            while chunk := connection.recv(65536):
-                chunks.append(chunk)
-        except OSError:
-            pass  # silence and resets end an answer too
-        return b"".join(chunks)
+        if hang_up:
+            connection.shutdown(socket.SHUT_WR)
+        while chunk := connection.recv(65536):
+            chunks.append(chunk)
+    return b"".join(chunks)
 
 
 # Over the wire
 
 
-def test_both_endpoints_answer(canary_cloud: Cloud) -> None:
+def test_both_endpoints_answer(lasting_cloud: Cloud) -> None:
     """GET /fakeUser and POST /featureToggles, by the version in service."""
-    users = ask(canary_cloud)
-    toggles = ask(canary_cloud, "/featureToggles", {}, method="POST", body='{"userName": "qauser@company.com"}')
+    users = ask(lasting_cloud)
+    toggles = ask(lasting_cloud, "/featureToggles", {}, method="POST", body='{"userName": "qauser@company.com"}')
     assert [(answer.status, answer.headers["X-Lambda-Version"]) for answer in (users, toggles)] == [(200, "1")] * 2
 
 
@@ -81,15 +87,15 @@ def test_both_endpoints_answer(canary_cloud: Cloud) -> None:
         ({"X-Client-Version": "1"}, 401),
     ],
 )
-def test_statuses_are_those_of_the_service(canary_cloud: Cloud, headers: dict[str, str], status: int) -> None:
+def test_statuses_are_those_of_the_service(lasting_cloud: Cloud, headers: dict[str, str], status: int) -> None:
     """What production answers."""
-    assert ask(canary_cloud, headers=headers).status == status
+    assert ask(lasting_cloud, headers=headers).status == status
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT"])
-def test_other_methods_are_unknown_routes(canary_cloud: Cloud, method: str) -> None:
+def test_other_methods_are_unknown_routes(lasting_cloud: Cloud, method: str) -> None:
     """403 as for any route that is not there."""
-    assert ask(canary_cloud, method=method).status == 403
+    assert ask(lasting_cloud, method=method).status == 403
 
 
 def test_metrics_equal_the_requests_sent(canary_cloud: Cloud, canary_aws: Mapping[str, str]) -> None:
@@ -163,25 +169,32 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("raw", GARBAGE, ids=range(len(GARBAGE)))
-def test_garbage_does_not_hurt_the_gateway(canary_cloud: Cloud, raw: bytes) -> None:
+def test_garbage_does_not_hurt_the_gateway(lasting_cloud: Cloud, raw: bytes) -> None:
     """A bad request gets at most a 4xx, and the next good one its answer."""
-    assert not say(canary_cloud.ready["service_url"], raw).startswith((b"HTTP/1.1 2", b"HTTP/1.1 5"))
-    assert ask(canary_cloud).status == 200
+    assert not say(lasting_cloud.ready["service_url"], raw).startswith((b"HTTP/1.1 2", b"HTTP/1.1 5"))
+    assert ask(lasting_cloud).status == 200
 
 
 @pytest.mark.parametrize("raw", GARBAGE, ids=range(len(GARBAGE)))
-def test_garbage_does_not_hurt_the_control_plane(
-    canary_cloud: Cloud, canary_aws: Mapping[str, str], raw: bytes
-) -> None:
+def test_garbage_does_not_hurt_the_control_plane(lasting_cloud: Cloud, raw: bytes) -> None:
     """The next good call gets its answer."""
-    say(canary_cloud.ready["endpoint_url"], raw)
-    assert boto3.client("codedeploy").list_applications()["applications"]
+    say(lasting_cloud.ready["endpoint_url"], raw)
+    codedeploy = boto3.client(
+        "codedeploy",
+        endpoint_url=lasting_cloud.ready["endpoint_url"],
+        region_name="eu-north-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    assert codedeploy.list_applications()["applications"]
 
 
-def test_pipelined_requests_are_answered_in_order(canary_cloud: Cloud) -> None:
+def test_pipelined_requests_are_answered_in_order(lasting_cloud: Cloud) -> None:
     """HTTP/1.1 allows several requests at once on a connection."""
-    one = b"GET /shared/%s HTTP/1.1\r\nHost: x\r\n\r\n"
-    answers = say(canary_cloud.ready["service_url"], one % b"fakeUser" + one % b"nowhere" + one % b"fakeUser")
+    paths = (b"fakeUser", b"nowhere", b"fakeUser")
+    raw = b"".join(b"GET /shared/%s HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in paths)
+    last = raw[:-2] + b"Connection: close\r\n\r\n"
+    answers = say(lasting_cloud.ready["service_url"], last, hang_up=False)
     assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"401", b"403", b"401"]
 
 
@@ -385,6 +398,23 @@ def test_a_signal_before_it_is_ready_ends_it_with_the_signals_code(tmp_path: Pat
         children = children_of(cloud.pid)
         cloud.send_signal(signal.SIGINT)
         assert cloud.wait(timeout=5) == 130
+    assert all(gone(child) for child in children)
+
+
+@pytest.mark.slow
+def test_a_killed_cloud_leaves_no_user_code_running(tmp_path: Path) -> None:
+    """Execution environments end with the cloud, however it ended."""
+    (tmp_path / "mine.py").write_text(HANDLER)
+    lines = (
+        f"import os; os.chdir({str(tmp_path)!r})\n"
+        "from harness.core.experiment import Arm, Experiment\n"
+        "own = Experiment(name='own', canary=Arm(handler='mine:answer', env={'BUILD': 'new'}))"
+    )
+    with process("own", lines=lines) as cloud:
+        ready_of(cloud)
+        children = children_of(cloud.pid)
+        cloud.kill()
+    assert children
     assert all(gone(child) for child in children)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from harness.rehearsal.codedeploy import appspec, inputs, revisions
+from harness.rehearsal.codedeploy.failures import STOPPED_BY_USER
 from harness.rehearsal.codedeploy.hooks import Execution
 from harness.rehearsal.codedeploy.ids import new_deployment_id
 from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
@@ -19,7 +20,6 @@ from harness.rehearsal.codedeploy.records import (
     newest_first,
 )
 from harness.rehearsal.codedeploy.stages import STATUS
-from harness.rehearsal.codedeploy.start_checks import STOPPED_BY_USER
 from harness.rehearsal.codedeploy.views import deployment_view
 from harness.rehearsal.refusal import Refusal
 

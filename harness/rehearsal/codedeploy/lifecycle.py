@@ -8,6 +8,14 @@ import msgspec
 from msgspec import Struct
 
 from harness.rehearsal.clock import Schedule
+from harness.rehearsal.codedeploy.failures import (
+    HOOK_FAILED,
+    alarm_problem,
+    alias_problem,
+    bad_configuration,
+    bad_function,
+    spec_problem,
+)
 from harness.rehearsal.codedeploy.hooks import Execution, HookRunner, execution_id
 from harness.rehearsal.codedeploy.ids import new_deployment_id
 from harness.rehearsal.codedeploy.neighbours import Alarms, Functions
@@ -23,14 +31,6 @@ from harness.rehearsal.codedeploy.records import (
 from harness.rehearsal.codedeploy.rollback import note_on, rollback_of
 from harness.rehearsal.codedeploy.routing import landings, shifts
 from harness.rehearsal.codedeploy.stages import TRANSITIONS, Signal, Stage
-from harness.rehearsal.codedeploy.start_checks import (
-    HOOK_FAILED,
-    alarm_problem,
-    alias_problem,
-    bad_configuration,
-    bad_function,
-    spec_problem,
-)
 from harness.rehearsal.codedeploy.store import Store
 from harness.rehearsal.codedeploy.timing import (
     ALARM_LOOK_S,

@@ -27,7 +27,7 @@ class Functions(Protocol):
         """Where the alias points now."""
 
     def has_version(self, function: str, version: str) -> bool:
-        """Whether the function and this version of it exist; every function has `$LATEST`."""
+        """Whether the function and this version of it exist."""
 
     def shift(self, function: str, alias: str, version: str, weights: Mapping[str, float]) -> None:
         """Points the alias at `version`, with `weights` for the other one."""

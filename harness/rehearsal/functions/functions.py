@@ -18,7 +18,7 @@ from harness.rehearsal.functions.answers import Answer
 from harness.rehearsal.functions.bundled import Bundled
 from harness.rehearsal.functions.concurrency import Throttled
 from harness.rehearsal.functions.engines import Engine, Invocation, Request, invocation
-from harness.rehearsal.functions.names import LATEST, FunctionName, is_version
+from harness.rehearsal.functions.names import LATEST, FunctionName, invalid_value, is_version
 from harness.rehearsal.functions.python import Python, variables
 from harness.rehearsal.functions.records import Code, Kind
 from harness.rehearsal.functions.registry import new_revision
@@ -72,10 +72,10 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         code = self._drawn(name)
         _check_event(event, kind)
         if kind == "DryRun":
-            return {"StatusCode": 204}
+            return {"StatusCode": 204, "Payload": b""}
         if kind == "Event":
             self._start_event(name, event, attempt=0)
-            return {"StatusCode": 202}
+            return {"StatusCode": 202, "Payload": b""}
         return _answer(self._run(code, event, _alias_of(name)), params)
 
     def alias_state(self, function: str, alias: str) -> AliasState:
@@ -173,6 +173,9 @@ def _own(code: Code) -> str | None:
 
 
 def _check_event(event: bytes, kind: str) -> None:
+    if kind not in EVENT_LIMITS:
+        constraint = f"Member must satisfy enum value set: [{', '.join(EVENT_LIMITS)}]"
+        raise invalid_value(kind, "invocationType", constraint)
     limit = EVENT_LIMITS[kind]
     if len(event) > limit:
         raise Refusal(

@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from io import TextIOWrapper
 from types import TracebackType
 from typing import Any, BinaryIO, cast
@@ -129,9 +130,10 @@ def _encoded(result: object) -> bytes:
 
 
 def _logged(problem: Failure) -> Failure:
-    sys.stdout.write(f"[ERROR] {problem['errorType']}: {problem['errorMessage']}\n")
-    if problem["stackTrace"]:
-        sys.stdout.write("Traceback (most recent call last):\n" + "".join(problem["stackTrace"]))
+    trace = ["Traceback (most recent call last):\n", *problem["stackTrace"]] if problem["stackTrace"] else []
+    _flush()
+    lines = f"[ERROR] {problem['errorType']}: {problem['errorMessage']}\n" + "".join(trace)
+    os.write(1, lines.encode(errors="replace"))
     return problem
 
 
@@ -145,7 +147,8 @@ def _end_with_cloud(descriptor: int) -> None:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if not stream.closed:
+        # User code may have closed or replaced its streams.
+        with suppress(AttributeError, OSError, ValueError):
             stream.flush()
 
 
@@ -158,7 +161,6 @@ def serve(stream: BinaryIO) -> None:
         entry = load(start["entry"])
     except NoEntryError as error:
         _logged(error.failure)
-        _flush()
         send(stream, json.dumps(error.failure).encode(), b"")
         receive(stream)
         return

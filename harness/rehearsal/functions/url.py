@@ -34,9 +34,11 @@ class Url:
         started = time.perf_counter()
         try:
             answer = self._send(code, json.loads(request.event))
-        except urllib3.exceptions.TimeoutError:
-            return timed_out(code, request)
         except (urllib3.exceptions.HTTPError, ValueError) as error:
+            # urllib3 counts a refused connection among the timeouts.
+            late = isinstance(error, urllib3.exceptions.TimeoutError)
+            if late and not isinstance(error, urllib3.exceptions.NewConnectionError):
+                return timed_out(code, request)
             return failed(type(error).__name__, f"{code.url} gave no answer: {error}", _since_ms(started))
         return Ran(payload=json.dumps(answer).encode(), failed=False, duration_ms=_since_ms(started))
 

@@ -34,9 +34,7 @@ class Account:
     def __init__(self) -> None:
         self.clock = CloudClock(speed=0, wall=lambda: NOON_S)
         self.schedule = Schedule(self.clock)
-        self.cloudwatch = CloudWatch(
-            self.schedule, rng=random.Random(7), account="123456789012", region="eu-north-1"
-        )
+        self.cloudwatch = CloudWatch(self.schedule, rng=random.Random(7), account="123456789012", region="eu-north-1")
         self.server = serve(Wire({"cloudwatch": self.cloudwatch}, self.schedule), "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.server.port}"
         self.client: Any = boto3.client(

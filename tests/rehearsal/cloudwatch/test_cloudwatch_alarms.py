@@ -191,7 +191,6 @@ def test_states_are_those_of_existing_alarms(aws: Any) -> None:
 )
 def test_refused_alarms(aws: Any, changes: dict[str, Any], code: str) -> None:
     """An alarm that AWS would refuse is refused with AWS's code, and nothing is stored."""
-    aws.client.meta.events.register("provide-client-params.cloudwatch.*", lambda params, **_: params)
     assert refused(aws.put_alarm, **changes) == (code, 400)
     assert names(aws.client.describe_alarms()) == []
 
@@ -254,9 +253,7 @@ def test_refused_calls(aws: Any, call: str, params: dict[str, Any], code: str, s
 
 def test_low_samples_are_ignored_where_asked(aws: Any) -> None:
     """A percentile alarm told to ignore low samples keeps its state until a point has enough of them."""
-    aws.put_alarm(
-        Statistic=None, ExtendedStatistic="p90", Threshold=50.0, EvaluateLowSampleCountPercentile="ignore"
-    )
+    aws.put_alarm(Statistic=None, ExtendedStatistic="p90", Threshold=50.0, EvaluateLowSampleCountPercentile="ignore")
     aws.put(100.0)
     aws.advance(120)
     assert aws.state() == "INSUFFICIENT_DATA"
@@ -275,7 +272,11 @@ def test_an_alarm_on_metric_math_follows_the_expression(aws: Any) -> None:
     metrics = [
         {"Id": "e", "Expression": "100 * errors / calls", "Label": "Error rate"},
         *(
-            {"Id": name, "ReturnData": False, "MetricStat": {"Metric": {"Namespace": "App", "MetricName": name}, **stat}}
+            {
+                "Id": name,
+                "ReturnData": False,
+                "MetricStat": {"Metric": {"Namespace": "App", "MetricName": name}, **stat},
+            }
             for name in ("errors", "calls")
         ),
     ]

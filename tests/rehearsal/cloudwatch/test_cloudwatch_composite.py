@@ -17,7 +17,8 @@ STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 names = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"], exclude_characters='"'), min_size=1)
 leaves = st.one_of(st.builds(Constant, st.booleans()), st.builds(InState, st.sampled_from(STATES), names))
 rules = st.recursive(
-    leaves, lambda inner: st.one_of(st.builds(Not, inner), st.builds(Both, inner, inner), st.builds(Either, inner, inner)),
+    leaves,
+    lambda inner: st.one_of(st.builds(Not, inner), st.builds(Both, inner, inner), st.builds(Either, inner, inner)),
     max_leaves=20,
 )
 
@@ -155,9 +156,7 @@ def test_it_follows_its_children(aws: Any) -> None:
     alarm = aws.alarm("both")
     assert alarm["StateValue"] == "ALARM"
     arn = aws.alarm("b")["AlarmArn"]
-    assert alarm["StateReason"] == (
-        f"{arn} transitioned to INSUFFICIENT_DATA at Saturday 22 August, 2026 12:00:03 UTC"
-    )
+    assert alarm["StateReason"] == (f"{arn} transitioned to INSUFFICIENT_DATA at Saturday 22 August, 2026 12:00:03 UTC")
     (trigger,) = json.loads(alarm["StateReasonData"])["triggeringAlarms"]
     assert trigger == {"arn": arn, "state": {"value": "INSUFFICIENT_DATA", "timestamp": "2026-08-22T12:00:03.000+0000"}}
 

@@ -167,9 +167,7 @@ def test_silence_alone_is_judged_by_the_treatment(condition: Condition, state: s
 
 
 @given(cases(), states)
-def test_only_ignore_looks_at_the_present_state(
-    case: tuple[list[float | None], Condition, str], other: str
-) -> None:
+def test_only_ignore_looks_at_the_present_state(case: tuple[list[float | None], Condition, str], other: str) -> None:
     """For all other treatments the points alone decide."""
     series, condition, state = case
     if condition.missing != "ignore":

@@ -29,7 +29,9 @@ def test_configuration_is_written_down(aws: Any, fits_model: Callable[..., None]
     aws.client.delete_alarms(AlarmNames=["errors"])
     items = aws.history(HistoryItemType="ConfigurationUpdate")
     fits_model(aws.client, "DescribeAlarmHistory", {"AlarmHistoryItems": items})
-    assert [item["HistorySummary"] for item in items] == [f'Alarm "errors" {did}' for did in ("created", "updated", "deleted")]
+    assert [item["HistorySummary"] for item in items] == [
+        f'Alarm "errors" {did}' for did in ("created", "updated", "deleted")
+    ]
     assert told(items[1])["updatedAlarm"]["threshold"] == 5.0
 
 

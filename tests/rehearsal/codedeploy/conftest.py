@@ -1,11 +1,11 @@
 """A CodeDeploy behind the wire on a clock that stands still, with fakes of Lambda and CloudWatch."""
 
+import functools
 import json
-import queue
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from shapes import assert_fits_model
 
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.codedeploy import CodeDeploy
@@ -32,7 +33,6 @@ class FakeFunctions:
         self.hooks: dict[str, Callable[[dict[str, str]], None]] = {}
         self.shifts: list[tuple[float, str, dict[str, float]]] = []
         self.invoked: list[tuple[str, str, bytes, str | None]] = []
-        self.ended: queue.Queue[str] = queue.Queue()
 
     def alias_state(self, function: str, alias: str) -> Any:
         """Where the alias points."""
@@ -63,8 +63,6 @@ class FakeFunctions:
             self.hooks[function](json.loads(event))
         except ZeroDivisionError:
             return SimpleNamespace(error="Unhandled")
-        finally:
-            self.ended.put(function)
         return SimpleNamespace(error=None)
 
 
@@ -79,9 +77,8 @@ class FakeAlarms(dict[str, str]):
 class Held:
     """A service each of whose answers is held against the model before the wire can drop anything from it."""
 
-    def __init__(self, service: object, fits_model: Callable[[Any, str, Any], None]) -> None:
+    def __init__(self, service: object) -> None:
         self._service = service
-        self._fits_model = fits_model
         self.client: Any = None
 
     def __getattr__(self, name: str) -> Callable[[Any], Any]:
@@ -90,7 +87,7 @@ class Held:
         def called(params: Any) -> Any:
             answer = method(params)
             operation = self.client.meta.method_to_api_mapping[name]
-            self._fits_model(self.client, operation, answer)
+            assert_fits_model(self.client, operation, answer)
             return answer
 
         return called
@@ -105,7 +102,6 @@ class Stage:
     alarms: FakeAlarms
     service: CodeDeploy
     client: Any
-    created: list[str] = field(default_factory=list)
 
     def now(self) -> float:
         """Simulated time."""
@@ -159,8 +155,16 @@ class Stage:
 
     def until_status(self, deployment_id: str, status: str, within_s: float) -> dict[str, Any]:
         """Lets time pass until the deployment has this status."""
-        self.until(lambda: self.info(deployment_id)["status"] == status, within_s)
+        step_s = 0.1 if within_s < 30 else 2.0
+        self.until(lambda: self.info(deployment_id)["status"] == status, within_s, step_s)
         return self.info(deployment_id)
+
+    def join_hooks(self) -> None:
+        """Waits for the end of all hooks, reports included."""
+        for thread in threading.enumerate():
+            if thread.name.startswith("hook-"):
+                thread.join(10)
+                assert not thread.is_alive()
 
     def rollback_of(self, deployment_id: str) -> dict[str, Any]:
         """The finished rollback deployment of a deployment that is over."""
@@ -194,50 +198,77 @@ def session() -> Any:
     return boto3.Session("test", "test", region_name=REGION)
 
 
-@pytest.fixture
-def make_stage(session: Any, fits_model: Any) -> Iterator[Callable[[int], Stage]]:
+class Opener:
     """Opens stages by seed, each answer held against botocore's model."""
-    opened = []
 
-    def make(seed: int = 1) -> Stage:
-        schedule = Schedule(CloudClock(speed=0))
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._opened: list[tuple[Any, threading.Thread]] = []
+
+    def __call__(self, seed: int = 1, speed: float = 0) -> Stage:
+        """A new stage."""
+        stage = self.off_the_wire(seed, speed)
+        held = Held(stage.service)
+        held.client = self._client(self._serve(Wire({"codedeploy": held}, stage.schedule)))
+        stage.client = held.client
+        return stage
+
+    def off_the_wire(self, seed: int = 1, speed: float = 0) -> Stage:
+        """A new stage without a client."""
+        schedule = Schedule(CloudClock(speed=speed))
         functions, alarms = FakeFunctions(schedule), FakeAlarms()
         service = CodeDeploy(schedule, functions, alarms, rng=random.Random(seed), account=ACCOUNT, region=REGION)
-        held = Held(service, fits_model)
-        server = serve(Wire({"codedeploy": held}, schedule), "127.0.0.1", 0)
+        return Stage(schedule, functions, alarms, service, None)
+
+    def close(self) -> None:
+        """Ends what was opened."""
+        for server, thread in self._opened:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def _serve(self, wire: Wire) -> int:
+        server = serve(wire, "127.0.0.1", 0)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
-        opened.append((server, thread))
-        held.client = session.client(
-            "codedeploy",
-            endpoint_url=f"http://127.0.0.1:{server.port}",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-        held.client.meta.events.register("after-call.codedeploy", _hold(held.client, fits_model))
-        return Stage(schedule, functions, alarms, service, held.client)
+        self._opened.append((server, thread))
+        return int(server.port)
 
-    yield make
-    for server, thread in opened:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def _hold(client: Any, fits_model: Callable[[Any, str, Any], None]) -> Callable[..., None]:
-    def hold(parsed: dict[str, Any], model: Any, **_: Any) -> None:
-        if "Error" not in parsed:
-            fits_model(client, model.name, parsed)
-            return
-        listed = [shape.name for shape in model.error_shapes]
-        assert parsed["Error"]["Code"] in listed, f"{model.name} never answers {parsed['Error']}"
-        assert parsed["Error"]["Message"]
-        assert parsed["ResponseMetadata"]["HTTPStatusCode"] == 400
-
-    return hold
+    def _client(self, port: int) -> Any:
+        config = Config(retries={"total_max_attempts": 1})
+        client = self._session.client("codedeploy", endpoint_url=f"http://127.0.0.1:{port}", config=config)
+        client.meta.events.register("after-call.codedeploy", functools.partial(_hold, client))
+        return client
 
 
 @pytest.fixture
-def stage(make_stage: Callable[[int], Stage]) -> Stage:
+def make_stage(session: Any) -> Iterator[Opener]:
+    """Opens stages by seed."""
+    opener = Opener(session)
+    yield opener
+    opener.close()
+
+
+@pytest.fixture(scope="module")
+def make_module_stage(session: Any) -> Iterator[Opener]:
+    """Opens stages that last for a module of tests, which must not change them."""
+    opener = Opener(session)
+    yield opener
+    opener.close()
+
+
+def _hold(client: Any, *, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    if "Error" not in parsed:
+        assert_fits_model(client, model.name, parsed)
+        return
+    listed = [shape.name for shape in model.error_shapes]
+    assert parsed["Error"]["Code"] in listed, f"{model.name} never answers {parsed['Error']}"
+    assert parsed["Error"]["Message"]
+    assert parsed["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.fixture
+def stage(make_stage: Opener) -> Stage:
     """A stage with the seed 1."""
     return make_stage(1)
 

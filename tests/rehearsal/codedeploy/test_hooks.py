@@ -1,6 +1,8 @@
 """Hooks: functions that run beside the deployment and decide whether it goes on."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +37,7 @@ def crashing(_event: dict[str, str]) -> None:
 def after_hook(stage: Any, name: str, within_s: float = 5) -> None:
     """Lets time pass until the hook was called, and waits for its end."""
     stage.until(lambda: any(call[0] == name for call in stage.functions.invoked), within_s, 0.5)
-    assert stage.functions.ended.get(timeout=10) == name
+    stage.join_hooks()
 
 
 def test_hook_gets_exactly_the_two_members(stage: Any, appspec: Any) -> None:
@@ -138,9 +140,7 @@ def test_hook_function_that_does_not_exist_fails_the_deployment(stage: Any, apps
     stage.group()
     deployment_id = stage.deploy(content=appspec(hooks={"BeforeAllowTraffic": "nowhere"}))
     stage.advance(3)
-    for _ in range(1000):  # the refusal comes from the hook's own thread
-        if stage.info(deployment_id)["status"] == "Failed":
-            break
+    stage.join_hooks()
     assert stage.info(deployment_id)["errorInformation"] == FAILED
 
 
@@ -223,3 +223,43 @@ def test_report_needs_the_id_of_its_deployment(stage: Any, appspec: Any) -> None
     other = stage.deploy("other")
     for wrong in (execution_id, "x"):
         assert put_refused(stage, other, wrong) == "InvalidLifecycleEventHookExecutionIdException"
+
+
+def test_hook_that_hangs_holds_up_nobody(stage: Any, appspec: Any) -> None:
+    """Time goes on and calls are answered while user code runs."""
+    release = threading.Event()
+    stage.functions.hooks["pre"] = lambda _event: release.wait(30)
+    stage.group()
+    deployment_id = stage.deploy(content=appspec(hooks={"BeforeAllowTraffic": "pre"}))
+    stage.advance(600)
+    assert stage.events(deployment_id) == ["InProgress", "Pending", "Pending"]
+    release.set()
+    stage.join_hooks()
+
+
+def wait_on_a_running_clock(holds: Callable[[], object]) -> None:
+    """Waits in wall time."""
+    give_up = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_hooks_and_rollback_play_on_a_running_clock(make_stage: Any, appspec: Any) -> None:
+    """With the schedule's own thread, hooks over the wire, and calls in between."""
+    stage = make_stage(1, speed=300)
+    stage.functions.hooks.update(pre=reporting(stage, "Succeeded"), post=reporting(stage, "Failed"))
+    stage.group(config="LambdaLinear10PercentEvery1Minute", **ROLL_BACK)
+    stage.schedule.start()
+    try:
+        deployment_id = stage.deploy(content=appspec(hooks=BOTH))
+        wait_on_a_running_clock(lambda: stage.info(deployment_id).get("rollbackInfo"))
+        rollback_id = stage.info(deployment_id)["rollbackInfo"]["rollbackDeploymentId"]
+        wait_on_a_running_clock(lambda: stage.info(rollback_id)["status"] == "Succeeded")
+    finally:
+        stage.schedule.stop()
+    assert stage.info(deployment_id)["errorInformation"] == FAILED
+    weights = [weights.get("2") for _, _, weights in stage.functions.shifts]
+    assert weights == [*(pytest.approx(tenth / 10) for tenth in range(1, 10)), None, None]
+    assert stage.alias == ("1", {})

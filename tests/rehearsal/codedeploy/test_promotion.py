@@ -4,6 +4,8 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 PRESETS = {
     "LambdaCanary10Percent5Minutes": (10, 5),
@@ -230,3 +232,33 @@ def test_alias_deleted_meanwhile_fails_the_deployment(stage: Any) -> None:
     stage.functions.aliases.clear()
     info = stage.until_status(deployment_id, "Failed", 300)
     assert info["errorInformation"]["code"] == "INVALID_LAMBDA_FUNCTION"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.booleans(), st.integers(1, 99), st.integers(1, 29), st.integers())
+def test_any_configuration_shifts_forward_to_the_target(
+    make_stage: Any, appspec: Any, canary: bool, percent: int, minutes: int, seed: int
+) -> None:
+    """The alias gets more and more of the new version, and at last it alone."""
+    stage = make_stage.off_the_wire(seed)
+    kind = "Canary" if canary else "Linear"
+    timing = {f"{kind.lower()}Percentage": percent, f"{kind.lower()}Interval": minutes}
+    routing = {"type": f"TimeBased{kind}", f"timeBased{kind}": timing}
+    group = {"applicationName": "app", "deploymentGroupName": "group", "deploymentConfigName": "Any"}
+    role = {"serviceRoleArn": "arn:aws:iam::123456789012:role/CodeDeploy"}
+    stage.service.create_deployment_config(
+        {"deploymentConfigName": "Any", "computePlatform": "Lambda", "trafficRoutingConfig": routing}
+    )
+    stage.service.create_application({"applicationName": "app", "computePlatform": "Lambda"})
+    stage.service.create_deployment_group({**group, **role})
+    revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": appspec()}}
+    deployment_id = stage.service.create_deployment({**group, "revision": revision})["deploymentId"]
+    stage.advance(50 * 3600)
+    *split, last = stage.functions.shifts
+    weights = [shift[2]["2"] for shift in split]
+    assert weights == sorted(set(weights))
+    assert weights[0] == percent / 100
+    assert {version for _, version, _ in split} == {"1"}
+    assert last[1:] == ("2", {})
+    info = stage.service.get_deployment({"deploymentId": deployment_id})["deploymentInfo"]
+    assert info["status"] == "Succeeded"

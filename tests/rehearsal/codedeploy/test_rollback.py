@@ -1,5 +1,6 @@
 """What stops a deployment, what that leaves behind, and which way leads back."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ def test_looks_at_alarms_are_5_to_15_s_apart(stage: Any) -> None:
     stage.group(alarmConfiguration=alarming("errors"))
     started = stage.info(stage.deploy())["createTime"].timestamp()
     stage.advance(200)
-    waits = [b - a for a, b in zip(looks, looks[1:], strict=False)]
+    waits = [b - a for a, b in itertools.pairwise(looks)]
     assert looks[0] - started < 1
     assert all(5 <= wait <= 15 for wait in waits)
     assert 8 <= sum(waits) / len(waits) <= 12

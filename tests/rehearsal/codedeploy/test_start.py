@@ -42,7 +42,7 @@ def test_target_must_be_another_version(stage: Any, appspec: Any) -> None:
 @pytest.mark.parametrize("wrong", [{"Name": "nofn"}, {"Alias": "Nowhere"}, {"TargetVersion": "77"}])
 def test_what_the_appspec_names_must_exist(stage: Any, appspec: Any, wrong: dict[str, str]) -> None:
     """Function, alias and versions."""
-    assert failed(stage, appspec(**{**{"target": "2"}, **wrong}))["code"] == "INVALID_LAMBDA_FUNCTION"
+    assert failed(stage, appspec(**{"target": "2", **wrong}))["code"] == "INVALID_LAMBDA_FUNCTION"
 
 
 def test_failure_at_the_start_skips_every_event(stage: Any, appspec: Any) -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import random
+import socket
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -208,3 +209,11 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
         pytest.fail(f"{holds} never came true")
 
     return wait
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port on loopback that nothing listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -158,6 +158,12 @@ def test_a_payload_beyond_the_limit_is_refused(create, refused):
     assert message == "1048578 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
 
 
+def test_an_unknown_invocation_type_is_refused(create, refused):
+    """The types are Lambda's."""
+    create()
+    assert "'invocationType'" in refused("Invoke", "ValidationException", FunctionName="fn", InvocationType="Later")
+
+
 @pytest.mark.parametrize("qualifier", ["7", "None"])
 def test_an_unknown_qualifier_is_refused(create, refused, qualifier):
     """Neither the version nor the alias exists."""

@@ -1,4 +1,4 @@
-"""What keeps a deployment from moving traffic, in AWS's words."""
+"""What ends a deployment before its time, in AWS's words."""
 
 from collections.abc import Mapping
 

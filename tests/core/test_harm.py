@@ -1,0 +1,107 @@
+"""Whether the release did harm, in three values."""
+
+from typing import Any
+
+import pytest
+
+from harness.core.evidence import evidence
+from harness.core.harm import Harm, harm_of
+from harness.core.measure import measure
+from harness.core.rollout import replay
+from harness.core.timeline import Event
+
+
+@pytest.fixture
+def harm(experiment: Any) -> Any:
+    """Holds a timeline against the rules of harm."""
+
+    def held(events: list[Event]) -> Harm:
+        found = evidence(experiment(), events, replay(events))
+        return harm_of(found, measure(found))
+
+    return held
+
+
+def test_failures_beyond_what_the_alarm_bears_are_harm(harm: Any, row: Any) -> None:
+    """Sixty errors a minute against a threshold of three."""
+    found = harm(row("wrong-dimension"))
+    assert found.done is True
+    assert "Errors Sum >= 3 in 60 s, 1 of 1" in found.because[0]
+
+
+def test_failures_that_the_alarm_bears_are_none(harm: Any, row: Any) -> None:
+    """Two errors a minute are what the threshold allows."""
+    assert harm(row("below-threshold")).done is False
+
+
+def test_canary_worse_than_its_baseline_is_harm_however_rare(harm: Any, build: Any) -> None:
+    """Two failures a minute stay below the threshold, but the baseline has none at all."""
+    found = harm(build(rate=2.0, canary_fails=0.15))
+    assert found.done is True
+    assert "Fisher" in found.because[-1]
+
+
+def test_baseline_that_fails_alike_clears_the_canary(harm: Any, build: Any) -> None:
+    """Both arms fail two percent, which no canary is to blame for."""
+    assert harm(build(rate=3.0, baseline_fails=0.02, canary_fails=0.02)).done is False
+
+
+def test_baseline_that_fails_alone_is_not_the_releases_harm(harm: Any, build: Any) -> None:
+    """Good requests that the version in service fails would fail without the release too."""
+    assert harm(build(baseline_fails=0.2)).done is False
+
+
+def test_broken_version_without_any_canary_phase_is_harm(harm: Any, row: Any) -> None:
+    """All at once leaves no baseline to compare with; the failures are there all the same."""
+    assert harm(row("all-at-once", faults=(), canary_fails=0.5)).done is True
+
+
+def test_late_harm_counts_until_the_end_of_the_run(harm: Any, row: Any) -> None:
+    """The deployment was over, its users were not."""
+    assert harm(row("all-at-once")).done is True
+
+
+def test_returned_500_is_harm_though_the_alarm_cannot_see_it(harm: Any, build: Any) -> None:
+    """What the metric counts decides about the alarm, not about the users."""
+    assert harm(build(canary_fails=0.5, failed_status=500)).done is True
+
+
+def test_requests_without_an_answer_are_no_harm_of_the_canary(harm: Any, build: Any, sent: Any) -> None:
+    """No answer at all says as much about us as about the service."""
+    lost = [sent(100.0, count=50, ok=False, status=0, version=None)]
+    assert harm([*build(), *lost]).done is False
+
+
+def test_no_traffic_is_not_health(harm: Any, build: Any) -> None:
+    """Zero requests never count as health."""
+    assert harm(build(rate=0, metrics=False)).done is None
+    assert harm([]).done is None
+
+
+def test_a_handful_of_good_answers_is_not_health(harm: Any, build: Any) -> None:
+    """A healthy canary that hardly anybody asked is not known to be healthy."""
+    found = harm(build(rate=0.02))
+    assert found.done is None
+    assert "fewer than 20" in found.because[0]
+
+
+def test_unknown_versions_with_failures_are_unknown(harm: Any, build: Any) -> None:
+    """Somebody failed now and then, and nothing tells who."""
+    assert harm(build(rate=2.0, baseline_fails=0.01, headers=False, metrics=False)).done is None
+
+
+def test_unknown_versions_without_any_failure_are_healthy(harm: Any, build: Any) -> None:
+    """If nobody's requests failed, the canary's did not."""
+    assert harm(build(headers=False, metrics=False)).done is False
+
+
+def test_cloudwatch_is_evidence_of_health_too(harm: Any, build: Any) -> None:
+    """Six hundred invocations of the canary without an error."""
+    assert harm(build(headers=False)).done is False
+
+
+def test_canary_that_never_had_traffic_did_no_harm(harm: Any, row: Any) -> None:
+    """The alarm was on already; all requests were answered well by the baseline."""
+    found = harm(row("alarm-already-on"))
+    assert found.done is False
+    assert "never had traffic" in found.because[0]

@@ -1,0 +1,371 @@
+"""What CodeDeploy did, folded from looks."""
+
+from typing import Any
+
+import pytest
+
+from harness.core.experiment import Outcome
+from harness.core.rollout import Phase, replay
+from harness.core.timeline import (
+    AlarmGone,
+    AlarmSeen,
+    AliasSeen,
+    DeploymentSeen,
+    Event,
+    GroupSeen,
+    LifecycleEvent,
+    LookFailed,
+    RunStarted,
+    TargetSeen,
+    Write,
+)
+
+FORWARD, ROLLBACK = "d-FORWARD01", "d-ROLLBACK1"
+
+
+def deployment(at_s: float, status: str = "InProgress", **given: Any) -> DeploymentSeen:
+    """A look at the forward deployment, created at 60."""
+    return DeploymentSeen(
+        at_s=at_s, asked_s=at_s - 0.2, status=status, **{"deployment_id": FORWARD, "created_s": 60.0, **given}
+    )
+
+
+def rollback(at_s: float, status: str = "Succeeded", **given: Any) -> DeploymentSeen:
+    """A look at the rollback deployment."""
+    given = {"creator": "codeDeployRollback", "rollback_of": FORWARD, "created_s": 192.0, **given}
+    return DeploymentSeen(at_s=at_s, asked_s=at_s - 0.2, deployment_id=ROLLBACK, status=status, **given)
+
+
+def alias(at_s: float, version: str = "1", **weights: float) -> AliasSeen:
+    """A look at the alias; `v2=0.1` is a weight."""
+    shares = {key.removeprefix("v"): weight for key, weight in weights.items()}
+    return AliasSeen(at_s=at_s, asked_s=at_s - 0.2, function="fakeUser", alias="Live", version=version, weights=shares)
+
+
+def target(at_s: float, **given: Any) -> TargetSeen:
+    """A look at the target of the forward deployment, from version 1 to 2."""
+    given = {"deployment_id": FORWARD, "current_version": "1", "target_version": "2", **given}
+    return TargetSeen(at_s=at_s, asked_s=at_s - 0.2, status="InProgress", **given)
+
+
+def created(at_s: float = 60.0, deployment_id: str = FORWARD) -> Write:
+    """Our own creation of a deployment."""
+    return Write(
+        at_s=at_s, call="codedeploy:CreateDeployment", subject="app/group", step="done", detail=deployment_id
+    )
+
+
+CANARY = [alias(50.0), created(), deployment(70.0), target(70.0), alias(70.0, v2=0.1)]
+
+
+@pytest.mark.parametrize(
+    ("events", "phase"),
+    [
+        ([], Phase.WAITING),
+        ([alias(1.0)], Phase.WAITING),
+        ([created()], Phase.CREATED),
+        ([deployment(61.0, "Created")], Phase.CREATED),
+        ([deployment(61.0, "Queued")], Phase.CREATED),
+        ([alias(50.0), deployment(62.0), alias(62.0)], Phase.BEFORE_TRAFFIC),
+        (CANARY, Phase.CANARY),
+        ([*CANARY, deployment(80.0, "Baking")], Phase.CANARY),
+        ([*CANARY, deployment(80.0, "Ready")], Phase.CANARY),
+        ([*CANARY, deployment(80.0, "SomethingNew")], Phase.CANARY),
+        ([*CANARY, alias(365.0, "2")], Phase.AFTER_TRAFFIC),
+        ([*CANARY, deployment(370.0, "Succeeded")], Phase.PROMOTED),
+        ([*CANARY, deployment(190.0, "Stopped")], Phase.STOPPING),
+        ([*CANARY, deployment(190.0, "Failed")], Phase.STOPPING),
+        ([*CANARY, deployment(190.0, "Stopped", rollback_id=ROLLBACK)], Phase.ROLLING_BACK),
+        ([*CANARY, deployment(190.0, "Stopped"), rollback(191.0, "InProgress")], Phase.ROLLING_BACK),
+        ([*CANARY, deployment(190.0, "Stopped"), rollback(191.0)], Phase.ROLLED_BACK),
+        ([*CANARY, deployment(190.0, "Failed"), rollback(191.0)], Phase.ROLLED_BACK),
+        ([*CANARY, deployment(190.0, "Stopped"), rollback(191.0, "Failed")], Phase.STOPPED),
+        ([*CANARY, deployment(190.0, "Stopped"), deployment(221.0, "Stopped")], Phase.STOPPED),
+        ([*CANARY, deployment(190.0, "Failed"), deployment(221.0, "Failed")], Phase.FAILED),
+    ],
+)
+def test_phase(events: list[Event], phase: Phase) -> None:
+    """Each phase is read from status, alias and rollback together."""
+    assert replay(events).phase is phase
+
+
+def test_without_alias_the_lifecycle_tells_where_the_traffic_is() -> None:
+    """An alias that cannot be read does not hide the canary."""
+    shifting = (LifecycleEvent(name="AllowTraffic", status="InProgress", started_s=65.0),)
+    assert replay([deployment(70.0), target(70.0, lifecycle=shifting)]).phase is Phase.CANARY
+
+
+def test_nothing_seen_is_unknown() -> None:
+    """An empty timeline claims nothing."""
+    assert replay([]).outcome is Outcome.UNKNOWN
+    assert replay([RunStarted(at_s=0.0, experiment="x", epoch_s=0.0)]).outcome is Outcome.UNKNOWN
+
+
+def test_looks_without_a_deployment_are_not_started() -> None:
+    """We looked, and there was none."""
+    assert replay([alias(1.0)]).outcome is Outcome.NOT_STARTED
+
+
+def test_refused_creation_is_not_started() -> None:
+    """CodeDeploy said no to our own call."""
+    refused = Write(at_s=1.0, call="codedeploy:CreateDeployment", subject="group", step="failed", detail="no")
+    assert replay([refused]).outcome is Outcome.NOT_STARTED
+
+
+def test_created_and_never_seen_is_unknown() -> None:
+    """Blind after the creation, nobody knows what came of it."""
+    assert replay([alias(1.0), created()]).outcome is Outcome.UNKNOWN
+
+
+def test_stopped_without_its_rollback_seen_is_open() -> None:
+    """An empty rollbackInfo right after the end is no proof that nothing follows."""
+    rollout = replay([*CANARY, deployment(190.0, "Stopped"), deployment(200.0, "Stopped")])
+    assert rollout.outcome is Outcome.UNKNOWN
+    assert not rollout.settled
+
+
+def test_stopped_is_settled_after_the_grace_and_one_more_look() -> None:
+    """Time alone is not enough: it takes a look that was asked after it."""
+    stopped = [*CANARY, deployment(190.0, "Stopped")]
+    assert not replay([*stopped, alias(300.0, v2=0.1)]).settled
+    rollout = replay([*stopped, deployment(230.0, "Stopped")])
+    assert rollout.outcome is Outcome.STOPPED
+    assert rollout.settled
+
+
+def test_rollback_that_succeeded_is_not_a_promotion() -> None:
+    """The newest deployment of a rolled-back release is Succeeded."""
+    rollout = replay([*CANARY, deployment(190.0, "Stopped"), rollback(193.0), alias(200.0)])
+    assert rollout.outcome is Outcome.ROLLED_BACK
+
+
+def test_first_deployment_seen_that_is_a_rollback_is_not_the_forward_one() -> None:
+    """A watcher that arrives late may meet the rollback first."""
+    rollout = replay([rollback(193.0), deployment(193.0, "Stopped", rollback_id=ROLLBACK)])
+    assert rollout.forward
+    assert rollout.forward.deployment_id == FORWARD
+    assert rollout.outcome is Outcome.ROLLED_BACK
+
+
+def test_rollback_of_another_deployment_is_not_ours() -> None:
+    """A rollback that names somebody else's deployment changes nothing."""
+    rollout = replay([*CANARY, deployment(190.0, "Stopped"), rollback(193.0, rollback_of="d-ELSE")])
+    assert rollout.outcome is Outcome.UNKNOWN
+    assert [other.deployment_id for other in rollout.others] == [ROLLBACK]
+
+
+def test_deployment_we_created_is_followed_and_no_other() -> None:
+    """Our own call names the forward deployment, whatever was seen before it."""
+    events = [deployment(10.0, "Succeeded", deployment_id="d-OLD", created_s=5.0), created(), deployment(70.0)]
+    rollout = replay(events)
+    assert rollout.forward
+    assert rollout.forward.deployment_id == FORWARD
+    assert rollout.outcome is Outcome.UNKNOWN
+    assert [other.deployment_id for other in rollout.others] == ["d-OLD"]
+
+
+def test_deployment_that_ended_before_the_run_is_history() -> None:
+    """What was over before the first look is nobody's outcome now."""
+    old = deployment(1.0, "Succeeded", deployment_id="d-OLD", created_s=-900.0, completed_s=-600.0)
+    assert replay([old]).outcome is Outcome.NOT_STARTED
+
+
+def test_promotion_is_settled_when_the_alias_shows_it() -> None:
+    """CodeDeploy's word and the alias together."""
+    promoted = [*CANARY, deployment(370.0, "Succeeded", completed_s=366.0)]
+    assert replay(promoted).outcome is Outcome.PROMOTED
+    assert not replay(promoted).settled
+    assert not replay([*promoted, alias(371.0, v2=0.1)]).settled
+    assert replay([*promoted, alias(371.0, "2")]).settled
+
+
+def test_rollback_is_settled_when_the_alias_shows_it() -> None:
+    """For a moment the alias may still be split although the rollback has succeeded."""
+    back = [*CANARY, deployment(190.0, "Stopped", completed_s=189.0), rollback(193.0)]
+    assert not replay([*back, alias(193.1, v2=0.1)]).settled
+    assert replay([*back, alias(193.1, v2=0.1), alias(203.0)]).settled
+
+
+def test_settled_stays_settled_when_somebody_moves_the_alias_later() -> None:
+    """What others do afterwards is not this release's outcome."""
+    back = [*CANARY, deployment(190.0, "Stopped", completed_s=189.0), rollback(193.0), alias(200.0)]
+    rollout = replay([*back, alias(400.0, v3=0.1)])
+    assert rollout.settled
+    assert rollout.outcome is Outcome.ROLLED_BACK
+    assert rollout.restored == replay(back).restored
+
+
+def test_alias_that_contradicts_is_noticed_after_the_grace() -> None:
+    """Views may disagree for a moment, not for good."""
+    promoted = [*CANARY, deployment(370.0, "Succeeded", completed_s=366.0)]
+    assert not replay([*promoted, alias(380.0)]).alias_contradicts
+    assert replay([*promoted, alias(400.0)]).alias_contradicts
+    assert replay([*promoted, alias(400.0)]).outcome is Outcome.PROMOTED
+
+
+def test_late_look_at_a_running_deployment_does_not_undo_its_end() -> None:
+    """A status never goes back from its end."""
+    assert replay([*CANARY, deployment(370.0, "Succeeded"), deployment(371.0)]).outcome is Outcome.PROMOTED
+
+
+def test_canary_begins_between_the_two_looks_that_bracket_it() -> None:
+    """From asking for the last look without weights to the answer with them."""
+    events = [alias(50.0), created(), deployment(62.0), target(62.0), alias(64.0), alias(74.0, v2=0.1)]
+    assert replay(events).canary_began == (63.8, 74.0)
+
+
+def test_canary_does_not_begin_before_the_creation() -> None:
+    """A look from before the creation bounds nothing."""
+    assert replay(CANARY).canary_began == (60.0, 70.0)
+
+
+def test_end_is_exact_where_codedeploy_dates_it() -> None:
+    """completeTime is exact."""
+    assert replay([*CANARY, deployment(195.0, "Stopped", completed_s=191.5)]).stopped == (191.5, 191.5)
+
+
+def test_end_is_bracketed_where_nobody_dates_it() -> None:
+    """Without completeTime the two looks round it are the bounds."""
+    assert replay([*CANARY, deployment(195.0, "Stopped")]).stopped == (69.8, 195.0)
+
+
+def test_restored_lies_between_the_stop_and_the_end_of_the_rollback() -> None:
+    """The rollback's own end is closer than the next look at the alias."""
+    stopped = deployment(195.0, "Stopped", completed_s=191.5)
+    events = [*CANARY, stopped, rollback(195.0, completed_s=193.5), alias(195.0), alias(205.0)]
+    assert replay(events).restored == (191.5, 193.5)
+
+
+def test_restored_waits_for_the_alias_where_it_lags() -> None:
+    """A split seen after the rollback's end counts more than that end."""
+    stopped = deployment(195.0, "Stopped", completed_s=191.5)
+    events = [*CANARY, stopped, rollback(195.0, completed_s=193.5), alias(195.0, v2=0.1), alias(205.0)]
+    assert replay(events).restored == (194.8, 205.0)
+
+
+def test_nothing_is_restored_where_the_alias_stays_split() -> None:
+    """A stop without rollback restores nothing."""
+    rollout = replay([*CANARY, deployment(190.0, "Stopped"), deployment(230.0, "Stopped"), alias(230.0, v2=0.1)])
+    assert rollout.restored is None
+    assert rollout.left_split
+
+
+def test_rollback_without_any_canary_traffic_began_no_canary() -> None:
+    """The alarm was on already: the alias never moved."""
+    events = [alias(50.0), created(), deployment(62.0, "Stopped", completed_s=60.7), rollback(63.0), alias(64.0)]
+    rollout = replay(events)
+    assert rollout.settled
+    assert rollout.canary_began is None
+    assert rollout.weight_at_end == 0.0
+
+
+def test_weight_is_the_aliass_and_else_the_targets() -> None:
+    """The alias is what routes; the target only says so."""
+    assert replay(CANARY).weight == 0.1
+    assert replay([deployment(70.0), target(70.0, weight=0.1)]).weight == 0.1
+    assert replay([*CANARY, alias(365.0, "2")]).weight == 1.0
+    assert replay([]).weight is None
+
+
+def test_weight_at_the_end_survives_the_rollback() -> None:
+    """How far the canary had come when it was stopped."""
+    events = [*CANARY, alias(130.0, v2=0.4), deployment(190.0, "Stopped"), rollback(193.0), alias(200.0)]
+    rollout = replay(events)
+    assert rollout.weight == 0.0
+    assert rollout.weight_at_end == 0.4
+
+
+@pytest.mark.parametrize(("kind", "step", "bakes_s"), [("canary", 0.1, 300.0), ("linear", 0.1, 2700.0)])
+def test_bake_ends_after_the_last_interval(kind: str, step: float, bakes_s: float, build: Any) -> None:
+    """A canary has one interval, ten percent steps have nine."""
+    config = ("Custom", kind, step, 300.0)
+    began_s = 70.2
+    assert replay(build(config=config)).bake_ends_s == pytest.approx(began_s + bakes_s)
+
+
+def test_bake_is_counted_from_codedeploys_date() -> None:
+    """AllowTraffic says when it began."""
+    shifting = (LifecycleEvent(name="AllowTraffic", status="InProgress", started_s=63.0),)
+    rollout = replay(
+        [*CANARY, target(80.0, lifecycle=shifting)],
+    )
+    assert rollout._shift_began_s == 63.0
+
+
+def test_no_bake_without_a_canary(build: Any) -> None:
+    """All at once bakes nothing."""
+    assert replay(build(config=("All", "all_at_once", None, None), shifts=((2.0, 1.0),))).bake_ends_s is None
+
+
+def test_alarm_dates_itself() -> None:
+    """StateTransitionedTimestamp is exact if it fits the looks round it."""
+    looks = [
+        AlarmSeen(at_s=100.0, asked_s=99.8, name="a", state="OK"),
+        AlarmSeen(at_s=110.0, asked_s=109.8, name="a", state="ALARM", since_s=103.5),
+    ]
+    assert replay(looks).alarm_episodes("a")[0].start == (103.5, 103.5)
+
+
+def test_alarm_is_bracketed_where_its_date_does_not_fit() -> None:
+    """A date from before the last OK is not the date of this change."""
+    looks = [
+        AlarmSeen(at_s=100.0, asked_s=99.8, name="a", state="OK"),
+        AlarmSeen(at_s=110.0, asked_s=109.8, name="a", state="ALARM", since_s=20.0),
+    ]
+    assert replay(looks).alarm_episodes("a")[0].start == (99.8, 110.0)
+
+
+def test_alarms_of_the_group_are_the_ones_that_count() -> None:
+    """Other alarms cannot stop the deployment."""
+    group = GroupSeen(
+        at_s=1.0,
+        asked_s=0.9,
+        application="app",
+        group="group",
+        config="c",
+        alarms=("a",),
+        alarms_enabled=True,
+        rollback_events=(),
+    )
+    other = AlarmSeen(at_s=1.0, asked_s=0.9, name="b", state="ALARM")
+    assert replay([other]).alarm_names == ("b",)
+    assert replay([other, group]).alarm_names == ("a",)
+
+
+def test_alarm_that_is_gone_is_not_shown() -> None:
+    """A deleted alarm has no state."""
+    seen = AlarmSeen(at_s=1.0, asked_s=0.9, name="a", state="OK")
+    rollout = replay([seen, AlarmGone(at_s=2.0, asked_s=1.9, name="a")])
+    assert rollout.alarms == {}
+    assert rollout.missing_alarms == {"a"}
+
+
+def test_failed_looks_are_counted_and_change_nothing_else() -> None:
+    """They are evidence about us."""
+    failed = LookFailed(at_s=80.0, asked_s=79.0, call="codedeploy:GetDeployment", code="Throttling", message="slow")
+    rollout = replay([*CANARY, failed])
+    assert rollout.failed_looks == 1
+    assert rollout.last_look_s == 70.0
+    assert rollout.outcome is replay(CANARY).outcome
+
+
+def test_every_prefix_is_truthful(row: Any, rows: tuple[str, ...]) -> None:
+    """No prefix claims an end that it has not seen, and what is settled once stays so to the end."""
+    for name in rows:
+        _check_prefixes(row(name))
+
+
+def _check_prefixes(events: list[Event]) -> None:
+    rollout, last = replay([]), replay(events)
+    succeeded: set[str] = set()
+    for event in events:
+        rollout = rollout.step(event)
+        if isinstance(event, DeploymentSeen) and event.status == "Succeeded":
+            succeeded.add(event.deployment_id)
+        if rollout.outcome is Outcome.PROMOTED:
+            assert FORWARD in succeeded
+        if rollout.outcome is Outcome.ROLLED_BACK:
+            assert ROLLBACK in succeeded
+        if rollout.settled:
+            assert rollout.outcome is last.outcome
+    assert last.settled

@@ -1,0 +1,150 @@
+"""CloudWatch in the protocols of older and newer clients: query and JSON 1.0, as plain HTTP."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+NAMESPACE = "{http://monitoring.amazonaws.com/doc/2010-08-01/}"
+
+
+def query(aws: Any, action: str, **params: Any) -> tuple[int, ElementTree.Element]:
+    """Status and document of a call in the query protocol; `__` in a name stands for a dot."""
+    named = {name.replace("__", "."): value for name, value in params.items()}
+    body = urllib.parse.urlencode({"Action": action, "Version": "2010-08-01", **named}).encode()
+    status, _, text = post(aws, body, {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+    return status, ElementTree.fromstring(text)
+
+
+def post(aws: Any, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer to a request that is signed by nobody."""
+    request = urllib.request.Request(aws.url, data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read()
+
+
+def texts(document: ElementTree.Element, name: str) -> list[str | None]:
+    """The texts of all elements of a name."""
+    return [element.text for element in document.iter(f"{NAMESPACE}{name}")]
+
+
+def test_the_query_protocol_puts_and_reads_numbers(aws: Any) -> None:
+    """Lists, numbers and timestamps of the query protocol arrive as what they are."""
+    status, _ = query(
+        aws,
+        "PutMetricData",
+        Namespace="App",
+        MetricData__member__1__MetricName="Errors",
+        MetricData__member__1__Values__member__1="1.5",
+        MetricData__member__1__Values__member__2="3",
+        MetricData__member__1__Counts__member__1="2",
+        MetricData__member__1__Counts__member__2="1",
+        MetricData__member__1__Timestamp="2026-08-22T12:00:30Z",
+        MetricData__member__1__Dimensions__member__1__Name="Stage",
+        MetricData__member__1__Dimensions__member__1__Value="x",
+    )
+    assert status == 200
+    status, document = query(
+        aws,
+        "GetMetricStatistics",
+        Namespace="App",
+        MetricName="Errors",
+        Dimensions__member__1__Name="Stage",
+        Dimensions__member__1__Value="x",
+        StartTime="2026-08-22T12:00:00Z",
+        EndTime="2026-08-22T12:01:00Z",
+        Period="60",
+        Statistics__member__1="Sum",
+        Statistics__member__2="SampleCount",
+    )
+    assert (status, texts(document, "Sum"), texts(document, "SampleCount")) == (200, ["6.0"], ["3.0"])
+    assert texts(document, "Timestamp") == ["2026-08-22T12:00:00Z"]
+
+
+def test_the_query_protocol_puts_an_alarm_that_is_evaluated(aws: Any) -> None:
+    """An alarm put by an older client trips like any other."""
+    status, _ = query(
+        aws,
+        "PutMetricAlarm",
+        AlarmName="errors",
+        Namespace="App",
+        MetricName="Errors",
+        Statistic="Sum",
+        Period="60",
+        EvaluationPeriods="1",
+        Threshold="3.0",
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        ActionsEnabled="false",
+    )
+    assert status == 200
+    aws.put(5.0)
+    aws.advance(120)
+    _, document = query(aws, "DescribeAlarms", AlarmNames__member__1="errors", MaxRecords="10")
+    assert texts(document, "StateValue") == ["ALARM"]
+    assert texts(document, "ActionsEnabled") == ["false"]
+    _, history = query(aws, "DescribeAlarmHistory", AlarmName="errors", HistoryItemType="StateUpdate")
+    assert texts(history, "HistorySummary") == ["Alarm updated from INSUFFICIENT_DATA to ALARM"]
+
+
+@pytest.mark.parametrize(
+    ("action", "params", "status", "code"),
+    [
+        ("SetAlarmState", {"AlarmName": "x", "StateValue": "OK", "StateReason": ""}, 404, "ResourceNotFound"),
+        ("SetAlarmState", {"AlarmName": "x", "StateValue": "FINE", "StateReason": ""}, 400, "ValidationError"),
+        ("SetAlarmState", {"AlarmName": "x"}, 400, "ValidationError"),
+        ("PutMetricData", {"MetricData__member__1__MetricName": "Errors"}, 400, "MissingParameter"),
+        ("DescribeAlarms", {"NextToken": "rubbish"}, 400, "InvalidNextToken"),
+        ("DescribeAlarms", {"MaxRecords": "many"}, 400, "SerializationException"),
+        ("MakeCoffee", {}, 400, "UnknownOperationException"),
+    ],
+)
+def test_the_query_protocol_answers_errors_as_documents(
+    aws: Any, action: str, params: dict[str, str], status: int, code: str
+) -> None:
+    """Errors are XML with AWS's code."""
+    found, document = query(aws, action, **params)
+    assert (found, [element.text for element in document.iter() if element.tag.endswith("Code")]) == (status, [code])
+
+
+def test_json_names_the_error_twice(aws: Any) -> None:
+    """In JSON the error is in the body and, for older clients' sake, in a header."""
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "GraniteServiceVersion20100801.SetAlarmState",
+    }
+    body = json.dumps({"AlarmName": "x", "StateValue": "OK", "StateReason": ""}).encode()
+    status, answered, text = post(aws, body, headers)
+    assert status == 404
+    assert answered["x-amzn-query-error"] == "ResourceNotFound;Sender"
+    assert json.loads(text)["__type"].endswith("ResourceNotFound")
+
+
+def test_json_has_timestamps_as_seconds_since_1970(aws: Any) -> None:
+    """Instants are numbers with milliseconds."""
+    aws.advance(0.25)
+    aws.put_alarm()
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "GraniteServiceVersion20100801.DescribeAlarms",
+    }
+    _, _, text = post(aws, b"{}", headers)
+    (alarm,) = json.loads(text)["MetricAlarms"]
+    assert alarm["StateUpdatedTimestamp"] == pytest.approx(aws.now, abs=1e-3)
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"AlarmNames": "errors"}', b'{"MaxRecords": {}}', b"\xff"])
+def test_what_cannot_be_read_is_the_callers_fault(aws: Any, body: bytes) -> None:
+    """A malformed body is answered with a client error, never with a failure of the server."""
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "GraniteServiceVersion20100801.DescribeAlarms",
+    }
+    status, _, _ = post(aws, body, headers)
+    assert 200 <= status < 500
