@@ -88,11 +88,14 @@ def await_end(process: subprocess.Popen[bytes], limit_s: float) -> int | None:
         return None
 
 
-def end(process: subprocess.Popen[bytes], interrupts: Interrupts, signum: int = signal.SIGTERM) -> None:
-    """Asks a process to end, waits a bounded time, then kills it; a further signal to us kills it at once."""
+def end(process: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
+    """Asks a process to end, waits a bounded time, then kills it; a further signal to us kills it at once.
+
+    It is asked by SIGTERM whatever came to us: a Python process that still imports dies of that without a traceback.
+    """
     if process.poll() is not None:
         return
-    process.send_signal(signum)
+    process.terminate()
     patience = interrupts.count
     until_s = time.monotonic() + GRACE_S
     while process.poll() is None:

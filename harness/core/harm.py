@@ -1,15 +1,18 @@
 """Whether the release did harm, in three values; no data is never health.
 
 There are two ways to do harm: more failures were answered than the alarm is meant to bear, or the canary is worse than
-the baseline over the same time. A good request that the baseline failed is neither: it would have failed without the
-release.
+the baseline over the same time. A good request that failed counts towards the first only if the canary fails more than
+the baseline did: otherwise it would have failed without the release.
 """
+
+import math
 
 from msgspec import Struct
 
 from harness.core.evidence import Evidence, count, failed, is_fault, server_failed
 from harness.core.experiment import Outcome
-from harness.core.measure import Measures, arms_window, headers_tell, metric_sum, rule_breach, rules_of
+from harness.core.measure import Measures, arms_window, good_failures, headers_tell, metric_sum, rule_breach, rules_of
+from harness.core.stats import fisher_worse
 from harness.core.timeline import Requests
 from harness.core.verdict import ArmFacts
 
@@ -33,9 +36,9 @@ def harm_of(found: Evidence, measures: Measures) -> Harm:
 
 def _unbearable(found: Evidence) -> str | None:
     """Failures that would have breached the alarm, were it to count what clients see."""
-    created_s = found.rollout.created_s
+    created_s, suspect = found.rollout.created_s, worse_than_ever(found)
     for rule in rules_of(found):
-        end_s = rule_breach(found, rule, lambda seen: _is_harm(found, seen))
+        end_s = rule_breach(found, rule, lambda seen: _is_harm(found, seen, suspect))
         if end_s is not None and created_s is not None:
             return (
                 f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period "
@@ -44,8 +47,35 @@ def _unbearable(found: Evidence) -> str | None:
     return None
 
 
-def _is_harm(found: Evidence, seen: Requests) -> bool:
-    return server_failed(seen) and (is_fault(seen) or not found.is_baseline(seen.version))
+def _is_harm(found: Evidence, seen: Requests, suspect: bool) -> bool:
+    return server_failed(seen) and (is_fault(seen) or (suspect and not found.is_baseline(seen.version)))
+
+
+def worse_than_ever(found: Evidence) -> bool:
+    """Whether the canary, from the creation on, failed significantly more than the baseline did in the whole run.
+
+    This is not over the same time, so it proves nothing alone. True if there never was a baseline to compare with.
+    """
+    canary, baseline = _whole_run(found)
+    chance = fisher_worse(canary, baseline)
+    return chance < SIGNIFICANT if chance is not None else canary[1] > 0
+
+
+def _whole_run(found: Evidence) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Failures and requests of the canary and of the baseline; none where nothing tells them apart."""
+    if headers_tell(found.requests):
+        canary = [seen for seen in found.since if found.is_canary(seen.version)]
+        baseline = [seen for seen in found.requests if found.is_baseline(seen.version)]
+        return good_failures(canary), good_failures(baseline)
+    return _by_metric(found, found.rollout.canary), _by_metric(found, found.rollout.baseline)
+
+
+def _by_metric(found: Evidence, version: str | None) -> tuple[int, int]:
+    if version is None:
+        return 0, 0
+    always = (-math.inf, math.inf)
+    requests = metric_sum(found, "Invocations", version, always) or 0
+    return min(requests, metric_sum(found, "Errors", version, always) or 0), requests
 
 
 def _worse(measures: Measures) -> str | None:
@@ -70,6 +100,8 @@ def _healthy(found: Evidence, measures: Measures) -> Harm:
         return _unknown("nothing tells which version answered a request")
     if good < ENOUGH_ANSWERS:
         return _unknown(f"the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} say too little")
+    if worse_than_ever(found):
+        return _unknown("the canary failed more than the baseline did, but not enough of it over the same time")
     return Harm(False, (f"No harm was found: the canary gave {good} good answers{_excluded(measures.arms.canary)}.",))
 
 

@@ -104,7 +104,7 @@ def headers_tell(requests: Sequence[Requests]) -> bool:
 def _arms_by_header(found: Evidence, within: Sequence[Requests]) -> Arms:
     baseline = [seen for seen in within if found.is_baseline(seen.version)]
     canary = [seen for seen in within if found.is_canary(seen.version)]
-    worse = fisher_worse(_good_failures(canary), _good_failures(baseline)) if found.rollout.shared else None
+    worse = fisher_worse(good_failures(canary), good_failures(baseline)) if found.rollout.shared else None
     return Arms(
         baseline=_arm(found.rollout.baseline, baseline),
         canary=_arm(found.rollout.canary, canary),
@@ -303,7 +303,8 @@ def alarm_start(found: Evidence) -> Bounds | None:
 # Times
 
 
-def _good_failures(requests: Sequence[Requests]) -> tuple[int, int]:
+def good_failures(requests: Sequence[Requests]) -> tuple[int, int]:
+    """How many good requests failed, and of how many."""
     good = [seen for seen in requests if seen.intent == "good"]
     return count(good, failed), count(good)
 

@@ -8,10 +8,10 @@ the request came in. What a client sees of each failure follows API Gateway's ga
 import asyncio
 import base64
 import functools
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -21,15 +21,18 @@ from harness.rehearsal import proxy, service
 from harness.rehearsal.admission import Authorizer, Bucket, Throttle
 from harness.rehearsal.proxy import Answer, Call, Headers
 from harness.rehearsal.refusal import Refusal
+from harness.rehearsal.waiting import WaitingThreads
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 VersionHeader = Literal["all", "answers"]
 
+log = logging.getLogger(__name__)
+
 INTEGRATION_TIMEOUT_S = 29.0
 LARGEST_BODY = 10 * 1024 * 1024
-WAITING_THREADS = 64
+MOST_WAITING = 64
 
 ROUTES = {("GET", service.FAKE_USER): True, ("POST", service.FEATURE_TOGGLES): False}
 """Method and path without the stage, and whether the authorizer stands in front."""
@@ -137,23 +140,26 @@ class Gateway:
         self._routes = {(method, f"/{api.stage}{path}"): (path, own) for (method, path), own in ROUTES.items()}
         self._authorizer = Authorizer(service.principal, now)
         self._bucket = Bucket(api.throttle, now()) if api.throttle else None
-        self._threads = ThreadPoolExecutor(WAITING_THREADS, thread_name_prefix="invoke")
+        self._threads = WaitingThreads(MOST_WAITING)
         self._running: set[asyncio.Task[Answer]] = set()
         self._behaviours: dict[str, Behaviour] = {}
         self._answer_headers: dict[str, Headers] = {}
 
     def close(self) -> None:
         """Lets go of the threads; invocations that still run are not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
         request_id = _request_id(self._ids.getrandbits(128))
         try:
-            call = await self._let_in(scope, receive, request_id)
-            answer = await self._invoke(call)
+            answer = await self._invoke(await self._let_in(scope, receive, request_id))
         except Refused as refused:
             answer = refused.answer
+        except Exception:
+            # The outermost frame of a request: a bug of the gateway must answer as API Gateway would.
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            answer = proxy.NOT_INVOKED
         await send({"type": "http.response.start", "status": answer.status, "headers": _framed(answer, request_id)})
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -244,7 +250,7 @@ class Gateway:
         event = proxy.event(call, stage=self._api.stage, account=self._api.account, region=self._api.region)
         run = functools.partial(self._versions.run, self._api.function, version, event, alias=self._api.alias)
         try:
-            invocation = await asyncio.get_running_loop().run_in_executor(self._threads, run)
+            invocation = await asyncio.wrap_future(self._threads.submit(run))
         except Refusal:
             return proxy.NOT_INVOKED
         if invocation.error:

@@ -196,8 +196,8 @@ class _Locust:
         return Played(experiment, self._folder, *_ending(code, cloud))
 
     def end(self, stop: Interrupts) -> None:
-        """Ends it, by the signal that came if one did."""
-        end(self._process, stop, stop.signum or signal.SIGTERM)
+        """Ends it if it lives; at SIGTERM it heals, judges and reports what there was."""
+        end(self._process, stop)
 
 
 def _ending(code: int | None, cloud: CloudProcess) -> tuple[int, str | None]:

@@ -86,7 +86,8 @@ class DataPlane:
 
 
 def _uvicorn_config(app: Gateway) -> uvicorn.Config:
-    # API Gateway speaks neither WebSocket on a REST API nor of its server; an access log would cost half the speed.
+    # A REST API has no WebSocket and does not name its server. The gateway logs its own failures; what is left for
+    # uvicorn to say is noise of clients that hang up.
     return uvicorn.Config(
         app,
         http="httptools",
@@ -94,6 +95,8 @@ def _uvicorn_config(app: Gateway) -> uvicorn.Config:
         lifespan="off",
         interface="asgi3",
         log_config=None,
+        log_level="critical",
+        proxy_headers=False,
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -140,7 +140,9 @@ def _protocol_of(model: ServiceModel, request: Request) -> str:
     try:
         protocol = determine_request_protocol(model, request.content_type)
     except NotImplementedError:
-        return str(model.protocol)
+        protocol = str(model.protocol)
+    if protocol not in PROTOCOL_PARSERS:
+        return "json"
     return "query-json" if protocol == "query" and "json" in request.headers.get("Accept", "") else protocol
 
 

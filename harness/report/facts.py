@@ -115,10 +115,10 @@ def attribution(verdict: Verdict) -> str:
 
 
 def arms_source(verdict: Verdict) -> str:
-    """Where the version of a request was known from, and how surely the arms differ."""
+    """Where the version of a request was known from, and the p-value against a canary no worse than the baseline."""
     chance = verdict.arms.p_value
-    differ = NOT_MEASURED if chance is None else f"{chance:.2g}"
-    return f"{_source(verdict.arms.source)}; the chance that equal arms differ as much is {differ}"
+    p_value = NOT_MEASURED if chance is None else f"{chance:.2g}"
+    return f"{_source(verdict.arms.source)}; p {p_value} for a canary no worse than the baseline"
 
 
 def run(verdict: Verdict) -> Row:

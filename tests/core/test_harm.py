@@ -42,8 +42,20 @@ def test_canary_worse_than_its_baseline_is_harm_however_rare(harm: Any, build: A
 
 
 def test_baseline_that_fails_alike_clears_the_canary(harm: Any, build: Any) -> None:
-    """Both arms fail two percent, which no canary is to blame for."""
+    """Both arms fail two percent, which no canary is to blame for: not even when it has all the traffic."""
     assert harm(build(rate=3.0, baseline_fails=0.02, canary_fails=0.02)).done is False
+
+
+def test_failures_after_the_promotion_are_harm_if_the_baseline_had_none(harm: Any, build: Any) -> None:
+    """The bake was too thin to tell the arms apart; what came after it tells."""
+    found = harm(build(rate=0.2, canary_fails=0.5))
+    assert found.done is True
+    assert "meant to bear" in found.because[0]
+
+
+def test_worse_but_not_over_the_same_time_is_unknown(harm: Any, build: Any, row: Any) -> None:
+    """Few failures, all after the promotion: too few for the alarm, too many for health."""
+    assert harm(row("all-at-once", faults=(), alarms=(), canary_fails=0.03, rate=1.0)).done is None
 
 
 def test_baseline_that_fails_alone_is_not_the_releases_harm(harm: Any, build: Any) -> None:

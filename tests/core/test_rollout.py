@@ -50,9 +50,7 @@ def target(at_s: float, **given: Any) -> TargetSeen:
 
 def created(at_s: float = 60.0, deployment_id: str = FORWARD) -> Write:
     """Our own creation of a deployment."""
-    return Write(
-        at_s=at_s, call="codedeploy:CreateDeployment", subject="app/group", step="done", detail=deployment_id
-    )
+    return Write(at_s=at_s, call="codedeploy:CreateDeployment", subject="app/group", step="done", detail=deployment_id)
 
 
 CANARY = [alias(50.0), created(), deployment(70.0), target(70.0), alias(70.0, v2=0.1)]

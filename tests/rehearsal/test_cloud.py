@@ -402,6 +402,26 @@ def test_a_signal_before_it_is_ready_ends_it_with_the_signals_code(tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_a_hanging_service_does_not_make_the_end_wait(capfd: pytest.CaptureFixture[str]) -> None:
+    """SIGINT ends the cloud at once and in silence while somebody's own service owes an answer."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as hanging:
+        lines = (
+            "from harness.core.experiment import Arm, Experiment\n"
+            f"arm = Arm(url='http://127.0.0.1:{hanging.getsockname()[1]}')\n"
+            "own = Experiment(name='own', baseline=arm, canary=arm)"
+        )
+        with process("own", lines=lines) as cloud:
+            gateway = urlsplit(ready_of(cloud)["service_url"])
+            with closing(http.client.HTTPConnection(gateway.netloc, timeout=5)) as connection:
+                connection.request("GET", f"{gateway.path}/fakeUser", headers=BETA)
+                hanging.accept()[0].close()  # the stack's look whether something listens
+                with hanging.accept()[0]:
+                    cloud.send_signal(signal.SIGINT)
+                    assert cloud.wait(timeout=5) == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
 def test_a_killed_cloud_leaves_no_user_code_running(tmp_path: Path) -> None:
     """Execution environments end with the cloud, however it ended."""
     (tmp_path / "mine.py").write_text(HANDLER)

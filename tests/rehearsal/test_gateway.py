@@ -19,6 +19,7 @@ from msgspec import Struct
 from harness.rehearsal.admission import LONGEST_TOKEN, Authorizer, Throttle
 from harness.rehearsal.gateway import LARGEST_BODY, Api, Gateway
 from harness.rehearsal.refusal import Refusal
+from harness.rehearsal.waiting import WaitingThreads
 
 BETA = {"Authorization": "betauser@company.com", "X-Client-Version": "2"}
 ERROR = {**BETA, "Authorization": "erroruser@company.com"}
@@ -577,3 +578,40 @@ def test_slow_own_code_does_not_block_the_bundled_service() -> None:
         return quick
 
     assert asyncio.run(both()).status == 200
+
+
+def test_a_bug_behind_the_gateway_is_a_500_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing that goes wrong inside becomes a stack trace on the wire."""
+    answer = Client(own(ZeroDivisionError("a bug"))).ask()
+    assert (answer.status, answer.content) == (500, INTERNAL_ERROR)
+    assert "GET /shared/fakeUser failed" in caplog.text
+
+
+# Threads that wait
+
+
+def test_waiting_threads_are_bounded() -> None:
+    """Work beyond the bound waits its turn and is done all the same."""
+    threads = WaitingThreads(2)
+    let_go = threading.Event()
+    running: list[str] = []
+
+    def work() -> str:
+        running.append(threading.current_thread().name)
+        let_go.wait(5)
+        return threading.current_thread().name
+
+    futures = [threads.submit(work) for _ in range(6)]
+    assert len(running) <= 2
+    let_go.set()
+    assert len({future.result(timeout=5) for future in futures}) == 2
+    threads.close()
+
+
+def test_waiting_threads_pass_errors_on() -> None:
+    """Whoever waits for the work gets its exception."""
+    threads = WaitingThreads(1)
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(lambda: 1 / 0).result(timeout=5)
+    assert threads.submit(lambda: 7).result(timeout=5) == 7
+    threads.close()

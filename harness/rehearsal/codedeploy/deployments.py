@@ -114,6 +114,13 @@ class DeploymentOperations(Operations):
         return {"status": "Succeeded", "statusMessage": _STOPPED}
 
     @operation
+    def continue_deployment(self, params: Params) -> Answer:
+        """ContinueDeployment, which is for deployments that wait for it; a Lambda deployment never does."""
+        deployment = self._store.deployment(inputs.deployment_id(params))
+        message = f"The deployment {deployment.id} is a Lambda deployment, which cannot be continued."
+        raise Refusal("UnsupportedActionForDeploymentTypeException", message)
+
+    @operation
     def put_lifecycle_event_hook_execution_status(self, params: Params) -> Answer:
         """PutLifecycleEventHookExecutionStatus: the word of a hook, taken once."""
         deployment = self._store.deployment(inputs.deployment_id(params))

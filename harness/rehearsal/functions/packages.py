@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import ipaddress
 import shutil
 import tempfile
 import zipfile
@@ -18,7 +19,6 @@ BUNDLED_IMAGE = "canary-harness:bundled"
 """The image URI of the project's own fake-user service."""
 
 _PYTHON = "python:"
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ZIPPED_LIMIT = 52_428_800
 _UNZIPPED_LIMIT = 262_144_000
 _IMAGE_FORMS = f"{BUNDLED_IMAGE}, python:module:function, or http://127.0.0.1:PORT"
@@ -94,7 +94,8 @@ def _own_entry(uri: str) -> str:
 def _loopback(uri: str) -> str:
     try:
         parts = urlsplit(uri)
-        valid = parts.hostname in _LOOPBACK and parts.port != 0
+        host = parts.hostname or ""
+        valid = parts.port != 0 and (host == "localhost" or ipaddress.ip_address(host).is_loopback)
     except ValueError:
         valid = False
     if not valid:

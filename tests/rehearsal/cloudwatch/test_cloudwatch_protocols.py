@@ -139,6 +139,39 @@ def test_json_has_timestamps_as_seconds_since_1970(aws: Any) -> None:
     assert alarm["StateUpdatedTimestamp"] == pytest.approx(aws.now, abs=1e-3)
 
 
+def test_long_bodies_may_be_zipped(aws: Any) -> None:
+    """boto3 zips what is long, and what it zips arrives."""
+    data = [{"MetricName": f"metric-{number}", "Value": 1.0} for number in range(400)]
+    sent = []
+    aws.client.meta.events.register("before-send.cloudwatch.*", lambda request, **_: sent.append(request.headers))
+    aws.client.put_metric_data(Namespace="App", MetricData=data)
+    assert sent[0]["Content-Encoding"] == b"gzip"
+    assert len(aws.client.list_metrics(Namespace="App")["Metrics"]) == 400
+
+
+def test_a_body_that_only_claims_to_be_zipped_is_refused(aws: Any) -> None:
+    """Rubbish under Content-Encoding gzip is a client error."""
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "Content-Encoding": "gzip",
+        "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData",
+    }
+    assert post(aws, b"no gzip", headers)[0] == 400
+
+
+@pytest.mark.parametrize("content_type", ["application/cbor", "text/plain"])
+def test_a_protocol_that_is_not_spoken_is_refused_as_an_api(aws: Any, content_type: str) -> None:
+    """CBOR and the like are answered with an error in JSON, not with a page."""
+    headers = {
+        "Content-Type": content_type,
+        "Smithy-Protocol": "rpc-v2-cbor",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-north-1/monitoring/aws4_request",
+    }
+    status, _, text = post(aws, b"\xa0", headers)
+    assert status == 400
+    assert json.loads(text)["__type"].endswith("UnknownOperationException")
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"AlarmNames": "errors"}', b'{"MaxRecords": {}}', b"\xff"])
 def test_what_cannot_be_read_is_the_callers_fault(aws: Any, body: bytes) -> None:
     """A malformed body is answered with a client error, never with a failure of the server."""

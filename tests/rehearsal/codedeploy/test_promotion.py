@@ -152,6 +152,14 @@ def test_all_at_once_shifts_everything_at_once(stage: Any) -> None:
     assert [shift[1:] for shift in stage.functions.shifts] == [("2", {})]
 
 
+def test_lambda_deployment_cannot_be_continued(stage: Any) -> None:
+    """It waits for nobody."""
+    stage.group()
+    deployment_id = stage.deploy()
+    code = stage.refused("continue_deployment", deploymentId=deployment_id, deploymentWaitType="READY_WAIT")
+    assert code == "UnsupportedActionForDeploymentTypeException"
+
+
 def test_custom_configuration_is_used(stage: Any) -> None:
     """A one-minute canary of a quarter of the traffic."""
     canary = {"type": "TimeBasedCanary", "timeBasedCanary": {"canaryPercentage": 25, "canaryInterval": 1}}

@@ -161,6 +161,20 @@ def test_warming_a_service_that_listens_is_quiet(create_image, functions, servic
     functions.warm("fn", "$LATEST")
 
 
+@pytest.mark.parametrize("host", ["localhost:3000", "127.0.0.1", "127.0.1.1:80", "[::1]:3000"])
+def test_a_service_may_be_anywhere_on_loopback(create_image, functions, host):
+    """By name and by either kind of address."""
+    create_image(f"http://{host}")
+    assert functions.code("fn", "$LATEST").url == f"http://{host}"
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1", "http://", "http://127.0.0.1:x", "http://[::1", "http://0.0.0.0:80"])
+def test_a_service_beyond_loopback_is_refused(refused, url):
+    """A rehearsal sends its traffic to this machine alone."""
+    params = {"FunctionName": "fn", "Role": "arn:aws:iam::123456789012:role/r", "Code": {"ImageUri": url}}
+    assert "must be on loopback" in refused("CreateFunction", "InvalidParameterValueException", **params)
+
+
 def test_a_version_tells_its_kind(create, create_image, client, functions, service):
     """Kind, URL and environment are what the gateway needs, and the same object each time."""
     create(Environment={"Variables": {"MODE": "a1"}})
