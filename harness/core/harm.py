@@ -102,7 +102,9 @@ def _healthy(found: Evidence, measures: Measures) -> Harm:
         return _unknown(f"the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} say too little")
     if worse_than_ever(found):
         return _unknown("the canary failed more than the baseline did, but not enough of it over the same time")
-    return Harm(False, (f"No harm was found: the canary gave {good} good answers{_excluded(measures.arms.canary)}.",))
+    return Harm(
+        False, (f"No harm was found: the canary gave {good} good answers{_excluded(found, measures.arms.canary)}.",)
+    )
 
 
 def _unknown(why: str) -> Harm:
@@ -162,8 +164,8 @@ def _failures(arm: ArmFacts) -> str:
     return f"{arm.failures} of {arm.requests} requests"
 
 
-def _excluded(arm: ArmFacts) -> str:
-    if arm.failure_interval is None:
+def _excluded(found: Evidence, arm: ArmFacts) -> str:
+    if arm.failure_interval is None or not found.rollout.shared:
         return ""
     low, high = arm.failure_interval
     return f"; {_failures(arm)} failed while both versions had traffic (95 % interval {low:.1%} to {high:.1%})"

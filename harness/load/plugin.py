@@ -45,6 +45,9 @@ def init(environment: Any, **_: Any) -> None:
         told.request.add_listener(role.crew.on_request)
     for signum, code in SIGNALS.items():
         gevent.signal_handler(signum, role.signalled, code)
+    # Timers count from the event loop's last look at the clock, which was before our imports: without another look a
+    # short --run-time would be over at once.
+    gevent.get_hub().loop.update_now()
 
 
 def _role(environment: Any) -> Role:

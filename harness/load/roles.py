@@ -117,6 +117,8 @@ class Director(Role):
             self.environment.runner.stop()
             self.test_stop()
         code = self._signal or self._code
+        if code is None and self._given.headless:
+            code = ExitCode.INCONCLUSIVE  # Locust ended before the test began, and nothing was seen of anything
         if code is not None:
             self.environment.process_exit_code = int(code)
 

@@ -173,7 +173,7 @@ class Run:
     def close(self) -> ExitCode:
         """Ends the run when its traffic has stopped: heals, looks a last time, judges, reports; the exit code."""
         if self._over is None:
-            self._over = RunEnded(at_s=self.base.now_s(), why="stopped", detail="a person stopped the run")
+            self._over = RunEnded(at_s=self.base.now_s(), why="stopped", detail=self._why_stopped())
         gevent.killall(self._greenlets, block=True, timeout=5.0)
         self._heal()
         if self._watcher and self._over.why in ("settled", "given_up"):
@@ -228,7 +228,8 @@ class Run:
             if self._watcher:
                 self._progress.show(self.rollout, self.tally, self.base.now_s())
             if problem := self._contact.lost():
-                self.over("failed", f"neither AWS nor the service answers any more: {problem}")
+                self._fail("contact", f"neither AWS nor the service answers any more: {problem}")
+                return
             gevent.sleep(SHOW_EVERY_S)
 
     def _share_faults(self) -> None:
@@ -337,13 +338,19 @@ class Run:
         if forced and forced.heal():
             self.record(FaultEnded(at_s=self.base.now_s(), fault=name or alarm, why=why))
 
+    def _why_stopped(self) -> str:
+        if self._watcher:
+            return "a person or --run-time stopped the run before the outcome was there"
+        return "no deployment was watched; --canary-application and --canary-group name one"
+
     def _judge(self) -> ExitCode:
         try:
             self.verdict = finish(self.folder, self.experiment)
         except HarnessError as error:
             log.error("no verdict: %s", error)
             return ExitCode.HARNESS_FAILED
-        log.info("%s, %s: %s", self.verdict.outcome, self.verdict.call, self.folder.markdown)
+        log.info("%s, %s: %s", self.verdict.outcome, self.verdict.call, " ".join(self.verdict.because))
+        log.info("Report: %s", self.folder.markdown)
         return ExitCode(self.verdict.exit_code)
 
     # Underneath

@@ -142,10 +142,13 @@ class CloudProcess:
         raise CloudError(f"the local cloud was not ready within {READY_WITHIN_S:g} s: {self.last_words()}")
 
     def last_words(self) -> str:
-        """The last line it wrote to stderr."""
+        """The last line it wrote to stderr; where there is none, how it ended."""
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return lines[-1].removeprefix("canary-harness: ") if lines else "it said nothing"
+        if lines:
+            return lines[-1].removeprefix("canary-harness: ")
+        code = self._process.poll()
+        return f"ended by {signal.Signals(-code).name}" if code and code < 0 else "it said nothing"
 
     def close(self, stop: Interrupts) -> None:
         """Ends it; a second time does nothing."""

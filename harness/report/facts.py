@@ -4,6 +4,7 @@ from harness.core.experiment import Outcome
 from harness.core.verdict import ArmFacts, Bounds, Source, Verdict
 
 NOT_MEASURED = "–"
+SMALLEST_P = 0.0001
 Row = tuple[str, ...]
 
 _HEADLINES = {
@@ -116,9 +117,7 @@ def attribution(verdict: Verdict) -> str:
 
 def arms_source(verdict: Verdict) -> str:
     """Where the version of a request was known from, and the p-value against a canary no worse than the baseline."""
-    chance = verdict.arms.p_value
-    p_value = NOT_MEASURED if chance is None else f"{chance:.2g}"
-    return f"{_source(verdict.arms.source)}; p {p_value} for a canary no worse than the baseline"
+    return f"{_source(verdict.arms.source)}; {_chance(verdict.arms.p_value)} for a canary no worse than the baseline"
 
 
 def run(verdict: Verdict) -> Row:
@@ -189,6 +188,12 @@ def _rate(facts: ArmFacts) -> str:
         return rate
     low, high = facts.failure_interval
     return f"{rate} ({low:.1%}–{high:.1%})"
+
+
+def _chance(p_value: float | None) -> str:
+    if p_value is None:
+        return f"p {NOT_MEASURED}"
+    return f"p = {p_value:.2g}" if p_value >= SMALLEST_P else f"p < {SMALLEST_P:g}"
 
 
 def _source(source: Source) -> str:

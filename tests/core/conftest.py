@@ -49,9 +49,9 @@ ENDINGS = {
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One release as it truly went; instants count from the deployment's creation at `created_s`.
 
-    `shifts` are (instant, canary weight); `end` is one of ENDINGS and `end_s` when it came. `alarms` are
-    episodes in ALARM. Faults are (begin, end, share); `forced` an episode in which the harness held the alarm in ALARM. `canary_fails`
-    and `baseline_fails` are the shares of their requests that fail whatever is sent.
+    `shifts` are (instant, canary weight); `end` is one of ENDINGS and `end_s` when it came. `alarms` are episodes in
+    ALARM, `forced` one in which the harness held the alarm there. Faults are (begin, end, share). `canary_fails` and
+    `baseline_fails` are the shares of their requests that fail whatever is sent.
     """
 
     created_s: float = 60.0

@@ -53,9 +53,9 @@ def test_failures_after_the_promotion_are_harm_if_the_baseline_had_none(harm: An
     assert "meant to bear" in found.because[0]
 
 
-def test_worse_but_not_over_the_same_time_is_unknown(harm: Any, build: Any, row: Any) -> None:
+def test_worse_but_not_over_the_same_time_is_unknown(harm: Any, row: Any) -> None:
     """Few failures, all after the promotion: too few for the alarm, too many for health."""
-    assert harm(row("all-at-once", faults=(), alarms=(), canary_fails=0.03, rate=1.0)).done is None
+    assert harm(row("all-at-once", created_s=600.0, faults=(), alarms=(), canary_fails=0.03, rate=1.0)).done is None
 
 
 def test_baseline_that_fails_alone_is_not_the_releases_harm(harm: Any, build: Any) -> None:

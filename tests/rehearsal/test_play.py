@@ -184,6 +184,14 @@ def test_cloud_that_dies_in_the_middle_is_told(stage: Stage, monkeypatch: pytest
     assert played.trouble == "the local cloud died in the middle: out of memory"
 
 
+def test_cloud_that_is_killed_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it could say nothing, the signal says it."""
+    monkeypatch.setattr(playing, "ORPHAN_S", 0.2)
+    cloud = CLOUD + "import os; os.kill(os.getpid(), 9)"
+    (played,) = stage("one", cloud=cloud, locust=ENDLESS_LOCUST)
+    assert played.trouble == "the local cloud died in the middle: ended by SIGKILL"
+
+
 def test_locust_that_never_ends_is_ended(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond what the experiment can take, a run is over."""
     monkeypatch.setattr(playing, "SPARE_S", -60.0)

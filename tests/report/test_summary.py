@@ -177,6 +177,13 @@ def test_colour_is_left_out_where_nobody_wants_it(
     assert not re.search(r"\x1b\[[0-9;]*(3[0-7]|4[0-7])m", terminal.text)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("p_value", "text"), [(None, "p –"), (0.6512, "p = 0.65"), (1e-20, "p < 0.0001")])
+def test_chance_is_never_nought(p_value: float | None, text: str, caught: Verdict) -> None:
+    """However small a p-value is, it is not zero."""
+    verdict = replace(caught, arms=replace(caught.arms, p_value=p_value))
+    assert text in facts.arms_source(verdict)
+
+
 @pytest.mark.parametrize(
     ("share", "text"),
     [(None, "–"), (0.0, "0 %"), (0.1, "10 %"), (0.0116, "1.2 %"), (0.00012, "0.012 %"), (1.0, "100 %")],

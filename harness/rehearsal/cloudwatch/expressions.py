@@ -8,6 +8,7 @@ import ast
 import math
 import operator
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -37,6 +38,8 @@ _TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {
     "MAX": max,
 }
 _REPEAT = "REPEAT"
+MOST_NODES = 500
+"""How long an expression may be, in nodes of its syntax tree, so that its depth stays within Python's."""
 
 
 class UnknownExpression(Exception):
@@ -55,8 +58,10 @@ def parse(text: str) -> Expression:
     """The expression that `text` writes; raises UnknownExpression."""
     try:
         tree = ast.parse(text.replace("^", "**"), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnknownExpression(f"'{text}' is no expression") from error
+    if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
+        raise UnknownExpression("it is too long for this local cloud")
     return Expression(text, tree, frozenset(_names(tree)))
 
 
@@ -106,7 +111,7 @@ class _Evaluation:
 
 def _names(node: ast.expr) -> Iterator[str]:
     match node:
-        case ast.Constant(value=int() | float()):
+        case ast.Constant(value=int() | float() as number) if abs(number) <= sys.float_info.max:
             return
         case ast.Name(id=name):
             yield name

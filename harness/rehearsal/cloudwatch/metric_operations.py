@@ -92,17 +92,17 @@ class MetricOperations:
         (offset,) = paging.numbers(params.get("NextToken"), first=(0,))
         size = max(1, params.get("MaxDatapoints", MOST_DATAPOINTS) // max(1, len(returned)))
         reader = Reader(self._store, asked)
-        newest_first = params.get("ScanBy") != "TimestampAscending"
-        results, more = [], False
+        order = 1 if params.get("ScanBy") == "TimestampAscending" else -1
+        results = []
         for query in returned:
-            periods = _aligned(start_s, end_s, reader.period_s(query))
-            following = offset + size
-            more = more or following < len(periods)
-            shown = (periods[::-1] if newest_first else periods)[offset:following]
-            complete = following >= len(periods)
-            results.append(self._result(reader, query, shown, label=_label(query, returned), complete=complete))
+            periods = _aligned(start_s, end_s, reader.period_s(query))[::order]
+            page = periods[offset : offset + size]
+            complete = offset + size >= len(periods)
+            results.append(self._result(reader, query, page, label=_label(query, returned), complete=complete))
         answer: Params = {"MetricDataResults": results, "Messages": []}
-        return {**answer, "NextToken": paging.token(offset + size)} if more else answer
+        if all(result["StatusCode"] == "Complete" for result in results):
+            return answer
+        return {**answer, "NextToken": paging.token(offset + size)}
 
     def _published(self) -> float:
         """Now, with all that has become visible until now in the store."""
@@ -127,11 +127,11 @@ class MetricOperations:
             "high_resolution": resolution == 1,
         }
 
-    def _result(self, reader: Reader, query: Query, shown: range, *, label: str, complete: bool) -> Params:
-        oldest_first = shown if shown.step > 0 else shown[::-1]
-        series = reader.series(query, [float(start) for start in oldest_first], abs(shown.step))
+    def _result(self, reader: Reader, query: Query, page: range, *, label: str, complete: bool) -> Params:
+        oldest_first = page if page.step > 0 else page[::-1]
+        series = reader.series(query, [float(start) for start in oldest_first], abs(page.step))
         numbers = dict(zip(oldest_first, series, strict=True))
-        known = [(start, number) for start in shown if (number := numbers[start]) is not None]
+        known = [(start, number) for start in page if (number := numbers[start]) is not None]
         result: Params = {
             "Id": query.id,
             "Label": label,

@@ -168,7 +168,9 @@ def test_a_service_may_be_anywhere_on_loopback(create_image, functions, host):
     assert functions.code("fn", "$LATEST").url == f"http://{host}"
 
 
-@pytest.mark.parametrize("url", ["http://10.0.0.1", "http://", "http://127.0.0.1:x", "http://[::1", "http://0.0.0.0:80"])
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.1", "http://", "http://127.0.0.1:x", "http://[::1", "http://0.0.0.0:80"]
+)
 def test_a_service_beyond_loopback_is_refused(refused, url):
     """A rehearsal sends its traffic to this machine alone."""
     params = {"FunctionName": "fn", "Role": "arn:aws:iam::123456789012:role/r", "Code": {"ImageUri": url}}

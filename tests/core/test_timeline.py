@@ -1,0 +1,77 @@
+"""The timeline's lines."""
+
+import types
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import inspect
+
+from harness.core.timeline import Event, RunStarted, Trouble, decode, encode
+from harness.errors import TimelineError
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+PLAIN: dict[type, st.SearchStrategy[Any]] = {
+    inspect.StrType: TEXT,
+    inspect.IntType: st.integers(-(2**62), 2**62),
+    inspect.FloatType: st.floats(allow_nan=False, allow_infinity=False),
+    inspect.BoolType: st.booleans(),
+    inspect.NoneType: st.none(),
+}
+
+
+def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
+    """Any value of a type."""
+    match kind:
+        case inspect.LiteralType():
+            return st.sampled_from(kind.values)
+        case inspect.UnionType():
+            return st.one_of([values(member) for member in kind.types])
+        case inspect.VarTupleType():
+            return st.lists(values(kind.item_type), max_size=3).map(tuple)
+        case inspect.TupleType():
+            return st.tuples(*(values(item) for item in kind.item_types))
+        case inspect.DictType():
+            return st.dictionaries(values(kind.key_type), values(kind.value_type), max_size=3)
+        case inspect.StructType():
+            return st.builds(kind.cls, **{field.name: values(field.type) for field in kind.fields})
+    return PLAIN[type(kind)]
+
+
+KINDS: tuple[type, ...] = get_args(Event) if isinstance(Event, types.UnionType) else ()
+events = st.sampled_from(KINDS).flatmap(lambda kind: values(inspect.type_info(kind)))
+
+
+@given(events)
+def test_every_event_survives_its_line(event: Event) -> None:
+    """Decoding what was encoded gives the same event."""
+    line = encode(event)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert list(decode([line])) == [event]
+
+
+def test_all_kinds_of_events_are_tried() -> None:
+    """The property above leaves none out."""
+    assert len(KINDS) == 20
+    assert len({msgspec.inspect.type_info(kind).tag for kind in KINDS}) == 20
+
+
+def test_line_cut_off_by_a_crash_is_left_out() -> None:
+    """What was written whole before it is kept."""
+    whole = RunStarted(at_s=0.0, experiment="x", epoch_s=1.0)
+    assert list(decode([encode(whole), encode(whole)[:20]])) == [whole]
+
+
+def test_broken_line_in_the_middle_is_an_error() -> None:
+    """A timeline that was tampered with is not judged; the message says which line."""
+    whole = encode(Trouble(at_s=0.0, what="x", message="y"))
+    with pytest.raises(TimelineError, match="line 2"):
+        list(decode([whole, b"{broken}\n", whole]))
+
+
+def test_empty_lines_do_not_matter() -> None:
+    """Files end in them."""
+    assert list(decode([b"\n", b""])) == []
