@@ -158,6 +158,8 @@ def _add_cloud(commands: Any) -> None:
     parser.add_argument("--port", type=_port, default=0, help="port of the AWS endpoint; default: any free one")
     text = "port of the service behind the gateway; default: any free one"
     parser.add_argument("--service-port", type=_port, default=0, metavar="PORT", help=text)
+    text = "answers that name their version: all, or as on AWS only those that the function gave; default: all"
+    parser.add_argument("--version-header", choices=("all", "answers"), default="all", help=text)
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started it is gone")
 
 
@@ -333,6 +335,7 @@ def _cloud(options: argparse.Namespace) -> int:
         host=options.host,
         port=options.port,
         service_port=options.service_port,
+        version_header=options.version_header,
         with_parent=options.with_parent,
     )
 

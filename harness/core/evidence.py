@@ -22,8 +22,11 @@ from harness.core.timeline import (
     MetricSeen,
     Requests,
     Trouble,
+    Write,
 )
 from harness.core.verdict import Answers
+
+FORCING = "cloudwatch:SetAlarmState"
 
 
 class FaultTime(Struct, frozen=True):
@@ -105,7 +108,19 @@ def _fault_times(events: Sequence[Event]) -> Iterator[FaultTime]:
     healed = [event for event in events if isinstance(event, FaultEnded)]
     for fault in (event for event in events if isinstance(event, FaultStarted)):
         ends = (end.at_s for end in healed if end.fault == fault.fault and end.at_s >= fault.at_s)
-        yield FaultTime(fault.kind, fault.value, fault.at_s, min(ends, default=math.inf))
+        yield FaultTime(fault.kind, fault.value, _began(fault, events), min(ends, default=math.inf))
+
+
+def _began(fault: FaultStarted, events: Sequence[Event]) -> float:
+    """A fault is noted when its call has returned, but the alarm rings during the call: it began with the intention."""
+    if fault.kind != "force_alarm":
+        return fault.at_s
+    intended = (
+        event.at_s
+        for event in events
+        if isinstance(event, Write) and event.call == FORCING and event.step == "intended" and event.at_s <= fault.at_s
+    )
+    return max(intended, default=fault.at_s)
 
 
 def planned_share(found: Evidence, at_s: float) -> float:

@@ -205,25 +205,26 @@ class Director(Role):
             web_ui.stop()
 
     def _rounds(self, run: Run) -> None:
-        share, rate = self._wanted(run)
+        asked = self._asked()
         while True:
             gevent.sleep(ROUND_S)
             self.check_workers()
-            new_share, new_rate = self._wanted(run)
-            if new_share != share:
-                run.set_error_share(new_share)
-            if new_rate != rate:
-                run.fleet.set_rate(new_rate)
-            share, rate = new_share, new_rate
+            if self._asked() != asked:
+                asked = self._asked()
+                self._change_traffic(run)
 
-    def _wanted(self, run: Run) -> tuple[float, float]:
-        """The error share and arrival rate that options ask for now: the web form may have changed them."""
+    def _asked(self) -> tuple[object, ...]:
+        """What may change in the web form while a test lasts."""
+        return tuple(getattr(self._given, name, None) for name in ("canary_error_share", "canary_arrival_rate"))
+
+    def _change_traffic(self, run: Run) -> None:
         try:
             traffic = options.settings_of(self._given).experiment.traffic
         except HarnessError as error:
             log.error("%s", error)
-            traffic = run.experiment.traffic
-        return traffic.error_share, traffic.arrival_rate
+            return
+        run.set_error_share(traffic.error_share)
+        run.fleet.set_rate(traffic.arrival_rate)
 
 
 class Single(Director):

@@ -14,6 +14,7 @@ from harness.report import facts
 
 HEARTBEAT_S = 60.0
 FRAME_S = 0.1
+WIDEST = 80
 
 _STATE_STYLES = {"OK": "green", "ALARM": "bold red", "INSUFFICIENT_DATA": "yellow"}
 
@@ -64,27 +65,29 @@ class Progress:
             return
         self._next_frame_s = now_s + FRAME_S
         if self._live is None:
-            # The caller's own calls are the frames: rich's refresh thread would only wake for the same picture.
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            # The caller's own calls are the frames, and what Locust prints goes where it always went.
+            self._live = Live(
+                console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+            )
             self._live.start()
-        self._live.update(_panel(rollout, tally, at_s), refresh=True)
+        self._live.update(_panel(rollout, tally, at_s, min(WIDEST, self._console.width)), refresh=True)
 
     def _say(self, rollout: Rollout, tally: Tally, at_s: float) -> None:
         standing = (_phase(rollout), _weight(rollout), *_alarms(rollout))
         if standing == self._said and at_s - self._said_at_s < HEARTBEAT_S:
             return
         self._said, self._said_at_s = standing, at_s
-        parts = [f"{at_s:6.0f} s", *standing[:2], *standing[2:], _requests(tally)]
+        parts = [f"{at_s:6.0f} s", *standing, _requests(tally)]
         self._console.print(Text(" · ".join(parts)), soft_wrap=True)
 
 
-def _panel(rollout: Rollout, tally: Tally, at_s: float) -> Panel:
+def _panel(rollout: Rollout, tally: Tally, at_s: float, width: int) -> Panel:
     lines = [
         Text.assemble((_phase(rollout), "bold"), f" · {_weight(rollout)}", _bake(rollout, at_s)),
         Text(" · ").join(_coloured_alarms(rollout)) or Text("no alarm seen yet", style="dim"),
         Text(_requests(tally)),
     ]
-    return Panel(Group(*lines), title=f"{at_s:.0f} s", title_align="right", width=80)
+    return Panel(Group(*lines), title=f"{at_s:.0f} s", title_align="right", width=width)
 
 
 def _phase(rollout: Rollout) -> str:

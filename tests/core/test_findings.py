@@ -10,8 +10,10 @@ from harness.core.judge import judge
 from harness.core.timeline import (
     AlarmGone,
     AliasSeen,
+    Arrivals,
     DeploymentSeen,
     Event,
+    FaultStarted,
     GroupSeen,
     LookFailed,
     Requests,
@@ -222,20 +224,12 @@ def test_no_traffic_is_an_error(findings: Any, row: Any) -> None:
 
 def test_share_that_was_not_sent_is_a_warning(findings: Any, row: Any) -> None:
     """Ten percent were planned, five came."""
-    found = findings(changed(row("erroruser"), _fault_kind(), value="0.1"))
+    found = findings(changed(row("erroruser"), FaultStarted, value="0.1"))
     assert "10.00% were planned" in found["share-not-met"].text
-
-
-def _fault_kind() -> type:
-    from harness.core.timeline import FaultStarted
-
-    return FaultStarted
 
 
 def test_schedule_that_was_not_kept_is_a_warning(findings: Any, row: Any) -> None:
     """Requests that were never started are missing from every rate."""
-    from harness.core.timeline import Arrivals
-
     events = changed(row("healthy"), Arrivals, unstarted=2)
     assert "were never started" in findings(events)["schedule-late"].text
 

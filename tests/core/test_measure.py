@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.core.evidence import Evidence, evidence, planned_share
@@ -17,10 +18,17 @@ from harness.core.measure import (
     traffic_of,
 )
 from harness.core.rollout import replay
-from harness.core.timeline import Event, FaultEnded, FaultStarted, MetricSeen, Requests
+from harness.core.timeline import (
+    AlarmChanged,
+    AlarmSeen,
+    Event,
+    FaultEnded,
+    FaultStarted,
+    MetricSeen,
+    Requests,
+    Write,
+)
 from harness.core.verdict import ArmFacts, Arms, Attribution, Detection, Exposure
-
-MINUTE = 60.0
 
 
 @pytest.fixture
@@ -135,8 +143,6 @@ def test_headers_on_good_answers_alone_are_not_trusted(look_into: Any, build: An
 
 
 def _without_version(event: Event) -> Event:
-    import msgspec
-
     failed = isinstance(event, Requests) and event.outcome == "failed"
     return msgspec.structs.replace(event, version=None) if failed else event
 
@@ -247,6 +253,16 @@ def test_forced_alarm_is_the_first_fault(look_into: Any, row: Any) -> None:
     assert ledger.time_to_roll_back_s == (12.0, 15.0)
 
 
+def test_forced_alarm_began_with_the_call_that_set_it(look_into: Any, row: Any) -> None:
+    """The alarm rings while the call is under way, and the fault is noted after it."""
+    call = {"call": "cloudwatch:SetAlarmState", "subject": "errors"}
+    writes = [Write(at_s=119.8, step="intended", **call), Write(at_s=130.0, step="intended", **call)]
+    events = sorted([*row("forced-alarm", alarms=((59.9, 100.0),)), *writes], key=lambda event: event.at_s)
+    ledger = detection_of(look_into(events))
+    assert ledger.first_fault_s == pytest.approx(59.8)
+    assert ledger.time_to_detect_s == (pytest.approx(0.1), pytest.approx(0.1))
+
+
 def test_alarm_that_was_on_before_is_dated_negative_and_detected_nothing(look_into: Any, row: Any) -> None:
     """It cannot have been an answer to what came later."""
     ledger = detection_of(look_into(row("alarm-already-on")))
@@ -261,8 +277,6 @@ def test_alarm_that_was_over_before_the_creation_does_not_count(look_into: Any, 
 
 def test_alarm_without_history_is_bracketed(look_into: Any, row: Any) -> None:
     """Looks date it as well as they can."""
-    from harness.core.timeline import AlarmChanged, AlarmSeen
-
     events = [event for event in row("erroruser") if not isinstance(event, AlarmChanged)]
     undated = [
         AlarmSeen(at_s=event.at_s, asked_s=event.asked_s, name=event.name, state=event.state)

@@ -1,0 +1,93 @@
+"""Servers that answer as told, for the client's tests; the client runs in the test's own greenlet, unpatched."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from harness.load.client import Client, Timeouts
+
+Step = bytes | float | str
+"""What a server does next: sends bytes, waits seconds, or `reset`, `shut`, `ask` (reads the next request)."""
+HASTY = Timeouts(connect_s=1.0, read_s=0.4, total_s=0.8)
+
+
+class ScriptedServer:
+    """Answers its n-th connection by the n-th script, further ones by the last."""
+
+    def __init__(self, scripts: Sequence[Sequence[Step]], family: int = socket.AF_INET) -> None:
+        self.requests: list[bytes] = []
+        self._scripts = scripts
+        self._listener = socket.socket(family)
+        self._listener.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        self._listener.listen(100)
+        self.connections = 0
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            script = self._scripts[min(self.connections, len(self._scripts) - 1)]
+            self.connections += 1
+            threading.Thread(target=self._play, args=(connection, script), daemon=True).start()
+
+    def _play(self, connection: socket.socket, script: Sequence[Step]) -> None:
+        waiting = threading.Event()
+        with connection:
+            try:
+                self.requests.append(connection.recv(65536))
+                for step in script:
+                    if isinstance(step, bytes):
+                        connection.sendall(step)
+                    elif isinstance(step, float):
+                        waiting.wait(step)
+                    elif step == "ask":
+                        self.requests.append(connection.recv(65536))
+                    elif step == "reset":
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            except OSError:
+                return
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    """Starts servers that play scripts, one a connection."""
+    servers: list[ScriptedServer] = []
+
+    def start(*scripts: Sequence[Step], family: int = socket.AF_INET) -> ScriptedServer:
+        servers.append(ScriptedServer(scripts, family))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def client_of() -> Iterator[Callable[..., Client]]:
+    """Makes clients of scripted servers, hasty ones unless told otherwise."""
+    clients: list[Client] = []
+
+    def make(server: ScriptedServer, timeouts: Timeouts = HASTY) -> Client:
+        clients.append(Client(f"http://127.0.0.1:{server.port}", timeouts))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
