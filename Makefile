@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: rehearse test check soak bench lock clean
+.PHONY: rehearse test check soak bench sample lock clean
 
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
@@ -22,6 +22,14 @@ soak: $(VENV)/.ready-dev
 
 bench: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks
+
+# The committed sample report, from a real rehearsal.
+sample: $(VENV)/.ready
+	$(BIN)/canary-harness rehearse erroruser --reports build/sample
+	rm -rf reports/sample && mkdir -p reports/sample
+	cd build/sample/latest && cp experiment.yaml manifest.json timeline.jsonl verdict.json report.md $(CURDIR)/reports/sample/
+	$(BIN)/canary-harness judge reports/sample --picture reports/sample/summary.svg
+	rm -rf build/sample
 
 lock: $(VENV)/.uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -35,6 +35,8 @@ exit codes:
   130  interrupted (SIGINT); 143 terminated (SIGTERM)
 """
 REHEARSAL_SPEED = 60.0
+OWN_SERVICE_SPEED = 10.0
+"""A service of one's own meets `speed` times the planned rate in wall time, so it gets a gentler default."""
 
 _BADNESS = (
     ExitCode.AS_EXPECTED,
@@ -143,7 +145,9 @@ def _add_rehearse(commands: Any) -> None:
     parser.add_argument("experiments", nargs="*", metavar="NAME|FILE", help="default: healthy and erroruser")
     parser.add_argument("--all", action="store_true", help="play every experiment of the package")
     parser.add_argument("--list", action="store_true", help="list the experiments of the package")
-    _add_speed(parser)
+    default = f"{REHEARSAL_SPEED:g}, with a service of your own {OWN_SERVICE_SPEED:g}"
+    text = f"experiment seconds in a second; default: {default}; 1 is as slow as AWS"
+    parser.add_argument("--speed", type=_speed, metavar="N", help=text)
     parser.add_argument("--seed", type=_whole, help="instead of the seed of the experiment")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of the summary")
     parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where run folders go")
@@ -152,7 +156,8 @@ def _add_rehearse(commands: Any) -> None:
 def _add_cloud(commands: Any) -> None:
     parser = _add_command(commands, "cloud", _cloud, "serve the local cloud alone; one JSON line says when it is ready")
     parser.add_argument("--experiment", metavar="NAME|FILE", help="what to set up; default: the bundled service")
-    _add_speed(parser)
+    text = f"experiment seconds in a second; default: {REHEARSAL_SPEED:g}, 1 is as slow as AWS"
+    parser.add_argument("--speed", type=_speed, default=REHEARSAL_SPEED, metavar="N", help=text)
     parser.add_argument("--seed", type=_whole, help="instead of the seed of the experiment")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind; default: loopback only")
     parser.add_argument("--port", type=_port, default=0, help="port of the AWS endpoint; default: any free one")
@@ -174,11 +179,7 @@ def _add_judge(commands: Any) -> None:
     parser = _add_command(commands, "judge", _judge, "judge the timeline of a run again")
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as reports/latest")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON instead of the summary")
-
-
-def _add_speed(parser: argparse.ArgumentParser) -> None:
-    text = f"experiment seconds in a second; default: {REHEARSAL_SPEED:g}, 1 is as slow as AWS"
-    parser.add_argument("--speed", type=_speed, default=REHEARSAL_SPEED, metavar="N", help=text)
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="save the summary as an SVG picture, too")
 
 
 def _speed(word: str) -> float:
@@ -214,6 +215,8 @@ def _rehearse(options: argparse.Namespace) -> int:
     from harness.launch import Interrupted
 
     experiments = [_for_rehearsal(word, options.seed) for word in _chosen(options)]
+    if options.speed is None:
+        options.speed = _gentle_speed(experiments)
     runs: list[_Run] = []
     folders: list[RunFolder] = []
     try:
@@ -237,6 +240,11 @@ class _Run:
     folder: Path
     exit_code: int
     verdict: "Verdict | None"
+
+
+def _gentle_speed(experiments: "Sequence[Experiment]") -> float:
+    arms = [arm for experiment in experiments for arm in (experiment.baseline, experiment.canary)]
+    return OWN_SERVICE_SPEED if any(arm.handler or arm.url for arm in arms) else REHEARSAL_SPEED
 
 
 def _chosen(options: argparse.Namespace) -> Sequence[str]:
@@ -370,6 +378,10 @@ def _judge(options: argparse.Namespace) -> int:
 
     folder = RunFolder.open(options.run)
     verdict = finish(folder, folder.read_experiment())
+    if options.picture:
+        from harness.report.picture import picture
+
+        options.picture.write_text(picture(verdict, folder.path), encoding="utf-8")
     if options.json:
         _print_json(_as_json(folder.path, verdict.exit_code, verdict))
     else:

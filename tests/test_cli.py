@@ -236,7 +236,7 @@ def test_judge_prints_a_summary(tmp_path: Path, capsys: Capture) -> None:
     """People get words, and report.md is there."""
     folder = judged(RunFolder.create(tmp_path, "x", 0.0))
     cli.main(["judge", str(folder.path)])
-    assert "Run folder:" in capsys.readouterr().out
+    assert "Report:" in capsys.readouterr().out
     assert folder.markdown.is_file()
 
 

@@ -21,7 +21,9 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[str]:
     """Every command line of the README's shell blocks, comments left out."""
     lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
-    return [stripped for line in lines if (stripped := line.partition(" #")[0].strip()) and not stripped.startswith("#")]
+    return [
+        stripped for line in lines if (stripped := line.partition(" #")[0].strip()) and not stripped.startswith("#")
+    ]
 
 
 def test_readme_commands_are_known() -> None:

@@ -256,7 +256,7 @@ def first_fault(found: Evidence) -> float | None:
     forced = [
         fault.began_s
         for fault in found.faults
-        if True and created_s is not None and fault.began_s >= created_s
+        if fault.forces_alarm and created_s is not None and fault.began_s >= created_s
     ]
     requested = first_s(found.since, is_fault)
     return min([*forced, *([] if requested is None else [requested])], default=None)

@@ -11,7 +11,7 @@ from harness.core.verdict import Finding, Verdict
 from harness.report import facts
 
 _BANNER_STYLES = {
-    "as_expected": "bold white on green",
+    "as_expected": "bold black on green",
     "contrary": "bold white on red",
     "inconclusive": "bold black on yellow",
     "aborted": "bold white on red",
@@ -45,7 +45,7 @@ def summary(verdict: Verdict, run_dir: Path, console: Console) -> None:
         for finding in verdict.findings:
             console.print(_finding(finding))
     console.print()
-    console.print(_labelled("Run folder", str(run_dir)), soft_wrap=True)
+    console.print(_labelled("Report", str(run_dir / "report.md")), soft_wrap=True)
 
 
 def overview(verdicts: Sequence[Verdict], console: Console) -> None:

@@ -253,6 +253,11 @@ def test_forced_alarm_is_the_first_fault(look_into: Any, row: Any) -> None:
     assert ledger.time_to_roll_back_s == (12.0, 15.0)
 
 
+def test_first_fault_is_the_first_request_and_not_the_plan(look_into: Any, row: Any) -> None:
+    """Two a minute: the first of them is sent half a minute after the share was set."""
+    assert detection_of(look_into(row("below-threshold"))).first_fault_s == 29.0
+
+
 def test_forced_alarm_began_with_the_call_that_set_it(look_into: Any, row: Any) -> None:
     """The alarm rings while the call is under way, and the fault is noted after it."""
     call = {"call": "cloudwatch:SetAlarmState", "subject": "errors"}

@@ -184,6 +184,13 @@ def test_rollback_is_settled_when_the_alias_shows_it() -> None:
     assert replay([*back, alias(193.1, v2=0.1), alias(203.0)]).settled
 
 
+def test_alias_that_was_asked_for_before_the_end_confirms_nothing() -> None:
+    """Its answer may be older than the end, although it was recorded after it."""
+    back = [*CANARY, alias(180.0), deployment(190.0, "Stopped", completed_s=189.0), rollback(190.0)]
+    early = AliasSeen(at_s=190.1, asked_s=188.0, function="fakeUser", alias="Live", version="1")
+    assert not replay([*back, early]).settled
+
+
 def test_settled_stays_settled_when_somebody_moves_the_alias_later() -> None:
     """What others do afterwards is not this release's outcome."""
     back = [*CANARY, deployment(190.0, "Stopped", completed_s=189.0), rollback(193.0), alias(200.0)]

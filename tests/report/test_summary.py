@@ -1,5 +1,7 @@
 import re
 from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from msgspec.structs import replace
@@ -8,6 +10,7 @@ from harness.core.experiment import Outcome
 from harness.core.verdict import Criterion, Finding, Verdict
 from harness.report import facts
 from harness.report.markdown import markdown
+from harness.report.picture import picture
 
 Show = Callable[[Verdict], str]
 HOSTILE = "\x1b[2J[red]boo[/red] | <script>alert(1)</script> `x` [a](http://evil)\nsecond line # not a heading"
@@ -87,7 +90,7 @@ def test_terminal_and_markdown_tell_the_same_facts(said: str, caught: Verdict, s
 
 def test_path_of_the_run_folder_is_printed(caught: Verdict, shown: Show) -> None:
     """The summary ends with where the rest is."""
-    assert shown(caught).strip().endswith("Run folder: reports/erroruser/20260131T235959Z")
+    assert shown(caught).strip().endswith("Report: reports/erroruser/20260131T235959Z/report.md")
 
 
 def test_unmeasured_value_is_a_dash_and_never_zero(unmeasured: Verdict, shown: Show) -> None:
@@ -191,3 +194,11 @@ def test_chance_is_never_nought(p_value: float | None, text: str, caught: Verdic
 def test_share_is_printed_in_percent(share: float | None, text: str) -> None:
     """Small shares keep digits that mean something."""
     assert facts.percent(share) == text
+
+
+def test_picture_is_an_svg_that_loads_nothing(caught: Verdict, tmp_path: Path) -> None:
+    """A README can show it without a network."""
+    svg = picture(caught, tmp_path)
+    assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+    assert "ROLLED" in svg
+    assert not re.search(r"url\(['\"]?http|src=|@import", svg)
