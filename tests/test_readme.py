@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.parse import parse
+
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 
@@ -53,3 +55,21 @@ def test_readme_rehearsals_run(command: str, tmp_path: Path) -> None:
         [sys.executable, "-m", "harness", *arguments], cwd=tmp_path, capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_readme_pytest_example_passes(tmp_path: Path) -> None:
+    """The fixture does what the README shows, in a project of its own."""
+    for block in blocks("python"):
+        (tmp_path / block.partition("\n")[0].removeprefix("# ")).write_text(block)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:locust", "-q"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_readme_experiments_are_valid(tmp_path: Path) -> None:
+    """Every experiment shown can be read."""
+    for block in blocks("yaml"):
+        parse(block, source="README.md")

@@ -148,6 +148,27 @@ class Cloud:
         """Stops answering and ends every process and thread of the cloud; a second time does nothing."""
         self._undo.close()
 
+    def deploy(self) -> str:
+        """Starts the deployment of the canary, as a pipeline would, and returns its id."""
+        ready = self.ready
+        properties = {
+            "Name": ready["function"],
+            "Alias": ready["alias"],
+            "CurrentVersion": ready["baseline"],
+            "TargetVersion": ready["canary"],
+        }
+        service = {"service": {"Type": "AWS::Lambda::Function", "Properties": properties}}
+        hooks = [{event: function} for event, function in ready["hooks"].items()]
+        content = json.dumps({"version": 0.0, "Resources": [service], "Hooks": hooks})
+        answer = self.codedeploy.create_deployment(
+            {
+                "applicationName": ready["application"],
+                "deploymentGroupName": ready["group"],
+                "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
+            }
+        )
+        return str(answer["deploymentId"])
+
     def advance(self, seconds: float) -> None:
         """Moves simulated time forward, running what falls due on the way at its own time."""
         self.schedule.advance(seconds)

@@ -7,10 +7,9 @@ In a `conftest.py`:
 and in a test:
 
     def test_my_deployer_waits_for_the_promotion(canary_cloud, canary_aws):
-        codedeploy = boto3.client("codedeploy")        # talks to the local cloud
-        deployment_id = deploy(codedeploy)             # yours
+        deployment_id = canary_cloud.deploy()          # or create one by boto3 yourself
         canary_cloud.advance(6 * 60)                   # six minutes pass at once
-        ...
+        boto3.client("codedeploy").get_deployment(deploymentId=deployment_id)
 
 `canary_cloud.ready` holds the names and addresses, among them `service_url` for real HTTP requests.
 """

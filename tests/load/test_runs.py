@@ -3,19 +3,25 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
 
+import msgspec
+import psutil
 import pytest
 
-from harness.core.experiment import Experiment, Fault, Traffic
-from harness.core.histogram import merge
+from harness.core.experiment import Expect, Experiment, Fault, Outcome, Traffic
+from harness.core.histogram import merge, quantile_s
 from harness.core.timeline import Arrivals, Event, FaultEnded, FaultStarted, Requests, RunEnded, Trouble
 from harness.core.verdict import Verdict
 from harness.rehearsal.play import Ready, resolve
@@ -29,7 +35,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 CANARY = str(ROOT / "locustfiles" / "canary.py")
 WATCH = str(ROOT / "locustfiles" / "watch.py")
-FOREIGN = '''
+FOREIGN = """
 from locust import FastHttpUser, HttpUser, constant, task
 
 class Slow(HttpUser):
@@ -45,7 +51,7 @@ class Fast(FastHttpUser):
     @task
     def ask(self):
         self.client.get("/erroruser", context={"intent": "fault", "persona": "beta"})
-'''
+"""
 
 
 class Service:
@@ -54,6 +60,7 @@ class Service:
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.port = 0
+        self._stalled_until = 0.0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -64,6 +71,10 @@ class Service:
     def url(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
+
+    def stall(self, seconds: float) -> None:
+        """Answers nothing for a while."""
+        self._stalled_until = time.monotonic() + seconds
 
     def close(self) -> None:
         """Stops."""
@@ -80,9 +91,12 @@ class Service:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0)
+                length = next(
+                    (int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0
+                )
                 body = await reader.readexactly(length)
                 fails = b"erroruser" in head + body
+                await asyncio.sleep(self._stalled_until - time.monotonic())
                 self.seen["fault" if fails else "good"] += 1
                 status = b"502 Bad Gateway" if fails else b"200 OK"
                 writer.write(b"HTTP/1.1 %s\r\nX-Lambda-Version: 1\r\nContent-Length: 2\r\n\r\n{}" % status)
@@ -97,9 +111,15 @@ class Play:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
         self._reports = folder / "reports"
         self.log = folder / "log"
-        command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--logfile", str(self.log)]
+        command = [sys.executable, "-m", "locust", "--only-summary", "--logfile", str(self.log)]
         self.process = subprocess.Popen(
-            [*command, "--canary-reports", str(self._reports), *words],
+            [
+                *command,
+                "--canary-reports",
+                str(self._reports),
+                *([] if "--web-port" in words else ["--headless"]),
+                *words,
+            ],
             env={**inherited, **variables},
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -168,6 +188,225 @@ def play(tmp_path: Path) -> Iterator[Callable[..., Play]]:
             process.wait()
 
 
-def of[Kind](kind: type[Kind], events: list[Event]) -> list[Kind]:
+def of(kind: type[Any], events: list[Event]) -> list[Any]:
     """The events of one kind."""
     return [event for event in events if isinstance(event, kind)]
+
+
+def cloud_variables(cloud: "Cloud") -> dict[str, str]:
+    """What leads a Locust process to a cloud and its clock."""
+    ready = cloud.ready
+    return {
+        "AWS_ENDPOINT_URL": ready["endpoint_url"],
+        "AWS_REGION": ready["region"],
+        "AWS_DEFAULT_REGION": ready["region"],
+        "AWS_ACCESS_KEY_ID": "rehearsal",
+        "AWS_SECRET_ACCESS_KEY": "rehearsal",
+        "LOCUST_CANARY_CLOCK": f"{ready['epoch']!r}:{ready['speed']!r}",
+    }
+
+
+@pytest.fixture
+def rehearse(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], tmp_path: Path
+) -> Callable[[Experiment], tuple[Play, "Cloud"]]:
+    """Starts a Locust process that plays an experiment against a cloud of this process."""
+
+    def start(experiment: Experiment) -> tuple[Play, "Cloud"]:
+        cloud = canary_cloud_factory(experiment, speed=60.0)
+        ready = msgspec.convert(cloud.ready, Ready)
+        path = tmp_path / "experiment.yaml"
+        path.write_bytes(msgspec.json.encode(resolve(experiment, ready)))
+        return play("-f", CANARY, "--canary-experiment", str(path), **cloud_variables(cloud)), cloud
+
+    return start
+
+
+# Without a cloud
+
+
+@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
+def test_totals_equal_the_services_own_count(play: Callable[..., Play], service: Service, processes: list[str]) -> None:
+    """Every request is recorded once, the share is exact, and no start is missing, in one process or in several."""
+    words = ["--canary-arrival-rate", "400", "--canary-error-share", "0.1", "--run-time", "4", *processes]
+    run = play("-f", CANARY, "--host", service.url, *words)
+    assert run.end() == 4
+    assert run.requests() == service.seen
+    total = service.seen.total()
+    assert abs(service.seen["fault"] - 0.1 * total) < 1
+    arrivals = of(Arrivals, run.events())
+    assert sum(row.planned for row in arrivals) == sum(row.started for row in arrivals) == total
+    assert total > 800
+
+
+def test_a_closed_loop_is_recorded_as_exactly(play: Callable[..., Play], service: Service) -> None:
+    """Users that wait for their answers send what they send, and all of it is recorded."""
+    run = play("-f", CANARY, "--host", service.url, "--canary-users", "5", "--run-time", "3")
+    assert run.end() == 4
+    assert run.requests() == service.seen
+    assert service.seen["good"] >= 5
+
+
+def test_requests_of_any_locustfile_are_recorded(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
+    """HttpUser and FastHttpUser of a person's own file, with the intent that their context tells."""
+    (tmp_path / "mine.py").write_text(FOREIGN, encoding="utf-8")
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "-u", "2", "-r", "2", "--run-time", "3")
+    assert run.end() == 4
+    assert set(run.requests()) == {"good", "fault"}
+    assert abs(run.requests().total() - service.seen.total()) <= 2
+    personas = {(row.endpoint, row.persona, row.version) for row in of(Requests, run.events())}
+    assert personas == {("/slow", "anyone", "1"), ("/erroruser", "beta", "1")}
+
+
+def test_the_end_says_that_no_deployment_was_watched(play: Callable[..., Play], service: Service) -> None:
+    """Traffic alone is inconclusive, and the reason says what is missing."""
+    run = play("-f", CANARY, "--host", service.url, "--run-time", "2")
+    assert run.end() == 4
+    (ended,) = of(RunEnded, run.events())
+    assert "no deployment was watched" in ended.detail
+    assert any("no deployment was watched" in reason for reason in run.verdict().because)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_with_what_was_seen(
+    play: Callable[..., Play], service: Service, signum: int, code: int
+) -> None:
+    """The timeline is whole, the verdict is there, the exit code says which signal."""
+    run = play("-f", CANARY, "--host", service.url)
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    run.process.send_signal(signum)
+    assert run.end(20) == code
+    assert run.requests() == service.seen
+    (ended,) = of(RunEnded, run.events())
+    assert (ended.why, ended.detail) == ("stopped", f"{signal.Signals(signum).name} came")
+    assert run.verdict().result == "inconclusive"
+
+
+def test_a_stall_of_the_service_shows_in_the_latency_and_not_in_the_schedule(
+    play: Callable[..., Play], service: Service
+) -> None:
+    """Starts go on while nothing is answered, and their latency runs from the due time."""
+    run = play("-f", CANARY, "--host", service.url, "--canary-arrival-rate", "100", "--run-time", "5")
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    service.stall(1.0)
+    run.end()
+    seconds = sorted(of(Arrivals, run.events()), key=lambda row: row.at_s)[1:-1]
+    assert all(abs(row.started - 100) <= 2 for row in seconds)
+    waited = quantile_s(merge(row.latency for row in of(Requests, run.events())), 1.0)
+    assert waited is not None
+    assert waited == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_lost_worker_is_told_and_its_part_taken_over(play: Callable[..., Play], service: Service) -> None:
+    """After a worker died the timeline says so, and the other one starts all arrivals."""
+    words = ["--canary-arrival-rate", "100", "--run-time", "14", "--processes", "2"]
+    run = play("-f", CANARY, "--host", service.url, *words)
+    run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
+    psutil.Process(run.process.pid).children()[0].kill()
+    run.wait_for(lambda events: bool(of(Trouble, events)))
+    (trouble,) = of(Trouble, run.events())
+    assert "was lost" in trouble.message
+    run.end()
+    last = [row for row in of(Arrivals, run.events()) if row.at_s > trouble.at_s + 1][1:-1]
+    assert last
+    assert all(abs(row.started - 100) <= 2 for row in last)
+
+
+def test_the_web_form_starts_changes_and_ends_runs(play: Callable[..., Play], service: Service) -> None:
+    """A start makes a run folder, a new share takes effect while it runs, another start makes another folder."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    page = f"http://127.0.0.1:{port}"
+    words = ["--web-host", "127.0.0.1", "--web-port", str(port)]
+    run = play("-f", CANARY, "--host", service.url, *words)
+    form = {"user_count": "1", "spawn_rate": "1", "host": service.url, "canary_arrival_rate": "100"}
+    until_answered(lambda: submit(f"{page}/swarm", form))
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    submit(f"{page}/swarm", {**form, "canary_error_share": "0.5"})
+    run.wait_for(lambda events: any(row.intent == "fault" for row in of(Requests, events)))
+    first = run.folder.path
+    submit(f"{page}/stop", {})
+    run.wait_for(lambda events: bool(of(RunEnded, events)))
+    submit(f"{page}/swarm", form)
+    run.wait_for(lambda events: run.folder.path != first and bool(of(Requests, events)))
+    run.process.send_signal(signal.SIGINT)
+    assert run.end(20) == 130
+    assert [fault.value for fault in of(FaultStarted, RunFolder.open(first).read_events())] == ["0.5"]
+    assert RunFolder.open(first).read_verdict()
+    assert run.verdict()
+
+
+# With a cloud
+
+TRAFFIC = Traffic(arrival_rate=5.0)
+
+
+def test_error_users_are_caught(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """The whole road in one process: steady traffic, deployment, fault requests, alarm, rollback, verdict."""
+    wanted = Traffic(arrival_rate=5.0, error_share=0.1)
+    run, _ = rehearse(Experiment(name="test", traffic=wanted, steady_s=30, expect=Expect(outcome=Outcome.ROLLED_BACK)))
+    assert run.end(60) == 0
+    assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
+    assert run.requests()["fault"] > 0
+
+
+def test_a_forced_alarm_is_healed_when_a_signal_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """Whatever was done on purpose is undone on the way out."""
+    forced = Fault(at_s=-5, force_alarm="ALARM")
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=30, faults=(forced,)))
+    run.wait_for(lambda events: bool(of(FaultStarted, events)))
+    run.process.send_signal(signal.SIGINT)
+    assert run.end(30) == 130
+    assert cloud.cloudwatch.states([cloud.ready["alarm"]])[cloud.ready["alarm"]] != "ALARM"
+    assert [ended.fault for ended in of(FaultEnded, run.events())] == ["faults[0]"]
+
+
+def test_a_cloud_that_dies_ends_the_run_soon(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """Neither AWS nor the service answers: the harness gives up within seconds, exit code 1, reason in the timeline."""
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=30))
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    cloud.stop()
+    assert run.end(25) == 1
+    (ended,) = of(RunEnded, run.events())
+    assert ended.why == "failed"
+    assert "answers any more" in ended.detail
+    assert of(Trouble, run.events())
+
+
+def test_a_deployment_that_cannot_be_made_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """AWS's refusal is the reason, and nothing waits for an outcome that cannot come."""
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=60))
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    cloud.codedeploy.delete_deployment_group(
+        {"applicationName": cloud.ready["application"], "deploymentGroupName": cloud.ready["group"]}
+    )
+    assert run.end(30) == 1
+    (ended,) = of(RunEnded, run.events())
+    assert "CreateDeployment" in ended.detail
+
+
+def test_an_outcome_that_does_not_come_is_given_up(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """After `give_up_s` the run ends inconclusive."""
+    run, _ = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=30, give_up_s=150))
+    assert run.end(30) == 4
+    (ended,) = of(RunEnded, run.events())
+    assert ended.why == "given_up"
+
+
+def submit(address: str, form: Mapping[str, str]) -> None:
+    """Sends a form to the web page."""
+    body = urllib.parse.urlencode(form).encode()
+    with urllib.request.urlopen(address, data=body, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def until_answered(ask: Callable[[], None], within_s: float = 30.0) -> None:
+    """Asks again until somebody listens."""
+    until = time.monotonic() + within_s
+    while True:
+        try:
+            return ask()
+        except URLError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
