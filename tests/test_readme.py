@@ -1,10 +1,12 @@
 """Every command of the README runs as written there."""
 
-import os
 import re
 import shlex
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -42,17 +44,53 @@ def test_readme_make_targets_exist(target: str) -> None:
 RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and "--all" not in c]
 
 
+HANDLER = """
+def handler(event, context):
+    if event["headers"].get("Authorization", "").startswith("erroruser"):
+        raise RuntimeError("this user fails")
+    return {"statusCode": 200, "body": "{}"}
+"""
+
+
+class Service(BaseHTTPRequestHandler):
+    """Somebody's service on a port of this machine; the error user gets a 502."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answers, also to POST."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(502 if self.headers.get("Authorization", "").startswith("erroruser") else 200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_POST = do_GET  # noqa: N815 - the name that http.server calls
+
+    def log_message(self, *args: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def own_services(tmp_path: Path) -> Iterator[Path]:
+    """A folder with the release of the README, its handler, and its service running on a free port."""
+    (tmp_path / "myservice").mkdir()
+    (tmp_path / "myservice" / "app.py").write_text(HANDLER)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    shown = blocks("yaml")[0]
+    (tmp_path / "my-release.yaml").write_text(shown.replace("127.0.0.1:3000", f"127.0.0.1:{server.server_port}"))
+    yield tmp_path
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", RUNNABLE)
-def test_readme_rehearsals_run(command: str, tmp_path: Path) -> None:
+def test_readme_rehearsals_run(command: str, own_services: Path) -> None:
     """Each rehearsal shown ends as its experiment expects."""
-    service = "def handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"
-    (tmp_path / "myservice").mkdir()
-    (tmp_path / "myservice" / "app.py").write_text(service)
-    arguments = shlex.split(command)[1:]
-    environment = {**os.environ, "COLUMNS": "100"}
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments], cwd=tmp_path, capture_output=True, text=True, env=environment
+        [sys.executable, "-m", "harness", *shlex.split(command)[1:]], cwd=own_services, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

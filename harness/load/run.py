@@ -114,7 +114,7 @@ class Run:
         self._created = gevent.event.Event()
         self._look_now = gevent.event.Event()
         self._share: faults.Share | None = None
-        self._forced: dict[str, ForcedAlarm] = {}
+        self._forced: dict[str, tuple[str, ForcedAlarm]] = {}
         self._contact = Contact(self.base)
         self._progress = Progress()
         self._watcher = self._new_watcher() if watched(self.experiment) else None
@@ -219,9 +219,9 @@ class Run:
             self._look_now.wait(max(SHORTEST_REST_S, rest_s))
             self._look_now.clear()
             self._watcher.look()
-            for name, forced in self._forced.items():
-                if name in self.rollout.alarms:
-                    forced.reassert(self.rollout.alarms[name].state)
+            for alarm, forced in [*self._forced.values()]:
+                if alarm in self.rollout.alarms:
+                    forced.reassert(self.rollout.alarms[alarm].state)
 
     def _show(self) -> None:
         while True:
@@ -254,12 +254,12 @@ class Run:
             record=self.record,
             now=self.base.now_s,
         )
-        self._forced[alarm] = forced
+        self._forced[name] = alarm, forced
         forced.inject()
         self.record(FaultStarted(at_s=self.base.now_s(), fault=name, kind="force_alarm", value=fault.force_alarm))
         if fault.for_s is not None:
             self._sleep_until(self.base.now_s() + fault.for_s)
-            self._end_forced(name, alarm, "its time was over")
+            self._end_forced(name, "its time was over")
 
     # The deployment
 
@@ -330,13 +330,15 @@ class Run:
         if self._share:
             self.record(FaultEnded(at_s=self.base.now_s(), fault=self._share.fault, why="the run ended"))
             self._share = None
-        for alarm in [*self._forced]:
-            self._end_forced(None, alarm, "the run ended")
+        for name in [*self._forced]:
+            self._end_forced(name, "the run ended")
 
-    def _end_forced(self, name: str | None, alarm: str, why: str) -> None:
-        forced = self._forced.pop(alarm, None)
-        if forced and forced.heal():
-            self.record(FaultEnded(at_s=self.base.now_s(), fault=name or alarm, why=why))
+    def _end_forced(self, name: str, why: str) -> None:
+        alarm, forced = self._forced.pop(name)
+        if forced.heal():
+            self.record(FaultEnded(at_s=self.base.now_s(), fault=name, why=why))
+        else:
+            self.trouble(name, f"{alarm} could not be taken back: set it to OK by hand")
 
     def _why_stopped(self) -> str:
         if self._watcher:

@@ -69,7 +69,7 @@ TIMED_OUT = _own(504, b'{"message": "Endpoint request timed out"}', b"InternalSe
 
 def event(call: Call, *, stage: str, account: str, region: str) -> bytes:
     """The proxy event of a call, as JSON."""
-    headers = _by_name((name.decode("latin-1"), value.decode("latin-1")) for name, value in call.headers)
+    headers = _by_name((_as_sent(name), value.decode("latin-1")) for name, value in call.headers)
     query = _by_name(urllib.parse.parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
     content = {
         "resource": call.path,
@@ -97,7 +97,7 @@ def _context(
         "domainName": f"rehearsal.execute-api.{region}.amazonaws.com",
         "domainPrefix": "rehearsal",
         "httpMethod": call.method,
-        "identity": {"sourceIp": call.source_ip, "userAgent": headers.get("user-agent", [None])[-1]},
+        "identity": {"sourceIp": call.source_ip, "userAgent": headers.get("User-Agent", [None])[-1]},
         "path": f"/{stage}{call.path}",
         "protocol": "HTTP/1.1",
         "requestId": call.request_id,
@@ -109,6 +109,11 @@ def _context(
     if call.principal is not None:
         context["authorizer"] = {"principalId": call.principal, "integrationLatency": 0}
     return context
+
+
+def _as_sent(name: bytes) -> str:
+    """A header's name as HTTP/1.1 clients write it, which REST APIs pass on; the server gives it in lower case."""
+    return name.decode("latin-1").title()
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -1,13 +1,12 @@
 """Seconds from the start of the process to the cloud's ready line, beside moto's own server to its first answer."""
 
-import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
-from tests.benchmarks.processes import local_cloud, running, wait_for
+from tests.benchmarks.processes import free_port, local_cloud, running, wait_for
 from tests.benchmarks.rows import Row
 
 TIMES = 5
@@ -34,9 +33,7 @@ def _cloud_s() -> float:
 
 
 def _moto_s() -> float:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     begun = time.perf_counter()
     command = [sys.executable, "-m", "moto.server", "-p", str(port)]
     with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):

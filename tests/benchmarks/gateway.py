@@ -1,11 +1,10 @@
 """Requests per second of GET /shared/fakeUser on one core, beside the same server doing nothing."""
 
-import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-from tests.benchmarks.processes import local_cloud, requests_per_second, running, wait_for
+from tests.benchmarks.processes import free_port, local_cloud, requests_per_second, running, wait_for
 from tests.benchmarks.rows import Row
 
 HEADERS = ("Authorization: standarduser@company.com", "X-Client-Version: 2")
@@ -39,9 +38,7 @@ def _gateway() -> float | None:
 
 
 def _hello() -> float | None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "tests.benchmarks.gateway:hello", "--port", str(port)]
     with running([*command, "--no-access-log", "--log-level", "warning"]):
         wait_for(f"http://127.0.0.1:{port}/")

@@ -363,7 +363,7 @@ def test_a_forced_alarm_is_healed_when_a_signal_ends_the_run(rehearse: Callable[
 
 def test_a_cloud_that_dies_ends_the_run_soon(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
     """Neither AWS nor the service answers: the harness gives up within seconds, exit code 1, reason in the timeline."""
-    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=30))
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=600))
     run.wait_for(lambda events: bool(of(Requests, events)))
     cloud.stop()
     assert run.end(25) == 1

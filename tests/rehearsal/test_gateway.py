@@ -436,7 +436,7 @@ def test_own_code_gets_a_proxy_event() -> None:
     assert (event["path"], event["httpMethod"], event["body"]) == ("/fakeUser", "GET", None)
     assert event["queryStringParameters"] == {"a": "2", "b": " "}
     assert event["multiValueQueryStringParameters"] == {"a": ["1", "2"], "b": [" "]}
-    assert event["headers"]["x-client-version"] == "2"
+    assert event["headers"]["X-Client-Version"] == "2"
     assert event["requestContext"]["authorizer"]["principalId"] == "betauser@company.com"
     assert event["requestContext"]["path"] == "/shared/fakeUser"
     assert event["requestContext"]["requestTimeEpoch"] == 1_000_000

@@ -15,6 +15,7 @@ from harness.errors import CloudError
 from harness.rehearsal.functions.engines import Ran, Request, failed, timed_out
 from harness.rehearsal.functions.records import Code
 
+BAD_GATEWAY = 502
 _CONNECTIONS = 64
 _NOT_FORWARDED = frozenset(
     {"host", "connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -30,7 +31,11 @@ class Url:
         self._lock = threading.Lock()
 
     def run(self, code: Code, request: Request) -> Ran:
-        """Sends one event; no answer is an error of the run, an answer of any status is not."""
+        """Sends one event; no answer is an error of the run, and so is a 502.
+
+        That is what a gateway answers for a function that threw, a local one like the real one; any other status the
+        function gave itself.
+        """
         started = time.perf_counter()
         try:
             answer = self._send(code, json.loads(request.event))
@@ -40,6 +45,8 @@ class Url:
             if late and not isinstance(error, urllib3.exceptions.NewConnectionError):
                 return timed_out(code, request)
             return failed(type(error).__name__, f"{code.url} gave no answer: {error}", _since_ms(started))
+        if answer["statusCode"] == BAD_GATEWAY:
+            return failed("BadGateway", f"{code.url} answered {BAD_GATEWAY}", _since_ms(started))
         return Ran(payload=json.dumps(answer).encode(), failed=False, duration_ms=_since_ms(started))
 
     def warm(self, code: Code) -> None:

@@ -26,7 +26,7 @@ class Mirror(BaseHTTPRequestHandler):
         content = b"\x89PNG\xff" if self.path == "/image" else json.dumps(seen).encode()
         if self.path == "/hang":
             self.release.wait(20)
-        self.send_response(503 if self.path == "/broken" else 302 if self.path == "/moved" else 200)
+        self.send_response({"/broken": 503, "/thrown": 502, "/moved": 302}.get(self.path, 200))
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Location", "/elsewhere")
         self.send_header("Set-Cookie", "a=1")
@@ -108,6 +108,13 @@ def test_an_answer_becomes_a_proxy_response(create_image, invoke, service, count
     assert answer.payload["multiValueHeaders"]["Set-Cookie"] == ["a=1", "b=2"]
     assert answer.payload["isBase64Encoded"] is False
     assert counted.runs[0]["failed"] is False
+
+
+def test_a_502_is_what_a_gateway_says_of_a_function_that_threw(create_image, invoke, service, counted):
+    """It is an error of the function, and the alarm on Errors counts it."""
+    create_image(service)
+    assert invoke(proxy_event("/thrown")).error == "Unhandled"
+    assert counted.runs[0]["failed"] is True
 
 
 def test_redirects_are_passed_on(create_image, invoke, service):

@@ -1,0 +1,101 @@
+"""Load generators that all send the same request to one service, each in a process of its own on one core."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from tests.benchmarks.service import CORE, Service
+
+CLIENT_CORE = CORE + 1
+CONNECTIONS = 32
+"""Users, virtual users or connections of a closed loop."""
+FOR_EVER_S = 600
+"""Longer than any benchmark lets a client run."""
+SCRIPTS = Path(__file__).parent / "scripts"
+HEADERS = ("Authorization: standarduser@company.com", "X-Client-Version: 2")
+EXPERIMENT = """\
+name: benchmark
+traffic: {endpoints: {fakeUser: 1}, arrivals: even}
+"""
+
+
+class Client(Struct, frozen=True, kw_only=True):
+    """A command that sends requests until it is ended, and what it needs in its environment."""
+
+    command: list[str]
+    env: Mapping[str, str] = {}
+
+    def environment(self, service: Service) -> dict[str, str]:
+        """The whole environment of its process."""
+        return {**os.environ, **service.trust, **self.env}
+
+
+def installed(name: str) -> str | None:
+    """Where a program is: beside this Python, as a wheel installs it, or on the PATH; absent if it is in neither."""
+    return shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+
+
+def canary(service: Service, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> Client:
+    """Ours: a whole Locust process with our users, timeline and all; its run folder comes to be in `folder`."""
+    experiment = folder / "benchmark.yaml"
+    experiment.write_text(EXPERIMENT)
+    ours = ["--canary-experiment", str(experiment), "--canary-reports", str(folder), *options]
+    return Client(command=_locust("canary.py", service, *ours), env=env or {})
+
+
+def closed_canary(service: Service, folder: Path, *, recorder: bool = True) -> Client:
+    """Ours in a closed loop as fast as it goes."""
+    env = {} if recorder else {"BENCHMARK_RECORDER": "off"}
+    return canary(service, folder, "--canary-users", str(CONNECTIONS), env=env)
+
+
+def bare(service: Service) -> Client:
+    """Our client in a loop, without Locust and without records."""
+    return Client(command=[sys.executable, "-m", "tests.benchmarks.scripts.bare_client", service.url, str(CONNECTIONS)])
+
+
+def fast_http_user(service: Service) -> Client:
+    """Locust's FastHttpUser."""
+    return Client(command=_locust("fast_http.py", service, "--users", str(CONNECTIONS)))
+
+
+def http_user(service: Service) -> Client:
+    """Locust's HttpUser."""
+    return Client(command=_locust("http.py", service, "--users", str(CONNECTIONS)))
+
+
+def k6(service: Service, *, rate: int = 0, seconds: int = FOR_EVER_S) -> Client | None:
+    """k6 in a closed loop, or with constant arrivals at `rate`; its wheel on PyPI carries the program."""
+    program = installed("k6")
+    settings = {"URL": f"{service.url}/fakeUser", "DURATION": f"{seconds}s", "USERS": str(CONNECTIONS)}
+    settings |= {"RATE": str(rate), "USERS": "200"} if rate else {}
+    flags = [flag for name, value in settings.items() for flag in ("-e", f"{name}={value}")]
+    command = ["run", "--quiet", "--no-usage-report", "--address", "", *flags, str(SCRIPTS / "k6.js")]
+    return Client(command=[program, *command]) if program else None
+
+
+def hey(service: Service) -> Client | None:
+    """hey, from Debian."""
+    program = installed("hey")
+    command = ["-z", f"{FOR_EVER_S}s", "-c", str(CONNECTIONS), "-cpus", "1", *_header_flags()]
+    return Client(command=[program, *command, f"{service.url}/fakeUser"]) if program else None
+
+
+def wrk(service: Service) -> Client | None:
+    """wrk, from Debian."""
+    program = installed("wrk")
+    command = ["-t1", f"-c{CONNECTIONS}", f"-d{FOR_EVER_S}s", *_header_flags()]
+    return Client(command=[program, *command, f"{service.url}/fakeUser"]) if program else None
+
+
+def _locust(script: str, service: Service, *options: str) -> list[str]:
+    flags = ["--headless", "--only-summary", "--spawn-rate", "1000", "--host", service.url, *options]
+    return [sys.executable, "-m", "locust", "-f", str(SCRIPTS / script), *flags]
+
+
+def _header_flags() -> list[str]:
+    return [flag for header in HEADERS for flag in ("-H", header)]
