@@ -27,6 +27,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import gevent
+import gevent.lock
 import gevent.socket
 import httptools
 from gevent import get_hub, getcurrent
@@ -41,6 +42,8 @@ BODY_KEPT = 1024 * 1024
 """Bytes on the wire up to which a body is kept for reading; a longer one is only counted."""
 DECODED_KEPT = 16 * 1024 * 1024
 """Bytes up to which a compressed body is decoded."""
+OPENING = 64
+"""Connections that are opened at once; whoever waits for a turn takes a kept one that became idle meanwhile."""
 SWEEP_S = 0.1
 ADDRESSES_KEPT_S = 60.0
 
@@ -454,6 +457,8 @@ class Client:
         self._tls = (tls or trusting_context()) if self.url.scheme == "https" else None
         self._addresses: list[tuple[int, Any]] = []
         self._addresses_until = 0.0
+        self._resolving = gevent.lock.RLock()
+        self._opening = gevent.lock.Semaphore(OPENING)
         self._idle: list[Connection] = []
         self._connections: list[Connection] = []
         self._sweeper = get_hub().loop.timer(SWEEP_S, SWEEP_S, ref=False)
@@ -480,7 +485,7 @@ class Client:
 
         An idempotent request is sent once more if it met a kept connection that the server had closed meanwhile.
         """
-        connection = self._idle_connection() or self._connect()
+        connection = self._idle_connection() or self._new_connection()
         try:
             response = connection.ask(request)
         except ClosedEarly:
@@ -520,6 +525,14 @@ class Client:
 
     # Connecting
 
+    def _new_connection(self) -> Connection:
+        if not self._opening.acquire(timeout=self._timeouts.connect_s):
+            raise NoAnswer("no connection: timed out")
+        try:
+            return self._idle_connection() or self._connect()
+        finally:
+            self._opening.release()
+
     def _connect(self) -> Connection:
         problem: OSError | None = None
         try:
@@ -534,11 +547,12 @@ class Client:
         raise NoAnswer(f"no connection: {reason_of(problem) if problem else 'the host has no address'}") from problem
 
     def _resolved(self) -> list[tuple[int, Any]]:
-        if time.monotonic() > self._addresses_until:
-            found = gevent.socket.getaddrinfo(_ascii(self.url.hostname or ""), self._port, type=SOCK_STREAM)
-            self._addresses = [(family, address) for family, _, _, _, address in found]
-            self._addresses_until = time.monotonic() + ADDRESSES_KEPT_S
-        return self._addresses
+        with self._resolving:  # one question for all that open a connection at the same time
+            if time.monotonic() > self._addresses_until:
+                found = gevent.socket.getaddrinfo(_ascii(self.url.hostname or ""), self._port, type=SOCK_STREAM)
+                self._addresses = [(family, address) for family, _, _, _, address in found]
+                self._addresses_until = time.monotonic() + ADDRESSES_KEPT_S
+            return self._addresses
 
     def _connection(self, family: int, address: Any) -> Connection:
         raw = RawSocket(family, SOCK_STREAM)
