@@ -1,17 +1,26 @@
 """Every command of the README runs as written there."""
 
+import json
+import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from harness.core.parse import parse
+from harness.rehearsal.cloud import Cloud
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -30,9 +39,10 @@ def commands() -> list[str]:
     ]
 
 
-def test_readme_commands_are_known() -> None:
-    """A command of a new kind must be taken into account here before it can be shown."""
-    assert {shlex.split(command)[0] for command in commands()} <= {"make", "canary-harness", "locust"}
+def test_readme_commands_are_all_run() -> None:
+    """A command of a new kind needs a test before it can be shown."""
+    rest = [command for command in commands() if shlex.split(command)[0] not in ("make", "locust")]
+    assert sorted(rest) == sorted([*RUNNABLE, *OTHERS])
 
 
 @pytest.mark.parametrize("target", sorted({c.split()[1] for c in commands() if c.startswith("make ")}))
@@ -42,6 +52,12 @@ def test_readme_make_targets_exist(target: str) -> None:
 
 
 RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and "--all" not in c]
+OTHERS = {
+    "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
+    "canary-harness cloud --speed 60": "test_readme_cloud_serves",
+    "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
+    "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
+}
 
 
 HANDLER = """
@@ -111,3 +127,131 @@ def test_readme_experiments_are_valid(tmp_path: Path) -> None:
     """Every experiment shown can be read."""
     for block in blocks("yaml"):
         parse(block, source="README.md")
+
+
+def run_harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """One command of ours, to its end."""
+    return subprocess.run([sys.executable, "-m", "harness", *words], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_readme_cloud_serves() -> None:
+    """The cloud prints one JSON line, serves, and ends well by SIGINT."""
+    command = [sys.executable, "-m", "harness", "cloud", "--speed", "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as cloud:
+        assert cloud.stdout is not None
+        ready = json.loads(cloud.stdout.readline())
+        with socket.create_connection(("127.0.0.1", urlsplit(ready["endpoint_url"]).port or 0), timeout=5):
+            cloud.send_signal(signal.SIGINT)
+        assert cloud.wait(timeout=20) == 0
+
+
+def test_readme_plan_is_printed(tmp_path: Path) -> None:
+    """The dry run shows the whole reference experiment and starts nothing."""
+    (tmp_path / "game.yaml").write_text(blocks("yaml")[1])
+    done = run_harness(tmp_path, "run", "game.yaml", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "error_share: 0.05" in done.stdout
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.slow
+def test_readme_judge_repeats_the_verdict(tmp_path: Path) -> None:
+    """A run judged again has the verdict it had."""
+    assert run_harness(tmp_path, "rehearse", "all-at-once").returncode == 0
+    verdict = (tmp_path / "reports" / "latest" / "verdict.json").read_bytes()
+    assert run_harness(tmp_path, "judge", "reports/latest").returncode == 0
+    assert (tmp_path / "reports" / "latest" / "verdict.json").read_bytes() == verdict
+
+
+MINE = """
+from locust import FastHttpUser, constant, task
+
+
+class Mine(FastHttpUser):
+    wait_time = constant(0.2)
+
+    @task
+    def user(self):
+        headers = {"Authorization": "betauser@company.com", "X-Client-Version": "2"}
+        self.client.get("/shared/fakeUser", headers=headers)
+"""
+HEADLESS = [command for command in commands() if command.startswith("locust") and "--headless" in command]
+WEB = [command for command in commands() if command.startswith("locust") and "--headless" not in command]
+SHOP = """
+name: shop
+deployment: {application: shop, group: shop-api}
+"""
+
+
+@pytest.fixture
+def shop(canary_cloud_factory: Any, tmp_path: Path) -> Cloud:
+    """The release that the README speaks of, in a local cloud, and a folder with a locustfile of somebody."""
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "locustfiles").symlink_to(ROOT / "locustfiles")
+    cloud: Cloud = canary_cloud_factory(parse(SHOP, source="shop"), speed=60)
+    return cloud
+
+
+def start_locust(command: str, cloud: Cloud, folder: Path, *options: str) -> subprocess.Popen[str]:
+    """The command as shown, led to the cloud by what the README says of the environment."""
+    ready = cloud.ready
+    words = shlex.split(command.replace("https://api.example.com", ready["service_url"].removesuffix("/shared")))
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": ready["endpoint_url"],
+        "AWS_REGION": ready["region"],
+        "AWS_ACCESS_KEY_ID": "rehearsal",
+        "AWS_SECRET_ACCESS_KEY": "rehearsal",
+        "LOCUST_CANARY_CLOCK": f"{ready['epoch']}:{ready['speed']:g}",
+    }
+    command_line = [sys.executable, "-m", *words, *options]
+    return subprocess.Popen(command_line, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_looks(folder: Path) -> None:
+    """Until the watcher has seen the group, so that the next deployment is the next one for it, too."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if any(b"group_seen" in file.read_bytes() for file in folder.glob("reports/*/*/timeline.jsonl")):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the watcher never saw the group")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", HEADLESS)
+def test_readme_headless_runs_end_by_themselves(command: str, shop: Cloud, tmp_path: Path) -> None:
+    """Locust alone watches the group's next deployment, ends when it is judged, and its exit code is the verdict."""
+    with start_locust(command, shop, tmp_path) as locust:
+        wait_for_looks(tmp_path)
+        shop.deploy()
+        _, said = locust.communicate(timeout=120)
+    assert locust.returncode == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", WEB)
+def test_readme_game_day_page_has_our_options(command: str, shop: Cloud, tmp_path: Path) -> None:
+    """The start form asks for the error share."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with start_locust(command, shop, tmp_path, "--web-port", str(port)) as locust:
+        page = ask_patiently(f"http://127.0.0.1:{port}/")
+        locust.send_signal(signal.SIGTERM)
+        locust.communicate(timeout=20)
+    assert "canary_error_share" in page
+
+
+def ask_patiently(url: str) -> str:
+    """The page, once somebody serves it."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

@@ -1,7 +1,6 @@
 """Every packaged experiment plays as it states, for real: processes, HTTP, boto3, and the exit code."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,13 +35,27 @@ FINDINGS = {
 SEEDS = range(1, 11)
 
 
-def rehearse(folder: Path, name: str, *, seed: int = 1, speed: float = 60) -> tuple[int, dict[str, Any]]:
-    """Plays one packaged experiment; its exit code and its verdict."""
-    command = [sys.executable, "-m", "harness", "rehearse", name, "--json"]
-    options = ["--seed", str(seed), "--speed", str(speed), "--reports", str(folder)]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=900, env=dict(os.environ))
+Played = tuple[int, dict[str, Any]]
+
+
+def play(folder: Path, *words: str) -> list[Played]:
+    """Exit code and verdict of every experiment that a rehearsal plays."""
+    command = [sys.executable, "-m", "harness", "rehearse", *words, "--json", "--reports", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)["runs"][0]["verdict"]
+    return [(run["exit_code"], run["verdict"]) for run in json.loads(done.stdout)["runs"]]
+
+
+def rehearse(folder: Path, name: str, *, seed: int = 1, speed: float = 60) -> Played:
+    """Plays one packaged experiment."""
+    return play(folder, name, "--seed", str(seed), "--speed", str(speed))[0]
+
+
+@pytest.fixture(scope="module")
+def all_of_them(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Played]:
+    """Every packaged experiment, played once, by its name."""
+    runs = play(tmp_path_factory.mktemp("reports"), "--all")
+    return {verdict["experiment"]: (code, verdict) for code, verdict in runs}
 
 
 def check_story(name: str, code: int, verdict: dict[str, Any]) -> None:
@@ -66,9 +79,9 @@ def check_story(name: str, code: int, verdict: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STORIES)
-def test_experiment_plays_as_stated(name: str, tmp_path: Path) -> None:
+def test_experiment_plays_as_stated(name: str, all_of_them: dict[str, Played]) -> None:
     """Each packaged experiment ends in the outcome, the call and the finding it is there to show."""
-    check_story(name, *rehearse(tmp_path, name))
+    check_story(name, *all_of_them[name])
 
 
 @pytest.mark.soak

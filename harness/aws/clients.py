@@ -7,6 +7,7 @@ call that waits lets the other greenlets run. Creating a client costs about 0.2 
 """
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -145,8 +146,9 @@ class Clients:
             raise UsageError(_NO_CREDENTIALS)
 
     def _opened(self) -> Any:
+        # boto3 knows AWS_DEFAULT_REGION only; all other SDKs, and people, know AWS_REGION.
         with self._lock:
-            self._session = self._session or boto3.session.Session()
+            self._session = self._session or boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
             return self._session
 
     def _created(self, service: str) -> Any:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections import deque
@@ -332,3 +333,13 @@ def test_clients_are_made_once(session: Any, wire: Wire) -> None:
 def test_a_method_of_boto3_is_named_as_its_iam_action(service: str, operation: str, name: str) -> None:
     """What stands in a policy stands in our messages."""
     assert action(service, operation) == name
+
+
+def test_aws_region_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every other SDK takes the region from it, so people set it."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    Aws().warm()

@@ -1,0 +1,60 @@
+"""The IAM policy that the harness needs and no more: two statements that read, and one for each kind of write."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from harness.aws.clients import action
+from harness.core.experiment import Experiment
+
+WATCHES = "CanaryHarnessWatches"
+FINDS_AND_EXAMINES = "CanaryHarnessFindsAndExamines"
+
+
+def policy() -> dict[str, Any]:
+    """The whole policy document, for any application, function and alarm."""
+    text = resources.files("harness.aws").joinpath("policy.json").read_text(encoding="utf-8")
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def narrowed(experiment: Experiment) -> dict[str, Any]:
+    """The policy whose writes are allowed on what the experiment names alone; what it leaves out stays `*`."""
+    document = policy()
+    ends = _ends(experiment)
+    for statement in document["Statement"]:
+        statement["Resource"] = _narrowed(statement["Resource"], ends)
+    return document
+
+
+def actions(*sids: str) -> frozenset[str]:
+    """The IAM actions that some statements allow, or all of them."""
+    chosen = (statement for statement in policy()["Statement"] if not sids or statement["Sid"] in sids)
+    return frozenset(action for statement in chosen for action in _listed(statement["Action"]))
+
+
+def writes_of(experiment: Experiment) -> tuple[str, ...]:
+    """The IAM actions by which an experiment changes AWS."""
+    creates = (action("codedeploy", "create_deployment"),) if experiment.deployment.target_version else ()
+    forces = any(fault.force_alarm is not None for fault in experiment.faults)
+    return (*creates, *((action("cloudwatch", "set_alarm_state"),) if forces else ()))
+
+
+def _ends(experiment: Experiment) -> Mapping[str, str]:
+    wanted = experiment.deployment
+    names = {"application:*": wanted.application, "function:*": wanted.function, "alarm:*": experiment.alarm.name}
+    if wanted.application and wanted.group:
+        names["deploymentgroup:*"] = f"{wanted.application}/{wanted.group}"
+    return {end: end.replace("*", name) for end, name in names.items() if name}
+
+
+def _narrowed(resource: str | Sequence[str], ends: Mapping[str, str]) -> str | list[str]:
+    if not isinstance(resource, str):
+        return [str(_narrowed(one, ends)) for one in resource]
+    end = next((end for end in ends if resource.endswith(f":{end}")), None)
+    return resource.removesuffix(end) + ends[end] if end else resource
+
+
+def _listed(value: str | Sequence[str]) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
