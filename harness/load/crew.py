@@ -1,14 +1,17 @@
 """What one process contributes to a run: its users, their traffic, and the rows that are recorded of it."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gevent
 import gevent.event
+from locust.exception import StopUser
 
 from harness.core.timeline import Event
-from harness.errors import UsageError
-from harness.load.client import Client
+from harness.errors import HarnessError
+from harness.load.client import Client, proxy_for
 from harness.load.recorder import Recorder
 from harness.load.steering import Steering
 from harness.load.traffic import OWN, Traffic
@@ -18,33 +21,43 @@ FLUSH_S = 0.25
 DRAIN_S = 5.0
 """Wall time that requests under way get to be answered when a test stops."""
 
+STAND_BY_S = 0.1
+"""Wall time after which a user that stands by looks whether it is its turn."""
+
 SendRows = Callable[[Sequence[Event], bool], None]
 TellPacing = Callable[[bool], None]
+TellFailure = Callable[[str], None]
+
+log = logging.getLogger(__name__)
 
 
 class Crew:
     """The users of one process and all they share, test after test.
 
     `send_rows` takes events to the timeline, with True after the last of a test; `tell_pacing` says whether there is
-    anybody here to send.
+    anybody here to send; `tell_failure` says why no traffic can be sent.
     """
 
-    def __init__(self, environment: Any, *, name: str, send_rows: SendRows, tell_pacing: TellPacing) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        *,
+        name: str,
+        send_rows: SendRows,
+        tell_pacing: TellPacing,
+        tell_failure: TellFailure,
+    ) -> None:
         self._environment = environment
         self._name = name
         self._send_rows = send_rows
         self._tell_pacing = tell_pacing
+        self._tell_failure = tell_failure
         self._users: list[Any] = []
         self._steering: Steering | None = None
         self._recorder: Recorder | None = None
         self._traffic: Traffic | None = None
         self._flusher: gevent.Greenlet | None = None
         self._part_known = gevent.event.Event()
-
-    @property
-    def at_work(self) -> bool:
-        """Whether a test is on."""
-        return self._recorder is not None
 
     @property
     def open_arrivals(self) -> bool:
@@ -67,14 +80,26 @@ class Crew:
             self._part_known.set()
 
     def join(self, user: Any) -> Traffic:
-        """One more user, once it is known what part of the traffic is ours."""
+        """One more user, once it is known what part of the traffic is ours; raises StopUser if none can be sent."""
         self._users.append(user)
         if len(self._users) == 1:
             self._tell_pacing(True)
         self._part_known.wait()
-        if self._traffic is None:
-            self._traffic = self._start_traffic(user)
-        return self._traffic
+        with self._telling_failure():
+            if self._traffic is None:
+                self._traffic = self._start_traffic(user)
+            return self._traffic
+
+    def play(self, user: Any) -> None:
+        """What a user does when it is its turn: paces for all, sends one request of its own, or stands by."""
+        traffic = self._traffic
+        with self._telling_failure():
+            if traffic is None or (self.open_arrivals and not self.is_pacer(user)):
+                gevent.sleep(STAND_BY_S)
+            elif self.open_arrivals:
+                traffic.pace()
+            else:
+                traffic.send_one()
 
     def leave(self, user: Any) -> None:
         """One user less."""
@@ -100,15 +125,29 @@ class Crew:
     def end(self) -> None:
         """Lets requests under way come to their end and sends the last rows; nothing is recorded afterwards."""
         recorder, self._recorder = self._recorder, None
+        traffic, self._traffic = self._traffic, None
         if recorder is None:
             return
-        if self._traffic:
-            self._traffic.drain(DRAIN_S)
-            self._traffic = None
+        if traffic:
+            traffic.drain(DRAIN_S)
         if self._flusher:
             self._flusher.kill()
         recorder.flush()
         self._send_rows((), True)
+
+    @contextlib.contextmanager
+    def _telling_failure(self) -> Iterator[None]:
+        """Ends the run, and the user, where traffic fails by a mistake of ours or of the person: never silently."""
+        try:
+            yield
+        except HarnessError as error:
+            self._tell_failure(str(error))
+        except Exception as error:
+            log.exception("traffic failed")
+            self._tell_failure(f"traffic failed: {error!r}")
+        else:
+            return
+        raise StopUser
 
     def _flush(self, recorder: Recorder, steering: Steering) -> None:
         while True:
@@ -118,8 +157,8 @@ class Crew:
     def _start_traffic(self, user: Any) -> Traffic:
         assert self._steering is not None
         assert self._recorder is not None
-        host = self._environment.host or user.host
-        if not host:
-            raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
+        client = Client(self._environment.host or user.host or "")
+        if proxy := proxy_for(client.url):
+            log.warning("the environment names the proxy %s, but requests go to %s directly", proxy, client.url.netloc)
         fire = self._environment.events.request.fire
-        return Traffic(Client(host), user.prepare, self._steering, self._recorder, fire)
+        return Traffic(client, user.prepare, self._steering, self._recorder, fire)

@@ -7,6 +7,7 @@ Master and workers talk in Locust's own messages:
     canary-end        master → worker   the test is over: send what you have
     canary-pacing     worker → master   whether there are users that send
     canary-rows       worker → master   lines of the timeline; `last` after a test
+    canary-failure    worker → master   why it can send no traffic
 """
 
 import logging
@@ -23,11 +24,12 @@ from harness.core.timeline import Event, decode, encode
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.load import options
 from harness.load.client import service_url
-from harness.load.crew import Crew
+from harness.load.crew import DRAIN_S, Crew
 from harness.load.run import Run
 from harness.load.steering import Steering, unpacked
 
-BEGIN, STEERING, END, PACING, ROWS = (f"canary-{word}" for word in ("begin", "steering", "end", "pacing", "rows"))
+BEGIN, STEERING, END = "canary-begin", "canary-steering", "canary-end"
+PACING, ROWS, FAILURE = "canary-pacing", "canary-rows", "canary-failure"
 LAST_ROWS_S = 10.0
 """Wall time that workers get to send their last rows."""
 ROUND_S = 0.5
@@ -86,12 +88,15 @@ class Director(Role):
             settings = options.settings_of(self._given)
             self._check_host()
             self.run = Run(settings, post=self.post, on_over=self._on_over)
+            self.run.start()
+            self.begin(self.run.fleet.steering)
         except HarnessError as error:
-            self._refuse(error)
-            return
-        self.run.start()
-        self.begin(self.run.fleet.steering)
-        self._round = gevent.spawn(self._rounds, self.run)
+            self._refuse(str(error), error.exit_code)
+        except Exception as error:
+            log.exception("the run could not begin")
+            self._refuse(f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED)
+        else:
+            self._round = gevent.spawn(self._rounds, self.run)
 
     def test_stop(self) -> None:
         """Ends the run with its verdict; waits for it where it is ending already."""
@@ -100,7 +105,7 @@ class Director(Role):
             self._closing.wait()
             return
         self._closing.clear()
-        self._ending = run
+        self._ending, self._code = run, ExitCode.HARNESS_FAILED
         try:
             if self._round:
                 self._round.kill()
@@ -150,6 +155,11 @@ class Director(Role):
         if run:
             run.record(*rows)
 
+    def failed(self, reason: str) -> None:
+        """Ends the run, since no traffic can be sent."""
+        if self.run:
+            self.run.fail("traffic", reason)
+
     def pacing(self, worker: str, *, pacing: bool) -> None:
         """Takes notice of a worker that has users to send, or has none any more."""
         if self.run:
@@ -173,6 +183,9 @@ class Director(Role):
         users = experiment.traffic.users or self.least_users()
         self._given.num_users = self._given.num_users or users
         self._given.spawn_rate = self._given.spawn_rate or min(users, 100)
+        if experiment.traffic.users and not self.environment.stop_timeout:
+            # Locust would kill users in the middle of their last request, which then counted as failed.
+            self.environment.stop_timeout = DRAIN_S
 
     def _check_host(self) -> None:
         for user in self.environment.user_classes:
@@ -182,9 +195,10 @@ class Director(Role):
                     raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
                 service_url(host)
 
-    def _refuse(self, error: HarnessError) -> None:
-        log.error("%s", error)
-        self._code = error.exit_code
+    def _refuse(self, reason: str, code: ExitCode) -> None:
+        """Leaves a test without a run: Locust goes on to spawn users, which the stop then ends."""
+        log.error("%s", reason)
+        self.run, self._code = None, code
         gevent.spawn(self._stop_locust)
 
     def _on_over(self) -> None:
@@ -237,6 +251,7 @@ class Single(Director):
             name="",
             send_rows=lambda rows, _: self.take(*rows),
             tell_pacing=lambda pacing: self.pacing("", pacing=pacing),
+            tell_failure=self.failed,
         )
 
     def post(self, _: str, steering: Steering) -> None:
@@ -264,6 +279,7 @@ class Master(Director):
         self._done: set[str] = set()
         self._runner.register_message(PACING, self._on_pacing)
         self._runner.register_message(ROWS, self._on_rows)
+        self._runner.register_message(FAILURE, self._on_failure)
         environment.events.worker_connect.add_listener(self._on_worker)
 
     def least_users(self) -> int:
@@ -314,6 +330,9 @@ class Master(Director):
     def _on_pacing(self, msg: Any, **_: Any) -> None:
         self.pacing(msg.node_id, pacing=msg.data["pacing"])
 
+    def _on_failure(self, msg: Any, **_: Any) -> None:
+        self.failed(f"worker {msg.node_id}: {msg.data['reason']}")
+
     def _on_rows(self, msg: Any, **_: Any) -> None:
         self.take(*decode(msg.data["lines"].splitlines()))
         if msg.data["last"]:
@@ -327,7 +346,11 @@ class Worker(Role):
         super().__init__(environment)
         self._runner = environment.runner
         self.crew: Crew = Crew(
-            environment, name=self._runner.client_id, send_rows=self._send_rows, tell_pacing=self._tell_pacing
+            environment,
+            name=self._runner.client_id,
+            send_rows=self._send_rows,
+            tell_pacing=lambda pacing: self._runner.send_message(PACING, {"pacing": pacing}),
+            tell_failure=lambda reason: self._runner.send_message(FAILURE, {"reason": reason}),
         )
         for message, listener in ((BEGIN, self._on_begin), (STEERING, self._on_steering), (END, self._on_end)):
             self._runner.register_message(message, listener)
@@ -352,9 +375,6 @@ class Worker(Role):
 
     def _send_rows(self, rows: Sequence[Event], last: bool) -> None:
         self._runner.send_message(ROWS, {"lines": b"".join(map(encode, rows)), "last": last})
-
-    def _tell_pacing(self, pacing: bool) -> None:
-        self._runner.send_message(PACING, {"pacing": pacing})
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self.crew.begin(unpacked(msg.data))

@@ -8,11 +8,12 @@
 the traffic and then calls `close`, which heals, judges and reports.
 """
 
+import contextlib
 import logging
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import gevent
@@ -38,7 +39,6 @@ from harness.core.timeline import (
     Trouble,
     encode,
 )
-from harness.core.verdict import Verdict
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.load import faults
 from harness.load.fleet import Fleet, Post
@@ -94,7 +94,6 @@ class Run:
 
     def __init__(self, settings: Settings, *, post: Post, on_over: Callable[[], None]) -> None:
         self.experiment = settings.experiment
-        self.verdict: Verdict | None = None
         self.rollout = Rollout()
         self.tally = Tally()
         self._aws = Aws()
@@ -149,11 +148,9 @@ class Run:
             self._file.write(b"".join(map(encode, events)))
             self._file.flush()
         except OSError as error:
+            log.error("the timeline cannot be written: %s", error)
+            self._closed = True
             self.over("failed", f"the timeline cannot be written: {error}")
-
-    def record_all(self, events: Sequence[Event]) -> None:
-        """Writes a batch of events to the timeline."""
-        self.record(*events)
 
     def set_error_share(self, share: float) -> None:
         """Changes the error share that a person asked for, at once."""
@@ -163,6 +160,11 @@ class Run:
     def trouble(self, what: str, message: str) -> None:
         """Notes that something of ours or around us went wrong."""
         self.record(Trouble(at_s=self.base.now_s(), what=what, message=message))
+
+    def fail(self, what: str, message: str) -> None:
+        """Ends the run because something of ours or around us went wrong."""
+        self.trouble(what, message)
+        self.over("failed", message)
 
     def over(self, why: Why, detail: str = "") -> None:
         """Nothing is left to do; the first reason counts."""
@@ -181,8 +183,10 @@ class Run:
         self.record(replace(self._over, at_s=self.base.now_s()))
         self._progress.close()
         self._closed = True
-        self._file.close()
-        return self._judge()
+        with contextlib.suppress(OSError):  # a disk that is full has been told already, by `record`
+            self._file.close()
+        code = self._judge()
+        return ExitCode.HARNESS_FAILED if self._over.why == "failed" else code
 
     def _new_watcher(self) -> Watcher:
         return Watcher(
@@ -228,7 +232,7 @@ class Run:
             if self._watcher:
                 self._progress.show(self.rollout, self.tally, self.base.now_s())
             if problem := self._contact.lost():
-                self._fail("contact", f"neither AWS nor the service answers any more: {problem}")
+                self.fail("contact", f"neither AWS nor the service answers any more: {problem}")
                 return
             gevent.sleep(SHOW_EVERY_S)
 
@@ -347,13 +351,13 @@ class Run:
 
     def _judge(self) -> ExitCode:
         try:
-            self.verdict = finish(self.folder, self.experiment)
+            verdict = finish(self.folder, self.experiment)
         except HarnessError as error:
             log.error("no verdict: %s", error)
             return ExitCode.HARNESS_FAILED
-        log.info("%s, %s: %s", self.verdict.outcome, self.verdict.call, " ".join(self.verdict.because))
+        log.info("%s, %s: %s", verdict.outcome, verdict.call, " ".join(verdict.because))
         log.info("Report: %s", self.folder.markdown)
-        return ExitCode(self.verdict.exit_code)
+        return ExitCode(verdict.exit_code)
 
     # Underneath
 
@@ -376,25 +380,25 @@ class Run:
             try:
                 play(*arguments)
             except HarnessError as error:
-                self._fail(play.__name__, str(error))
+                self.fail(play.__name__.strip("_"), str(error))
             except Exception as error:
                 log.exception("%s failed", play.__name__)
-                self._fail(play.__name__, repr(error))
+                self.fail(play.__name__.strip("_"), repr(error))
 
         self._greenlets.append(gevent.spawn(guarded))
 
-    def _fail(self, what: str, message: str) -> None:
-        self.trouble(what.strip("_"), message)
-        self.over("failed", message)
-
 
 def _folder(settings: Settings) -> RunFolder:
-    if settings.run_dir:
-        folder = RunFolder.open(settings.run_dir)
-    else:
+    """The folder that was given, or a new one: also for a second test of the same process."""
+    folder = RunFolder.open(settings.run_dir) if settings.run_dir else None
+    if folder is None or folder.timeline.exists():
         folder = RunFolder.create(settings.reports, settings.experiment.name, time.time())
-    if not folder.manifest.exists():
-        folder.write_manifest(settings.experiment, sys.argv)
+    try:
+        if not folder.manifest.exists():
+            folder.write_manifest(settings.experiment, sys.argv)
+        folder.timeline.touch()
+    except OSError as error:
+        raise UsageError(f"--canary-run-dir: cannot write to {folder.path}: {error.strerror}") from error
     return folder
 
 

@@ -85,7 +85,7 @@ class Traffic:
         self._idle: list[Any] = []
         self._senders: list[Any] = []
         self._in_flight = 0
-        self._pacing = False
+        self._stopped = False
         self._hub = get_hub()
         self._changed = gevent.event.Event()
 
@@ -107,8 +107,7 @@ class Traffic:
 
     def pace(self) -> None:
         """Starts every due request of this process in time, until `stop`; the calling greenlet does nothing else."""
-        self._pacing = True
-        while self._pacing:
+        while not self._stopped:
             now_s = self._base.now_s()
             self._apply(now_s)
             if self._start_due(now_s):
@@ -128,8 +127,8 @@ class Traffic:
             self._in_flight -= 1
 
     def stop(self) -> None:
-        """Starts no more requests."""
-        self._pacing = False
+        """Starts no more requests of open arrivals."""
+        self._stopped = True
         self._changed.set()
 
     def drain(self, within_s: float) -> None:
@@ -200,6 +199,8 @@ class Traffic:
             response = self._client.send(planned.prepared)
         except NoAnswer as no_answer:
             error = str(no_answer)
+        except Exception as bug:  # noqa: BLE001 - a sender must go on, and its request count as what it is
+            error = f"the client failed: {bug!r}"
         except gevent.GreenletExit:
             error = "no answer when the run ended"
             raise

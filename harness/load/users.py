@@ -1,6 +1,5 @@
 """Locust users that send canary traffic; subclass `CanaryUser` in a locustfile."""
 
-import gevent
 from locust import User, constant, task
 
 import harness.load.plugin  # noqa: F401 - importing it is what makes Locust play experiments
@@ -43,12 +42,5 @@ class CanaryUser(User):  # type: ignore[misc]
 
     @task  # type: ignore[untyped-decorator]
     def play(self) -> None:
-        """Paces open arrivals, or sends one request of a closed loop."""
-        if not self._crew.at_work:
-            gevent.sleep(1)
-        elif not self._crew.open_arrivals:
-            self._traffic.send_one()
-        elif self._crew.is_pacer(self):
-            self._traffic.pace()
-        else:
-            gevent.sleep(1)
+        """Paces open arrivals, sends one request of a closed loop, or stands by."""
+        self._crew.play(self)

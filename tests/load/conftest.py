@@ -10,7 +10,7 @@ import pytest
 from harness.load.client import Client, Timeouts
 
 Step = bytes | float | str
-"""What a server does next: sends bytes, waits seconds, or `reset`, `shut`, `ask` (reads the next request)."""
+"""What a server does next: sends bytes, waits seconds, `ask` reads the next request, `reset` makes the end a reset."""
 HASTY = Timeouts(connect_s=1.0, read_s=0.4, total_s=0.8)
 
 

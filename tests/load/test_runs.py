@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,13 @@ import msgspec
 import psutil
 import pytest
 
+from harness.aws.clients import Aws
+from harness.aws.deployer import create_deployment
 from harness.core.experiment import Expect, Experiment, Fault, Outcome, Traffic
 from harness.core.histogram import merge, quantile_s
-from harness.core.timeline import Arrivals, Event, FaultEnded, FaultStarted, Requests, RunEnded, Trouble
+from harness.core.timeline import Arrivals, Event, FaultEnded, FaultStarted, GroupSeen, Requests, RunEnded, Trouble
 from harness.core.verdict import Verdict
+from harness.rehearsal.fixtures import aws_environment
 from harness.rehearsal.play import Ready, resolve
 from harness.report.folder import RunFolder
 
@@ -142,10 +146,14 @@ class Play:
 
     def requests(self) -> Counter[str]:
         """Requests by intent."""
-        counts = Counter[str]()
+        return sum(self.requests_by_worker().values(), Counter[str]())
+
+    def requests_by_worker(self) -> dict[str, Counter[str]]:
+        """Requests of each worker, by intent."""
+        counts = defaultdict[str, Counter[str]](Counter)
         for row in self.events():
             if isinstance(row, Requests):
-                counts[row.intent] += row.count
+                counts[row.worker][row.intent] += row.count
         return counts
 
     def verdict(self) -> Verdict:
@@ -233,7 +241,8 @@ def test_totals_equal_the_services_own_count(play: Callable[..., Play], service:
     assert run.end() == 4
     assert run.requests() == service.seen
     total = service.seen.total()
-    assert abs(service.seen["fault"] - 0.1 * total) < 1
+    for sent in run.requests_by_worker().values():
+        assert abs(sent["fault"] - 0.1 * sent.total()) < 1
     arrivals = of(Arrivals, run.events())
     assert sum(row.planned for row in arrivals) == sum(row.started for row in arrivals) == total
     assert total > 800
@@ -336,6 +345,27 @@ def test_the_web_form_starts_changes_and_ends_runs(play: Callable[..., Play], se
     assert run.verdict()
 
 
+def test_a_timeline_that_cannot_be_written_ends_the_run(play: Callable[..., Play], service: Service) -> None:
+    """A disk that is full is a failure of ours: exit code 1, and what was written stays readable."""
+    run = play("-f", CANARY, "--host", service.url, "--canary-arrival-rate", "200")
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    written = run.folder.timeline.stat().st_size
+    resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (written + 1000, written + 1000))
+    assert run.end(20) == 1
+    assert of(Requests, run.events())
+    assert "the timeline cannot be written" in run.log.read_text(encoding="utf-8")
+
+
+def test_without_a_run_a_signal_ends_the_web_page_without_complaint(play: Callable[..., Play]) -> None:
+    """Nothing was asked, so nothing failed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    run = play("-f", CANARY, "--web-host", "127.0.0.1", "--web-port", str(port))
+    until_answered(lambda: submit(f"http://127.0.0.1:{port}/stats/requests"))
+    run.process.send_signal(signal.SIGINT)
+    assert run.end(20) == 0
+
+
 # With a cloud
 
 TRAFFIC = Traffic(arrival_rate=5.0)
@@ -348,6 +378,32 @@ def test_error_users_are_caught(rehearse: Callable[..., tuple[Play, "Cloud"]]) -
     assert run.end(60) == 0
     assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
     assert run.requests()["fault"] > 0
+
+
+def test_the_next_deployment_of_the_group_is_followed(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else deploys: the run waits for it, sends error users from its creation on, and judges it."""
+    cloud = canary_cloud_factory(speed=60.0)
+    aws_environment(cloud, monkeypatch)
+    ready = cloud.ready
+    names = ["--canary-application", ready["application"], "--canary-group", ready["group"]]
+    words = [*names, "--host", ready["service_url"], "--canary-error-share", "0.2", "--canary-expect", "rolled_back"]
+    run = play("-f", CANARY, *words, **cloud_variables(cloud))
+    run.wait_for(lambda events: bool(of(Requests, events)) and bool(of(GroupSeen, events)))
+    create_deployment(
+        Aws(),
+        application=ready["application"],
+        group=ready["group"],
+        function=ready["function"],
+        alias=ready["alias"],
+        target_version=ready["canary"],
+        experiment="by somebody else",
+        record=lambda _: None,
+        now=lambda: 0.0,
+    )
+    assert run.end(60) == 0
+    assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
 
 
 def test_a_forced_alarm_is_healed_when_a_signal_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
@@ -393,9 +449,9 @@ def test_an_outcome_that_does_not_come_is_given_up(rehearse: Callable[..., tuple
     assert ended.why == "given_up"
 
 
-def submit(address: str, form: Mapping[str, str]) -> None:
-    """Sends a form to the web page."""
-    body = urllib.parse.urlencode(form).encode()
+def submit(address: str, form: Mapping[str, str] | None = None) -> None:
+    """Sends a form to the web page, or asks for a page without one."""
+    body = None if form is None else urllib.parse.urlencode(form).encode()
     with urllib.request.urlopen(address, data=body, timeout=10) as answer:
         assert answer.status == 200
 

@@ -1,0 +1,274 @@
+"""Traffic: every due request is started in time or counted as unstarted, and every start comes to an account."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+
+from harness.core.experiment import Traffic as Wanted
+from harness.core.pacing import Pace, Part
+from harness.core.timeline import Arrivals, Event, Requests
+from harness.load import traffic
+from harness.load.client import Client, NoAnswer, Prepared, Response
+from harness.load.recorder import Recorder
+from harness.load.steering import Steering, Timebase
+from harness.load.traffic import Traffic
+
+
+class FakeClient:
+    """Answers at once, or as a test says; remembers what it sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.answer: Callable[[Prepared], Response] = lambda _: Response(200, {b"X-Lambda-Version": b"1"}, [], 0)
+
+    def send(self, prepared: Prepared) -> Response:
+        """Sends."""
+        self.sent.append(prepared.name)
+        return self.answer(prepared)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def prepare(_: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
+    """A request whose name tells what it is."""
+    return Prepared("GET", f"{persona} {endpoint} {client_version}", b"")
+
+
+class Rig:
+    """Traffic on a fake client, and everything that came of it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.client = FakeClient()
+        self.events: list[Event] = []
+        self.fired: list[dict[str, Any]] = []
+        self.base = Timebase(time.time(), options.pop("speed", 1.0))
+        self.recorder = Recorder(self.base, self.events.extend)
+        pace = Pace(options.pop("rate", 1000.0))
+        share, part = options.pop("share", 0.0), options.pop("part", Part())
+        seed = options.pop("seed", 1)
+        self.steering = Steering(
+            timebase=self.base, traffic=Wanted(**options), seed=seed, pace=pace, error_share=share, part=part
+        )
+        fire = lambda **event: self.fired.append(event)  # noqa: E731 - one line is enough
+        self.traffic = Traffic(self.client, prepare, self.steering, self.recorder, fire)  # type: ignore[arg-type]
+
+    def pace(self, seconds: float) -> None:
+        """Paces for a while and comes to an end."""
+        pacer = gevent.spawn(self.traffic.pace)
+        gevent.sleep(seconds)
+        self.end()
+        pacer.join()
+
+    def end(self, within_s: float = 0.5) -> None:
+        """Drains and flushes."""
+        self.traffic.drain(within_s)
+        self.recorder.flush()
+
+    def rows(self) -> list[Requests]:
+        """The recorded requests."""
+        return [event for event in self.events if isinstance(event, Requests)]
+
+    def schedule(self) -> Counter[str]:
+        """Planned, started and unstarted starts."""
+        counts = Counter[str]()
+        for event in self.events:
+            if isinstance(event, Arrivals):
+                counts.update(planned=event.planned, started=event.started, unstarted=event.unstarted)
+        return counts
+
+
+def test_every_due_request_is_sent_and_recorded() -> None:
+    """What was sent, what the schedule says and what was recorded are the same number."""
+    rig = Rig(rate=2000.0)
+    rig.pace(0.1)
+    sent = len(rig.client.sent)
+    assert sent > 100
+    assert sum(row.count for row in rig.rows()) == len(rig.fired) == sent
+    assert rig.schedule() == Counter(planned=sent, started=sent)
+
+
+def test_the_rate_is_per_second_of_experiment_time() -> None:
+    """At speed 60 a rate of 10 sends 600 a second."""
+    rig = Rig(rate=10.0, speed=60.0)
+    rig.pace(0.2)
+    assert len(rig.client.sent) == pytest.approx(120, rel=0.3)
+
+
+def test_starts_go_on_while_nothing_is_answered() -> None:
+    """A service that stalls does not slow the schedule down."""
+    rig = Rig(rate=500.0)
+    rig.client.answer = lambda _: gevent.sleep(30)
+    rig.pace(0.1)
+    assert rig.schedule()["started"] > 30
+
+
+def test_what_has_no_room_is_counted_as_unstarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound no request is started, and none is dropped silently."""
+    monkeypatch.setattr(traffic, "MAX_IN_FLIGHT", 5)
+    rig = Rig(rate=500.0)
+    rig.client.answer = lambda _: gevent.sleep(30)
+    rig.pace(0.1)
+    schedule = rig.schedule()
+    assert schedule["started"] == 5
+    assert schedule["unstarted"] > 20
+    assert schedule["planned"] == schedule["started"] + schedule["unstarted"]
+
+
+def test_what_is_not_answered_at_the_end_counts_as_failed() -> None:
+    """Requests under way when the run ends are given their time, then given up with a reason."""
+    rig = Rig(rate=500.0)
+    rig.client.answer = lambda _: gevent.sleep(30)
+    rig.pace(0.05)
+    assert {(row.outcome, row.status) for row in rig.rows()} == {("failed", 0)}
+    assert rig.fired[0]["exception"] == "no answer when the run ended"
+
+
+def test_what_is_answered_while_draining_counts_as_answered() -> None:
+    """A clean stop waits for answers."""
+    rig = Rig(rate=500.0)
+
+    def slow(_: Prepared) -> Response:
+        gevent.sleep(0.1)
+        return Response(200, {}, [], 0)
+
+    rig.client.answer = slow
+    rig.pace(0.05)
+    assert {row.outcome for row in rig.rows()} == {"ok"}
+    assert sum(row.count for row in rig.rows()) == len(rig.client.sent)
+
+
+def test_latency_runs_from_the_due_time_and_service_time_from_the_start() -> None:
+    """A start that comes late has a latency longer than its service time."""
+    rig = Rig(rate=100.0)
+    time.sleep(0.1)  # everything due by now starts late
+    rig.pace(0.02)
+    row = next(row for row in rig.rows() if row.at_s == 0.0)
+    assert max(row.latency) > max(row.service_time)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "outcome"),
+    [
+        (Response(200, {}, [], 0), 200, "ok"),
+        (Response(302, {}, [], 0), 302, "ok"),
+        (Response(403, {}, [], 0), 403, "failed"),
+        (Response(502, {}, [], 0), 502, "failed"),
+    ],
+)
+def test_an_answer_of_400_or_more_is_a_failure(answer: Response, status: int, outcome: str) -> None:
+    """To the timeline and to Locust alike."""
+    rig = Rig()
+    rig.client.answer = lambda _: answer
+    rig.traffic.send_one()
+    rig.end()
+    (row,) = rig.rows()
+    assert (row.status, row.outcome) == (status, outcome)
+    assert (rig.fired[0]["exception"] is None) == (outcome == "ok")
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (NoAnswer("no connection: connection refused"), "no connection: connection refused"),
+        (RuntimeError("a bug"), "the client failed: RuntimeError('a bug')"),
+    ],
+)
+def test_a_request_without_an_answer_has_its_reason(problem: Exception, reason: str) -> None:
+    """Even a mistake of ours is a failed request, not a lost one."""
+    rig = Rig()
+
+    def fail(_: Prepared) -> Response:
+        raise problem
+
+    rig.client.answer = fail
+    rig.traffic.send_one()
+    rig.end()
+    (row,) = rig.rows()
+    assert (row.status, row.version, row.outcome) == (0, None, "failed")
+    assert rig.fired[0]["exception"] == reason
+
+
+def test_the_version_that_answered_is_recorded() -> None:
+    """By its header."""
+    rig = Rig()
+    rig.traffic.send_one()
+    rig.end()
+    assert rig.rows()[0].version == "1"
+
+
+def test_fault_requests_are_error_users_under_a_name_of_their_own() -> None:
+    """They go where the error user fails, and Locust shows them apart."""
+    rig = Rig(share=1.0)
+    rig.traffic.send_one()
+    rig.end()
+    (row,) = rig.rows()
+    assert (row.intent, row.persona, row.endpoint) == ("fault", "error", "fakeUser")
+    assert rig.fired[0]["name"].endswith("[fault]")
+
+
+def test_a_new_share_holds_from_its_instant_on() -> None:
+    """Until then the old one does."""
+    rig = Rig()
+    now_s = rig.base.now_s()
+    later = Steering(
+        timebase=rig.base,
+        traffic=rig.steering.traffic,
+        seed=1,
+        pace=Pace(1000.0, since_s=now_s + 0.1),
+        error_share=1.0,
+        part=Part(),
+    )
+    rig.traffic.steer(later)
+    rig.traffic.send_one()
+    gevent.sleep(0.11)
+    rig.traffic.send_one()
+    assert [name.startswith("error") for name in rig.client.sent] == [False, True]
+
+
+def sent_in_order(**options: Any) -> list[str]:
+    """What two hundred requests of a closed loop are."""
+    rig = Rig(**options)
+    for _ in range(200):
+        rig.traffic.send_one()
+    return rig.client.sent
+
+
+def test_the_same_seed_sends_the_same_requests() -> None:
+    """Persona, endpoint, client version and intent are all drawn by seed."""
+    assert sent_in_order(seed=4, share=0.2) == sent_in_order(seed=4, share=0.2)
+
+
+def test_another_seed_or_part_sends_other_requests() -> None:
+    """Workers do not send the same in step."""
+    assert sent_in_order(seed=4) != sent_in_order(seed=5)
+    assert sent_in_order(seed=4, part=Part(0, 2)) != sent_in_order(seed=4, part=Part(1, 2))
+
+
+def test_the_mix_is_as_weighted() -> None:
+    """Choices without weight are never sent."""
+    sent = sent_in_order(personas={"beta": 1.0, "qa": 0.0}, endpoints={"fakeUser": 1.0}, client_versions={"2": 1.0})
+    assert set(sent) == {"beta fakeUser 2"}
+
+
+def test_a_request_event_tells_what_locust_wants_to_know() -> None:
+    """Method, name, duration in milliseconds, response, and a context that marks it as ours."""
+    rig = Rig()
+    rig.traffic.send_one()
+    (event,) = rig.fired
+    assert (event["request_type"], event["name"], event["exception"]) == ("GET", rig.client.sent[0], None)
+    assert 0 <= event["response_time"] < 100
+    assert event["context"]["canary"]
+    assert event["response"].status == 200
+
+
+def test_nothing_starts_after_the_end() -> None:
+    """A pacer that is called again after a stop returns at once."""
+    rig = Rig(rate=1000.0)
+    rig.traffic.stop()
+    rig.traffic.pace()
+    assert rig.client.sent == []
