@@ -13,6 +13,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -160,7 +162,8 @@ class Gateway:
             # The outermost frame of a request: a bug of the gateway must answer as API Gateway would.
             log.exception("%s %s failed", scope["method"], scope["path"])
             answer = proxy.NOT_INVOKED
-        await send({"type": "http.response.start", "status": answer.status, "headers": _framed(answer, request_id)})
+        headers = _framed(answer, request_id, _date(int(self._now())))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
     async def _let_in(self, scope: Scope, receive: Receive, request_id: str) -> Call:
@@ -320,8 +323,14 @@ def _request_id(bits: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _framed(answer: Answer, request_id: str) -> Headers:
+@lru_cache(maxsize=4)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
+
+
+def _framed(answer: Answer, request_id: str, date: bytes) -> Headers:
     framed = [
+        (b"date", date),
         *answer.headers,
         (b"x-amzn-requestid", request_id.encode()),
         (b"x-amz-apigw-id", base64.b64encode(request_id[:11].encode())),

@@ -99,6 +99,7 @@ def _uvicorn_config(app: Gateway) -> uvicorn.Config:
         proxy_headers=False,
         access_log=False,
         server_header=False,
+        date_header=False,  # the gateway dates its answers by the cloud's clock
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
     )

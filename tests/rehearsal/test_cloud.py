@@ -206,7 +206,7 @@ import os
 
 
 def answer(event, context):
-    if event["headers"].get("authorization", "").startswith("error"):
+    if event["headers"].get("Authorization", "").startswith("error"):
         raise RuntimeError("on purpose")
     user = event["requestContext"]["authorizer"]["principalId"]
     return {"statusCode": 200, "headers": {"X-Build": os.environ["BUILD"]}, "body": user}
