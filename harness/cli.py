@@ -35,6 +35,7 @@ exit codes:
   130  interrupted (SIGINT); 143 terminated (SIGTERM)
 """
 REHEARSAL_SPEED = 60.0
+HIGHEST_SPEED = 1000.0
 OWN_SERVICE_SPEED = 10.0
 """A service of one's own meets `speed` times the planned rate in wall time, so it gets a gentler default."""
 
@@ -62,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Nobody reads us any more; the interpreter must not fail on the same pipe again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.HARNESS_FAILED
+    except OSError as error:
+        _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         return ExitCode.HARNESS_FAILED
     except Exception as error:  # noqa: BLE001 - outermost frame: a bug is told in one sentence, too
         return _bug(error, words)
@@ -187,8 +191,8 @@ def _speed(word: str) -> float:
         speed = float(word)
     except ValueError:
         speed = math.nan
-    if not 0 < speed < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {word}")
+    if not 0 < speed <= HIGHEST_SPEED:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and at most {HIGHEST_SPEED:g}, got {word}")
     return speed
 
 
@@ -281,18 +285,29 @@ def _played(
 def _run_of(played: "Played") -> _Run:
     from harness.report.folder import RunFolder
 
-    verdict = RunFolder.open(played.folder).read_verdict()
+    folder = RunFolder.open(played.folder)
+    left = folder.read_verdict()
     name = played.experiment.name
     if played.trouble:
         _complain(f"{name}: {played.trouble}; see {played.folder}")
-    elif verdict is None:
+    elif left is None:
         _complain(
             f"{name}: Locust ended with exit code {played.exit_code} and no verdict; see {played.folder}/locust.log"
         )
     code = played.exit_code
     if not played.trouble:
-        code = _worst((code, verdict.exit_code if verdict else ExitCode.HARNESS_FAILED))
-    return _Run(played.folder, code, verdict)
+        code = _worst((code, left.exit_code if left else ExitCode.HARNESS_FAILED))
+    return _Run(played.folder, code, left or _verdict_of_what_there_is(folder, played.experiment))
+
+
+def _verdict_of_what_there_is(folder: "RunFolder", experiment: "Experiment") -> "Verdict | None":
+    """Judges in the place of a Locust process that died before it could; None where it wrote nothing."""
+    from harness.report.finish import finish
+
+    try:
+        return finish(folder, experiment) if folder.timeline.stat().st_size else None
+    except (HarnessError, OSError):
+        return None
 
 
 def _show(run: _Run, options: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """The evidence of a run: its timeline sorted for measuring, and how requests are counted.
 
-"From the deployment's creation on" means whole seconds: the second in which the deployment was created holds requests
-from before it and is left out.
+"From the deployment's creation on" means whole seconds: the second in which the deployment was created holds good
+requests from before it, which are left out, and the first fault requests, which are not.
 """
 
 import math
@@ -93,7 +93,7 @@ def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) 
         experiment=experiment,
         rollout=rollout,
         requests=requests,
-        since=tuple(seen for seen in requests if created_s is not None and seen.at_s >= created_s),
+        since=tuple(seen for seen in requests if created_s is not None and _is_since(seen, created_s)),
         arrivals=tuple(event for event in events if isinstance(event, Arrivals)),
         metrics=tuple(event for event in events if isinstance(event, MetricSeen)),
         faults=tuple(_fault_times(events)),
@@ -102,6 +102,10 @@ def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) 
         troubles=tuple(event for event in events if isinstance(event, Trouble)),
         end_s=max((event.at_s for event in events), default=0.0),
     )
+
+
+def _is_since(seen: Requests, created_s: float) -> bool:
+    return seen.at_s >= (math.floor(created_s) if is_fault(seen) else created_s)
 
 
 def _fault_times(events: Sequence[Event]) -> Iterator[FaultTime]:

@@ -10,9 +10,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+LONGEST_S = 604_800.0
+"""A week: far beyond the 50 hours that a Lambda deployment may take."""
+
 Share = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
+Weight = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
+Duration = Annotated[float, Meta(gt=0, le=LONGEST_S)]
+Instant = Annotated[float, Meta(ge=-LONGEST_S, le=LONGEST_S)]
 Count = Annotated[int, Meta(ge=1)]
 
 Pattern = Literal["even", "bernoulli", "burst"]
@@ -80,16 +86,14 @@ class Target(Part, frozen=True, kw_only=True):
 class Traffic(Part, frozen=True, kw_only=True):
     """What the users send. `users` set means closed loop, otherwise arrivals are open at `arrival_rate`."""
 
-    arrival_rate: NotNegative = 20.0
-    users: Count | None = None
+    arrival_rate: Rate = 20.0
+    users: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     arrivals: Arrivals = "even"
     error_share: Share = 0.0
     pattern: Pattern = "even"
-    personas: dict[str, NotNegative] = msgspec.field(default_factory=lambda: dict(PERSONAS))
-    endpoints: dict[Endpoint, NotNegative] = msgspec.field(
-        default_factory=lambda: {"fakeUser": 4.0, "featureToggles": 1.0}
-    )
-    client_versions: dict[ClientVersion, NotNegative] = msgspec.field(default_factory=lambda: {"1": 1.0, "2": 3.0})
+    personas: dict[str, Weight] = msgspec.field(default_factory=lambda: dict(PERSONAS))
+    endpoints: dict[Endpoint, Weight] = msgspec.field(default_factory=lambda: {"fakeUser": 4.0, "featureToggles": 1.0})
+    client_versions: dict[ClientVersion, Weight] = msgspec.field(default_factory=lambda: {"1": 1.0, "2": 3.0})
 
 
 class Deployment(Part, frozen=True, kw_only=True):
@@ -144,19 +148,28 @@ class Fault(Part, frozen=True, kw_only=True):
     Without `for_s` it lasts to the end of the run. Exactly one of `error_share` and `force_alarm` is set.
     """
 
-    at_s: float
-    for_s: Positive | None = None
+    at_s: Instant
+    for_s: Duration | None = None
     error_share: Share | None = None
     force_alarm: AlarmState | None = None
 
 
 class Expect(Part, frozen=True, kw_only=True):
-    """What must come out; a key left out is not checked. `within_s` bounds the time to roll back or promote,
-    counted from the deployment's creation."""
+    """What must come out; a key left out is not checked, but a missed canary is as expected only if `call` says so.
+
+    `call` may list several. `within_s` bounds the time to roll back or promote, from the deployment's creation.
+    """
 
     outcome: Outcome | None = None
-    call: Call | None = None
-    within_s: Positive | None = None
+    call: Call | tuple[Call, ...] | None = None
+    within_s: Duration | None = None
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """All calls that are as expected; none if any is."""
+        if self.call is None:
+            return ()
+        return self.call if isinstance(self.call, tuple) else (self.call,)
 
 
 class Experiment(Part, frozen=True, kw_only=True):
@@ -171,9 +184,9 @@ class Experiment(Part, frozen=True, kw_only=True):
     rollback: tuple[RollbackEvent, ...] = ALL_ROLLBACK_EVENTS
     baseline: Arm = Arm()
     canary: Arm = Arm()
-    steady_s: NotNegative = 60.0
+    steady_s: Seconds = 60.0
     faults: tuple[Fault, ...] = ()
     expect: Expect = Expect()
     criteria: dict[str, float] = {}
-    give_up_s: Positive = 1800.0
+    give_up_s: Duration = 1800.0
     seed: int = 1

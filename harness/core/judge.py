@@ -13,6 +13,7 @@ from harness.core.evidence import Evidence, count, evidence
 from harness.core.experiment import Call, Experiment, Outcome
 from harness.core.findings import findings_of
 from harness.core.harm import Harm, harm_of
+from harness.core.histogram import merge, quantile_s
 from harness.core.measure import measure
 from harness.core.rollout import Rollout, replay
 from harness.core.timeline import Event
@@ -32,6 +33,9 @@ _RESULT_WITHOUT_EXPECTATION: Mapping[Call, Result] = {
     Call.FALSE_ALARM: "contrary",
     Call.INCONCLUSIVE: "inconclusive",
 }
+MOST_UNSTARTED = 0.05
+MOST_LAG_S = 60.0
+"""Experiment time: an evaluation tick of the alarm. Later requests belong to other datapoints than was planned."""
 _UNDECIDED = (Outcome.UNKNOWN, Outcome.NOT_STARTED)
 _WORST_FIRST: tuple[Result, ...] = ("aborted", "contrary", "inconclusive", "as_expected")
 _EXIT_CODES: Mapping[Result, ExitCode] = {
@@ -68,7 +72,7 @@ def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
         expected=experiment.expect.outcome,
         result=result,
         call=call,
-        expected_call=experiment.expect.call,
+        expected_call=experiment.expect.call if isinstance(experiment.expect.call, Call) else None,
         exit_code=exit_code_of(rollout, result),
         because=(_what_happened(rollout), *harm.because, *said),
         deployment=deployment_of(rollout),
@@ -151,10 +155,14 @@ def _outcome_reason(found: Evidence, call: Call) -> Reason:
 
 
 def _call_reasons(found: Evidence, call: Call) -> Iterator[Reason]:
-    expected = found.experiment.expect.call
-    if expected is None or expected == call:
+    expected = found.experiment.expect.calls
+    if not expected and call is Call.MISSED:
+        yield Reason(
+            "contrary", "Harm was done and the canary was promoted; expect.call does not say that this is meant."
+        )
+    if not expected or call in expected:
         return
-    said = f"The call {_words(expected)} was expected, and it is {_words(call)}."
+    said = f"The call {' or '.join(map(_words, expected))} was expected, and it is {_words(call)}."
     yield Reason("inconclusive" if call is Call.INCONCLUSIVE else "contrary", said)
 
 
@@ -181,6 +189,18 @@ def _traffic_reasons(found: Evidence) -> Iterator[Reason]:
         yield Reason("inconclusive", "No request was sent after the deployment's creation, so nothing was proved.")
     elif not count(asked, lambda seen: seen.status > 0):
         yield Reason("inconclusive", "No request got an answer, so nothing was proved.")
+    elif late := _lateness(found):
+        yield Reason("inconclusive", f"{late}, so this was not the traffic that was asked for.")
+
+
+def _lateness(found: Evidence) -> str | None:
+    """By how much the load generator missed its schedule, where that is too much to prove anything."""
+    planned = sum(second.planned for second in found.arrivals)
+    unstarted = sum(second.unstarted for second in found.arrivals)
+    if unstarted > MOST_UNSTARTED * planned:
+        return f"{unstarted} of {planned} planned requests were never started"
+    lag_s = (quantile_s(merge(second.lag for second in found.arrivals), 0.99) or 0.0) * found.rollout.speed
+    return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None
 
 
 def _criterion_reason(criterion: Criterion) -> Reason:
@@ -245,7 +265,7 @@ def _undecided(rollout: Rollout) -> str:
     if rollout.wanted:
         return f"What became of {rollout.wanted} is not known: it was created and never seen."
     if rollout.refused:
-        return "No deployment was created: CodeDeploy refused it."
+        return f"No deployment was created: {rollout.refused}"
     if rollout.looks:
         return "No deployment was seen."
     return "What CodeDeploy did is not known: nothing was seen of it."

@@ -1,5 +1,6 @@
 """From text to an `Experiment`, or to one sentence that names the field and the fix."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -65,6 +66,12 @@ class _Loader(yaml.SafeLoader):
             if text in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {text} is given twice", key.start_mark)
             seen.add(text)
+
+
+# YAML 1.1 takes 1e-2 for text; people mean a number.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
 
 
 def _key_of(node: yaml.Node) -> str:

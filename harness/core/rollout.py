@@ -110,7 +110,8 @@ class Rollout(Struct, frozen=True, kw_only=True):
     ended_run: RunEnded | None = None
     wanted: str | None = None
     asked_for_s: float | None = None
-    refused: bool = False
+    refused: str | None = None
+    speed: float = 1.0
     forward: DeploymentSeen | None = None
     first_seen_s: float | None = None
     rollback: DeploymentSeen | None = None
@@ -308,7 +309,7 @@ def is_rollback(seen: DeploymentSeen) -> bool:
 
 
 def _run_started(known: Rollout, event: RunStarted) -> Rollout:
-    return replace(known, epoch_s=event.epoch_s)
+    return replace(known, epoch_s=event.epoch_s, speed=event.speed)
 
 
 def _run_ended(known: Rollout, event: RunEnded) -> Rollout:
@@ -319,13 +320,13 @@ def _write(known: Rollout, event: Write) -> Rollout:
     if event.call != _CREATION or known.wanted:
         return known
     if event.step == "failed":
-        return replace(known, refused=True)
+        return replace(known, refused=event.detail or "the call failed")
     named = _ID.match(event.detail) or _ID.match(event.subject) if event.step == "done" else None
     if named is None:
         return known
     if known.forward and known.forward.deployment_id != named[0]:
         known = _without_release(known)
-    return replace(known, wanted=named[0], asked_for_s=event.at_s, refused=False)
+    return replace(known, wanted=named[0], asked_for_s=event.at_s, refused=None)
 
 
 def _without_release(known: Rollout) -> Rollout:

@@ -122,8 +122,10 @@ def _in_range(value: float, kind: inspect.IntType | inspect.FloatType) -> bool:
 
 def _range(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.ge is not None and kind.le is not None:
-        return f"between {kind.ge:g} and {kind.le:g}"
-    return f"more than {kind.gt:g}" if kind.gt is not None else f"at least {kind.ge:g}"
+        return f"between {kind.ge:,.15g} and {kind.le:,.15g}"
+    if kind.gt is not None:
+        return f"more than {kind.gt:g}" + (f" and at most {kind.le:,.15g}" if kind.le is not None else "")
+    return f"at least {kind.ge:g}"
 
 
 def _choices(kind: inspect.LiteralType | inspect.EnumType) -> list[str]:

@@ -51,7 +51,7 @@ class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
 
 
 class Requests(Entry, frozen=True, kw_only=True, tag="requests"):
-    """Requests that were due in the second starting at `at_s` and shared all these features.
+    """Requests that really began in the second starting at `at_s` and shared all these features.
 
     `version` is the Lambda version that answered, by its response header; None where no header said so. `status` 0 is
     no answer. `latency` runs from the due time, `service_time` from the real start.

@@ -13,11 +13,12 @@ from harness.core.timeline import Event
 from harness.errors import HarnessError
 from harness.load.client import Client, proxy_for
 from harness.load.recorder import Recorder
+from harness.load.statistics import Statistics, others_listen
 from harness.load.steering import Steering
 from harness.load.traffic import OWN, Traffic
 
 FLUSH_S = 0.25
-"""Wall time between two flushes of rows."""
+"""Wall time between two flushes of rows and statistics."""
 DRAIN_S = 5.0
 """Wall time that requests under way get to be answered when a test stops."""
 
@@ -56,6 +57,7 @@ class Crew:
         self._steering: Steering | None = None
         self._recorder: Recorder | None = None
         self._traffic: Traffic | None = None
+        self._statistics = Statistics(environment.stats)
         self._flusher: gevent.Greenlet | None = None
         self._part_known = gevent.event.Event()
 
@@ -69,7 +71,8 @@ class Crew:
         self._steering = steering
         self._part_known.clear()
         self._recorder = Recorder(steering.timebase, lambda events: self._send_rows(events, False), worker=self._name)
-        self._flusher = gevent.spawn(self._flush, self._recorder, steering)
+        self._statistics = Statistics(self._environment.stats)
+        self._flusher = gevent.spawn(self._flush, self._recorder, self._statistics, steering)
 
     def steer(self, steering: Steering) -> None:
         """Takes new steering for the test that is on."""
@@ -91,15 +94,17 @@ class Crew:
             return self._traffic
 
     def play(self, user: Any) -> None:
-        """What a user does when it is its turn: paces for all, sends one request of its own, or stands by."""
+        """What a user does when it is its turn: paces for all, sends requests of its own, or stands by."""
         traffic = self._traffic
         with self._telling_failure():
             if traffic is None or (self.open_arrivals and not self.is_pacer(user)):
                 gevent.sleep(STAND_BY_S)
             elif self.open_arrivals:
                 traffic.pace()
+            elif len(user.tasks) > 1:
+                traffic.send_one()  # the locustfile's own tasks take their turns
             else:
-                traffic.send_one()
+                traffic.send_in_turn(user.wait)
 
     def leave(self, user: Any) -> None:
         """One user less."""
@@ -133,6 +138,7 @@ class Crew:
         if self._flusher:
             self._flusher.kill()
         recorder.flush()
+        self._statistics.flush()
         self._send_rows((), True)
 
     @contextlib.contextmanager
@@ -140,6 +146,8 @@ class Crew:
         """Ends the run, and the user, where traffic fails by a mistake of ours or of the person: never silently."""
         try:
             yield
+        except StopUser:
+            raise
         except HarnessError as error:
             self._tell_failure(str(error))
         except Exception as error:
@@ -149,10 +157,11 @@ class Crew:
             return
         raise StopUser
 
-    def _flush(self, recorder: Recorder, steering: Steering) -> None:
+    def _flush(self, recorder: Recorder, statistics: Statistics, steering: Steering) -> None:
         while True:
             gevent.sleep(FLUSH_S)
             recorder.flush(steering.timebase.now_s())
+            statistics.flush()
 
     def _start_traffic(self, user: Any) -> Traffic:
         assert self._steering is not None
@@ -160,5 +169,6 @@ class Crew:
         client = Client(self._environment.host or user.host or "")
         if proxy := proxy_for(client.url):
             log.warning("the environment names the proxy %s, but requests go to %s directly", proxy, client.url.netloc)
-        fire = self._environment.events.request.fire
+        request_event = self._environment.events.request
+        fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
         return Traffic(client, user.prepare, self._steering, self._recorder, fire)

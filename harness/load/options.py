@@ -34,6 +34,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     reports: Path
 
 
+LOOPBACK = "127.0.0.1"
+
+
 def add_options(parser: Any) -> None:
     """Adds our options to Locust's parser, which ends with one sentence and exit code 2 at a value that cannot be."""
     group = parser.add_argument_group("Canary options", "What is asked of a canary release, and how it is watched")
@@ -48,6 +51,8 @@ def add_options(parser: Any) -> None:
         # Locust's parser takes these as arguments, its groups do not.
         action.include_in_web_ui = flag in _IN_FORM
         action.is_secret = action.is_required = action.is_multiple = False
+    # Locust would let the whole network start tests; `--web-host` still can.
+    parser.set_defaults(web_host=LOOPBACK)
 
 
 def settings_of(options: Any) -> Settings:
@@ -57,6 +62,10 @@ def settings_of(options: Any) -> Settings:
     run_dir, clock = _given(options, "run_dir"), _given(options, "clock")
     if experiment.target.host:
         service_url(experiment.target.host)
+    deployment = experiment.deployment
+    if not deployment.id and (deployment.application is None) != (deployment.group is None):
+        missing = "application" if deployment.application is None else "group"
+        raise UsageError(f"a deployment is found by application and group: give deployment.{missing}, too")
     return Settings(
         experiment=experiment,
         clock=_clock_of(clock or ""),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from harness.core.histogram import Histogram, bin_of
+from harness.core.histogram import histogram
 from harness.core.timeline import Answer, Arrivals, Event, Exemplar, Intent, Requests
 from harness.load.steering import Timebase
 
@@ -33,26 +33,26 @@ class Reply(NamedTuple):
 
 
 class _Row:
-    __slots__ = ("count", "latency", "service_time")
+    __slots__ = ("latencies_s", "service_times_s")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.latency: Histogram = {}
-        self.service_time: Histogram = {}
+        self.latencies_s: list[float] = []
+        self.service_times_s: list[float] = []
 
 
 class _Plan:
-    __slots__ = ("lag", "planned", "started", "unstarted")
+    __slots__ = ("lags_s", "unstarted")
 
     def __init__(self) -> None:
-        self.planned = self.started = self.unstarted = 0
-        self.lag: Histogram = {}
+        self.lags_s: list[float] = []
+        self.unstarted = 0
 
 
 class Recorder:
     """Counts requests and starts into rows, one for each second and set of features.
 
     Rows of one second may come in several parts, since an answer may come long after its due time; parts add up.
+    Durations wait as they are for their row to be passed on, for together they are put into bins in no time.
     """
 
     def __init__(self, timebase: Timebase, sink: Sink, worker: str = "") -> None:
@@ -69,34 +69,25 @@ class Recorder:
     def answered(self, features: Features, reply: Reply, due_s: float, latency_s: float, service_s: float) -> None:
         """Counts one request that was due at `due_s`; both durations are wall time."""
         status, version, reason = reply
-        rows = self._rows.get(int(due_s))
+        second, key = int(due_s), (features, status, version, reason is None)
+        rows = self._rows.get(second)
         if rows is None:
-            rows = self._rows[int(due_s)] = {}
-        key = (features, status, version, reason is None)
+            rows = self._rows[second] = {}
         row = rows.get(key)
         if row is None:
             row = rows[key] = _Row()
-        row.count += 1
-        bin_ = bin_of(latency_s)
-        row.latency[bin_] = row.latency.get(bin_, 0) + 1
-        bin_ = bin_of(service_s)
-        row.service_time[bin_] = row.service_time.get(bin_, 0) + 1
+        row.latencies_s.append(latency_s)
+        row.service_times_s.append(service_s)
         if reason is not None and self._exemplars_left:
             self._exemplify(features, reply, due_s, latency_s)
 
     def started(self, due_s: float, lag_s: float) -> None:
         """Counts a planned start that took place `lag_s` of wall time late."""
-        plan = self._plan(due_s)
-        plan.planned += 1
-        plan.started += 1
-        bin_ = bin_of(lag_s)
-        plan.lag[bin_] = plan.lag.get(bin_, 0) + 1
+        self._plan(due_s).lags_s.append(lag_s)
 
     def unstarted(self, due_s: float) -> None:
         """Counts a planned start that could not take place for lack of room."""
-        plan = self._plan(due_s)
-        plan.planned += 1
-        plan.unstarted += 1
+        self._plan(due_s).unstarted += 1
 
     def flush(self, before_s: float | None = None) -> None:
         """Passes on the rows of all seconds that ended by `before_s`, or all there are."""
@@ -162,10 +153,10 @@ class Recorder:
     def _arrivals(self, second: int, plan: _Plan) -> Arrivals:
         return Arrivals(
             at_s=float(second),
-            planned=plan.planned,
-            started=plan.started,
+            planned=len(plan.lags_s) + plan.unstarted,
+            started=len(plan.lags_s),
             unstarted=plan.unstarted,
-            lag=plan.lag,
+            lag=histogram(plan.lags_s),
             worker=self._worker,
         )
 
@@ -180,9 +171,9 @@ class Recorder:
             version=version,
             outcome=outcome,
             status=status,
-            count=row.count,
-            latency=row.latency,
-            service_time=row.service_time,
+            count=len(row.latencies_s),
+            latency=histogram(row.latencies_s),
+            service_time=histogram(row.service_times_s),
             worker=self._worker,
         )
 

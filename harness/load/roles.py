@@ -12,6 +12,7 @@ Master and workers talk in Locust's own messages:
 
 import logging
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +33,8 @@ BEGIN, STEERING, END = "canary-begin", "canary-steering", "canary-end"
 PACING, ROWS, FAILURE = "canary-pacing", "canary-rows", "canary-failure"
 LAST_ROWS_S = 10.0
 """Wall time that workers get to send their last rows."""
+ONE_SIGNAL_S = 0.5
+"""Wall time in which a second signal is the same one."""
 ROUND_S = 0.5
 """Wall time between two looks for changed options and lost workers."""
 
@@ -78,6 +81,7 @@ class Director(Role):
         self._closing.set()
         self._code: ExitCode | None = None
         self._signal: ExitCode | None = None
+        self._signal_s = -ONE_SIGNAL_S
         self._round: gevent.Greenlet | None = None
         self._given = environment.parsed_options
         self._apply_defaults(options.settings_of(self._given).experiment)
@@ -130,7 +134,11 @@ class Director(Role):
     def signalled(self, code: ExitCode) -> None:
         """Notes the signal, so that the run says why it ended; a second one ends the process at once."""
         if self._signal:
-            sys.exit(code)
+            # One Ctrl-C or `timeout` may reach us twice at once; a person needs longer to ask again.
+            if time.monotonic() - self._signal_s > ONE_SIGNAL_S:
+                sys.exit(code)
+            return
+        self._signal_s = time.monotonic()
         if self.run:
             self._signal = code
             self.run.over("stopped", f"{'SIGINT' if code is ExitCode.INTERRUPTED else 'SIGTERM'} came")

@@ -19,7 +19,11 @@ class Timebase(Struct, frozen=True):
 
     def now_s(self) -> float:
         """The instant now."""
-        return (time.time() - self.began_wall_s) * self.speed
+        return self.at_s(time.time())
+
+    def at_s(self, wall_s: float) -> float:
+        """The instant of a wall time, in seconds since 1970."""
+        return (wall_s - self.began_wall_s) * self.speed
 
     def wall_s(self, at_s: float) -> float:
         """The wall time of an instant, in seconds since 1970."""

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import gevent.event
@@ -65,7 +65,7 @@ class Requests:
 class Traffic:
     """Sends requests of one process as steered, open arrivals by one pacer or one at a time for closed loops.
 
-    Every request is counted by `recorder` and told to Locust by `fire`.
+    Every request is counted by `recorder` and told to Locust by `fire`, in the words of Locust's `request` event.
     """
 
     def __init__(
@@ -125,6 +125,12 @@ class Traffic:
             self._perform(self._next(), now_s)
         finally:
             self._in_flight -= 1
+
+    def send_in_turn(self, pause: Callable[[], None]) -> NoReturn:
+        """Sends one request after the other with a pause in between, until the pause or somebody else ends it."""
+        while True:
+            self.send_one()
+            pause()
 
     def stop(self) -> None:
         """Starts no more requests of open arrivals."""

@@ -142,6 +142,7 @@ class Cloud:
             "canary": made.canary,
             "speed": self.clock.speed,
             "epoch": self.clock.scale.epoch_s,
+            "clock": f"{self.clock.scale.epoch_s!r}:{self.clock.speed:g}",
         }
 
     def stop(self) -> None:

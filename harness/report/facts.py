@@ -56,7 +56,7 @@ def ledger(verdict: Verdict) -> list[Row]:
     steps = (
         ("first fault request", _exactly(seen.first_fault_s)),
         ("first failed request", _exactly(seen.first_error_s)),
-        ("errors reached the threshold", _exactly(seen.breach_s)),
+        ("period that breached ended", _exactly(seen.breach_s)),
         ("alarm in ALARM", seen.alarm_s),
         ("deployment stopped", seen.stopped_s),
         ("all traffic on the baseline", seen.restored_s),
@@ -117,7 +117,10 @@ def attribution(verdict: Verdict) -> str:
 
 def arms_source(verdict: Verdict) -> str:
     """Where the version of a request was known from, and the p-value against a canary no worse than the baseline."""
-    return f"{_source(verdict.arms.source)}; {_chance(verdict.arms.p_value)} for a canary no worse than the baseline"
+    of = " by good requests" if verdict.arms.source == "response header" else ""
+    return (
+        f"{_source(verdict.arms.source)}; {_chance(verdict.arms.p_value)} for a canary no worse than the baseline{of}"
+    )
 
 
 def run(verdict: Verdict) -> Row:

@@ -110,6 +110,7 @@ class RunFolder:
         )
         _write(self.manifest, manifest)
         _write(self.experiment, safe)
+        self.timeline.touch()
 
     def read_experiment(self) -> Experiment:
         """The experiment as it was resolved for the run."""

@@ -7,10 +7,12 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from harness.core.experiment import Call, Outcome
+from harness.core.histogram import bin_of
 from harness.core.judge import judge
-from harness.core.timeline import Event, RunEnded, Write
+from harness.core.timeline import Arrivals, Event, RunEnded, RunStarted, Write
 from harness.core.verdict import Verdict
 
 STORIES = {
@@ -44,7 +46,8 @@ def ended(events: list[Event], why: str, detail: str = "") -> list[Event]:
 @pytest.mark.parametrize("name", STORIES)
 def test_packaged_experiment_comes_out_as_it_states(name: str, row: Any, experiment: Any) -> None:
     """Given a truthful timeline, outcome and call are the ones that the experiment is there to show."""
-    verdict = judge(experiment(expect={"outcome": STORIES[name][0]}), row(name))
+    outcome, call = STORIES[name]
+    verdict = judge(experiment(expect={"outcome": outcome, "call": call}), row(name))
     assert (verdict.outcome, verdict.call) == STORIES[name]
     assert (verdict.result, verdict.exit_code) == ("as_expected", 0)
 
@@ -213,7 +216,7 @@ def test_second_reason_says_whether_harm_was_done(row: Any, experiment: Any) -> 
 def test_refused_creation_is_told(experiment: Any) -> None:
     """There is no deployment because CodeDeploy said no."""
     refused = Write(at_s=60.0, call="codedeploy:CreateDeployment", subject="group", step="failed", detail="limit")
-    assert judge(experiment(), [refused]).because[0] == "No deployment was created: CodeDeploy refused it."
+    assert judge(experiment(), [refused]).because[0] == "No deployment was created: limit"
 
 
 # Properties
@@ -272,3 +275,24 @@ def test_failures_of_the_canary_never_improve_health(
     order = HEALTH if before.outcome is Outcome.PROMOTED else tuple(reversed(DANGER))
     assert order.index(after.call) <= order.index(before.call)
     assert after.outcome is before.outcome
+
+
+def test_missed_canary_is_never_as_expected_unless_it_is_said(row: Any, experiment: Any) -> None:
+    """A release that hurt users and was promoted all the same is no success."""
+    verdict = judge(experiment(expect={"outcome": "promoted"}), row("late-fault"))
+    assert (verdict.call, verdict.result, verdict.exit_code) == ("missed", "contrary", 3)
+
+
+def test_late_load_generator_proves_nothing(row: Any, experiment: Any) -> None:
+    """Requests that start over a minute late belong to other datapoints than was planned."""
+    late = Arrivals(at_s=100.0, planned=10_000, started=10_000, lag={bin_of(2.0): 10_000})
+    timeline = [*row("healthy"), late]
+    fast = [replace(event, speed=60.0) if isinstance(event, RunStarted) else event for event in timeline]
+    assert judge(experiment(), timeline).exit_code == 0
+    assert judge(experiment(), fast).result == "inconclusive"
+
+
+def test_requests_that_never_started_prove_nothing(row: Any, experiment: Any) -> None:
+    """Half of the traffic is not the traffic that was asked for."""
+    skipped = Arrivals(at_s=100.0, planned=100_000, started=50_000, unstarted=50_000)
+    assert judge(experiment(), [*row("healthy"), skipped]).result == "inconclusive"

@@ -20,9 +20,9 @@ REGENERATE = "write json.dumps(..., indent=2) of harness.core.parse.schema() and
 FIELD_ERRORS = {
     "traffic: {error_share: 1.5}": "traffic.error_share: must be between 0 and 1, got 1.5",
     "traffic: {error_share: .nan}": "traffic.error_share: must be a finite number, got nan",
-    "traffic: {arrival_rate: -1}": "traffic.arrival_rate: must be at least 0, got -1",
+    "traffic: {arrival_rate: -1}": "traffic.arrival_rate: must be between 0 and 1,000,000, got -1",
     "traffic: {arrival_rate: fast}": "traffic.arrival_rate: must be a number, got 'fast'",
-    "traffic: {users: 0}": "traffic.users: must be at least 1, got 0",
+    "traffic: {users: 0}": "traffic.users: must be between 1 and 1,000,000, got 0",
     "traffic: {users: 3, arrival_rate: 2}": (
         "traffic: give arrival_rate (open arrivals) or users (closed loop), not both"
     ),
@@ -39,7 +39,7 @@ FIELD_ERRORS = {
     "traffic:": "traffic: must be a map of keys, got nothing",
     "trafic: {}": "trafic: unknown key; did you mean traffic?",
     "steady_s: .inf": "steady_s: must be a finite number, got inf",
-    "give_up_s: 0": "give_up_s: must be more than 0, got 0",
+    "give_up_s: 0": "give_up_s: must be more than 0 and at most 604,800, got 0",
     "seed: 1.5": "seed: must be a whole number, got 1.5",
     "seed: yes": "seed: must be a whole number, got true",
     "target: {host: example.com}": "target.host: must be a URL such as https://example.com/stage, got 'example.com'",
@@ -87,7 +87,7 @@ FIELD_ERRORS = {
     ),
     "faults: [{error_share: 1}]": "faults[0].at_s: is missing",
     "faults: [{at_s: -61, error_share: 1}]": "faults[0].at_s: must be at least -steady_s (-60), got -61",
-    "faults: [{at_s: 0, for_s: 0, error_share: 1}]": "faults[0].for_s: must be more than 0, got 0",
+    "faults: [{at_s: 0, for_s: 0, error_share: 1}]": "faults[0].for_s: must be more than 0 and at most 604,800, got 0",
     "canary: {handler: app.handler}": "canary.handler: must be module:function, got 'app.handler'",
     "canary: {url: 'ftp://x'}": "canary.url: must be a URL such as http://127.0.0.1:3000, got 'ftp://x'",
     "canary: {url: 'http://127.0.0.1:1', handler: 'a:b'}": "canary: give handler or url, not both",
@@ -258,3 +258,17 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
     """Whatever the text is, nothing but ExperimentError comes out."""
     with contextlib.suppress(ExperimentError):
         assert parse(text, source="f.yaml").name
+
+
+@pytest.mark.parametrize(("written", "share"), [("1e-2", 0.01), ("5E-1", 0.5), ("1.0e-2", 0.01)])
+def test_number_with_an_exponent_is_a_number(written: str, share: float) -> None:
+    """YAML 1.1 would take some of them for text."""
+    assert parse(f"name: x\ntraffic: {{error_share: {written}}}", source="x").traffic.error_share == share
+
+
+def test_several_calls_may_be_expected() -> None:
+    """What the draw of few requests allows."""
+    assert parse("name: x\nexpect: {call: [missed, inconclusive]}", source="x").expect.calls == (
+        "missed",
+        "inconclusive",
+    )

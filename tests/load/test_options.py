@@ -115,9 +115,11 @@ def test_a_deployment_is_watched_when_it_can_be_found(words: list[str]) -> None:
     assert watched(settings(*words).experiment)
 
 
-def test_an_application_alone_is_not_enough_to_watch() -> None:
-    """Deployments belong to groups."""
-    assert not watched(settings("--canary-application", "a").experiment)
+@pytest.mark.parametrize(("given", "missing"), [("application", "group"), ("group", "application")])
+def test_half_a_name_of_what_to_watch_is_refused(given: str, missing: str) -> None:
+    """A run that watches nothing although it was told to would never end."""
+    with pytest.raises(UsageError, match=f"give deployment.{missing}, too"):
+        settings(f"--canary-{given}", "a")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Whole runs in Locust processes of their own, against a service that counts for itself, or a local cloud."""
 
 import asyncio
+import csv
 import os
 import resource
 import signal
@@ -55,6 +56,15 @@ class Fast(FastHttpUser):
     @task
     def ask(self):
         self.client.get("/erroruser", context={"intent": "fault", "persona": "beta"})
+"""
+LISTENER = """
+import os
+from locust import events
+
+@events.request.add_listener
+def hear(name, **_):
+    with open(os.environ["HEARD"], "a") as file:
+        file.write(name + "\\n")
 """
 
 
@@ -254,6 +264,37 @@ def test_a_closed_loop_is_recorded_as_exactly(play: Callable[..., Play], service
     assert run.end() == 4
     assert run.requests() == service.seen
     assert service.seen["good"] >= 5
+
+
+@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
+def test_locusts_statistics_hold_every_request(
+    play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
+) -> None:
+    """What Locust shows and writes are the same numbers as ours, failures and errors too."""
+    words = ["--canary-arrival-rate", "400", "--canary-error-share", "0.1", "--run-time", "3", *processes]
+    run = play("-f", CANARY, "--host", service.url, "--csv", str(tmp_path / "locust"), *words)
+    assert run.end() == 4
+    with (tmp_path / "locust_stats.csv").open() as file:
+        rows = {row["Name"]: row for row in csv.DictReader(file)}
+    counts = {name: (int(row["Request Count"]), int(row["Failure Count"])) for name, row in rows.items()}
+    fault = service.seen["fault"]
+    assert counts["Aggregated"] == (service.seen.total(), fault)
+    assert counts["/fakeUser [fault]"] == (fault, fault)
+    with (tmp_path / "locust_failures.csv").open() as file:
+        assert [int(row["Occurrences"]) for row in csv.DictReader(file)] == [fault]
+
+
+def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
+    """A listener of its own hears of every request, and neither we nor Locust count any of them twice."""
+    mine = tmp_path / "mine.py"
+    mine.write_text(LISTENER)
+    words = ["--canary-arrival-rate", "300", "--run-time", "3", "--csv", str(tmp_path / "locust")]
+    run = play("-f", f"{CANARY},{mine}", "--host", service.url, *words, HEARD=str(tmp_path / "heard"))
+    assert run.end() == 4
+    with (tmp_path / "locust_stats.csv").open() as file:
+        (total,) = [int(row["Request Count"]) for row in csv.DictReader(file) if row["Name"] == "Aggregated"]
+    heard = len((tmp_path / "heard").read_text().splitlines())
+    assert heard == total == run.requests().total() == service.seen.total()
 
 
 def test_requests_of_any_locustfile_are_recorded(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
