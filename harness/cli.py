@@ -305,8 +305,8 @@ def _verdict_of_what_there_is(folder: "RunFolder", experiment: "Experiment") -> 
     from harness.report.finish import finish
 
     try:
-        return finish(folder, experiment) if folder.timeline.stat().st_size else None
-    except (HarnessError, OSError):
+        return finish(folder, experiment) if folder.timeline.exists() else None
+    except HarnessError:
         return None
 
 

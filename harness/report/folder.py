@@ -110,7 +110,6 @@ class RunFolder:
         )
         _write(self.manifest, manifest)
         _write(self.experiment, safe)
-        self.timeline.touch()
 
     def read_experiment(self) -> Experiment:
         """The experiment as it was resolved for the run."""
@@ -122,7 +121,9 @@ class RunFolder:
             raise HarnessError(f"{self.manifest} cannot be read: {error}") from error
 
     def read_events(self) -> list[Event]:
-        """The whole timeline; raises TimelineError where it cannot be read."""
+        """The whole timeline, none of a run that ended before its first event; raises TimelineError if unreadable."""
+        if self.manifest.exists() and not self.timeline.exists():
+            return []
         try:
             with self.timeline.open("rb") as lines:
                 return list(decode(lines))
