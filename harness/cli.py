@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_rehearse(commands)
     _add_cloud(commands)
     _add_run(commands)
+    _add_doctor(commands)
     _add_judge(commands)
     return parser
 
@@ -184,6 +185,14 @@ def _add_judge(commands: Any) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as reports/latest")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON instead of the summary")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="save the summary as an SVG picture, too")
+
+
+def _add_doctor(commands: Any) -> None:
+    from harness import checkup
+
+    parser = _add_command(commands, "doctor", _doctor, "tell beforehand whether the safety net is armed")
+    parser.epilog = checkup.EXIT_CODES
+    checkup.add_doctor_arguments(parser)
 
 
 def _speed(word: str) -> float:
@@ -384,6 +393,12 @@ def _print_plan(experiment: "Experiment", command: Sequence[str]) -> None:
 
     plan = msgspec.yaml.encode(without_secrets(experiment)).decode()
     print(f"# {shlex.join(masked(command))}\n{plan}", end="")  # noqa: T201 - the result
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from harness.checkup import asked_of, run_doctor
+
+    return run_doctor(asked_of(options, _read(options.experiment) if options.experiment else None))
 
 
 def _judge(options: argparse.Namespace) -> int:

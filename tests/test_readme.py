@@ -57,6 +57,10 @@ OTHERS = {
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
+    "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
+    "canary-harness doctor --application shop --group shop-api --host https://api.example.com/shared": (
+        "test_readme_doctor_finds_the_net_armed"
+    ),
 }
 
 
@@ -164,6 +168,12 @@ def test_readme_judge_repeats_the_verdict(tmp_path: Path) -> None:
     assert (tmp_path / "reports" / "latest" / "verdict.json").read_bytes() == verdict
 
 
+def test_readme_policy_is_printed(tmp_path: Path) -> None:
+    """The policy is JSON that IAM takes."""
+    done = run_harness(tmp_path, "doctor", "--print-policy")
+    assert json.loads(done.stdout)["Version"] == "2012-10-17"
+
+
 MINE = """
 from locust import FastHttpUser, constant, task
 
@@ -193,20 +203,38 @@ def shop(canary_cloud_factory: Any, tmp_path: Path) -> Cloud:
     return cloud
 
 
-def start_locust(command: str, cloud: Cloud, folder: Path, *options: str) -> subprocess.Popen[str]:
-    """The command as shown, led to the cloud by what the README says of the environment."""
+def led_to(cloud: Cloud, command: str) -> list[str]:
+    """The words of a command, with the service of the cloud for the one of the README."""
+    return shlex.split(command.replace("https://api.example.com", cloud.ready["service_url"].removesuffix("/shared")))
+
+
+def environment_of(cloud: Cloud) -> dict[str, str]:
+    """What the README says of the environment."""
     ready = cloud.ready
-    words = shlex.split(command.replace("https://api.example.com", ready["service_url"].removesuffix("/shared")))
-    environment = {
+    return {
         **os.environ,
         "AWS_ENDPOINT_URL": ready["endpoint_url"],
         "AWS_REGION": ready["region"],
         "AWS_ACCESS_KEY_ID": "rehearsal",
         "AWS_SECRET_ACCESS_KEY": "rehearsal",
-        "LOCUST_CANARY_CLOCK": f"{ready['epoch']}:{ready['speed']:g}",
+        "LOCUST_CANARY_CLOCK": ready["clock"],
     }
-    command_line = [sys.executable, "-m", *words, *options]
+
+
+def start_locust(command: str, cloud: Cloud, folder: Path, *options: str) -> subprocess.Popen[str]:
+    """The command as shown, led to the cloud."""
+    command_line = [sys.executable, "-m", *led_to(cloud, command), *options]
+    environment = environment_of(cloud)
     return subprocess.Popen(command_line, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_readme_doctor_finds_the_net_armed(shop: Cloud, tmp_path: Path) -> None:
+    """The stack of the local cloud is armed; its fault request is answered and counted."""
+    command = next(command for command in OTHERS if "doctor --application" in command)
+    words = [sys.executable, "-m", "harness", *led_to(shop, command)[1:]]
+    done = subprocess.run(words, cwd=tmp_path, env=environment_of(shop), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def wait_for_looks(folder: Path) -> None:

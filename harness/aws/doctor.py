@@ -1,28 +1,33 @@
 """The doctor: reads everything that decides whether the safety net is armed, and changes nothing on AWS.
 
-What it reads is what a run will read, so that a permission that is missing shows here first. Judging is
-`harness.core.arming`'s.
+What it reads is what a run will read, so that a permission that is missing shows here first. It tells the time by the
+dates of AWS's answers, so that a clock of ours that is wrong spoils nothing. Judging is `harness.core.arming`'s.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.clients import Answer, Aws, Patience, action
+from harness.aws.appspec import hooks_of
+from harness.aws.attempts import Attempts
+from harness.aws.clients import ASK_ONCE, Aws
+from harness.aws.datapoints import datapoints, failures_of, look_back_s, stat_of, sum_of
 from harness.aws.deployer import full_config_name
-from harness.aws.looks import KINDS, METRIC_PERIOD_S, Blind, Events, Eyes
-from harness.aws.parsing import Stamp, config_seen, deployment_seen, group_seen, mapping, metric_seen, sequence, text
+from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Blind, Events, Eyes
+from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
 from harness.aws.policy import WATCHES, actions, writes_of
-from harness.aws.revisions import hooks_of, spec_of
 from harness.aws.sight import Sight
-from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose
+from harness.core.alarm import rule_of
+from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
 from harness.core.arming.snapshot import LOOK_BACK_S, Points
 from harness.core.experiment import Experiment
-from harness.core.timeline import AlarmDefined, DeploymentSeen, Event, LookFailed, MetricSeen
-from harness.errors import AccessDenied, HarnessError, NotFound
+from harness.core.timeline import AlarmDefined, DeploymentSeen, Event
+from harness.errors import HarnessError, NotFound
 
 WAIT_S = 180.0
 """How long CloudWatch may take to count a request: the rest of its minute, the publishing, and some room."""
@@ -31,63 +36,78 @@ ACTIVE = ("Created", "Queued", "InProgress", "Baking", "Ready")
 
 Intent = Literal["good", "fault"]
 Probe = Callable[[Intent], Probed]
+Reading = TypeVar("Reading")
+
 _KINDS = {kind.name: kind for kind in KINDS}
+_AFTER_THE_RELEASE = ("target", "alias", "alarms", "history", "metrics")
 
 
-class Attempts(Aws):
-    """AWS that notes by IAM action what was answered and what was refused."""
-
-    def __init__(self, aws: Aws, refused: dict[str, bool] | None = None) -> None:
-        self._aws = aws
-        self.refused = {} if refused is None else refused
-
-    def with_patience(self, patience: Patience) -> "Attempts":
-        """The same notes under another retry policy."""
-        return Attempts(self._aws.with_patience(patience), self.refused)
-
-    def call(self, service: str, operation: str, **params: Any) -> Answer:
-        """As `Aws.call`."""
-        try:
-            answer = self._aws.call(service, operation, **params)
-        except HarnessError as error:
-            self.refused[action(service, operation)] = isinstance(error, AccessDenied)
-            raise
-        self.refused[action(service, operation)] = False
-        return answer
-
-    def denied(self) -> tuple[str, ...]:
-        """The actions that the credentials may not do."""
-        return tuple(sorted(action for action, refused in self.refused.items() if refused))
+def _say_nothing(_: str) -> None:
+    pass
 
 
 class Waiting(Struct, frozen=True):
-    """How the doctor tells the time and lets it pass, in seconds of experiment time: `wait_s` 0 waits for nothing."""
+    """How the doctor tells the time and lets it pass, in seconds of experiment time, and says that it does.
+
+    `wait_s` bounds the wait until CloudWatch counted the fault request; 0 waits for nothing.
+    """
 
     now: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
     wait_s: float = WAIT_S
+    say: Callable[[str], None] = _say_nothing
 
 
 def examine(
     aws: Aws, experiment: Experiment, *, probe: Probe | None = None, waiting: Waiting | None = None
 ) -> Diagnosis:
-    """The diagnosis of the group that `experiment` names, whose blanks are filled in.
+    """The diagnosis of the group that `experiment` names, with its blanks filled in.
 
     `probe` sends one request of an intent to the service; without it nothing is sent. Never raises for what AWS
     answers: what cannot be read is unknown, and what may not be read is an error of its own.
     """
-    return diagnose(_Examination(aws, experiment, waiting or Waiting()).snapshot(probe))
+    waiting = waiting or Waiting()
+    attempts = Attempts(aws, waiting.now)
+    examination = _Examination(attempts, experiment)
+    seen = examination.snapshot()
+    if probe is not None:
+        seen = _Probing(examination, waiting).probed(seen, probe)
+    needed = actions(WATCHES)
+    return diagnose(
+        replace(
+            seen,
+            sightings=tuple(examination.seen),
+            clock_ahead_s=attempts.ahead_s,
+            denied=attempts.denied,
+            needed=needed,
+            untried=tuple(sorted(needed - attempts.tried)),
+            writes=writes_of(experiment),
+        )
+    )
+
+
+def _learn_the_time(attempts: Attempts, experiment: Experiment) -> None:
+    """Has AWS answer once, whatever it says, before any instant is counted from its clock."""
+    wanted = experiment.deployment
+    hasty = attempts.with_patience(ASK_ONCE)
+    with contextlib.suppress(HarnessError):
+        hasty.call(
+            "codedeploy",
+            "get_deployment_group",
+            applicationName=wanted.application,
+            deploymentGroupName=wanted.group,
+        )
 
 
 class _Examination:
-    """One reading of everything, in seconds since it began."""
+    """One reading of everything on AWS; `seen` is all that was learned, in seconds since it began."""
 
-    def __init__(self, aws: Aws, experiment: Experiment, waiting: Waiting) -> None:
-        self._attempts = Attempts(aws)
+    def __init__(self, attempts: Attempts, experiment: Experiment) -> None:
+        _learn_the_time(attempts, experiment)
+        began_s = attempts.aws_now()
+        self.eyes = Eyes(attempts, lambda: attempts.aws_now() - began_s, began_s)
+        self.seen: list[Event] = []
         self._experiment = experiment
-        self._waiting = waiting
-        self._epoch_s = waiting.now()
-        self._eyes = Eyes(self._attempts, lambda: waiting.now() - self._epoch_s, self._epoch_s)
         wanted = experiment.deployment
         self._sight = Sight(
             application=wanted.application,
@@ -96,54 +116,55 @@ class _Examination:
             alias=wanted.alias,
             metrics_read_s=-LOOK_BACK_S,
         )
-        self._seen: list[Event] = []
-        self._spec: Mapping[str, Any] | None = {}
         self._newest: list[str] = []
+        self._revision: object = None
 
-    def snapshot(self, probe: Probe | None) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """Everything that could be read."""
         self._look(self._group())
-        self._sight.forward = self._experiment.deployment.id or next(iter(self._newest), None)
         self._look(self._config())
+        self._sight.forward = self._experiment.deployment.id or next(iter(self._newest), None)
         self._look(self._last())
-        for kind in ("target", "alias", "alarms", "history", "metrics"):
+        for kind in _AFTER_THE_RELEASE:
             if _KINDS[kind].wanted(self._sight):
-                self._look(_KINDS[kind].read(self._eyes, self._sight))
-        before = Snapshot(
+                self._look(_KINDS[kind].read(self.eyes, self._sight))
+        return Snapshot(
             experiment=self._experiment,
-            sightings=tuple(self._seen),
-            active=self._active(),
+            sightings=tuple(self.seen),
+            active=self.attempt(lambda: tuple(self._active())),
             last=self._sight.forward,
-            hooks=self._hooks(),
-            points=dict(self._points()),
-        )
-        seen = self._probed(before, probe)
-        denied = self._attempts.denied()
-        return replace(
-            seen,
-            sightings=tuple(self._seen),
-            denied=denied,
-            needed=actions(WATCHES),
-            untried=tuple(sorted(actions(WATCHES) - self._attempts.refused.keys())),
-            writes=writes_of(self._experiment),
+            hooks=self.attempt(lambda: tuple(self._hooks())),
+            points=self.attempt(self._points) or {},
         )
 
-    # The release
+    def attempt(self, read: Callable[[], Reading]) -> Reading | None:
+        """What a reading gives; None where it failed, which is noted."""
+        try:
+            return read()
+        except Blind as blind:
+            self.seen.append(blind.failed)
+            return None
+
+    def alarms(self) -> list[AlarmDefined]:
+        """The alarms whose metric can be read: all but composites and expressions."""
+        return [alarm for alarm in self._sight.definitions.values() if alarm.metric and alarm.statistic]
 
     def _look(self, events: Events) -> None:
-        function, alias = self._sight.function, self._sight.alias
+        wanted = self._experiment.deployment
         try:
             for event in events:
-                self._seen.append(event)
+                self.seen.append(event)
                 self._sight.learn(event)
         except Blind as blind:
-            self._seen.append(blind.failed)
-        # A last deployment may have shifted another alias than the one that is asked about.
-        self._sight.function, self._sight.alias = function or self._sight.function, alias or self._sight.alias
+            self.seen.append(blind.failed)
+        # The last deployment may have shifted another alias than the one that is asked about.
+        self._sight.function, self._sight.alias = wanted.function or self._sight.function, wanted.alias
+
+    def _where(self) -> dict[str, str | None]:
+        return {"applicationName": self._sight.application, "deploymentGroupName": self._sight.group}
 
     def _group(self) -> Events:
-        where = {"applicationName": self._sight.application, "deploymentGroupName": self._sight.group}
-        answer, stamp = self._eyes.ask("codedeploy", "get_deployment_group", **where)
+        answer, stamp = self.eyes.ask("codedeploy", "get_deployment_group", **self._where())
         known = mapping(answer.get("deploymentGroupInfo"))
         ends = (mapping(known.get(f"last{word}Deployment")) for word in ("Attempted", "Successful"))
         self._newest = [found for found in (text(end.get("deploymentId")) for end in ends) if found]
@@ -153,84 +174,60 @@ class _Examination:
         wanted = self._experiment.deployment
         name = full_config_name(wanted.config) if wanted.target_version else self._sight.config_wanted
         if name:
-            answer, stamp = self._eyes.ask("codedeploy", "get_deployment_config", deploymentConfigName=name)
+            answer, stamp = self.eyes.ask("codedeploy", "get_deployment_config", deploymentConfigName=name)
             yield config_seen(name, answer.get("deploymentConfigInfo"), stamp)
 
     def _last(self) -> Events:
         if self._sight.forward is None:
             return
-        answer, stamp = self._eyes.ask("codedeploy", "get_deployment", deploymentId=self._sight.forward)
+        answer, stamp = self.eyes.ask("codedeploy", "get_deployment", deploymentId=self._sight.forward)
         known = mapping(answer.get("deploymentInfo"))
+        self._revision = known.get("revision")
         yield deployment_seen(known, stamp)
-        self._spec = None
-        self._spec = spec_of(self._eyes, self._sight.application, known.get("revision"))
 
-    def _active(self) -> tuple[DeploymentSeen, ...] | None:
-        try:
-            return tuple(self._active_deployments())
-        except Blind as blind:
-            self._seen.append(blind.failed)
-            return None
-
-    def _active_deployments(self) -> Iterator[DeploymentSeen]:
-        where = {"applicationName": self._sight.application, "deploymentGroupName": self._sight.group}
-        answer, _ = self._eyes.ask("codedeploy", "list_deployments", **where, includeOnlyStatuses=ACTIVE)
+    def _active(self) -> Iterator[DeploymentSeen]:
+        answer, _ = self.eyes.ask("codedeploy", "list_deployments", **self._where(), includeOnlyStatuses=ACTIVE)
         listed = [found for found in map(text, sequence(answer.get("deployments"))) if found]
-        ids = list(dict.fromkeys([*listed, *self._newest]))[:25]
-        if ids:
-            answer, stamp = self._eyes.ask("codedeploy", "batch_get_deployments", deploymentIds=ids)
-            seen = (deployment_seen(found, stamp) for found in sequence(answer.get("deploymentsInfo")))
-            yield from (one for one in seen if isinstance(one, DeploymentSeen) and one.status in ACTIVE)
+        # The newest ones, too: what was created a moment ago may not be listed yet.
+        ids = list(dict.fromkeys([*listed, *self._newest]))[:BATCH_OF_DEPLOYMENTS]
+        if not ids:
+            return
+        answer, stamp = self.eyes.ask("codedeploy", "batch_get_deployments", deploymentIds=ids)
+        seen = (deployment_seen(found, stamp) for found in sequence(answer.get("deploymentsInfo")))
+        yield from (one for one in seen if isinstance(one, DeploymentSeen) and one.status in ACTIVE)
 
-    def _hooks(self) -> tuple[Hook, ...] | None:
-        if self._spec is None:
-            return None
-        named = {**hooks_of(self._spec), **{event: f"CodeDeployHook_{event}" for event in self._experiment.deployment.hooks}}
-        return tuple(Hook(event, function, self._exists(function)) for event, function in named.items())
+    def _hooks(self) -> Iterator[Hook]:
+        asked = {str(event): f"CodeDeployHook_{event}" for event in self._experiment.deployment.hooks}
+        named = {**hooks_of(self.eyes, self._sight.application, self._revision), **asked}
+        for event, function in named.items():
+            yield Hook(event, function, self.attempt(partial(self._exists, function)))
 
-    def _exists(self, function: str) -> bool | None:
+    def _exists(self, function: str) -> bool:
         try:
-            self._eyes.ask("lambda", "get_function_configuration", FunctionName=function)
+            self.eyes.ask("lambda", "get_function_configuration", FunctionName=function)
         except Blind as blind:
             if isinstance(blind.__cause__, NotFound):
                 return False
-            self._seen.append(blind.failed)
-            return None
+            raise
         return True
 
-    # The alarms' own metrics
+    def _points(self) -> dict[str, Points]:
+        stats = {alarm.name: stat_of(alarm) for alarm in self.alarms()}
+        return datapoints(self.eyes, stats, -look_back_s(stats))
 
-    def _points(self) -> Iterator[tuple[str, Points]]:
-        for alarm in self._alarms():
-            try:
-                yield alarm.name, self._datapoints(_stat_of(alarm), -LOOK_BACK_S)
-            except Blind as blind:
-                self._seen.append(blind.failed)
 
-    def _alarms(self) -> list[AlarmDefined]:
-        return [alarm for alarm in self._sight.definitions.values() if alarm.metric and alarm.statistic]
+class _Probing:
+    """One good request and one fault request to the service, and what CloudWatch makes of the second one."""
 
-    def _datapoints(self, stat: Mapping[str, Any], since_s: float) -> Points:
-        points: list[tuple[float, float]] = []
-        for page, stamp in self._eyes.pages(
-            "cloudwatch",
-            "get_metric_data",
-            MetricDataQueries=[{"Id": "m0", "MetricStat": stat}],
-            StartTime=self._eyes.date(self._eyes.minute(since_s)),
-            EndTime=self._eyes.date(self._eyes.minute(self._eyes.now(), after=True)),
-            ScanBy="TimestampAscending",
-        ):
-            for result in sequence(page.get("MetricDataResults")):
-                points.extend(_seen_points(result, stamp))
-        return tuple(sorted(points))
+    def __init__(self, examination: _Examination, waiting: Waiting) -> None:
+        self._examination = examination
+        self._eyes = examination.eyes
+        self._waiting = waiting
 
-    # The service behind the host
-
-    def _probed(self, seen: Snapshot, probe: Probe | None) -> Snapshot:
-        if probe is None:
-            return seen
+    def probed(self, seen: Snapshot, probe: Probe) -> Snapshot:
+        """The snapshot with the answers."""
+        why_not = why_no_fault(seen)
         seen = replace(seen, good=probe("good"))
-        why_not = _why_no_fault(seen)
         if why_not:
             return replace(seen, why_no_fault=why_not)
         sent_s = self._eyes.now()
@@ -239,18 +236,23 @@ class _Examination:
     def _counted(self, seen: Snapshot, sent_s: float) -> Snapshot:
         if seen.fault is None or seen.fault.status is None or not self._waiting.wait_s:
             return replace(seen, why_not_counted="CloudWatch was not waited for")
+        self._waiting.say(f"waiting for CloudWatch to count the fault request, up to {self._waiting.wait_s:.0f} s")
+        counted = self._examination.attempt(lambda: self._await(seen, sent_s))
+        return replace(seen, counted=counted, why_not_counted="")
+
+    def _await(self, seen: Snapshot, sent_s: float) -> Counted:
         while True:
-            try:
-                counted = self._count(sent_s)
-            except Blind as blind:
-                self._seen.append(blind.failed)
-                return replace(seen, why_not_counted=blind.failed.message)
-            if any(counted.alarms.values()) or self._eyes.now() - sent_s >= self._waiting.wait_s:
-                return replace(seen, counted=counted)
+            counted = self._count(seen, sent_s)
+            in_time = self._eyes.now() - sent_s < self._waiting.wait_s
+            if any(counted.alarms.values()) or not in_time:
+                return counted
             self._waiting.pause(LOOK_EVERY_S)
 
-    def _count(self, sent_s: float) -> Counted:
-        own = {"FunctionName": self._sight.function or ""}
-        totals = [sum(value for _, value in self._datapoints(_sum(name, own), sent_s)) for name in ("Errors", "Invocations")]
-        alarms = {alarm.name: self._failures(alarm, sent_s) for alarm in self._alarms()}
-        return Counted(alarms, *totals)
+    def _count(self, seen: Snapshot, sent_s: float) -> Counted:
+        function = seen.function
+        own = {name: sum_of(name, function) for name in ("Errors", "Invocations")}
+        alarms = {f"alarm {alarm.name}": failures_of(alarm) for alarm in self._examination.alarms() if rule_of(alarm)}
+        points = datapoints(self._eyes, {**own, **alarms}, sent_s)
+        totals = {name: sum(value for _, value in found) for name, found in points.items()}
+        errors, invocations = totals.pop("Errors"), totals.pop("Invocations")
+        return Counted({name.removeprefix("alarm "): total for name, total in totals.items()}, errors, invocations)

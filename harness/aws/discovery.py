@@ -1,0 +1,216 @@
+"""Finds the deployment that is meant: from a stack, a function, an application and group, or a deployment's id.
+
+Names that were given win. A stack's resources come next; without one, all groups are looked through, by their names
+and by what their last deployment shifted. GetDeploymentGroup is the truth for alarms, DescribeAlarms for what a
+composite among them consists of. The service's address cannot be found: AWS leads from a function to no host.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.aws.candidates import Candidate, candidates_of, group_names, newest, pages, there_are
+from harness.aws.clients import Aws
+from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
+from harness.aws.naming import functions_for, is_named_after
+from harness.aws.parsing import Stamp, alarms_of, children_of, group_seen, mapping, sequence, target_seen, text
+from harness.core.experiment import Deployment, Experiment
+from harness.core.timeline import GroupSeen, TargetSeen
+from harness.errors import AwsError, HarnessError, NotFound, Throttled, Unavailable, UsageError
+
+MOST_HISTORIES = 50
+"""Groups whose last deployment is read, two calls each, before a person is asked to say more."""
+ANY_ALIAS = Deployment().alias
+"""The alias's default in an experiment, which counts as left out."""
+
+# Discovery happens before a run, so no instant of it is dated.
+_STAMP = Stamp("codedeploy:GetDeploymentGroup", 0.0, 0.0, 0.0)
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """What is deployed and what guards it; `alarms` are the group's own first, then what composites refer to."""
+
+    application: str
+    group: str
+    function: str
+    alias: str
+    alarms: tuple[str, ...] = ()
+    config: str | None = None
+
+
+def discover(aws: Aws, experiment: Experiment, *, stack: str | None = None) -> Experiment:
+    """The experiment with application, group, function, alias and alarm filled in where they were left out.
+
+    The alarm is the group's first one. `target.host` stays as it is. Raises UsageError that lists what there is, where
+    nothing fits or more than one does.
+    """
+    subject = find(aws, experiment.deployment, stack=stack)
+    deployment = replace(
+        experiment.deployment,
+        application=subject.application,
+        group=subject.group,
+        function=subject.function,
+        alias=subject.alias,
+    )
+    name = experiment.alarm.name or next(iter(subject.alarms), None)
+    return replace(experiment, deployment=deployment, alarm=replace(experiment.alarm, name=name))
+
+
+def find(aws: Aws, wanted: Deployment, *, stack: str | None = None) -> Subject:
+    """The one group that fits what is given, with all that belongs to it; raises HarnessError."""
+    chosen = _chosen(aws, wanted, candidates_of(aws, wanted, stack))
+    seen = _group(aws, chosen)
+    shifted = _shifted(aws, chosen) if not (wanted.function and wanted.alias != ANY_ALIAS) else None
+    function = wanted.function or (shifted and shifted.function) or chosen.function or _guessed(aws, chosen)
+    alias = wanted.alias
+    if alias == ANY_ALIAS:
+        known = chosen.alias if chosen.function == function else None
+        past = shifted.alias if shifted and shifted.function == function else None
+        alias = past or known or _alias_of(aws, function)
+    return Subject(
+        application=chosen.application,
+        group=chosen.group,
+        function=function,
+        alias=alias,
+        alarms=_with_children(aws, seen.alarms),
+        config=seen.config or None,
+    )
+
+
+# Which of them it is
+
+
+def _chosen(aws: Aws, wanted: Deployment, candidates: Sequence[Candidate]) -> Candidate:
+    if wanted.application and wanted.group:
+        return candidates[0]
+    fitting = [one for one in candidates if _fits(one, wanted)]
+    if wanted.function:
+        fitting = _working_on(aws, wanted.function, fitting)
+    if wanted.alias != ANY_ALIAS and len(fitting) > 1:
+        fitting = [one for one in fitting if one.alias in (None, wanted.alias)]
+    if len(fitting) == 1:
+        return fitting[0]
+    what = f" deploys the function {wanted.function}" if wanted.function else ""
+    if fitting:
+        raise UsageError(
+            f"more than one deployment group{what or ' is there'}: name one; {there_are(map(str, fitting))}"
+        )
+    raise UsageError(f"no deployment group{what or ' of that name is there'}; {there_are(map(str, candidates))}")
+
+
+def _fits(one: Candidate, wanted: Deployment) -> bool:
+    return wanted.group in (None, one.group) and wanted.application in (None, one.application)
+
+
+def _working_on(aws: Aws, function: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The groups that deploy a function: by their stack, by their name, and else by their last deployment."""
+    paired = [one for one in candidates if one.function == function]
+    if paired:
+        return paired
+    rest = [one for one in candidates if one.function is None]
+    named = [one for one in rest if is_named_after(one.group, function) and _may_shift(aws, one, function)]
+    if named:
+        return named
+    deployed = [one for one in rest if one.last != ()]
+    if len(deployed) > MOST_HISTORIES:
+        raise UsageError(f"{len(deployed)} deployment groups could deploy {function}: name its application")
+    return [one for one in deployed if (target := _shifted(aws, one)) and target.function == function]
+
+
+def _may_shift(aws: Aws, one: Candidate, function: str) -> bool:
+    target = _shifted(aws, one)
+    return target is None or target.function in (None, function)
+
+
+# What belongs to it
+
+
+def _group(aws: Aws, one: Candidate) -> GroupSeen:
+    try:
+        answer = aws.call(
+            "codedeploy", "get_deployment_group", applicationName=one.application, deploymentGroupName=one.group
+        )
+    except NotFound as error:
+        there = there_are(group_names(aws, one.application))
+        raise UsageError(f"the application {one.application} has no deployment group {one.group}; {there}") from error
+    seen = group_seen(answer.get("deploymentGroupInfo"), _STAMP)
+    if not isinstance(seen, GroupSeen):
+        raise UsageError(f"the deployment group {one} cannot be read: {seen.message}")
+    return seen
+
+
+def _shifted(aws: Aws, one: Candidate) -> TargetSeen | None:
+    """What the newest deployment that says so shifted; None if none does."""
+    for deployment_id in _history(aws, one) if one.last is None else one.last:
+        target = _target(aws, deployment_id)
+        if target and target.function:
+            return target
+    return None
+
+
+def _history(aws: Aws, one: Candidate) -> tuple[str, ...]:
+    answer = aws.call(
+        "codedeploy", "get_deployment_group", applicationName=one.application, deploymentGroupName=one.group
+    )
+    return newest(mapping(answer.get("deploymentGroupInfo")))
+
+
+def _target(aws: Aws, deployment_id: str) -> TargetSeen | None:
+    try:
+        listed = aws.call("codedeploy", "list_deployment_targets", deploymentId=deployment_id)
+        target_id = next((found for found in map(text, sequence(listed.get("targetIds"))) if found), None)
+        if target_id is None:
+            return None
+        answer = aws.call("codedeploy", "get_deployment_target", deploymentId=deployment_id, targetId=target_id)
+    except (Throttled, Unavailable):
+        raise
+    except AwsError:
+        return None  # not started yet, too old to be known, or not ours to read: another way may tell
+    seen = target_seen(deployment_id, answer.get("deploymentTarget"), _STAMP)
+    return seen if isinstance(seen, TargetSeen) else None
+
+
+def _guessed(aws: Aws, one: Candidate) -> str:
+    """The function that the group's name speaks of, if there is one."""
+    for function in functions_for(one.group):
+        if _aliases(aws, function):
+            return function
+    raise UsageError(f"deployment.function: the group {one} never deployed, and its name tells no function; name it")
+
+
+def _alias_of(aws: Aws, function: str) -> str:
+    """The alias that is shifted: the only one, or the one of the default name; the default where nothing tells."""
+    names = _aliases(aws, function)
+    if len(names) == 1:
+        return names[0]
+    usual = [name for name in names if name.lower() == ANY_ALIAS.lower()]
+    if len(usual) == 1 or not names:
+        return next(iter(usual), ANY_ALIAS)
+    raise UsageError(f"deployment.alias: the function {function} has several; {there_are(names)}")
+
+
+def _aliases(aws: Aws, function: str) -> list[str]:
+    try:
+        answers = list(pages(aws, "lambda", "list_aliases", FunctionName=function))
+    except (Throttled, Unavailable):
+        raise
+    except AwsError:
+        return []
+    named = (text(mapping(alias).get("Name")) for page in answers for alias in sequence(page.get("Aliases")))
+    return [name for name in named if name]
+
+
+def _with_children(aws: Aws, names: Sequence[str]) -> tuple[str, ...]:
+    """Alarms and, below composites, the alarms that these refer to."""
+    known: list[str] = list(dict.fromkeys(names))
+    asked: set[str] = set()
+    while new := [name for name in known if name not in asked][:BATCH_OF_ALARMS]:
+        asked.update(new)
+        try:
+            answer = aws.call("cloudwatch", "describe_alarms", AlarmNames=new, AlarmTypes=BOTH_KINDS)
+        except HarnessError:
+            break  # the group's own names will do, and doctor and watcher tell what cannot be read
+        children = [child for alarm in alarms_of(answer) for child in children_of(text(alarm.get("AlarmRule")))]
+        known.extend(child for child in dict.fromkeys(children) if child not in known)
+    return tuple(known)

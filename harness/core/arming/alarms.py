@@ -1,0 +1,321 @@
+"""Questions about the alarms that guard a group.
+
+One good alarm arms the net: where a question finds an alarm at fault and another one in order, the error becomes a
+warning.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+from harness.core.alarm import Rule, rule_of
+from harness.core.arming.diagnosis import SEVERITIES, Answer, worst
+from harness.core.arming.release import bake_s
+from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Snapshot, Unseen
+from harness.core.findings import SLOWEST_ALARM_S
+from harness.core.timeline import AlarmChanged, AlarmDefined
+
+Ask = Callable[[Snapshot, AlarmDefined], Answer]
+
+SHORTEST_PERIOD_S = 60
+"""Lambda publishes its metrics once a minute, so a shorter period sees nothing sooner."""
+TIGHT = 0.8
+"""The share of the bake that an alarm may take before a fault must begin almost with it to be caught."""
+
+_NAMED_DIMENSIONS = ({"FunctionName"}, {"FunctionName", "Resource"}, {"FunctionName", "Resource", "ExecutedVersion"})
+_UPWARDS = ("GreaterThanOrEqualToThreshold", "GreaterThanThreshold")
+_FAILURES = ("Errors", "5XXError", "5xx", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count")
+_MISSING_DATA = {
+    "notBreaching": Answer("ok", "{name} takes missing data for good."),
+    "missing": Answer(
+        "note",
+        "{name} goes to INSUFFICIENT_DATA without data, which never stops a deployment.",
+        "notBreaching brings an alarm back to OK sooner when the traffic ends.",
+    ),
+    "ignore": Answer(
+        "warning",
+        "{name} keeps its state without data: an ALARM stays until traffic comes, and stops the next deployment.",
+        "Treat missing data as notBreaching.",
+    ),
+    "breaching": Answer(
+        "warning",
+        "{name} takes missing data for failures: a minute without requests rings it.",
+        "Treat missing data as notBreaching.",
+    ),
+}
+
+
+def configured(snapshot: Snapshot) -> Answer:
+    """The group names alarms, and the experiment's among them."""
+    group, wanted = snapshot.group(), snapshot.experiment.alarm.name
+    if not group.alarms:
+        return Answer(
+            "error", f"The group {group.group} names no alarm: nothing can stop a deployment.", "Name an alarm in it."
+        )
+    named = ", ".join(group.alarms)
+    if wanted is not None and wanted not in {*group.alarms, *(alarm.name for alarm in snapshot.sighted(AlarmDefined))}:
+        seen = f"The experiment's alarm {wanted} does not guard the group {group.group}, but {named} does."
+        return Answer("error", seen, "Name it in the group, or correct alarm.name.")
+    return Answer("ok", f"The group {group.group} is guarded by {named}.")
+
+
+def enabled(snapshot: Snapshot) -> Answer:
+    """The group's alarm configuration is on."""
+    group = snapshot.group()
+    if group.alarms_enabled:
+        return Answer("ok", f"The group {group.group} has its alarm configuration enabled.")
+    return Answer(
+        "error", f"The group {group.group} ignores its alarms.", "Enable the alarm configuration of the group."
+    )
+
+
+def poll_failure_stops(snapshot: Snapshot) -> Answer:
+    """An alarm that cannot be read stops the deployment, too."""
+    if snapshot.group().ignore_poll_failure:
+        seen = "The group goes on where the state of its alarms cannot be read."
+        return Answer("warning", seen, "Set ignorePollAlarmFailure to false.")
+    return Answer("ok", "A deployment stops where the state of its alarms cannot be read.")
+
+
+def exist(snapshot: Snapshot) -> Answer:
+    """CloudWatch knows all of them, those that composites refer to as well."""
+    if not snapshot.group().alarms:
+        raise Unseen("no alarm guards the group")
+    gone = snapshot.gone()
+    if gone:
+        seen = f"CloudWatch knows no alarm {' and no alarm '.join(gone)}."
+        return Answer("error", seen, "Correct the name, or create the alarm.")
+    told = [f"{alarm.name} rings at {alarm.rule}." for alarm in snapshot.composites()]
+    return Answer("ok", " ".join([f"CloudWatch knows {_all_of(snapshot)}.", *told]))
+
+
+def _all_of(snapshot: Snapshot) -> str:
+    return ", ".join(alarm.name for alarm in (*snapshot.composites(), *snapshot.alarms()))
+
+
+def right_function(snapshot: Snapshot) -> Answer:
+    """The alarm watches the function that is deployed."""
+    return _one_suffices(snapshot, _right_function)
+
+
+def _right_function(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
+    if alarm.namespace != LAMBDA:
+        return Answer("note", f"{alarm.name} watches {alarm.namespace} {alarm.metric}, which names no function.")
+    watched = alarm.dimensions.get("FunctionName")
+    if watched is None:
+        seen = f"{alarm.name} names no function: it counts all functions of the account."
+        return Answer("warning", seen, f"Give it the dimension FunctionName={snapshot.function}.")
+    if watched != snapshot.function:
+        seen = f"{alarm.name} watches the function {watched}, and {snapshot.function} is deployed."
+        return Answer("error", seen, f"Make its dimension FunctionName {snapshot.function}.")
+    return Answer("ok", f"{alarm.name} watches the function {watched}.")
+
+
+def right_resource(snapshot: Snapshot) -> Answer:
+    """Its dimensions are ones that Lambda writes, of this alias."""
+    return _one_suffices(snapshot, _right_resource)
+
+
+def _right_resource(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
+    if alarm.namespace != LAMBDA:
+        return Answer("ok", f"{alarm.name} is none on Lambda's dimensions.")
+    names, resource = set(alarm.dimensions), alarm.dimensions.get("Resource")
+    if names and names not in _NAMED_DIMENSIONS:
+        known = "FunctionName, with it Resource, and with both ExecutedVersion"
+        seen = f"{alarm.name} has the dimensions {', '.join(sorted(names))}, which Lambda never writes together."
+        return Answer("error", seen, f"Lambda writes {known}.")
+    expected = f"{snapshot.function}:{snapshot.alias_name}"
+    if resource is None or resource == expected:
+        return Answer(
+            "ok", f"{alarm.name} has {'no dimension Resource' if resource is None else f'Resource {resource}'}."
+        )
+    what = "an ARN" if resource.startswith("arn:") else "not this alias"
+    return Answer(
+        "error", f"The dimension Resource of {alarm.name} is {what}: {resource}.", f"Make its Resource {expected}."
+    )
+
+
+def right_versions(snapshot: Snapshot) -> Answer:
+    """It counts the canary's errors, and best those alone."""
+    return _one_suffices(snapshot, _right_versions)
+
+
+def _right_versions(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
+    if alarm.namespace != LAMBDA:
+        return Answer("note", f"{alarm.name} counts what comes from all versions.")
+    version = alarm.dimensions.get("ExecutedVersion")
+    if version is None:
+        advice = f"To blame the canary alone: Resource={snapshot.function}:{snapshot.alias_name} and ExecutedVersion."
+        return Answer("note", f"{alarm.name} counts the errors of all versions.", advice)
+    target, live = snapshot.experiment.deployment.target_version, snapshot.alias().version
+    if version == target or (target is None and version != live and not _is_older(version, live)):
+        return Answer("ok", f"{alarm.name} counts version {version} alone, and {live} is live.")
+    other = f"{target} is the canary" if target else f"{live} is live"
+    seen = f"{alarm.name} counts version {version} alone, and {other}."
+    return Answer("error", seen, "Make its dimension ExecutedVersion the version that is deployed, at each deployment.")
+
+
+def _is_older(version: str, live: str) -> bool:
+    return version.isdigit() and live.isdigit() and int(version) < int(live)
+
+
+def can_breach(snapshot: Snapshot) -> Answer:
+    """Failures can make it ring, and nothing else does."""
+    return _one_suffices(snapshot, _can_breach)
+
+
+def _can_breach(_: Snapshot, alarm: AlarmDefined) -> Answer:
+    rule = rule_of(alarm)
+    if rule is not None:
+        return _reachable(rule)
+    what = f"{alarm.name} ({alarm.metric} {alarm.statistic} {alarm.comparison} {alarm.threshold})"
+    if alarm.metric is None:
+        return Answer("note", f"{alarm.name} computes its metric by an expression, which is not judged here.")
+    if alarm.metric not in _FAILURES:
+        return Answer("note", f"{what} counts no failures.")
+    if alarm.comparison not in _UPWARDS:
+        return Answer("error", f"{what} rings where failures are few.", "Compare with GreaterThanOrEqualToThreshold.")
+    return Answer("error", f"{what} does not measure how many failures there are.", "Use the statistic Sum.")
+
+
+def _reachable(rule: Rule) -> Answer:
+    if rule.breaches(0, 1):
+        return Answer("error", f"{rule.name} ({rule}) breaches without any failure.", "Raise its threshold above 0.")
+    if not rule.breaches(10**9, 10**9):
+        seen = f"{rule.name} ({rule}) cannot breach: {rule.statistic} of {rule.metric} is never above 1."
+        return Answer("error", seen, "Use the statistic Sum, or a threshold below 1.")
+    return Answer("ok", f"{rule.name} rings at {rule}.")
+
+
+def has_data(snapshot: Snapshot) -> Answer:
+    """Its metric had datapoints lately."""
+    return _one_suffices(snapshot, _has_data)
+
+
+def _has_data(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
+    what = f"{alarm.name} ({alarm.namespace} {alarm.metric} of {_shown(alarm)})"
+    if alarm.metric is None:
+        return Answer("note", f"{alarm.name} computes its metric by an expression, which is not read here.")
+    points = snapshot.lately(alarm)
+    if points:
+        return Answer("ok", f"{alarm.name} had {len(points)} datapoints within the last hour, the last {_age(points)}.")
+    if alarm.namespace != LAMBDA:
+        return Answer("warning", f"{what} had no datapoint within the last hour.", "Send traffic and examine again.")
+    if snapshot.watches_the_next_version(alarm):
+        return Answer("note", f"{what} has no datapoint yet: its version is not in service.")
+    invoked = snapshot.invocations()
+    if invoked:
+        seen = f"{what} had no datapoint within the last hour, though the function was invoked {invoked:.0f} times."
+        return Answer("error", seen, "Correct its metric and dimensions.")
+    seen = f"{what} had no datapoint within the last hour, and the function no invocation."
+    return Answer("warning", seen, "Send traffic and examine again.")
+
+
+def _shown(alarm: AlarmDefined) -> str:
+    return ", ".join(f"{name}={value}" for name, value in alarm.dimensions.items()) or "all functions"
+
+
+def _age(points: Sequence[tuple[float, float]]) -> str:
+    return f"{max(0.0, -points[-1][0]) / 60:.0f} min ago"
+
+
+def neither_on_nor_blind(snapshot: Snapshot) -> Answer:
+    """None of them rings already, and all have data to judge."""
+    states = snapshot.states()
+    ringing = [name for name, seen in states.items() if seen.state == "ALARM"]
+    blind = [name for name, seen in states.items() if seen.state == "INSUFFICIENT_DATA"]
+    if any(name in snapshot.group().alarms for name in ringing):
+        seen = f"In ALARM: {_with_reasons(snapshot, ringing)}"
+        return Answer("error", seen, "Wait until all alarms are OK, or the deployment is stopped at its start.")
+    if blind and all(_waits_for_its_version(snapshot, name) for name in blind):
+        return Answer("note", f"In INSUFFICIENT_DATA until its version has traffic: {', '.join(blind)}.")
+    if blind:
+        seen = f"In INSUFFICIENT_DATA: {', '.join(blind)}. That never stops a deployment."
+        return Answer("warning", seen, "Send traffic; if it stays so, its metric or dimensions are wrong.")
+    if ringing:
+        return Answer("note", f"In ALARM, but not by itself on the group: {_with_reasons(snapshot, ringing)}")
+    return Answer("ok", f"In OK: {', '.join(states)}.")
+
+
+def _with_reasons(snapshot: Snapshot, names: Sequence[str]) -> str:
+    return " ".join(f"{name} ({snapshot.states()[name].reason.rstrip('.')})." for name in names)
+
+
+def _waits_for_its_version(snapshot: Snapshot, name: str) -> bool:
+    alarms = {alarm.name: alarm for alarm in snapshot.alarms()}
+    return name in alarms and snapshot.watches_the_next_version(alarms[name])
+
+
+def quiet_lately(snapshot: Snapshot) -> Answer:
+    """None of them went to ALARM within the last hour."""
+    if not snapshot.group().alarms:
+        raise Unseen("no alarm guards the group")
+    why = snapshot.failure("cloudwatch:DescribeAlarmHistory")
+    if why:
+        raise Unseen(why)
+    rang = [change.name for change in snapshot.sighted(AlarmChanged) if _rang_lately(change)]
+    if rang:
+        times = ", ".join(f"{name} {rang.count(name)} x" for name in dict.fromkeys(rang))
+        return Answer(
+            "note", f"Went to ALARM within the last hour: {times}.", "If no experiment did that, find out why."
+        )
+    return Answer("ok", "No alarm rang within the last hour.")
+
+
+def _rang_lately(change: AlarmChanged) -> bool:
+    return change.to_state == "ALARM" and change.changed_s >= -LOOK_BACK_S
+
+
+def rings_in_time(snapshot: Snapshot) -> Answer:
+    """It can ring before the deployment ends."""
+    return _one_suffices(snapshot, _rings_in_time)
+
+
+def _rings_in_time(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
+    if alarm.period_s is None:
+        return Answer("note", f"{alarm.name} does not say over which period it counts.")
+    bake, needed_s = bake_s(snapshot.config()), slowest_s(alarm)
+    seen = f"{alarm.name} may take {needed_s:.0f} s from the first failure to the stop, of a bake of {bake:.0f} s"
+    if needed_s > bake:
+        return Answer("error", f"{seen}: it comes too late.", "Bake longer, or shorten its period or its periods.")
+    left = f"a fault is caught in time if it begins in the first {bake - needed_s:.0f} s"
+    if needed_s > TIGHT * bake:
+        return Answer("warning", f"{seen}: {left}.", "Bake longer, or shorten its period or its periods.")
+    return Answer("ok", f"{seen}: {left}.")
+
+
+def slowest_s(alarm: AlarmDefined) -> float:
+    """The longest time from the first failure to the stop: the periods, publishing, evaluating, CodeDeploy's poll."""
+    periods = alarm.datapoints or alarm.evaluation_periods or 1
+    return max(alarm.period_s or 0, SHORTEST_PERIOD_S) * periods + SLOWEST_ALARM_S
+
+
+def tries(alarm: AlarmDefined, bake: float) -> int:
+    """How many times in a bake enough failures would be caught in time; at least once, so that a chance can be told."""
+    period_s = max(alarm.period_s or 0, SHORTEST_PERIOD_S)
+    return max(1, 1 + math.floor((bake - slowest_s(alarm)) / period_s))
+
+
+def missing_data(snapshot: Snapshot) -> Answer:
+    """What silence means to it."""
+    return _one_suffices(snapshot, _missing_data)
+
+
+def _missing_data(_: Snapshot, alarm: AlarmDefined) -> Answer:
+    answer = _MISSING_DATA.get(alarm.missing or "missing")
+    if answer is None:
+        return Answer("note", f"{alarm.name} treats missing data as {alarm.missing}, a word that is not known here.")
+    return answer._replace(seen=answer.seen.format(name=alarm.name))
+
+
+def _one_suffices(snapshot: Snapshot, ask: Ask) -> Answer:
+    answers = [ask(snapshot, alarm) for alarm in snapshot.alarms()]
+    severity = worst(answer.severity for answer in answers)
+    if severity == "error" and any(answer.severity != "error" for answer in answers):
+        answers = [_milder(answer) for answer in answers]
+    told = sorted(answers, key=lambda answer: SEVERITIES.index(answer.severity), reverse=True)
+    advice = dict.fromkeys(answer.advice for answer in told if answer.severity == told[0].severity and answer.advice)
+    return Answer(told[0].severity, " ".join(answer.seen for answer in told), " ".join(advice))
+
+
+def _milder(answer: Answer) -> Answer:
+    return answer._replace(severity="warning") if answer.severity == "error" else answer

@@ -1,0 +1,171 @@
+"""Questions about the group, its alias and its deployments."""
+
+import math
+
+from harness.core.arming.diagnosis import Answer, Severity
+from harness.core.arming.snapshot import Hook, Snapshot, Unseen
+from harness.core.experiment import AWS_PREFIX, RollbackEvent
+from harness.core.timeline import ConfigSeen, DeploymentSeen
+
+_NOT_THERE = ("DoesNotExistException", "ResourceNotFoundException")
+
+
+def group_exists(snapshot: Snapshot) -> Answer:
+    """The group that is to be watched is there."""
+    if _is_missing(snapshot, "codedeploy:GetDeploymentGroup"):
+        wanted = snapshot.experiment.deployment
+        seen = f"CodeDeploy knows no group {wanted.group} in the application {wanted.application}."
+        return Answer("error", seen, "Correct the names; look into another region or account.")
+    group = snapshot.group()
+    return Answer("ok", f"The group {group.group} of the application {group.application} is there.")
+
+
+def on_alarm(snapshot: Snapshot) -> Answer:
+    """The rollback that the whole net is for."""
+    return _rolls_back(snapshot, "DEPLOYMENT_STOP_ON_ALARM", bad="error")
+
+
+def on_failure(snapshot: Snapshot) -> Answer:
+    """A hook that says no, or a deployment that cannot go on."""
+    return _rolls_back(snapshot, "DEPLOYMENT_FAILURE", bad="warning")
+
+
+def on_request(snapshot: Snapshot) -> Answer:
+    """A person, or CloudFormation, that stops a deployment."""
+    return _rolls_back(snapshot, "DEPLOYMENT_STOP_ON_REQUEST", bad="warning")
+
+
+def _rolls_back(snapshot: Snapshot, event: RollbackEvent, *, bad: Severity) -> Answer:
+    group = snapshot.group()
+    if event in group.rollback_events:
+        return Answer("ok", f"The group rolls back on {event}.")
+    seen = f"The group {group.group} does not roll back on {event}."
+    return Answer(bad, seen, "Add the event to its automatic rollback, and have it enabled.")
+
+
+def alias_exists(snapshot: Snapshot) -> Answer:
+    """The alias that CodeDeploy is to shift is there."""
+    if _is_missing(snapshot, "lambda:GetAlias"):
+        seen = f"The function {snapshot.function} has no alias {snapshot.alias_name}."
+        advice = "Deploy once: a first deployment makes the alias and puts everything live. Then examine again."
+        return Answer("error", seen, advice)
+    alias = snapshot.alias()
+    return Answer("ok", f"The alias {alias.alias} points at version {alias.version}.")
+
+
+def alias_whole(snapshot: Snapshot) -> Answer:
+    """No weights are left over from a deployment that ended badly."""
+    alias = snapshot.alias()
+    split = ", ".join(f"{share:.0%} on version {version}" for version, share in alias.weights.items())
+    if not split:
+        return Answer("ok", f"Version {alias.version} takes all traffic of the alias {alias.alias}.")
+    if snapshot.active:
+        return Answer("note", f"The alias {alias.alias} is split ({split}) by the deployment that runs.")
+    advice = "Give all traffic to one version: aws lambda update-alias --routing-config AdditionalVersionWeights={}."
+    return Answer("error", f"The alias {alias.alias} is split ({split}) and no deployment runs.", advice)
+
+
+def target_is_new(snapshot: Snapshot) -> Answer:
+    """The version that the experiment deploys is not the one in service."""
+    target = snapshot.experiment.deployment.target_version
+    if target is None:
+        return Answer("ok", "The experiment deploys nothing by itself.")
+    if target == snapshot.alias().version:
+        seen = f"The experiment deploys version {target}, which the alias {snapshot.alias_name} points at already."
+        return Answer("error", seen, "Publish a new version and name that in deployment.target_version.")
+    return Answer("ok", f"Version {target} is to take over from version {snapshot.alias().version}.")
+
+
+def none_active(snapshot: Snapshot) -> Answer:
+    """No other deployment is in the way."""
+    if snapshot.active is None:
+        raise Unseen(snapshot.failure("codedeploy:ListDeployments") or "the deployments were not listed")
+    others = [seen.deployment_id for seen in snapshot.active if seen.deployment_id != snapshot.experiment.deployment.id]
+    if not others:
+        return Answer("ok", "No other deployment runs in the group.")
+    return Answer("error", f"The deployment {', '.join(others)} runs already.", "Wait for its end, or stop it.")
+
+
+def gradual(snapshot: Snapshot) -> Answer:
+    """Traffic shifts in steps, so that there is something to watch."""
+    config, group = snapshot.config(), snapshot.group()
+    if config.kind == "all_at_once":
+        advice = f"Give the group {group.group} a canary or linear configuration such as Canary10Percent5Minutes."
+        return Answer("error", f"{config.name} shifts all traffic at once.", advice)
+    if config.name != group.config:
+        seen = (
+            f"The experiment deploys with {_short(config.name)}, and the group by itself with {_short(group.config)}."
+        )
+        return Answer("note", seen, "Set deployment.config to the group's, or prove another net than the one in use.")
+    return Answer(
+        "ok", f"{_short(config.name)} shifts {config.step or 0:.0%} at first and bakes {bake_s(config):.0f} s."
+    )
+
+
+def bake_s(config: ConfigSeen) -> float:
+    """How long alarms may trip while both versions have traffic; 0 where all shifts at once. Raises Unseen."""
+    if config.kind == "all_at_once":
+        return 0.0
+    if not config.step or not config.interval_s:
+        raise Unseen(f"the configuration {config.name} does not say how it shifts")
+    steps = 1 if config.kind == "canary" else math.ceil(round((1 - config.step) / config.step, 6))
+    return steps * config.interval_s
+
+
+def deployed_before(snapshot: Snapshot) -> Answer:
+    """The group has a history; how its last deployment ended."""
+    last = _last(snapshot)
+    if last is None:
+        seen = f"The group {snapshot.group().group} never deployed anything."
+        return Answer("warning", seen, "Deploy once, so that there is a revision to roll back to.")
+    if last.status in ("Failed", "Stopped"):
+        return Answer("note", f"The last deployment {last.deployment_id} ended as {last.status}{_why(last)}.")
+    return Answer("ok", f"The last deployment {last.deployment_id} is {last.status}.")
+
+
+def _last(snapshot: Snapshot) -> DeploymentSeen | None:
+    """The last deployment; None where the group, which knows it, was seen to have none."""
+    if snapshot.last is None:
+        snapshot.group()  # raises Unseen: then nobody knows whether it has one
+    return snapshot.last_deployment()
+
+
+def hooks(snapshot: Snapshot) -> Answer:
+    """The hooks of the last deployment are there, and none of them failed it."""
+    if snapshot.hooks is None:
+        raise Unseen(snapshot.failure("codedeploy:GetApplicationRevision") or "the AppSpec could not be read")
+    missing = [hook for hook in snapshot.hooks if hook.exists is False]
+    if missing:
+        seen = f"There is no function {' and '.join(map(_hook, missing))}."
+        return Answer("error", seen, "Deploy the hook function, or take it out of the AppSpec.")
+    last = _last(snapshot)
+    if last and last.error_code == "HOOK_EXECUTION_FAILURE":
+        seen = f"A hook failed the last deployment {last.deployment_id}{_which(snapshot)}."
+        return Answer("warning", seen, "Look into the log of the hook function before the next deployment.")
+    if any(hook.exists is None for hook in snapshot.hooks):
+        raise Unseen(snapshot.failure("lambda:GetFunctionConfiguration") or "a hook function could not be looked at")
+    named = ", ".join(map(_hook, snapshot.hooks))
+    return Answer("ok", f"Hooks of the last deployment: {named}." if named else "No hook was seen.")
+
+
+def _hook(hook: Hook) -> str:
+    return f"{hook.function} ({hook.event})"
+
+
+def _which(snapshot: Snapshot) -> str:
+    target = snapshot.target()
+    failed = [event.name for event in target.lifecycle if event.status == "Failed"] if target else []
+    return f" in {' and '.join(failed)}" if failed else ""
+
+
+def _why(last: DeploymentSeen) -> str:
+    return f" ({last.error_code})" if last.error_code else ""
+
+
+def _short(config: str) -> str:
+    return config.removeprefix(AWS_PREFIX)
+
+
+def _is_missing(snapshot: Snapshot, call: str) -> bool:
+    look = snapshot.failed(call)
+    return look is not None and look.code.endswith(_NOT_THERE)

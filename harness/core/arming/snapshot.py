@@ -1,0 +1,192 @@
+"""What the doctor saw, in the words of the timeline; instants count from the beginning of the examination."""
+
+from collections.abc import Mapping
+from typing import NoReturn, TypeVar
+
+from msgspec import Struct
+
+from harness.core.alarm import Rule, rule_of
+from harness.core.experiment import Experiment
+from harness.core.timeline import (
+    AlarmDefined,
+    AlarmGone,
+    AlarmSeen,
+    AliasSeen,
+    ConfigSeen,
+    DeploymentSeen,
+    Event,
+    GroupSeen,
+    LookFailed,
+    MetricSeen,
+    TargetSeen,
+)
+
+LAMBDA = "AWS/Lambda"
+LOOK_BACK_S = 3600.0
+"""How far back "lately" reaches."""
+
+Points = tuple[tuple[float, float], ...]
+"""Datapoints: start of the period and value."""
+
+Sighting = TypeVar("Sighting", bound=Event)
+
+
+class Unseen(Exception):
+    """A question cannot be answered, because what it asks about could not be seen."""
+
+
+class Hook(Struct, frozen=True):
+    """A hook of the last deployment's AppSpec; `exists` is None where that could not be seen."""
+
+    event: str
+    function: str
+    exists: bool | None
+
+
+class Probed(Struct, frozen=True):
+    """How one request of our own was answered; `status` None is no answer, for the reason `problem`."""
+
+    status: int | None
+    version: str | None = None
+    problem: str = ""
+
+
+class Counted(Struct, frozen=True):
+    """What CloudWatch counted from the minute of the fault request on: failures an alarm, and the function's own."""
+
+    alarms: Mapping[str, float]
+    errors: float
+    invocations: float
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """Everything that was read of one group, and the experiment that it shall serve, with all names filled in.
+
+    `last` is the deployment that was looked at as the latest one, None if the group never deployed. `points` holds the
+    datapoints of each alarm's own metric within the last hour. `denied` and `untried` are IAM actions, `needed` those
+    of them that a run cannot do without; `writes` are the actions that the experiment would change AWS with. What could
+    not be read is None, or missing in `points`, and `sightings` has the failed look. `why_not_counted` is empty where
+    CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
+    """
+
+    experiment: Experiment
+    sightings: tuple[Event, ...] = ()
+    active: tuple[DeploymentSeen, ...] | None = None
+    last: str | None = None
+    hooks: tuple[Hook, ...] | None = None
+    points: Mapping[str, Points] = {}
+    good: Probed | None = None
+    fault: Probed | None = None
+    why_no_fault: str = "no host was given"
+    counted: Counted | None = None
+    why_not_counted: str = "no fault request was sent"
+    clock_ahead_s: float | None = None
+    denied: tuple[str, ...] = ()
+    needed: frozenset[str] = frozenset()
+    untried: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+    @property
+    def function(self) -> str:
+        """The function's name; raises Unseen."""
+        return self.experiment.deployment.function or _unseen("nobody said which function it is")
+
+    @property
+    def alias_name(self) -> str:
+        """The alias's name."""
+        return self.experiment.deployment.alias
+
+    def group(self) -> GroupSeen:
+        """The deployment group; raises Unseen."""
+        return self._only(GroupSeen, "codedeploy:GetDeploymentGroup")
+
+    def alias(self) -> AliasSeen:
+        """The alias; raises Unseen."""
+        return self._only(AliasSeen, "lambda:GetAlias")
+
+    def config(self) -> ConfigSeen:
+        """The configuration that the next deployment uses; raises Unseen."""
+        return self._only(ConfigSeen, "codedeploy:GetDeploymentConfig")
+
+    def last_deployment(self) -> DeploymentSeen | None:
+        """The latest deployment, None if there never was one; raises Unseen."""
+        return self._only(DeploymentSeen, "codedeploy:GetDeployment") if self.last else None
+
+    def target(self) -> TargetSeen | None:
+        """The target of the last deployment, if it was seen."""
+        return next(reversed(self.sighted(TargetSeen)), None)
+
+    def alarms(self) -> tuple[AlarmDefined, ...]:
+        """The metric alarms that guard the group, those below composites too; raises Unseen if there is none to see."""
+        guards = tuple(alarm for alarm in self._defined().values() if alarm.kind == "metric")
+        if not guards:
+            self.group()
+            _unseen(self.failure("cloudwatch:DescribeAlarms") or "no alarm guards the group")
+        return guards
+
+    def composites(self) -> tuple[AlarmDefined, ...]:
+        """The composite alarms among those that guard the group."""
+        return tuple(alarm for alarm in self._defined().values() if alarm.kind == "composite")
+
+    def rules(self) -> tuple[tuple[AlarmDefined, Rule], ...]:
+        """The guarding alarms that count failures; raises Unseen if there is no alarm to see."""
+        ruled = ((alarm, rule_of(alarm)) for alarm in self.alarms())
+        return tuple((alarm, rule) for alarm, rule in ruled if rule is not None)
+
+    def gone(self) -> tuple[str, ...]:
+        """The alarms that CloudWatch does not know; raises Unseen where it was not asked."""
+        seen = self.sighted(AlarmGone)
+        if not seen and not self.sighted(AlarmDefined):
+            _unseen(self.failure("cloudwatch:DescribeAlarms") or "no alarm was looked for")
+        return tuple(dict.fromkeys(gone.name for gone in seen))
+
+    def states(self) -> Mapping[str, AlarmSeen]:
+        """The state of every guarding alarm, metric and composite; raises Unseen unless all were seen."""
+        states = {seen.name: seen for seen in self.sighted(AlarmSeen)}
+        guards = self._defined()
+        if not guards or guards.keys() - states.keys():
+            _unseen(self.failure("cloudwatch:DescribeAlarms") or "the state of an alarm could not be read")
+        return {name: states[name] for name in guards}
+
+    def lately(self, alarm: AlarmDefined) -> Points:
+        """The datapoints of an alarm's own metric within the last hour; raises Unseen."""
+        if alarm.name not in self.points:
+            _unseen(self.failure("cloudwatch:GetMetricData") or f"the metric of {alarm.name} could not be read")
+        return self.points[alarm.name]
+
+    def invocations(self) -> float:
+        """How often the function was invoked within the last hour, on any version; raises Unseen."""
+        seen = [metric for metric in self.sighted(MetricSeen) if metric.metric == "Invocations" and not metric.version]
+        if not seen:
+            _unseen(self.failure("cloudwatch:GetMetricData") or "the invocations of the function could not be read")
+        return sum(value for _, value in seen[-1].points)
+
+    def watches_the_next_version(self, alarm: AlarmDefined) -> bool:
+        """Whether an alarm counts one version only, and that is not yet in service."""
+        version = alarm.dimensions.get("ExecutedVersion")
+        return version is not None and version != self.alias().version
+
+    def sighted(self, kind: type[Sighting]) -> list[Sighting]:
+        """All sightings of one kind, in the order they were made."""
+        return [event for event in self.sightings if isinstance(event, kind)]
+
+    def failed(self, call: str) -> LookFailed | None:
+        """The last failed look of this call."""
+        return next((look for look in reversed(self.sighted(LookFailed)) if look.call == call), None)
+
+    def failure(self, call: str) -> str | None:
+        """Why the look by this call failed; None if none did."""
+        look = self.failed(call)
+        return f"{call} failed: {look.code}" if look else None
+
+    def _only(self, kind: type[Sighting], call: str) -> Sighting:
+        seen = self.sighted(kind)
+        return seen[-1] if seen else _unseen(self.failure(call) or f"{call} was not asked")
+
+    def _defined(self) -> Mapping[str, AlarmDefined]:
+        """The definitions of the group's alarms, and of what composites among them refer to."""
+        return {alarm.name: alarm for alarm in self.sighted(AlarmDefined)}
+
+
+def _unseen(why: str) -> NoReturn:
+    raise Unseen(why)

@@ -1,0 +1,187 @@
+"""Questions about the service behind the host, and about the traffic that is planned."""
+
+import math
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from harness.core.alarm import UNHANDLED_STATUS, Rule
+from harness.core.arming.alarms import tries
+from harness.core.arming.diagnosis import Answer
+from harness.core.arming.release import bake_s
+from harness.core.arming.snapshot import LAMBDA, Probed, Snapshot, Unseen
+from harness.core.experiment import Experiment, Outcome
+from harness.core.findings import SURE_ENOUGH
+from harness.core.stats import poisson_at_least
+from harness.core.timeline import AlarmDefined
+
+FAILED_FROM = 400
+
+_REASONS: Mapping[int, str] = {
+    401: "the request carried no identity that the authorizer takes",
+    403: "the authorizer refused the user, or the gateway knows no such path",
+    404: "the path is not there",
+    429: "the gateway throttles",
+    502: "the function throws, or its answer cannot be read",
+    504: "the function takes longer than the gateway waits",
+}
+
+
+def host(snapshot: Snapshot) -> Answer:
+    """Somebody said where the service is; AWS cannot be asked for it."""
+    address = snapshot.experiment.target.host
+    if address:
+        return Answer("ok", f"Requests go to {address}.")
+    seen = "Nobody said where the service is, and AWS does not tell which address leads to a function."
+    return Answer("warning", seen, "Set target.host, or --host.")
+
+
+def good_request(snapshot: Snapshot) -> Answer:
+    """One good request is answered 2xx."""
+    probed = snapshot.good
+    if probed is None:
+        return Answer("note", "No good request was sent: no host was given.")
+    if probed.status is None:
+        return Answer(
+            "error", f"A good request got no answer: {probed.problem}.", "Correct the host; look at the service."
+        )
+    if 200 <= probed.status < 300:
+        by = f" by version {probed.version}" if probed.version else ", by a version that no header named"
+        return Answer("ok", f"A good request was answered {probed.status}{by}.")
+    reason = _REASONS.get(probed.status)
+    seen = f"A good request was answered {probed.status}{f': {reason}' if reason else ''}."
+    return Answer("error", seen, "Correct the host and its stage, or mend the service first.")
+
+
+def fault_request(snapshot: Snapshot) -> Answer:
+    """One fault request fails."""
+    probed = snapshot.fault
+    if probed is None:
+        return Answer("note", f"No fault request was sent: {snapshot.why_no_fault}.")
+    if probed.status is None:
+        return Answer("error", f"A fault request got no answer: {probed.problem}.", "Correct the host.")
+    if probed.status < FAILED_FROM:
+        seen = f"A fault request was answered {probed.status}: what was meant to make it fail is broken."
+        return Answer("error", seen, "Have the service throw for the error user.")
+    return Answer("ok", f"A fault request was answered {probed.status}.")
+
+
+def handled_errors(snapshot: Snapshot) -> Answer:
+    """A failure is one that some alarm counts."""
+    rules = snapshot.rules()
+    if not rules:
+        seen = "No alarm that counts failures guards the group."
+        return Answer("warning", seen, "Guard it by an alarm on Errors, or on the 5XXError of API Gateway.")
+    failed = _failed_status(snapshot.fault)
+    if failed is not None and not any(rule.counts(failed) for _, rule in rules):
+        seen = f"The fault request was answered {failed}, which {_metrics(rules)} does not count: the code handled it."
+        return Answer("error", seen, "Let the exception escape, or guard by an alarm on the 5XXError of API Gateway.")
+    if any(alarm.namespace != LAMBDA for alarm, _ in rules):
+        return Answer("ok", f"{_metrics(rules)} sees a 5xx that the code returns, too.")
+    seen = (
+        f"Errors counts exceptions, timeouts and crashes, which a client sees as {UNHANDLED_STATUS}, and no other 5xx."
+    )
+    return Answer("note", seen, "To see every 5xx, add an alarm on the 5XXError of API Gateway.")
+
+
+def _failed_status(probed: Probed | None) -> int | None:
+    status = probed.status if probed else None
+    return status if status is not None and status >= FAILED_FROM else None
+
+
+def _metrics(rules: tuple[tuple[AlarmDefined, Rule], ...]) -> str:
+    return " and ".join(dict.fromkeys(rule.metric for _, rule in rules))
+
+
+def fault_counted(snapshot: Snapshot) -> Answer:
+    """The alarm's own metric counted the fault request."""
+    counted = snapshot.counted
+    if counted is None and snapshot.fault is not None and not snapshot.why_not_counted:
+        raise Unseen(snapshot.failure("cloudwatch:GetMetricData") or "CloudWatch did not say what it counted")
+    if counted is None:
+        return Answer("note", f"Whether an alarm counts it is not known: {snapshot.why_not_counted}.")
+    seeing = [name for name, value in counted.alarms.items() if value > 0]
+    if seeing:
+        return Answer("ok", f"The fault request was counted by the metric of {', '.join(seeing)}.")
+    if counted.errors and all(snapshot.watches_the_next_version(alarm) for alarm, _ in snapshot.rules()):
+        return Answer("ok", f"The function {snapshot.function} counted it; its alarm waits for the next version.")
+    if counted.errors:
+        seen = f"The function {snapshot.function} counted the fault request as an error, but no alarm's metric did."
+        return Answer("error", seen, "Correct the metric and dimensions of the alarm.")
+    if counted.invocations:
+        seen = f"The function {snapshot.function} was invoked and counted no error: the fault request failed elsewhere."
+        return Answer("error", seen, "Let the exception escape the function; look at authorizer and gateway.")
+    seen = f"The function {snapshot.function} was not invoked at all: the host leads to another one."
+    return Answer("error", seen, "Correct the host, or name the function that it leads to.")
+
+
+def why_no_fault(snapshot: Snapshot) -> str | None:
+    """Why a fault request should not be sent now, because it might do harm; None where it may."""
+    if snapshot.active is None or snapshot.active:
+        return "a deployment runs, or might"
+    try:
+        rules = snapshot.rules()
+    except Unseen as unseen:
+        return str(unseen)
+    touchy = [alarm.name for alarm, rule in rules if rule.datapoints == 1 and (rule.errors_needed() or 1) <= 1]
+    return f"it alone could ring {', '.join(touchy)}" if touchy else None
+
+
+# Traffic planned
+
+
+class Plan(Struct, frozen=True):
+    """What one alarm would meet: failures and requests a second, and why they fail."""
+
+    failures_per_s: float
+    requests_per_s: float
+    why: str
+
+
+def enough(snapshot: Snapshot) -> Answer:
+    """So many failures come that an alarm rings, not by luck."""
+    experiment, bake = snapshot.experiment, bake_s(snapshot.config())
+    if experiment.traffic.users is not None:
+        return Answer("note", "A closed loop sends as fast as it is answered, so no chance can be told beforehand.")
+    chances = [_chance(snapshot, alarm, rule, bake) for alarm, rule in snapshot.rules()]
+    if not chances:
+        raise Unseen("no alarm that counts failures guards the group")
+    likely, seen = max(chances)
+    if likely >= SURE_ENOUGH:
+        return Answer("ok", seen)
+    if experiment.expect.outcome is Outcome.PROMOTED:
+        return Answer("note", f"{seen} The experiment expects a promotion.")
+    return Answer("warning", seen, "Send more requests, raise the error share, or lower the threshold.")
+
+
+def _chance(snapshot: Snapshot, alarm: AlarmDefined, rule: Rule, bake: float) -> tuple[float, str]:
+    plan = planned(snapshot.experiment, rule, snapshot.config().step or 1.0)
+    once = chance_of_a_period(rule, plan)
+    in_time = 1 - (1 - once) ** tries(alarm, bake)
+    seen = (
+        f"{rule.name} ({rule}) meets {plan.failures_per_s * rule.period_s:.3g} failures a period where {plan.why}: the "
+        f"chance that a given period breaches is {once:.2g}, that it rings in time {in_time:.2g} (Poisson)."
+    )
+    return once, seen
+
+
+def planned(experiment: Experiment, rule: Rule, step: float) -> Plan:
+    """What the alarm meets at the highest planned error share, or without one of a canary that fails every request."""
+    rate = experiment.traffic.arrival_rate * (step if rule.version else 1.0)
+    shares = (fault.error_share for fault in experiment.faults if fault.error_share is not None)
+    share = max((experiment.traffic.error_share, *shares))
+    if share:
+        return Plan(rate * share, rate, f"{share:.2%} of {experiment.traffic.arrival_rate:g} requests/s are faults")
+    failing = experiment.traffic.arrival_rate * step
+    return Plan(
+        failing, rate, f"a canary with {step:.0%} of {experiment.traffic.arrival_rate:g} requests/s always fails"
+    )
+
+
+def chance_of_a_period(rule: Rule, plan: Plan) -> float:
+    """How likely M periods in a row breach; an average is held against the requests to be expected."""
+    needed = rule.errors_needed()
+    if needed is None:
+        requests = plan.requests_per_s * rule.period_s
+        needed = max(1, math.ceil(round(rule.threshold * requests, 9)))
+    return float(poisson_at_least(needed, plan.failures_per_s * rule.period_s) ** rule.datapoints)

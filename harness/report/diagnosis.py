@@ -1,0 +1,72 @@
+"""The doctor's diagnosis for a person: what is wrong first, and what is well in one line each."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.core.arming import Check, Diagnosis, Severity
+from harness.core.arming.diagnosis import SEVERITIES
+from harness.report import facts
+
+_STYLES: dict[Severity, str] = {
+    "error": "bold red",
+    "unknown": "bold magenta",
+    "warning": "yellow",
+    "note": "cyan",
+    "ok": "green",
+}
+_BANNERS: dict[Severity, tuple[str, str]] = {
+    "error": ("NOT ARMED", "bold white on red"),
+    "unknown": ("NOT KNOWN WHETHER ARMED", "bold black on yellow"),
+    "warning": ("ARMED, WITH WARNINGS", "bold black on yellow"),
+}
+_ARMED = ("ARMED", "bold black on green")
+
+
+def show(diagnosis: Diagnosis, console: Console) -> None:
+    """Prints the whole diagnosis."""
+    told, style = next((_BANNERS[severity] for severity in _BANNERS if diagnosis.of(severity)), _ARMED)
+    console.print()
+    console.print(Text(f" {told} · {counts(diagnosis)} (exit {diagnosis.exit_code}) ", style=style))
+    console.print(Text(facts.plain(subject(diagnosis)), style="dim"))
+    console.print()
+    console.print(_table(diagnosis))
+
+
+def subject(diagnosis: Diagnosis) -> str:
+    """What was examined, in one line."""
+    parts = (diagnosis.application, diagnosis.group, _aliased(diagnosis), ", ".join(diagnosis.alarms))
+    return " · ".join(part for part in parts if part)
+
+
+def counts(diagnosis: Diagnosis) -> str:
+    """How many checks there are of each severity, the worst first."""
+    numbers = {severity: len(diagnosis.of(severity)) for severity in reversed(SEVERITIES)}
+    return ", ".join(_counted(number, severity) for severity, number in numbers.items() if number)
+
+
+def _counted(number: int, severity: Severity) -> str:
+    plural = "s" if number > 1 and severity in ("error", "warning", "note") else ""
+    return f"{number} {severity}{plural}"
+
+
+def _aliased(diagnosis: Diagnosis) -> str:
+    return f"{diagnosis.function}:{diagnosis.alias}" if diagnosis.function else ""
+
+
+def _table(diagnosis: Diagnosis) -> Table:
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=max(map(len, SEVERITIES)), no_wrap=True)
+    grid.add_column(overflow="fold")
+    for severity in reversed(SEVERITIES):
+        for check in diagnosis.of(severity):
+            grid.add_row(Text(severity, style=_STYLES[severity]), _told(check))
+    return grid
+
+
+def _told(check: Check) -> Text:
+    seen = Text.assemble(facts.plain(check.seen), " ", (f"[{check.id}]", "dim"))
+    if check.severity in ("ok", "note"):
+        return seen
+    more = " ".join(part for part in (check.matters, check.advice) if part)
+    return Text.assemble(seen, "\n", (facts.plain(more), "dim"))
