@@ -52,15 +52,17 @@ def test_readme_make_targets_exist(target: str) -> None:
 
 
 RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and "--all" not in c]
+DOCTOR = (
+    "canary-harness doctor --application shop --group shop-api --function shop-api"
+    " --host https://api.example.com/shared"
+)
 OTHERS = {
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
     "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
-    "canary-harness doctor --application shop --group shop-api --host https://api.example.com/shared": (
-        "test_readme_doctor_finds_the_net_armed"
-    ),
+    DOCTOR: "test_readme_doctor_finds_the_net_armed",
 }
 
 
@@ -190,7 +192,7 @@ HEADLESS = [command for command in commands() if command.startswith("locust") an
 WEB = [command for command in commands() if command.startswith("locust") and "--headless" not in command]
 SHOP = """
 name: shop
-deployment: {application: shop, group: shop-api}
+deployment: {application: shop, group: shop-api, function: shop-api}
 """
 
 
@@ -231,8 +233,7 @@ def start_locust(command: str, cloud: Cloud, folder: Path, *options: str) -> sub
 @pytest.mark.slow
 def test_readme_doctor_finds_the_net_armed(shop: Cloud, tmp_path: Path) -> None:
     """The stack of the local cloud is armed; its fault request is answered and counted."""
-    command = next(command for command in OTHERS if "doctor --application" in command)
-    words = [sys.executable, "-m", "harness", *led_to(shop, command)[1:]]
+    words = [sys.executable, "-m", "harness", *led_to(shop, DOCTOR)[1:]]
     done = subprocess.run(words, cwd=tmp_path, env=environment_of(shop), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
