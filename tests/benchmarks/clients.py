@@ -2,17 +2,26 @@
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
+from harness.core.timeline import Event, decode
+from tests.benchmarks.processes import pinned, running
 from tests.benchmarks.service import CORE, Service
 
 CLIENT_CORE = CORE + 1
 CONNECTIONS = 32
 """Users, virtual users or connections of a closed loop."""
+PACED_USERS = 10
+K6_USERS = 50
+"""Virtual users with which k6 keeps its arrival rate best: with more of them it drops more."""
+BEYOND_CAPACITY = 80_000
+"""Open arrivals per second that no core can send."""
 FOR_EVER_S = 600
 """Longer than any benchmark lets a client run."""
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -34,6 +43,27 @@ class Client(Struct, frozen=True, kw_only=True):
         return {**os.environ, **service.trust, **self.env}
 
 
+@contextmanager
+def sending(client: Client, service: Service) -> Iterator[int]:
+    """A client that sends until the end of the block; its process id."""
+    environment, quiet = client.environment(service), subprocess.DEVNULL
+    with running(client.command, core=CLIENT_CORE, env=environment, stdout=quiet, stderr=quiet) as process:
+        yield process.pid
+
+
+def played(client: Client, service: Service) -> None:
+    """Runs a client that ends by itself."""
+    command, environment = pinned(CLIENT_CORE, client.command), client.environment(service)
+    subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def timeline(folder: Path) -> list[Event]:
+    """What ours recorded in `folder`."""
+    (file,) = folder.glob("benchmark/*Z/timeline.jsonl")
+    with file.open("rb") as lines:
+        return list(decode(lines))
+
+
 def installed(name: str) -> str | None:
     """Where a program is: beside this Python, as a wheel installs it, or on the PATH; absent if it is in neither."""
     return shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
@@ -53,6 +83,11 @@ def closed_canary(service: Service, folder: Path, *, recorder: bool = True) -> C
     return canary(service, folder, "--canary-users", str(CONNECTIONS), env=env)
 
 
+def open_canary(service: Service, folder: Path) -> Client:
+    """Ours with open arrivals, more of them than can be sent."""
+    return canary(service, folder, "--canary-arrival-rate", str(BEYOND_CAPACITY))
+
+
 def bare(service: Service) -> Client:
     """Our client in a loop, without Locust and without records."""
     return Client(command=[sys.executable, "-m", "tests.benchmarks.scripts.bare_client", service.url, str(CONNECTIONS)])
@@ -61,6 +96,12 @@ def bare(service: Service) -> Client:
 def fast_http_user(service: Service) -> Client:
     """Locust's FastHttpUser."""
     return Client(command=_locust("fast_http.py", service, "--users", str(CONNECTIONS)))
+
+
+def paced_fast_http_user(service: Service, rate: int, *options: str) -> Client:
+    """Locust's FastHttpUser in a closed loop that sends at most `rate` requests a second."""
+    command = _locust("fast_http.py", service, "--users", str(PACED_USERS), *options)
+    return Client(command=command, env={"BENCHMARK_PACE_S": str(PACED_USERS / rate)})
 
 
 def http_user(service: Service) -> Client:
@@ -72,7 +113,7 @@ def k6(service: Service, *, rate: int = 0, seconds: int = FOR_EVER_S) -> Client 
     """k6 in a closed loop, or with constant arrivals at `rate`; its wheel on PyPI carries the program."""
     program = installed("k6")
     settings = {"URL": f"{service.url}/fakeUser", "DURATION": f"{seconds}s", "USERS": str(CONNECTIONS)}
-    settings |= {"RATE": str(rate), "USERS": "200"} if rate else {}
+    settings |= {"RATE": str(rate), "USERS": str(K6_USERS)} if rate else {}
     flags = [flag for name, value in settings.items() for flag in ("-e", f"{name}={value}")]
     command = ["run", "--quiet", "--no-usage-report", "--address", "", *flags, str(SCRIPTS / "k6.js")]
     return Client(command=[program, *command]) if program else None

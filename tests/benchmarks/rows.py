@@ -8,10 +8,13 @@ from rich.table import Table
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One measurement beside its peer's in the same run; `ratio` is ours ÷ peer's."""
+    """One measurement beside its peer's in the same run; `ratio` is ours ÷ peer's.
+
+    `value` is absent where what it takes is not installed, `peer_value` where the peer is not.
+    """
 
     what: str
-    value: float
+    value: float | None
     unit: str
     peer: str = ""
     peer_value: float | None = None
@@ -19,15 +22,21 @@ class Row(Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> float | None:
-        """Absent without a peer that could be measured."""
-        return self.value / self.peer_value if self.peer_value else None
+        """Absent unless both could be measured."""
+        return self.value / self.peer_value if self.value is not None and self.peer_value else None
 
 
 def show(rows: Iterable[Row]) -> None:
     """Prints one table on stdout."""
     table = Table("what", "measured", "unit", "peer", "peer's", "ratio", "wanted")
     for row in rows:
-        peer_value = "-" if row.peer_value is None else f"{row.peer_value:,.2f}"
+        peer = row.peer if row.peer_value is not None or not row.peer else f"{row.peer} (not installed)"
         ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
-        table.add_row(row.what, f"{row.value:,.2f}", row.unit, row.peer, peer_value, ratio, row.wanted)
+        table.add_row(row.what, _shown(row.value), row.unit, peer, _shown(row.peer_value), ratio, row.wanted)
     Console(width=140).print(table)
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"

@@ -1,7 +1,6 @@
 """Whole runs in Locust processes of their own, against a service that counts for itself, or a local cloud."""
 
 import asyncio
-import csv
 import os
 import resource
 import signal
@@ -206,6 +205,12 @@ def play(tmp_path: Path) -> Iterator[Callable[..., Play]]:
             process.wait()
 
 
+def locusts_counts(file: Path) -> dict[str, tuple[int, int]]:
+    """Requests and failures by name in Locust's own statistics."""
+    entries = msgspec.json.decode(file.read_bytes())
+    return {entry["name"]: (entry["num_requests"], entry["num_failures"]) for entry in entries}
+
+
 def of(kind: type[Any], events: list[Event]) -> list[Any]:
     """The events of one kind."""
     return [event for event in events if isinstance(event, kind)]
@@ -272,29 +277,25 @@ def test_locusts_statistics_hold_every_request(
 ) -> None:
     """What Locust shows and writes are the same numbers as ours, failures and errors too."""
     words = ["--canary-arrival-rate", "400", "--canary-error-share", "0.1", "--run-time", "3", *processes]
-    run = play("-f", CANARY, "--host", service.url, "--csv", str(tmp_path / "locust"), *words)
+    run = play("-f", CANARY, "--host", service.url, "--json-file", str(tmp_path / "locust"), *words)
     assert run.end() == 4
-    with (tmp_path / "locust_stats.csv").open() as file:
-        rows = {row["Name"]: row for row in csv.DictReader(file)}
-    counts = {name: (int(row["Request Count"]), int(row["Failure Count"])) for name, row in rows.items()}
     fault = service.seen["fault"]
-    assert counts["Aggregated"] == (service.seen.total(), fault)
-    assert counts["/fakeUser [fault]"] == (fault, fault)
-    with (tmp_path / "locust_failures.csv").open() as file:
-        assert [int(row["Occurrences"]) for row in csv.DictReader(file)] == [fault]
+    shown = locusts_counts(tmp_path / "locust.json")
+    assert shown.pop("/fakeUser [fault]") == (fault, fault)
+    assert sum(requests for requests, _ in shown.values()) == service.seen["good"]
+    assert not any(failures for _, failures in shown.values())
 
 
 def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
     """A listener of its own hears of every request, and neither we nor Locust count any of them twice."""
     mine = tmp_path / "mine.py"
     mine.write_text(LISTENER)
-    words = ["--canary-arrival-rate", "300", "--run-time", "3", "--csv", str(tmp_path / "locust")]
+    words = ["--canary-arrival-rate", "300", "--run-time", "3", "--json-file", str(tmp_path / "locust")]
     run = play("-f", f"{CANARY},{mine}", "--host", service.url, *words, HEARD=str(tmp_path / "heard"))
     assert run.end() == 4
-    with (tmp_path / "locust_stats.csv").open() as file:
-        (total,) = [int(row["Request Count"]) for row in csv.DictReader(file) if row["Name"] == "Aggregated"]
+    shown = sum(requests for requests, _ in locusts_counts(tmp_path / "locust.json").values())
     heard = len((tmp_path / "heard").read_text().splitlines())
-    assert heard == total == run.requests().total() == service.seen.total()
+    assert heard == shown == run.requests().total() == service.seen.total()
 
 
 def test_requests_of_any_locustfile_are_recorded(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:

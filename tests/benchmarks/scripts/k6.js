@@ -8,7 +8,7 @@ const open = {
   timeUnit: "1s",
   duration: __ENV.DURATION,
   preAllocatedVUs: Number(__ENV.USERS),
-  maxVUs: 4000,
+  maxVUs: 2 * Number(__ENV.USERS),
 };
 
 export const options = { discardResponseBodies: true, scenarios: { all: __ENV.RATE ? open : closed } };
