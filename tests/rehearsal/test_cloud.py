@@ -27,7 +27,7 @@ from harness.rehearsal.fixtures import CloudFactory
 
 READY_KEYS = {
     *("endpoint_url", "service_url", "region", "account", "function", "alias", "application", "group", "alarm"),
-    *("speed", "now", "epoch", "baseline", "canary", "config", "hooks"),
+    *("speed", "now", "epoch", "clock", "baseline", "canary", "config", "hooks"),
 }
 BETA = {"Authorization": "betauser@company.com", "X-Client-Version": "2"}
 ERROR = {**BETA, "Authorization": "erroruser@company.com"}
