@@ -76,6 +76,7 @@ class Director(Role):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self.run: Run | None = None
+        self._testing = False
         self._ending: Run | None = None
         self._closing = gevent.event.Event()
         self._closing.set()
@@ -88,6 +89,7 @@ class Director(Role):
 
     def test_start(self) -> None:
         """Begins a run; a test that cannot be one is refused with its reason."""
+        self._testing = True
         try:
             settings = options.settings_of(self._given)
             self._check_host()
@@ -101,10 +103,13 @@ class Director(Role):
             self._refuse(f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED)
         else:
             self._round = gevent.spawn(self._rounds, self.run)
+            if self._signal:  # it came while the run was being set up
+                self._end_by(self._signal, self.run)
 
     def test_stop(self) -> None:
         """Ends the run with its verdict; waits for it where it is ending already."""
         run, self.run = self.run, None
+        self._testing = False
         if run is None:
             self._closing.wait()
             return
@@ -139,10 +144,11 @@ class Director(Role):
                 sys.exit(code)
             return
         self._signal_s = time.monotonic()
-        if self.run:
+        if self._testing or (self._given.headless and self._code is None):
             self._signal = code
-            self.run.over("stopped", f"{'SIGINT' if code is ExitCode.INTERRUPTED else 'SIGTERM'} came")
-        elif code is ExitCode.INTERRUPTED:
+        if self.run:
+            self._end_by(code, self.run)
+        elif code is ExitCode.INTERRUPTED and not self._testing:
             raise KeyboardInterrupt
 
     @abstractmethod
@@ -208,6 +214,10 @@ class Director(Role):
         log.error("%s", reason)
         self.run, self._code = None, code
         gevent.spawn(self._stop_locust)
+
+    @staticmethod
+    def _end_by(signalled: ExitCode, run: Run) -> None:
+        run.over("stopped", f"{'SIGINT' if signalled is ExitCode.INTERRUPTED else 'SIGTERM'} came")
 
     def _on_over(self) -> None:
         gevent.spawn(self._stop_locust)
