@@ -261,6 +261,25 @@ class Write(Entry, frozen=True, kw_only=True, tag="write"):
     detail: str = ""
 
 
+class Note(Entry, frozen=True, kw_only=True, tag="note"):
+    """A moment that a person marked; `by` is who, as far as is known."""
+
+    text: str
+    by: str
+
+
+class Asked(Entry, frozen=True, kw_only=True, tag="asked"):
+    """A person asked for something while the run lasted; what came of it follows, or `refused` says why nothing does.
+
+    `what` is `error_share`, `arrival_rate`, `pattern`, `force_alarm`, `release_alarm`, `stop_faults` or `end`.
+    """
+
+    what: str
+    value: str
+    by: str
+    refused: str | None = None
+
+
 class Trouble(Entry, frozen=True, kw_only=True, tag="trouble"):
     """Something went wrong with the harness or its surroundings: a worker lost, the cloud gone, a signal."""
 
@@ -288,6 +307,8 @@ Event = (
     | FaultStarted
     | FaultEnded
     | Write
+    | Note
+    | Asked
     | Trouble
 )
 

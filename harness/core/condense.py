@@ -1,0 +1,57 @@
+"""A timeline made small while it grows: the same verdict from a fraction of the rows.
+
+A recorder writes a row for each second, persona, endpoint and version. No measure looks at endpoints or service times,
+and at personas only where a request failed, so a live view adds the rows up before it judges them again and again.
+"""
+
+from msgspec.structs import replace
+
+from harness.core.histogram import merge
+from harness.core.timeline import Arrivals, Event, Exemplar, Requests
+
+Key = tuple[object, ...]
+
+
+class Condensed:
+    """The events of one run, added up where no measure tells them apart."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, Requests] = {}
+        self._seconds: dict[float, Arrivals] = {}
+        self._others: list[Event] = []
+
+    def add(self, event: Event) -> None:
+        """Takes one more event of the timeline."""
+        if isinstance(event, Requests):
+            self._add_row(event)
+        elif isinstance(event, Arrivals):
+            self._add_second(event)
+        elif not isinstance(event, Exemplar):
+            self._others.append(event)
+
+    def events(self) -> tuple[Event, ...]:
+        """What to judge; what was taken later does not change it."""
+        return (*self._others, *self._seconds.values(), *self._rows.values())
+
+    def _add_row(self, row: Requests) -> None:
+        persona = row.persona if row.outcome == "failed" else ""
+        key = (row.at_s, row.intent, row.version, row.status, row.outcome, persona)
+        before = self._rows.get(key)
+        if before is None:
+            self._rows[key] = replace(row, persona=persona, endpoint="", worker="", service_time={})
+            return
+        latency = merge((before.latency, row.latency))
+        self._rows[key] = replace(before, count=before.count + row.count, latency=latency)
+
+    def _add_second(self, second: Arrivals) -> None:
+        before = self._seconds.get(second.at_s)
+        if before is None:
+            self._seconds[second.at_s] = second
+            return
+        self._seconds[second.at_s] = replace(
+            before,
+            planned=before.planned + second.planned,
+            started=before.started + second.started,
+            unstarted=before.unstarted + second.unstarted,
+            lag=merge((before.lag, second.lag)),
+        )

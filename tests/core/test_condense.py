@@ -1,0 +1,51 @@
+"""A condensed timeline."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from harness.core.condense import Condensed
+from harness.core.judge import judge
+from harness.core.timeline import Event, Requests
+from harness.report.folder import RunFolder
+
+SAMPLE = RunFolder(Path(__file__).parents[2] / "reports" / "sample")
+
+
+def condensed(events: Sequence[Event]) -> tuple[Event, ...]:
+    """The events, taken one by one."""
+    small = Condensed()
+    for event in events:
+        small.add(event)
+    return small.events()
+
+
+@pytest.mark.parametrize("upto", [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+def test_the_verdict_of_a_condensed_timeline_is_the_same(upto: float) -> None:
+    """At every moment of a real run."""
+    events, experiment = SAMPLE.read_events(), SAMPLE.read_experiment()
+    seen = events[: int(len(events) * upto)]
+    assert judge(experiment, condensed(seen)) == judge(experiment, seen)
+
+
+def test_condensed_rows_are_a_fraction() -> None:
+    """Otherwise there were no point."""
+    events = SAMPLE.read_events()
+    rows = [row for row in condensed(events) if isinstance(row, Requests)]
+    every = [row for row in events if isinstance(row, Requests)]
+    assert len(rows) < len(every) / 2
+    assert sum(row.count for row in rows) == sum(row.count for row in every)
+
+
+def test_what_was_handed_out_does_not_change() -> None:
+    """A judge in another thread keeps what it got."""
+    events = SAMPLE.read_events()
+    small = Condensed()
+    for event in events[:1500]:
+        small.add(event)
+    before = small.events()
+    kept = judge(SAMPLE.read_experiment(), before)
+    for event in events[1500:]:
+        small.add(event)
+    assert judge(SAMPLE.read_experiment(), before) == kept
