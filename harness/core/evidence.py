@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from harness.core.experiment import Experiment
+from harness.core.faults import BASE
 from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Arrivals,
@@ -32,6 +33,7 @@ FORCING = "cloudwatch:SetAlarmState"
 class FaultTime(Struct, frozen=True):
     """A fault that took effect, and from when until when; `ended_s` is infinite while it lasts."""
 
+    name: str
     kind: str
     value: str
     began_s: float
@@ -112,7 +114,7 @@ def _fault_times(events: Sequence[Event]) -> Iterator[FaultTime]:
     healed = [event for event in events if isinstance(event, FaultEnded)]
     for fault in (event for event in events if isinstance(event, FaultStarted)):
         ends = (end.at_s for end in healed if end.fault == fault.fault and end.at_s >= fault.at_s)
-        yield FaultTime(fault.kind, fault.value, _began(fault, events), min(ends, default=math.inf))
+        yield FaultTime(fault.fault, fault.kind, fault.value, _began(fault, events), min(ends, default=math.inf))
 
 
 def _began(fault: FaultStarted, events: Sequence[Event]) -> float:
@@ -130,10 +132,12 @@ def _began(fault: FaultStarted, events: Sequence[Event]) -> float:
 def planned_share(found: Evidence, at_s: float) -> float:
     """The error share that was planned for an instant: the latest fault that lasts, else the experiment's own.
 
-    The experiment's own begins with the deployment.
+    The experiment's own begins with the deployment, and is a fault like the others where the timeline tells of it.
     """
     created_s = found.rollout.created_s
-    share = found.experiment.traffic.error_share if created_s is not None and at_s >= created_s else 0.0
+    told = any(fault.name == BASE for fault in found.faults)
+    since_creation = not told and created_s is not None and at_s >= created_s
+    share = found.experiment.traffic.error_share if since_creation else 0.0
     for fault in found.faults:
         if fault.error_share is not None and fault.began_s <= at_s < fault.ended_s:
             share = fault.error_share

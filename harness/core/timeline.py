@@ -238,18 +238,23 @@ class LookFailed(Entry, frozen=True, kw_only=True, tag="look_failed"):
 
 
 class FaultStarted(Entry, frozen=True, kw_only=True, tag="fault_started"):
-    """A fault took effect. `kind` is `error_share` or `force_alarm`; `value` its share or state."""
+    """A fault took effect. `kind` is `error_share` or `force_alarm`; `value` its share or state.
+
+    `by` is who asked for it while the run lasted; empty where the experiment planned it.
+    """
 
     fault: str
     kind: Literal["error_share", "force_alarm"]
     value: str
+    by: str = ""
 
 
 class FaultEnded(Entry, frozen=True, kw_only=True, tag="fault_ended"):
-    """A fault was healed; `fault` is the name that its start gave."""
+    """A fault was healed; `fault` is the name that its start gave, `by` whoever asked for its end, if anybody did."""
 
     fault: str
     why: str = ""
+    by: str = ""
 
 
 class Write(Entry, frozen=True, kw_only=True, tag="write"):

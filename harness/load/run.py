@@ -23,14 +23,11 @@ from msgspec.structs import replace
 import harness
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
-from harness.aws.forced_alarm import ForcedAlarm
 from harness.aws.watcher import Watcher
-from harness.core.experiment import Fault
+from harness.core.experiment import AlarmState
 from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Event,
-    FaultEnded,
-    FaultStarted,
     Look,
     LookFailed,
     Requests,
@@ -40,7 +37,7 @@ from harness.core.timeline import (
     encode,
 )
 from harness.errors import ExitCode, HarnessError, UsageError
-from harness.load import faults
+from harness.load.faults import Faults
 from harness.load.fleet import Fleet, Post
 from harness.load.options import Settings, watched
 from harness.load.steering import Timebase
@@ -57,6 +54,7 @@ SHORTEST_REST_S = 0.05
 BLIND_S = 60.0
 BLIND_WALL_S = 5.0
 """Experiment and wall seconds without any sight of the control plane and any answer of the service: it is gone."""
+A_PERSON = "a person"
 PHASE_S = 60.0
 PHASE_ROOM_S = 10.0
 
@@ -112,8 +110,7 @@ class Run:
         self._settled = gevent.event.Event()
         self._created = gevent.event.Event()
         self._look_now = gevent.event.Event()
-        self._share: faults.Share | None = None
-        self._forced: dict[str, tuple[str, ForcedAlarm]] = {}
+        self.faults = Faults(self, self._aws)
         self._contact = Contact(self.base)
         self._progress = Progress()
         self._watcher = self._new_watcher() if watched(self.experiment) else None
@@ -130,13 +127,12 @@ class Run:
                 harness=harness.__version__,
             )
         )
-        for play in (self._direct, self._give_up, self._share_faults, self._show):
+        for play in (self._direct, self._give_up, self._show):
             self._spawn(play)
         if self._watcher:
             self._spawn(self._watch)
-        for index, fault in enumerate(experiment.faults):
-            if fault.force_alarm:
-                self._spawn(self._force_alarm, faults.name_of(index), fault)
+        for play in self.faults.plays(watched=self._watcher is not None):
+            self._spawn(play)
 
     def record(self, *events: Event) -> None:
         """Writes events to the timeline, in this order, and takes notice of what they mean."""
@@ -152,10 +148,23 @@ class Run:
             self._closed = True
             self.over("failed", f"the timeline cannot be written: {error}")
 
-    def set_error_share(self, share: float) -> None:
-        """Changes the error share that a person asked for, at once."""
-        self.experiment = replace(self.experiment, traffic=replace(self.experiment.traffic, error_share=share))
-        self._apply_share()
+    def set_error_share(self, share: float, by: str = A_PERSON) -> None:
+        """Changes the error share at once, whatever was planned; raises HarnessError where that is not allowed."""
+        self.faults.set_error_share(share, by)
+
+    def force_alarm(self, state: AlarmState, by: str = A_PERSON) -> None:
+        """Holds the alarm in a state until it is released; raises HarnessError where that is not allowed or fails."""
+        self.faults.force_alarm(state, by)
+
+    def release_alarm(self, by: str = A_PERSON) -> None:
+        """Takes every forced alarm back; raises HarnessError where something is left."""
+        if not self.faults.release_alarm(by):
+            raise HarnessError("the alarm could not be taken back, the timeline says why: set it to OK by hand")
+
+    def stop_faults(self, by: str = A_PERSON) -> None:
+        """Ends all faults at once and lets none begin any more; raises HarnessError where something is left."""
+        if not self.faults.stop("somebody stopped all faults", by):
+            raise HarnessError("not everything could be taken back; the timeline says what is left, and why")
 
     def trouble(self, what: str, message: str) -> None:
         """Notes that something of ours or around us went wrong."""
@@ -167,9 +176,10 @@ class Run:
         self.over("failed", message)
 
     def over(self, why: Why, detail: str = "") -> None:
-        """Nothing is left to do; the first reason counts."""
+        """Nothing is left to do; the first reason counts. Faults end first, at once."""
         if self._over is None:
             self._over = RunEnded(at_s=self.base.now_s(), why=why, detail=detail)
+            gevent.spawn(self.faults.stop, "the run ended")
             self._on_over()
 
     def close(self) -> ExitCode:
@@ -177,7 +187,7 @@ class Run:
         if self._over is None:
             self._over = RunEnded(at_s=self.base.now_s(), why="stopped", detail=self._why_stopped())
         gevent.killall(self._greenlets, block=True, timeout=5.0)
-        self._heal()
+        self.faults.stop("the run ended")
         if self._watcher and self._over.why in ("settled", "given_up"):
             self._watcher.final_looks()
         self.record(replace(self._over, at_s=self.base.now_s()))
@@ -205,15 +215,15 @@ class Run:
             return
         deployment = self.experiment.deployment
         if deployment.target_version:
-            self._sleep_until(self._planned_creation_s())
+            self.sleep_until(self._planned_creation_s())
             self._deploy()
         self._settled.wait()
-        self._sleep_until(self.base.now_s() + self.experiment.steady_s)
+        self.sleep_until(self.base.now_s() + self.experiment.steady_s)
         self.over("settled")
 
     def _give_up(self) -> None:
         if self._watcher:
-            self._sleep_until(self.experiment.give_up_s)
+            self.sleep_until(self.experiment.give_up_s)
             self.over("given_up", f"the outcome was open after {self.experiment.give_up_s:g} s")
 
     def _watch(self) -> None:
@@ -223,9 +233,7 @@ class Run:
             self._look_now.wait(max(SHORTEST_REST_S, rest_s))
             self._look_now.clear()
             self._watcher.look()
-            for alarm, forced in [*self._forced.values()]:
-                if alarm in self.rollout.alarms:
-                    forced.reassert(self.rollout.alarms[alarm].state)
+            self.faults.reassert()
 
     def _show(self) -> None:
         while True:
@@ -235,35 +243,6 @@ class Run:
                 self.fail("contact", f"neither AWS nor the service answers any more: {problem}")
                 return
             gevent.sleep(SHOW_EVERY_S)
-
-    def _share_faults(self) -> None:
-        if not self._watcher:
-            self._apply_share()
-            return
-        for change_s in faults.changes_s(self.experiment):
-            self._sleep_until_after_creation(change_s)
-            self._apply_share()
-
-    def _force_alarm(self, name: str, fault: Fault) -> None:
-        self._sleep_until_after_creation(fault.at_s)
-        alarm = self.experiment.alarm.name or next(iter(self.rollout.alarm_names), None)
-        if alarm is None or fault.force_alarm is None:
-            self.trouble(name, "there is no alarm to force: name one in alarm.name")
-            return
-        forced = ForcedAlarm(
-            self._aws,
-            name=alarm,
-            state=fault.force_alarm,
-            reason=f"canary-harness: {name} of {self.experiment.name}",
-            record=self.record,
-            now=self.base.now_s,
-        )
-        self._forced[name] = alarm, forced
-        forced.inject()
-        self.record(FaultStarted(at_s=self.base.now_s(), fault=name, kind="force_alarm", value=fault.force_alarm))
-        if fault.for_s is not None:
-            self._sleep_until(self.base.now_s() + fault.for_s)
-            self._end_forced(name, "its time was over")
 
     # The deployment
 
@@ -301,21 +280,29 @@ class Run:
             self._watcher.follow(deployment_id)
             self._look_now.set()
 
-    # The error share
+    # What faults need to know
 
-    def _apply_share(self) -> None:
-        """Makes the planned share of this instant the one that is sent, and records the change."""
+    def send_share(self, share: float) -> None:
+        """Has this share of fault requests sent from now on."""
+        self.fleet.set_error_share(share)
+
+    def since_creation_s(self) -> float | None:
+        """Experiment seconds since the deployment's creation, or until it; None while nobody knows when it will be.
+
+        Without a deployment they count from the beginning of the run.
+        """
         created_s = self._anchor_s() if self._watcher else 0.0
-        share = faults.share_at(self.experiment, self.base.now_s() - created_s) if created_s is not None else None
-        if share == self._share:
-            return
-        now_s = self.base.now_s()
-        if self._share:
-            self.record(FaultEnded(at_s=now_s, fault=self._share.fault, why="the plan changed"))
-        self._share = share
-        self.fleet.set_error_share(share.share if share else 0.0)
-        if share:
-            self.record(FaultStarted(at_s=now_s, fault=share.fault, kind="error_share", value=f"{share.share:g}"))
+        return None if created_s is None else self.base.now_s() - created_s
+
+    def sleep_until_after_creation(self, after_s: float) -> None:
+        """Waits for an instant that is counted from the deployment's creation."""
+        if after_s >= 0:
+            self._created.wait()
+        self.sleep_until((self._anchor_s() or 0.0) + after_s)
+
+    def sleep_until(self, at_s: float) -> None:
+        """Waits for an instant of the run."""
+        gevent.sleep(max(0.0, self.base.wall_s(at_s) - time.time()))
 
     def _anchor_s(self) -> float | None:
         """The deployment's creation; before it, the planned one, None if others will create it."""
@@ -323,26 +310,7 @@ class Run:
             return self.rollout.created_s
         return self._planned_creation_s() if self.experiment.deployment.target_version else None
 
-    def _sleep_until_after_creation(self, after_s: float) -> None:
-        if after_s >= 0:
-            self._created.wait()
-        self._sleep_until((self._anchor_s() or 0.0) + after_s)
-
     # The end
-
-    def _heal(self) -> None:
-        if self._share:
-            self.record(FaultEnded(at_s=self.base.now_s(), fault=self._share.fault, why="the run ended"))
-            self._share = None
-        for name in [*self._forced]:
-            self._end_forced(name, "the run ended")
-
-    def _end_forced(self, name: str, why: str) -> None:
-        alarm, forced = self._forced.pop(name)
-        if forced.heal():
-            self.record(FaultEnded(at_s=self.base.now_s(), fault=name, why=why))
-        else:
-            self.trouble(name, f"{alarm} could not be taken back: set it to OK by hand")
 
     def _why_stopped(self) -> str:
         if self._watcher:
@@ -371,9 +339,6 @@ class Run:
             self._created.set()
         if self.rollout.settled:
             self._settled.set()
-
-    def _sleep_until(self, at_s: float) -> None:
-        gevent.sleep(max(0.0, self.base.wall_s(at_s) - time.time()))
 
     def _spawn(self, play: Callable[..., None], *arguments: object) -> None:
         def guarded() -> None:

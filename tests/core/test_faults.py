@@ -3,7 +3,7 @@
 import pytest
 
 from harness.core.experiment import Experiment, Fault, Traffic
-from harness.load.faults import BASE, Share, changes_s, share_at
+from harness.core.faults import BASE, Share, changes_s, share_at
 
 
 def experiment(*faults: Fault, base: float = 0.05) -> Experiment:
