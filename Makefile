@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
 
+# Whole runs keep time, so they get the machine for themselves; all else shares the cores.
 test: check
-	$(BIN)/pytest -m "not soak"
+	$(BIN)/pytest -n auto -m "not slow and not soak"
+	$(BIN)/pytest -m "slow and not soak"
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
