@@ -172,6 +172,13 @@ class Expect(Part, frozen=True, kw_only=True):
         return self.call if isinstance(self.call, tuple) else (self.call,)
 
 
+class Objective(Part, frozen=True, kw_only=True):
+    """The share of requests that must be answered well over so many days; what it leaves is the error budget."""
+
+    availability: Annotated[float, Meta(gt=0, lt=1)] = 0.999
+    days: Annotated[float, Meta(gt=0, le=366)] = 30.0
+
+
 class Experiment(Part, frozen=True, kw_only=True):
     """One experiment, whole and valid."""
 
@@ -188,5 +195,6 @@ class Experiment(Part, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     expect: Expect = Expect()
     criteria: dict[str, float] = {}
+    objective: Objective = Objective()
     give_up_s: Duration = 1800.0
     seed: int = 1

@@ -12,7 +12,7 @@ from harness.core.alarm import UNHANDLED_STATUS, chance, error_rate_for
 from harness.core.evidence import Evidence, count, failed, is_fault, planned_share, server_failed
 from harness.core.experiment import Outcome
 from harness.core.harm import Harm
-from harness.core.measure import Measures, origin, rules_of
+from harness.core.measure import Measures, origin, requests_per_s, rules_of
 from harness.core.stats import clopper_pearson
 from harness.core.timeline import AlarmDefined, Requests
 from harness.core.verdict import Attribution, Detection, Finding, Severity
@@ -239,7 +239,7 @@ def _whose(told: Attribution) -> str:
 
 def thin_traffic(scene: Scene) -> Finding | None:
     """So little traffic that even a canary that fails every request may not trip the alarm."""
-    rate, weight = _requests_per_s(scene.found), _canary_weight(scene.found)
+    rate, weight = requests_per_s(scene.found), _canary_weight(scene.found)
     rule = next(iter(rules_of(scene.found)), None)
     if rule is None or rate is None or not weight:
         return None
@@ -252,14 +252,6 @@ def thin_traffic(scene: Scene) -> Finding | None:
         f"canary that fails every request breaches it in a given period with a chance of {likely:.2g}. "
         f"{enough / weight:.2g} requests/s would make that {SURE_ENOUGH:.0%}; else lower the threshold or lengthen it.",
     )
-
-
-def _requests_per_s(found: Evidence) -> float | None:
-    created_s = found.rollout.created_s
-    if created_s is None or found.end_s <= created_s:
-        return None
-    planned = sum(second.planned for second in found.arrivals if second.at_s >= created_s) or count(found.since)
-    return planned / (found.end_s - created_s) or None
 
 
 def _canary_weight(found: Evidence) -> float | None:

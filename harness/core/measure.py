@@ -15,6 +15,8 @@ from harness.core.verdict import ArmFacts, Arms, Attribution, Bounds, Detection,
 # API Gateway answers 502 for a function that threw, and a service behind it cannot put its version in that answer. Only
 # where nearly all failures carry a version do headers tell the arms apart without a bias towards health.
 TOLD_BY_HEADERS = 0.95
+MINUTE_S = 60.0
+DAY_S = 86_400.0
 
 
 class Measures(Struct, frozen=True, kw_only=True):
@@ -29,10 +31,11 @@ class Measures(Struct, frozen=True, kw_only=True):
 
 def measure(found: Evidence) -> Measures:
     """All numbers of a verdict."""
+    arms = arms_of(found)
     return Measures(
         traffic=traffic_of(found),
-        arms=arms_of(found),
-        exposure=exposure_of(found),
+        arms=arms,
+        exposure=exposure_of(found, arms.canary),
         attribution=attribution_of(found),
         detection=detection_of(found),
     )
@@ -164,7 +167,7 @@ def metric_sum(found: Evidence, metric: str, version: str | None, window: Bounds
 # Exposure
 
 
-def exposure_of(found: Evidence) -> Exposure:
+def exposure_of(found: Evidence, canary: ArmFacts) -> Exposure:
     """Who got hurt from the deployment's creation on."""
     total = count(found.since)
     if not total:
@@ -175,7 +178,34 @@ def exposure_of(found: Evidence) -> Exposure:
         failed_good_requests=count(hurt, lambda seen: seen.intent == "good"),
         users=len({seen.persona for seen in hurt}),
         blast_radius=count(hurt) / total,
+        error_budget_share=_budget_share(found, count(hurt)),
+        all_at_once_failures=_all_at_once(found, canary),
     )
+
+
+def requests_per_s(found: Evidence) -> float | None:
+    """The planned rate from the deployment's creation on, or that of the requests where no plan was kept."""
+    created_s = found.rollout.created_s
+    if created_s is None or found.end_s <= created_s:
+        return None
+    planned = sum(second.planned for second in found.arrivals if second.at_s >= created_s) or count(found.since)
+    return planned / (found.end_s - created_s) or None
+
+
+def _budget_share(found: Evidence, failures: int) -> float | None:
+    rate, objective = requests_per_s(found), found.experiment.objective
+    if rate is None:
+        return None
+    return failures / ((1 - objective.availability) * rate * objective.days * DAY_S)
+
+
+def _all_at_once(found: Evidence, canary: ArmFacts) -> Bounds | None:
+    window = arms_window(found)
+    if window is None or found.rollout.shared is None or canary.failure_interval is None:
+        return None
+    during = count(seen for seen in found.since if window[0] <= seen.at_s < window[1])
+    low, high = canary.failure_interval
+    return low * during, high * during
 
 
 # Attribution
@@ -238,6 +268,7 @@ def detection_of(found: Evidence) -> Detection:
         alarm_s=_bounds_since(created_s, alarm),
         stopped_s=_bounds_since(created_s, found.rollout.stopped),
         restored_s=_bounds_since(created_s, restored),
+        clean_s=_since(created_s, first_clean_minute(found)),
         time_to_detect_s=_took(origin_s, alarm),
         time_to_roll_back_s=_took(origin_s, restored),
     )
@@ -260,6 +291,25 @@ def first_fault(found: Evidence) -> float | None:
     ]
     requested = first_s(found.since, is_fault)
     return min([*forced, *([] if requested is None else [requested])], default=None)
+
+
+def first_clean_minute(found: Evidence) -> float | None:
+    """The beginning of the first minute with traffic and no failure after the deployment was over, if any failed.
+
+    Over is when all traffic was on one version for certain. A minute that the run did not see to its end is none.
+    """
+    over_s = found.rollout.canary_gone_s
+    failures = sorted({seen.at_s for seen in found.since if failed(seen)})
+    if over_s is None or not failures:
+        return None
+    starts = (over_s, *(second + 1 for second in failures if second + 1 > over_s))
+    ends = (*(second for second in failures if second + 1 > over_s), found.end_s)
+    gaps = (start for start, end in zip(starts, ends, strict=True) if end - start >= MINUTE_S)
+    return next((start for start in gaps if _busy(found, start)), None)
+
+
+def _busy(found: Evidence, start_s: float) -> bool:
+    return any(start_s <= seen.at_s < start_s + MINUTE_S for seen in found.since)
 
 
 def first_breach(found: Evidence) -> float | None:

@@ -7,14 +7,15 @@ held at some instant between the two. What was not there is None, never 0 or emp
 and schedule lags are wall time, because they measure real machines: at every speed a millisecond is a millisecond.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, Union, get_args
 
 import msgspec
 from msgspec import Struct
 
 from harness.core.experiment import AlarmState
-from harness.core.histogram import Histogram
+from harness.core.histogram import Bins, Unread
 from harness.errors import TimelineError
 
 SCHEMA = 1
@@ -64,8 +65,8 @@ class Requests(Entry, frozen=True, kw_only=True, tag="requests"):
     outcome: Answer
     status: int
     count: int
-    latency: Histogram
-    service_time: Histogram
+    latency: Bins
+    service_time: Bins
     worker: str = ""
 
 
@@ -78,7 +79,7 @@ class Arrivals(Entry, frozen=True, kw_only=True, tag="arrivals"):
     planned: int
     started: int
     unstarted: int = 0
-    lag: Histogram = {}
+    lag: Bins = {}
     worker: str = ""
 
 
@@ -317,7 +318,34 @@ Event = (
     | Trouble
 )
 
+
+class _Requests(Entry, frozen=True, kw_only=True, tag="requests"):
+    """A line of requests whose latency nobody has read yet."""
+
+    intent: Intent
+    persona: str
+    endpoint: str
+    version: str | None
+    outcome: Answer
+    status: int
+    count: int
+    latency: msgspec.Raw
+    worker: str = ""
+
+
+class _Arrivals(Entry, frozen=True, kw_only=True, tag="arrivals"):
+    """A line of arrivals whose lag nobody has read yet."""
+
+    planned: int
+    started: int
+    unstarted: int = 0
+    lag: msgspec.Raw = msgspec.Raw(b"{}")
+    worker: str = ""
+
+
+_OTHERS = tuple(kind for kind in get_args(Event) if kind not in (Requests, Arrivals))
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_skimmer: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[(_Requests, _Arrivals, *_OTHERS)])
 _encoder = msgspec.json.Encoder()
 
 
@@ -328,6 +356,48 @@ def encode(event: Event) -> bytes:
 
 def decode(lines: Iterable[bytes]) -> Iterator[Event]:
     """The events of a timeline; a last line cut off by a crash is left out, anything else broken is a TimelineError."""
+    return _decoded(lines, _decoder.decode)
+
+
+def skim(lines: Iterable[bytes]) -> Iterator[Event]:
+    """As `decode`, but in a fraction of the time and memory: histograms stay unread, and service times are left out.
+
+    This is what judging and reporting need: both add histograms up, and neither asks for service times.
+    """
+    return _decoded(lines, _skimmed)
+
+
+def _skimmed(line: bytes) -> Event:
+    seen = _skimmer.decode(line)
+    if isinstance(seen, _Requests):
+        return Requests(
+            at_s=seen.at_s,
+            intent=seen.intent,
+            persona=sys.intern(seen.persona),
+            endpoint=sys.intern(seen.endpoint),
+            version=seen.version and sys.intern(seen.version),
+            outcome=seen.outcome,
+            status=seen.status,
+            count=seen.count,
+            latency=Unread(bytes(seen.latency)),
+            service_time={},
+            worker=sys.intern(seen.worker),
+        )
+    if isinstance(seen, _Arrivals):
+        lag = Unread(bytes(seen.lag))
+        return Arrivals(
+            at_s=seen.at_s,
+            planned=seen.planned,
+            started=seen.started,
+            unstarted=seen.unstarted,
+            lag=lag,
+            worker=seen.worker,
+        )
+    event: Event = seen
+    return event
+
+
+def _decoded(lines: Iterable[bytes], decode_line: Callable[[bytes], Event]) -> Iterator[Event]:
     pending: tuple[int, msgspec.DecodeError] | None = None
     for number, line in enumerate(lines, 1):
         if pending:
@@ -335,6 +405,6 @@ def decode(lines: Iterable[bytes]) -> Iterator[Event]:
         if not line.strip():
             continue
         try:
-            yield _decoder.decode(line)
+            yield decode_line(line)
         except msgspec.DecodeError as error:
             pending = (number, error)

@@ -31,7 +31,10 @@ class DeploymentFacts(Struct, frozen=True, kw_only=True):
 
 
 class Detection(Struct, frozen=True, kw_only=True):
-    """The detection ledger: instants in seconds since the deployment's creation."""
+    """The detection ledger: instants in seconds since the deployment's creation.
+
+    `clean_s` is the beginning of the first minute without a failed request once the deployment was over.
+    """
 
     first_fault_s: float | None = None
     first_error_s: float | None = None
@@ -39,6 +42,7 @@ class Detection(Struct, frozen=True, kw_only=True):
     alarm_s: Bounds | None = None
     stopped_s: Bounds | None = None
     restored_s: Bounds | None = None
+    clean_s: float | None = None
     time_to_detect_s: Bounds | None = None
     time_to_roll_back_s: Bounds | None = None
 
@@ -84,12 +88,19 @@ class Arms(Struct, frozen=True, kw_only=True):
 
 
 class Exposure(Struct, frozen=True, kw_only=True):
-    """Who got hurt from the deployment's creation on; `users` counts distinct personas, None without traffic."""
+    """Who got hurt from the deployment's creation on; `users` counts distinct personas, None without traffic.
+
+    `error_budget_share` is what the failures took of the objective's error budget, were the rate of this run to last.
+    `all_at_once_failures` is an estimate: the failures if all traffic of the time that both arms shared had gone to the
+    canary, by the exact interval of its failure rate.
+    """
 
     failed_requests: int | None = None
     failed_good_requests: int | None = None
     users: int | None = None
     blast_radius: float | None = None
+    error_budget_share: float | None = None
+    all_at_once_failures: Bounds | None = None
 
 
 class Attribution(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from harness import __version__
 from harness.core.experiment import ERROR_PERSONA, PERSONAS, Arm, Experiment
-from harness.core.timeline import Event, decode
+from harness.core.timeline import Event, skim
 from harness.core.verdict import Verdict
 from harness.errors import HarnessError, TimelineError, UsageError
 
@@ -121,12 +121,12 @@ class RunFolder:
             raise HarnessError(f"{self.manifest} cannot be read: {error}") from error
 
     def read_events(self) -> list[Event]:
-        """The whole timeline, none of a run that ended before its first event; raises TimelineError if unreadable."""
+        """The whole timeline, skimmed; none of a run that ended before its first event. Raises TimelineError."""
         if self.manifest.exists() and not self.timeline.exists():
             return []
         try:
             with self.timeline.open("rb") as lines:
-                return list(decode(lines))
+                return list(skim(lines))
         except OSError as error:
             raise TimelineError(f"{self.timeline} cannot be read: {error.strerror}") from error
         except TimelineError as error:

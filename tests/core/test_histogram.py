@@ -2,11 +2,13 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.histogram import bin_of, histogram, merge, quantile_s, seconds_of
+from harness.core.histogram import Unread, bin_of, histogram, merge, quantile_s, seconds_of
+from harness.errors import TimelineError
 
 durations = st.floats(-1, 5000) | st.floats(0, 0.01)
 
@@ -38,3 +40,28 @@ def test_parts_add_up(parts: list[list[float]]) -> None:
 def test_nothing_has_no_quantile() -> None:
     """An empty histogram has no median rather than a wrong one."""
     assert quantile_s(histogram([]), 0.5) is None
+
+
+@given(parts=st.lists(st.lists(durations, max_size=300), max_size=6))
+def test_unread_parts_add_up_as_read_ones(parts: list[list[float]]) -> None:
+    """Adding up texts is adding up what they hold."""
+    histograms = [histogram(part) for part in parts]
+    assert merge(Unread(msgspec.json.encode(one)) for one in histograms) == merge(histograms)
+
+
+@pytest.mark.parametrize("text", [b'{ "1" : 2 ,\n"300":1}', b'{"\\u0031":2,"300":1}'])
+def test_unread_text_of_another_writer_is_read_too(text: bytes) -> None:
+    """Spaces and escapes are JSON as well."""
+    assert merge([Unread(text), Unread(b"{}")]).keys() == {1, 300}
+
+
+@pytest.mark.parametrize("text", [b"5", b'{"a":1}', b'{"1":1.5}', b'{"1":{}}', b"[1,2]", b'{"1":'])
+def test_unread_text_that_is_no_histogram_is_an_error(text: bytes) -> None:
+    """A broken file is told, never counted."""
+    with pytest.raises(TimelineError):
+        merge([Unread(text), Unread(b'{"1":1}')])
+
+
+def test_unread_bin_beyond_all_time_takes_no_memory() -> None:
+    """A bin that no duration has does not become an array of that length."""
+    assert merge([Unread(b'{"900000000000":1}'), Unread(b'{"1":1}')]) == {1: 1, 900000000000: 1}

@@ -55,7 +55,7 @@ def test_nothing_measured_is_none_and_never_zero(look_into: Any) -> None:
     facts = traffic_of(found)
     assert (facts.planned, facts.unstarted, facts.error_share, facts.schedule_lag_p99_s) == (None, None, None, None)
     assert arms_of(found) == Arms(baseline=ArmFacts(), canary=ArmFacts())
-    assert exposure_of(found) == Exposure()
+    assert exposure_of(found, ArmFacts()) == Exposure()
     assert attribution_of(found) == Attribution()
     assert detection_of(found) == Detection()
 
@@ -172,8 +172,58 @@ def test_exposure_counts_requests_and_users_that_met_a_failure(look_into: Any, b
     """Only from the creation on; a persona counts once."""
     hurt = [sent(100.0, ok=False, persona="beta"), sent(101.0, ok=False, persona="beta"), sent(102.0, count=7)]
     before = sent(10.0, ok=False, persona="qa")
-    exposure = exposure_of(look_into([*build(rate=0, metrics=False), before, *hurt]))
-    assert exposure == Exposure(failed_requests=2, failed_good_requests=2, users=1, blast_radius=pytest.approx(2 / 9))
+    exposure = exposure_of(look_into([*build(rate=0, metrics=False), before, *hurt]), ArmFacts())
+    told = (exposure.failed_requests, exposure.failed_good_requests, exposure.users, exposure.blast_radius)
+    assert told == (2, 2, 1, pytest.approx(2 / 9))
+
+
+def test_error_budget_is_that_of_the_objective_at_the_rate_of_the_run(look_into: Any, row: Any) -> None:
+    """Ten times the budget takes a tenth of the share."""
+    strict, lenient = (
+        exposure_of(look_into(row("erroruser"), objective={"availability": share}), ArmFacts())
+        for share in (0.999, 0.99)
+    )
+    budget = 0.001 * 20 * 30 * 86_400
+    assert strict.error_budget_share == pytest.approx(strict.failed_requests / budget, rel=0.02)
+    assert lenient.error_budget_share == pytest.approx(strict.error_budget_share / 10)
+
+
+def test_all_at_once_would_have_exposed_all_traffic_to_the_canary(look_into: Any, row: Any) -> None:
+    """A canary that fails half of its requests would have failed half of all, over the same time."""
+    found = look_into(row("broken-canary"))
+    low, high = exposure_of(found, arms_of(found).canary).all_at_once_failures
+    assert low < 0.5 * 20 * 130 < high
+
+
+def test_all_at_once_is_not_guessed_where_the_arms_never_shared_the_traffic(look_into: Any, row: Any) -> None:
+    """There is no canary to learn from."""
+    found = look_into(row("all-at-once"))
+    assert exposure_of(found, arms_of(found).canary).all_at_once_failures is None
+
+
+# The first clean minute
+
+
+def test_first_clean_minute_begins_when_the_rollback_ended_all_failures(look_into: Any, row: Any) -> None:
+    """The baseline answers everything well again."""
+    found = look_into(row("broken-canary", after_s=120.0))
+    assert detection_of(found).clean_s == pytest.approx(found.rollout.restored[1] - found.rollout.created_s, abs=2)
+
+
+def test_first_clean_minute_is_not_claimed_of_less_than_a_minute(look_into: Any, row: Any) -> None:
+    """A run that ended too early saw none."""
+    assert detection_of(look_into(row("broken-canary", after_s=40.0))).clean_s is None
+
+
+def test_first_clean_minute_never_comes_while_error_users_go_on(look_into: Any, row: Any) -> None:
+    """They fail on every version."""
+    assert detection_of(look_into(row("erroruser", after_s=200.0))).clean_s is None
+
+
+def test_first_clean_minute_needs_traffic(look_into: Any, build: Any, sent: Any) -> None:
+    """A silent minute is not a clean one."""
+    events = [*build(rate=0, metrics=False, after_s=300.0), sent(100.0, ok=False)]
+    assert detection_of(look_into(events)).clean_s is None
 
 
 # Attribution

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from harness.core.timeline import Event, RunStarted, Trouble, decode, encode
+from harness.core.timeline import Event, Requests, RunStarted, Trouble, decode, encode, skim
 from harness.errors import TimelineError
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
@@ -75,3 +75,11 @@ def test_broken_line_in_the_middle_is_an_error() -> None:
 def test_empty_lines_do_not_matter() -> None:
     """Files end in them."""
     assert list(decode([b"\n", b""])) == []
+
+
+@given(events)
+def test_skimming_leaves_out_service_times_alone(event: Event) -> None:
+    """A skimmed event is the decoded one in all that is judged."""
+    skimmed = next(skim([encode(event)]))
+    expected = msgspec.structs.replace(event, service_time={}) if isinstance(event, Requests) else event
+    assert skimmed == expected
