@@ -15,6 +15,7 @@ from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Arrivals,
     Event,
+    Exemplar,
     FaultEnded,
     FaultStarted,
     Intent,
@@ -102,7 +103,7 @@ def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) 
         looks=tuple(event.at_s for event in events if isinstance(event, Look)),
         blind=tuple(event for event in events if isinstance(event, LookFailed)),
         troubles=tuple(event for event in events if isinstance(event, Trouble)),
-        end_s=max((event.at_s for event in events), default=0.0),
+        end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
     )
 
 
