@@ -83,10 +83,27 @@ class Target(Part, frozen=True, kw_only=True):
     host: str | None = None
 
 
+class RateStep(Part, frozen=True, kw_only=True):
+    """A change of the arrival rate, `at_s` after the run began.
+
+    `rate` holds from then on or, as a burst, for `for_s`; then the rate before it returns. `ramp_to` is reached in a
+    straight line within `for_s`, and holds afterwards.
+    """
+
+    at_s: Seconds
+    rate: Rate | None = None
+    ramp_to: Rate | None = None
+    for_s: Duration | None = None
+
+
+ArrivalRate = Rate | tuple[RateStep, ...]
+"""One rate for the whole run, or its changes in order, the first at 0."""
+
+
 class Traffic(Part, frozen=True, kw_only=True):
     """What the users send. `users` set means closed loop, otherwise arrivals are open at `arrival_rate`."""
 
-    arrival_rate: Rate = 20.0
+    arrival_rate: ArrivalRate = 20.0
     users: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     arrivals: Arrivals = "even"
     error_share: Share = 0.0

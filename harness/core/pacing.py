@@ -1,14 +1,15 @@
 """When the next request is due, and which requests are meant to fail.
 
-An arrival stands at a *level*: the number of arrivals that the plan has asked for by then. A `Pace` maps levels to
-time, one straight line from each change of the rate on, so that a change neither loses an arrival nor repeats one. All
+An arrival stands at a *level*: the number of arrivals that the plan has asked for by then. A `Plan` maps levels to
+time, with one `Pace` from each change of the rate on, so that a change neither loses an arrival nor repeats one. All
 workers walk the same levels and each takes every `count`-th, so that a split over workers is exact and the same seed
 gives the same arrivals however many workers there are.
 """
 
 import itertools
+import math
 import random
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -16,33 +17,67 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from harness.core.experiment import Arrivals, Pattern
+from harness.core.rates import Leg, cut
 
 Choice = TypeVar("Choice")
 
 CLUMP = 10
 """Fault requests in one clump of the burst pattern."""
+PACES_KEPT = 8
+"""Paces of a plan that are gone by and kept, for arrivals that are overdue when the rate changes."""
 
 
 class Pace(Struct, frozen=True):
-    """The plan from `since_s` on: `rate` arrivals per second, `level` of them asked for by then."""
+    """From `since_s` on `rate` arrivals per second, `slope` more each second; `level` of them asked for by then."""
 
     rate: float
     since_s: float = 0.0
     level: float = 0.0
+    slope: float = 0.0
 
     def level_at(self, at_s: float) -> float:
         """How many arrivals are asked for by `at_s`."""
-        return self.level + max(0.0, at_s - self.since_s) * self.rate
+        passed_s = max(0.0, at_s - self.since_s)
+        return self.level + passed_s * (self.rate + self.slope * passed_s / 2)
 
     def due_s(self, level: float) -> float:
-        """When the arrival at `level` is due; never at rate 0, at once if it is overdue."""
-        if level <= self.level:
+        """When the arrival at `level` is due; never if the rate does not get there, at once if it is overdue."""
+        asked = level - self.level
+        if asked <= 0:
             return self.since_s
-        return self.since_s + (level - self.level) / self.rate if self.rate else float("inf")
+        twice_mean_rate = self.rate + math.sqrt(max(0.0, self.rate * self.rate + 2 * self.slope * asked))
+        return self.since_s + 2 * asked / twice_mean_rate if twice_mean_rate else math.inf
 
-    def changed(self, at_s: float, rate: float) -> "Pace":
-        """The same plan until `at_s`, another rate from then on."""
-        return Pace(rate=rate, since_s=max(at_s, self.since_s), level=self.level_at(at_s))
+
+class Plan(Struct, frozen=True):
+    """The paces one after the other, those to come included."""
+
+    paces: tuple[Pace, ...] = (Pace(0.0),)
+
+    def level_at(self, at_s: float) -> float:
+        """How many arrivals are asked for by `at_s`."""
+        return self.paces[max(0, bisect(self.paces, at_s, key=_since_s) - 1)].level_at(at_s)
+
+    def due_s(self, level: float) -> float:
+        """When the arrival at `level` is due: never if no rate gets there, at once if it is overdue."""
+        return self.paces[max(0, bisect_left(self.paces, level, key=_level) - 1)].due_s(level)
+
+    def changed(self, at_s: float, legs: Sequence[Leg]) -> "Plan":
+        """The same plan until `at_s`, the rate that `legs` ask for from then on."""
+        paces = [pace for pace in self.paces if pace.since_s < at_s][-PACES_KEPT:]
+        level = self.level_at(at_s)
+        for leg in cut(legs, at_s):
+            level = paces[-1].level_at(leg.since_s) if leg.since_s > at_s else level
+            paces.append(Pace(rate=leg.rate, since_s=leg.since_s, level=level, slope=leg.slope))
+        return Plan(tuple(paces))
+
+
+def _since_s(pace: Pace) -> float:
+    return pace.since_s
+
+
+def _level(pace: Pace) -> float:
+    return pace.level
 
 
 class Part(Struct, frozen=True):
@@ -64,24 +99,27 @@ def levels(arrivals: Arrivals, seed: int) -> Iterator[float]:
 
 
 class Pacer:
-    """The due times of one worker's arrivals, in order; pace and part may change on the way.
+    """The due times of one worker's arrivals, in order; plan and part may change on the way.
 
-    With another part it takes over at the level where the pace begins: what was asked for before stays with whoever
-    had it, and stays due.
+    As a part it begins at the level that is reached at `since_s`: what was asked for before stays with whoever had it,
+    and stays due.
     """
 
-    def __init__(self, pace: Pace, part: Part = WHOLE, *, arrivals: Arrivals = "even", seed: int = 1) -> None:
-        self._pace = pace
+    def __init__(
+        self, plan: Plan, part: Part = WHOLE, *, arrivals: Arrivals = "even", seed: int = 1, since_s: float = 0.0
+    ) -> None:
+        self._plan = plan
         self._part = part
         self._levels: Iterator[tuple[int, float]] = enumerate(levels(arrivals, seed))
         self._level = -1.0
         self._passed: list[tuple[int, float]] = []
         self._changes: deque[tuple[float, Part]] = deque()
-        self._go_on(pace.level)
+        self._go_on(plan.level_at(since_s))
+        self._due_s = plan.due_s(self._level)
 
     def due_s(self) -> float:
         """When the next arrival of this worker is due."""
-        return self._pace.due_s(self._level)
+        return self._due_s
 
     def advance(self) -> None:
         """Goes on to the next arrival of this worker."""
@@ -89,10 +127,10 @@ class Pacer:
         self._go_on()
         self._take_over()
 
-    def change(self, pace: Pace, part: Part) -> None:
-        """Goes on by another pace or as another part; call it when `pace.since_s` is reached."""
-        self._pace = pace
-        self._changes.append((pace.level, part))
+    def change(self, plan: Plan, part: Part, since_s: float) -> None:
+        """Goes on by another plan or as another part from `since_s` on; call it when that is reached."""
+        self._plan = plan
+        self._changes.append((plan.level_at(since_s), part))
         self._take_over()
 
     def _take_over(self) -> None:
@@ -103,6 +141,7 @@ class Pacer:
                 self._levels = itertools.chain(self._passed, self._levels)
                 self._passed = []
                 self._go_on(level)
+        self._due_s = self._plan.due_s(self._level)
 
     def _go_on(self, least: float = 0.0) -> None:
         """Finds the next arrival of the own part from the level `least` on, remembering those it passes."""

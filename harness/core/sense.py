@@ -5,7 +5,7 @@ import re
 import string
 from urllib.parse import urlsplit
 
-from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, PERSONAS, Arm, Experiment, Traffic
+from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, PERSONAS, Arm, Experiment, RateStep, Traffic
 from harness.core.shape import Problems, shown
 from harness.errors import ExperimentError
 
@@ -39,12 +39,36 @@ def _about_traffic(traffic: Traffic) -> Problems:
     # The default rate beside users is what a resolved experiment has.
     if traffic.users is not None and traffic.arrival_rate != Traffic().arrival_rate:
         yield ExperimentError("traffic", "give arrival_rate (open arrivals) or users (closed loop), not both")
+    if isinstance(traffic.arrival_rate, tuple):
+        yield from _about_rate_steps(traffic.arrival_rate)
     for persona in traffic.personas:
         if persona not in PERSONAS:
             yield ExperimentError(f"traffic.personas.{persona}", f"unknown persona; known are {', '.join(PERSONAS)}")
     for name in ("personas", "endpoints", "client_versions"):
         if not any(getattr(traffic, name).values()):
             yield ExperimentError(f"traffic.{name}", "needs at least one weight above 0")
+
+
+def _about_rate_steps(steps: tuple[RateStep, ...]) -> Problems:
+    path = "traffic.arrival_rate"
+    if not steps:
+        yield ExperimentError(path, "needs at least one step, such as {at_s: 0, rate: 20}")
+    if steps and steps[0].at_s:
+        yield ExperimentError(f"{path}[0].at_s", f"must be 0, when the run begins, got {steps[0].at_s:g}")
+    free_s = 0.0
+    for index, step in enumerate(steps):
+        yield from _about_rate_step(step, f"{path}[{index}]")
+        if step.at_s < free_s:
+            problem = f"must be at least {free_s:g}, where the step before it ends, got {step.at_s:g}"
+            yield ExperimentError(f"{path}[{index}].at_s", problem)
+        free_s = step.at_s + (step.for_s or 0.0)
+
+
+def _about_rate_step(step: RateStep, path: str) -> Problems:
+    if (step.rate is None) == (step.ramp_to is None):
+        yield ExperimentError(path, "needs exactly one of rate and ramp_to")
+    if step.ramp_to is not None and step.for_s is None:
+        yield ExperimentError(f"{path}.for_s", "is missing: how long the ramp takes")
 
 
 def _about_config(config: str) -> Problems:

@@ -74,14 +74,24 @@ def _in_union(value: Any, kind: inspect.UnionType, path: str) -> Problems:
     problems = [next(mismatches(value, member, path), None) for member in members]
     if None in problems:
         return
-    maps = [member for member in members if isinstance(member, inspect.DictType)]
-    if isinstance(value, Mapping) and maps:
-        yield from mismatches(value, maps[0], path)
-    elif len(members) == 1:
-        yield from mismatches(value, members[0], path)
+    meant = members if len(members) == 1 else [member for member in members if _is_meant(value, member)]
+    if meant:
+        yield from mismatches(value, meant[0], path)
     else:
         kinds = dict.fromkeys(_kind(member) for member in members if not isinstance(member, inspect.IntType))
         yield ExperimentError(path, f"must be {_joined(kinds)}, got {shown(value)}")
+
+
+def _is_meant(value: Any, member: inspect.Type) -> bool:
+    """Whether a person who wrote this value had this member of a union in mind."""
+    match member:
+        case inspect.DictType():
+            return isinstance(value, Mapping)
+        case inspect.VarTupleType():
+            return isinstance(value, list)
+        case inspect.FloatType():
+            return isinstance(value, int | float) and not isinstance(value, bool)
+    return False
 
 
 def _in_choice(value: Any, choices: list[str], path: str) -> Problems:
@@ -141,6 +151,8 @@ def _kind(kind: inspect.Type) -> str:
             return _joined(_choices(kind))
         case inspect.DictType():
             return "a map"
+        case inspect.VarTupleType():
+            return "a list"
         case inspect.IntType():
             return "a whole number"
         case inspect.FloatType():

@@ -60,6 +60,7 @@ class Crew:
         self._statistics = Statistics(environment.stats)
         self._flusher: gevent.Greenlet | None = None
         self._part_known = gevent.event.Event()
+        self._early: list[Steering] = []
 
     @property
     def open_arrivals(self) -> bool:
@@ -70,6 +71,7 @@ class Crew:
         """Starts recording for a new test."""
         self._steering = steering
         self._part_known.clear()
+        self._early.clear()
         self._recorder = Recorder(steering.timebase, lambda events: self._send_rows(events, False), worker=self._name)
         self._statistics = Statistics(self._environment.stats)
         self._flusher = gevent.spawn(self._flush, self._recorder, self._statistics, steering)
@@ -79,7 +81,8 @@ class Crew:
         self._steering = steering
         if self._traffic:
             self._traffic.steer(steering)
-        if steering.part:
+        elif steering.part:
+            self._early.append(steering)
             self._part_known.set()
 
     def join(self, user: Any) -> Traffic:
@@ -164,11 +167,14 @@ class Crew:
             statistics.flush()
 
     def _start_traffic(self, user: Any) -> Traffic:
-        assert self._steering is not None
         assert self._recorder is not None
         client = Client(self._environment.host or user.host or "")
         if proxy := proxy_for(client.url):
             log.warning("the environment names the proxy %s, but requests go to %s directly", proxy, client.url.netloc)
         request_event = self._environment.events.request
         fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
-        return Traffic(client, user.prepare, self._steering, self._recorder, fire)
+        first, *later = self._early
+        traffic = Traffic(client, user.prepare, first, self._recorder, fire)
+        for steering in later:
+            traffic.steer(steering)
+        return traffic

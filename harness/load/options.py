@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.core import rates
 from harness.core.clock import Clock
 from harness.core.experiment import Experiment, Outcome
 from harness.core.parse import parse
@@ -141,8 +142,10 @@ def _number(text: str) -> float:
 
 
 def _rate(text: str) -> str:
-    if text and _number(text) < 0:
-        raise ArgumentTypeError(f"must not be negative, not {text!r}")
+    try:
+        rates.read(text or "0")
+    except ValueError as error:
+        raise ArgumentTypeError(f"must be a rate such as {rates.WORDS}, not {text!r}: {error}") from error
     return text
 
 
@@ -196,7 +199,7 @@ def _clock_of(text: str) -> Clock:
 _PATTERNS = ("even", "bernoulli", "burst")
 _OPTIONS = (
     ("experiment", "FILE|NAME", "Experiment file, or the name of one that comes with the package"),
-    ("arrival-rate", "RATE", "Requests started per second, whatever the answers"),
+    ("arrival-rate", "RATE", f"Requests started per second, whatever the answers, as in {rates.WORDS}"),
     ("error-share", "SHARE", "Share of requests that are meant to fail, 0 to 1"),
     ("pattern", "PATTERN", f"How fault requests are spread: {', '.join(_PATTERNS)}"),
     ("arrivals", "ARRIVALS", "How starts are spread: even, poisson"),
@@ -227,7 +230,7 @@ _CHECKS: dict[str, Callable[[str], str]] = {
 }
 _OVERRIDES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
     "traffic": {
-        "arrival_rate": ("arrival_rate", float),
+        "arrival_rate": ("arrival_rate", rates.read),
         "error_share": ("error_share", float),
         "pattern": ("pattern", str),
         "arrivals": ("arrivals", str),

@@ -14,13 +14,15 @@ import logging
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gevent
 import gevent.event
 from locust.runners import STATE_MISSING
 
+from harness.core.experiment import Traffic
+from harness.core.rates import worded
 from harness.core.timeline import Event, decode, encode
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.load import options
@@ -35,6 +37,7 @@ LAST_ROWS_S = 10.0
 """Wall time that workers get to send their last rows."""
 ONE_SIGNAL_S = 0.5
 """Wall time in which a second signal is the same one."""
+WEB_FORM = "the web form"
 ROUND_S = 0.5
 """Wall time between two looks for changed options and lost workers."""
 
@@ -237,26 +240,44 @@ class Director(Role):
             web_ui.stop()
 
     def _rounds(self, run: Run) -> None:
-        asked = self._asked()
+        asked, traffic = self._asked(), run.experiment.traffic
         while True:
             gevent.sleep(ROUND_S)
             self.check_workers()
             if self._asked() != asked:
                 asked = self._asked()
-                self._change_traffic(run)
+                traffic = self._change_traffic(run, traffic)
 
     def _asked(self) -> tuple[object, ...]:
         """What may change in the web form while a test lasts."""
-        return tuple(getattr(self._given, name, None) for name in ("canary_error_share", "canary_arrival_rate"))
+        names = ("canary_error_share", "canary_arrival_rate", "canary_pattern")
+        return tuple(getattr(self._given, name, None) for name in names)
 
-    def _change_traffic(self, run: Run) -> None:
+    def _change_traffic(self, run: Run, before: Traffic) -> Traffic:
+        """Does what the web form asks for now, beside what it asked for before."""
         try:
             traffic = options.settings_of(self._given).experiment.traffic
         except HarnessError as error:
             log.error("%s", error)
-            return
-        run.set_error_share(traffic.error_share)
-        run.fleet.set_rate(traffic.arrival_rate)
+            return before
+        share, rate, pattern = traffic.error_share, traffic.arrival_rate, traffic.pattern
+        if share != before.error_share:
+            self._ask(run, "error_share", f"{share:g}", lambda: run.set_error_share(share, WEB_FORM))
+        if rate != before.arrival_rate:
+            self._ask(run, "arrival_rate", worded(rate), lambda: run.set_arrival_rate(rate))
+        if pattern != before.pattern:
+            self._ask(run, "pattern", pattern, lambda: run.set_pattern(pattern))
+        return traffic
+
+    @staticmethod
+    def _ask(run: Run, what: str, value: str, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except HarnessError as error:
+            log.error("%s", error)
+            run.asked(what, value, WEB_FORM, refused=str(error))
+        else:
+            run.asked(what, value, WEB_FORM)
 
 
 class Single(Director):

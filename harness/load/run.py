@@ -24,9 +24,10 @@ import harness
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
 from harness.aws.watcher import Watcher
-from harness.core.experiment import AlarmState
+from harness.core.experiment import AlarmState, ArrivalRate, Pattern
 from harness.core.rollout import Rollout
 from harness.core.timeline import (
+    Asked,
     Event,
     Look,
     LookFailed,
@@ -165,6 +166,18 @@ class Run:
         """Ends all faults at once and lets none begin any more; raises HarnessError where something is left."""
         if not self.faults.stop("somebody stopped all faults", by):
             raise HarnessError("not everything could be taken back; the timeline says what is left, and why")
+
+    def set_arrival_rate(self, arrival_rate: ArrivalRate) -> None:
+        """Changes the arrival rate that a person asked for; `at_s` of steps counts from now."""
+        self.fleet.set_arrival_rate(arrival_rate)
+
+    def set_pattern(self, pattern: Pattern) -> None:
+        """Changes how fault requests are spread, which a person asked for."""
+        self.fleet.set_pattern(pattern)
+
+    def asked(self, what: str, value: str, by: str, refused: str | None = None) -> None:
+        """Notes what a person asked for, and why it was refused if it was."""
+        self.record(Asked(at_s=self.base.now_s(), what=what, value=value, by=by, refused=refused))
 
     def trouble(self, what: str, message: str) -> None:
         """Notes that something of ours or around us went wrong."""

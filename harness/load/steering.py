@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.core.clock import Clock
 from harness.core.experiment import Traffic
-from harness.core.pacing import Pace, Part
+from harness.core.pacing import Part, Plan
 
 
 class Timebase(Struct, frozen=True):
@@ -35,13 +35,14 @@ class Timebase(Struct, frozen=True):
 
 
 class Steering(Struct, frozen=True, kw_only=True):
-    """What one worker is to send from `pace.since_s` on; without a `part` it is to send nothing yet."""
+    """What one worker is to send from `since_s` on; without a `part` it is to send nothing yet."""
 
     timebase: Timebase
     traffic: Traffic
     seed: int
-    pace: Pace
-    error_share: float
+    plan: Plan = Plan()
+    since_s: float = 0.0
+    error_share: float = 0.0
     part: Part | None = None
 
     def packed(self) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Traffic:
         self._base = steering.timebase
         part = steering.part or WHOLE
         wanted, seed = steering.traffic, steering.seed
-        self._pacer = Pacer(steering.pace, part, arrivals=wanted.arrivals, seed=seed)
+        self._pacer = Pacer(steering.plan, part, arrivals=wanted.arrivals, seed=seed, since_s=steering.since_s)
         self._is_fault = share_draw(wanted.pattern, seed, part).draw
         self._requests = Requests(wanted, seed, client, prepare, part.index)
         self._idle: list[Any] = []
@@ -100,7 +100,7 @@ class Traffic:
         return self._base.speed
 
     def steer(self, steering: Steering) -> None:
-        """Takes new steering, which holds from the instant that its pace begins."""
+        """Takes new steering, which holds from its `since_s` on."""
         self._pending.append(steering)
         self._apply(self._base.now_s())
         self._changed.set()
@@ -148,9 +148,12 @@ class Traffic:
         self._client.close()
 
     def _apply(self, now_s: float) -> None:
-        while self._pending and self._pending[0].pace.since_s <= now_s:
-            self._steering = self._pending.popleft()
-            self._pacer.change(self._steering.pace, self._steering.part or WHOLE)
+        while self._pending and self._pending[0].since_s <= now_s:
+            before, self._steering = self._steering, self._pending.popleft()
+            steering, part = self._steering, self._steering.part or WHOLE
+            self._pacer.change(steering.plan, part, steering.since_s)
+            if steering.traffic.pattern != before.traffic.pattern:
+                self._is_fault = share_draw(steering.traffic.pattern, steering.seed, part).draw
 
     def _start_due(self, now_s: float) -> bool:
         """Starts what is due, a batch at most; whether there is more."""

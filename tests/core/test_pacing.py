@@ -10,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.experiment import Arrivals, Pattern
-from harness.core.pacing import CLUMP, WHOLE, BernoulliShare, BurstShare, Mix, Pace, Pacer, Part, levels, share_draw
+from harness.core.pacing import CLUMP, WHOLE, BernoulliShare, BurstShare, Mix, Pacer, Part, Plan, levels, share_draw
+from harness.core.rates import Leg, legs, read
 
 PATTERNS: tuple[Pattern, ...] = ("even", "bernoulli", "burst")
 shares = st.floats(0, 1)
+
+
+def at(rate: float) -> Plan:
+    """A plan of one rate."""
+    return Plan().changed(0.0, [Leg(0.0, rate)])
 
 
 def dues(pacer: Pacer, count: int) -> list[float]:
@@ -48,18 +54,18 @@ def furthest(requests: Sequence[bool], wanted: Sequence[float]) -> float:
 
 def test_even_arrivals_are_equally_far_apart_and_start_half_way() -> None:
     """At 4 a second the first is due after an eighth of a second, the next ones a quarter apart."""
-    assert dues(Pacer(Pace(4.0)), 4) == [0.125, 0.375, 0.625, 0.875]
+    assert dues(Pacer(at(4.0)), 4) == [0.125, 0.375, 0.625, 0.875]
 
 
 def test_poisson_arrivals_come_at_the_rate() -> None:
     """The mean gap of ten thousand Poisson arrivals at 20 a second is near a twentieth of a second."""
-    last_s = dues(Pacer(Pace(20.0), arrivals="poisson", seed=3), 10_000)[-1]
+    last_s = dues(Pacer(at(20.0), arrivals="poisson", seed=3), 10_000)[-1]
     assert last_s == pytest.approx(500, rel=0.05)
 
 
 def test_poisson_gaps_vary_as_much_as_their_mean() -> None:
     """An exponential gap has a standard deviation equal to its mean."""
-    found = dues(Pacer(Pace(1.0), arrivals="poisson", seed=4), 10_000)
+    found = dues(Pacer(at(1.0), arrivals="poisson", seed=4), 10_000)
     gaps = [later - earlier for earlier, later in itertools.pairwise(found)]
     mean = sum(gaps) / len(gaps)
     deviation = (sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) ** 0.5
@@ -69,27 +75,25 @@ def test_poisson_gaps_vary_as_much_as_their_mean() -> None:
 @pytest.mark.parametrize("arrivals", ["even", "poisson"])
 def test_the_same_seed_gives_the_same_arrivals(arrivals: Arrivals) -> None:
     """A pacer made again is due at the same instants."""
-    first, second = (dues(Pacer(Pace(7.0), arrivals=arrivals, seed=5), 100) for _ in range(2))
+    first, second = (dues(Pacer(at(7.0), arrivals=arrivals, seed=5), 100) for _ in range(2))
     assert first == second
 
 
 def test_another_seed_gives_other_poisson_arrivals() -> None:
     """The seed decides the draw."""
-    assert dues(Pacer(Pace(7.0), arrivals="poisson", seed=5), 5) != dues(
-        Pacer(Pace(7.0), arrivals="poisson", seed=6), 5
-    )
+    assert dues(Pacer(at(7.0), arrivals="poisson", seed=5), 5) != dues(Pacer(at(7.0), arrivals="poisson", seed=6), 5)
 
 
 def test_rate_nought_is_never_due() -> None:
     """Without a rate no arrival ever comes."""
-    assert Pacer(Pace(0.0)).due_s() == float("inf")
+    assert Pacer(at(0.0)).due_s() == float("inf")
 
 
 @given(count=st.integers(1, 7), arrivals=st.sampled_from(["even", "poisson"]), rate=st.floats(0.1, 1000))
 def test_workers_together_start_what_one_alone_would(count: int, arrivals: Arrivals, rate: float) -> None:
     """However many workers share the arrivals, each arrival is started once, by one of them."""
-    alone = dues(Pacer(Pace(rate), arrivals=arrivals, seed=9), 20 * count)
-    parts = (dues(Pacer(Pace(rate), Part(index, count), arrivals=arrivals, seed=9), 20) for index in range(count))
+    alone = dues(Pacer(at(rate), arrivals=arrivals, seed=9), 20 * count)
+    parts = (dues(Pacer(at(rate), Part(index, count), arrivals=arrivals, seed=9), 20) for index in range(count))
     assert sorted(itertools.chain(*parts)) == alone
 
 
@@ -103,8 +107,8 @@ def test_no_arrival_is_lost_or_repeated_when_workers_and_rate_change(
     before: int, after: int, at_s: float, rates: tuple[float, float]
 ) -> None:
     """Workers that join or leave at an instant, and a new rate from then on, leave the whole plan exact."""
-    first = Pace(rates[0])
-    second = first.changed(at_s, rates[1])
+    first = at(rates[0])
+    second = first.changed(at_s, [Leg(at_s, rates[1])])
     started = 0
     for index in range(max(before, after)):
         if index < before:
@@ -112,9 +116,9 @@ def test_no_arrival_is_lost_or_repeated_when_workers_and_rate_change(
             started += len(until(pacer, at_s))
             if index >= after:
                 continue
-            pacer.change(second, Part(index, after))
+            pacer.change(second, Part(index, after), at_s)
         else:
-            pacer = Pacer(second, Part(index, after))
+            pacer = Pacer(second, Part(index, after), since_s=at_s)
         started += len(until(pacer, at_s + 30))
     assert abs(started - second.level_at(at_s + 30)) <= 1
 
@@ -122,12 +126,48 @@ def test_no_arrival_is_lost_or_repeated_when_workers_and_rate_change(
 @given(changes=st.lists(st.tuples(st.floats(0.01, 10), st.floats(0, 100)), max_size=8))
 def test_the_plan_only_ever_grows(changes: list[tuple[float, float]]) -> None:
     """The level asked for at an instant is the same seen before and after a change at that instant."""
-    pace, at_s = Pace(5.0), 0.0
+    plan, at_s = at(5.0), 0.0
     for gap_s, rate in changes:
         at_s += gap_s
-        level = pace.level_at(at_s)
-        pace = pace.changed(at_s, rate)
-        assert pace.level_at(at_s) == level
+        level = plan.level_at(at_s)
+        plan = plan.changed(at_s, [Leg(at_s, rate)])
+        assert plan.level_at(at_s) == level
+
+
+RAMPED = read("10 for 5s, to 50 in 10s, 200 for 2s, to 0 in 20s")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_arrivals_on_ramps_and_in_bursts_are_due_when_the_plan_asks_for_them(count: int) -> None:
+    """Each is due at the instant by which its level is asked for, and all workers together start every one of them."""
+    plan = Plan().changed(0.0, legs(RAMPED))
+    found = sorted(itertools.chain(*(until(Pacer(plan, Part(index, count)), 100) for index in range(count))))
+    assert len(found) == 50 + 300 + 400 + 2000
+    assert all(plan.level_at(due_s) == pytest.approx(number + 0.5) for number, due_s in enumerate(found))
+
+
+@given(at_s=st.floats(0, 40), before=st.integers(1, 4), after=st.integers(1, 4))
+def test_workers_that_join_or_leave_on_a_ramp_leave_the_plan_exact(at_s: float, before: int, after: int) -> None:
+    """Whenever the fleet changes, each arrival is started once."""
+    first = Plan().changed(0.0, legs(RAMPED))
+    second = first.changed(at_s, legs(RAMPED))
+    started = 0
+    for index in range(max(before, after)):
+        pacer = Pacer(first, Part(index, before)) if index < before else None
+        started += len(until(pacer, at_s)) if pacer else 0
+        if index < after and pacer:
+            pacer.change(second, Part(index, after), at_s)
+        elif index < after:
+            pacer = Pacer(second, Part(index, after), since_s=at_s)
+        started += len(until(pacer, 100)) if pacer and index < after else 0
+    assert abs(started - 2750) <= 1
+
+
+def test_an_overdue_arrival_keeps_its_due_time_when_the_rate_changes() -> None:
+    """How late it is stays true."""
+    pacer = Pacer(at(10.0))
+    pacer.change(at(10.0).changed(2.0, [Leg(2.0, 100.0)]), WHOLE, 2.0)
+    assert dues(pacer, 3) == pytest.approx([0.05, 0.15, 0.25])
 
 
 def test_levels_of_even_arrivals_lie_half_way() -> None:

@@ -21,7 +21,23 @@ FIELD_ERRORS = {
     "traffic: {error_share: 1.5}": "traffic.error_share: must be between 0 and 1, got 1.5",
     "traffic: {error_share: .nan}": "traffic.error_share: must be a finite number, got nan",
     "traffic: {arrival_rate: -1}": "traffic.arrival_rate: must be between 0 and 1,000,000, got -1",
-    "traffic: {arrival_rate: fast}": "traffic.arrival_rate: must be a number, got 'fast'",
+    "traffic: {arrival_rate: fast}": "traffic.arrival_rate: must be a number or a list, got 'fast'",
+    "traffic: {arrival_rate: []}": "traffic.arrival_rate: needs at least one step, such as {at_s: 0, rate: 20}",
+    "traffic: {arrival_rate: [20]}": "traffic.arrival_rate[0]: must be a map of keys, got 20",
+    "traffic: {arrival_rate: [{at_s: 5, rate: 1}]}": (
+        "traffic.arrival_rate[0].at_s: must be 0, when the run begins, got 5"
+    ),
+    "traffic: {arrival_rate: [{at_s: 0, rate: -1}]}": (
+        "traffic.arrival_rate[0].rate: must be between 0 and 1,000,000, got -1"
+    ),
+    "traffic: {arrival_rate: [{at_s: 0, rat: 1}]}": "traffic.arrival_rate[0].rat: unknown key; did you mean rate?",
+    "traffic: {arrival_rate: [{at_s: 0}]}": "traffic.arrival_rate[0]: needs exactly one of rate and ramp_to",
+    "traffic: {arrival_rate: [{at_s: 0, ramp_to: 1}]}": (
+        "traffic.arrival_rate[0].for_s: is missing: how long the ramp takes"
+    ),
+    "traffic: {arrival_rate: [{at_s: 0, for_s: 60, ramp_to: 1}, {at_s: 30, rate: 1}]}": (
+        "traffic.arrival_rate[1].at_s: must be at least 60, where the step before it ends, got 30"
+    ),
     "traffic: {users: 0}": "traffic.users: must be between 1 and 1,000,000, got 0",
     "traffic: {users: 3, arrival_rate: 2}": (
         "traffic: give arrival_rate (open arrivals) or users (closed loop), not both"

@@ -5,12 +5,17 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment import Experiment, Traffic
+from harness.core.experiment import Experiment, RateStep, Traffic
 from harness.core.pacing import Part
 from harness.load.fleet import Fleet
 from harness.load.steering import Steering, Timebase, unpacked
 
 EXPERIMENT = Experiment(name="test", traffic=Traffic(arrival_rate=20.0), seed=3)
+
+
+def planned(steering: Steering) -> float:
+    """Arrivals planned within the first second after the steering holds."""
+    return steering.plan.level_at(steering.since_s + 1) - steering.plan.level_at(steering.since_s)
 
 
 class Post:
@@ -42,15 +47,15 @@ def fleet(post: Post) -> Fleet:
 
 def test_nobody_has_anything_to_send_before_a_worker_is_there(fleet: Fleet) -> None:
     """No arrival is asked for that nobody could start."""
-    assert (fleet.steering.pace.rate, fleet.steering.part) == (0.0, None)
+    assert (fleet.steering.plan.level_at(1e6), fleet.steering.part) == (0.0, None)
 
 
 def test_a_single_worker_gets_everything_at_once(fleet: Fleet, post: Post) -> None:
     """The whole rate, from this instant on."""
     fleet.join("a")
     steering = post.last["a"]
-    assert (steering.part, steering.pace.rate, steering.pace.level) == (Part(0, 1), 20.0, 0.0)
-    assert steering.pace.since_s <= fleet.steering.timebase.now_s()
+    assert (steering.part, planned(steering)) == (Part(0, 1), 20.0)
+    assert steering.since_s <= fleet.steering.timebase.now_s()
 
 
 def test_a_worker_that_joins_shares_the_arrivals(fleet: Fleet, post: Post) -> None:
@@ -58,8 +63,8 @@ def test_a_worker_that_joins_shares_the_arrivals(fleet: Fleet, post: Post) -> No
     fleet.join("a")
     fleet.join("b")
     assert post.parts() == {"a": Part(0, 2), "b": Part(1, 2)}
-    assert post.last["a"].pace == post.last["b"].pace
-    assert post.last["a"].pace.since_s > fleet.steering.timebase.now_s()
+    assert post.last["a"].plan == post.last["b"].plan
+    assert post.last["a"].since_s > fleet.steering.timebase.now_s()
 
 
 def test_the_others_take_over_from_a_worker_that_leaves(fleet: Fleet, post: Post) -> None:
@@ -74,7 +79,7 @@ def test_nothing_is_planned_while_nobody_paces(fleet: Fleet) -> None:
     """When the last worker left, the plan stands still."""
     fleet.join("a")
     fleet.leave("a")
-    assert fleet.steering.pace.rate == 0.0
+    assert planned(fleet.steering) == 0.0
 
 
 def test_joining_twice_changes_nothing(fleet: Fleet, post: Post) -> None:
@@ -89,10 +94,45 @@ def test_a_new_share_and_rate_reach_all(fleet: Fleet, post: Post) -> None:
     fleet.join("a")
     fleet.join("b")
     fleet.set_error_share(0.2)
-    fleet.set_rate(50.0)
+    fleet.set_arrival_rate(50.0)
+    fleet.set_pattern("burst")
     for steering in post.last.values():
-        assert (steering.error_share, steering.pace.rate) == (0.2, 50.0)
+        assert (steering.error_share, planned(steering), steering.traffic.pattern) == (0.2, 50.0, "burst")
     assert post.parts() == {"a": Part(0, 2), "b": Part(1, 2)}
+
+
+def test_a_change_holds_for_all_within_two_seconds(fleet: Fleet, post: Post) -> None:
+    """Wall time, however many workers there are."""
+    for worker in ("a", "b", "c"):
+        fleet.join(worker)
+    fleet.set_error_share(0.5)
+    lead_s = post.last["c"].since_s - fleet.steering.timebase.now_s()
+    assert 0 < lead_s / fleet.steering.timebase.speed < 2
+
+
+def test_a_changed_rate_is_seen_when_it_holds(fleet: Fleet) -> None:
+    """Until then the rate before is the one asked for, also for who looks at it."""
+    fleet.join("a")
+    fleet.join("b")
+    fleet.set_arrival_rate(50.0)
+    assert fleet.rate == 20.0
+
+
+def test_a_ramp_begins_at_the_rate_of_now(fleet: Fleet, post: Post) -> None:
+    """And its steps count from now."""
+    fleet.join("a")
+    fleet.set_arrival_rate((RateStep(at_s=0, ramp_to=120, for_s=10),))
+    steering = post.last["a"]
+    begun, ended = (steering.plan.level_at(steering.since_s + after_s) for after_s in (0.0, 10.0))
+    assert ended - begun == pytest.approx(10 * (20 + 120) / 2)
+
+
+def test_a_worker_that_joins_later_meets_the_rate_of_then(post: Post) -> None:
+    """The ramp of the experiment goes on whoever is there to send."""
+    ramp = Traffic(arrival_rate=(RateStep(at_s=0, ramp_to=100, for_s=100),))
+    fleet = Fleet(replace(EXPERIMENT, traffic=ramp), Timebase(time.time() - 50.0), post)
+    fleet.join("a")
+    assert (fleet.rate, planned(post.last["a"])) == (pytest.approx(50, rel=0.05), pytest.approx(51, rel=0.05))
 
 
 def test_steering_survives_a_message(fleet: Fleet) -> None:

@@ -10,7 +10,7 @@ import configargparse
 import pytest
 
 from harness.core.clock import Clock
-from harness.core.experiment import PERSONAS, Outcome
+from harness.core.experiment import PERSONAS, Outcome, RateStep
 from harness.errors import ExperimentError, UsageError
 from harness.load.options import Settings, add_options, settings_of, watched
 
@@ -62,6 +62,12 @@ def test_flags_go_before_the_file(experiment_file: str) -> None:
     experiment = settings(*words, "--host", "http://x/s", "--canary-expect", "promoted").experiment
     assert (experiment.traffic.error_share, experiment.traffic.arrival_rate, experiment.seed) == (0.5, 7.0, 9)
     assert (experiment.target.host, experiment.expect.outcome) == ("http://x/s", Outcome.PROMOTED)
+
+
+def test_a_rate_may_ramp_and_burst() -> None:
+    """In words on the command line, as in the web form."""
+    rate = settings("--canary-arrival-rate", "5 for 30s, to 50 in 1m").experiment.traffic.arrival_rate
+    assert rate == (RateStep(at_s=0, rate=5), RateStep(at_s=30, ramp_to=50, for_s=60))
 
 
 def test_the_environment_says_the_same_as_flags(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,8 +133,8 @@ def test_half_a_name_of_what_to_watch_is_refused(given: str, missing: str) -> No
     [
         (["--canary-error-share", "1.5"], "argument --canary-error-share: must be between 0 and 1, not '1.5'"),
         (["--canary-error-share", "some"], "argument --canary-error-share: must be a number, not 'some'"),
-        (["--canary-arrival-rate", "-1"], "argument --canary-arrival-rate: must not be negative, not '-1'"),
-        (["--canary-arrival-rate", "inf"], "argument --canary-arrival-rate: must be a number, not 'inf'"),
+        (["--canary-arrival-rate", "-1"], "argument --canary-arrival-rate: must be a rate such as '20' or '5 for 30s,"),
+        (["--canary-arrival-rate", "inf"], "not 'inf': 'inf' is no rate"),
         (["--canary-pattern", "odd"], "argument --canary-pattern: must be one of even, bernoulli, burst, not 'odd'"),
         (["--canary-users", "0"], "argument --canary-users: must be at least 1, not '0'"),
         (["--canary-users", "few"], "argument --canary-users: must be a whole number, not 'few'"),

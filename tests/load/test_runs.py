@@ -25,7 +25,17 @@ from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
 from harness.core.experiment import Expect, Experiment, Fault, Outcome, Traffic
 from harness.core.histogram import merge, quantile_s
-from harness.core.timeline import Arrivals, Event, FaultEnded, FaultStarted, GroupSeen, Requests, RunEnded, Trouble
+from harness.core.timeline import (
+    Arrivals,
+    Asked,
+    Event,
+    FaultEnded,
+    FaultStarted,
+    GroupSeen,
+    Requests,
+    RunEnded,
+    Trouble,
+)
 from harness.core.verdict import Verdict
 from harness.rehearsal.fixtures import aws_environment
 from harness.rehearsal.play import Ready, resolve
@@ -375,6 +385,8 @@ def test_the_web_form_starts_changes_and_ends_runs(play: Callable[..., Play], se
     run.wait_for(lambda events: bool(of(Requests, events)))
     submit(f"{page}/swarm", {**form, "canary_error_share": "0.5"})
     run.wait_for(lambda events: any(row.intent == "fault" for row in of(Requests, events)))
+    submit(f"{page}/swarm", {**form, "canary_arrival_rate": "to 300 in 1s", "canary_pattern": "burst"})
+    run.wait_for(lambda events: any(row.started > 250 for row in of(Arrivals, events)))
     first = run.folder.path
     submit(f"{page}/stop", {})
     run.wait_for(lambda events: bool(of(RunEnded, events)))
@@ -382,7 +394,10 @@ def test_the_web_form_starts_changes_and_ends_runs(play: Callable[..., Play], se
     run.wait_for(lambda _: run.folder.path != first)
     run.process.send_signal(signal.SIGINT)  # perhaps while the run is still being set up
     assert run.end(20) == 130
-    assert [fault.value for fault in of(FaultStarted, RunFolder.open(first).read_events())] == ["0.5"]
+    events = RunFolder.open(first).read_events()
+    assert [fault.value for fault in of(FaultStarted, events)] == ["0.5"]
+    asked = [(one.what, one.value) for one in of(Asked, events)]
+    assert asked == [("error_share", "0.5"), ("arrival_rate", "to 300 in 1s"), ("pattern", "burst")]
     assert RunFolder.open(first).read_verdict()
     assert run.verdict()
 

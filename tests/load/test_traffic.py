@@ -9,7 +9,8 @@ import gevent
 import pytest
 
 from harness.core.experiment import Traffic as Wanted
-from harness.core.pacing import Pace, Part
+from harness.core.pacing import Part, Plan
+from harness.core.rates import legs
 from harness.core.timeline import Arrivals, Event, Requests
 from harness.load import traffic
 from harness.load.client import Client, NoAnswer, Prepared, Response
@@ -48,11 +49,11 @@ class Rig:
         self.fired: list[dict[str, Any]] = []
         self.base = Timebase(time.time(), options.pop("speed", 1.0))
         self.recorder = Recorder(self.base, self.events.extend)
-        pace = Pace(options.pop("rate", 1000.0))
+        plan = Plan().changed(0.0, legs(options.pop("rate", 1000.0)))
         share, part = options.pop("share", 0.0), options.pop("part", Part())
         seed = options.pop("seed", 1)
         self.steering = Steering(
-            timebase=self.base, traffic=Wanted(**options), seed=seed, pace=pace, error_share=share, part=part
+            timebase=self.base, traffic=Wanted(**options), seed=seed, plan=plan, error_share=share, part=part
         )
         fire = lambda **event: self.fired.append(event)  # noqa: E731 - one line is enough
         self.traffic = Traffic(self.client, prepare, self.steering, self.recorder, fire)  # type: ignore[arg-type]
@@ -219,7 +220,7 @@ def test_a_new_share_holds_from_its_instant_on() -> None:
         timebase=rig.base,
         traffic=rig.steering.traffic,
         seed=1,
-        pace=Pace(1000.0, since_s=now_s + 0.1),
+        since_s=now_s + 0.1,
         error_share=1.0,
         part=Part(),
     )

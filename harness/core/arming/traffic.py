@@ -12,6 +12,7 @@ from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, Probed, Snapshot, Unseen
 from harness.core.experiment import Experiment, Outcome
 from harness.core.findings import SURE_ENOUGH
+from harness.core.rates import lasting_rate
 from harness.core.stats import poisson_at_least
 from harness.core.timeline import AlarmDefined
 
@@ -167,15 +168,13 @@ def _chance(snapshot: Snapshot, alarm: AlarmDefined, rule: Rule, bake: float) ->
 
 def planned(experiment: Experiment, rule: Rule, step: float) -> Plan:
     """What the alarm meets at the highest planned error share, or without one of a canary that fails every request."""
-    rate = experiment.traffic.arrival_rate * (step if rule.version else 1.0)
+    sent = lasting_rate(experiment.traffic.arrival_rate)
+    rate = sent * (step if rule.version else 1.0)
     shares = (fault.error_share for fault in experiment.faults if fault.error_share is not None)
     share = max((experiment.traffic.error_share, *shares))
     if share:
-        return Plan(rate * share, rate, f"{share:.2%} of {experiment.traffic.arrival_rate:g} requests/s are faults")
-    failing = experiment.traffic.arrival_rate * step
-    return Plan(
-        failing, rate, f"a canary with {step:.0%} of {experiment.traffic.arrival_rate:g} requests/s always fails"
-    )
+        return Plan(rate * share, rate, f"{share:.2%} of {sent:g} requests/s are faults")
+    return Plan(sent * step, rate, f"a canary with {step:.0%} of {sent:g} requests/s always fails")
 
 
 def chance_of_a_period(rule: Rule, plan: Plan) -> float:
