@@ -96,7 +96,7 @@ def run_doctor(asked: Asked) -> int:
 def _wanted(asked: Asked) -> Experiment:
     """The experiment with the flags laid over it."""
     experiment = asked.experiment or Experiment(name="doctor")
-    names = ("function", "application", "group", "alias")
+    names = ("stack", "function", "application", "group", "alias")
     given = {name: value for name in names if (value := getattr(asked, name)) is not None}
     deployment: Deployment = replace(experiment.deployment, **given)
     host = asked.host or experiment.target.host
@@ -119,7 +119,7 @@ def _diagnosed(wanted: Experiment, asked: Asked) -> "Diagnosis":
     aws = Aws()
     aws.warm()
     try:
-        experiment = discover(aws, wanted, stack=asked.stack)
+        experiment = discover(aws, wanted)
     except (AwsError, Unreachable) as error:
         return _nothing_found(wanted, error)
     return examine(aws, experiment, probe=probe, waiting=_waiting(asked.wait_s))

@@ -38,14 +38,14 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return f"{self.application}/{self.group}"
 
 
-def candidates_of(aws: Aws, wanted: Deployment, stack: str | None) -> list[Candidate]:
+def candidates_of(aws: Aws, wanted: Deployment) -> list[Candidate]:
     """The groups to choose from; raises UsageError where a name that was given does not exist, and HarnessError."""
     if wanted.application and wanted.group:
         return [Candidate(application=wanted.application, group=wanted.group, last=(wanted.id,) if wanted.id else None)]
     if wanted.id:
         return [_of_deployment(aws, wanted.id)]
-    if stack:
-        return _of_stack(aws, stack)
+    if wanted.stack:
+        return _of_stack(aws, wanted.stack)
     return list(_listed(aws, wanted.application))
 
 
@@ -101,7 +101,7 @@ def _stack_pages(aws: Aws, stack: str) -> Iterator[Answer]:
         yield from pages(aws, "cloudformation", "list_stack_resources", StackName=stack)
     except AwsError as error:
         if error.code == "ValidationError":
-            problem = f"--stack: CloudFormation knows no stack {stack} in this region and account"
+            problem = f"deployment.stack: CloudFormation knows no stack {stack} in this region and account"
             raise UsageError(f"{problem} ({error})") from error
         raise
 

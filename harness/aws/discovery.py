@@ -33,19 +33,20 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     application: str
     group: str
-    function: str
+    function: str | None
     alias: str
     alarms: tuple[str, ...] = ()
     config: str | None = None
 
 
-def discover(aws: Aws, experiment: Experiment, *, stack: str | None = None) -> Experiment:
+def discover(aws: Aws, experiment: Experiment, *, whole: bool = True) -> Experiment:
     """The experiment with application, group, function, alias and alarm filled in where they were left out.
 
-    The alarm is the group's first one. `target.host` stays as it is. Raises UsageError that lists what there is, where
-    nothing fits or more than one does.
+    The alarm is the group's first one. `target.host` stays as it is. Without `whole`, function and alias may stay
+    unknown: a deployment tells them once it has begun. Raises UsageError that lists what there is, where nothing fits
+    or more than one does.
     """
-    subject = find(aws, experiment.deployment, stack=stack)
+    subject = find(aws, experiment.deployment, whole=whole)
     deployment = replace(
         experiment.deployment,
         application=subject.application,
@@ -57,17 +58,24 @@ def discover(aws: Aws, experiment: Experiment, *, stack: str | None = None) -> E
     return replace(experiment, deployment=deployment, alarm=replace(experiment.alarm, name=name))
 
 
-def find(aws: Aws, wanted: Deployment, *, stack: str | None = None) -> Subject:
+def discover_for_a_run(aws: Aws, experiment: Experiment) -> Experiment:
+    """The same for a run, which goes on with the names it was given where AWS cannot be asked for the others."""
+    wanted = experiment.deployment
+    try:
+        return discover(aws, experiment, whole=wanted.target_version is not None)
+    except UsageError:
+        raise
+    except HarnessError:
+        if wanted.id or (wanted.application and wanted.group):
+            return experiment
+        raise
+
+
+def find(aws: Aws, wanted: Deployment, *, whole: bool = True) -> Subject:
     """The one group that fits what is given, with all that belongs to it; raises HarnessError."""
-    chosen = _chosen(aws, wanted, candidates_of(aws, wanted, stack))
+    chosen = _chosen(aws, wanted, candidates_of(aws, wanted))
     seen = _group(aws, chosen)
-    shifted = _shifted(aws, chosen) if not (wanted.function and wanted.alias != ANY_ALIAS) else None
-    function = wanted.function or (shifted and shifted.function) or chosen.function or _guessed(aws, chosen)
-    alias = wanted.alias
-    if alias == ANY_ALIAS:
-        known = chosen.alias if chosen.function == function else None
-        past = shifted.alias if shifted and shifted.function == function else None
-        alias = past or known or _alias_of(aws, function)
+    function, alias = _what_is_shifted(aws, wanted, chosen, whole=whole)
     return Subject(
         application=chosen.application,
         group=chosen.group,
@@ -124,6 +132,26 @@ def _may_shift(aws: Aws, one: Candidate, function: str) -> bool:
 
 
 # What belongs to it
+
+
+def _what_is_shifted(aws: Aws, wanted: Deployment, chosen: Candidate, *, whole: bool) -> tuple[str | None, str]:
+    """Function and alias; without `whole` as far as anything tells them."""
+    try:
+        return _function_and_alias(aws, wanted, chosen)
+    except UsageError:
+        if whole:
+            raise
+        return wanted.function, wanted.alias
+
+
+def _function_and_alias(aws: Aws, wanted: Deployment, chosen: Candidate) -> tuple[str, str]:
+    shifted = _shifted(aws, chosen) if not (wanted.function and wanted.alias != ANY_ALIAS) else None
+    function = wanted.function or (shifted and shifted.function) or chosen.function or _guessed(aws, chosen)
+    if wanted.alias != ANY_ALIAS:
+        return function, wanted.alias
+    known = chosen.alias if chosen.function == function else None
+    past = shifted.alias if shifted and shifted.function == function else None
+    return function, past or known or _alias_of(aws, function)
 
 
 def _group(aws: Aws, one: Candidate) -> GroupSeen:

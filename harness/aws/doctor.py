@@ -172,7 +172,8 @@ class _Examination:
 
     def _config(self) -> Events:
         wanted = self._experiment.deployment
-        name = full_config_name(wanted.config) if wanted.target_version else self._sight.config_wanted
+        asked = wanted.config if wanted.target_version else None
+        name = full_config_name(asked) if asked else self._sight.config_wanted
         if name:
             answer, stamp = self.eyes.ask("codedeploy", "get_deployment_config", deploymentConfigName=name)
             yield config_seen(name, answer.get("deploymentConfigInfo"), stamp)

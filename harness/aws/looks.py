@@ -150,6 +150,11 @@ def _missing_deployment(eyes: Eyes, sight: Sight) -> Events:
         yield found
 
 
+def deployments_there(eyes: Eyes, sight: Sight) -> Iterator[DeploymentSeen]:
+    """The deployments of the group within the last hour, rollbacks too; raises Blind."""
+    return _details(eyes, _listed_deployments(eyes, sight))
+
+
 def _unexplained(seen: DeploymentSeen) -> bool:
     # A rollback says only a moment after its creation what it undoes.
     return is_rollback(seen) and seen.rollback_of is None

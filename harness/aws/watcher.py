@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from harness.aws.clients import Aws
-from harness.aws.looks import KINDS, Blind, Eyes, Kind
+from harness.aws.looks import KINDS, Blind, Eyes, Kind, deployments_there
+from harness.aws.parsing import ENDED, is_rollback
 from harness.aws.sight import Sight
 from harness.core.experiment import Deployment
 from harness.core.timeline import Event
@@ -56,6 +57,23 @@ class Watcher:
     def follow(self, deployment_id: str) -> None:
         """Watches `deployment_id` as the forward deployment, instead of waiting for the group's next one."""
         self._sight.follow(deployment_id)
+
+    def disregard(self) -> str | None:
+        """Takes all deployments that the group has now for none of this run's; which of them is still in progress.
+
+        Whatever appears later is new then, however its date compares with this machine's clock. What cannot be seen is
+        recorded as such, and dates decide.
+        """
+        if self._sight.forward or not (self._sight.application and self._sight.group):
+            return None
+        try:
+            there = [*deployments_there(self._eyes, self._sight)]
+        except Blind as blind:
+            self._record(blind.failed)
+            return None
+        self._sight.strangers = frozenset(seen.deployment_id for seen in there)
+        unfinished = (seen.deployment_id for seen in there if seen.status not in ENDED and not is_rollback(seen))
+        return next(unfinished, None)
 
     def look(self) -> None:
         """Makes every look that is due, each once however late; what cannot be seen is recorded as such.

@@ -50,6 +50,8 @@ AWS_CONFIGS = frozenset(
     | {f"Linear10PercentEvery{minutes}Minutes" for minutes in (2, 3, 10)}
 )
 """CodeDeploy's own configurations for Lambda, which have the prefix on AWS; all others are somebody's own."""
+REHEARSED_CONFIG = "Canary10Percent5Minutes"
+"""How a rehearsal shifts traffic where the experiment does not say."""
 
 
 class Outcome(StrEnum):
@@ -116,11 +118,13 @@ class Traffic(Part, frozen=True, kw_only=True):
 class Deployment(Part, frozen=True, kw_only=True):
     """Which deployment: found by what is given, or created when `target_version` names a published version.
 
-    `config` is a CodeDeploy configuration with or without its `CodeDeployDefault.Lambda` prefix. `hooks` is for
-    rehearsals: the status that a hook function of the cloud will report.
+    `config` is a CodeDeploy configuration with or without its `CodeDeployDefault.Lambda` prefix; left out, the group's
+    own holds. `stack` is a CloudFormation stack to look in. `hooks` is for rehearsals: the status that a hook function
+    of the cloud will report.
     """
 
-    config: str = "Canary10Percent5Minutes"
+    config: str | None = None
+    stack: str | None = None
     application: str | None = None
     group: str | None = None
     function: str | None = None

@@ -5,7 +5,16 @@ import re
 import string
 from urllib.parse import urlsplit
 
-from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, PERSONAS, Arm, Experiment, RateStep, Traffic
+from harness.core.experiment import (
+    AWS_CONFIGS,
+    AWS_PREFIX,
+    PERSONAS,
+    REHEARSED_CONFIG,
+    Arm,
+    Experiment,
+    RateStep,
+    Traffic,
+)
 from harness.core.shape import Problems, shown
 from harness.errors import ExperimentError
 
@@ -22,7 +31,8 @@ def contradictions(experiment: Experiment) -> Problems:
     """Everything in an experiment that cannot be, though every value has the right type."""
     yield from _about_target(experiment)
     yield from _about_traffic(experiment.traffic)
-    yield from _about_config(experiment.deployment.config)
+    if experiment.deployment.config is not None:
+        yield from _about_config(experiment.deployment.config)
     yield from _about_alarm(experiment)
     yield from _about_faults(experiment)
     yield from _about_arm(experiment.baseline, "baseline")
@@ -165,12 +175,13 @@ def _is_url(text: str) -> bool:
 
 def only_on_aws(experiment: Experiment) -> Problems:
     """Everything that a rehearsal would have to ignore."""
-    config = experiment.deployment.config
+    config = experiment.deployment.config or REHEARSED_CONFIG
     word = config.removeprefix(AWS_PREFIX)
     if word != "AllAtOnce" and not _CONFIG.fullmatch(word):
         wanted = "AllAtOnce, Canary<percent>Percent<minutes>Minutes or Linear<percent>PercentEvery<minutes>Minutes"
         yield ExperimentError("deployment.config", f"a rehearsal knows {wanted}, got {shown(config)}")
     if experiment.target.host is not None:
         yield ExperimentError("target.host", "a rehearsal serves its own; leave it out, or name baseline.url")
-    if experiment.deployment.id is not None:
-        yield ExperimentError("deployment.id", "a rehearsal creates its own deployment; leave it out")
+    for name in ("id", "stack"):
+        if getattr(experiment.deployment, name) is not None:
+            yield ExperimentError(f"deployment.{name}", "a rehearsal creates its own deployment; leave it out")

@@ -63,10 +63,6 @@ def settings_of(options: Any) -> Settings:
     run_dir, clock = _given(options, "run_dir"), _given(options, "clock")
     if experiment.target.host:
         service_url(experiment.target.host)
-    deployment = experiment.deployment
-    if not deployment.id and (deployment.application is None) != (deployment.group is None):
-        missing = "application" if deployment.application is None else "group"
-        raise UsageError(f"a deployment is found by application and group: give deployment.{missing}, too")
     return Settings(
         experiment=experiment,
         clock=_clock_of(clock or ""),
@@ -77,9 +73,9 @@ def settings_of(options: Any) -> Settings:
 
 
 def watched(experiment: Experiment) -> bool:
-    """Whether there is a deployment to watch at all."""
+    """Whether there is a deployment to watch at all: anything that leads to one is named."""
     deployment = experiment.deployment
-    return bool(deployment.id or (deployment.application and deployment.group))
+    return any((deployment.id, deployment.stack, deployment.application, deployment.group, deployment.function))
 
 
 def _check(options: Any) -> None:
@@ -205,11 +201,12 @@ _OPTIONS = (
     ("arrivals", "ARRIVALS", "How starts are spread: even, poisson"),
     ("users", "N", "Closed loop of N users instead of open arrivals"),
     ("seed", "N", "Seed of everything drawn; the same seed sends the same requests again"),
+    ("stack", "NAME", "CloudFormation stack with the deployment group to watch"),
     ("application", "NAME", "CodeDeploy application to watch"),
     ("group", "NAME", "Deployment group to watch"),
     ("deployment", "ID", "Deployment to watch; without it the next one of the group"),
     ("target-version", "VERSION", "Published version to deploy once traffic is steady"),
-    ("function", "NAME", "Lambda function, needed to deploy"),
+    ("function", "NAME", "Lambda function whose deployments to watch"),
     ("alias", "NAME", "Alias that the deployment shifts"),
     ("alarm", "NAME", "CloudWatch alarm to watch besides those of the group"),
     ("expect", "OUTCOME", f"Outcome that must come out: {', '.join(Outcome)}"),
@@ -237,6 +234,7 @@ _OVERRIDES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
         "users": ("users", int),
     },
     "deployment": {
+        "stack": ("stack", str),
         "application": ("application", str),
         "group": ("group", str),
         "deployment": ("id", str),

@@ -23,8 +23,9 @@ from msgspec.structs import replace
 import harness
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
+from harness.aws.discovery import discover_for_a_run
 from harness.aws.watcher import Watcher
-from harness.core.experiment import AlarmState, ArrivalRate, Pattern
+from harness.core.experiment import AlarmState, ArrivalRate, Experiment, Pattern
 from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Asked,
@@ -98,7 +99,8 @@ class Run:
         self._aws = Aws()
         if watched(self.experiment):
             self._aws.warm()
-        self.folder = _folder(settings)
+            self.experiment = discover_for_a_run(self._aws, self.experiment)
+        self.folder = _folder(settings, self.experiment)
         self._file = self.folder.timeline.open("ab")
         self.base = Timebase(time.time(), settings.clock.speed)
         self.fleet = Fleet(self.experiment, self.base, post)
@@ -131,6 +133,7 @@ class Run:
         for play in (self._direct, self._give_up, self._show):
             self._spawn(play)
         if self._watcher:
+            self._disregard(self._watcher)
             self._spawn(self._watch)
         for play in self.faults.plays(watched=self._watcher is not None):
             self._spawn(play)
@@ -259,6 +262,11 @@ class Run:
 
     # The deployment
 
+    def _disregard(self, watcher: Watcher) -> None:
+        other = watcher.disregard()
+        if other:
+            self.trouble("deployment", f"{other} is in progress already, and this run waits for the group's next one")
+
     def _planned_creation_s(self) -> float:
         """When to create the deployment, for a rehearsal in the first ten seconds of a minute.
 
@@ -366,14 +374,14 @@ class Run:
         self._greenlets.append(gevent.spawn(guarded))
 
 
-def _folder(settings: Settings) -> RunFolder:
+def _folder(settings: Settings, experiment: Experiment) -> RunFolder:
     """The folder that was given, or a new one: also for a second test of the same process."""
     folder = RunFolder.open(settings.run_dir) if settings.run_dir else None
     if folder is None or folder.timeline.exists():
-        folder = RunFolder.create(settings.reports, settings.experiment.name, time.time())
+        folder = RunFolder.create(settings.reports, experiment.name, time.time())
     try:
         if not folder.manifest.exists():
-            folder.write_manifest(settings.experiment, sys.argv)
+            folder.write_manifest(experiment, sys.argv)
         folder.timeline.touch()
     except OSError as error:
         raise UsageError(f"--canary-run-dir: cannot write to {folder.path}: {error.strerror}") from error

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, Alarm, Arm, Experiment
+from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.refusal import Refusal
@@ -98,7 +98,7 @@ def names(experiment: Experiment) -> Stack:
         function=function,
         alias=wanted.alias,
         alarm=experiment.alarm.name or f"{function}-canary-errors",
-        config=_config_name(wanted.config),
+        config=_config_name(REHEARSED_CONFIG if wanted.config is None else wanted.config),
         hooks={event: f"CodeDeployHook_{event}" for event in wanted.hooks},
     )
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import boto3
 import pytest
+from msgspec.structs import replace
 from scripted_aws import FakeAws
 
 from harness.aws.clients import Aws
-from harness.aws.discovery import Subject, discover, find
+from harness.aws.discovery import Subject, discover, discover_for_a_run, find
 from harness.aws.naming import belong_together, functions_for, is_named_after
 from harness.core.experiment import Alarm, Deployment, Experiment
 from harness.errors import AccessDenied, AwsError, NotFound, Unavailable, UsageError
@@ -68,7 +69,7 @@ class Account:
 
     def find(self, stack: str | None = None, **wanted: Any) -> Subject:
         """What is found."""
-        return find(self.aws, Deployment(**wanted), stack=stack)  # type: ignore[arg-type]
+        return find(self.aws, Deployment(stack=stack, **wanted))
 
     def _applications(self) -> list[str]:
         return list(dict.fromkeys([*(application for application, _ in self.groups), *self.server_applications]))
@@ -316,6 +317,28 @@ def test_a_stack_without_any_group_is_told_as_such(account: Account) -> None:
     account.stack("plain", ("Lambda::Function", "Fn", "fn"))
     with pytest.raises(UsageError, match="has no CodeDeploy deployment group"):
         account.find("plain")
+
+
+# For a run
+
+
+def test_a_run_needs_no_function_before_its_deployment(account: Account) -> None:
+    """The next deployment tells it; only who creates the deployment must know."""
+    account.add("new-app", "unheard-of")
+    wanted = Experiment(name="x", deployment=Deployment(application="new-app", group="unheard-of"))
+    assert discover_for_a_run(account.aws, wanted).deployment.function is None  # type: ignore[arg-type]
+    creates = replace(wanted, deployment=replace(wanted.deployment, target_version="2"))
+    with pytest.raises(UsageError, match="name it"):
+        discover_for_a_run(account.aws, creates)  # type: ignore[arg-type]
+
+
+def test_a_run_that_was_told_all_names_goes_on_where_aws_cannot_be_asked(account: Account) -> None:
+    """The watcher says what it cannot see; without the names nobody could look at anything."""
+    account.aws.script["get_deployment_group"] = AccessDenied("codedeploy:GetDeploymentGroup", "AccessDenied", "no")
+    named = Experiment(name="x", deployment=Deployment(application="shop-app", group=CART.group))
+    assert discover_for_a_run(account.aws, named) == named  # type: ignore[arg-type]
+    with pytest.raises(AccessDenied):
+        discover_for_a_run(account.aws, Experiment(name="x", deployment=Deployment(function="shop-prod-cart")))  # type: ignore[arg-type]
 
 
 # What is not found

@@ -233,6 +233,46 @@ def test_a_listing_is_read_to_its_last_page(stage: Stage) -> None:
     assert stage.aws.called("list_deployments")[1]["nextToken"] == "more"
 
 
+@pytest.mark.parametrize("skew_s", [-600.0, 600.0])
+def test_what_the_group_has_before_the_run_is_never_followed(stage: Stage, skew_s: float) -> None:
+    """An old deployment and its rollback are none of this run's, however far AWS's clock is off; a new one is."""
+    old = deployment("d-old", "Stopped", createTime=at(skew_s - 60.0))
+    undone = deployment(
+        "d-undo",
+        "Succeeded",
+        createTime=at(skew_s - 30.0),
+        creator="codeDeployRollback",
+        rollbackInfo={"rollbackTriggeringDeploymentId": "d-old"},
+    )
+    there = cloud(stage.aws, old, undone)
+    watcher = stage.watcher()
+    assert watcher.disregard() is None
+    stage.play(watcher, 20.0)
+    assert watcher.forward is None
+    there["d-new"] = deployment("d-new", createTime=at(skew_s + 20.0))
+    stage.play(watcher, 30.0)
+    assert watcher.forward == "d-new"
+
+
+def test_a_deployment_in_progress_before_the_run_is_named(stage: Stage) -> None:
+    """The next one can only begin after it."""
+    cloud(stage.aws, deployment("d-busy", createTime=at(-60.0)))
+    assert stage.watcher().disregard() == "d-busy"
+
+
+def test_where_the_group_cannot_be_listed_before_the_run_dates_decide(stage: Stage) -> None:
+    """The failed look is recorded."""
+    there = cloud(stage.aws, deployment("d-old", "Succeeded", createTime=at(-60.0)))
+    listing = stage.aws.script["list_deployments"]
+    stage.aws.script["list_deployments"] = deque([Throttled("codedeploy:ListDeployments", "Throttling", "no"), listing])
+    watcher = stage.watcher()
+    assert watcher.disregard() is None
+    assert [failed.call for failed in stage.seen(LookFailed)] == ["codedeploy:ListDeployments"]
+    there["d-new"] = deployment("d-new", createTime=at(3.0))
+    stage.play(watcher, 5.0)
+    assert watcher.forward == "d-new"
+
+
 def test_following_a_deployment_ends_the_waiting(stage: Stage) -> None:
     """Who created the deployment knows its id."""
     cloud(stage.aws, deployment("d-1"))

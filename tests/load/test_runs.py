@@ -440,12 +440,20 @@ def test_error_users_are_caught(rehearse: Callable[..., tuple[Play, "Cloud"]]) -
 def test_the_next_deployment_of_the_group_is_followed(
     play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody else deploys: the run waits for it, sends error users from its creation on, and judges it."""
+    """Somebody else deploys: a run that knows the function alone finds it, waits, sends error users, and judges."""
     cloud = canary_cloud_factory(speed=60.0)
     aws_environment(cloud, monkeypatch)
     ready = cloud.ready
-    names = ["--canary-application", ready["application"], "--canary-group", ready["group"]]
-    words = [*names, "--host", ready["service_url"], "--canary-error-share", "0.2", "--canary-expect", "rolled_back"]
+    words = [
+        "--canary-function",
+        ready["function"],
+        "--host",
+        ready["service_url"],
+        "--canary-error-share",
+        "0.2",
+        "--canary-expect",
+        "rolled_back",
+    ]
     run = play("-f", CANARY, *words, **cloud_variables(cloud))
     run.wait_for(lambda events: bool(of(Requests, events)) and bool(of(GroupSeen, events)))
     create_deployment(
@@ -461,6 +469,8 @@ def test_the_next_deployment_of_the_group_is_followed(
     )
     assert run.end(60) == 0
     assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
+    resolved = run.folder.read_experiment()
+    assert (resolved.deployment.group, resolved.alarm.name) == (ready["group"], ready["alarm"])
 
 
 def test_a_forced_alarm_is_healed_when_a_signal_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
