@@ -150,6 +150,16 @@ def error_rate_for(rule: Rule, wanted: float) -> float | None:
     return poisson_mean_for(needed, wanted ** (1 / rule.datapoints)) / rule.period_s
 
 
+def counted_by_period(rule: Rule, requests: Iterable[Requests], epoch_s: float) -> dict[float, int]:
+    """The failures that an alarm would count, by the start of its period, in seconds since the run began.
+
+    They are what clients saw, so they are known before CloudWatch publishes its datapoint.
+    """
+    fed = [seen for seen in requests if rule.version is None or seen.version in (None, rule.version)]
+    totals = _totals(rule, fed, epoch_s, lambda seen: seen.outcome == "failed" and rule.counts(seen.status))
+    return {period * rule.period_s - epoch_s: failed for period, (failed, _) in sorted(totals.items())}
+
+
 def turns(history: Iterable[AlarmChanged], looks: Sequence[Turn]) -> tuple[Turn, ...]:
     """The states of one alarm in order: its history, exact, and what only looks saw.
 
@@ -174,12 +184,19 @@ def _countable(metric: str | None, statistic: str | None, comparison: str | None
 def _breaching_periods(
     rule: Rule, requests: Iterable[Requests], epoch_s: float, fails: Callable[[Requests], bool]
 ) -> list[int]:
+    totals = _totals(rule, requests, epoch_s, fails)
+    return sorted(period for period, (failed, sent) in totals.items() if sent and rule.breaches(failed, sent))
+
+
+def _totals(
+    rule: Rule, requests: Iterable[Requests], epoch_s: float, fails: Callable[[Requests], bool]
+) -> dict[int, list[int]]:
     totals: dict[int, list[int]] = {}
     for seen in requests:
         total = totals.setdefault(math.floor((epoch_s + seen.at_s) / rule.period_s), [0, 0])
         total[0] += seen.count if fails(seen) else 0
         total[1] += seen.count
-    return sorted(period for period, (failed, sent) in totals.items() if sent and rule.breaches(failed, sent))
+    return totals
 
 
 def _start(turn: Turn) -> float:

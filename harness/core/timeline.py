@@ -275,8 +275,9 @@ class Note(Entry, frozen=True, kw_only=True, tag="note"):
 
 
 class Asked(Entry, frozen=True, kw_only=True, tag="asked"):
-    """A person asked for something while the run lasted; what came of it follows, or `refused` says why nothing does.
+    """A person asked for something while the run lasted; the events beside it show what came of it.
 
+    `refused` says why it was not done.
     `what` is `error_share`, `arrival_rate`, `pattern`, `force_alarm`, `release_alarm`, `stop_faults` or `end`.
     """
 

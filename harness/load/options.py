@@ -68,8 +68,24 @@ def settings_of(options: Any) -> Settings:
         clock=_clock_of(clock or ""),
         rehearsal=clock is not None,
         run_dir=Path(run_dir) if run_dir else None,
-        reports=Path(_given(options, "reports") or REPORTS),
+        reports=reports(options),
     )
+
+
+def in_form() -> frozenset[str]:
+    """The names of our options that the web form may set."""
+    return frozenset(f"canary_{flag.replace('-', '_')}" for flag in _IN_FORM)
+
+
+def web_hosts(options: Any) -> frozenset[str]:
+    """Names besides its own under which the web page may be reached."""
+    named = str(_given(options, "web_hosts") or "")
+    return frozenset(name.strip().lower() for name in named.split(",") if name.strip())
+
+
+def reports(options: Any) -> Path:
+    """Where run folders are made."""
+    return Path(_given(options, "reports") or REPORTS)
 
 
 def watched(experiment: Experiment) -> bool:
@@ -212,6 +228,7 @@ _OPTIONS = (
     ("expect", "OUTCOME", f"Outcome that must come out: {', '.join(Outcome)}"),
     ("clock", "EPOCH:SPEED", "Clock of a rehearsal; `canary-harness rehearse` gives it"),
     ("run-dir", "FOLDER", "Existing folder of this run; without it one is made"),
+    ("web-hosts", "NAMES", "Names besides its own under which the web page may be reached, such as a proxy's"),
     ("reports", "FOLDER", f"Where run folders are made, {REPORTS} if left out"),
 )
 _IN_FORM = frozenset({"arrival-rate", "error-share", "pattern", "arrivals"})

@@ -14,7 +14,8 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from harness.errors import ExitCode, HarnessError
 from harness.load import options
-from harness.load.roles import Master, Role, Single, Worker
+from harness.load.panel.routes import Panel
+from harness.load.roles import Director, Master, Role, Single, Worker
 
 SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
@@ -35,6 +36,8 @@ def init(environment: Any, **_: Any) -> None:
     except HarnessError as error:
         sys.stderr.write(f"canary-harness: {error}\n")
         sys.exit(error.exit_code)
+    if environment.web_ui and isinstance(role, Director):
+        Panel(environment, role)
     environment.canary_crew = role.crew
     told = environment.events
     told.test_start.add_listener(lambda **_: role.test_start())

@@ -28,6 +28,7 @@ from harness.errors import ExitCode, HarnessError, UsageError
 from harness.load import options
 from harness.load.client import service_url
 from harness.load.crew import DRAIN_S, Crew
+from harness.load.panel.chronicle import Chronicle
 from harness.load.run import Run
 from harness.load.steering import Steering, unpacked
 
@@ -79,6 +80,9 @@ class Director(Role):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self.run: Run | None = None
+        self.last: Run | None = None
+        self.chronicle: Chronicle | None = None
+        self.refused: str | None = None
         self._testing = False
         self._ending: Run | None = None
         self._closing = gevent.event.Event()
@@ -96,7 +100,10 @@ class Director(Role):
         try:
             settings = options.settings_of(self._given)
             self._check_host()
-            self.run = Run(settings, post=self.post, on_over=self._on_over)
+            chronicle = Chronicle(settings.experiment) if self.environment.web_ui else None
+            follow = chronicle.hear if chronicle else None
+            run = Run(settings, post=self.post, on_over=self._on_over, follow=follow)
+            self.run, self.last, self.chronicle, self.refused = run, run, chronicle, None
             self.run.start()
             self.begin(self.run.fleet.steering)
         except HarnessError as error:
@@ -215,7 +222,7 @@ class Director(Role):
     def _refuse(self, reason: str, code: ExitCode) -> None:
         """Leaves a test without a run: Locust goes on to spawn users, which the stop then ends."""
         log.error("%s", reason)
-        self.run, self._code = None, code
+        self.run, self._code, self.refused = None, code, reason
         gevent.spawn(self._stop_locust)
 
     @staticmethod
@@ -272,12 +279,9 @@ class Director(Role):
     @staticmethod
     def _ask(run: Run, what: str, value: str, change: Callable[[], None]) -> None:
         try:
-            change()
+            run.ask(what, value, WEB_FORM, change)
         except HarnessError as error:
             log.error("%s", error)
-            run.asked(what, value, WEB_FORM, refused=str(error))
-        else:
-            run.asked(what, value, WEB_FORM)
 
 
 class Single(Director):

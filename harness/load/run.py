@@ -32,12 +32,14 @@ from harness.core.timeline import (
     Event,
     Look,
     LookFailed,
+    Note,
     Requests,
     RunEnded,
     RunStarted,
     Trouble,
     encode,
 )
+from harness.core.verdict import Verdict
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.load.faults import Faults
 from harness.load.fleet import Fleet, Post
@@ -46,6 +48,8 @@ from harness.load.steering import Timebase
 from harness.report.finish import finish
 from harness.report.folder import RunFolder
 from harness.report.progress import Progress, Tally
+
+Follow = Callable[[Event, Rollout], None]
 
 Why = Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
 
@@ -90,9 +94,12 @@ class Run:
     """Plays one experiment and ends with its verdict.
 
     `post` delivers steering to workers; `on_over` is called once, from a greenlet of ours, when nothing is left to do.
+    `follow` gets every event that is recorded, in order, with the rollout that it led to.
     """
 
-    def __init__(self, settings: Settings, *, post: Post, on_over: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, *, post: Post, on_over: Callable[[], None], follow: Follow | None = None
+    ) -> None:
         self.experiment = settings.experiment
         self.rollout = Rollout()
         self.tally = Tally()
@@ -107,6 +114,8 @@ class Run:
         self._rehearsal = settings.rehearsal
         self._epoch_s = self.base.epoch_s(settings.clock)
         self._on_over = on_over
+        self._follow = follow
+        self.verdict: Verdict | None = None
         self._over: RunEnded | None = None
         self._closed = False
         self._greenlets: list[gevent.Greenlet] = []
@@ -178,9 +187,38 @@ class Run:
         """Changes how fault requests are spread, which a person asked for."""
         self.fleet.set_pattern(pattern)
 
-    def asked(self, what: str, value: str, by: str, refused: str | None = None) -> None:
-        """Notes what a person asked for, and why it was refused if it was."""
-        self.record(Asked(at_s=self.base.now_s(), what=what, value=value, by=by, refused=refused))
+    @property
+    def watching(self) -> bool:
+        """Whether there is a deployment to watch."""
+        return self._watcher is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is recorded."""
+        return self._closed
+
+    @property
+    def ended_s(self) -> float | None:
+        """When the run was over; None while it lasts."""
+        return self._over.at_s if self._over else None
+
+    def note(self, text: str, by: str) -> None:
+        """Marks this moment with a person's words."""
+        self.record(Note(at_s=self.base.now_s(), text=text, by=by))
+
+    def ask(self, what: str, value: str, by: str, change: Callable[[], None]) -> None:
+        """Does what a person asks for, and notes it; a HarnessError is noted as the reason of refusal, and raised."""
+        at_s = self.base.now_s()
+        try:
+            change()
+        except HarnessError as error:
+            self.record(Asked(at_s=at_s, what=what, value=value, by=by, refused=str(error)))
+            raise
+        self.record(Asked(at_s=at_s, what=what, value=value, by=by))
+
+    def end(self, by: str) -> None:
+        """Ends the run because a person wants its verdict now."""
+        self.over("settled" if self.rollout.settled else "stopped", f"{by} ended the run")
 
     def trouble(self, what: str, message: str) -> None:
         """Notes that something of ours or around us went wrong."""
@@ -340,7 +378,7 @@ class Run:
 
     def _judge(self) -> ExitCode:
         try:
-            verdict = finish(self.folder, self.experiment)
+            self.verdict = verdict = finish(self.folder, self.experiment)
         except HarnessError as error:
             log.error("no verdict: %s", error)
             return ExitCode.HARNESS_FAILED
@@ -354,8 +392,10 @@ class Run:
         self._contact.note(event)
         if isinstance(event, Requests):
             self.tally = _counted(self.tally, event)
-            return
-        self.rollout = self.rollout.step(event)
+        else:
+            self.rollout = self.rollout.step(event)
+        if self._follow:
+            self._follow(event, self.rollout)
         if self.rollout.created_s is not None:
             self._created.set()
         if self.rollout.settled:

@@ -97,6 +97,10 @@ class RunFolder:
         """What Locust logged and printed."""
         return self.path / "locust.log"
 
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that there are, hidden ones left out."""
+        return tuple(sorted(path.name for path in self.path.iterdir() if path.is_file() and path.name[0] != "."))
+
     def write_manifest(self, experiment: Experiment, command: Sequence[str]) -> None:
         """Writes manifest.json and the resolved experiment, both without secrets."""
         safe = without_secrets(experiment)

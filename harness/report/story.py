@@ -1,0 +1,162 @@
+"""What happens in a run, told as it happens: one short line a transition, for log and page alike."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from harness.core.rollout import Phase, Rollout
+from harness.core.timeline import (
+    Asked,
+    Event,
+    FaultEnded,
+    FaultStarted,
+    Look,
+    LookFailed,
+    Note,
+    RunEnded,
+    RunStarted,
+    Trouble,
+    Write,
+)
+from harness.report import facts
+
+LineKind = Literal["run", "release", "alarm", "fault", "person", "trouble"]
+
+_PHASES: Mapping[Phase, str] = {
+    Phase.CREATED: "deployment {id} was created",
+    Phase.BEFORE_TRAFFIC: "{id} prepares: no traffic on the canary yet",
+    Phase.CANARY: "the bake began: version {canary} is on trial",
+    Phase.AFTER_TRAFFIC: "all traffic shifted to version {canary}",
+    Phase.PROMOTED: "{id} succeeded: version {canary} was promoted",
+    Phase.STOPPING: "{id} was stopped, and its rollback is awaited",
+    Phase.ROLLING_BACK: "the rollback to version {baseline} began",
+    Phase.ROLLED_BACK: "rolled back to version {baseline}",
+    Phase.STOPPED: "{id} was stopped and not rolled back",
+    Phase.FAILED: "{id} failed and was not rolled back",
+}
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line: when it was learned, what it is about, what it says, and which person it comes from."""
+
+    at_s: float
+    kind: LineKind
+    text: str
+    by: str | None = None
+
+
+class Teller:
+    """Tells a run line by line; `tell` gets every event in order, with the rollout that it led to."""
+
+    def __init__(self) -> None:
+        self._before = Rollout()
+        self._blind = False
+
+    def tell(self, event: Event, rollout: Rollout) -> tuple[Line, ...]:
+        """The lines that an event is worth; most are worth none."""
+        before, self._before = self._before, rollout
+        return tuple(self._lines(event, before, rollout))
+
+    def _lines(self, event: Event, before: Rollout, after: Rollout) -> Iterator[Line]:
+        if after is not before:
+            yield from _release(event.at_s, before, after)
+            yield from _alarms(event.at_s, before, after)
+        yield from self._sight(event)
+        told = _TOLD.get(type(event))
+        if told:
+            yield from told(event)
+
+    def _sight(self, event: Event) -> Iterator[Line]:
+        if isinstance(event, LookFailed) and not self._blind:
+            self._blind = True
+            yield Line(at_s=event.at_s, kind="trouble", text=f"a look failed: {facts.plain(event.message)}")
+        elif isinstance(event, Look) and self._blind:
+            self._blind = False
+            yield Line(at_s=event.at_s, kind="trouble", text="looks succeed again")
+
+
+def _release(at_s: float, before: Rollout, after: Rollout) -> Iterator[Line]:
+    if after.phase != before.phase and after.phase in _PHASES:
+        names = {
+            "id": after.forward.deployment_id if after.forward else after.wanted,
+            "canary": after.canary or "?",
+            "baseline": after.baseline or "?",
+        }
+        yield Line(at_s=at_s, kind="release", text=_PHASES[after.phase].format(**names))
+    if after.weight is not None and after.weight != (before.weight or 0.0):
+        yield Line(at_s=at_s, kind="release", text=f"{facts.percent(after.weight)} on the canary")
+
+
+def _alarms(at_s: float, before: Rollout, after: Rollout) -> Iterator[Line]:
+    if after.alarms is before.alarms:
+        return
+    for name, seen in after.alarms.items():
+        known = before.alarms.get(name)
+        if known is None or known.state != seen.state:
+            reason = f": {facts.plain(seen.reason)}" if seen.reason else ""
+            yield Line(at_s=at_s, kind="alarm", text=f"{facts.plain(name)} is {seen.state}{reason}")
+
+
+def _run_started(event: RunStarted) -> Iterator[Line]:
+    speed = f" at speed {event.speed:g}" if event.speed != 1 else ""
+    yield Line(at_s=event.at_s, kind="run", text=f"{event.experiment} began{speed}")
+
+
+def _run_ended(event: RunEnded) -> Iterator[Line]:
+    detail = f": {facts.plain(event.detail)}" if event.detail else ""
+    yield Line(at_s=event.at_s, kind="run", text=f"the run ended, {facts.words(event.why)}{detail}")
+
+
+def _fault_started(event: FaultStarted) -> Iterator[Line]:
+    text = f"{facts.words(event.kind)} {_value(event)} began ({event.fault})"
+    yield Line(at_s=event.at_s, kind="fault", text=text, by=_by(event.by))
+
+
+def _by(name: str) -> str | None:
+    return facts.plain(name) or None
+
+
+def _value(event: FaultStarted) -> str:
+    try:
+        return facts.percent(float(event.value)) if event.kind == "error_share" else facts.plain(event.value)
+    except ValueError:
+        return facts.plain(event.value)
+
+
+def _fault_ended(event: FaultEnded) -> Iterator[Line]:
+    why = f": {facts.plain(event.why)}" if event.why else ""
+    yield Line(at_s=event.at_s, kind="fault", text=f"{event.fault} ended{why}", by=_by(event.by))
+
+
+def _write(event: Write) -> Iterator[Line]:
+    if event.step != "intended":
+        detail = f" ({facts.plain(event.detail)})" if event.detail else ""
+        kind: LineKind = "trouble" if event.step == "failed" else "fault"
+        yield Line(at_s=event.at_s, kind=kind, text=f"{event.call} of {event.subject} {event.step}{detail}")
+
+
+def _note(event: Note) -> Iterator[Line]:
+    yield Line(at_s=event.at_s, kind="person", text=facts.plain(event.text), by=facts.plain(event.by))
+
+
+def _asked(event: Asked) -> Iterator[Line]:
+    asked = " ".join(part for part in (facts.words(event.what), facts.plain(event.value)) if part)
+    refused = f", refused: {facts.plain(event.refused)}" if event.refused else ""
+    yield Line(at_s=event.at_s, kind="person", text=f"asked for {asked}{refused}", by=facts.plain(event.by))
+
+
+def _trouble(event: Trouble) -> Iterator[Line]:
+    yield Line(at_s=event.at_s, kind="trouble", text=f"{event.what}: {facts.plain(event.message)}")
+
+
+_TOLD: Mapping[type, Callable[[Any], Iterator[Line]]] = {
+    RunStarted: _run_started,
+    RunEnded: _run_ended,
+    FaultStarted: _fault_started,
+    FaultEnded: _fault_ended,
+    Write: _write,
+    Note: _note,
+    Asked: _asked,
+    Trouble: _trouble,
+}

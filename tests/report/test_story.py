@@ -1,0 +1,78 @@
+"""A run told line by line."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.core.rollout import Rollout
+from harness.core.timeline import Asked, Event, FaultStarted, LookFailed, Note, Trouble, Write
+from harness.report.folder import RunFolder
+from harness.report.story import Line, Teller
+
+SAMPLE = RunFolder(Path(__file__).parents[2] / "reports" / "sample")
+
+
+def told(*events: Event) -> list[Line]:
+    """The lines of a timeline."""
+    teller, rollout, lines = Teller(), Rollout(), []
+    for event in events:
+        rollout = rollout.step(event)
+        lines.extend(teller.tell(event, rollout))
+    return lines
+
+
+def test_a_rollback_is_told_from_beginning_to_end() -> None:
+    """Each transition once, in order, and nothing else."""
+    lines = told(*SAMPLE.read_events())
+    texts = [line.text for line in lines]
+    for part in (
+        "began at speed",
+        "was created",
+        "error share 5 % began",
+        "the bake began",
+        "10 % on the canary",
+        "is ALARM",
+        "rolled back to version 1",
+        "0 % on the canary",
+        "the run ended",
+    ):
+        texts = texts[next(i for i, text in enumerate(texts) if part in text) :]
+    assert len(lines) < 30
+    assert [line.at_s for line in lines] == sorted(line.at_s for line in lines)
+
+
+def test_what_people_do_bears_their_names() -> None:
+    """A note, an ask, a refusal, and a fault that somebody asked for."""
+    lines = told(
+        Note(at_s=1.0, text="here it comes", by="Ana"),
+        Asked(at_s=2.0, what="error_share", value="0.2", by="Bea"),
+        Asked(at_s=3.0, what="force_alarm", value="ALARM", by="Bea", refused="read-only"),
+        FaultStarted(at_s=4.0, fault="hand.error_share", kind="error_share", value="0.2", by="Bea"),
+    )
+    assert [(line.by, line.text) for line in lines] == [
+        ("Ana", "here it comes"),
+        ("Bea", "asked for error share 0.2"),
+        ("Bea", "asked for force alarm ALARM, refused: read-only"),
+        ("Bea", "error share 20 % began (hand.error_share)"),
+    ]
+
+
+def test_blindness_is_told_when_it_begins() -> None:
+    """Not with every look that fails."""
+    failed = LookFailed(at_s=1.0, asked_s=0.5, call="codedeploy:GetDeployment", code="Throttling", message="too fast")
+    lines = told(failed, failed, failed)
+    assert [line.text for line in lines] == ["a look failed: too fast"]
+
+
+@pytest.mark.parametrize(("step", "kind"), [("done", "fault"), ("failed", "trouble"), ("undone", "fault")])
+def test_writes_are_told_when_they_are_made(step: str, kind: str) -> None:
+    """The intention alone changed nothing yet."""
+    write = Write(at_s=1.0, call="cloudwatch:SetAlarmState", subject="errors", step=step)  # type: ignore[arg-type]
+    assert [line.kind for line in told(write)] == [kind]
+    assert told(Write(at_s=1.0, call="cloudwatch:SetAlarmState", subject="errors", step="intended")) == []
+
+
+def test_foreign_words_cannot_move_the_cursor() -> None:
+    """A log is read on terminals."""
+    (line,) = told(Trouble(at_s=1.0, what="worker", message="\x1b[2Jgone\naway"))
+    assert line.text == "worker: [2Jgone away"
