@@ -15,7 +15,6 @@ import errno
 import os
 import ssl
 import time
-import urllib.request
 import zlib
 from _socket import IPPROTO_TCP, SO_ERROR, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY
 
@@ -620,14 +619,6 @@ def service_url(host: str) -> SplitResult:
     if not valid or url.query or url.fragment or url.username is not None:
         raise UsageError(problem)
     return url
-
-
-def proxy_for(url: SplitResult) -> str | None:
-    """The proxy that the environment names for a service, which this client does not use."""
-    if urllib.request.proxy_bypass(url.hostname or ""):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")
 
 
 def trusting_context() -> ssl.SSLContext:

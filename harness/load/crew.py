@@ -11,7 +11,8 @@ from locust.exception import StopUser
 
 from harness.core.timeline import Event
 from harness.errors import HarnessError
-from harness.load.client import Client, proxy_for
+from harness.load.client import Client, service_url
+from harness.load.proxied import ProxiedClient, proxy_for, without_credentials
 from harness.load.recorder import Recorder
 from harness.load.statistics import Statistics, others_listen
 from harness.load.steering import Steering
@@ -168,9 +169,7 @@ class Crew:
 
     def _start_traffic(self, user: Any) -> Traffic:
         assert self._recorder is not None
-        client = Client(self._environment.host or user.host or "")
-        if proxy := proxy_for(client.url):
-            log.warning("the environment names the proxy %s, but requests go to %s directly", proxy, client.url.netloc)
+        client = _client_of(self._environment.host or user.host or "")
         request_event = self._environment.events.request
         fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
         first, *later = self._early
@@ -178,3 +177,15 @@ class Crew:
         for steering in later:
             traffic.steer(steering)
         return traffic
+
+
+def _client_of(host: str) -> Client:
+    proxy = proxy_for(service_url(host))
+    if proxy is None:
+        return Client(host)
+    log.warning(
+        "the environment names the proxy %s, so requests are sent by Locust's HttpSession, which is far slower; "
+        "NO_PROXY may name the service's host to send them directly",
+        without_credentials(proxy),
+    )
+    return ProxiedClient(host, proxy)

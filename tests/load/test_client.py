@@ -28,7 +28,6 @@ from harness.load.client import (
     NoAnswer,
     Response,
     Timeouts,
-    proxy_for,
     service_url,
     trusting_context,
 )
@@ -379,15 +378,6 @@ def test_a_request_that_would_fall_apart_is_refused(path: str, headers: dict[str
     """A line break cannot smuggle a header in."""
     with pytest.raises(ValueError, match="cannot be sent"):
         Client("http://127.0.0.1").prepare("GET", path, headers=headers)
-
-
-def test_a_proxy_of_the_environment_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables of the scheme count, unless NO_PROXY names the host."""
-    monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    monkeypatch.setenv("no_proxy", "internal.example.com")
-    assert proxy_for(service_url("https://example.com")) == "http://proxy:3128"
-    assert proxy_for(service_url("https://internal.example.com")) is None
-    assert proxy_for(service_url("http://example.com")) is None
 
 
 # TLS

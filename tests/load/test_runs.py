@@ -319,6 +319,16 @@ def test_requests_of_any_locustfile_are_recorded(play: Callable[..., Play], serv
     assert personas == {("/slow", "anyone", "1"), ("/erroruser", "beta", "1")}
 
 
+def test_a_proxy_of_the_environment_is_used_and_said(play: Callable[..., Play], service: Service) -> None:
+    """The service that only the proxy knows gets every request, and the log says by whom they are sent."""
+    words = ["--host", "http://service.invalid/stage", "--canary-arrival-rate", "20", "--run-time", "3"]
+    run = play("-f", CANARY, *words, http_proxy=service.url)
+    assert run.end() == 4
+    assert run.requests() == service.seen
+    assert service.seen["good"] > 20
+    assert f"the environment names the proxy {service.url}" in run.log.read_text(encoding="utf-8")
+
+
 def test_the_end_says_that_no_deployment_was_watched(play: Callable[..., Play], service: Service) -> None:
     """Traffic alone is inconclusive, and the reason says what is missing."""
     run = play("-f", CANARY, "--host", service.url, "--run-time", "2")
