@@ -48,6 +48,7 @@ ADDRESSES_KEPT_S = 60.0
 
 _PORTS = {"http": 80, "https": 443}
 _INTERIM = range(100, 200)
+_SWITCHED = "the server switched protocols without being asked"
 _READABLE, _WRITABLE = 1, 2
 _TLS_READ = 64 * 1024
 _buffer = bytearray(64 * 1024)
@@ -190,11 +191,11 @@ class AnswerParser:
         try:
             self._llhttp.feed_data(received)
         except httptools.HttpParserUpgrade as error:
-            raise NoAnswer("the server switched protocols without being asked") from error
+            raise NoAnswer(_SWITCHED) from error
         except httptools.HttpParserError as error:
             self.keep = False
             if self.answer is None:
-                raise NoAnswer(f"malformed answer: {error}") from error
+                raise NoAnswer(_SWITCHED if "Upgrade" in str(error) else f"malformed answer: {error}") from error
         if self.answer is None:
             self._hold_limits()
 

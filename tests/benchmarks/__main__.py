@@ -3,6 +3,7 @@
     arrivals        achieved ÷ planned and schedule lag of open arrivals at 2,000, 10,000, 20,000/s; peer: k6
     cloud_startup   seconds to the local cloud's ready line; peer: moto's server
     gateway         requests per second that the gateway answers; peer: an empty uvicorn application
+    hostile         what the client makes of hostile answers; peer: h11
     load_peers      requests per second that a core sends, plain and TLS; peers: FastHttpUser, HttpUser, k6, hey, wrk
     memory          growth of memory over ten million recorded requests; peer: Locust's statistics
     pair            wall seconds of the default rehearsal; peer: the same on AWS
