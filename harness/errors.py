@@ -5,6 +5,7 @@
     │   └── ExperimentError      exit 2  ... in an experiment; `path` says where
     ├── AwsError                 exit 1  AWS (or the local cloud) answered no
     │   ├── AccessDenied         exit 1  ... because the credentials may not
+    │   ├── BadCredentials       exit 1  ... because it does not know the credentials, or not any more
     │   ├── NotFound             exit 1  ... because the thing does not exist
     │   ├── Throttled            exit 1  ... because we ask too often
     │   └── Unavailable          exit 1  ... because it failed itself
@@ -62,6 +63,10 @@ class AwsError(HarnessError):
 
 class AccessDenied(AwsError):
     """The credentials may not make this call; the fix is to allow `call` in the policy."""
+
+
+class BadCredentials(AwsError):
+    """The credentials have expired or are not valid; the fix is to renew them."""
 
 
 class NotFound(AwsError):

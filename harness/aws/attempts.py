@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from harness.aws.clients import Answer, Aws, Patience, action
-from harness.aws.parsing import mapping, text
+from harness.aws.looks import SAME_S
+from harness.aws.parsing import date_of
 from harness.errors import AccessDenied
-
-SAME_S = 2.0
-"""Dates of answers are cut to seconds, and an answer takes its time: clocks this close are the same."""
 
 
 @dataclass
@@ -63,10 +60,7 @@ class Attempts(Aws):
         return self._now() + (self._notes.ahead_s or 0.0)
 
     def _note_date(self, answer: Answer) -> None:
-        headers = mapping(mapping(answer.get("ResponseMetadata")).get("HTTPHeaders"))
-        try:
-            date = parsedate_to_datetime(text(headers.get("date")) or "")
-        except ValueError:
-            return
-        ahead_s = date.timestamp() - self._now()
-        self._notes.ahead_s = ahead_s if abs(ahead_s) > SAME_S else 0.0
+        date_s = date_of(answer)
+        if date_s is not None:
+            ahead_s = date_s - self._now()
+            self._notes.ahead_s = ahead_s if abs(ahead_s) > SAME_S else 0.0

@@ -8,6 +8,7 @@ call that waits lets the other greenlets run. Creating a client costs about 0.2 
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import boto3
 import tenacity
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -40,9 +42,11 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
+from harness.core.refusals import BAD_CREDENTIALS, DENIED, WRONG_CLOCK
 from harness.errors import (
     AccessDenied,
     AwsError,
+    BadCredentials,
     HarnessError,
     NotFound,
     Throttled,
@@ -72,19 +76,8 @@ _THROTTLED = frozenset(
         "SlowDown",
     }
 )
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"})
-_BAD_CREDENTIALS = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "RequestExpired",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-    }
-)
 _OWN_FAILURES = frozenset({"InternalFailure", "InternalError", "ServiceException", "ServiceUnavailable"})
+_CLOCK_IS_OFF = re.compile(r"Signature (expired|not yet current)", re.IGNORECASE)
 _NOT_FOUND_ENDINGS = ("DoesNotExistException", "ResourceNotFoundException", "ResourceNotFound")
 _NO_ACCESS = (NoCredentialsError, PartialCredentialsError, NoAuthTokenError, ProfileNotFound, ConfigParseError)
 _RENEWABLE = (SSOError, LoginError, TokenRetrievalError, CredentialRetrievalError)
@@ -145,10 +138,21 @@ class Clients:
         if credentials is None:
             raise UsageError(_NO_CREDENTIALS)
 
+    def renew_credentials(self) -> None:
+        """Reads credentials from where they came from again: somebody may have renewed them in a file.
+
+        Those of a role, a sign-on or a program renew themselves.
+        """
+        try:
+            held, fresh = self._opened().get_credentials(), _session().get_credentials()
+        except (BotoCoreError, ClientError):
+            return
+        if type(held) is type(fresh) is Credentials:
+            held.access_key, held.secret_key, held.token = fresh.access_key, fresh.secret_key, fresh.token
+
     def _opened(self) -> Any:
-        # boto3 knows AWS_DEFAULT_REGION only; all other SDKs, and people, know AWS_REGION.
         with self._lock:
-            self._session = self._session or boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+            self._session = self._session or _session()
             return self._session
 
     def _created(self, service: str) -> Any:
@@ -160,6 +164,11 @@ class Clients:
             raise UsageError(f"AWS_ENDPOINT_URL: {error}") from error
         client.meta.events.register("after-call", _check_complete)
         return client
+
+
+def _session() -> Any:
+    # boto3 knows AWS_DEFAULT_REGION only; all other SDKs, and people, know AWS_REGION.
+    return boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
 
 
 class Aws:
@@ -184,7 +193,8 @@ class Aws:
 
         Throttling, 5xx, timeouts, lost connections and half answers are tried again; a refusal is not. An operation
         that is not idempotent is tried again only when AWS surely did not act: it refused for the rate, or the
-        connection was never made. Raises HarnessError only.
+        connection was never made. After a refusal of the credentials the next call reads them anew. Raises
+        HarnessError only.
         """
         worth_it = _surely_not_done if operation in _NOT_IDEMPOTENT else _transient
         policy = tenacity.Retrying(
@@ -206,7 +216,10 @@ class Aws:
         try:
             return method(**params)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
-            raise _mapped(call, error) from error
+            mapped = _mapped(call, error)
+            if isinstance(mapped, BadCredentials):
+                self._clients.renew_credentials()
+            raise mapped from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             # botocore's parsers raise these for answers that are cut off or not AWS's at all.
             raise Unreachable(call, f"an answer that cannot be read ({error!r})") from error
@@ -245,7 +258,7 @@ def _mapped(call: str, error: Exception) -> HarnessError:
     if isinstance(error, _NO_ACCESS):
         return UsageError(f"{_NO_CREDENTIALS} ({error})")
     if isinstance(error, _RENEWABLE):
-        return AwsError(call, type(error).__name__, f"{error}. Renew the credentials, for example by `aws sso login`.")
+        return BadCredentials(call, type(error).__name__, f"{error}. Renew them, for example by `aws sso login`.")
     if isinstance(error, _NO_ANSWER):
         return Unreachable(call, _one_line(str(error)))
     return UsageError(f"{call} cannot be asked: {_one_line(str(error))}")
@@ -259,10 +272,9 @@ def _refused(call: str, error: ClientError) -> HarnessError:
         call = f"sts:{error.operation_name}"  # boto3 fetches a role's credentials within the call that needs them
     if code in _THROTTLED or status == 429 or "Rate exceeded" in message:
         return Throttled(call, code, message)
-    if code in _BAD_CREDENTIALS:
-        return AwsError(call, code, f"{message}. The credentials have expired or are not valid: renew them.")
-    if code in _DENIED:
-        return AccessDenied(call, code, f"{message}. Allow {call} in the policy of these credentials.")
+    about_us = _refused_caller(call, code, message)
+    if about_us:
+        return about_us
     if code.endswith(_NOT_FOUND_ENDINGS):
         return NotFound(call, code, message)
     if status in (500, 502, 503, 504) or code in _OWN_FAILURES:
@@ -270,6 +282,17 @@ def _refused(call: str, error: ClientError) -> HarnessError:
     if code == "400":
         return Unreachable(call, f"half an answer: {message}")
     return AwsError(call, code, message)
+
+
+def _refused_caller(call: str, code: str, message: str) -> AwsError | None:
+    """The refusal of whoever calls, whatever was called, with what to do about it."""
+    if code in WRONG_CLOCK or _CLOCK_IS_OFF.match(message):
+        return AwsError(call, code, f"{message}. This machine's clock is not AWS's: set it, for example by NTP.")
+    if code in BAD_CREDENTIALS:
+        return BadCredentials(call, code, f"{message}. The credentials have expired or are not valid: renew them.")
+    if code in DENIED:
+        return AccessDenied(call, code, f"{message}. Allow {call} in the policy of these credentials.")
+    return None
 
 
 def _one_line(text: str) -> str:

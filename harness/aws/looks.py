@@ -23,6 +23,7 @@ from harness.aws.parsing import (
     alarms_of,
     alias_seen,
     config_seen,
+    date_of,
     deployment_seen,
     group_seen,
     is_rollback,
@@ -33,7 +34,7 @@ from harness.aws.parsing import (
     text,
 )
 from harness.aws.sight import Sight, change_key, next_forward, rollback_of
-from harness.core.timeline import AlarmChanged, AlarmDefined, DeploymentSeen, Event, LookFailed
+from harness.core.timeline import AlarmChanged, AlarmDefined, DeploymentSeen, Event, LookFailed, NoDeployment
 from harness.errors import HarnessError, Unavailable, Unreachable
 
 BOTH_KINDS = ("MetricAlarm", "CompositeAlarm")
@@ -44,6 +45,8 @@ BATCH_OF_DEPLOYMENTS = 25
 BATCH_OF_ALARMS = 100
 MOST_PAGES = 100
 METRICS = ("Errors", "Invocations")
+SAME_S = 2.0
+"""Dates of answers are cut to seconds, and an answer takes its time: clocks this close are the same."""
 
 Events = Iterator[Event]
 
@@ -57,8 +60,9 @@ class Blind(Exception):
 
 
 class Eyes:
-    """Asks AWS and stamps the answers in seconds since the run began.
+    """Asks AWS and stamps the answers in seconds since the run began, by this machine's clock.
 
+    `ahead_s` is how far AWS's clock is ahead of it, by the dates of its answers; AWS's own dates are corrected by that.
     A service that did not answer is asked once a call, without retries, until the next round begins: a control plane
     that is gone must not hold up the looks at another that is there.
     """
@@ -67,6 +71,7 @@ class Eyes:
         self._aws, self._hasty = aws, aws.with_patience(ASK_ONCE)
         self.now = now
         self._epoch_s = epoch_s
+        self.ahead_s = 0.0
         self.lost: set[str] = set()
 
     def begin_round(self) -> float:
@@ -76,12 +81,12 @@ class Eyes:
 
     def date(self, at_s: float) -> datetime:
         """An instant as AWS takes it."""
-        return datetime.fromtimestamp(self._epoch_s + at_s, UTC)
+        return datetime.fromtimestamp(self._began_s + at_s, UTC)
 
     def minute(self, at_s: float, *, after: bool = False) -> float:
         """The last full minute at or before an instant, or the next one after it: metrics lie in full minutes."""
-        minutes = math.floor((self._epoch_s + at_s) / METRIC_PERIOD_S) + after
-        return minutes * METRIC_PERIOD_S - self._epoch_s
+        minutes = math.floor((self._began_s + at_s) / METRIC_PERIOD_S) + after
+        return minutes * METRIC_PERIOD_S - self._began_s
 
     def ask(self, service: str, operation: str, **params: Any) -> tuple[Answer, Stamp]:
         """One answer and when it was asked for; raises Blind."""
@@ -95,7 +100,9 @@ class Eyes:
             code = getattr(error, "code", type(error).__name__)
             failed = LookFailed(asked_s=asked_s, at_s=self.now(), call=call, code=code, message=str(error))
             raise Blind(failed) from error
-        return answer, Stamp(call, asked_s, self.now(), self._epoch_s)
+        at_s = self.now()
+        self._compare_clocks(date_of(answer), asked_s, at_s)
+        return answer, Stamp(call, asked_s, at_s, self._began_s)
 
     def pages(self, service: str, operation: str, **params: Any) -> Iterator[tuple[Answer, Stamp]]:
         """The answers of a listing, page by page; raises Blind."""
@@ -106,6 +113,19 @@ class Eyes:
             more = next_page(page)
             if not more:
                 return
+
+    @property
+    def _began_s(self) -> float:
+        """When the run began by AWS's clock, in seconds since 1970."""
+        return self._epoch_s + self.ahead_s
+
+    def _compare_clocks(self, date_s: float | None, asked_s: float, at_s: float) -> None:
+        # What was found once is kept as long as it fits, so that one date of AWS always becomes the same instant.
+        if date_s is None:
+            return
+        least_s, most_s = date_s - self._epoch_s - at_s, date_s + 1 - self._epoch_s - asked_s
+        if not least_s - SAME_S <= self.ahead_s <= most_s + SAME_S:
+            self.ahead_s = round((least_s + most_s) / 2, 3)
 
 
 def _group(eyes: Eyes, sight: Sight) -> Events:
@@ -133,10 +153,8 @@ def _deployment(eyes: Eyes, deployment_id: str | None) -> Event:
 
 
 def _missing_deployment(eyes: Eyes, sight: Sight) -> Events:
-    first_listing = sight.strangers is None
-    listed = _listed_deployments(eyes, sight)
-    known = (sight.strangers or frozenset()) | {sight.forward}
-    candidates = list(_details(eyes, [listed_id for listed_id in listed if listed_id not in known]))
+    asked_s, first_listing = eyes.now(), sight.strangers is None
+    candidates = _unknown_deployments(eyes, sight)
     found = (
         rollback_of(sight.forward, candidates)
         if sight.forward
@@ -144,10 +162,23 @@ def _missing_deployment(eyes: Eyes, sight: Sight) -> Events:
     )
     if found and not sight.forward:
         sight.follow(found.deployment_id)
-    strangers = {seen.deployment_id for seen in candidates if seen is not found and not _unexplained(seen)}
-    sight.strangers = (sight.strangers or frozenset()) | strangers
+    sight.estrange(seen.deployment_id for seen in candidates if seen is not found and not _unexplained(seen))
     if found:
         yield found
+    elif not sight.forward:
+        yield NoDeployment(asked_s=asked_s, at_s=eyes.now())
+
+
+def _later_deployments(eyes: Eyes, sight: Sight) -> Events:
+    """What somebody else deploys while the run still looks at its own deployment."""
+    seen = _unknown_deployments(eyes, sight)
+    sight.estrange(one.deployment_id for one in seen if not _unexplained(one))
+    yield from (one for one in seen if sight.is_later(one))
+
+
+def _unknown_deployments(eyes: Eyes, sight: Sight) -> list[DeploymentSeen]:
+    known = (sight.strangers or frozenset()) | {sight.forward, sight.rollback}
+    return list(_details(eyes, [found for found in _listed_deployments(eyes, sight) if found not in known]))
 
 
 def deployments_there(eyes: Eyes, sight: Sight) -> Iterator[DeploymentSeen]:
@@ -333,6 +364,7 @@ KINDS = (
     # CodeDeploy publishes no rates; bursts of about 41 GetDeployment calls a minute are known to have been throttled.
     Kind("deployment", 5.0, lambda sight: sight.forward is not None and not sight.forward_is_final, _forward),
     Kind("missing deployment", 5.0, lambda sight: _has_group(sight) and sight.searching, _missing_deployment),
+    Kind("later deployments", 30.0, lambda sight: _has_group(sight) and not sight.searching, _later_deployments),
     Kind("rollback", 5.0, lambda sight: sight.rollback is not None, _rollback),
     Kind("config", 5.0, lambda sight: sight.config_wanted is not None, _config),
     # As often as the deployment, so that both views of one shift lie within one round.

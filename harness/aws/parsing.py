@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal, get_args
 
 from msgspec import Struct
@@ -62,6 +63,15 @@ class Stamp(Struct, frozen=True):
     def unreadable(self, message: str) -> LookFailed:
         """What is recorded in place of a sighting."""
         return LookFailed(asked_s=self.asked_s, at_s=self.at_s, call=self.call, code=UNEXPECTED, message=message)
+
+
+def date_of(answer: Mapping[str, Any]) -> float | None:
+    """When AWS says that it answered, in whole seconds since 1970."""
+    headers = mapping(mapping(answer.get("ResponseMetadata")).get("HTTPHeaders"))
+    try:
+        return parsedate_to_datetime(text(headers.get("date")) or "").timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def deployment_seen(info: object, stamp: Stamp) -> DeploymentSeen | LookFailed:

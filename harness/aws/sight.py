@@ -1,6 +1,6 @@
 """What the watcher has learned so far, and so what it has to look at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.aws.parsing import ENDED, children_of, is_rollback
@@ -30,6 +30,7 @@ class Sight:
     alias: str | None = None
     forward: str | None = None
     forward_status: str | None = None
+    forward_created_s: float | None = None
     rollback: str | None = None
     target_id: str | None = None
     baseline: str | None = None
@@ -47,6 +48,17 @@ class Sight:
         """Takes `deployment_id` for the forward deployment from now on."""
         if deployment_id != self.forward:
             self.forward, self.forward_status, self.rollback, self.target_id = deployment_id, None, None, None
+            self.forward_created_s = None
+
+    def estrange(self, deployment_ids: Iterable[str]) -> None:
+        """Takes these deployments for none of this run's, so that they are not looked at again."""
+        self.strangers = (self.strangers or frozenset()) | {*deployment_ids}
+
+    def is_later(self, seen: DeploymentSeen) -> bool:
+        """Whether a deployment is known to have been created after the forward one."""
+        if self.forward_created_s is None or seen.created_s is None:
+            return False
+        return seen.created_s > self.forward_created_s
 
     @property
     def forward_is_final(self) -> bool:
@@ -105,7 +117,7 @@ class Sight:
 
     def _learn_deployment(self, seen: DeploymentSeen) -> None:
         if seen.deployment_id == self.forward:
-            self.forward_status = seen.status
+            self.forward_status, self.forward_created_s = seen.status, seen.created_s
             self.rollback = seen.rollback_id or self.rollback
             self.application = self.application or seen.application
             self.group = self.group or seen.group

@@ -7,7 +7,7 @@ from harness.aws.looks import KINDS, Blind, Eyes, Kind, deployments_there
 from harness.aws.parsing import ENDED, is_rollback
 from harness.aws.sight import Sight
 from harness.core.experiment import Deployment
-from harness.core.timeline import Event
+from harness.core.timeline import ClockSeen, Event
 
 NEVER_MADE = float("-inf")
 
@@ -32,6 +32,7 @@ class Watcher:
     ) -> None:
         self._eyes = Eyes(aws, now, epoch_s)
         self._record = record
+        self._ahead_s = 0.0
         self._made_s = {kind.name: NEVER_MADE for kind in KINDS}
         self._sight = Sight(
             application=deployment.application,
@@ -108,3 +109,6 @@ class Watcher:
                 self._sight.learn(event)
         except Blind as blind:
             self._record(blind.failed)
+        if self._eyes.ahead_s != self._ahead_s:
+            self._ahead_s = self._eyes.ahead_s
+            self._record(ClockSeen(at_s=self._eyes.now(), ahead_s=self._ahead_s))

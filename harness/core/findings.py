@@ -13,6 +13,7 @@ from harness.core.evidence import Evidence, count, failed, is_fault, planned_sha
 from harness.core.experiment import Outcome
 from harness.core.harm import Harm
 from harness.core.measure import Measures, origin, requests_per_s, rules_of
+from harness.core.refusals import BAD_CREDENTIALS, DENIED
 from harness.core.stats import clopper_pearson
 from harness.core.timeline import AlarmDefined, Requests
 from harness.core.verdict import Attribution, Detection, Finding, Severity
@@ -155,6 +156,11 @@ def alarm_gone(scene: Scene) -> Finding | None:
     missing = sorted(rollout.missing_alarms & set(rollout.alarm_names))
     if not missing:
         return None
+    deleted = [name for name in missing if name in rollout.definitions]
+    if deleted:
+        return _error(
+            "alarm-gone", f"{', '.join(deleted)} was deleted during the run: nothing guards the group in its place."
+        )
     return _error("alarm-gone", f"CloudWatch knows no alarm {', '.join(missing)}: correct the name in the group.")
 
 
@@ -412,6 +418,44 @@ def looks_failed(scene: Scene) -> Finding | None:
     )
 
 
+def permission_missing(scene: Scene) -> Finding | None:
+    """A look that the credentials may not make."""
+    denied = sorted({look.call for look in scene.found.blind if look.code in DENIED})
+    if not denied:
+        return None
+    return _warning(
+        "permission-missing",
+        f"These credentials may not call {', '.join(denied)}, so what these calls tell was not seen: allow them in the "
+        "policy (canary-harness doctor --print-policy prints it).",
+    )
+
+
+def credentials_refused(scene: Scene) -> Finding | None:
+    """Credentials that expired in the middle, or were never good."""
+    refused = [look for look in scene.found.blind if look.code in BAD_CREDENTIALS]
+    if not refused:
+        return None
+    last_s = refused[-1].at_s
+    until = f"until {last_s:.0f} s" if any(seen_s > last_s for seen_s in scene.found.looks) else "to the end"
+    return _warning(
+        "credentials-refused",
+        f"AWS refused the credentials ({refused[-1].code}) from {refused[0].asked_s:.0f} s {until} of the run. Let "
+        "them last longer than a run, or renew them where they are kept: they are read again.",
+    )
+
+
+def clock_skew(scene: Scene) -> Finding | None:
+    """This machine does not know what time it is."""
+    ahead_s = scene.found.rollout.ahead_s
+    if not ahead_s:
+        return None
+    return _warning(
+        "clock-skew",
+        f"AWS's clock is {abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's. All dates were "
+        "corrected by that; set this machine's clock, since AWS refuses calls that are five minutes off.",
+    )
+
+
 def _longest_blindness(found: Evidence) -> float:
     """The longest time between two good looks with a failed one in between."""
     longest_s, seen_s, blind = 0.0, 0.0, False
@@ -452,6 +496,9 @@ CHECKS: tuple[Check, ...] = (
     share_not_met,
     schedule_late,
     superseded,
+    permission_missing,
+    credentials_refused,
+    clock_skew,
     looks_failed,
     trouble,
 )

@@ -74,7 +74,7 @@ def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
         call=call,
         expected_call=experiment.expect.call if isinstance(experiment.expect.call, Call) else None,
         exit_code=exit_code_of(rollout, result),
-        because=(_what_happened(rollout), *harm.because, *said),
+        because=(_what_happened(rollout), *_why_unseen(found), *harm.because, *said),
         deployment=deployment_of(rollout),
         detection=measures.detection,
         traffic=measures.traffic,
@@ -269,6 +269,15 @@ def _undecided(rollout: Rollout) -> str:
     if rollout.looks:
         return "No deployment was seen."
     return "What CodeDeploy did is not known: nothing was seen of it."
+
+
+def _why_unseen(found: Evidence) -> Iterator[str]:
+    """What kept us from seeing the end of the deployment, if the last look at it failed."""
+    rollout = found.rollout
+    seen_s = rollout.forward.at_s if rollout.forward else 0.0
+    missed = [look for look in found.blind if look.call.startswith("codedeploy:") and look.at_s >= seen_s]
+    if rollout.outcome in _UNDECIDED and missed:
+        yield f"The last of {len(missed)} looks that failed since: {missed[-1].message}"
 
 
 def _name(rollout: Rollout) -> str:

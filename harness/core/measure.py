@@ -325,7 +325,7 @@ def rule_breach(found: Evidence, rule: Rule, fails: Callable[[Requests], bool]) 
     """
     only_canary = found.is_canary(rule.version)
     fed = [seen for seen in found.since if not only_canary or seen.version is None or found.is_canary(seen.version)]
-    return breach_s(rule, fed, found.rollout.epoch_s, fails)
+    return breach_s(rule, fed, found.rollout.epoch_s + found.rollout.ahead_s, fails)
 
 
 def rules_of(found: Evidence) -> tuple[Rule, ...]:

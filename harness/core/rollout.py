@@ -26,12 +26,14 @@ from harness.core.timeline import (
     AlarmGone,
     AlarmSeen,
     AliasSeen,
+    ClockSeen,
     ConfigSeen,
     DeploymentSeen,
     Event,
     GroupSeen,
     Look,
     LookFailed,
+    NoDeployment,
     RunEnded,
     RunStarted,
     TargetSeen,
@@ -40,9 +42,12 @@ from harness.core.timeline import (
 from harness.core.verdict import Bounds
 
 GRACE_S = 30.0
+UNSEEN_ALIAS_S = 120.0
+"""How long after the end a look at the alias is waited for while other looks succeed."""
 ROLLBACK_CREATOR = "codeDeployRollback"
 
 _CREATION = "codedeploy:CreateDeployment"
+_SEARCHES = frozenset(f"codedeploy:{call}" for call in ("ListDeployments", "BatchGetDeployments", "GetDeployment"))
 _ID = re.compile(r"\bd-\w+")
 
 
@@ -104,9 +109,13 @@ class Rollout(Struct, frozen=True, kw_only=True):
     `wanted` is the id of the deployment that this run created. `canary_began`, `shifted` and `returned` are when the
     alias was first split, first wholly on the canary, and last back on the baseline. `agreed` is the first look at
     which the alias was where the outcome puts it. `others` are deployments of the group that are not this release's.
+    `ahead_s` is how far AWS's clock is ahead of the run's. `unsearched` says that the last search for the deployment
+    failed, so that its absence proves nothing.
     """
 
     epoch_s: float = 0.0
+    ahead_s: float = 0.0
+    unsearched: bool = False
     ended_run: RunEnded | None = None
     wanted: str | None = None
     asked_for_s: float | None = None
@@ -175,7 +184,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     @property
     def outcome(self) -> Outcome:
         """What CodeDeploy did; unknown while that is open, not_started if looks show no deployment."""
-        if self.phase is Phase.WAITING and (self.looks or self.refused):
+        if self.phase is Phase.WAITING and (self.refused or (self.looks and not self.unsearched)):
             return Outcome.NOT_STARTED
         return _OUTCOMES.get(self.phase, Outcome.UNKNOWN)
 
@@ -183,7 +192,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     def settled(self) -> bool:
         """Whether nothing more will change."""
         if self.outcome in _PLACE_AFTER:
-            return self.agreed is not None
+            return self.agreed is not None or bool(self.superseded_by) or self._alias_unseen
         return self.outcome in (Outcome.STOPPED, Outcome.FAILED)
 
     @property
@@ -265,15 +274,29 @@ class Rollout(Struct, frozen=True, kw_only=True):
     def alias_contradicts(self) -> bool:
         """Whether the last look at the alias, asked after the end and the grace, shows another place than it should."""
         wanted = _PLACE_AFTER.get(self.outcome)
-        if wanted is None or self.alias is None or self.ended is None or self.baseline is None:
+        if wanted is None or self.alias is None or self.ended is None or self.baseline is None or self.superseded_by:
             return False
         return self.alias.asked_s >= self.ended[1] + GRACE_S and _place(self.alias, self.baseline) != wanted
+
+    @property
+    def superseded_by(self) -> tuple[str, ...]:
+        """The deployments of the group that began after this one ended."""
+        ended_s = self.ended[0] if self.ended else math.inf
+        later = (other for other in self.others if other.created_s is not None and other.created_s >= ended_s)
+        return tuple(other.deployment_id for other in later if not is_rollback(other))
 
     @property
     def left_split(self) -> bool:
         """Whether the deployment ended badly without a rollback and the alias still splits the traffic."""
         ended_badly = self.outcome in (Outcome.STOPPED, Outcome.FAILED)
         return ended_badly and self.alias is not None and bool(_shares(self.alias))
+
+    @property
+    def _alias_unseen(self) -> bool:
+        """Whether looks went on long after the end was seen, and none of them showed the alias."""
+        if self.end_seen_s is None or self.last_look_s is None or self.last_look_s < self.end_seen_s + UNSEEN_ALIAS_S:
+            return False
+        return self.alias is None or self.alias.asked_s < self.end_seen_s
 
     @property
     def _undoing(self) -> Undoing:
@@ -334,6 +357,8 @@ def _without_release(known: Rollout) -> Rollout:
     mistaken = (known.forward,) if known.forward else ()
     return Rollout(
         epoch_s=known.epoch_s,
+        ahead_s=known.ahead_s,
+        speed=known.speed,
         alias=known.alias,
         group=known.group,
         alarms=known.alarms,
@@ -449,11 +474,19 @@ def _moved(known: Rollout, before: AliasSeen | None, seen: AliasSeen) -> Rollout
 
 
 def _compared(known: Rollout, seen: AliasSeen) -> Rollout:
-    wanted = _PLACE_AFTER.get(known.outcome)
     after_end = known.ended is not None and seen.asked_s >= known.ended[0]
-    if known.agreed or not after_end or wanted != _place(seen, known.baseline):
+    if known.agreed or not after_end or not _agrees(known, seen):
         return known
     return replace(known, agreed=seen)
+
+
+def _agrees(known: Rollout, seen: AliasSeen) -> bool:
+    """Whether the alias is where the outcome puts it; a third version's share is the next deployment's."""
+    if known.canary is None:
+        return _PLACE_AFTER.get(known.outcome) == _place(seen, known.baseline)
+    if known.outcome is Outcome.PROMOTED:
+        return seen.version == known.canary
+    return known.outcome is Outcome.ROLLED_BACK and seen.version == known.baseline and known.canary not in _shares(seen)
 
 
 def _group(known: Rollout, seen: GroupSeen) -> Rollout:
@@ -499,8 +532,17 @@ def _alarm_gone(known: Rollout, seen: AlarmGone) -> Rollout:
     return replace(known, alarms=left, missing_alarms=known.missing_alarms | {seen.name})
 
 
-def _look_failed(known: Rollout, _: LookFailed) -> Rollout:
-    return replace(known, failed_looks=known.failed_looks + 1)
+def _no_deployment(known: Rollout, _: NoDeployment) -> Rollout:
+    return replace(known, unsearched=False)
+
+
+def _clock_seen(known: Rollout, seen: ClockSeen) -> Rollout:
+    return replace(known, ahead_s=seen.ahead_s)
+
+
+def _look_failed(known: Rollout, failed: LookFailed) -> Rollout:
+    unsearched = known.unsearched or failed.call in _SEARCHES
+    return replace(known, failed_looks=known.failed_looks + 1, unsearched=unsearched)
 
 
 _FOLDS: Mapping[type, Callable[[Rollout, Any], Rollout]] = {
@@ -516,6 +558,8 @@ _FOLDS: Mapping[type, Callable[[Rollout, Any], Rollout]] = {
     AlarmSeen: _alarm_seen,
     AlarmChanged: _alarm_changed,
     AlarmGone: _alarm_gone,
+    NoDeployment: _no_deployment,
+    ClockSeen: _clock_seen,
     LookFailed: _look_failed,
 }
 

@@ -229,6 +229,16 @@ class MetricSeen(Look, frozen=True, kw_only=True, tag="metric_seen"):
     points: tuple[tuple[float, float], ...]
 
 
+class NoDeployment(Look, frozen=True, kw_only=True, tag="no_deployment"):
+    """The group's deployments were listed, and none of them is the one that the run waits for."""
+
+
+class ClockSeen(Entry, frozen=True, kw_only=True, tag="clock_seen"):
+    """AWS's clock is `ahead_s` ahead of this machine's; AWS's dates in the timeline are corrected by it."""
+
+    ahead_s: float
+
+
 class LookFailed(Entry, frozen=True, kw_only=True, tag="look_failed"):
     """A read of the control plane that failed after its retries: evidence about us, not about the canary."""
 
@@ -310,6 +320,8 @@ Event = (
     | AlarmChanged
     | AlarmGone
     | MetricSeen
+    | NoDeployment
+    | ClockSeen
     | LookFailed
     | FaultStarted
     | FaultEnded

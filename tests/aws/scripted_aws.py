@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -37,6 +38,7 @@ class FakeAws:
     def __init__(self) -> None:
         self.script: dict[str, Any] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.dated_by: Callable[[], datetime] | None = None
 
     def with_patience(self, patience: object) -> "FakeAws":
         """The same script."""
@@ -52,7 +54,11 @@ class FakeAws:
             answer = answer(**params)
         if isinstance(answer, HarnessError):
             raise answer
-        return answer
+        return answer | self._metadata() if self.dated_by and isinstance(answer, dict) else answer
+
+    def _metadata(self) -> dict[str, Any]:
+        date = format_datetime(self.dated_by(), usegmt=True) if self.dated_by else ""
+        return {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
 
     def called(self, operation: str) -> list[dict[str, Any]]:
         """The parameters of every call of an operation."""

@@ -18,6 +18,7 @@ from harness.aws.clients import Aws, Clients, Patience, action
 from harness.errors import (
     AccessDenied,
     AwsError,
+    BadCredentials,
     ExitCode,
     HarnessError,
     NotFound,
@@ -190,7 +191,7 @@ def test_patience_ends_in_time(session: Any, wire: Wire) -> None:
         ("AccessDenied", 403, AccessDenied),
         ("DeploymentDoesNotExistException", 400, NotFound),
         ("ResourceNotFoundException", 404, NotFound),
-        ("ExpiredTokenException", 400, AwsError),
+        ("ExpiredTokenException", 400, BadCredentials),
         ("DeploymentLimitExceededException", 400, AwsError),
         ("InvalidDeploymentIdException", 400, AwsError),
         ("NotImplemented", 501, AwsError),
@@ -216,6 +217,52 @@ def test_expired_credentials_are_called_that(aws: Aws, wire: Wire) -> None:
     wire.answers = deque([refusal("ExpiredTokenException", "The security token included in the request is expired")])
     with pytest.raises(AwsError, match="renew"):
         get_deployment(aws)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("InvalidSignatureException", "Signature expired: 20260101T120000Z is now earlier than 20260101T120500Z"),
+        (
+            "InvalidSignatureException",
+            "Signature not yet current: 20260101T121000Z is still later than 20260101T120500Z",
+        ),
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large"),
+    ],
+)
+def test_a_clock_that_is_minutes_off_is_called_that(aws: Aws, wire: Wire, code: str, message: str) -> None:
+    """AWS's code blames the signature, and renewed credentials would not help."""
+    wire.answers = deque([refusal(code, message)])
+    with pytest.raises(AwsError, match="clock is not AWS's: set it"):
+        get_deployment(aws)
+
+
+CREDENTIALS = "[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\naws_session_token = token\n"
+
+
+def test_credentials_that_somebody_renewed_in_their_file_are_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A run may last longer than a session's token; boto3 itself reads the file once."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    file, used = tmp_path / "credentials", []
+    session = boto3.session.Session()
+
+    def answering(request: Any, **_: Any) -> AWSResponse:
+        used.append(request.headers["Authorization"].split(b"=")[1].split(b"/")[0].decode())
+        return answer(GOOD) if used[-1] == "RENEWED" else refusal("ExpiredTokenException", "expired")
+
+    session.events.register("before-send", answering)
+    file.write_text(CREDENTIALS.format(key="OLD"))
+    aws = Aws(clients=Clients(session))
+    with pytest.raises(BadCredentials):
+        get_deployment(aws)
+    file.write_text(CREDENTIALS.format(key="RENEWED"))
+    with pytest.raises(BadCredentials):
+        get_deployment(aws)
+    assert get_deployment(aws)
+    assert used == ["OLD", "OLD", "RENEWED"]
 
 
 def test_a_page_of_a_proxy_becomes_one_line(aws: Aws, wire: Wire) -> None:

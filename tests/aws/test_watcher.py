@@ -14,11 +14,13 @@ from harness.core.timeline import (
     AlarmGone,
     AlarmSeen,
     AliasSeen,
+    ClockSeen,
     ConfigSeen,
     DeploymentSeen,
     GroupSeen,
     LookFailed,
     MetricSeen,
+    NoDeployment,
     TargetSeen,
     decode,
     encode,
@@ -122,14 +124,14 @@ def test_the_first_round_sees_everything_in_order(stage: Stage) -> None:
 
 
 def test_each_kind_of_look_keeps_its_own_cadence(stage: Stage) -> None:
-    """A minute holds twelve looks at the deployment, four at the history and two at the metrics."""
+    """A minute holds twelve looks at the deployment, four at the history, two at metrics and later deployments."""
     cloud(stage.aws, deployment())
     stage.play(stage.watcher(id="d-1"), until_s=59.9)
     calls = Counter(name for name, _ in stage.aws.calls)
     for operation in ("get_deployment", "get_alias", "get_deployment_target", "describe_alarms"):
         assert calls[operation] == 12
     assert (calls["describe_alarm_history"], calls["get_metric_data"]) == (4, 2)
-    assert (calls["get_deployment_group"], calls["get_deployment_config"], calls["list_deployments"]) == (1, 1, 0)
+    assert (calls["get_deployment_group"], calls["get_deployment_config"], calls["list_deployments"]) == (1, 1, 2)
 
 
 def test_the_next_look_is_due_one_cadence_after_the_round_began(stage: Stage) -> None:
@@ -306,14 +308,68 @@ def test_a_rollback_that_the_forward_deployment_does_not_name_is_searched(stage:
     stage.play(watcher, until_s=20.0)
     assert stage.events[-1].at_s == 20.0
     assert next(seen.rollback_of for seen in stage.seen(DeploymentSeen) if seen.deployment_id == "d-r") == "d-1"
-    assert len(stage.aws.called("list_deployments")) == 3
+    assert next(seen.at_s for seen in stage.seen(DeploymentSeen) if seen.deployment_id == "d-r") == 10.0
 
 
 def test_a_promoted_deployment_has_no_rollback_to_search(stage: Stage) -> None:
-    """Only what ended badly can have been rolled back."""
+    """Only what ended badly can have been rolled back; what others deploy is looked for more seldom."""
     cloud(stage.aws, deployment(status="Succeeded"))
-    stage.play(stage.watcher(id="d-1"), until_s=30.0)
-    assert stage.aws.called("list_deployments") == []
+    stage.play(stage.watcher(id="d-1"), until_s=59.0)
+    assert len(stage.aws.called("list_deployments")) == 2
+
+
+def test_what_others_deploy_meanwhile_is_seen(stage: Stage) -> None:
+    """Once is enough; what was there before is not of interest, and our own deployment stays the one."""
+    there = cloud(stage.aws, deployment("d-old", "Succeeded", createTime=at(-600.0)), deployment())
+    watcher = stage.watcher(id="d-1")
+    stage.play(watcher, until_s=20.0)
+    there["d-1"]["status"] = "Succeeded"
+    there["d-2"] = deployment("d-2", createTime=at(25.0))
+    stage.play(watcher, until_s=100.0)
+    assert [(seen.at_s, seen.deployment_id) for seen in stage.seen(DeploymentSeen) if seen.deployment_id != "d-1"] == [
+        (30.0, "d-2")
+    ]
+    assert watcher.forward == "d-1"
+
+
+def test_a_listing_that_shows_nothing_new_is_a_sighting_too(stage: Stage) -> None:
+    """That there is no deployment yet was seen, and a listing that failed has not seen it."""
+    cloud(stage.aws, deployment("d-old", "Succeeded", createTime=at(-600.0)))
+    listing = stage.aws.script["list_deployments"]
+    stage.aws.script["list_deployments"] = deque([Throttled("codedeploy:ListDeployments", "T", "slow"), listing])
+    stage.play(stage.watcher(), until_s=12.0)
+    assert [seen.at_s for seen in stage.seen(NoDeployment)] == [5.0, 10.0]
+    assert [failed.at_s for failed in stage.seen(LookFailed)] == [0.0]
+
+
+@pytest.mark.parametrize("ahead_s", [613.0, -613.0])
+def test_dates_of_a_clock_that_is_minutes_off_are_corrected(stage: Stage, ahead_s: float) -> None:
+    """Everything is told by this machine's clock, asked for by AWS's, and the difference is recorded once."""
+    created = at(ahead_s + 2.0)
+    there = cloud(stage.aws, deployment("d-old", createTime=at(ahead_s - 60.0)))
+    stage.aws.dated_by = lambda: at(stage.clock.at_s + ahead_s)
+    watcher = stage.watcher()
+    watcher.look()
+    there["d-new"] = deployment("d-new", createTime=created)
+    stage.play(watcher, until_s=100.0)
+    assert watcher.forward == "d-new"
+    assert [*{seen.created_s for seen in stage.seen(DeploymentSeen)}] == [pytest.approx(2.0, abs=1.0)]
+    assert [seen.ahead_s for seen in stage.seen(ClockSeen)] == [pytest.approx(ahead_s, abs=1.0)]
+    asked = stage.aws.called("describe_alarm_history")[-1]["StartDate"].timestamp() - EPOCH_S
+    assert asked == pytest.approx(ahead_s + 75.0 - 300.0, abs=1.0)
+    assert all(
+        params[name].timestamp() % 60 == 0
+        for params in stage.aws.called("get_metric_data")
+        for name in ("StartTime", "EndTime")
+    )
+
+
+def test_clocks_that_agree_within_the_time_of_an_answer_are_the_same(stage: Stage) -> None:
+    """Dates are cut to seconds; nothing is corrected by that."""
+    cloud(stage.aws, deployment())
+    stage.aws.dated_by = lambda: at(stage.clock.at_s)
+    stage.play(stage.watcher(id="d-1"), until_s=60.0)
+    assert stage.seen(ClockSeen) == []
 
 
 def test_names_that_were_not_given_are_learned(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from harness.core.timeline import (
     AlarmGone,
     AliasSeen,
     Arrivals,
+    ClockSeen,
     DeploymentSeen,
     Event,
     FaultStarted,
@@ -259,6 +260,33 @@ def test_one_failed_look_is_a_note(findings: Any, row: Any) -> None:
     found = findings(sorted([*row("healthy"), look_failed(105.0)], key=lambda event: event.at_s))["looks-failed"]
     assert found.severity == "note"
     assert "codedeploy:GetDeployment ThrottlingException" in found.text
+
+
+def test_a_permission_that_is_missing_is_named(findings: Any, row: Any) -> None:
+    """With the call, and where to get the policy."""
+    denied = msgspec.structs.replace(look_failed(105.0), code="AccessDeniedException")
+    text = findings([*row("healthy"), denied])["permission-missing"].text
+    assert "codedeploy:GetDeployment" in text
+    assert "doctor --print-policy" in text
+
+
+def test_credentials_that_expired_are_told_with_when(findings: Any, row: Any) -> None:
+    """From when until when nothing was seen for that reason."""
+    expired = [msgspec.structs.replace(look_failed(at_s), code="ExpiredTokenException") for at_s in (105.0, 110.0)]
+    text = findings([*row("healthy"), *expired])["credentials-refused"].text
+    assert "from 104 s until 110 s" in text
+
+
+def test_a_clock_that_is_off_is_a_warning(findings: Any, row: Any) -> None:
+    """Dates were corrected, but AWS itself refuses what is five minutes off."""
+    text = findings([*row("healthy"), ClockSeen(at_s=1.0, ahead_s=-613.0)])["clock-skew"].text
+    assert "613 s behind" in text
+
+
+def test_an_alarm_that_was_deleted_meanwhile_is_told_as_such(findings: Any, row: Any) -> None:
+    """Its name in the group is right; nothing guards the group any more."""
+    gone = AlarmGone(at_s=200.0, asked_s=199.9, name="errors")
+    assert "was deleted during the run" in findings([*row("healthy"), gone])["alarm-gone"].text
 
 
 def test_long_blindness_is_a_warning(findings: Any, row: Any) -> None:

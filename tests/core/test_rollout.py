@@ -10,11 +10,13 @@ from harness.core.timeline import (
     AlarmGone,
     AlarmSeen,
     AliasSeen,
+    ClockSeen,
     DeploymentSeen,
     Event,
     GroupSeen,
     LifecycleEvent,
     LookFailed,
+    NoDeployment,
     RunStarted,
     TargetSeen,
     Write,
@@ -32,8 +34,8 @@ def deployment(at_s: float, status: str = "InProgress", **given: Any) -> Deploym
 
 def rollback(at_s: float, status: str = "Succeeded", **given: Any) -> DeploymentSeen:
     """A look at the rollback deployment."""
-    given = {"creator": "codeDeployRollback", "rollback_of": FORWARD, "created_s": 192.0, **given}
-    return DeploymentSeen(at_s=at_s, asked_s=at_s - 0.2, deployment_id=ROLLBACK, status=status, **given)
+    ours = {"deployment_id": ROLLBACK, "creator": "codeDeployRollback", "rollback_of": FORWARD, "created_s": 192.0}
+    return DeploymentSeen(at_s=at_s, asked_s=at_s - 0.2, status=status, **{**ours, **given})
 
 
 def alias(at_s: float, version: str = "1", **weights: float) -> AliasSeen:
@@ -102,6 +104,19 @@ def test_nothing_seen_is_unknown() -> None:
 def test_looks_without_a_deployment_are_not_started() -> None:
     """We looked, and there was none."""
     assert replay([alias(1.0)]).outcome is Outcome.NOT_STARTED
+
+
+def failed_look(at_s: float, call: str) -> LookFailed:
+    """A look that did not see."""
+    return LookFailed(at_s=at_s, asked_s=at_s - 0.2, call=call, code="AccessDenied", message="no")
+
+
+@pytest.mark.parametrize("call", ["ListDeployments", "BatchGetDeployments", "GetDeployment"])
+def test_a_search_that_fails_proves_no_absence(call: str) -> None:
+    """Other looks may be good; only a search that was read proves that there is none."""
+    blind = [alias(1.0), failed_look(2.0, f"codedeploy:{call}"), alias(6.0)]
+    assert replay(blind).outcome is Outcome.UNKNOWN
+    assert replay([*blind, NoDeployment(at_s=7.0, asked_s=6.9)]).outcome is Outcome.NOT_STARTED
 
 
 def test_refused_creation_is_not_started() -> None:
@@ -182,6 +197,55 @@ def test_rollback_is_settled_when_the_alias_shows_it() -> None:
     back = [*CANARY, deployment(190.0, "Stopped", completed_s=189.0), rollback(193.0)]
     assert not replay([*back, alias(193.1, v2=0.1)]).settled
     assert replay([*back, alias(193.1, v2=0.1), alias(203.0)]).settled
+
+
+@pytest.mark.parametrize(
+    ("ending", "next_one"),
+    [
+        ([deployment(370.0, "Succeeded")], alias(371.0, "2", v3=0.1)),
+        ([deployment(190.0, "Stopped"), rollback(191.0)], alias(192.0, "1", v3=0.1)),
+    ],
+)
+def test_the_next_deployments_canary_does_not_hide_where_this_one_ended(
+    ending: list[Event], next_one: AliasSeen
+) -> None:
+    """A third version has a share already; ours are where they belong."""
+    rollout = replay([*CANARY, *ending, next_one])
+    assert rollout.settled
+    assert rollout.agreed == next_one
+
+
+def test_a_deployment_that_was_superseded_is_settled() -> None:
+    """The alias will never show its outcome any more, and does not contradict it either."""
+    promoted = [*CANARY, deployment(370.0, "Succeeded", completed_s=366.0), alias(371.0, "3")]
+    assert not replay(promoted).settled
+    later = deployment(400.0, deployment_id="d-LATER", created_s=368.0)
+    rollout = replay([*promoted, later, alias(420.0, "3")])
+    assert rollout.settled
+    assert (rollout.outcome, rollout.superseded_by) == (Outcome.PROMOTED, ("d-LATER",))
+    assert not rollout.alias_contradicts
+
+
+def test_a_deployment_before_this_one_ended_does_not_supersede_it() -> None:
+    """Neither does a rollback."""
+    earlier = deployment(62.0, "Succeeded", deployment_id="d-EARLIER", created_s=-50.0)
+    undoing = rollback(390.0, deployment_id="d-UNDOING", rollback_of="d-EARLIER", created_s=380.0)
+    events = [*CANARY, earlier, deployment(370.0, "Succeeded", completed_s=366.0), undoing]
+    assert replay(events).superseded_by == ()
+
+
+def test_an_alias_that_nobody_may_see_is_not_waited_for_for_ever() -> None:
+    """Other looks succeed for two minutes after the end; a control plane that is gone settles nothing."""
+    promoted = [created(), deployment(70.0), deployment(370.0, "Succeeded")]
+    denied = failed_look(500.0, "lambda:GetAlias")
+    assert not replay([*promoted, deployment(480.0, "Succeeded"), denied]).settled
+    assert replay([*promoted, deployment(491.0, "Succeeded")]).settled
+    assert not replay([alias(50.0), *promoted, alias(371.0, "1"), deployment(491.0, "Succeeded")]).settled
+
+
+def test_the_clocks_difference_is_kept() -> None:
+    """The last one counts."""
+    assert replay([ClockSeen(at_s=1.0, ahead_s=613.0)]).ahead_s == 613.0
 
 
 def test_alias_that_was_asked_for_before_the_end_confirms_nothing() -> None:
