@@ -28,7 +28,7 @@ from fault_proxy import (
 )
 
 from harness.aws.clients import ASK_ONCE, Aws, Clients
-from harness.errors import AccessDenied, AwsError, HarnessError, Throttled, Unavailable, Unreachable
+from harness.errors import AccessDenied, BadCredentials, HarnessError, Throttled, Unavailable, Unreachable
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import aws_environment
 
@@ -83,7 +83,7 @@ def test_a_form_is_known_by_its_action(proxy: Proxy) -> None:
         (failed, Unavailable, "InternalFailure"),
         (failed_afterwards, Unavailable, "503"),
         (denied, AccessDenied, "not authorized to perform"),
-        (expired, AwsError, "renew"),
+        (expired, BadCredentials, "renew"),
         (reset, Unreachable, "got no answer"),
         (reset_afterwards, Unreachable, "got no answer"),
         (truncated, Unreachable, "got no answer"),
