@@ -34,6 +34,7 @@ exit codes:
   5    stopped by a guard rail
   130  interrupted (SIGINT); 143 terminated (SIGTERM)
 """
+ADHOC = "adhoc"
 REHEARSAL_SPEED = 60.0
 HIGHEST_SPEED = 1000.0
 OWN_SERVICE_SPEED = 10.0
@@ -76,7 +77,7 @@ def _run(words: list[str]) -> int:
     own, others = _split(words)
     options = _parser().parse_args(own, argparse.Namespace(words=words, others=others))
     if others and options.command is not _run_on_aws:
-        raise UsageError("only `canary-harness run` takes options for Locust after --")
+        raise UsageError("only `canary-harness run` takes a command after --")
     command: Callable[[argparse.Namespace], int] = options.command
     return command(options)
 
@@ -174,10 +175,10 @@ def _add_cloud(commands: Any) -> None:
 
 
 def _add_run(commands: Any) -> None:
+    from harness import release
+
     parser = _add_command(commands, "run", _run_on_aws, "play an experiment on AWS: locust --headless, with a verdict")
-    parser.usage = "canary-harness run [-h] [--dry-run] FILE [-- LOCUST OPTIONS ...]"
-    parser.add_argument("experiment", metavar="FILE", help="an experiment file")
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved plan and do nothing")
+    release.add_run_arguments(parser)
 
 
 def _add_judge(commands: Any) -> None:
@@ -373,17 +374,29 @@ def _cloud(options: argparse.Namespace) -> int:
 
 
 def _run_on_aws(options: argparse.Namespace) -> int:
-    from harness.launch import locust_command
+    from harness import release
 
-    path = Path(options.experiment)
-    experiment = _read_file(path)
-    command = locust_command(*options.others)
+    experiment = _asked(options)
+    command = release.run_command(options)
     if options.dry_run:
         _print_plan(experiment, command)
     else:
         # Locust takes our place, so that signals, terminal and exit code are its own.
-        os.execve(command[0], command, {**os.environ, "LOCUST_CANARY_EXPERIMENT": str(path.absolute())})  # noqa: S606
+        os.execve(command[0], command, release.run_environment(options.experiment))  # noqa: S606
     return ExitCode.AS_EXPECTED
+
+
+def _asked(options: argparse.Namespace) -> "Experiment":
+    """The experiment with the options laid over it, or one of defaults."""
+    from harness import release
+    from harness.core.experiment import Experiment
+    from harness.core.sense import contradictions
+
+    named = _read(options.experiment) if options.experiment else Experiment(name=ADHOC)
+    experiment = release.asked_of(options, named)
+    for problem in contradictions(experiment):
+        raise UsageError(str(problem))
+    return experiment
 
 
 def _print_plan(experiment: "Experiment", command: Sequence[str]) -> None:

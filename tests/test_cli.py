@@ -12,6 +12,7 @@ import pytest
 
 from harness import cli, launch
 from harness.core.experiment import Call, Experiment, Outcome
+from harness.core.parse import parse
 from harness.core.timeline import RunEnded, RunStarted, encode
 from harness.core.verdict import (
     Arms,
@@ -94,7 +95,7 @@ def said(capture: Capture) -> str:
         (["rehearse", "--speed", "0"], "argument --speed: must be a number above 0 and at most 1000, got 0"),
         (["rehearse", "--speed", "nan"], "argument --speed: must be a number above 0 and at most 1000, got nan"),
         (["rehearse", "--seed", "x"], "argument --seed: must be a whole number, got x"),
-        (["rehearse", "healthy", "--", "-u", "3"], "only `canary-harness run` takes options for Locust after --"),
+        (["rehearse", "healthy", "--", "-u", "3"], "only `canary-harness run` takes a command after --"),
         (["cloud", "--port", "70000"], "argument --port: must be between 0 and 65535, got 70000"),
         (["run", "no.yaml"], "cannot read the experiment no.yaml: No such file or directory"),
         (["judge", "nowhere"], "nowhere is not a run folder; give one such as reports/latest"),
@@ -241,27 +242,46 @@ def test_judge_prints_a_summary(tmp_path: Path, capsys: Capture) -> None:
 
 
 def test_dry_run_prints_the_plan(tmp_path: Path, capsys: Capture) -> None:
-    """The command, and the experiment with every default; no secrets, and nothing is started."""
+    """The command, and the experiment with every default and option; no secrets, and nothing is started."""
     file = tmp_path / "mine.yaml"
     file.write_text("name: mine\ncanary: {env: {API_TOKEN: hunter2}}")
-    assert cli.main(["run", str(file), "--dry-run", "--", "-u", "3"]) == 0
+    words = ["--stack", "shop", "--expect", "promoted", "--host", "https://example.com"]
+    deploys = ["sam", "deploy", "--parameter-overrides", "DbPassword=hunter2"]
+    assert cli.main(["run", str(file), "--dry-run", *words, "--", *deploys]) == 0
     plan = capsys.readouterr().out
-    assert plan.splitlines()[0].endswith("canary.py --headless -u 3")
-    assert "arrival_rate: 20.0" in plan
+    resolved = parse(plan, source="plan")
+    assert "--canary-stack shop" in plan.splitlines()[0]
+    assert (resolved.deployment.stack, resolved.target.host) == ("shop", "https://example.com")
+    assert (resolved.deployment.command or "").startswith("sam deploy")
     assert "hunter2" not in plan
 
 
 def test_run_becomes_locust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locust takes over with the experiment in its environment and the options after `--`."""
+    """Locust takes over: the experiment in its environment, the command after `--` and Locust's own options beside."""
     file = tmp_path / "mine.yaml"
     file.write_text("name: mine")
     seen: list[Any] = []
     monkeypatch.setattr(os, "execve", lambda *arguments: seen.extend(arguments))
-    cli.main(["run", str(file), "--", "-u", "3"])
+    cli.main(["run", str(file), "--function", "f", "--locust=-u 3", "--", "make", "deploy", "X=a b"])
     program, command, environment = seen
     assert program == command[0] == sys.executable
-    assert command[-3:] == ["--headless", "-u", "3"]
+    assert command[-6:] == ["--canary-function", "f", "--canary-command", "make deploy 'X=a b'", "-u", "3"]
     assert environment["LOCUST_CANARY_EXPERIMENT"] == str(file)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--deployment", "d-1", "--", "make"], "deployment.id: cannot stand beside command"),
+        (["--target-version", "2", "--", "make"], "deployment.target_version: cannot stand beside command"),
+        (["--locust", "'"], "--locust: No closing quotation"),
+        (["--expect", "luck"], "argument --expect: invalid choice"),
+    ],
+)
+def test_a_run_that_contradicts_itself_is_refused(words: list[str], told: str, capsys: Capture) -> None:
+    """One sentence, exit code 2, and nothing is started."""
+    assert cli.main(["run", *words]) == 2
+    assert told in said(capsys)
 
 
 def test_bug_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -56,10 +56,12 @@ DOCTOR = (
     "canary-harness doctor --application shop --group shop-api --function shop-api"
     " --host https://api.example.com/shared"
 )
+AROUND = "canary-harness run game.yaml --stack shop-prod -- sam deploy --no-confirm-changeset"
 OTHERS = {
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
+    AROUND: "tests/load/test_runs.py runs a command, and test_readme_run_takes_a_command reads this one",
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
     "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
     DOCTOR: "test_readme_doctor_finds_the_net_armed",
@@ -159,6 +161,15 @@ def test_readme_plan_is_printed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "error_share: 0.05" in done.stdout
     assert not (tmp_path / "reports").exists()
+
+
+def test_readme_run_takes_a_command(tmp_path: Path) -> None:
+    """What stands after `--` is what deploys; a rehearsal of the plan starts nothing."""
+    (tmp_path / "game.yaml").write_text("name: game\n")
+    own, _, deploys = AROUND.removeprefix("canary-harness ").partition(" -- ")
+    done = run_harness(tmp_path, *shlex.split(own), "--dry-run", "--", *shlex.split(deploys))
+    assert done.returncode == 0, done.stderr
+    assert f"command: {deploys}" in done.stdout
 
 
 @pytest.mark.slow

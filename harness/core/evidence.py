@@ -14,6 +14,8 @@ from harness.core.faults import BASE
 from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Arrivals,
+    CommandEnded,
+    CommandStarted,
     Event,
     Exemplar,
     FaultEnded,
@@ -26,7 +28,7 @@ from harness.core.timeline import (
     Trouble,
     Write,
 )
-from harness.core.verdict import Answers
+from harness.core.verdict import Answers, CommandFacts
 
 FORCING = "cloudwatch:SetAlarmState"
 
@@ -71,6 +73,7 @@ class Evidence(Struct, frozen=True):
     looks: tuple[float, ...]
     blind: tuple[LookFailed, ...]
     troubles: tuple[Trouble, ...]
+    command: CommandFacts | None
     end_s: float
 
     def is_canary(self, version: str | None) -> bool:
@@ -103,8 +106,20 @@ def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) 
         looks=tuple(event.at_s for event in events if isinstance(event, Look)),
         blind=tuple(event for event in events if isinstance(event, LookFailed)),
         troubles=tuple(event for event in events if isinstance(event, Trouble)),
+        command=_command(events),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
     )
+
+
+def _command(events: Sequence[Event]) -> CommandFacts | None:
+    """The command that deployed; its exit code and time are None while it ran."""
+    started = next((event for event in events if isinstance(event, CommandStarted)), None)
+    if started is None:
+        return None
+    ended = next((event for event in events if isinstance(event, CommandEnded)), None)
+    if ended is None:
+        return CommandFacts(command=started.command)
+    return CommandFacts(command=started.command, exit_code=ended.exit_code, took_s=ended.at_s - started.at_s)
 
 
 def _is_since(seen: Requests, created_s: float) -> bool:

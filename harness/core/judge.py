@@ -81,6 +81,7 @@ def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
         arms=measures.arms,
         exposure=measures.exposure,
         attribution=measures.attribution,
+        command=found.command,
         criteria=criteria,
         findings=findings_of(found, measures, harm),
     )
@@ -123,6 +124,7 @@ def _reasons(found: Evidence, call: Call, criteria: Sequence[Criterion]) -> Iter
     yield _outcome_reason(found, call)
     yield from _call_reasons(found, call)
     yield from _time_reasons(found)
+    yield from _command_reasons(found)
     yield from _traffic_reasons(found)
     yield from (_criterion_reason(criterion) for criterion in criteria)
 
@@ -180,6 +182,24 @@ def _time_reasons(found: Evidence) -> Iterator[Reason]:
         yield Reason(
             "inconclusive", f"It took {_span(ended, created_s)}, which may or may not be within {limit_s:g} s."
         )
+
+
+def _command_reasons(found: Evidence) -> Iterator[Reason]:
+    """A deployment command fails where its deployment is not promoted: that alone is no news."""
+    command, outcome = found.command, found.rollout.outcome
+    if command is None:
+        return
+    ended = f"The command that deploys ended with exit code {command.exit_code}"
+    if command.exit_code is None:
+        yield Reason("inconclusive", "The command that deploys had not ended.")
+    elif outcome is Outcome.NOT_STARTED:
+        yield Reason("as_expected", f"{ended} and made no deployment of this group.")
+    elif not command.exit_code:
+        yield Reason("as_expected")
+    elif outcome is Outcome.PROMOTED:
+        yield Reason("contrary", f"{ended}, though the canary was promoted.")
+    else:
+        yield Reason("as_expected", f"{ended}.")
 
 
 def _traffic_reasons(found: Evidence) -> Iterator[Reason]:

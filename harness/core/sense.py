@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import string
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from harness.core.experiment import (
     PERSONAS,
     REHEARSED_CONFIG,
     Arm,
+    Deployment,
     Experiment,
     RateStep,
     Traffic,
@@ -33,6 +35,7 @@ def contradictions(experiment: Experiment) -> Problems:
     yield from _about_traffic(experiment.traffic)
     if experiment.deployment.config is not None:
         yield from _about_config(experiment.deployment.config)
+    yield from about_making(experiment.deployment)
     yield from _about_alarm(experiment)
     yield from _about_faults(experiment)
     yield from _about_arm(experiment.baseline, "baseline")
@@ -90,6 +93,22 @@ def _about_config(config: str) -> Problems:
         yield ExperimentError(
             "deployment.config", f"AWS has no {config}; a configuration of your own has no CodeDeployDefault prefix"
         )
+
+
+def about_making(deployment: Deployment) -> Problems:
+    """What contradicts itself about how the deployment comes about."""
+    given = [name for name in ("id", "target_version", "command") if getattr(deployment, name) is not None]
+    if len(given) > 1:
+        yield ExperimentError(f"deployment.{given[0]}", f"cannot stand beside {given[1]}: each says what deploys")
+    if deployment.command is not None and not _words(deployment.command):
+        yield ExperimentError("deployment.command", f"must be a command, got {shown(deployment.command)}")
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
 
 
 def _about_shift(percent: int, minutes: int, word: str) -> Problems:
@@ -182,6 +201,6 @@ def only_on_aws(experiment: Experiment) -> Problems:
         yield ExperimentError("deployment.config", f"a rehearsal knows {wanted}, got {shown(config)}")
     if experiment.target.host is not None:
         yield ExperimentError("target.host", "a rehearsal serves its own; leave it out, or name baseline.url")
-    for name in ("id", "stack"):
+    for name in ("id", "stack", "command"):
         if getattr(experiment.deployment, name) is not None:
             yield ExperimentError(f"deployment.{name}", "a rehearsal creates its own deployment; leave it out")

@@ -297,6 +297,18 @@ class Asked(Entry, frozen=True, kw_only=True, tag="asked"):
     refused: str | None = None
 
 
+class CommandStarted(Entry, frozen=True, kw_only=True, tag="command_started"):
+    """The command that deploys began; without secrets."""
+
+    command: str
+
+
+class CommandEnded(Entry, frozen=True, kw_only=True, tag="command_ended"):
+    """The command that deploys ended; a negative `exit_code` is the number of the signal that ended it."""
+
+    exit_code: int
+
+
 class Trouble(Entry, frozen=True, kw_only=True, tag="trouble"):
     """Something went wrong with the harness or its surroundings: a worker lost, the cloud gone, a signal."""
 
@@ -326,6 +338,8 @@ Event = (
     | FaultStarted
     | FaultEnded
     | Write
+    | CommandStarted
+    | CommandEnded
     | Note
     | Asked
     | Trouble

@@ -129,6 +129,14 @@ class Criterion(Struct, frozen=True, kw_only=True):
     met: bool | None
 
 
+class CommandFacts(Struct, frozen=True, kw_only=True):
+    """The command that deployed; `exit_code` and `took_s` are None if its end was not seen."""
+
+    command: str
+    exit_code: int | None = None
+    took_s: float | None = None
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """What happened, whether it was expected, and why we say so."""
 
@@ -147,5 +155,6 @@ class Verdict(Struct, frozen=True, kw_only=True):
     arms: Arms
     exposure: Exposure
     attribution: Attribution
+    command: CommandFacts | None = None
     criteria: tuple[Criterion, ...] = ()
     findings: tuple[Finding, ...] = ()

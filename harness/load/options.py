@@ -2,7 +2,7 @@
 
 import math
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from harness.core import rates
 from harness.core.clock import Clock
 from harness.core.experiment import Experiment, Outcome
 from harness.core.parse import parse
+from harness.core.sense import about_making
 from harness.errors import UsageError
 from harness.load.client import service_url
 from harness.rehearsal import experiments
@@ -60,6 +61,8 @@ def settings_of(options: Any) -> Settings:
     """The settings that parsed options make; raises UsageError."""
     _check(options)
     experiment = _overridden(_experiment(_given(options, "experiment")), options)
+    for problem in about_making(experiment.deployment):
+        raise problem
     run_dir, clock = _given(options, "run_dir"), _given(options, "clock")
     if experiment.target.host:
         service_url(experiment.target.host)
@@ -89,9 +92,22 @@ def reports(options: Any) -> Path:
 
 
 def watched(experiment: Experiment) -> bool:
-    """Whether there is a deployment to watch at all: anything that leads to one is named."""
+    """Whether there is a deployment to watch at all: anything leads to one."""
     deployment = experiment.deployment
-    return any((deployment.id, deployment.stack, deployment.application, deployment.group, deployment.function))
+    named = (deployment.id, deployment.stack, deployment.application, deployment.group, deployment.function)
+    return any((*named, deployment.target_version, deployment.command))
+
+
+def fixed(options: Any) -> dict[str, Any]:
+    """Our options that no web form may change, whatever it sends: Locust itself takes every name it knows."""
+    names = (f"canary_{flag.replace('-', '_')}" for flag, _, _ in _OPTIONS if flag not in _IN_FORM)
+    return {name: getattr(options, name, None) for name in names}
+
+
+def restore(options: Any, values: Mapping[str, Any]) -> None:
+    """Gives options back the values that `fixed` told."""
+    for name, value in values.items():
+        setattr(options, name, value)
 
 
 def _check(options: Any) -> None:
@@ -222,6 +238,7 @@ _OPTIONS = (
     ("group", "NAME", "Deployment group to watch"),
     ("deployment", "ID", "Deployment to watch; without it the next one of the group"),
     ("target-version", "VERSION", "Published version to deploy once traffic is steady"),
+    ("command", "COMMAND", "Command that deploys, started once traffic is steady"),
     ("function", "NAME", "Lambda function whose deployments to watch"),
     ("alias", "NAME", "Alias that the deployment shifts"),
     ("alarm", "NAME", "CloudWatch alarm to watch besides those of the group"),
@@ -256,6 +273,7 @@ _OVERRIDES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
         "group": ("group", str),
         "deployment": ("id", str),
         "target_version": ("target_version", str),
+        "command": ("command", str),
         "function": ("function", str),
         "alias": ("alias", str),
     },

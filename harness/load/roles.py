@@ -11,6 +11,7 @@ Master and workers talk in Locust's own messages:
 """
 
 import logging
+import signal
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -92,11 +93,13 @@ class Director(Role):
         self._signal_s = -ONE_SIGNAL_S
         self._round: gevent.Greenlet | None = None
         self._given = environment.parsed_options
+        self._fixed = options.fixed(self._given)
         self._apply_defaults(options.settings_of(self._given).experiment)
 
     def test_start(self) -> None:
         """Begins a run; a test that cannot be one is refused with its reason."""
         self._testing = True
+        options.restore(self._given, self._fixed)
         try:
             settings = options.settings_of(self._given)
             self._check_host()
@@ -227,7 +230,8 @@ class Director(Role):
 
     @staticmethod
     def _end_by(signalled: ExitCode, run: Run) -> None:
-        run.over("stopped", f"{'SIGINT' if signalled is ExitCode.INTERRUPTED else 'SIGTERM'} came")
+        signum = signal.SIGINT if signalled is ExitCode.INTERRUPTED else signal.SIGTERM
+        run.over("stopped", f"{signum.name} came", signum)
 
     def _on_over(self) -> None:
         gevent.spawn(self._stop_locust)

@@ -10,7 +10,7 @@ the traffic and then calls `close`, which heals, judges and reports.
 
 import contextlib
 import logging
-import random
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -22,7 +22,6 @@ from msgspec.structs import replace
 
 import harness
 from harness.aws.clients import Aws
-from harness.aws.deployer import create_deployment
 from harness.aws.discovery import discover_for_a_run
 from harness.aws.watcher import Watcher
 from harness.core.experiment import AlarmState, ArrivalRate, Experiment, Pattern
@@ -41,6 +40,7 @@ from harness.core.timeline import (
 )
 from harness.core.verdict import Verdict
 from harness.errors import ExitCode, HarnessError, UsageError
+from harness.load.deploying import Deploying
 from harness.load.faults import Faults
 from harness.load.fleet import Fleet, Post
 from harness.load.options import Settings, watched
@@ -61,8 +61,6 @@ BLIND_S = 60.0
 BLIND_WALL_S = 5.0
 """Experiment and wall seconds without any sight of the control plane and any answer of the service: it is gone."""
 A_PERSON = "a person"
-PHASE_S = 60.0
-PHASE_ROOM_S = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +109,6 @@ class Run:
         self._file = self.folder.timeline.open("ab")
         self.base = Timebase(time.time(), settings.clock.speed)
         self.fleet = Fleet(self.experiment, self.base, post)
-        self._rehearsal = settings.rehearsal
         self._epoch_s = self.base.epoch_s(settings.clock)
         self._on_over = on_over
         self._follow = follow
@@ -126,6 +123,7 @@ class Run:
         self._contact = Contact(self.base)
         self._progress = Progress()
         self._watcher = self._new_watcher() if watched(self.experiment) else None
+        self._deploying = self._new_deploying(self._watcher, settings) if self._watcher else None
 
     def start(self) -> None:
         """Begins the run; returns at once."""
@@ -141,8 +139,8 @@ class Run:
         )
         for play in (self._direct, self._give_up, self._show):
             self._spawn(play)
-        if self._watcher:
-            self._disregard(self._watcher)
+        if self._deploying:
+            self._deploying.disregard_others()
             self._spawn(self._watch)
         for play in self.faults.plays(watched=self._watcher is not None):
             self._spawn(play)
@@ -229,11 +227,17 @@ class Run:
         self.trouble(what, message)
         self.over("failed", message)
 
-    def over(self, why: Why, detail: str = "") -> None:
-        """Nothing is left to do; the first reason counts. Faults end first, at once."""
+    def settle(self, detail: str = "") -> None:
+        """Ends the run because nothing more is to come."""
+        self.over("settled", detail)
+
+    def over(self, why: Why, detail: str = "", signum: int = signal.SIGTERM) -> None:
+        """Nothing is left to do; the first reason counts. Faults end first, at once; a command gets the signal."""
         if self._over is None:
             self._over = RunEnded(at_s=self.base.now_s(), why=why, detail=detail)
             gevent.spawn(self.faults.stop, "the run ended")
+            if self._deploying:
+                self._deploying.stop(signum)
             self._on_over()
 
     def close(self) -> ExitCode:
@@ -242,6 +246,8 @@ class Run:
             self._over = RunEnded(at_s=self.base.now_s(), why="stopped", detail=self._why_stopped())
         gevent.killall(self._greenlets, block=True, timeout=5.0)
         self.faults.stop("the run ended")
+        if self._deploying:
+            self._deploying.close()
         if self._watcher and self._over.why in ("settled", "given_up"):
             self._watcher.final_looks()
         self.record(replace(self._over, at_s=self.base.now_s()))
@@ -262,15 +268,15 @@ class Run:
             record=self.record,
         )
 
+    def _new_deploying(self, watcher: Watcher, settings: Settings) -> Deploying:
+        return Deploying(self, self._aws, watcher, aligned=settings.rehearsal, epoch_s=self._epoch_s)
+
     # What a run does, each in a greenlet of its own
 
     def _direct(self) -> None:
-        if not self._watcher:
+        if not self._deploying:
             return
-        deployment = self.experiment.deployment
-        if deployment.target_version:
-            self.sleep_until(self._planned_creation_s())
-            self._deploy()
+        self._deploying.play()
         self._settled.wait()
         self.sleep_until(self.base.now_s() + self.experiment.steady_s)
         self.over("settled")
@@ -298,48 +304,19 @@ class Run:
                 return
             gevent.sleep(SHOW_EVERY_S)
 
-    # The deployment
+    # What faults and deploying need
 
-    def _disregard(self, watcher: Watcher) -> None:
-        other = watcher.disregard()
-        if other:
-            self.trouble("deployment", f"{other} is in progress already, and this run waits for the group's next one")
+    def say(self, line: str) -> None:
+        """Shows a line of somebody else's."""
+        self._progress.say(line)
 
-    def _planned_creation_s(self) -> float:
-        """When to create the deployment, for a rehearsal in the first ten seconds of a minute.
+    def look_now(self) -> None:
+        """Has the watcher look at once."""
+        self._look_now.set()
 
-        An alarm counts whole minutes. The place in the minute decides how many errors of the canary the first one
-        holds, so it comes from the seed: then the same seed meets the same minutes at every speed.
-        """
-        steady_s = self.experiment.steady_s
-        if not self._rehearsal:
-            return steady_s
-        offset_s = random.Random(f"phase {self.experiment.seed}").uniform(0.0, PHASE_ROOM_S)
-        return steady_s + (offset_s - (self._epoch_s + steady_s)) % PHASE_S
-
-    def _deploy(self) -> None:
-        deployment = self.experiment.deployment
-        missing = [name for name in ("application", "group", "function") if not getattr(deployment, name)]
-        if missing or not deployment.target_version:
-            raise UsageError(f"deployment.{missing[0]} is needed to create a deployment of target_version")
-        deployment_id = create_deployment(
-            self._aws,
-            application=str(deployment.application),
-            group=str(deployment.group),
-            function=str(deployment.function),
-            alias=deployment.alias,
-            target_version=deployment.target_version,
-            experiment=self.experiment.name,
-            config=deployment.config,
-            hooks=deployment.hooks,
-            record=self.record,
-            now=self.base.now_s,
-        )
-        if self._watcher:
-            self._watcher.follow(deployment_id)
-            self._look_now.set()
-
-    # What faults need to know
+    def created_within(self, limit_s: float) -> bool:
+        """Waits for the deployment's creation; whether it came within so many experiment seconds."""
+        return bool(self._created.wait(limit_s / self.base.speed))
 
     def send_share(self, share: float) -> None:
         """Has this share of fault requests sent from now on."""
@@ -367,7 +344,7 @@ class Run:
         """The deployment's creation; before it, the planned one, None if others will create it."""
         if self.rollout.created_s is not None:
             return self.rollout.created_s
-        return self._planned_creation_s() if self.experiment.deployment.target_version else None
+        return self._deploying.planned_s if self._deploying else None
 
     # The end
 

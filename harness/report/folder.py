@@ -3,6 +3,7 @@
 import contextlib
 import platform
 import re
+import shlex
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,11 @@ class RunFolder:
         return self.path / "report.md"
 
     @property
+    def command_log(self) -> Path:
+        """What the command that deployed wrote."""
+        return self.path / "command.log"
+
+    @property
     def log(self) -> Path:
         """What Locust logged and printed."""
         return self.path / "locust.log"
@@ -165,10 +171,19 @@ def masked(command: Iterable[str]) -> list[str]:
 
 
 def without_secrets(experiment: Experiment) -> Experiment:
-    """The same experiment with masked environment values, where their names say that they are secret."""
+    """The same experiment with masked environment values and words of its command that their names call secret."""
+    command = experiment.deployment.command
     return msgspec.structs.replace(
-        experiment, baseline=_without_secrets(experiment.baseline), canary=_without_secrets(experiment.canary)
+        experiment,
+        baseline=_without_secrets(experiment.baseline),
+        canary=_without_secrets(experiment.canary),
+        deployment=msgspec.structs.replace(experiment.deployment, command=command and masked_text(command)),
     )
+
+
+def masked_text(command: str) -> str:
+    """A command line in one piece, masked."""
+    return shlex.join(masked(shlex.split(command)))
 
 
 def _without_secrets(arm: Arm) -> Arm:

@@ -53,6 +53,10 @@ class Progress:
         else:
             self._say(rollout, tally, at_s)
 
+    def say(self, line: str) -> None:
+        """Shows a line of somebody else's above the panel, colours and all."""
+        self._console.print(Text.from_ansi(line), soft_wrap=True)
+
     def close(self) -> None:
         """Takes the panel away; a second time does nothing."""
         if self._live:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -22,12 +23,14 @@ import psutil
 import pytest
 
 from harness.aws.clients import Aws
-from harness.aws.deployer import create_deployment
+from harness.aws.deployer import app_spec, create_deployment
 from harness.core.experiment import Expect, Experiment, Fault, Outcome, Traffic
 from harness.core.histogram import merge, quantile_s
 from harness.core.timeline import (
     Arrivals,
     Asked,
+    CommandEnded,
+    CommandStarted,
     Event,
     FaultEnded,
     FaultStarted,
@@ -481,6 +484,98 @@ def test_the_next_deployment_of_the_group_is_followed(
     assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
     resolved = run.folder.read_experiment()
     assert (resolved.deployment.group, resolved.alarm.name) == (ready["group"], ready["alarm"])
+
+
+DEPLOYS = """
+import boto3, os, sys, time
+
+print("deploying", flush=True)
+spec = sys.argv[3]
+deployer = boto3.client("codedeploy")
+made = deployer.create_deployment(
+    applicationName=sys.argv[1],
+    deploymentGroupName=sys.argv[2],
+    revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": spec}},
+)
+while True:
+    info = deployer.get_deployment(deploymentId=made["deploymentId"])["deploymentInfo"]
+    if info["status"] in ("Succeeded", "Failed", "Stopped"):
+        break
+    time.sleep(0.1)
+print(info["status"], file=sys.stderr, flush=True)
+sys.exit(info["status"] != "Succeeded")
+"""
+
+
+def test_a_command_deploys_under_traffic_and_is_judged_with_its_deployment(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], tmp_path: Path
+) -> None:
+    """Traffic flows before, during and after it; its output is shown and kept; its failure is told, no more."""
+    cloud = canary_cloud_factory(speed=60.0)
+    ready = cloud.ready
+    (tmp_path / "deploys.py").write_text(DEPLOYS)
+    spec = app_spec(ready["function"], ready["alias"], ready["baseline"], ready["canary"])
+    command = [sys.executable, "deploys.py", ready["application"], ready["group"], spec]
+    words = ["--canary-function", ready["function"], "--canary-error-share", "0.2", "--canary-expect", "rolled_back"]
+    run = play(
+        *["-f", CANARY, "--host", ready["service_url"], "--canary-command", shlex.join(command), *words],
+        **cloud_variables(cloud),
+    )
+    said = run.process.stderr.read().decode()  # type: ignore[union-attr]
+    assert run.end(60) == 0, said
+    verdict, events = run.verdict(), run.events()
+    assert (verdict.outcome, verdict.call) == ("rolled_back", "caught")
+    assert verdict.command
+    assert verdict.command.exit_code == 1
+    assert "The command that deploys ended with exit code 1." in verdict.because
+    assert "deploying" in said
+    assert run.folder.command_log.read_text() == "deploying\nStopped\n"
+    ((started,), (ended,)) = of(CommandStarted, events), of(CommandEnded, events)
+    instants = [row.at_s for row in of(Requests, events)]
+    assert min(instants) < started.at_s < ended.at_s < max(instants)
+
+
+def test_a_command_that_fails_before_any_deployment_ends_the_run(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"]
+) -> None:
+    """Nothing is waited for that cannot come: exit code 1, and the sentence says which command failed how."""
+    cloud = canary_cloud_factory(speed=60.0)
+    command = shlex.join([sys.executable, "-c", "import sys; sys.exit('no such template')"])
+    names = ["--canary-function", cloud.ready["function"], "--canary-command", command]
+    run = play("-f", CANARY, "--host", cloud.ready["service_url"], *names, **cloud_variables(cloud))
+    assert run.end(60) == 1
+    (ended,) = of(RunEnded, run.events())
+    assert ended.detail == "the command ended with exit code 1 and no deployment was seen"
+    assert run.folder.command_log.read_text() == "no such template\n"
+
+
+STAYS = """
+import os, signal, subprocess, sys, time
+
+signal.signal(signal.SIGINT, lambda *_: print("told", flush=True))
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.DEVNULL)
+print(os.getpid(), child.pid, flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+def test_a_signal_reaches_the_command_and_nothing_of_it_survives(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], tmp_path: Path
+) -> None:
+    """It gets the signal that came; what does not end by itself is killed, with all that it started."""
+    cloud = canary_cloud_factory(speed=60.0)
+    (tmp_path / "stays.py").write_text(STAYS)
+    names = ["--canary-function", cloud.ready["function"], "--canary-command", f"{sys.executable} stays.py"]
+    run = play("-f", CANARY, "--host", cloud.ready["service_url"], *names, **cloud_variables(cloud))
+    run.wait_for(lambda events: bool(of(CommandStarted, events)) and b"\n" in run.folder.command_log.read_bytes())
+    pids = [int(word) for word in run.folder.command_log.read_text().split()[:2]]
+    run.process.send_signal(signal.SIGINT)
+    assert run.end(30) == 130
+    assert "told" in run.folder.command_log.read_text()
+    assert [ended.exit_code for ended in of(CommandEnded, run.events())] == [-signal.SIGKILL]
+    psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5)
+    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
 
 
 def test_a_forced_alarm_is_healed_when_a_signal_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:

@@ -1,0 +1,166 @@
+"""How the deployment of a run comes about: created by us, by the command that we start, or by others, whom we await."""
+
+import random
+import signal
+from typing import Protocol
+
+import gevent
+
+from harness.aws.clients import Aws
+from harness.aws.deployer import create_deployment
+from harness.aws.watcher import Watcher
+from harness.core.experiment import Experiment
+from harness.core.rollout import Rollout
+from harness.core.timeline import CommandEnded, CommandStarted, Event
+from harness.errors import UsageError
+from harness.load.command import Command
+from harness.load.steering import Timebase
+from harness.report.folder import RunFolder, masked_text
+
+PHASE_S = 60.0
+PHASE_ROOM_S = 10.0
+SEEN_WITHIN_S = 60.0
+"""Experiment time after the command's end in which a deployment that it made must have been seen."""
+
+
+class Run(Protocol):
+    """What deploying needs of the run that it happens in."""
+
+    experiment: Experiment
+    rollout: Rollout
+    base: Timebase
+    folder: RunFolder
+
+    def record(self, *events: Event) -> None:
+        """Writes to the timeline."""
+
+    def say(self, line: str) -> None:
+        """Shows a line to whoever watches."""
+
+    def trouble(self, what: str, message: str) -> None:
+        """Notes that something went wrong."""
+
+    def fail(self, what: str, message: str) -> None:
+        """Ends the run because something went wrong."""
+
+    def settle(self, detail: str) -> None:
+        """Ends the run, since nothing more is to come."""
+
+    def sleep_until(self, at_s: float) -> None:
+        """Waits for an instant of the run."""
+
+    def created_within(self, limit_s: float) -> bool:
+        """Waits for the deployment's creation; whether it came within so many experiment seconds."""
+
+    def look_now(self) -> None:
+        """Has the watcher look at once."""
+
+
+class Deploying:
+    """Makes the deployment of a run where its experiment says how.
+
+    `aligned` puts a creation of ours in the first ten seconds of a minute, as rehearsals want it; `epoch_s` is the
+    run's beginning in seconds since 1970.
+    """
+
+    def __init__(self, run: Run, aws: Aws, watcher: Watcher, *, aligned: bool, epoch_s: float) -> None:
+        self._run = run
+        self._aws = aws
+        self._watcher = watcher
+        self._aligned = aligned
+        self._epoch_s = epoch_s
+        wanted = run.experiment.deployment
+        self._command = Command(wanted.command, run.folder.command_log, run.say) if wanted.command else None
+        self._running = False
+        self._stopping: gevent.Greenlet | None = None
+
+    @property
+    def planned_s(self) -> float | None:
+        """When we create the deployment; None if a command or others do."""
+        return self._steady_until_s() if self._run.experiment.deployment.target_version else None
+
+    def play(self) -> None:
+        """Once traffic is steady makes the deployment; comes back when nothing more is to be done for it."""
+        if self._run.experiment.deployment.target_version:
+            self._run.sleep_until(self._steady_until_s())
+            self._create()
+        elif self._command:
+            self._run.sleep_until(self._run.experiment.steady_s)
+            self._play(self._command)
+
+    def disregard_others(self) -> None:
+        """Takes what the group deployed before for none of this run's."""
+        other = self._watcher.disregard()
+        if other:
+            text = f"{other} is in progress already, and this run waits for the group's next one"
+            self._run.trouble("deployment", text)
+
+    def stop(self, signum: int = signal.SIGTERM) -> None:
+        """Has the command end; comes back at once."""
+        if self._command and self._stopping is None:
+            self._stopping = gevent.spawn(self._command.stop, signum)
+
+    def close(self) -> None:
+        """Waits, a bounded time, until nothing of the command is left."""
+        self.stop()
+        if self._command and self._stopping:
+            self._stopping.join()
+            self._note_end(self._command)
+
+    def _steady_until_s(self) -> float:
+        """When to create the deployment, for a rehearsal in the first ten seconds of a minute.
+
+        An alarm counts whole minutes. The place in the minute decides how many errors of the canary the first one
+        holds, so it comes from the seed: then the same seed meets the same minutes at every speed.
+        """
+        steady_s = self._run.experiment.steady_s
+        if not self._aligned:
+            return steady_s
+        offset_s = random.Random(f"phase {self._run.experiment.seed}").uniform(0.0, PHASE_ROOM_S)
+        return steady_s + (offset_s - (self._epoch_s + steady_s)) % PHASE_S
+
+    def _create(self) -> None:
+        deployment = self._run.experiment.deployment
+        missing = [name for name in ("application", "group", "function") if not getattr(deployment, name)]
+        if missing or not deployment.target_version:
+            raise UsageError(f"deployment.{missing[0]} is needed to create a deployment of target_version")
+        deployment_id = create_deployment(
+            self._aws,
+            application=str(deployment.application),
+            group=str(deployment.group),
+            function=str(deployment.function),
+            alias=deployment.alias,
+            target_version=deployment.target_version,
+            experiment=self._run.experiment.name,
+            config=deployment.config,
+            hooks=deployment.hooks,
+            record=self._run.record,
+            now=self._run.base.now_s,
+        )
+        self._watcher.follow(deployment_id)
+        self._run.look_now()
+
+    def _play(self, command: Command) -> None:
+        run = self._run
+        text = masked_text(run.experiment.deployment.command or "")
+        run.record(CommandStarted(at_s=run.base.now_s(), command=text))
+        command.start()
+        self._running = True
+        command.wait()
+        code = self._note_end(command)
+        # It may have started the deployment in its last moment, and AWS lists what is new with a delay.
+        if run.rollout.forward is None and not run.created_within(SEEN_WITHIN_S):
+            nothing = f"the command ended with exit code {code} and no deployment was seen"
+            if code:
+                run.fail("command", nothing)
+            else:
+                run.settle(nothing)
+
+    def _note_end(self, command: Command) -> int | None:
+        """Records the end of the command, once; its exit code."""
+        if not self._running:
+            return None
+        self._running = False
+        code = command.wait()
+        self._run.record(CommandEnded(at_s=self._run.base.now_s(), exit_code=code))
+        return code
