@@ -1,10 +1,9 @@
 // The charts: requests and weight over the run with its marks, and the periods of an alarm against its threshold.
 import { elapsed, h, percent } from "./words.js";
 
-const WIDTH = 900;
 const HEIGHT = 300;
-const LEFT = 44;
-const RIGHT = 44;
+const LEFT = 36;
+const RIGHT = 40;
 const TOP = 34;
 const BOTTOM = 24;
 const MARKS = { release: "var(--weight)", alarm: "var(--busy)", fault: "var(--bad)", person: "var(--calm)" };
@@ -17,19 +16,21 @@ function s(tag, attributes, ...children) {
   return node;
 }
 
-export function chart(run, marks) {
+export function chart(run, marks, room) {
+  const wide = Math.max(280, room - 34); // the card's own edges
+
   const { from_s: from, bucket_s: width, planned, answered, failed, fault, weight } = run.chart;
   const until = Math.max(from + width * Math.max(planned.length, 1), run.now_s, run.bake_ends_s ?? 0, from + 60);
-  const x = (at) => LEFT + ((at - from) / (until - from)) * (WIDTH - LEFT - RIGHT);
+  const x = (at) => LEFT + ((at - from) / (until - from)) * (wide - LEFT - RIGHT);
   const most = ceiling(Math.max(1, ...planned.map(Number), ...answered.map(Number)));
   const y = (rate) => HEIGHT - BOTTOM - (rate / most) * (HEIGHT - TOP - BOTTOM);
   const share = (part) => y(part * most);
   const middle = (index) => x(from + (index + 0.5) * width);
-  // The last bucket is still being filled: a line that fell to it would tell a fall that is none.
-  const whole = run.stage === "over" ? planned.length : Math.max(0, planned.length - Math.ceil(2 / width) - 1);
+  // The last buckets are not full: a line that fell to them would tell a fall that is none.
+  const whole = Math.max(0, planned.length - (run.stage === "over" ? 1 : Math.ceil(2 / width) + 1));
   const line = (values) => path(values.slice(0, whole).map((value, index) => (value == null ? null : [middle(index), y(value)])));
-  const drawing = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": spoken(run, most) },
-    ...grid(most, y, share), ...times(from, until, x, run.created_s),
+  const drawing = s("svg", { viewBox: `0 0 ${wide} ${HEIGHT}`, role: "img", "aria-label": spoken(run, most) },
+    ...grid(wide, most, y, share), ...times(wide, from, until, x, run.created_s),
     s("path", { d: steps(weight, x, share, Math.min(run.now_s, until)), fill: "var(--weight)", opacity: 0.16 }),
     s("path", { d: area(line(failed), y(0)), fill: "var(--bad)", opacity: 0.25 }),
     s("path", { d: line(planned), fill: "none", stroke: "var(--planned)", "stroke-width": 2 }),
@@ -38,7 +39,7 @@ export function chart(run, marks) {
     ...ending(run, x), ...marked(marks, x));
   const tip = h("div", { class: "tip", hidden: true });
   const box = h("div", { class: "chart" }, drawing, tip);
-  point(box, drawing, tip, { run, marks, from, until, width, x });
+  point(box, drawing, tip, { wide, run, marks, from, until, width, x });
   return h("section", { class: "card" },
     h("h3", {}, "Traffic and release", h("small", {}, run.created_s == null ? "requests per second, over the time since the run began" : "requests per second, over the time since the creation")), box,
     h("div", { class: "legend" }, key("var(--planned)", "arrivals planned"), key("var(--bad)", "failed"), key("var(--fault)", "meant to fail"),
@@ -89,20 +90,20 @@ function steps(weight, x, share, until) {
   return `${drawn}L${x(Math.max(until, weight.at(-1)[0]))} ${share(0)}Z`;
 }
 
-function grid(most, y, share) {
+function grid(wide, most, y, share) {
   return [0, 0.5, 1].flatMap((part) => [
-    s("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(part * most), y2: y(part * most), stroke: "var(--line)" }),
+    s("line", { x1: LEFT, x2: wide - RIGHT, y1: y(part * most), y2: y(part * most), stroke: "var(--line)" }),
     s("text", { x: LEFT - 8, y: y(part * most) + 4, "text-anchor": "end" }, String(part * most)),
-    s("text", { x: WIDTH - RIGHT + 8, y: share(part) + 4 }, `${part * 100} %`),
+    s("text", { x: wide - RIGHT + 8, y: share(part) + 4 }, `${part * 100} %`),
   ]);
 }
 
-function times(from, until, x, created) {
+function times(wide, from, until, x, created) {
   const origin = created ?? 0;
-  const step = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600].find((one) => (until - from) / one <= 8) ?? 86400;
+  const step = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600].find((one) => (until - from) / one <= wide / 80) ?? 86400;
   const ticks = [];
   for (let at = origin - Math.floor((origin - from) / step) * step; at <= until; at += step) {
-    if (x(at) > WIDTH - RIGHT - 4) continue;
+    if (x(at) > wide - RIGHT - 4) continue;
     ticks.push(s("text", { x: x(at), y: HEIGHT - 6, "text-anchor": "middle" }, elapsed(at - origin)));
   }
   return ticks;
@@ -123,12 +124,12 @@ function marked(marks, x) {
   });
 }
 
-function point(box, drawing, tip, { run, marks, from, until, width, x }) {
+function point(box, drawing, tip, { wide, run, marks, from, until, width, x }) {
   const { planned, failed } = run.chart;
   drawing.addEventListener("pointermove", (event) => {
     const place = drawing.getBoundingClientRect();
-    const across = ((event.clientX - place.left) / place.width) * WIDTH;
-    const at = from + ((across - LEFT) / (WIDTH - LEFT - RIGHT)) * (until - from);
+    const across = ((event.clientX - place.left) / place.width) * wide;
+    const at = from + ((across - LEFT) / (wide - LEFT - RIGHT)) * (until - from);
     const index = Math.floor((at - from) / width);
     const near = marks.filter((mark) => Math.abs(x(mark.at_s) - across) < 8).slice(-4);
     const weight = run.chart.weight.findLast(([since]) => since <= at)?.[1];

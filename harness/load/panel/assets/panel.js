@@ -148,7 +148,7 @@ class Panel {
 
   lay() {
     const place = (name, tag = "section", attributes = {}) => {
-      const node = h(tag, attributes);
+      const node = h(tag, { "data-part": name, ...attributes });
       this.parts.set(name, { node, shown: undefined });
       return node;
     };
@@ -190,7 +190,8 @@ class Panel {
     this.sayTone(run ? toneOf(run) : "calm");
     if (!run) return;
     const marks = run.story.filter((line) => line.kind !== "trouble" && line.kind !== "run");
-    this.put("chart", [run.chart, marks, run.created_s, run.bake_ends_s, Math.round(run.now_s)], () => chart(run, marks));
+    const room = this.parts.get("chart").node.clientWidth || 900;
+    this.put("chart", [run.chart, marks, run.created_s, run.bake_ends_s, Math.round(run.now_s), room], () => chart(run, marks, room));
     this.put("ledger", [run.told?.ledger, run.told?.totals], () => ledgerOf(run));
     this.put("requests", [run.verdict?.traffic, run.told?.traffic, run.told?.exposure, run.told?.attribution], () => requestsOf(run));
     this.put("arms", [run.verdict?.arms, run.told?.arms], () => armsOf(run));

@@ -1,0 +1,130 @@
+"""A game day in the browser, against a rehearsal cloud."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.aws.clients import Aws
+from harness.aws.deployer import create_deployment
+from harness.core.timeline import Asked, FaultStarted, Note
+from harness.rehearsal.fixtures import aws_environment
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from harness.rehearsal.cloud import Cloud
+
+pytestmark = pytest.mark.slow
+
+SPEED = 30.0
+LONG_MS = 60_000
+SOON_MS = 20_000
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
+
+
+def deploy(cloud: "Cloud", version: str) -> None:
+    """Starts a deployment, as a pipeline would."""
+    ready = cloud.ready
+    create_deployment(
+        Aws(),
+        application=ready["application"],
+        group=ready["group"],
+        function=ready["function"],
+        alias=ready["alias"],
+        target_version=version,
+        experiment="game-day",
+        record=lambda _: None,
+        now=lambda: 0.0,
+    )
+
+
+def headline(page: "Page") -> Any:
+    """The headline of the panel."""
+    return page.get_by_test_id("headline")
+
+
+def slide(page: "Page", label: str, value: str) -> None:
+    """Moves a slider, as a person who lets go of it."""
+    page.get_by_label(label).evaluate(
+        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('change', { bubbles: true })) }",
+        value,
+    )
+
+
+def test_a_game_day_from_the_first_start_to_the_second_report(
+    web: Callable[..., Any],
+    browser: "Browser",
+    canary_cloud_factory: Callable[..., "Cloud"],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two people watch a promotion; then one raises the error share, and both see the alarm and the rollback."""
+    from playwright.sync_api import expect
+
+    cloud = canary_cloud_factory(speed=SPEED)
+    variables = dict(aws_environment(cloud, monkeypatch))
+    ready = cloud.ready
+    variables["LOCUST_CANARY_CLOCK"] = f"{ready['epoch']!r}:{ready['speed']!r}"
+    named = ("--canary-application", ready["application"], "--canary-group", ready["group"])
+    locust = web("--processes", "2", "--host", ready["service_url"], *named, **variables)
+    ana = browser.new_context(viewport=WIDE).new_page()
+    bea = browser.new_context(viewport=NARROW, color_scheme="dark").new_page()
+    broken: list[str] = []
+    for page in (ana, bea):
+        page.set_default_timeout(SOON_MS)
+        page.on("pageerror", lambda error: broken.append(str(error)))
+
+    # The tab is in Locust's own page, from its start on.
+    ana.goto(f"{locust.url}/")
+    ana.get_by_role("link", name="Canary").click()
+    expect(ana.get_by_role("heading", name="No release yet")).to_be_visible()
+    ana.get_by_role("link", name="Canary").click()
+    ana.get_by_role("button", name="Start", exact=True).click()
+    ana.get_by_role("tab", name="Canary").click()
+    expect(headline(ana)).to_have_text("waiting for the deployment", timeout=SOON_MS)
+    deploy(cloud, ready["canary"])
+    expect(headline(ana)).to_have_text("the canary bakes", timeout=SOON_MS)
+
+    # A second person sees the same, on a phone, and both read who marked what.
+    bea.goto(f"{locust.url}/?tab=canary")
+    expect(headline(bea)).to_have_text("the canary bakes")
+    assert bea.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    bea.get_by_label("Your name").fill("Bea")
+    bea.get_by_label("Note").fill("<b>here it comes</b>")
+    bea.get_by_role("button", name="Mark").click()
+    for page in (ana, bea):
+        expect(page.get_by_test_id("story")).to_contain_text("Bea (127.0.0.1): <b>here it comes</b>")
+        expect(page.get_by_role("meter")).to_have_attribute("aria-valuenow", "10")
+    expect(headline(ana)).to_have_text(re.compile("PROMOTED · cleared"), timeout=LONG_MS)
+    expect(headline(bea)).to_have_text(re.compile("PROMOTED · cleared"))
+
+    # The next test is another run.
+    ana.get_by_role("button", name="New").click()
+    ana.get_by_role("button", name="Start", exact=True).click()
+    expect(headline(ana)).to_have_text("waiting for the deployment", timeout=SOON_MS)
+    deploy(cloud, ready["baseline"])
+    expect(headline(ana)).to_have_text("the canary bakes", timeout=SOON_MS)
+    slide(ana, "Error share", "0.2")
+    expect(bea.get_by_label("Error share")).to_have_value("0.2")
+    expect(ana.get_by_test_id("story")).to_contain_text("asked for error share 0.2")
+    expect(bea.locator(".alarm .pill").first).to_have_text("ALARM", timeout=LONG_MS)
+    expect(headline(ana)).to_have_text(re.compile("ROLLED BACK · caught"), timeout=LONG_MS)
+    expect(ana.get_by_test_id("ledger").locator("tr.done")).to_have_count(6)
+
+    # The report is one click away, and the run before it is listed.
+    with ana.context.expect_page() as opened:
+        ana.get_by_role("link", name="Open the report").click()
+    expect(opened.value.locator("body")).to_contain_text(re.compile("rolled back", re.IGNORECASE))
+    expect(ana.get_by_test_id("runs").locator("tbody tr")).to_have_count(2)
+    expect(ana.get_by_test_id("runs")).to_contain_text("promoted")
+    assert not broken
+
+    first, second = locust.events(0), locust.events(1)
+    assert [(one.by, one.text) for one in first if isinstance(one, Note)] == [
+        ("Bea (127.0.0.1)", "<b>here it comes</b>")
+    ]
+    assert [(one.what, one.value, one.by) for one in second if isinstance(one, Asked)] == [
+        ("error_share", "0.2", "someone (127.0.0.1)")
+    ]
+    assert "0.2" in [one.value for one in second if isinstance(one, FaultStarted)]
