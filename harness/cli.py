@@ -129,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_doctor(commands)
     _add_judge(commands)
+    _add_report(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -186,6 +188,24 @@ def _add_judge(commands: Any) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as reports/latest")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON instead of the summary")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="save the summary as an SVG picture, too")
+
+
+def _add_report(commands: Any) -> None:
+    from harness import reporting
+
+    text = "make the reports of a run again, from its timeline alone"
+    parser = _add_command(commands, "report", reporting.run_report, text)
+    parser.epilog = reporting.REPORT_EXIT_CODES
+    reporting.add_report_arguments(parser)
+
+
+def _add_compare(commands: Any) -> None:
+    from harness import reporting
+
+    text = "put runs side by side, and tell whether something got worse"
+    parser = _add_command(commands, "compare", reporting.run_compare, text)
+    parser.epilog = reporting.COMPARE_EXIT_CODES
+    reporting.add_compare_arguments(parser)
 
 
 def _add_doctor(commands: Any) -> None:
@@ -275,6 +295,7 @@ def _played(
 ) -> Generator[_Run, None, None]:
     from harness.launch import Interrupts
     from harness.rehearsal.play import play
+    from harness.report.drawing import bundling
     from harness.report.folder import RunFolder
 
     def open_folder(experiment: "Experiment") -> Path:
@@ -285,7 +306,7 @@ def _played(
         print(told, file=sys.stderr, flush=True)  # noqa: T201 - stderr is for people
         return folder.path
 
-    with Interrupts() as stop:
+    with bundling(), Interrupts() as stop:
         plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop)
         with contextlib.closing(plays):
             for played in plays:

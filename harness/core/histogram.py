@@ -140,12 +140,19 @@ def _numbers(pairs: bytes) -> "np.typing.NDArray[np.int64] | None":
 
 def quantile_s(histogram: Bins, q: float) -> float | None:
     """The duration that the share `q` of all counts does not exceed; None of an empty histogram."""
+    return quantiles_s(histogram, (q,))[0]
+
+
+def quantiles_s(histogram: Bins, qs: Sequence[float]) -> list[float | None]:
+    """`quantile_s` of several shares at once, which must ascend."""
     count = sum(histogram.values())
     if not count:
-        return None
-    rank = max(1, -int(-q * count // 1))
+        return [None for _ in qs]
+    ranks = [max(1, -int(-q * count // 1)) for q in qs]
+    found: list[float | None] = []
+    passed = 0
     for bin_ in sorted(histogram):
-        rank -= histogram[bin_]
-        if rank <= 0:
-            return seconds_of(bin_)
-    return seconds_of(max(histogram))
+        passed += histogram[bin_]
+        while len(found) < len(ranks) and ranks[len(found)] <= passed:
+            found.append(seconds_of(bin_))
+    return found + [seconds_of(max(histogram))] * (len(ranks) - len(found))

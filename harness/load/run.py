@@ -360,7 +360,7 @@ class Run:
             log.error("no verdict: %s", error)
             return ExitCode.HARNESS_FAILED
         log.info("%s, %s: %s", verdict.outcome, verdict.call, " ".join(verdict.because))
-        log.info("Report: %s", self.folder.markdown)
+        log.info("Report: %s", self.folder.page)
         return ExitCode(verdict.exit_code)
 
     # Underneath

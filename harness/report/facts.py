@@ -1,11 +1,18 @@
 """What a report says of a verdict, in words: the rows that the terminal and Markdown both print."""
 
-from harness.core.experiment import Outcome
+from msgspec import Struct
+
+from harness.core.experiment import Objective, Outcome
 from harness.core.verdict import ArmFacts, Bounds, Source, Verdict
 
 NOT_MEASURED = "–"
 SMALLEST_P = 0.0001
 Row = tuple[str, ...]
+
+_ALL_AT_ONCE = (
+    "estimate of failed requests, had all traffic of the time that both arms shared met the canary (95 % interval of "
+    "its failure rate); no alarm would have rolled that back"
+)
 
 _HEADLINES = {
     Outcome.PROMOTED: "PROMOTED",
@@ -16,6 +23,7 @@ _HEADLINES = {
     Outcome.UNKNOWN: "OUTCOME UNKNOWN",
 }
 LEDGER_HEAD: Row = ("step", "at", "took")
+EXPOSURE_HEAD: Row = ("exposure", "value", "what it is")
 MATRIX_HEAD: Row = ("intent", "ok", "failed")
 ARMS_HEAD: Row = ("arm", "version", "requests", "failed", "failure rate (95 %)", "p50", "p95", "p99 ms")
 CRITERIA_HEAD: Row = ("criterion", "limit", "measured", "met")
@@ -26,6 +34,11 @@ def headline(verdict: Verdict) -> str:
     """The outcome first, as `ROLLED BACK · caught · as expected (exit 0)`."""
     parts = dict.fromkeys((_HEADLINES[verdict.outcome], words(verdict.call), result(verdict)))
     return f"{' · '.join(parts)} (exit {verdict.exit_code})"
+
+
+def outcome(verdict: Verdict) -> str:
+    """The outcome as a headline says it."""
+    return _HEADLINES[verdict.outcome]
 
 
 def result(verdict: Verdict) -> str:
@@ -50,23 +63,46 @@ def subject(verdict: Verdict) -> str:
     return " · ".join(fact for fact in facts if fact)
 
 
-def ledger(verdict: Verdict) -> list[Row]:
-    """Each step of the detection: when it was, in seconds since the creation, and how long after the one before."""
+def steps(verdict: Verdict) -> list[tuple[str, Bounds | None]]:
+    """The steps of the detection in their order, in seconds since the creation; None of what was not seen."""
     seen = verdict.detection
-    steps = (
+    return [
         ("first fault request", _exactly(seen.first_fault_s)),
         ("first failed request", _exactly(seen.first_error_s)),
         ("period that breached ended", _exactly(seen.breach_s)),
         ("alarm in ALARM", seen.alarm_s),
         ("deployment stopped", seen.stopped_s),
         ("all traffic on the baseline", seen.restored_s),
-    )
-    rows: list[Row] = []
+        ("first clean minute began", _exactly(seen.clean_s)),
+    ]
+
+
+def ledger(verdict: Verdict) -> list[Row]:
+    """Each step of the detection: when it was, in seconds since the creation, and how long after the one before."""
+    return [(step.name, span(step.at), span(step.took)) for step in timed(verdict)]
+
+
+class Step(Struct, frozen=True):
+    """A step of the detection: when it was, how long after the one before, and that as a share of all steps together.
+
+    `share` is taken at the middle of the bounds; None where the step or what came before it was not seen.
+    """
+
+    name: str
+    at: Bounds | None
+    took: Bounds | None
+    share: float | None
+
+
+def timed(verdict: Verdict) -> list[Step]:
+    """Each step of the detection with the time it took."""
+    took: list[tuple[str, Bounds | None, Bounds | None]] = []
     before: Bounds | None = None
-    for name, at in steps:
-        rows.append((name, span(at), span(_between(before, at))))
+    for name, at in steps(verdict):
+        took.append((name, at, _between(before, at)))
         before = at or before
-    return rows
+    whole = sum(sum(lasted) / 2 for _, _, lasted in took if lasted)
+    return [Step(name, at, lasted, sum(lasted) / 2 / whole if lasted and whole else None) for name, at, lasted in took]
 
 
 def totals(verdict: Verdict) -> str:
@@ -106,6 +142,20 @@ def exposure(verdict: Verdict) -> str:
     failed = f"{count(hurt.failed_requests)} failed requests ({count(hurt.failed_good_requests)} of them good)"
     users = "1 user" if hurt.users == 1 else f"{count(hurt.users)} users"
     return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}"
+
+
+def exposures(verdict: Verdict, objective: Objective) -> list[Row]:
+    """Who got hurt, a number a row, and what each counts."""
+    hurt = verdict.exposure
+    budget = f"of what {percent(objective.availability)} over {objective.days:g} days allows, were this rate to last"
+    return [
+        ("failed requests", count(hurt.failed_requests), "from the deployment's creation on"),
+        ("good requests among them", count(hurt.failed_good_requests), "nobody meant these to fail"),
+        ("users", count(hurt.users), "distinct personas that met a failure"),
+        ("blast radius", percent(hurt.blast_radius), "failed ÷ all requests"),
+        ("error budget used", percent(hurt.error_budget_share), budget),
+        ("all at once instead", _estimate(hurt.all_at_once_failures), _ALL_AT_ONCE),
+    ]
 
 
 def attribution(verdict: Verdict) -> str:
@@ -154,7 +204,9 @@ def span(bounds: Bounds | None, *, digits: int = 1) -> str:
     if bounds is None:
         return NOT_MEASURED
     low, high = (f"{value:.{digits}f}" for value in bounds)
-    return f"{low} s" if low == high else f"{low}–{high} s"
+    if low == high:
+        return f"{low} s"
+    return f"{low} to {high} s" if "-" in low else f"{low}–{high} s"
 
 
 def words(name: str) -> str:
@@ -165,6 +217,13 @@ def words(name: str) -> str:
 def plain(text: str) -> str:
     """Foreign text on one line without control characters, so that it cannot rewrite a terminal or a document."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _estimate(bounds: Bounds | None) -> str:
+    if bounds is None:
+        return NOT_MEASURED
+    low, high = (f"{value:,.0f}" for value in bounds)
+    return f"about {low}" if low == high else f"about {low}–{high}"
 
 
 def _exactly(at_s: float | None) -> Bounds | None:

@@ -1,15 +1,31 @@
 """The end of a run: from its timeline to its verdict and reports, the same again whenever it is asked."""
 
 from harness.core.experiment import Experiment
-from harness.core.judge import judge
 from harness.core.verdict import Verdict
 from harness.report.folder import RunFolder
+from harness.report.history import History, history
+from harness.report.junit import junit
 from harness.report.markdown import markdown
+from harness.report.page import page
+from harness.report.shelf import write_index
 
 
 def finish(folder: RunFolder, experiment: Experiment) -> Verdict:
-    """Judges the timeline of a run folder and writes verdict.json and report.md into it."""
-    verdict = judge(experiment, folder.read_events())
-    folder.write_verdict(verdict)
-    folder.write_markdown(markdown(verdict))
-    return verdict
+    """Judges the timeline of a run folder and writes verdict.json and all reports into it.
+
+    The list of all runs is brought up to date as well, where the folder stands among others.
+    """
+    manifest = folder.read_manifest() if folder.manifest.exists() else None
+    run = history(experiment, folder.read_events(), manifest)
+    write(folder, run)
+    return run.verdict
+
+
+def write(folder: RunFolder, run: History) -> None:
+    """Writes verdict.json, report.md, junit.xml and report.html, the verdict first."""
+    folder.write_verdict(run.verdict)
+    folder.write_text(folder.markdown, markdown(run.verdict))
+    folder.write_text(folder.junit, junit(run.verdict))
+    folder.write_text(folder.page, page(run))
+    if folder.root:
+        write_index(folder.root)

@@ -22,6 +22,7 @@ from harness.core.verdict import Verdict
 from harness.errors import HarnessError, TimelineError, UsageError
 
 MASK = "***"
+LATEST = "latest"
 KNOWN_USERS = frozenset(f"{persona}user@company.com" for persona in (*PERSONAS, ERROR_PERSONA))
 
 _SECRET_NAME = re.compile(r"pass(word|wd)?|secret|token|credential|auth|(api|private|access)[_-]?key", re.IGNORECASE)
@@ -99,6 +100,22 @@ class RunFolder:
         return self.path / "command.log"
 
     @property
+    def junit(self) -> Path:
+        """junit.xml."""
+        return self.path / "junit.xml"
+
+    @property
+    def page(self) -> Path:
+        """report.html."""
+        return self.path / "report.html"
+
+    @property
+    def root(self) -> Path | None:
+        """Where this run stands among others, below its experiment; None of a folder that is kept elsewhere."""
+        root = self.path.resolve().parent.parent
+        return root if (root / LATEST).is_symlink() else None
+
+    @property
     def log(self) -> Path:
         """What Locust logged and printed."""
         return self.path / "locust.log"
@@ -123,8 +140,12 @@ class RunFolder:
 
     def read_experiment(self) -> Experiment:
         """The experiment as it was resolved for the run."""
+        return self.read_manifest().experiment
+
+    def read_manifest(self) -> Manifest:
+        """What was run, with what; raises UsageError where there is none."""
         try:
-            return msgspec.json.decode(self.manifest.read_bytes(), type=Manifest).experiment
+            return msgspec.json.decode(self.manifest.read_bytes(), type=Manifest)
         except FileNotFoundError as error:
             raise UsageError(f"{self.path} is not a run folder: it has no manifest.json") from error
         except (msgspec.DecodeError, OSError) as error:
@@ -155,9 +176,9 @@ class RunFolder:
         except msgspec.DecodeError as error:
             raise HarnessError(f"{self.verdict} cannot be read: {error}") from error
 
-    def write_markdown(self, text: str) -> None:
-        """Writes report.md."""
-        _replace(self.markdown, text.encode())
+    def write_text(self, path: Path, text: str) -> None:
+        """Writes one of the reports."""
+        _replace(path, text.encode())
 
 
 def masked(command: Iterable[str]) -> list[str]:
@@ -222,7 +243,7 @@ def _point_latest(root: Path, path: Path) -> None:
     # A file system without symbolic links still has the run; `latest` is a comfort.
     with contextlib.suppress(OSError):
         fresh.symlink_to(path.relative_to(root), target_is_directory=True)
-        fresh.replace(root / "latest")
+        fresh.replace(root / LATEST)
 
 
 def _write(path: Path, content: Struct) -> None:

@@ -45,7 +45,7 @@ def summary(verdict: Verdict, run_dir: Path, console: Console) -> None:
         for finding in verdict.findings:
             console.print(_finding(finding))
     console.print()
-    console.print(_labelled("Report", str(run_dir / "report.md")), soft_wrap=True)
+    console.print(_labelled("Report", str(run_dir / "report.html")), soft_wrap=True)
 
 
 def overview(verdicts: Sequence[Verdict], console: Console) -> None:

@@ -90,7 +90,7 @@ def test_terminal_and_markdown_tell_the_same_facts(said: str, caught: Verdict, s
 
 def test_path_of_the_run_folder_is_printed(caught: Verdict, shown: Show) -> None:
     """The summary ends with where the rest is."""
-    assert shown(caught).strip().endswith("Report: reports/erroruser/20260131T235959Z/report.md")
+    assert shown(caught).strip().endswith("Report: reports/erroruser/20260131T235959Z/report.html")
 
 
 def test_unmeasured_value_is_a_dash_and_never_zero(unmeasured: Verdict, shown: Show) -> None:

@@ -1,0 +1,408 @@
+"""The main chart: one aligned timeline of lanes, weight, traffic, failures, latency and datapoints, as Vega-Lite.
+
+The specification is plain Vega-Lite 6. Nothing is imported to write it, because a run writes its report while somebody
+waits; `drawing` turns it into pictures, and the page into something to zoom in.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from harness.report import facts
+from harness.report.datapoints import Datapoint, datapoints
+from harness.report.history import History
+from harness.report.lanes import Span, spans
+from harness.report.seconds import CELLS, Slice, slices, width_for
+
+Spec = dict[str, Any]
+MOST_SLICES = 1200
+MOST_MOMENTS = 500
+LETTER_PX = 7.0
+LEGIBLE = 0.02
+"""The share of the width under which two labels would touch."""
+GRID = "rgba(128, 136, 146, 0.28)"
+LONG_S = 7200.0
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+# Okabe and Ito's colours: told apart by colour-blind people too, and at least 3:1 on white and on near-black.
+SERIES = {
+    ("good", "baseline"): ("good, baseline", "#2f7fc1"),
+    ("good", "canary"): ("good, canary", "#d98200"),
+    ("good", "unknown"): ("good, version unknown", "#85898f"),
+    ("fault", "baseline"): ("fault, baseline", "#8a63d2"),
+    ("fault", "canary"): ("fault, canary", "#d4483b"),
+    ("fault", "unknown"): ("fault, version unknown", "#6b5a50"),
+}
+KINDS = {
+    "done": "#3d9970",
+    "going": "#7f8c8d",
+    "ok": "#3d9970",
+    "alarm": "#d4483b",
+    "blind": "#a3a9b0",
+    "fault": "#d98200",
+    "trouble": "#c0392b",
+    "note": "#2f7fc1",
+}
+QUANTILES = {"p50": "#2f9e8f", "p95": "#2f7fc1", "p99": "#8a63d2"}
+
+
+def chart(run: History, width: int = 860) -> Spec | None:
+    """The main chart of a run, `width` pixels wide; None of a run in which nothing was seen or sent."""
+    parts = slices(run, width_s := width_for(run, MOST_SLICES))
+    lanes, points, origin_s = spans(run), datapoints(run), run.origin_s
+    failing = _present(part.failures for part in parts)
+    panels = [
+        _lanes(lanes) if lanes else None,
+        _weight() if any(part.weight is not None for part in parts) else None,
+        _stacked("sent", "requests/s", 120, _present(part.sent for part in parts)) if parts else None,
+        _stacked("failed", "failures/s", 80, failing) if failing else None,
+        _latency() if any(part.p50_ms is not None for part in parts) else None,
+        _datapoints() if points else None,
+    ]
+    shown = [panel for panel in panels if panel]
+    if not shown or not (parts or lanes):
+        return None
+    ends = [*(part.at_s + width_s for part in parts), *(span.to_s for span in lanes)]
+    starts = [*(part.at_s for part in parts), *(span.from_s for span in lanes)]
+    domain = [min(starts) - origin_s, max(ends) - origin_s]
+    for number, panel in enumerate(shown):
+        _dress(panel, number, len(shown), domain, width, counted_from(run))
+    shown[0]["layer"].append(_numbers())
+    return {
+        "$schema": SCHEMA,
+        "description": alternative(run),
+        "datasets": {
+            "slices": [_row(part, width_s, origin_s) for part in parts],
+            "spans": [_span(span, origin_s, (domain[1] - domain[0]) / width) for span in _fewer(lanes)],
+            "steps": (marks := steps(run)),
+            "numbers": numbers(marks, domain[1] - domain[0]),
+            "points": [_point(point, origin_s) for point in points],
+        },
+        "vconcat": shown,
+        "spacing": 10,
+        "params": [
+            {
+                "name": "zoom",
+                "select": {
+                    "type": "interval",
+                    "encodings": ["x"],
+                    "zoom": "wheel![event.ctrlKey || event.metaKey]",
+                    "translate": "[pointerdown[event.pointerType !== 'touch'], window:pointerup] > window:pointermove!",
+                },
+                "bind": "scales",
+                "views": [f"panel{number}" for number in range(len(shown))],
+            }
+        ],
+        "resolve": {"scale": {"x": "shared", "color": "independent", "stroke": "independent"}},
+        "config": {
+            "view": {"stroke": None},
+            "axis": {
+                "labelFontSize": 11,
+                "titleFontSize": 11,
+                "titleFontWeight": "normal",
+                "domain": False,
+                "gridColor": GRID,
+                "tickColor": GRID,
+            },
+            "legend": {"labelFontSize": 11, "orient": "top", "title": None, "symbolSize": 80, "offset": 2},
+            "font": "system-ui, sans-serif",
+            "background": None,
+        },
+    }
+
+
+def counted_from(run: History) -> str:
+    """What the time axis counts from."""
+    return "seconds since the run began" if run.rollout.created_s is None else "seconds since the creation"
+
+
+def alternative(run: History) -> str:
+    """The chart in words, for who cannot see it."""
+    told = [f"{at} {step}" for step, at, *_ in facts.ledger(run.verdict) if at != facts.NOT_MEASURED]
+    traffic = facts.traffic(run.verdict)
+    return facts.plain(f"Timeline of {facts.headline(run.verdict)}. {'; '.join(told)}. {traffic}.")
+
+
+def steps(run: History) -> list[Spec]:
+    """The steps of the ledger that were seen, by number, at the middle of their bounds: lines across all panels."""
+    return [
+        {"n": number, "t": round(sum(bounds) / 2, 2), "what": f"{number}. {name}, {facts.span(bounds)}"}
+        for number, (name, bounds) in enumerate(facts.steps(run.verdict), 1)
+        if bounds is not None
+    ]
+
+
+def numbers(marks: Sequence[Spec], whole_s: float) -> list[Spec]:
+    """The numbers over the lines; steps that are too close to be told apart share one label."""
+    labels: list[Spec] = []
+    for mark in sorted(marks, key=lambda mark: (mark["t"], mark["n"])):
+        if labels and mark["t"] - labels[-1]["t"] < LEGIBLE * whole_s:
+            labels[-1]["label"] += f" {mark['n']}"
+        else:
+            labels.append({"t": mark["t"], "label": str(mark["n"])})
+    return labels
+
+
+def _present(rows: Iterable[Sequence[int]]) -> list[int]:
+    """The cells that any row counts something in."""
+    totals = [sum(column) for column in zip(*rows, strict=True)]
+    return [index for index, total in enumerate(totals) if total]
+
+
+def _fewer(lanes: Sequence[Span]) -> list[Span]:
+    """Moments may be many, such as a failed look a second all day; spans are few."""
+    moments = [span for span in lanes if span.from_s == span.to_s]
+    step = max(1, -(-len(moments) // MOST_MOMENTS))
+    kept = {id(span) for span in moments[::step]}
+    return [span for span in lanes if span.from_s != span.to_s or id(span) in kept]
+
+
+def _row(part: Slice, width_s: float, origin_s: float) -> Spec:
+    row: Spec = {"t": round(part.at_s - origin_s, 2), "u": round(part.at_s - origin_s + width_s, 2)}
+    for index in range(len(CELLS)):
+        row[f"sent{index}"] = round(part.sent[index] / width_s, 3)
+        row[f"failed{index}"] = round(part.failures[index] / width_s, 3)
+    for name, value in (("p50", part.p50_ms), ("p95", part.p95_ms), ("p99", part.p99_ms)):
+        row[name] = None if value is None else round(value, 3)
+    row["weight"] = part.weight
+    return row
+
+
+def _span(span: Span, origin_s: float, s_per_px: float) -> Spec:
+    fits = len(span.label) * LETTER_PX * s_per_px < span.to_s - span.from_s
+    return {
+        "lane": span.lane,
+        "kind": span.kind,
+        "name": span.label,
+        "label": span.label if fits else "",
+        "t": round(span.from_s - origin_s, 2),
+        "u": round(span.to_s - origin_s, 2),
+        "what": f"{span.detail} ({_when(span, origin_s)})",
+    }
+
+
+def _when(span: Span, origin_s: float) -> str:
+    return facts.span((span.from_s - origin_s, span.to_s - origin_s))
+
+
+def _point(point: Datapoint, origin_s: float) -> Spec:
+    value = point.value if point.value is not None else point.seen
+    told = "CloudWatch" if point.value is not None else "clients"
+    return {
+        "alarm": facts.plain(point.alarm),
+        "t": round(point.from_s - origin_s, 2),
+        "u": round(point.to_s - origin_s, 2),
+        "value": value,
+        "threshold": point.threshold,
+        "breaching": "breaching" if point.breaching else "not breaching",
+        "what": f"{facts.number(value)} counted by {told}, threshold {facts.number(point.threshold)}",
+    }
+
+
+# Panels
+
+
+def _lanes(lanes: Sequence[Span]) -> Spec:
+    order = list(dict.fromkeys(span.lane for span in lanes))
+    kinds = [kind for kind in KINDS if any(span.kind == kind for span in lanes)]
+    lane = {
+        "field": "lane",
+        "type": "nominal",
+        "sort": order,
+        "title": None,
+        "axis": {"labelLimit": 110, "ticks": False, "grid": False, "domain": False},
+    }
+    color = {
+        "field": "kind",
+        "type": "nominal",
+        "scale": {"domain": kinds, "range": [KINDS[kind] for kind in kinds]},
+        "legend": None,
+    }
+    shared = {"y": lane, "color": color, "tooltip": [{"field": "what", "type": "nominal", "title": " "}]}
+    return {
+        "data": {"name": "spans"},
+        "height": {"step": 20},
+        "layer": [
+            {
+                "transform": [{"filter": "datum.u > datum.t"}],
+                "mark": {"type": "bar", "height": 13, "cornerRadius": 2, "clip": True, "tooltip": True},
+                "encoding": {"x": _x("t"), "x2": {"field": "u"}, **shared},
+            },
+            {
+                "transform": [{"filter": "datum.u === datum.t"}],
+                "mark": {"type": "tick", "thickness": 3, "size": 14, "clip": True, "tooltip": True},
+                "encoding": {"x": _x("t"), **shared},
+            },
+            {
+                "transform": [{"filter": "datum.label !== ''"}],
+                "mark": {
+                    "type": "text",
+                    "align": "left",
+                    "dx": 5,
+                    "fontSize": 10,
+                    "color": "white",
+                    "fontWeight": 600,
+                    "clip": True,
+                    "tooltip": False,
+                },
+                "encoding": {"x": _x("t"), "y": lane, "text": {"field": "label", "type": "nominal"}},
+            },
+        ],
+    }
+
+
+def _numbers() -> Spec:
+    return {
+        "data": {"name": "numbers"},
+        "mark": {"type": "text", "fontSize": 10, "fontWeight": 600, "tooltip": False},
+        "encoding": {
+            "x": _x("t"),
+            "y": {"value": -7},
+            "text": {"field": "label", "type": "nominal"},
+            "color": {"value": "#7f8790"},
+        },
+    }
+
+
+def _weight() -> Spec:
+    return {
+        "data": {"name": "slices"},
+        "height": 40,
+        "mark": {"type": "area", "interpolate": "step-after", "color": "#d98200", "opacity": 0.55, "clip": True},
+        "encoding": {
+            "x": _x("t"),
+            "y": _y("weight", "canary weight", format="%", scale={"domain": [0, 1]}, values=[0, 0.5, 1]),
+            "tooltip": [_told("t", "s", ".0f"), _told("weight", "canary weight", ".0%")],
+        },
+    }
+
+
+def _stacked(what: str, title: str, height: int, cells: Sequence[int]) -> Spec:
+    """Stacked bars of the cells that are there; the first of all where none is, so that a silent run has its axis."""
+    shown = cells or [0]
+    names = [SERIES[CELLS[index]][0] for index in shown]
+    colors = [SERIES[CELLS[index]][1] for index in shown]
+    series: Spec = {"field": "series", "type": "nominal", "scale": {"domain": names, "range": colors}}
+    series["legend"] = {"columns": 3} if what == "sent" else None
+    number = f"toNumber(slice(datum.key, {len(what)}))"
+    return {
+        "data": {"name": "slices"},
+        "height": height,
+        "transform": [
+            {"fold": [f"{what}{index}" for index in shown], "as": ["key", "rate"]},
+            {"filter": "datum.rate > 0"},
+            {"calculate": number, "as": "order"},
+            {"calculate": f"{list(map(_series_name, range(len(CELLS))))}[datum.order]", "as": "series"},
+        ],
+        "mark": {"type": "bar", "clip": True, "strokeWidth": 0.5, "tooltip": True},
+        "encoding": {
+            "x": _x("t"),
+            "x2": {"field": "u"},
+            "y": {**_y("rate", title), "aggregate": "sum", "stack": "zero"},
+            "order": {"field": "order", "type": "quantitative"},
+            "color": series,
+            "stroke": series,
+            "tooltip": [
+                _told("t", "s", ".0f"),
+                {"field": "series", "type": "nominal", "title": "what"},
+                {**_told("rate", title, ".4~g"), "aggregate": "sum"},
+            ],
+        },
+    }
+
+
+def _series_name(index: int) -> str:
+    return SERIES[CELLS[index]][0]
+
+
+def _latency() -> Spec:
+    return {
+        "data": {"name": "slices"},
+        "height": 90,
+        "transform": [{"fold": list(QUANTILES), "as": ["quantile", "ms"]}, {"filter": "isValid(datum.ms)"}],
+        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.3, "clip": True, "tooltip": True},
+        "encoding": {
+            "x": _x("t"),
+            "y": _y("ms", "latency ms"),
+            "color": {
+                "field": "quantile",
+                "type": "nominal",
+                "scale": {"domain": list(QUANTILES), "range": list(QUANTILES.values())},
+                "legend": {},
+            },
+            "tooltip": [
+                _told("t", "s", ".0f"),
+                {"field": "quantile", "type": "nominal", "title": "quantile"},
+                _told("ms", "ms", ".4~g"),
+            ],
+        },
+    }
+
+
+def _datapoints() -> Spec:
+    return {
+        "data": {"name": "points"},
+        "height": 70,
+        "layer": [
+            {
+                "mark": {"type": "bar", "clip": True, "opacity": 0.75, "tooltip": True},
+                "encoding": {
+                    "x": _x("t"),
+                    "x2": {"field": "u"},
+                    "y": {**_y("value", "alarm counted"), "stack": None},
+                    "y2": {"datum": 0},
+                    "color": {
+                        "field": "breaching",
+                        "type": "nominal",
+                        "scale": {"domain": ["not breaching", "breaching"], "range": ["#2f7fc1", "#d4483b"]},
+                        "legend": {},
+                    },
+                    "tooltip": [
+                        {"field": "alarm", "type": "nominal", "title": "alarm"},
+                        {"field": "what", "type": "nominal", "title": "period"},
+                    ],
+                },
+            },
+            {
+                "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#d4483b", "clip": True},
+                "encoding": {"x": _x("t"), "x2": {"field": "u"}, "y": {"field": "threshold", "type": "quantitative"}},
+            },
+        ],
+    }
+
+
+def _dress(panel: Spec, number: int, of: int, domain: list[float], width: int, title: str) -> None:
+    """Makes a panel one of several: its name, the lines across, and an axis with words on the last alone."""
+    across = {
+        "data": {"name": "steps"},
+        "mark": {"type": "rule", "strokeDash": [2, 3], "color": "#7f8790", "size": 1.2, "clip": True, "tooltip": True},
+        "encoding": {"x": _x("t"), "tooltip": [{"field": "what", "type": "nominal", "title": "step"}]},
+    }
+    layers = panel.pop("layer", None)
+    kept = {key: panel.pop(key) for key in ("mark", "encoding", "transform") if key in panel}
+    panel["layer"] = [*(layers or [{"name": f"panel{number}", **kept}]), across]
+    panel["layer"][0]["name"] = f"panel{number}"
+    panel["width"] = width
+    last = number == of - 1
+    axis: Spec = {"title": title if last else None, "labels": last, "ticks": last, "grid": True, "tickCount": 8}
+    if domain[1] - domain[0] > LONG_S:
+        axis |= {"labelExpr": "format(datum.value / 3600, '.3~g') + ' h'", "title": title.replace("seconds", "hours")}
+        axis["title"] = axis["title"] if last else None
+    for layer in panel["layer"]:
+        x = layer["encoding"]["x"]
+        x["axis"] = axis
+        x["scale"] = {"domain": domain, "nice": False}
+
+
+def _x(field: str) -> Spec:
+    return {"field": field, "type": "quantitative"}
+
+
+def _y(field: str, title: str, **more: Any) -> Spec:
+    axis: Spec = {"title": title, "tickCount": 3, "minExtent": 60, "grid": True}
+    scale = more.pop("scale", None)
+    axis |= more
+    return {"field": field, "type": "quantitative", "axis": axis, **({"scale": scale} if scale else {})}
+
+
+def _told(field: str, title: str, format_: str) -> Spec:
+    return {"field": field, "type": "quantitative", "title": title, "format": format_}

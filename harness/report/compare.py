@@ -1,0 +1,153 @@
+"""Several runs side by side: what got better or worse than in the first of them, and which findings came and went."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from harness.core.verdict import Bounds, Finding, Verdict
+from harness.errors import ExitCode
+from harness.report import facts
+
+Change = Literal["same", "better", "worse", "unknown"]
+TOLERANCE = 0.2
+SLACK_MS = 5.0
+"""Latencies this close to each other are the same: machines differ by that much from one minute to the next."""
+
+
+class Measure(Struct, frozen=True):
+    """A number by which runs are compared: more is worse. `slack` is how much more never counts."""
+
+    name: str
+    value: Callable[[Verdict], Bounds | None]
+    told: Callable[[Bounds], str]
+    slack: float = 0.0
+
+
+class Cell(Struct, frozen=True):
+    """A number of one run, and what became of it since the first run."""
+
+    told: str
+    change: Change = "same"
+
+
+class Line(Struct, frozen=True):
+    """One number of all runs, in their order."""
+
+    name: str
+    cells: tuple[Cell, ...]
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """Runs side by side against the first one; `came` and `went` are findings of the last run against it."""
+
+    names: tuple[str, ...]
+    tolerance: float
+    lines: tuple[Line, ...]
+    came: tuple[Finding, ...]
+    went: tuple[Finding, ...]
+    regressions: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """3 on a regression, 4 where a number of the first run is missing in a later one, else 0."""
+        if self.regressions:
+            return ExitCode.CONTRARY
+        return ExitCode.INCONCLUSIVE if self.unknown else ExitCode.AS_EXPECTED
+
+
+def _exactly(value: float | None) -> Bounds | None:
+    return None if value is None else (value, value)
+
+
+def _count(bounds: Bounds) -> str:
+    return facts.count(round(bounds[0]))
+
+
+def _share(bounds: Bounds) -> str:
+    return facts.percent(bounds[0])
+
+
+def _ms(bounds: Bounds) -> str:
+    return f"{facts.number(bounds[0])} ms"
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure("time to detect", lambda verdict: verdict.detection.time_to_detect_s, facts.span),
+    Measure("time to roll back", lambda verdict: verdict.detection.time_to_roll_back_s, facts.span),
+    Measure("failed requests", lambda verdict: _exactly(verdict.exposure.failed_requests), _count),
+    Measure("failed good requests", lambda verdict: _exactly(verdict.exposure.failed_good_requests), _count),
+    Measure("users that met a failure", lambda verdict: _exactly(verdict.exposure.users), _count),
+    Measure("blast radius", lambda verdict: _exactly(verdict.exposure.blast_radius), _share),
+    Measure("error budget used", lambda verdict: _exactly(verdict.exposure.error_budget_share), _share),
+    Measure("baseline p95", lambda verdict: _exactly(verdict.arms.baseline.p95_ms), _ms, SLACK_MS),
+    Measure("canary p50", lambda verdict: _exactly(verdict.arms.canary.p50_ms), _ms, SLACK_MS),
+    Measure("canary p95", lambda verdict: _exactly(verdict.arms.canary.p95_ms), _ms, SLACK_MS),
+    Measure("canary p99", lambda verdict: _exactly(verdict.arms.canary.p99_ms), _ms, SLACK_MS),
+)
+_RANKS = {"as_expected": 0, "inconclusive": 1, "contrary": 2, "aborted": 2}
+
+
+def compare(runs: Sequence[tuple[Path, Verdict]], tolerance: float = TOLERANCE) -> Comparison:
+    """Compares later runs with the first: worse is what is more than `tolerance` (a share) above it for certain."""
+    verdicts = [verdict for _, verdict in runs]
+    first, last = verdicts[0], verdicts[-1]
+    lines = (*_words(verdicts), *(_line(measure, verdicts, tolerance) for measure in MEASURES))
+    known = {finding.id for finding in first.findings}
+    still = {finding.id for finding in last.findings}
+    came = tuple(finding for finding in last.findings if finding.id not in known)
+    return Comparison(
+        names=tuple(str(path) for path, _ in runs),
+        tolerance=tolerance,
+        lines=lines,
+        came=came,
+        went=tuple(finding for finding in first.findings if finding.id not in still),
+        regressions=(
+            *_regressions(lines, "worse"),
+            *(f"finding {each.id}" for each in came if each.severity == "error"),
+        ),
+        unknown=tuple(_regressions(lines, "unknown")),
+    )
+
+
+def _words(verdicts: Sequence[Verdict]) -> Iterator[Line]:
+    yield Line("experiment", tuple(Cell(verdict.experiment) for verdict in verdicts))
+    yield Line("outcome", tuple(Cell(facts.words(verdict.outcome)) for verdict in verdicts))
+    yield Line("call", tuple(Cell(facts.words(verdict.call)) for verdict in verdicts))
+    base = _RANKS[verdicts[0].result]
+    cells = (Cell(facts.words(each.result), _ranked(_RANKS[each.result], base)) for each in verdicts)
+    yield Line("result", tuple(cells))
+
+
+def _ranked(rank: int, base: int) -> Change:
+    if rank == base:
+        return "same"
+    return "worse" if rank > base else "better"
+
+
+def _line(measure: Measure, verdicts: Sequence[Verdict], tolerance: float) -> Line:
+    base = measure.value(verdicts[0])
+    values = [measure.value(verdict) for verdict in verdicts]
+    cells = (
+        Cell(measure.told(value) if value else facts.NOT_MEASURED, _changed(value, base, tolerance, measure.slack))
+        for value in values
+    )
+    return Line(measure.name, tuple(cells))
+
+
+def _changed(value: Bounds | None, base: Bounds | None, tolerance: float, slack: float) -> Change:
+    if base is None:
+        return "same"
+    if value is None:
+        return "unknown"
+    if value[0] > base[1] * (1 + tolerance) + slack:
+        return "worse"
+    return "better" if value[1] < base[0] * (1 - tolerance) - slack else "same"
+
+
+def _regressions(lines: Sequence[Line], change: Change) -> Iterator[str]:
+    for line in lines:
+        if any(cell.change == change for cell in line.cells):
+            yield line.name

@@ -1,0 +1,79 @@
+"""Runs side by side for people: on the terminal, and as a page."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.errors import ExitCode
+from harness.report import facts
+from harness.report.compare import Change, Comparison
+from harness.report.page import render
+
+_MARKS: dict[Change, str] = {"same": "", "better": "better", "worse": "WORSE", "unknown": "not measured"}
+_STYLES: dict[Change, str] = {"same": "", "better": "green", "worse": "bold red", "unknown": "yellow"}
+_HEADLINES = {
+    ExitCode.AS_EXPECTED: "No regression",
+    ExitCode.CONTRARY: "Regression",
+    ExitCode.INCONCLUSIVE: "Not comparable",
+}
+_BANNERS = {
+    ExitCode.AS_EXPECTED: "bold black on green",
+    ExitCode.CONTRARY: "bold white on red",
+    ExitCode.INCONCLUSIVE: "bold black on yellow",
+}
+
+
+def headline(comparison: Comparison) -> str:
+    """What came out, in two words."""
+    return _HEADLINES[comparison.exit_code]
+
+
+def because(comparison: Comparison) -> str:
+    """Why, in a sentence."""
+    beyond = f"beyond the tolerance of {facts.percent(comparison.tolerance)}"
+    if comparison.regressions:
+        return f"Worse {beyond}: {', '.join(comparison.regressions)}."
+    if comparison.unknown:
+        return f"Measured in the first run and not in a later one: {', '.join(comparison.unknown)}."
+    return f"Nothing is worse than in the first run {beyond}."
+
+
+def compared_page(comparison: Comparison) -> str:
+    """The comparison as a page of its own."""
+    return render(
+        "compare.html",
+        title=f"{headline(comparison)}: {len(comparison.names)} runs compared",
+        comparison=comparison,
+        headline=headline(comparison),
+        because=because(comparison),
+        facts=facts,
+        marks=_MARKS,
+    )
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Prints the comparison: what came out, the numbers, and findings that came and went."""
+    console.print()
+    told = f" {headline(comparison).upper()} (exit {comparison.exit_code:d}) "
+    console.print(Text(told, style=_BANNERS[comparison.exit_code]))
+    console.print(Text(facts.plain(because(comparison))))
+    console.print()
+    console.print(_table(comparison))
+    for title, findings in (("came", comparison.came), ("went", comparison.went)):
+        for finding in findings:
+            console.print(Text(facts.plain(f"finding {title}: {finding.id} ({finding.severity}): {finding.text}")))
+
+
+def _table(comparison: Comparison) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("")
+    for name in comparison.names:
+        table.add_column(Text(facts.plain(name)), justify="right", overflow="fold", header_style="dim")
+    for line in comparison.lines:
+        table.add_row(line.name, *(_cell(cell.told, cell.change) for cell in line.cells))
+    return table
+
+
+def _cell(told: str, change: Change) -> Text:
+    mark = _MARKS[change]
+    return Text(facts.plain(f"{told} {mark}" if mark else told), style=_STYLES[change])

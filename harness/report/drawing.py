@@ -1,0 +1,76 @@
+"""Charts drawn without a browser, and the JavaScript that draws them in one."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+PNG_SCALE = 2.0
+VEGA_LITE = "6.4"
+
+
+def svg(spec: dict[str, Any]) -> str:
+    """A chart as SVG text on white."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(_on_white(spec), vl_version=VEGA_LITE))
+
+
+def png(spec: dict[str, Any]) -> bytes:
+    """A chart as PNG on white, at twice its size in pixels."""
+    import vl_convert
+
+    return bytes(vl_convert.vegalite_to_png(_on_white(spec), vl_version=VEGA_LITE, scale=PNG_SCALE))
+
+
+def javascript() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one piece that needs no network.
+
+    Bundling takes seconds, so it is kept in the user's cache for the next run; where that cannot be written, it is made
+    each time.
+    """
+    kept = _cache() / f"vega-{metadata.version('vl-convert-python')}-{VEGA_LITE}.js"
+    try:
+        return kept.read_text(encoding="utf-8")
+    except OSError:
+        return _bundled(kept)
+
+
+@contextlib.contextmanager
+def bundling() -> Iterator[None]:
+    """Sees to it meanwhile that `javascript` is in the cache when somebody waits for it."""
+    thread = threading.Thread(target=javascript, name="bundling", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _bundled(kept: Path) -> str:
+    import vl_convert
+
+    text = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE))
+    # A cache is a comfort: without it the next report takes as long as this one.
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        fresh = kept.with_name(f".{kept.name}.{uuid4().hex}")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(kept)
+    return text
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(home) if home else Path.home() / ".cache") / "canary-harness"
+
+
+def _on_white(spec: dict[str, Any]) -> str:
+    config = {**spec.get("config", {}), "background": "white", "padding": 8}
+    return msgspec.json.encode({**spec, "config": config, "params": []}).decode()

@@ -1,0 +1,43 @@
+"""A run as its reports see it: the timeline replayed and sorted, the verdict on it, and the manifest."""
+
+from dataclasses import dataclass
+
+from harness.core.evidence import Evidence, evidence
+from harness.core.experiment import Experiment
+from harness.core.judge import judge
+from harness.core.rollout import Rollout, replay
+from harness.core.timeline import Event
+from harness.core.verdict import Verdict
+from harness.report.folder import Manifest, RunFolder
+
+
+@dataclass(frozen=True)
+class History:
+    """One run, read and judged. `manifest` is None of a folder that lost it."""
+
+    events: list[Event]
+    found: Evidence
+    verdict: Verdict
+    manifest: Manifest | None = None
+
+    @property
+    def rollout(self) -> Rollout:
+        """What CodeDeploy did."""
+        return self.found.rollout
+
+    @property
+    def origin_s(self) -> float:
+        """What reports count from: the deployment's creation, or the beginning of a run that saw none."""
+        created_s = self.rollout.created_s
+        return 0.0 if created_s is None else created_s
+
+
+def history(experiment: Experiment, events: list[Event], manifest: Manifest | None = None) -> History:
+    """A run of these events, judged."""
+    found = evidence(experiment, events, replay(events))
+    return History(events, found, judge(experiment, events), manifest)
+
+
+def read(folder: RunFolder) -> History:
+    """The run that a folder holds, judged from its timeline alone; raises UsageError or TimelineError."""
+    return history(folder.read_experiment(), folder.read_events(), folder.read_manifest())

@@ -1,0 +1,141 @@
+"""What happened beside the traffic, in lanes: lifecycle, alarms, faults, and looks that failed."""
+
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+from harness.core.timeline import Asked, DeploymentSeen, LookFailed, Note, TargetSeen, Trouble, Write
+from harness.report.facts import plain
+from harness.report.history import History
+
+Kind = Literal["done", "going", "ok", "alarm", "blind", "fault", "trouble", "note"]
+MOST_ALARMS = 12
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """Something that lasted from `from_s` to `to_s` since the run began, or happened at that instant if they are equal.
+
+    `kind` says how to paint it; `detail` is the sentence of its tooltip.
+    """
+
+    lane: str
+    kind: Kind
+    label: str
+    from_s: float
+    to_s: float
+    detail: str
+
+
+def spans(run: History) -> list[Span]:
+    """All lanes of a run, from the top: lifecycle, alarms, faults, people, looks that failed, trouble."""
+    return [*_lifecycle(run), *_alarms(run), *_faults(run), *_people(run), *_blind(run), *_trouble(run)]
+
+
+def _lifecycle(run: History) -> Iterator[Span]:
+    last = {event.deployment_id: event for event in run.events if isinstance(event, TargetSeen)}
+    forward = run.rollout.forward
+    for target in last.values():
+        if forward is None or target.deployment_id != forward.deployment_id:
+            continue
+        for event in target.lifecycle:
+            if event.started_s is not None:
+                yield _event(run, event.name, event.status, event.started_s, event.ended_s)
+    if forward:
+        yield from _deployment(run, "deployment", forward)
+    if run.rollout.rollback:
+        yield from _deployment(run, "rollback", run.rollout.rollback)
+
+
+def _event(run: History, name: str, status: str, began_s: float, ended_s: float | None) -> Span:
+    to_s = _until(run, ended_s)
+    return Span(
+        lane="lifecycle",
+        kind="going" if ended_s is None else "trouble" if status == "Failed" else "done",
+        label=plain(name),
+        from_s=began_s,
+        to_s=to_s,
+        detail=plain(f"{name}: {status}"),
+    )
+
+
+def _deployment(run: History, lane: str, seen: DeploymentSeen) -> Iterator[Span]:
+    began_s = seen.created_s if seen.created_s is not None else seen.started_s
+    if began_s is None:
+        return
+    error = f", {seen.error_code}" if seen.error_code else ""
+    over = seen.status in ("Succeeded", "Failed", "Stopped")
+    yield Span(
+        lane=lane,
+        kind="going" if not over else "done" if seen.status == "Succeeded" else "trouble",
+        label=plain(seen.deployment_id),
+        from_s=began_s,
+        to_s=_until(run, seen.completed_s),
+        detail=plain(f"{seen.deployment_id}: {seen.status}{error}"),
+    )
+
+
+_ALARM_KINDS: dict[str, Kind] = {"OK": "ok", "ALARM": "alarm"}
+
+
+def _alarms(run: History) -> Iterator[Span]:
+    names = run.rollout.alarm_names
+    for name in names[:MOST_ALARMS]:
+        turns = run.rollout.alarm_turns(name)
+        ends = [turn.since[1] for turn in turns[1:]]
+        for turn, end_s in zip(turns, [*ends, None], strict=True) if turns else ():
+            if _until(run, end_s) < 0:
+                continue
+            yield Span(
+                lane=plain(name) if len(names) > 1 else "alarm",
+                kind=_ALARM_KINDS.get(turn.state, "blind"),
+                label=turn.state,
+                from_s=max(0.0, turn.since[1]),
+                to_s=_until(run, end_s),
+                detail=plain(f"{name}: {turn.state}"),
+            )
+
+
+def _faults(run: History) -> Iterator[Span]:
+    for fault in run.found.faults:
+        told = f"error share {fault.value}" if fault.kind == "error_share" else f"{fault.kind} {fault.value}"
+        yield Span(
+            lane="faults",
+            kind="fault",
+            label=plain(told.replace("_", " ")),
+            from_s=fault.began_s,
+            to_s=_until(run, None if math.isinf(fault.ended_s) else fault.ended_s),
+            detail=plain(told.replace("_", " ")),
+        )
+
+
+def _people(run: History) -> Iterator[Span]:
+    for event in run.events:
+        if isinstance(event, Note):
+            yield _moment("people", "note", event.at_s, f"{event.by or 'somebody'}: {event.text}")
+        elif isinstance(event, Asked):
+            answer = f" (refused: {event.refused})" if event.refused else ""
+            yield _moment("people", "note", event.at_s, f"{event.by} asked for {event.what} {event.value}{answer}")
+        elif isinstance(event, Write) and event.step != "intended":
+            yield _moment("our writes", "note", event.at_s, f"{event.call} {event.subject}: {event.step}")
+
+
+def _blind(run: History) -> Iterator[Span]:
+    for event in run.events:
+        if isinstance(event, LookFailed):
+            yield _moment("failed looks", "trouble", event.at_s, f"{event.call} {event.code}: {event.message}")
+
+
+def _trouble(run: History) -> Iterator[Span]:
+    for event in run.events:
+        if isinstance(event, Trouble):
+            yield _moment("trouble", "trouble", event.at_s, f"{event.what}: {event.message}")
+
+
+def _moment(lane: str, kind: Kind, at_s: float, detail: str) -> Span:
+    return Span(lane=lane, kind=kind, label="", from_s=at_s, to_s=at_s, detail=plain(detail))
+
+
+def _until(run: History, end_s: float | None) -> float:
+    return run.found.end_s if end_s is None else end_s

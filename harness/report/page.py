@@ -1,0 +1,198 @@
+"""report.html: the page that a release meeting decides from, in one file that needs no network."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness.core.measure import rules_of
+from harness.core.verdict import ArmFacts, Verdict
+from harness.report import facts
+from harness.report.chart import alternative, chart, counted_from
+from harness.report.datapoints import Datapoint, chance_again, datapoints
+from harness.report.drawing import javascript
+from harness.report.history import History
+from harness.report.seconds import CELLS, Slice, slices, width_for
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MOST_ROWS = 40
+"""Rows of the tables under the chart; the rest is in timeline.jsonl."""
+MOST_DATAPOINTS = 60
+
+MINUTES_HEAD: facts.Row = (
+    "from", "sent/s", "fault/s", "canary/s", "failed/s", "p50 ms", "p95 ms", "p99 ms", "weight", "alarm"
+)  # fmt: skip
+DATAPOINTS_HEAD: facts.Row = ("period", "CloudWatch", "of the canary", "clients saw", "threshold", "breaching", "alarm")
+
+
+def page(run: History) -> str:
+    """The whole page."""
+    spec = chart(run)
+    return render(
+        "report.html",
+        title=f"{run.verdict.experiment}: {facts.headline(run.verdict)}",
+        run=run,
+        verdict=run.verdict,
+        facts=facts,
+        result=facts.result(run.verdict),
+        tiles=tiles(run.verdict),
+        spec=spec,
+        alternative=alternative(run),
+        counted_from=counted_from(run),
+        minutes_head=MINUTES_HEAD,
+        minutes=minutes(run),
+        ledger=ledger_bars(run.verdict),
+        arms=arm_bars(run.verdict),
+        rules=[str(rule) for rule in rules_of(run.found)],
+        chance=chance_again(run),
+        datapoints_head=DATAPOINTS_HEAD,
+        datapoints=datapoint_rows(run),
+        datapoints_left=max(0, len(datapoints(run)) - MOST_DATAPOINTS),
+        manifest=manifest_rows(run),
+        script=javascript() if spec else "",
+    )
+
+
+def render(template: str, **context: Any) -> str:
+    """A template of this package filled in; whatever is filled in is text and never markup."""
+    return _environment().get_template(template).render(**context)
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["plain"] = facts.plain
+    environment.filters["as_json"] = lambda value: Markup(_safe_json(value))  # noqa: S704 - escaped by _safe_json
+    # The library is not ours to escape: it is trusted, and only its end tags could end the script element.
+    environment.filters["as_script"] = lambda text: Markup(text.replace("</script", "<\\/script"))  # noqa: S704
+    return environment
+
+
+def _safe_json(value: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = msgspec.json.encode(value).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def tiles(verdict: Verdict) -> list[tuple[str, str]]:
+    """The numbers that are asked for first, with what they are."""
+    seen, hurt = verdict.detection, verdict.exposure
+    return [
+        ("time to detect", facts.span(seen.time_to_detect_s)),
+        ("time to roll back", facts.span(seen.time_to_roll_back_s)),
+        ("failed requests", facts.count(hurt.failed_requests)),
+        ("blast radius", facts.percent(hurt.blast_radius)),
+        ("users that met a failure", facts.count(hurt.users)),
+        ("error budget used", facts.percent(hurt.error_budget_share)),
+    ]
+
+
+def ledger_bars(verdict: Verdict) -> list[dict[str, Any]]:
+    """The ledger with a bar a step: where it begins and how long it is, in percent of all steps."""
+    rows: list[dict[str, Any]] = []
+    begins = 0.0
+    for number, step in enumerate(facts.timed(verdict), 1):
+        share = step.share or 0.0
+        rows.append(
+            {
+                "number": number,
+                "name": step.name,
+                "at": facts.span(step.at),
+                "took": facts.span(step.took),
+                "share": facts.percent(step.share),
+                "begins": round(begins * 100, 2),
+                "lasts": round(share * 100, 2),
+                "seen": step.at is not None,
+            }
+        )
+        begins += share
+    return rows
+
+
+def arm_bars(verdict: Verdict) -> list[dict[str, Any]]:
+    """Both arms side by side, each with its interval in percent of the widest."""
+    arms = {"baseline": verdict.arms.baseline, "canary": verdict.arms.canary}
+    most = max((arm.failure_interval[1] for arm in arms.values() if arm.failure_interval), default=0.0)
+    cells = dict(zip(arms, facts.arms(verdict), strict=True))
+    return [{"cells": cells[name], "bar": _bar(arm, most)} for name, arm in arms.items()]
+
+
+def _bar(arm: ArmFacts, most: float) -> dict[str, float] | None:
+    if arm.failure_interval is None or not arm.requests or not most:
+        return None
+    low, high = arm.failure_interval
+    rate = (arm.failures or 0) / arm.requests
+    return {name: round(100 * value / most, 2) for name, value in (("low", low), ("high", high), ("rate", rate))}
+
+
+def minutes(run: History) -> list[facts.Row]:
+    """The chart as a table of at most MOST_ROWS rows."""
+    width_s = width_for(run, MOST_ROWS)
+    return [_minute(part, width_s, run.origin_s) for part in slices(run, width_s)]
+
+
+def _minute(part: Slice, width_s: float, origin_s: float) -> facts.Row:
+    fault = sum(count for (intent, _), count in zip(CELLS, part.sent, strict=True) if intent == "fault")
+    canary = sum(count for (_, arm), count in zip(CELLS, part.sent, strict=True) if arm == "canary")
+    rates = (sum(part.sent), fault, canary, sum(part.failures))
+    quantiles = (part.p50_ms, part.p95_ms, part.p99_ms)
+    return (
+        facts.span((part.at_s - origin_s, part.at_s - origin_s), digits=0),
+        *(facts.number(count / width_s) for count in rates),
+        *map(facts.number, quantiles),
+        facts.percent(part.weight),
+        _ALARM_WORDS[part.in_alarm],
+    )
+
+
+_ALARM_WORDS: Mapping[bool | None, str] = {True: "ALARM", False: "not in ALARM", None: facts.NOT_MEASURED}
+_BREACHING_WORDS: Mapping[bool | None, str] = {True: "yes", False: "no", None: facts.NOT_MEASURED}
+
+
+def datapoint_rows(run: History) -> list[facts.Row]:
+    """What the alarm counted, a period a row."""
+    return [_datapoint(point, run.origin_s) for point in datapoints(run)[:MOST_DATAPOINTS]]
+
+
+def _datapoint(point: Datapoint, origin_s: float) -> facts.Row:
+    numbers = (point.value, point.of_canary, point.seen, point.threshold)
+    return (
+        facts.span((point.from_s - origin_s, point.to_s - origin_s), digits=0),
+        *map(facts.number, numbers),
+        _BREACHING_WORDS[point.breaching],
+        facts.plain(point.alarm),
+    )
+
+
+def manifest_rows(run: History) -> list[tuple[str, str]]:
+    """How the run was made, as far as its folder says."""
+    experiment, rollout = run.found.experiment, run.rollout
+    rows = [
+        ("experiment", f"{experiment.name}: {experiment.description}" if experiment.description else experiment.name),
+        ("seed", str(experiment.seed)),
+        ("speed", f"{rollout.speed:g}"),
+        ("lasted", f"{run.found.end_s:.0f} s of experiment time"),
+        ("ended", _how_it_ended(run)),
+        ("looks at AWS", f"{facts.count(rollout.looks)}, and {facts.count(len(run.found.blind))} failed"),
+    ]
+    if run.manifest:
+        rows[1:1] = [("started", run.manifest.started), ("command", " ".join(run.manifest.command))]
+        rows.append(("versions", ", ".join(f"{name} {version}" for name, version in run.manifest.versions.items())))
+        rows.append(("git commit", run.manifest.git_commit or facts.NOT_MEASURED))
+    return [(name, facts.plain(value)) for name, value in rows]
+
+
+def _how_it_ended(run: History) -> str:
+    ended = run.rollout.ended_run
+    if ended is None:
+        return "the timeline has no end: the run was cut off, or still lasts"
+    return facts.words(ended.why) + (f": {ended.detail}" if ended.detail else "")

@@ -1,0 +1,118 @@
+"""All runs below a folder such as reports/: what each came to, and the page that lists them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from msgspec import Struct
+
+from harness.core.verdict import Bounds, Verdict
+from harness.errors import HarnessError
+from harness.report import facts
+from harness.report.folder import RunFolder
+from harness.report.page import render
+
+INDEX = "index.html"
+MOST_IN_TREND = 60
+HEAD: facts.Row = ("started", "outcome", "call", "result", "detect", "roll back", "failed", "exit")
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """One run: its folder, when it started (UTC, as in the folder's name), and its verdict; None if it has none yet."""
+
+    folder: Path
+    experiment: str
+    started: str
+    verdict: Verdict | None
+
+
+def runs(root: Path) -> list[Listed]:
+    """All runs below a folder, the newest first; folders that cannot be read are runs without a verdict."""
+    folders = (manifest.parent for manifest in root.glob("*/*/manifest.json") if not manifest.parent.is_symlink())
+    listed = (_listed(folder) for folder in folders if not folder.parent.is_symlink())
+    return sorted(listed, key=lambda run: (run.started, run.experiment), reverse=True)
+
+
+def write_index(root: Path) -> Path:
+    """Writes index.html, the list of all runs below a folder, and returns its path."""
+    path = root / INDEX
+    fresh = path.with_name(f".{INDEX}.{uuid4().hex}")
+    fresh.write_text(index(root), encoding="utf-8")
+    return fresh.replace(path)
+
+
+def index(root: Path) -> str:
+    """The page that lists all runs below a folder, by experiment, with the trend of detection and rollback."""
+    listed = runs(root)
+    by_name = groupby(sorted(listed, key=lambda run: run.experiment), key=lambda run: run.experiment)
+    shelves = [_shelf(name, sorted(group, key=lambda run: run.started, reverse=True), root) for name, group in by_name]
+    shelves.sort(key=lambda shelf: str(shelf["newest"]), reverse=True)
+    return render("index.html", title="Runs of canary-harness", head=HEAD, shelves=shelves, count=len(listed))
+
+
+def _listed(folder: Path) -> Listed:
+    try:
+        verdict = RunFolder(folder).read_verdict()
+    except (HarnessError, OSError):
+        verdict = None
+    return Listed(folder=folder, experiment=folder.parent.name, started=folder.name, verdict=verdict)
+
+
+def _shelf(name: str, listed: Sequence[Listed], root: Path) -> dict[str, Any]:
+    verdicts = [run.verdict for run in reversed(listed) if run.verdict][-MOST_IN_TREND:]
+    return {
+        "name": name,
+        "newest": listed[0].started,
+        "rows": [_row(run, root) for run in listed],
+        "trends": [
+            trend("time to detect", [verdict.detection.time_to_detect_s for verdict in verdicts]),
+            trend("time to roll back", [verdict.detection.time_to_roll_back_s for verdict in verdicts]),
+        ],
+    }
+
+
+def _row(run: Listed, root: Path) -> dict[str, Any]:
+    verdict = run.verdict
+    page = RunFolder(run.folder).page
+    return {
+        "link": (page if page.exists() else run.folder).relative_to(root).as_posix(),
+        "started": when(run.started),
+        "result": verdict.result if verdict else "none",
+        "cells": _cells(verdict) if verdict else ("no verdict", *[facts.NOT_MEASURED] * (len(HEAD) - 2)),
+    }
+
+
+def _cells(verdict: Verdict) -> facts.Row:
+    told = facts.run(verdict)
+    return (*told[1:6], facts.count(verdict.exposure.failed_requests), told[6])
+
+
+def when(stamp: str) -> str:
+    """The start as a person writes it; the folder's name where that is no instant."""
+    try:
+        started = datetime.strptime(stamp[:16], "%Y%m%dT%H%M%SZ")
+    except ValueError:
+        return stamp
+    return f"{started:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def trend(name: str, values: Iterable[Bounds | None]) -> dict[str, Any] | None:
+    """A line of the middles of bounds, oldest first, in a box of 100 by 30; None with fewer than two of them."""
+    middles = [sum(bounds) / 2 for bounds in values if bounds]
+    if len(middles) < 2:
+        return None
+    low, high = min(middles), max(middles)
+    scale = 26 / (high - low) if high > low else 0.0
+    points = [
+        (100 * number / (len(middles) - 1), 28 - (value - low) * scale if scale else 15.0)
+        for number, value in enumerate(middles)
+    ]
+    return {
+        "name": name,
+        "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
+        "told": f"{name} over {len(middles)} runs: from {middles[0]:.0f} s to {middles[-1]:.0f} s "
+        f"(lowest {low:.0f} s, highest {high:.0f} s)",
+    }

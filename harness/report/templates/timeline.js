@@ -1,0 +1,55 @@
+(() => {
+  const box = document.getElementById("chart");
+  const spec = JSON.parse(document.getElementById("spec").textContent);
+  const whole = spec.vconcat[0].layer[0].encoding.x.scale.domain;
+  const AXIS_PX = 84, LETTER_PX = 7;
+  let view = null, drawn = 0;
+
+  const fitted = (width) => {
+    const copy = structuredClone(spec);
+    for (const panel of copy.vconcat) panel.width = width;
+    const pxPerS = width / (whole[1] - whole[0]);
+    for (const span of copy.datasets.spans) {
+      span.label = span.name.length * LETTER_PX < (span.u - span.t) * pxPerS ? span.name : "";
+    }
+    return copy;
+  };
+  const draw = async () => {
+    const width = Math.max(200, Math.floor(box.clientWidth - AXIS_PX));
+    if (Math.abs(width - drawn) < 4) return;
+    drawn = width;
+    const before = view && domain();
+    const options = { renderer: "svg", actions: false, ast: true, mode: "vega-lite", tooltip: { theme: "custom" } };
+    view = (await vegaEmbed(box, fitted(width), options)).view;
+    if (before) show(before);
+  };
+  const domain = () => view.signal("zoom_t") ?? whole;
+  const show = ([from, to]) => view.signal("zoom_t", [from, to]).runAsync();
+  const moves = {
+    in: ([a, b]) => [a + (b - a) / 4, b - (b - a) / 4],
+    out: ([a, b]) => [a - (b - a) / 2, b + (b - a) / 2],
+    left: ([a, b]) => [a - (b - a) / 4, b - (b - a) / 4],
+    right: ([a, b]) => [a + (b - a) / 4, b + (b - a) / 4],
+    all: () => whole,
+  };
+  const within = ([a, b]) => {
+    const length = Math.min(b - a, whole[1] - whole[0]);
+    const from = Math.min(Math.max(a, whole[0]), whole[1] - length);
+    return [from, from + length];
+  };
+
+  draw().then(() => {
+    document.getElementById("numbers")?.removeAttribute("open");
+    const zoom = document.getElementById("zoom");
+    zoom.hidden = false;
+    zoom.addEventListener("click", (event) => {
+      const move = moves[event.target.dataset.zoom];
+      if (move) show(within(move([...domain()])));
+    });
+    let waiting;
+    new ResizeObserver(() => {
+      clearTimeout(waiting);
+      waiting = setTimeout(draw, 120);
+    }).observe(box.parentElement);
+  });
+})();

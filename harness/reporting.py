@@ -1,0 +1,138 @@
+"""The commands `canary-harness report` and `canary-harness compare`: reports of runs that were."""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from harness.core.verdict import Verdict
+    from harness.report.history import History
+
+COMPARE_EXIT_CODES = """\
+exit codes:
+  0    nothing is worse than in the first run
+  1    the harness failed
+  2    usage, or no such run
+  3    regression: something is worse than in the first run, beyond the tolerance
+  4    not comparable: a number of the first run was not measured in a later one
+"""
+REPORT_EXIT_CODES = """\
+exit codes:
+  0    the reports were written, whatever they say
+  1    the harness failed, or the timeline cannot be read
+  2    usage, or no such run
+"""
+PICTURES = (".svg", ".png")
+TABLES = (".csv", ".parquet")
+
+
+def add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `report`."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as reports/latest")
+    text = "save the main chart, too, as FILE.svg or FILE.png; no browser is needed"
+    parser.add_argument("--chart", type=_ending(PICTURES), metavar="FILE", help=text)
+    text = "save the per-second table, too, as FILE.csv or FILE.parquet (which needs the extra canary-harness[parquet])"
+    parser.add_argument("--table", type=_ending(TABLES), metavar="FILE", help=text)
+
+
+def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `compare`."""
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders; the first is the measure")
+    text = "by how much more than in the first run a number may be, as a share; default: 0.2"
+    parser.add_argument("--tolerance", type=_share, default=0.2, metavar="SHARE", help=text)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="save the comparison as a page, too")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON instead of a table")
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Makes all reports of a run again from its timeline alone, and prints where they are."""
+    from harness.report.finish import write
+    from harness.report.folder import RunFolder
+    from harness.report.history import read
+
+    folder = RunFolder.open(options.run)
+    run = read(folder)
+    write(folder, run)
+    written = [folder.verdict, folder.markdown, folder.junit, folder.page]
+    if options.table:
+        _save_table(run, options.table)
+        written.append(options.table)
+    if options.chart:
+        _save_chart(run, options.chart)
+        written.append(options.chart)
+    for path in written:
+        print(path)  # noqa: T201 - the result
+    return ExitCode.AS_EXPECTED
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Compares runs, judged again from their timelines; the exit code says whether something got worse."""
+    from harness.report.compare import compare
+    from harness.report.comparison import compared_page
+
+    if len(options.runs) < 2:
+        raise UsageError("compare needs two runs or more, such as reports/erroruser/*")
+    comparison = compare(_judged(options.runs), options.tolerance)
+    if options.html:
+        options.html.write_text(compared_page(comparison), encoding="utf-8")
+    if options.json:
+        import msgspec
+
+        document = {"exit_code": int(comparison.exit_code), **msgspec.to_builtins(comparison)}
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())  # noqa: T201 - the result
+    else:
+        from rich.console import Console
+
+        from harness.report.comparison import show
+
+        show(comparison, Console(highlight=False))
+    return comparison.exit_code
+
+
+def _judged(paths: Sequence[Path]) -> list[tuple[Path, "Verdict"]]:
+    from harness.core.judge import judge
+    from harness.report.folder import RunFolder
+
+    folders = [RunFolder.open(path) for path in paths]
+    return [(folder.path, judge(folder.read_experiment(), folder.read_events())) for folder in folders]
+
+
+def _save_table(run: "History", path: Path) -> None:
+    from harness.report.tables import save, seconds
+
+    save(seconds(run), path)
+
+
+def _save_chart(run: "History", path: Path) -> None:
+    from harness.report.chart import chart
+    from harness.report.drawing import png, svg
+
+    spec = chart(run)
+    if spec is None:
+        raise UsageError(
+            f"{path}: nothing was seen and nothing was sent in {run.verdict.experiment}, so there is no chart"
+        )
+    path.write_bytes(png(spec) if path.suffix == ".png" else svg(spec).encode())
+
+
+def _ending(endings: Sequence[str]) -> Callable[[str], Path]:
+    def path(word: str) -> Path:
+        if Path(word).suffix not in endings:
+            raise argparse.ArgumentTypeError(f"must end in {' or '.join(endings)}, got {word}")
+        return Path(word)
+
+    return path
+
+
+def _share(word: str) -> float:
+    try:
+        share = float(word)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a share, 0 or more, such as 0.2 for 20 %, got {word}")
+    return share
