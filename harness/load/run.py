@@ -57,9 +57,12 @@ SHOW_EVERY_S = 0.25
 """Wall time between two frames of the progress."""
 SHORTEST_REST_S = 0.05
 """Wall time between two rounds of looks at the least, so that a fast clock leaves the processor to the traffic."""
-BLIND_S = 60.0
+BLIND_S = 180.0
 BLIND_WALL_S = 5.0
-"""Experiment and wall seconds without any sight of the control plane and any answer of the service: it is gone."""
+"""Experiment and wall seconds without any sight of the control plane and any answer of the service: both are gone.
+
+A minute without network or name resolution is survived.
+"""
 A_PERSON = "a person"
 
 log = logging.getLogger(__name__)

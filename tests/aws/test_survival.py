@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from fault_proxy import Interruption, Plan, Proxy, proxy_of, reset, shaky
+from fault_proxy import Interruption, Plan, Proxy, expired, proxy_of, reset, shaky
 from msgspec.structs import replace
 
 from harness.core.experiment import Call, Experiment
@@ -59,10 +59,10 @@ Rehearse = Callable[..., Played]
 def rehearse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearse:
     """Plays an experiment whose calls of AWS go through a proxy with a plan."""
 
-    def start(experiment: Experiment, plan: Plan, speed: float = SPEED) -> Played:
+    def start(experiment: Experiment, plan: Plan, *, clock_off_s: float = 0.0) -> Played:
         with proxy_of("http://127.0.0.1:9", plan) as proxy:
-            monkeypatch.setattr(playing, "CloudProcess", behind(proxy))
-            plays = playing.play([experiment], speed=speed, open_folder=open_folder, stop=Interrupts())
+            monkeypatch.setattr(playing, "CloudProcess", behind(proxy, clock_off_s))
+            plays = playing.play([experiment], speed=SPEED, open_folder=open_folder, stop=Interrupts())
             (played,) = plays
             return Played(played.exit_code, RunFolder.open(played.folder), proxy.calls)
 
@@ -74,14 +74,15 @@ def rehearse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearse:
     return start
 
 
-def behind(proxy: Proxy) -> type[playing.CloudProcess]:
-    """Clouds whose control plane is reached through the proxy alone."""
+def behind(proxy: Proxy, clock_off_s: float) -> type[playing.CloudProcess]:
+    """Clouds reached through the proxy alone, and a clock of the harness that is so far ahead of theirs."""
 
     class Behind(playing.CloudProcess):
         def ready(self, stop: Interrupts) -> playing.Ready:
             ready = super().ready(stop)
             proxy.cloud = ready.endpoint_url.removeprefix("http://")
-            return replace(ready, endpoint_url=proxy.url)
+            epoch = ready.epoch - clock_off_s / (ready.speed - 1)
+            return replace(ready, endpoint_url=proxy.url, epoch=epoch)
 
     return Behind
 
@@ -115,6 +116,18 @@ def test_a_minute_without_control_plane_changes_no_verdict(rehearse: Rehearse) -
     played = rehearse(packaged("erroruser"), plan)
     played.check("erroruser")
     assert sum(fault is not None for _, fault in played.calls) > 3
+
+
+@pytest.mark.slow
+def test_a_wrong_clock_and_credentials_that_expire_for_two_minutes_change_no_verdict(rehearse: Rehearse) -> None:
+    """The clock is ten minutes off; the credentials expire before the alarm rings and are good again after it."""
+    plan = Interruption(expired, after_s=MINUTE_S, for_s=2 * MINUTE_S, speed=SPEED)
+    played = rehearse(packaged("erroruser"), plan, clock_off_s=613.0)
+    played.check("erroruser")
+    findings = {finding.id: finding.text for finding in played.verdict.findings}
+    assert "613 s behind" in findings["clock-skew"] or "612 s behind" in findings["clock-skew"]
+    assert "ExpiredToken" in findings["credentials-refused"]
+    assert "until" in findings["credentials-refused"]
 
 
 @pytest.mark.slow

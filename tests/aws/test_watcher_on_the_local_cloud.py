@@ -1,7 +1,7 @@
 """The watcher, the deployer and the forced alarm against the local cloud, over the wire."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +9,13 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from harness.aws.clients import Aws, Clients, Patience
+from harness.aws.clients import Aws, Clients, Patience, action
 from harness.aws.deployer import create_deployment
 from harness.aws.forced_alarm import ForcedAlarm
+from harness.aws.policy import WATCHES, actions
 from harness.aws.watcher import Watcher
 from harness.core.experiment import Deployment
+from harness.core.rollout import replay
 from harness.core.timeline import (
     AlarmChanged,
     AlarmDefined,
@@ -28,7 +30,26 @@ from harness.core.timeline import (
     MetricSeen,
     TargetSeen,
 )
-from harness.errors import AwsError
+from harness.errors import AccessDenied, AwsError, BadCredentials, HarnessError
+
+
+class Refusing(Aws):
+    """AWS that refuses the calls of which `why` gives an error."""
+
+    def __init__(self, aws: Aws, why: Callable[[str], HarnessError | None]) -> None:
+        self._aws = aws
+        self._why = why
+
+    def with_patience(self, patience: Patience) -> "Refusing":
+        """Refuses as much."""
+        return Refusing(self._aws.with_patience(patience), self._why)
+
+    def call(self, service: str, operation: str, **params: Any) -> Any:
+        """The answer, or the refusal."""
+        error = self._why(action(service, operation))
+        if error:
+            raise error
+        return self._aws.call(service, operation, **params)
 
 
 class Run:
@@ -36,6 +57,7 @@ class Run:
 
     def __init__(self, cloud: Any, clients: Clients) -> None:
         self.cloud = cloud
+        self.clients = clients
         self.names: Mapping[str, Any] = cloud.ready
         self.epoch_s = cloud.clock.now()
         self.aws = Aws(Patience(first_wait_s=0.0, longest_wait_s=0.0), clients)
@@ -43,6 +65,13 @@ class Run:
         self.watcher = self.watching(
             Deployment(**{name: self.names[name] for name in ("application", "group", "function", "alias")})
         )
+
+    def refused(self, why: Callable[[str], HarnessError | None]) -> "Run":
+        """Another run beside the same cloud, some of whose calls are refused."""
+        other = Run(self.cloud, self.clients)
+        other.epoch_s, other.aws = self.epoch_s, Refusing(other.aws, why)
+        other.watcher = other.watching(Deployment(application=self.names["application"], group=self.names["group"]))
+        return other
 
     def watching(self, deployment: Deployment, alarm: str | None = None) -> Watcher:
         """A watcher of `deployment`."""
@@ -186,6 +215,75 @@ def test_a_deployment_by_its_id_alone_leads_to_everything(run: Run) -> None:
     assert run.seen(GroupSeen)[0].group == run.names["group"]
     assert {seen.function for seen in run.seen(AliasSeen)} == {run.names["function"]}
     assert {seen.name for seen in run.seen(AlarmSeen)} == {run.names["alarm"]}
+
+
+def denied(call: str) -> AccessDenied:
+    """A permission that is missing."""
+    return AccessDenied(call, "AccessDeniedException", f"not authorized. Allow {call} in the policy.")
+
+
+SEARCHES = {"codedeploy:ListDeployments", "codedeploy:BatchGetDeployments", "codedeploy:GetDeployment"}
+
+
+def test_a_permission_that_is_missing_hides_only_what_it_tells(run: Run) -> None:
+    """Whoever may find and read the deployment sees its rollback, whatever else is denied."""
+    calls = sorted(actions(WATCHES))
+    runs = {call: run.refused(lambda asked, call=call: denied(call) if asked == call else None) for call in calls}
+    for other in runs.values():
+        other.watcher.look()
+    run.deploy()
+    for second in range(0, 165, 15):
+        if second == 60:
+            run.forced_alarm().inject()
+        run.cloud.advance(15.0)
+        for other in runs.values():
+            other.watcher.look()
+    seen = {call: replay(other.events).outcome for call, other in runs.items()}
+    assert seen == {call: "unknown" if call in SEARCHES else "rolled_back" for call in calls}
+    for call, other in runs.items():
+        assert {failed.call for failed in other.seen(LookFailed)} == {call}
+
+
+def test_a_rollback_while_the_credentials_are_expired_is_found_afterwards(run: Run) -> None:
+    """CodeDeploy still knows what it did, and CloudWatch when its alarm rang."""
+    expired = BadCredentials("any", "ExpiredTokenException", "renew them")
+    other = run.refused(lambda _: expired if 60.0 < other.now() < 240.0 else None)
+    other.watcher.look()
+    run.deploy()
+    other.play(60.0)
+    fault = run.forced_alarm()
+    fault.inject()
+    run.cloud.advance(60.0)
+    fault.heal()
+    other.play(240.0)
+    rollout = replay(other.events)
+    assert rollout.outcome == "rolled_back"
+    assert rollout.settled
+    assert [59.0 < episode.start[0] < 120.0 for episode in rollout.alarm_episodes(run.names["alarm"])] == [True]
+
+
+def test_an_alarm_that_is_deleted_during_the_run_is_seen_to_be_gone(run: Run) -> None:
+    """What it did until then stays known, and the other looks go on."""
+    run.watcher.follow(run.deploy())
+    run.play(30.0)
+    boto3.client("cloudwatch").delete_alarms(AlarmNames=[run.names["alarm"]])
+    run.play(30.0)
+    assert run.seen(AlarmSeen)
+    assert {seen.name for seen in run.seen(AlarmGone)} == {run.names["alarm"]}
+    assert run.seen(AliasSeen)[-1].at_s >= 60.0
+    assert run.seen(LookFailed) == []
+
+
+def test_a_deployment_of_somebody_else_afterwards_is_seen(run: Run) -> None:
+    """It supersedes ours, whose outcome stays as it was."""
+    run.watcher.follow(run.deploy())
+    run.play(340.0)
+    run.names = {**run.names, "canary": run.names["baseline"]}
+    later = run.deploy()
+    run.play(60.0)
+    rollout = replay(run.events)
+    assert rollout.outcome == "promoted"
+    assert rollout.superseded_by == (later,)
 
 
 @pytest.fixture
