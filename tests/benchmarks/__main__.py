@@ -8,6 +8,7 @@
     memory          growth of memory over ten million recorded requests; peer: Locust's statistics
     pair            wall seconds of the default rehearsal; peer: the same on AWS
     stall           latency p99 of a service that stalls one second in ten; peer: FastHttpUser in a closed loop
+    watch           how late looks are at full generator speed; peer: the same with next to no traffic
 
 Each side runs on one core by taskset where there is one; nothing else should run meanwhile. arrivals, load_peers and
 stall need Debian's nginx-light, gateway needs wrk; hey, wrk and k6 are peers as far as they are installed (`apt
