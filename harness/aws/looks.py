@@ -44,6 +44,8 @@ OVERLAP_S = 300.0
 BATCH_OF_DEPLOYMENTS = 25
 BATCH_OF_ALARMS = 100
 MOST_PAGES = 100
+HISTORY_EVERY_S = 15.0
+HISTORIES_A_ROUND = 2
 METRICS = ("Errors", "Invocations")
 SAME_S = 2.0
 """Dates of answers are cut to seconds, and an answer takes its time: clocks this close are the same."""
@@ -262,11 +264,21 @@ def _same(one: AlarmDefined, other: AlarmDefined | None) -> bool:
 
 
 def _history(eyes: Eyes, sight: Sight) -> Events:
-    for name in tuple(sight.alarms):
+    for name in _history_due(eyes, sight):
+        sight.history_asked_s[name] = eyes.now()
         try:
             yield from _changes(eyes, sight, name)
         except Blind as blind:
             yield blind.failed
+
+
+def _history_due(eyes: Eyes, sight: Sight) -> Sequence[str]:
+    """The alarms whose history was read longest ago, so few a round that many alarms stay far under the quota."""
+    if sight.last_looks:
+        return tuple(sight.alarms)
+    asked_s = {name: sight.history_asked_s.get(name, -math.inf) for name in sight.alarms}
+    due = (name for name in sight.alarms if eyes.now() - asked_s[name] >= HISTORY_EVERY_S)
+    return sorted(due, key=lambda name: asked_s[name])[:HISTORIES_A_ROUND]
 
 
 def _changes(eyes: Eyes, sight: Sight, name: str) -> Events:
@@ -373,7 +385,7 @@ KINDS = (
     # DescribeAlarms: 9 times a second in a region. CodeDeploy itself reads alarms about each 10 s.
     Kind("alarms", 5.0, lambda sight: bool(sight.alarms), _alarms),
     # DescribeAlarmHistory: 3 times a second, and each alarm is a call. Its dates are exact, so it can wait.
-    Kind("history", 15.0, lambda sight: bool(sight.alarms), _history),
+    Kind("history", 5.0, lambda sight: bool(sight.alarms), _history),
     # Lambda publishes its metrics once a minute.
     Kind("metrics", 30.0, lambda sight: sight.function is not None, _metrics),
 )

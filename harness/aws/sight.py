@@ -21,7 +21,8 @@ class Sight:
     """Names and ids as far as they are known; `learn` adds what an event tells.
 
     `baseline` and `canary` are versions. `strangers` are deployments that are none of this run's; None until the
-    group's deployments were listed once. `history_read_s` and `metrics_read_s` say until when these were read.
+    group's deployments were listed once. `history_read_s` and `metrics_read_s` say until when these were read, and
+    `history_asked_s` when they were asked for last. `last_looks` says that nothing can be left to a later round.
     """
 
     application: str | None = None
@@ -41,8 +42,10 @@ class Sight:
     alarms: list[str] = field(default_factory=list)
     definitions: dict[str, AlarmDefined] = field(default_factory=dict)
     changes: set[tuple[str, float, str]] = field(default_factory=set)
+    history_asked_s: dict[str, float] = field(default_factory=dict)
     history_read_s: dict[str, float] = field(default_factory=dict)
     metrics_read_s: float = 0.0
+    last_looks: bool = False
 
     def follow(self, deployment_id: str) -> None:
         """Takes `deployment_id` for the forward deployment from now on."""
@@ -80,6 +83,7 @@ class Sight:
 
     def read_anew(self) -> None:
         """Has history and metrics read from their beginning again."""
+        self.last_looks = True
         self.history_read_s.clear()
         self.metrics_read_s = 0.0
 

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_aws import EPOCH_S, FakeAws, Stage, at
 
+from harness.core.experiment import Experiment
+from harness.core.judge import judge
 from harness.core.timeline import (
     AlarmChanged,
     AlarmDefined,
@@ -477,6 +479,60 @@ def test_the_history_is_read_from_an_hour_before_the_run(stage: Stage) -> None:
     assert starts[-2] == 690.0 - 15.0
 
 
+def test_the_histories_of_many_alarms_take_their_turns(stage: Stage) -> None:
+    """CloudWatch answers three of them a second for the whole region; at the end all are read once more."""
+    cloud(stage.aws, deployment())
+    names = [f"errors-{number}" for number in range(10)]
+    alarms = {"enabled": True, "alarms": [{"name": name} for name in names]}
+    group = {**GROUP["deploymentGroupInfo"], "alarmConfiguration": alarms}
+    stage.aws.script["get_deployment_group"] = {"deploymentGroupInfo": group}
+    watcher = stage.watcher(id="d-1")
+    watcher.look()
+    assert len(stage.aws.called("describe_alarm_history")) == 2
+    stage.play(watcher, until_s=20.0)
+    assert [params["AlarmName"] for params in stage.aws.called("describe_alarm_history")] == names
+    watcher.final_looks()
+    assert [params["AlarmName"] for params in stage.aws.called("describe_alarm_history")[10:]] == names
+    assert all(
+        params["AlarmTypes"] == ("MetricAlarm", "CompositeAlarm")
+        for params in stage.aws.called("describe_alarm_history")
+    )
+
+
+def test_a_group_costs_one_call_of_get_deployment_each_five_seconds(stage: Stage) -> None:
+    """CodeDeploy throttles who asks much more often, through stop and rollback as well."""
+    there = cloud(stage.aws, deployment(), deployment("d-r", "InProgress", creator="codeDeployRollback"))
+    watcher = stage.watcher(id="d-1")
+
+    def stop(at_s: float) -> None:
+        if at_s >= 30.0:
+            there["d-1"] |= {"status": "Stopped", "rollbackInfo": {"rollbackDeploymentId": "d-r"}}
+
+    stage.play(watcher, until_s=59.9, before_look=stop)
+    assert {params["deploymentId"] for params in stage.aws.called("get_deployment")} == {"d-1", "d-r"}
+    assert len(stage.aws.called("get_deployment")) <= 12 + 1
+
+
+@pytest.mark.parametrize("creator", ["user", "CloudFormation", "autoscaling", "SomebodyNew", None])
+def test_whoever_creates_the_next_deployment_it_is_the_one(stage: Stage, creator: str | None) -> None:
+    """CloudFormation's deployments say `user`; only rollbacks of CodeDeploy are none."""
+    there = cloud(stage.aws)
+    watcher = stage.watcher()
+    watcher.look()
+    there["d-1"] = deployment("d-1", creator=creator, createTime=at(3.0))
+    stage.play(watcher, until_s=10.0)
+    assert watcher.forward == "d-1"
+
+
+def test_the_id_of_a_target_is_taken_as_it_is_listed(stage: Stage) -> None:
+    """What it looks like is not documented."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["list_deployment_targets"] = deque([{"targetIds": []}, {"targetIds": ["fn:live/0x7"]}])
+    stage.play(stage.watcher(id="d-1"), until_s=12.0)
+    assert [params["targetId"] for params in stage.aws.called("get_deployment_target")] == ["fn:live/0x7"] * 2
+    assert len(stage.aws.called("list_deployment_targets")) == 2
+
+
 def test_the_history_of_one_alarm_does_not_depend_on_another(stage: Stage) -> None:
     """A refusal for the first alarm does not hide the second."""
     cloud(stage.aws, deployment())
@@ -592,7 +648,7 @@ answers = st.dictionaries(fields, nonsense, max_size=5)
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(OPERATIONS), answers))
 def test_no_answer_of_aws_breaks_the_watcher(spoiled: dict[str, Any]) -> None:
-    """Unknown words and missing fields in any answer leave a timeline that can be read."""
+    """Unknown words and missing fields in any answer leave a timeline that can be read, and judged."""
     stage = Stage()
     cloud(stage.aws, deployment(), deployment("d-2"))
     stage.aws.script |= spoiled
@@ -600,3 +656,4 @@ def test_no_answer_of_aws_breaks_the_watcher(spoiled: dict[str, Any]) -> None:
     stage.play(watcher, until_s=20.0)
     watcher.final_looks()
     assert list(decode([encode(event) for event in stage.events])) == stage.events
+    assert judge(Experiment(name="spoiled"), stage.events).result == "inconclusive"

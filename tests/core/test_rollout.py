@@ -7,6 +7,7 @@ import pytest
 from harness.core.experiment import Outcome
 from harness.core.rollout import Phase, replay
 from harness.core.timeline import (
+    AlarmChanged,
     AlarmGone,
     AlarmSeen,
     AliasSeen,
@@ -373,6 +374,25 @@ def test_alarm_dates_itself() -> None:
         AlarmSeen(at_s=110.0, asked_s=109.8, name="a", state="ALARM", since_s=103.5),
     ]
     assert replay(looks).alarm_episodes("a")[0].start == (103.5, 103.5)
+
+
+def test_an_alarm_that_rang_between_two_looks_is_known_from_its_history() -> None:
+    """A forced state may be taken back within seconds: looks show OK before and after, and the history both turns."""
+    quiet = [AlarmSeen(at_s=at_s, asked_s=at_s - 0.1, name="errors", state="OK", since_s=-9.0) for at_s in (60.0, 65.0)]
+    stamp = {"at_s": 75.0, "asked_s": 74.9, "name": "errors"}
+    rang = AlarmChanged(changed_s=61.0, from_state="OK", to_state="ALARM", **stamp)
+    silent = AlarmChanged(changed_s=63.0, from_state="ALARM", to_state="OK", **stamp)
+    (episode,) = replay([*quiet, rang, silent]).alarm_episodes("errors")
+    assert (episode.start, episode.end) == ((61.0, 61.0), (63.0, 63.0))
+
+
+def test_a_start_that_is_dated_after_the_end_does_no_harm() -> None:
+    """CodeDeploy's own clocks differ."""
+    ended = deployment(70.0, "Stopped", started_s=69.5, completed_s=61.0, rollback_id=ROLLBACK)
+    rollout = replay([alias(50.0), created(), ended, rollback(71.0, completed_s=64.0), alias(72.0)])
+    assert rollout.outcome is Outcome.ROLLED_BACK
+    assert rollout.stopped == (61.0, 61.0)
+    assert rollout.settled
 
 
 def test_alarm_is_bracketed_where_its_date_does_not_fit() -> None:
