@@ -297,7 +297,7 @@ def _why_unseen(found: Evidence) -> Iterator[str]:
     seen_s = rollout.forward.at_s if rollout.forward else 0.0
     missed = [look for look in found.blind if look.call.startswith("codedeploy:") and look.at_s >= seen_s]
     if rollout.outcome in _UNDECIDED and missed:
-        yield f"The last of {len(missed)} looks that failed since: {missed[-1].message}"
+        yield f"The last of {len(missed)} looks that failed since: {missed[-1].message.rstrip('.')}."
 
 
 def _name(rollout: Rollout) -> str:

@@ -73,22 +73,28 @@ class Contact:
 
     def __init__(self, base: Timebase) -> None:
         self._base = base
-        self._heard_s = base.now_s()
-        self._problem = ""
+        self._began_s = self._heard_s = base.now_s()
+        self._problem = self._unseen = ""
+        self._sighted = False
 
     def note(self, event: Event) -> None:
         """Takes notice of an event that shows whether somebody answered."""
+        self._sighted = self._sighted or isinstance(event, Look)
         if isinstance(event, Look) or (isinstance(event, Requests) and event.status):
             self._heard_s, self._problem = self._base.now_s(), ""
         elif isinstance(event, LookFailed):
-            self._problem = event.message
+            self._problem = self._unseen = event.message
 
     def lost(self) -> str | None:
         """Why nobody can be expected to answer any more; None while there is hope."""
-        silence_s = self._base.now_s() - self._heard_s
-        if self._problem and silence_s > max(BLIND_S, BLIND_WALL_S * self._base.speed):
-            return self._problem
-        return None
+        return self._problem if self._problem and self._too_long_since(self._heard_s) else None
+
+    def blind(self) -> str | None:
+        """Why no look ever succeeded, long after the beginning: then none will, whatever the service answers."""
+        return self._unseen if not self._sighted and self._too_long_since(self._began_s) else None
+
+    def _too_long_since(self, at_s: float) -> bool:
+        return self._base.now_s() - at_s > max(BLIND_S, BLIND_WALL_S * self._base.speed)
 
 
 class Run:
@@ -304,6 +310,9 @@ class Run:
                 self._progress.show(self.rollout, self.tally, self.base.now_s())
             if problem := self._contact.lost():
                 self.fail("contact", f"neither AWS nor the service answers any more: {problem}")
+                return
+            if problem := self._contact.blind():
+                self.over("given_up", f"no look at AWS succeeded since the beginning: {problem}")
                 return
             gevent.sleep(SHOW_EVERY_S)
 

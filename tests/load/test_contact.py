@@ -65,6 +65,28 @@ def test_whoever_answers_keeps_the_run_alive(clock: Clock, sign: Requests | Alia
     assert contact.lost() is None
 
 
+def test_a_control_plane_that_was_never_seen_is_given_up_soon(clock: Clock) -> None:
+    """A wrong region or credentials that were never good: half an hour of traffic would not mend them."""
+    contact = Contact(Timebase(clock.now_s))
+    contact.note(LOST)
+    clock.now_s += 170.0
+    contact.note(answered(200))
+    assert contact.blind() is None
+    clock.now_s += 20.0
+    assert contact.blind() == "no such host"
+    assert contact.lost() is None
+
+
+def test_a_control_plane_that_was_seen_once_may_come_back(clock: Clock) -> None:
+    """Credentials may be renewed, and an outage may end."""
+    contact = Contact(Timebase(clock.now_s))
+    contact.note(SEEN)
+    contact.note(LOST)
+    clock.now_s += 1000.0
+    contact.note(answered(200))
+    assert contact.blind() is None
+
+
 def test_a_fast_clock_leaves_some_seconds_of_wall_time(clock: Clock) -> None:
     """A busy machine must not look like a world that is gone."""
     contact = Contact(Timebase(clock.now_s, 60.0))
