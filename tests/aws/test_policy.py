@@ -1,6 +1,7 @@
 """The IAM policy against the calls that the room really makes."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,16 @@ def test_reading_is_allowed_only_where_it_is_done() -> None:
     """Least privilege: no action that nobody calls."""
     called = {action(service, operation) for service, operation in CALLS}
     assert actions(WATCHES, FINDS_AND_EXAMINES) - called == set()
+
+
+def test_the_readme_lists_what_a_run_reads() -> None:
+    """All of it, and nothing else."""
+    readme = (ROOM.parents[1] / "README.md").read_text(encoding="utf-8")
+    listed, service = set(), ""
+    for word in re.findall(r"`([\w:]+)`", readme.partition("and needs to read:")[2].partition("It writes")[0]):
+        service = word.rpartition(":")[0] or service
+        listed.add(f"{service}:{word.rpartition(':')[2]}")
+    assert listed == actions(WATCHES)
 
 
 def test_the_statements_that_read_change_nothing() -> None:
