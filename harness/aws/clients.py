@@ -42,6 +42,8 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
+from harness.core.experiment import Experiment
+from harness.core.rails import is_loopback
 from harness.core.refusals import BAD_CREDENTIALS, DENIED, WRONG_CLOCK
 from harness.errors import (
     AccessDenied,
@@ -98,6 +100,11 @@ class Patience(Struct, frozen=True):
 
 
 ASK_ONCE = Patience(attempts=1)
+
+
+def services_of(experiment: Experiment) -> tuple[str, ...]:
+    """boto3's names of the services that a run of the experiment calls."""
+    return (*SERVICES, "fis") if any(fault.fis_template for fault in experiment.faults) else SERVICES
 
 
 def action(service: str, operation: str) -> str:
@@ -187,6 +194,10 @@ class Aws:
         for service in services or SERVICES:
             self._clients.of(service)
         self._clients.check_credentials()
+
+    def is_local(self, *services: str) -> bool:
+        """Whether calls of `services` stay on this machine, in an embedded cloud or another emulator."""
+        return all(is_loopback(self._clients.of(service).meta.endpoint_url) for service in services)
 
     def call(self, service: str, operation: str, **params: Any) -> Answer:
         """The answer to one operation, tried again while that can help and cannot harm.

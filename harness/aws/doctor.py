@@ -20,7 +20,7 @@ from harness.aws.datapoints import datapoints, failures_of, look_back_s, stat_of
 from harness.aws.deployer import full_config_name
 from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Blind, Events, Eyes
 from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
-from harness.aws.policy import WATCHES, actions, writes_of
+from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
 from harness.core.alarm import rule_of
 from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
@@ -81,7 +81,7 @@ def examine(
             denied=attempts.denied,
             needed=needed,
             untried=tuple(sorted(needed - attempts.tried)),
-            writes=writes_of(experiment),
+            writes=needed_for_writes(experiment),
         )
     )
 

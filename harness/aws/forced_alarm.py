@@ -1,64 +1,58 @@
 """A fault that makes an alarm say what it would not say by itself, and takes it back."""
 
-from collections.abc import Callable
 from typing import Literal
 
 from harness.aws.clients import ASK_ONCE, Aws, action
+from harness.aws.journal import Journal
 from harness.aws.looks import BOTH_KINDS
 from harness.aws.parsing import alarms_of, text
 from harness.core.experiment import AlarmState
-from harness.core.timeline import Event, Write
 from harness.errors import HarnessError, NotFound
 
-_CALL = action("cloudwatch", "set_alarm_state")
+FORCING = action("cloudwatch", "set_alarm_state")
 
 
 class ForcedAlarm:
     """Holds the alarm `name` in `state` from `inject` to `heal`.
 
     The next evaluation may take a metric alarm back within seconds; a composite alarm stays as it was set until a child
-    changes. So the state before is restored at the end, but only where the forced one is still there. Setting a state
-    twice does no harm, which is why the call is retried whatever went wrong. Every write is journaled.
+    changes. So the state before is restored at the end, but only where the forced one is still there: an alarm that was
+    in the forced state before is set to OK, and says so again by itself if it is. Setting a state twice does no harm,
+    which is why the call is retried whatever went wrong. Every write is journaled.
+
+    `before` is the state to restore of an alarm that a run forced and could not take back; None for a new fault.
     """
 
     def __init__(
-        self,
-        aws: Aws,
-        *,
-        name: str,
-        state: AlarmState,
-        reason: str,
-        record: Callable[[Event], None],
-        now: Callable[[], float],
+        self, aws: Aws, *, name: str, state: AlarmState, reason: str, journal: Journal, before: str | None = None
     ) -> None:
         self._aws = aws
         self._name = name
         self._state = state
         self._reason = reason
-        self._record = record
-        self._now = now
-        self._before = "OK"
-        self._forced = False
+        self._entry = journal.entry(FORCING, name, before=before, after=state)
+        self._forced = before is not None
 
     def inject(self) -> None:
         """Forces the state; raises HarnessError, NotFound where there is no such alarm. A second call does nothing."""
         if self._forced:
             return
-        self._before = self._state_now(self._aws)
-        self._write("intended", f"{self._before} to {self._state}")
+        before = self._state_now(self._aws)
+        self._entry.before = "OK" if before == self._state else before
+        self._entry.note("intended", f"{before} to {self._state}")
         self._forced = True  # an answer that is lost may hide a state that was set
         try:
             self._set(self._state, self._reason)
         except HarnessError as error:
-            self._write("failed", str(error))
+            self._entry.note("failed", str(error))
             raise
-        self._write("done", self._state)
+        self._entry.note("done", self._state)
 
     def reassert(self, seen: AlarmState) -> bool:
         """Forces the state again if `seen` says that the evaluation took it back; whether that was needed and done."""
         if not self._forced or seen == self._state:
             return False
-        self._write("intended", f"{seen} to {self._state}")
+        self._entry.note("intended", f"{seen} to {self._state}")
         return self._try(self._state, self._reason, "done")
 
     def heal(self) -> bool:
@@ -72,21 +66,29 @@ class ForcedAlarm:
         except HarnessError:
             gone = False
         if gone:
-            self._write("undone", f"no longer {self._state}")
-        healed = gone or self._try(self._before, "canary-harness: the forced state ends", "undone")
+            self._entry.note("undone", f"no longer {self._state}")
+        before = self._entry.before or "OK"
+        healed = gone or self._try(before, "canary-harness: the forced state ends", "undone")
         self._forced = not healed
         return healed
+
+    def exists(self) -> bool:
+        """Whether there is such an alarm, where these credentials look; raises HarnessError where nobody says."""
+        try:
+            return bool(self._state_now(self._aws))
+        except NotFound:
+            return False
 
     def _try(self, state: str, reason: str, step: Literal["done", "undone"]) -> bool:
         try:
             self._set(state, reason)
         except NotFound:
-            self._write(step, "the alarm is gone")
+            self._entry.note(step, "the alarm is gone")
             return True
         except HarnessError as error:
-            self._write("failed", str(error))
+            self._entry.note("failed", str(error))
             return False
-        self._write(step, state)
+        self._entry.note(step, state)
         return True
 
     def _set(self, state: str, reason: str) -> None:
@@ -98,6 +100,3 @@ class ForcedAlarm:
         if not states:
             raise NotFound(action("cloudwatch", "describe_alarms"), "ResourceNotFound", f"no alarm named {self._name}")
         return states[0] or "OK"
-
-    def _write(self, step: Literal["intended", "done", "failed", "undone"], detail: str) -> None:
-        self._record(Write(at_s=self._now(), call=_CALL, subject=self._name, step=step, detail=detail))

@@ -5,11 +5,23 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from harness.aws.clients import action
 from harness.core.experiment import Experiment
+from harness.core.plan import writes_of
 
 WATCHES = "CanaryHarnessWatches"
 FINDS_AND_EXAMINES = "CanaryHarnessFindsAndExamines"
+
+_NEEDS: Mapping[str, Sequence[str]] = {
+    "codedeploy:CreateDeployment": ("codedeploy:CreateDeployment",),
+    "cloudwatch:SetAlarmState": ("cloudwatch:SetAlarmState",),
+    "lambda:PutFunctionConcurrency": (
+        "lambda:GetFunctionConcurrency",
+        "lambda:PutFunctionConcurrency",
+        "lambda:DeleteFunctionConcurrency",
+    ),
+    "fis:StartExperiment": ("fis:StartExperiment", "fis:TagResource", "fis:StopExperiment", "fis:GetExperiment"),
+}
+"""What each planned write takes together with its healing."""
 
 
 def policy() -> dict[str, Any]:
@@ -34,11 +46,10 @@ def actions(*sids: str) -> frozenset[str]:
     return frozenset(action for statement in chosen for action in _listed(statement["Action"]))
 
 
-def writes_of(experiment: Experiment) -> tuple[str, ...]:
-    """The IAM actions by which an experiment changes AWS."""
-    creates = (action("codedeploy", "create_deployment"),) if experiment.deployment.target_version else ()
-    forces = any(fault.force_alarm is not None for fault in experiment.faults)
-    return (*creates, *((action("cloudwatch", "set_alarm_state"),) if forces else ()))
+def needed_for_writes(experiment: Experiment) -> tuple[str, ...]:
+    """The IAM actions by which an experiment changes AWS, and heals that again."""
+    planned = {write.call for write in writes_of(experiment)}
+    return tuple(needed for call, needs in _NEEDS.items() if call in planned for needed in needs)
 
 
 def _ends(experiment: Experiment) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from harness.core.experiment import Experiment
-from harness.core.faults import BASE
+from harness.core.faults import BASE, ShareKind
 from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Arrivals,
@@ -24,6 +24,7 @@ from harness.core.timeline import (
     Look,
     LookFailed,
     MetricSeen,
+    RailTripped,
     Requests,
     Trouble,
     Write,
@@ -31,6 +32,8 @@ from harness.core.timeline import (
 from harness.core.verdict import Answers, CommandFacts
 
 FORCING = "cloudwatch:SetAlarmState"
+HURTING = ("concurrency", "fis_template")
+"""Kinds of fault that make the function itself fail."""
 
 
 class FaultTime(Struct, frozen=True):
@@ -48,12 +51,20 @@ class FaultTime(Struct, frozen=True):
         return self.kind == "force_alarm" and self.value == "ALARM"
 
     @property
-    def error_share(self) -> float | None:
-        """The error share it planned; None of another kind of fault."""
+    def hurts_service(self) -> bool:
+        """Whether it made the function itself fail, for every request alike."""
+        return self.kind in HURTING
+
+    def share(self, kind: ShareKind) -> float | None:
+        """The share of fault requests it planned; None of another kind of fault."""
         try:
-            return float(self.value) if self.kind == "error_share" else None
+            return float(self.value) if self.kind == kind else None
         except ValueError:
             return None
+
+    def lasts(self, at_s: float) -> bool:
+        """Whether it was in effect at an instant."""
+        return self.began_s <= at_s < self.ended_s
 
 
 class Evidence(Struct, frozen=True):
@@ -74,6 +85,7 @@ class Evidence(Struct, frozen=True):
     blind: tuple[LookFailed, ...]
     troubles: tuple[Trouble, ...]
     command: CommandFacts | None
+    rails: tuple[RailTripped, ...]
     end_s: float
 
     def is_canary(self, version: str | None) -> bool:
@@ -107,6 +119,7 @@ def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) 
         blind=tuple(event for event in events if isinstance(event, LookFailed)),
         troubles=tuple(event for event in events if isinstance(event, Trouble)),
         command=_command(events),
+        rails=tuple(event for event in events if isinstance(event, RailTripped)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
     )
 
@@ -146,18 +159,26 @@ def _began(fault: FaultStarted, events: Sequence[Event]) -> float:
 
 
 def planned_share(found: Evidence, at_s: float) -> float:
-    """The error share that was planned for an instant: the latest fault that lasts, else the experiment's own.
+    """The share of fault requests that was planned for an instant: of each kind the latest fault that lasts.
 
-    The experiment's own begins with the deployment, and is a fault like the others where the timeline tells of it.
+    The experiment's own error share begins with the deployment, and is a fault like the others where the timeline
+    tells of it.
     """
+    return _error_share(found, at_s) + (_latest_share(found, "client_version_share", at_s) or 0.0)
+
+
+def _error_share(found: Evidence, at_s: float) -> float:
+    share = _latest_share(found, "error_share", at_s)
+    if share is not None:
+        return share
     created_s = found.rollout.created_s
     told = any(fault.name == BASE for fault in found.faults)
-    since_creation = not told and created_s is not None and at_s >= created_s
-    share = found.experiment.traffic.error_share if since_creation else 0.0
-    for fault in found.faults:
-        if fault.error_share is not None and fault.began_s <= at_s < fault.ended_s:
-            share = fault.error_share
-    return share
+    return found.experiment.traffic.error_share if not told and created_s is not None and at_s >= created_s else 0.0
+
+
+def _latest_share(found: Evidence, kind: ShareKind, at_s: float) -> float | None:
+    shares = [share for fault in found.faults if fault.lasts(at_s) and (share := fault.share(kind)) is not None]
+    return shares[-1] if shares else None
 
 
 def answers(requests: Iterable[Requests], intent: Intent) -> Answers:

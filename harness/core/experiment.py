@@ -170,13 +170,36 @@ class Arm(Part, frozen=True, kw_only=True):
 class Fault(Part, frozen=True, kw_only=True):
     """Something done on purpose, `at_s` after the deployment's creation (before it if negative).
 
-    Without `for_s` it lasts to the end of the run. Exactly one of `error_share` and `force_alarm` is set.
+    Without `for_s` it lasts to the end of the run. Exactly one of the others is set: `error_share` of all requests are
+    the error user's; `client_version_share` of all requests have no client version or a wrong one; `force_alarm` is the
+    state that the alarm is held in; `concurrency` is what the function's reserved concurrency is set to, 0 throttles
+    every invocation; `fis_template` is the id of a template of AWS Fault Injection Service, started and stopped again.
     """
 
     at_s: Instant
     for_s: Duration | None = None
     error_share: Share | None = None
+    client_version_share: Share | None = None
     force_alarm: AlarmState | None = None
+    concurrency: Annotated[int, Meta(ge=0)] | None = None
+    fis_template: str | None = None
+
+
+class Rails(Part, frozen=True, kw_only=True):
+    """How far a run may go; what is left out has the default of `core.rails`.
+
+    `hosts` are the only ones that traffic may go to besides this machine, `*.example.com` for all below; without any,
+    traffic goes to the host that was named at the start and nowhere else. `arrival_rate` bounds requests per second,
+    `error_share` the share of fault requests, `fault_requests` their number in the whole run, `wall_time_s` how long
+    the run takes. `blind_s` without any sight of the control plane stop all faults.
+    """
+
+    hosts: tuple[str, ...] = ()
+    arrival_rate: Rate | None = None
+    error_share: Share | None = None
+    fault_requests: Annotated[int, Meta(ge=0)] | None = None
+    wall_time_s: Duration | None = None
+    blind_s: Duration | None = None
 
 
 class Expect(Part, frozen=True, kw_only=True):
@@ -205,7 +228,7 @@ class Objective(Part, frozen=True, kw_only=True):
 
 
 class Experiment(Part, frozen=True, kw_only=True):
-    """One experiment, whole and valid."""
+    """One experiment, whole and valid; nothing is changed on AWS unless `allow_writes`, or an option, says so."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     description: str = ""
@@ -218,6 +241,8 @@ class Experiment(Part, frozen=True, kw_only=True):
     canary: Arm = Arm()
     steady_s: Seconds = 60.0
     faults: tuple[Fault, ...] = ()
+    rails: Rails = Rails()
+    allow_writes: bool = False
     expect: Expect = Expect()
     criteria: dict[str, float] = {}
     objective: Objective = Objective()

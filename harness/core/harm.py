@@ -2,7 +2,7 @@
 
 There are two ways to do harm: more failures were answered than the alarm is meant to bear, or the canary is worse than
 the baseline over the same time. A good request that failed counts towards the first only if the canary fails more than
-the baseline did: otherwise it would have failed without the release.
+the baseline did, or while a fault of ours made the function fail: otherwise it would have failed without the release.
 """
 
 import math
@@ -48,7 +48,10 @@ def _unbearable(found: Evidence) -> str | None:
 
 
 def _is_harm(found: Evidence, seen: Requests, suspect: bool) -> bool:
-    return server_failed(seen) and (is_fault(seen) or (suspect and not found.is_baseline(seen.version)))
+    if not server_failed(seen):
+        return False
+    by_us = is_fault(seen) or any(fault.hurts_service and fault.lasts(seen.at_s) for fault in found.faults)
+    return by_us or (suspect and not found.is_baseline(seen.version))
 
 
 def worse_than_ever(found: Evidence) -> bool:

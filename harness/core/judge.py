@@ -61,7 +61,7 @@ def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
     harm = harm_of(found, measures)
     call = call_of(rollout.outcome, harm)
     criteria = hold(experiment.criteria, measures)
-    cut_short = tuple(_how_the_run_ended(found))
+    cut_short = (*_tripped(found), *_how_the_run_ended(found))
     reasons = tuple(_reasons(found, call, criteria))
     # A run that was cut short proves nothing against the release either.
     result = min((reason.result for reason in cut_short or reasons), key=_WORST_FIRST.index)
@@ -136,13 +136,22 @@ def _how_the_run_ended(found: Evidence) -> Iterator[Reason]:
     detail = f": {ended.detail.rstrip('.')}" if ended.detail else ""
     expected = found.experiment.expect.outcome
     if ended.why == "guard_rail":
-        yield Reason("aborted", f"A guard rail stopped the run{detail}.")
+        yield Reason("aborted", None if found.rails else f"A guard rail stopped the run{detail}.")
     elif ended.why == "given_up" and found.rollout.outcome != expected:
         yield Reason("inconclusive", f"The run gave up waiting for the end of the deployment{detail}.")
     elif ended.why == "stopped":
         yield Reason("inconclusive", f"The run was stopped before its end{detail}.")
     elif ended.why == "failed":
         yield Reason("inconclusive", f"The harness or its surroundings failed{detail}.")
+
+
+def _tripped(found: Evidence) -> Iterator[Reason]:
+    """A trip ends the experiment as it was asked for, though what is not known stays inconclusive."""
+    for trip in found.rails:
+        result: Result = "aborted"
+        if trip.rail == "blind_s" and found.rollout.outcome in _UNDECIDED:
+            result = "inconclusive"
+        yield Reason(result, f"The guard rail {trip.rail} tripped: {trip.message.rstrip('.')}.")
 
 
 def _outcome_reason(found: Evidence, call: Call) -> Reason:

@@ -282,15 +282,15 @@ def origin(found: Evidence) -> float | None:
 
 
 def first_fault(found: Evidence) -> float | None:
-    """The first fault request, or the first time the alarm was forced, from the creation on."""
+    """The first fault request or tampering with the alarm or the function, from the creation on."""
     created_s = found.rollout.created_s
-    forced = [
+    done = [
         fault.began_s
         for fault in found.faults
-        if fault.forces_alarm and created_s is not None and fault.began_s >= created_s
+        if (fault.forces_alarm or fault.hurts_service) and created_s is not None and fault.began_s >= created_s
     ]
     requested = first_s(found.since, is_fault)
-    return min([*forced, *([] if requested is None else [requested])], default=None)
+    return min([*done, *([] if requested is None else [requested])], default=None)
 
 
 def first_clean_minute(found: Evidence) -> float | None:

@@ -9,11 +9,14 @@ from msgspec import inspect
 
 from harness.core.criteria import check_criteria
 from harness.core.experiment import Experiment
+from harness.core.rails import limits_of, refusals
 from harness.core.sense import contradictions, only_on_aws
 from harness.core.shape import Problems, mismatches
 from harness.core.verdict import Verdict
 from harness.errors import ExperimentError
 
+REHEARSED = "http://localhost"
+"""Where the service of a rehearsal is, as far as guard rails ask."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -31,8 +34,9 @@ def parse(text: str, *, source: str) -> Experiment:
 
 
 def rehearsable(experiment: Experiment) -> None:
-    """Raises ExperimentError for what only AWS can play, such as a host or a configuration that exists there alone."""
+    """Raises ExperimentError for what only AWS can play, such as a host, and for what its own guard rails forbid."""
     _refuse(only_on_aws(experiment))
+    _refuse(refusals(experiment, limits_of(experiment.rails, REHEARSED)))
 
 
 def schema() -> dict[str, Any]:

@@ -98,9 +98,9 @@ def _phrase(step: RateStep) -> str:
 
 def _step(phrase: str, at_s: float) -> RateStep:
     if held := _HELD.fullmatch(phrase):
-        return RateStep(at_s=at_s, rate=_rate(held[1]), for_s=_duration_s(held[2]) if held[2] else None)
+        return RateStep(at_s=at_s, rate=_rate(held[1]), for_s=duration_s(held[2]) if held[2] else None)
     if ramp := _RAMP.fullmatch(phrase):
-        return RateStep(at_s=at_s, ramp_to=_rate(ramp[1]), for_s=_duration_s(ramp[2]))
+        return RateStep(at_s=at_s, ramp_to=_rate(ramp[1]), for_s=duration_s(ramp[2]))
     raise ValueError(f"{phrase!r} is no rate")
 
 
@@ -111,7 +111,10 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _duration_s(text: str) -> float:
+def duration_s(text: str) -> float:
+    """The seconds of a time such as `90`, `30s`, `5m` or `1h30m`; raises ValueError."""
+    if not re.fullmatch(_DURATION, text.strip().lower()):
+        raise ValueError(f"{text!r} is no time")
     seconds = sum(float(count) * _SECONDS[unit] for count, unit in re.findall(r"([\d.]+)([hms]?)", text.lower()))
     if not 0 < seconds <= LONGEST_S:
         raise ValueError(f"a time must be more than 0 and at most {LONGEST_S:,.0f} s")

@@ -14,9 +14,12 @@ from harness.core.experiment import (
     Arm,
     Deployment,
     Experiment,
+    Fault,
     RateStep,
     Traffic,
 )
+from harness.core.faults import KINDS, effects_of, highest_share, name_of
+from harness.core.rails import is_host
 from harness.core.shape import Problems, shown
 from harness.errors import ExperimentError
 
@@ -25,6 +28,7 @@ DAY_S = 86_400
 
 _CONFIG = re.compile(r"(?:Canary(\d+)Percent|Linear(\d+)PercentEvery)(\d+)Minutes?")
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_TEMPLATE = re.compile(r"EXT[A-Za-z0-9]{1,61}")
 _PLACEHOLDERS = frozenset({"function", "alias", "alias_arn", "version"})
 _SHORT_PERIODS_S = (10, 20, 30)
 
@@ -38,6 +42,7 @@ def contradictions(experiment: Experiment) -> Problems:
     yield from about_making(experiment.deployment)
     yield from _about_alarm(experiment)
     yield from _about_faults(experiment)
+    yield from _about_rails(experiment)
     yield from _about_arm(experiment.baseline, "baseline")
     yield from _about_arm(experiment.canary, "canary")
 
@@ -147,12 +152,44 @@ def _about_dimension(template: str, path: str) -> Problems:
 
 def _about_faults(experiment: Experiment) -> Problems:
     for index, fault in enumerate(experiment.faults):
-        path = f"faults[{index}]"
-        if (fault.error_share is None) == (fault.force_alarm is None):
-            yield ExperimentError(path, "needs exactly one of error_share and force_alarm")
+        path = name_of(index)
+        given = [kind for kind in KINDS if getattr(fault, kind) is not None]
+        if len(given) != 1:
+            got = f", got {' and '.join(given)}" if given else ""
+            yield ExperimentError(path, f"needs exactly one of {', '.join(KINDS[:-1])} and {KINDS[-1]}{got}")
+            return
         if fault.at_s < -experiment.steady_s:
             problem = f"must be at least -steady_s ({-experiment.steady_s:g}), got {fault.at_s:g}"
             yield ExperimentError(f"{path}.at_s", problem)
+        if fault.fis_template is not None and not _TEMPLATE.fullmatch(fault.fis_template):
+            problem = (
+                f"must be the id of an experiment template such as EXT1a2b3c4d5e6f7, got {shown(fault.fis_template)}"
+            )
+            yield ExperimentError(f"{path}.fis_template", problem)
+    if (share := highest_share(experiment)) > 1:
+        yield ExperimentError("faults", f"the shares that overlap come to {share:g} of all requests, at most 1 can be")
+    yield from _about_pairs(experiment)
+
+
+def _about_pairs(experiment: Experiment) -> Problems:
+    """Two faults that hold the same thing at the same time could not both be healed to what was there before."""
+    effects = [*effects_of(experiment)]
+    for place, (name, kind, fault) in enumerate(effects):
+        for earlier, other_kind, other in effects[:place]:
+            if kind == other_kind and kind != "fis_template" and _overlap(fault, other):
+                yield ExperimentError(f"{name}.{kind}", f"overlaps {earlier}: end that one before by for_s")
+
+
+def _overlap(one: Fault, other: Fault) -> bool:
+    first, second = sorted((one, other), key=lambda fault: fault.at_s)
+    return first.for_s is None or first.at_s + first.for_s > second.at_s
+
+
+def _about_rails(experiment: Experiment) -> Problems:
+    for index, host in enumerate(experiment.rails.hosts):
+        if not is_host(host):
+            problem = f"must be the name of a host such as api.example.com or *.example.com, got {shown(host)}"
+            yield ExperimentError(f"rails.hosts[{index}]", problem)
 
 
 def _about_arm(arm: Arm, path: str) -> Problems:

@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import inspect
@@ -16,21 +16,9 @@ Problems = Iterator[ExperimentError]
 
 def mismatches(value: Any, kind: inspect.Type, path: str) -> Problems:
     """Everything in which a tree differs from its type; `path` is where it hangs, for the whole the source's name."""
-    match kind:
-        case inspect.StructType():
-            yield from _in_struct(value, kind, path)
-        case inspect.DictType():
-            yield from _in_map(value, kind, path)
-        case inspect.VarTupleType():
-            yield from _in_list(value, kind, path)
-        case inspect.UnionType():
-            yield from _in_union(value, kind, path)
-        case inspect.LiteralType() | inspect.EnumType():
-            yield from _in_choice(value, _choices(kind), path)
-        case inspect.StrType():
-            yield from _in_text(value, kind, path)
-        case inspect.IntType() | inspect.FloatType():
-            yield from _in_number(value, kind, path)
+    check = _CHECKS.get(type(kind))
+    if check:
+        yield from check(value, kind, path)
 
 
 def _in_struct(value: Any, kind: inspect.StructType, path: str) -> Problems:
@@ -94,9 +82,14 @@ def _is_meant(value: Any, member: inspect.Type) -> bool:
     return False
 
 
-def _in_choice(value: Any, choices: list[str], path: str) -> Problems:
-    if value not in choices:
-        yield ExperimentError(path, f"must be {_joined(choices)}, got {shown(value)}")
+def _in_choice(value: Any, kind: inspect.LiteralType | inspect.EnumType, path: str) -> Problems:
+    if value not in _choices(kind):
+        yield ExperimentError(path, f"must be {_joined(_choices(kind))}, got {shown(value)}")
+
+
+def _in_truth(value: Any, _: inspect.BoolType, path: str) -> Problems:
+    if not isinstance(value, bool):
+        yield ExperimentError(path, f"must be true or false, got {shown(value)}")
 
 
 def _in_text(value: Any, kind: inspect.StrType, path: str) -> Problems:
@@ -116,6 +109,20 @@ def _in_number(value: Any, kind: inspect.IntType | inspect.FloatType, path: str)
         yield ExperimentError(path, f"must be a finite number, got {shown(value)}")
     elif not _in_range(value, kind):
         yield ExperimentError(path, f"must be {_range(kind)}, got {shown(value)}")
+
+
+_CHECKS: Mapping[type, Callable[[Any, Any, str], Problems]] = {
+    inspect.StructType: _in_struct,
+    inspect.DictType: _in_map,
+    inspect.VarTupleType: _in_list,
+    inspect.UnionType: _in_union,
+    inspect.LiteralType: _in_choice,
+    inspect.EnumType: _in_choice,
+    inspect.BoolType: _in_truth,
+    inspect.StrType: _in_text,
+    inspect.IntType: _in_number,
+    inspect.FloatType: _in_number,
+}
 
 
 def _is_finite(value: float) -> bool:

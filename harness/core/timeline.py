@@ -249,13 +249,13 @@ class LookFailed(Entry, frozen=True, kw_only=True, tag="look_failed"):
 
 
 class FaultStarted(Entry, frozen=True, kw_only=True, tag="fault_started"):
-    """A fault took effect. `kind` is `error_share` or `force_alarm`; `value` its share or state.
+    """A fault took effect. `kind` is its key in the experiment; `value` its share, state, concurrency or template.
 
     `by` is who asked for it while the run lasted; empty where the experiment planned it.
     """
 
     fault: str
-    kind: Literal["error_share", "force_alarm"]
+    kind: Literal["error_share", "client_version_share", "force_alarm", "concurrency", "fis_template"]
     value: str
     by: str = ""
 
@@ -269,12 +269,27 @@ class FaultEnded(Entry, frozen=True, kw_only=True, tag="fault_ended"):
 
 
 class Write(Entry, frozen=True, kw_only=True, tag="write"):
-    """A change of AWS by us: noted `intended` before the call, `done` or `failed` after it, `undone` when healed."""
+    """A change of AWS by us: noted `intended` before the call, `done` or `failed` after it, `undone` when healed.
+
+    An intention that can be healed after a crash says from `before` what is put back (None: there was nothing) and by
+    `after` what is to be there then: a state, a number, or the mark of what was started.
+    """
 
     call: str
     subject: str
     step: Literal["intended", "done", "failed", "undone"]
     detail: str = ""
+    before: str | None = None
+    after: str | None = None
+
+
+class RailTripped(Entry, frozen=True, kw_only=True, tag="rail_tripped"):
+    """A guard rail stopped the faults, and but for `blind_s` the run: `seen` was beyond `limit`."""
+
+    rail: str
+    limit: float
+    seen: float
+    message: str
 
 
 class Note(Entry, frozen=True, kw_only=True, tag="note"):
@@ -340,6 +355,7 @@ Event = (
     | Write
     | CommandStarted
     | CommandEnded
+    | RailTripped
     | Note
     | Asked
     | Trouble

@@ -9,8 +9,9 @@ import gevent
 import gevent.event
 from locust.exception import StopUser
 
+from harness.core.rails import host_refusal
 from harness.core.timeline import Event
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.load.client import Client, service_url
 from harness.load.proxied import ProxiedClient, proxy_for, without_credentials
 from harness.load.recorder import Recorder
@@ -169,10 +170,13 @@ class Crew:
 
     def _start_traffic(self, user: Any) -> Traffic:
         assert self._recorder is not None
-        client = _client_of(self._environment.host or user.host or "")
+        first, *later = self._early
+        host = self._environment.host or user.host or ""
+        if refused := host_refusal(host, (), first.hosts):
+            raise UsageError(refused)
+        client = _client_of(host)
         request_event = self._environment.events.request
         fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
-        first, *later = self._early
         traffic = Traffic(client, user.prepare, first, self._recorder, fire)
         for steering in later:
             traffic.steer(steering)

@@ -6,7 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.core.experiment import ArrivalRate, Experiment, Pattern
+from harness.core.faults import ShareKind
 from harness.core.pacing import Part
+from harness.core.rails import host_of
 from harness.core.rates import Leg, cut, legs, rate_at
 from harness.load.steering import Steering, Timebase
 
@@ -27,7 +29,12 @@ class Fleet:
         self._timebase = timebase
         self._asked = legs(experiment.traffic.arrival_rate)
         self._workers: list[str] = []
-        self._steering = Steering(timebase=timebase, traffic=experiment.traffic, seed=experiment.seed)
+        self._steering = Steering(
+            timebase=timebase,
+            traffic=experiment.traffic,
+            seed=experiment.seed,
+            hosts=experiment.rails.hosts or tuple(filter(None, [host_of(experiment.target.host or "")])),
+        )
 
     @property
     def steering(self) -> Steering:
@@ -73,9 +80,9 @@ class Fleet:
         self._asked = (*until_then, *legs(arrival_rate, since_s=since_s, before=rate_at(self._asked, since_s)))
         self._change(since_s=since_s)
 
-    def set_error_share(self, share: float) -> None:
-        """Another share of fault requests."""
-        self._change(error_share=share)
+    def set_share(self, kind: ShareKind, share: float) -> None:
+        """Another share of fault requests of one kind."""
+        self._change(**{kind: share})
 
     def set_pattern(self, pattern: Pattern) -> None:
         """Another way to spread fault requests."""

@@ -13,6 +13,7 @@ from harness.core import rates
 from harness.core.clock import Clock
 from harness.core.experiment import Experiment, Outcome
 from harness.core.parse import parse
+from harness.core.rails import RAILS, RailName, is_host, limits_of, refusals
 from harness.core.sense import about_making
 from harness.errors import UsageError
 from harness.load.client import service_url
@@ -53,6 +54,13 @@ def add_options(parser: Any) -> None:
         # Locust's parser takes these as arguments, its groups do not.
         action.include_in_web_ui = flag in _IN_FORM
         action.is_secret = action.is_required = action.is_multiple = False
+    leave = group.add_argument(
+        "--canary-allow-writes",
+        env_var="LOCUST_CANARY_ALLOW_WRITES",
+        action="store_true",
+        help="Let this run change things on AWS: deploy, force an alarm, throttle, start FIS experiments",
+    )
+    leave.include_in_web_ui = leave.is_secret = leave.is_required = leave.is_multiple = False
     # Locust would let the whole network start tests; `--web-host` still can.
     parser.set_defaults(web_host=LOOPBACK)
 
@@ -66,6 +74,8 @@ def settings_of(options: Any) -> Settings:
     run_dir, clock = _given(options, "run_dir"), _given(options, "clock")
     if experiment.target.host:
         service_url(experiment.target.host)
+    for refused in refusals(experiment, limits_of(experiment.rails, experiment.target.host)):
+        raise refused
     return Settings(
         experiment=experiment,
         clock=_clock_of(clock or ""),
@@ -146,6 +156,7 @@ def _overridden(experiment: Experiment, options: Any) -> Experiment:
     return replace(
         experiment,
         target=replace(experiment.target, host=host),
+        allow_writes=experiment.allow_writes or bool(_given(options, "allow_writes")),
         seed=experiment.seed if seed is None else int(seed),
     )
 
@@ -180,6 +191,31 @@ def _rate(text: str) -> str:
 def _share(text: str) -> str:
     if text and not 0 <= _number(text) <= 1:
         raise ArgumentTypeError(f"must be between 0 and 1, not {text!r}")
+    return text
+
+
+def _least_zero(text: str) -> str:
+    if text and _number(text) < 0:
+        raise ArgumentTypeError(f"must not be negative, not {text!r}")
+    return text
+
+
+def _duration(text: str) -> str:
+    try:
+        rates.duration_s(text or "1s")
+    except ValueError as error:
+        raise ArgumentTypeError(f"must be a time such as 30s, 5m or 1h30m, not {text!r}: {error}") from error
+    return text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _host_names(text: str) -> str:
+    for name in _names(text):
+        if not is_host(name):
+            raise ArgumentTypeError(f"must be names of hosts such as api.example.com or *.example.com, not {name!r}")
     return text
 
 
@@ -225,6 +261,13 @@ def _clock_of(text: str) -> Clock:
 
 
 _PATTERNS = ("even", "bernoulli", "burst")
+_RAILS: tuple[tuple[str, str, RailName], ...] = (
+    ("arrival-rate", "RATE", "arrival_rate"),
+    ("error-share", "SHARE", "error_share"),
+    ("fault-requests", "N", "fault_requests"),
+    ("wall-time", "TIME", "wall_time_s"),
+    ("blind", "TIME", "blind_s"),
+)
 _OPTIONS = (
     ("experiment", "FILE|NAME", "Experiment file, or the name of one that comes with the package"),
     ("arrival-rate", "RATE", f"Requests started per second, whatever the answers, as in {rates.WORDS}"),
@@ -244,6 +287,8 @@ _OPTIONS = (
     ("alarm", "NAME", "CloudWatch alarm to watch besides those of the group"),
     ("expect", "OUTCOME", f"Outcome that must come out: {', '.join(Outcome)}"),
     ("clock", "EPOCH:SPEED", "Clock of a rehearsal; `canary-harness rehearse` gives it"),
+    ("hosts", "NAMES", "Only hosts that traffic may go to, with commas in between; *.example.com for all below"),
+    *((f"max-{flag}", metavar, f"Guard rail: most {RAILS[name].bounds}") for flag, metavar, name in _RAILS),
     ("run-dir", "FOLDER", "Existing folder of this run; without it one is made"),
     ("web-hosts", "NAMES", "Names besides its own under which the web page may be reached, such as a proxy's"),
     ("reports", "FOLDER", f"Where run folders are made, {REPORTS} if left out"),
@@ -258,6 +303,12 @@ _CHECKS: dict[str, Callable[[str], str]] = {
     "seed": _whole,
     "expect": _one_of(*Outcome),
     "clock": _clock,
+    "hosts": _host_names,
+    "max-arrival-rate": _least_zero,
+    "max-error-share": _share,
+    "max-fault-requests": _whole,
+    "max-wall-time": _duration,
+    "max-blind": _duration,
 }
 _OVERRIDES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
     "traffic": {
@@ -278,5 +329,13 @@ _OVERRIDES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
         "alias": ("alias", str),
     },
     "alarm": {"alarm": ("name", str)},
+    "rails": {
+        "hosts": ("hosts", _names),
+        "max_arrival_rate": ("arrival_rate", float),
+        "max_error_share": ("error_share", float),
+        "max_fault_requests": ("fault_requests", int),
+        "max_wall_time": ("wall_time_s", rates.duration_s),
+        "max_blind": ("blind_s", rates.duration_s),
+    },
     "expect": {"expect": ("outcome", Outcome)},
 }

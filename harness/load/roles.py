@@ -22,7 +22,8 @@ import gevent
 import gevent.event
 from locust.runners import STATE_MISSING
 
-from harness.core.experiment import Traffic
+from harness.core.experiment import Rails, Traffic
+from harness.core.rails import host_refusal
 from harness.core.rates import worded
 from harness.core.timeline import Event, decode, encode
 from harness.errors import ExitCode, HarnessError, UsageError
@@ -94,7 +95,9 @@ class Director(Role):
         self._round: gevent.Greenlet | None = None
         self._given = environment.parsed_options
         self._fixed = options.fixed(self._given)
-        self._apply_defaults(options.settings_of(self._given).experiment)
+        experiment = options.settings_of(self._given).experiment
+        self._named = tuple(filter(None, (environment.host, experiment.target.host)))
+        self._apply_defaults(experiment)
 
     def test_start(self) -> None:
         """Begins a run; a test that cannot be one is refused with its reason."""
@@ -102,7 +105,7 @@ class Director(Role):
         options.restore(self._given, self._fixed)
         try:
             settings = options.settings_of(self._given)
-            self._check_host()
+            self._check_host(settings.experiment.rails)
             chronicle = Chronicle(settings.experiment) if self.environment.web_ui else None
             follow = chronicle.hear if chronicle else None
             run = Run(settings, post=self.post, on_over=self._on_over, follow=follow)
@@ -206,7 +209,7 @@ class Director(Role):
         if not any(getattr(user, "sends_canary_traffic", False) for user in self.environment.user_classes):
             return
         if self._given.headless:
-            self._check_host()
+            self._check_host(experiment.rails)
         users = experiment.traffic.users or self.least_users()
         self._given.num_users = self._given.num_users or users
         self._given.spawn_rate = self._given.spawn_rate or min(users, 100)
@@ -214,13 +217,17 @@ class Director(Role):
             # Locust would kill users in the middle of their last request, which then counted as failed.
             self.environment.stop_timeout = DRAIN_S
 
-    def _check_host(self) -> None:
+    def _check_host(self, rails: Rails) -> None:
+        """Refuses traffic to nowhere, and to a host that nobody named when Locust was started."""
         for user in self.environment.user_classes:
+            host = self.environment.host or user.host
             if getattr(user, "sends_canary_traffic", False):
-                host = self.environment.host or user.host
                 if not host:
                     raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
                 service_url(host)
+            named = self._named or tuple(filter(None, (user.host,)))
+            if host and (refused := host_refusal(host, named, rails.hosts)):
+                raise UsageError(refused)
 
     def _refuse(self, reason: str, code: ExitCode) -> None:
         """Leaves a test without a run: Locust goes on to spawn users, which the stop then ends."""

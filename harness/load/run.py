@@ -21,10 +21,14 @@ import gevent.event
 from msgspec.structs import replace
 
 import harness
-from harness.aws.clients import Aws
+from harness.aws.clients import Aws, services_of
 from harness.aws.discovery import discover_for_a_run
 from harness.aws.watcher import Watcher
 from harness.core.experiment import AlarmState, ArrivalRate, Experiment, Pattern
+from harness.core.faults import ShareKind
+from harness.core.plan import writes_of
+from harness.core.rails import Trip, limits_of, refusal
+from harness.core.rates import peak_rate
 from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Asked,
@@ -32,6 +36,7 @@ from harness.core.timeline import (
     Look,
     LookFailed,
     Note,
+    RailTripped,
     Requests,
     RunEnded,
     RunStarted,
@@ -39,10 +44,11 @@ from harness.core.timeline import (
     encode,
 )
 from harness.core.verdict import Verdict
-from harness.errors import ExitCode, HarnessError, UsageError
+from harness.errors import ExitCode, HarnessError, NotAllowed, UsageError
 from harness.load.deploying import Deploying
 from harness.load.faults import Faults
 from harness.load.fleet import Fleet, Post
+from harness.load.guard import Guard
 from harness.load.options import Settings, watched
 from harness.load.steering import Timebase
 from harness.report.finish import finish
@@ -55,6 +61,8 @@ Why = Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
 
 SHOW_EVERY_S = 0.25
 """Wall time between two frames of the progress."""
+GUARD_EVERY_S = 0.25
+"""Wall time between two looks at the guard rails."""
 SHORTEST_REST_S = 0.05
 """Wall time between two rounds of looks at the least, so that a fast clock leaves the processor to the traffic."""
 BLIND_S = 180.0
@@ -112,8 +120,10 @@ class Run:
         self.tally = Tally()
         self._aws = Aws()
         if watched(self.experiment):
-            self._aws.warm()
+            self._aws.warm(*services_of(self.experiment))
             self.experiment = discover_for_a_run(self._aws, self.experiment)
+        self.limits = limits_of(self.experiment.rails, self.experiment.target.host)
+        self.may_write = self._leave_to_write(settings)
         self.folder = _folder(settings, self.experiment)
         self._file = self.folder.timeline.open("ab")
         self.base = Timebase(time.time(), settings.clock.speed)
@@ -129,6 +139,7 @@ class Run:
         self._created = gevent.event.Event()
         self._look_now = gevent.event.Event()
         self.faults = Faults(self, self._aws)
+        self._guard = Guard(self.limits, self.base, watched=watched(self.experiment))
         self._contact = Contact(self.base)
         self._progress = Progress()
         self._watcher = self._new_watcher() if watched(self.experiment) else None
@@ -146,7 +157,7 @@ class Run:
                 harness=harness.__version__,
             )
         )
-        for play in (self._direct, self._give_up, self._show):
+        for play in (self._direct, self._give_up, self._keep_to_rails, self._show):
             self._spawn(play)
         if self._deploying:
             self._deploying.disregard_others()
@@ -169,11 +180,13 @@ class Run:
             self.over("failed", f"the timeline cannot be written: {error}")
 
     def set_error_share(self, share: float, by: str = A_PERSON) -> None:
-        """Changes the error share at once, whatever was planned; raises HarnessError where that is not allowed."""
+        """Changes the error share at once, whatever was planned; raises NotAllowed."""
+        _allow(self.faults.share_refusal(share))
         self.faults.set_error_share(share, by)
 
     def force_alarm(self, state: AlarmState, by: str = A_PERSON) -> None:
-        """Holds the alarm in a state until it is released; raises HarnessError where that is not allowed or fails."""
+        """Holds the alarm in a state until it is released; raises NotAllowed, or HarnessError where it fails."""
+        _allow(self.faults.write_refusal())
         self.faults.force_alarm(state, by)
 
     def release_alarm(self, by: str = A_PERSON) -> None:
@@ -187,7 +200,8 @@ class Run:
             raise HarnessError("not everything could be taken back; the timeline says what is left, and why")
 
     def set_arrival_rate(self, arrival_rate: ArrivalRate) -> None:
-        """Changes the arrival rate that a person asked for; `at_s` of steps counts from now."""
+        """Changes the arrival rate that a person asked for; `at_s` of steps counts from now. Raises NotAllowed."""
+        _allow(refusal(self.limits, "arrival_rate", peak_rate(arrival_rate)))
         self.fleet.set_arrival_rate(arrival_rate)
 
     def set_pattern(self, pattern: Pattern) -> None:
@@ -267,6 +281,21 @@ class Run:
         code = self._judge()
         return ExitCode.HARNESS_FAILED if self._over.why == "failed" else code
 
+    def _leave_to_write(self, settings: Settings) -> bool:
+        """Whether anything may be changed on AWS; raises UsageError where the plan does and may not.
+
+        A rehearsal may: its cloud is on this machine, and no production.
+        """
+        experiment = self.experiment
+        rehearsed = settings.rehearsal and self._aws.is_local(*services_of(experiment))
+        writes = writes_of(experiment)
+        if writes and not (experiment.allow_writes or rehearsed):
+            named = "; ".join(f"{write.call} on {write.subject}" for write in writes)
+            raise UsageError(
+                f"this would change AWS ({named}); give --canary-allow-writes, or allow_writes: true, if it is meant"
+            )
+        return experiment.allow_writes or rehearsed
+
     def _new_watcher(self) -> Watcher:
         return Watcher(
             self._aws,
@@ -304,6 +333,26 @@ class Run:
             self._watcher.look()
             self.faults.reassert()
 
+    def _keep_to_rails(self) -> None:
+        while True:
+            gevent.sleep(GUARD_EVERY_S)
+            planned = self.experiment.traffic.users is None and bool(self.fleet.workers)
+            trip = self._guard.tripped(faults_active=self.faults.active, planned=planned)
+            if trip:
+                self._trip(trip)
+            if self._over:
+                return
+
+    def _trip(self, trip: Trip) -> None:
+        """Stops the faults, and the run as well unless it is only that nobody sees what the faults do."""
+        self.record(
+            RailTripped(at_s=self.base.now_s(), rail=trip.rail, limit=trip.limit, seen=trip.seen, message=trip.message)
+        )
+        if trip.rail == "blind_s":
+            self.faults.stop(trip.message)
+        else:
+            self.over("guard_rail", trip.message)
+
     def _show(self) -> None:
         while True:
             if self._watcher:
@@ -330,9 +379,9 @@ class Run:
         """Waits for the deployment's creation; whether it came within so many experiment seconds."""
         return bool(self._created.wait(limit_s / self.base.speed))
 
-    def send_share(self, share: float) -> None:
+    def send_share(self, kind: ShareKind, share: float) -> None:
         """Has this share of fault requests sent from now on."""
-        self.fleet.set_error_share(share)
+        self.fleet.set_share(kind, share)
 
     def since_creation_s(self) -> float | None:
         """Experiment seconds since the deployment's creation, or until it; None while nobody knows when it will be.
@@ -379,6 +428,7 @@ class Run:
 
     def _notice(self, event: Event) -> None:
         self._contact.note(event)
+        self._guard.note(event)
         if isinstance(event, Requests):
             self.tally = _counted(self.tally, event)
         else:
@@ -401,6 +451,11 @@ class Run:
                 self.fail(play.__name__.strip("_"), repr(error))
 
         self._greenlets.append(gevent.spawn(guarded))
+
+
+def _allow(refused: str | None) -> None:
+    if refused:
+        raise NotAllowed(refused)
 
 
 def _folder(settings: Settings, experiment: Experiment) -> RunFolder:

@@ -35,7 +35,10 @@ class Timebase(Struct, frozen=True):
 
 
 class Steering(Struct, frozen=True, kw_only=True):
-    """What one worker is to send from `since_s` on; without a `part` it is to send nothing yet."""
+    """What one worker is to send from `since_s` on; without a `part` it is to send nothing yet.
+
+    `hosts` are the only ones that it may send to besides this machine; empty where nobody named any.
+    """
 
     timebase: Timebase
     traffic: Traffic
@@ -43,6 +46,8 @@ class Steering(Struct, frozen=True, kw_only=True):
     plan: Plan = Plan()
     since_s: float = 0.0
     error_share: float = 0.0
+    client_version_share: float = 0.0
+    hosts: tuple[str, ...] = ()
     part: Part | None = None
 
     def packed(self) -> dict[str, Any]:

@@ -23,6 +23,8 @@ BATCH = 64
 LOOK_UP_S = 0.1
 """Wall time after which a waiting pacer looks for new steering, at the latest."""
 FAILED_FROM = 400
+WRONG_VERSIONS = ("", "0")
+"""Client versions that make the service throw: none at all, and one that it does not know."""
 
 OWN = "canary"
 """The key in a request event's context that says the recorder has it already."""
@@ -58,6 +60,12 @@ class Requests:
             # The error user fails where it is looked up; its feature toggles are like anyone's.
             prepared = prepare(client, ERROR_PERSONA, "fakeUser", version)
             fault[Planned(prepared, Features("fault", ERROR_PERSONA, "fakeUser"))] = version_weight
+        refused: dict[Planned, float] = {}
+        for wrong in WRONG_VERSIONS:
+            for persona, weight in wanted.personas.items():
+                prepared = prepare(client, persona, "fakeUser", wrong)
+                refused[Planned(prepared, Features("fault", persona, "fakeUser"))] = weight
+        self.refused = Mix(refused, f"refused {seed} {part}").draw
         self.good = Mix(good, f"good {seed} {part}").draw
         self.fault = Mix(fault, f"fault {seed} {part}").draw
 
@@ -81,6 +89,7 @@ class Traffic:
         wanted, seed = steering.traffic, steering.seed
         self._pacer = Pacer(steering.plan, part, arrivals=wanted.arrivals, seed=seed, since_s=steering.since_s)
         self._is_fault = share_draw(wanted.pattern, seed, part).draw
+        self._is_version_fault = share_draw("even", seed, WHOLE).draw
         self._requests = Requests(wanted, seed, client, prepare, part.index)
         self._idle: list[Any] = []
         self._senders: list[Any] = []
@@ -176,7 +185,12 @@ class Traffic:
 
     def _next(self) -> Planned:
         requests = self._requests
-        return requests.fault() if self._is_fault(self._steering.error_share) else requests.good()
+        error_share, version_share = self._steering.error_share, self._steering.client_version_share
+        if not self._is_fault(error_share + version_share):
+            return requests.good()
+        if version_share and self._is_version_fault(version_share / (error_share + version_share)):
+            return requests.refused()
+        return requests.fault()
 
     def _start(self, due_s: float) -> None:
         planned = self._next()

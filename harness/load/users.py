@@ -21,13 +21,17 @@ class CanaryUser(User):  # type: ignore[misc]
 
     @classmethod
     def prepare(cls, client: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
-        """The request of one persona, as bytes; override it for a service with other paths or headers."""
+        """The request of one persona, as bytes; override it for a service with other paths or headers.
+
+        An empty client version means a request without any, which like a wrong one is meant to fail.
+        """
         email = f"{persona}user@company.com"
+        version = {"X-Client-Version": client_version} if client_version else {}
         if endpoint == "featureToggles":
             body = b'{"userName": "%s"}' % email.encode()
-            headers = {"Content-Type": "application/json", "X-Client-Version": client_version}
+            headers = {"Content-Type": "application/json", **version}
             return client.prepare("POST", "/featureToggles", headers=headers, body=body)
-        return client.prepare("GET", "/fakeUser", headers={"Authorization": email, "X-Client-Version": client_version})
+        return client.prepare("GET", "/fakeUser", headers={"Authorization": email, **version})
 
     def on_start(self) -> None:
         """Joins the traffic of its process."""

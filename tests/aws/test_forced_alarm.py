@@ -7,6 +7,7 @@ import pytest
 from scripted_aws import Stage
 
 from harness.aws.forced_alarm import ForcedAlarm
+from harness.aws.journal import Journal
 from harness.core.timeline import Write
 from harness.errors import AccessDenied, NotFound, Unreachable
 
@@ -40,8 +41,7 @@ def forced(stage: Stage) -> ForcedAlarm:
         name="errors",
         state="ALARM",
         reason="testing",
-        record=stage.events.append,
-        now=stage.clock,
+        journal=Journal(stage.events.append, stage.clock),
     )
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore import xform_name
@@ -11,7 +12,7 @@ from botocore.session import Session
 
 import harness.aws
 from harness.aws.clients import action
-from harness.aws.policy import FINDS_AND_EXAMINES, WATCHES, actions, narrowed, policy, writes_of
+from harness.aws.policy import FINDS_AND_EXAMINES, WATCHES, actions, narrowed, needed_for_writes, policy
 from harness.core.experiment import Alarm, Deployment, Experiment, Fault
 
 ASKING = frozenset({"call", "ask", "pages"})
@@ -133,4 +134,12 @@ def test_a_policy_for_nothing_named_is_the_whole_one() -> None:
 
 def test_an_experiment_that_only_watches_writes_nothing() -> None:
     """Error users are no write to AWS."""
-    assert writes_of(Experiment(name="x", faults=(Fault(at_s=1, error_share=0.5),))) == ()
+    assert needed_for_writes(Experiment(name="x", faults=(Fault(at_s=1, error_share=0.5),))) == ()
+
+
+@pytest.mark.parametrize("fault", [{"force_alarm": "ALARM"}, {"concurrency": 0}, {"fis_template": "EXT1"}], ids=str)
+def test_what_a_fault_and_its_healing_need_is_allowed(fault: dict[str, Any]) -> None:
+    """Nothing that a run will do is missing in the policy."""
+    needed = needed_for_writes(Experiment(name="x", faults=(Fault(at_s=1, **fault),)))
+    assert needed
+    assert set(needed) <= actions()

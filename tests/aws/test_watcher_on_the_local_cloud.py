@@ -12,6 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from harness.aws.clients import Aws, Clients, Patience, action
 from harness.aws.deployer import create_deployment
 from harness.aws.forced_alarm import ForcedAlarm
+from harness.aws.journal import Journal
 from harness.aws.policy import WATCHES, actions
 from harness.aws.watcher import Watcher
 from harness.core.experiment import Deployment
@@ -96,7 +97,11 @@ class Run:
     def forced_alarm(self) -> ForcedAlarm:
         """The fault that forces the stack's alarm."""
         return ForcedAlarm(
-            self.aws, name=self.names["alarm"], state="ALARM", reason="test", record=self.events.append, now=self.now
+            self.aws,
+            name=self.names["alarm"],
+            state="ALARM",
+            reason="test",
+            journal=Journal(self.events.append, self.now),
         )
 
     def play(self, seconds: float) -> None:

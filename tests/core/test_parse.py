@@ -17,6 +17,7 @@ from harness.rehearsal import experiments
 
 REGENERATE = "write json.dumps(..., indent=2) of harness.core.parse.schema() and verdict_schema() to the file again"
 
+ONE_KIND = "needs exactly one of error_share, client_version_share, force_alarm, concurrency and fis_template"
 FIELD_ERRORS = {
     "traffic: {error_share: 1.5}": "traffic.error_share: must be between 0 and 1, got 1.5",
     "traffic: {error_share: .nan}": "traffic.error_share: must be a finite number, got nan",
@@ -97,10 +98,31 @@ FIELD_ERRORS = {
     "alarm: {dimensions: {Resource: '{alias'}}": (
         "alarm.dimensions.Resource: has a brace without its partner: expected '}' before end of string"
     ),
-    "faults: [{at_s: 3}]": "faults[0]: needs exactly one of error_share and force_alarm",
-    "faults: [{at_s: 3, error_share: 1, force_alarm: OK}]": (
-        "faults[0]: needs exactly one of error_share and force_alarm"
+    "faults: [{at_s: 3}]": f"faults[0]: {ONE_KIND}",
+    "faults: [{at_s: 3, error_share: 1, force_alarm: OK}]": (f"faults[0]: {ONE_KIND}, got error_share and force_alarm"),
+    "faults: [{at_s: 3, client_version_share: 2}]": "faults[0].client_version_share: must be between 0 and 1, got 2",
+    "faults: [{at_s: 3, error_share: 0.6}, {at_s: 9, client_version_share: 0.5}]": (
+        "faults: the shares that overlap come to 1.1 of all requests, at most 1 can be"
     ),
+    "faults: [{at_s: 3, concurrency: -1}]": "faults[0].concurrency: must be at least 0, got -1",
+    "faults: [{at_s: 3, concurrency: 0.5}]": "faults[0].concurrency: must be a whole number, got 0.5",
+    "faults: [{at_s: 3, concurrency: 0}, {at_s: 9, concurrency: 5}]": (
+        "faults[1].concurrency: overlaps faults[0]: end that one before by for_s"
+    ),
+    "faults: [{at_s: 9, force_alarm: OK}, {at_s: 3, for_s: 7, force_alarm: ALARM}]": (
+        "faults[1].force_alarm: overlaps faults[0]: end that one before by for_s"
+    ),
+    "faults: [{at_s: 3, fis_template: '; rm'}]": (
+        "faults[0].fis_template: must be the id of an experiment template such as EXT1a2b3c4d5e6f7, got '; rm'"
+    ),
+    "rails: {error_shares: 1}": "rails.error_shares: unknown key; did you mean error_share?",
+    "rails: {arrival_rate: -1}": "rails.arrival_rate: must be between 0 and 1,000,000, got -1",
+    "rails: {wall_time_s: 0}": "rails.wall_time_s: must be more than 0 and at most 604,800, got 0",
+    "rails: {hosts: ['https://api.example.com']}": (
+        "rails.hosts[0]: must be the name of a host such as api.example.com or *.example.com, "
+        "got 'https://api.example.com'"
+    ),
+    "allow_writes: maybe": "allow_writes: must be true or false, got 'maybe'",
     "faults: [{error_share: 1}]": "faults[0].at_s: is missing",
     "faults: [{at_s: -61, error_share: 1}]": "faults[0].at_s: must be at least -steady_s (-60), got -61",
     "faults: [{at_s: 0, for_s: 0, error_share: 1}]": "faults[0].for_s: must be more than 0 and at most 604,800, got 0",
