@@ -110,7 +110,8 @@ def watched(experiment: Experiment) -> bool:
 
 def fixed(options: Any) -> dict[str, Any]:
     """Our options that no web form may change, whatever it sends: Locust itself takes every name it knows."""
-    names = (f"canary_{flag.replace('-', '_')}" for flag, _, _ in _OPTIONS if flag not in _IN_FORM)
+    flags = ("allow-writes", *(flag for flag, _, _ in _OPTIONS if flag not in _IN_FORM))
+    names = (f"canary_{flag.replace('-', '_')}" for flag in flags)
     return {name: getattr(options, name, None) for name in names}
 
 
