@@ -7,6 +7,7 @@
     load_peers      requests per second that a core sends, plain and TLS; peers: FastHttpUser, HttpUser, k6, hey, wrk
     memory          growth of memory over ten million recorded requests; peer: Locust's statistics
     pair            wall seconds of the default rehearsal; peer: the same on AWS
+    panel           processor time that three viewers of the Canary tab take; peer: Locust's statistics page
     stall           latency p99 of a service that stalls one second in ten; peer: FastHttpUser in a closed loop
     watch           how late looks are at full generator speed; peer: the same with next to no traffic
 
