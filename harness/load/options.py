@@ -26,13 +26,14 @@ REPORTS = "reports"
 class Settings(Struct, frozen=True, kw_only=True):
     """What the options say, checked.
 
-    `rehearsal` says that somebody gave the clock. `run_dir` is an existing run folder; without it one is made below
-    `reports`.
+    `rehearsal` says that somebody gave the clock, `free_terminal` that Locust prints no table while the test lasts.
+    `run_dir` is an existing run folder; without it one is made below `reports`.
     """
 
     experiment: Experiment
     clock: Clock
     rehearsal: bool
+    free_terminal: bool
     run_dir: Path | None
     reports: Path
 
@@ -80,6 +81,7 @@ def settings_of(options: Any) -> Settings:
         experiment=experiment,
         clock=_clock_of(clock or ""),
         rehearsal=clock is not None,
+        free_terminal=bool(getattr(options, "headless", False) and getattr(options, "only_summary", False)),
         run_dir=Path(run_dir) if run_dir else None,
         reports=reports(options),
     )

@@ -141,7 +141,7 @@ class Run:
         self.faults = Faults(self, self._aws)
         self._guard = Guard(self.limits, self.base, watched=watched(self.experiment))
         self._contact = Contact(self.base)
-        self._progress = Progress()
+        self._progress = Progress(free=settings.free_terminal)
         self._watcher = self._new_watcher() if watched(self.experiment) else None
         self._deploying = self._new_deploying(self._watcher, settings) if self._watcher else None
 
@@ -433,6 +433,7 @@ class Run:
             self.tally = _counted(self.tally, event)
         else:
             self.rollout = self.rollout.step(event)
+            self._progress.tell(event, self.rollout)
         if self._follow:
             self._follow(event, self.rollout)
         if self.rollout.created_s is not None:

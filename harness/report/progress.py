@@ -1,20 +1,32 @@
-"""Live progress on stderr: a panel on a terminal, one line a transition elsewhere."""
+"""Live progress on stderr: a panel on a terminal, and one line of the log a transition."""
 
+import logging
+import sys
 import time
+from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
+from typing import TextIO, cast
 
 from msgspec import Struct
 from rich.console import Console, Group
+from rich.file_proxy import FileProxy
 from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
 from harness.core.rollout import Rollout
+from harness.core.timeline import Event
 from harness.report import facts
+from harness.report.story import Teller
 
 HEARTBEAT_S = 60.0
 FRAME_S = 0.1
 WIDEST = 80
+RECENT = 4
+"""Transitions that the panel shows, the latest."""
+
+log = logging.getLogger(__name__)
 
 _STATE_STYLES = {"OK": "green", "ALARM": "bold red", "INSUFFICIENT_DATA": "yellow"}
 
@@ -29,14 +41,21 @@ class Tally(Struct, frozen=True):
 
 
 class Progress:
-    """Shows a run while it lasts; `show` costs little enough to be called several times a second."""
+    """Shows a run while it lasts; `show` costs little enough to be called several times a second.
 
-    def __init__(self, console: Console | None = None) -> None:
+    Every transition is a line of the log. Where the log does not go to the terminal the line does by itself, but not
+    beside the panel, which is drawn on a terminal that is `free` of other tables.
+    """
+
+    def __init__(self, console: Console | None = None, *, free: bool = True) -> None:
         self._console = console or Console(stderr=True, highlight=False)
+        self._drawn = free and self._console.is_terminal
+        self._teller = Teller()
         self._live: Live | None = None
+        self._moved: list[tuple[logging.StreamHandler[TextIO], TextIO]] = []
         self._next_frame_s = 0.0
-        self._said: tuple[str, ...] | None = None
-        self._said_at_s = 0.0
+        self._said_at_s = -HEARTBEAT_S
+        self._recent: deque[str] = deque(maxlen=RECENT)
 
     def __enter__(self) -> "Progress":
         """Itself."""
@@ -48,10 +67,15 @@ class Progress:
 
     def show(self, rollout: Rollout, tally: Tally, at_s: float) -> None:
         """Shows how things stand at `at_s` (experiment time since the run began)."""
-        if self._console.is_terminal:
+        if self._drawn:
             self._draw(rollout, tally, at_s)
-        else:
-            self._say(rollout, tally, at_s)
+        elif at_s - self._said_at_s >= HEARTBEAT_S:
+            self._line(at_s, " · ".join((_phase(rollout), _weight(rollout), *_alarms(rollout), _requests(tally))))
+
+    def tell(self, event: Event, rollout: Rollout) -> None:
+        """Tells what an event changed, if it did; `rollout` is what it led to."""
+        for line in self._teller.tell(event, rollout):
+            self._line(line.at_s, f"{line.by}: {line.text}" if line.by else line.text)
 
     def say(self, line: str) -> None:
         """Shows a line of somebody else's above the panel, colours and all."""
@@ -62,6 +86,9 @@ class Progress:
         if self._live:
             self._live.stop()
             self._live = None
+            for handler, stream in self._moved:
+                handler.setStream(stream)
+            self._moved.clear()
 
     def _draw(self, rollout: Rollout, tally: Tally, at_s: float) -> None:
         now_s = time.monotonic()
@@ -74,22 +101,37 @@ class Progress:
                 console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
             )
             self._live.start()
-        self._live.update(_panel(rollout, tally, at_s, min(WIDEST, self._console.width)), refresh=True)
+            self._move_log()
+        width = min(WIDEST, self._console.width)
+        self._live.update(_panel(rollout, tally, at_s, self._recent, width), refresh=True)
 
-    def _say(self, rollout: Rollout, tally: Tally, at_s: float) -> None:
-        standing = (_phase(rollout), _weight(rollout), *_alarms(rollout))
-        if standing == self._said and at_s - self._said_at_s < HEARTBEAT_S:
-            return
-        self._said, self._said_at_s = standing, at_s
-        parts = [f"{at_s:6.0f} s", *standing, _requests(tally)]
-        self._console.print(Text(" · ".join(parts)), soft_wrap=True)
+    def _move_log(self) -> None:
+        """Has the log printed above the panel, not through it."""
+        for handler in _on_stderr():
+            self._moved.append((handler, handler.stream))
+            handler.setStream(cast(TextIO, FileProxy(self._console, handler.stream)))
+
+    def _line(self, at_s: float, text: str) -> None:
+        self._said_at_s = at_s
+        told = f"{at_s:.0f} s · {text}"
+        self._recent.append(told)
+        log.info("%s", told)
+        if not self._drawn and not _on_stderr():
+            self._console.print(Text(told), soft_wrap=True)
 
 
-def _panel(rollout: Rollout, tally: Tally, at_s: float, width: int) -> Panel:
+def _on_stderr() -> list[logging.StreamHandler[TextIO]]:
+    """Where the log goes to the terminal."""
+    handlers = (one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler))
+    return [handler for handler in handlers if handler.stream is sys.stderr]
+
+
+def _panel(rollout: Rollout, tally: Tally, at_s: float, recent: Iterable[str], width: int) -> Panel:
     lines = [
         Text.assemble((_phase(rollout), "bold"), f" · {_weight(rollout)}", _bake(rollout, at_s)),
         Text(" · ").join(_coloured_alarms(rollout)) or Text("no alarm seen yet", style="dim"),
         Text(_requests(tally)),
+        *(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in recent),
     ]
     return Panel(Group(*lines), title=f"{at_s:.0f} s", title_align="right", width=width)
 

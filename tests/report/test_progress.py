@@ -1,4 +1,6 @@
-from collections.abc import Callable
+import io
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,17 +22,72 @@ def rollout(alarm: str = "OK", weight: float = 0.0) -> Rollout:
     )
 
 
-def test_each_change_is_one_line(screen: Screens) -> None:
-    """Off a terminal only transitions are told."""
+def looks(*states: str) -> Iterator[tuple[AlarmSeen, Rollout]]:
+    """One look at the alarm a second, and the rollout that it leads to."""
+    known = Rollout()
+    for at_s, state in enumerate(states):
+        seen = AlarmSeen(at_s=float(at_s), asked_s=float(at_s), name="Errors", state=state)  # type: ignore[arg-type]
+        known = known.step(seen)
+        yield seen, known
+
+
+def test_each_transition_is_one_line(screen: Screens) -> None:
+    """Off a terminal, where the log goes elsewhere."""
     shown = screen()
     live = Progress(shown.console)
-    for at_s, state in ((0.0, "OK"), (1.0, "OK"), (2.0, "ALARM"), (3.0, "ALARM")):
-        live.show(rollout(state), Tally(good_ok=7, fault_failed=2), at_s)
-    lines = shown.text.splitlines()
-    assert len(lines) == 2
-    assert "Errors OK" in lines[0]
-    assert "Errors ALARM" in lines[1]
-    assert "good 7 (0 failed) · fault 2 (2 failed)" in lines[1]
+    for seen, known in looks("OK", "OK", "ALARM", "ALARM"):
+        live.tell(seen, known)
+    assert shown.text.splitlines() == ["0 s · Errors is OK", "2 s · Errors is ALARM"]
+
+
+def test_each_transition_is_logged(screen: Screens, caplog: pytest.LogCaptureFixture) -> None:
+    """Also beside the panel, which leaves no trace."""
+    caplog.set_level("INFO")
+    shown = screen(colour=True)
+    live = Progress(shown.console)
+    for seen, known in looks("OK", "ALARM"):
+        live.tell(seen, known)
+    assert [record.getMessage() for record in caplog.records] == ["0 s · Errors is OK", "1 s · Errors is ALARM"]
+    assert shown.text == ""
+
+
+def test_a_line_is_printed_once(screen: Screens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the log alone, where that goes to the terminal."""
+    told = io.StringIO()
+    monkeypatch.setattr("sys.stderr", told)
+    handler = logging.StreamHandler()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    monkeypatch.setattr(logging.getLogger(), "level", logging.INFO)
+    shown = screen()
+    live = Progress(shown.console)
+    for seen, known in looks("OK"):
+        live.tell(seen, known)
+    assert (told.getvalue(), shown.text) == ("0 s · Errors is OK\n", "")
+
+
+def test_the_log_goes_above_the_panel(screen: Screens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And back to where it went when the panel is gone."""
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    monkeypatch.setenv("TERM", "xterm")
+    handler = logging.StreamHandler()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    before = handler.stream
+    shown = screen(colour=True)
+    with Progress(shown.console) as live:
+        live.show(rollout(), Tally(), 1.0)
+        logging.getLogger().error("a worker is gone")
+        assert "a worker is gone" in shown.text
+    assert handler.stream is before
+    assert before.getvalue() == ""
+
+
+def test_beside_a_table_of_locust_no_panel_is_drawn(screen: Screens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two would overwrite each other."""
+    monkeypatch.setenv("TERM", "xterm")
+    shown = screen(colour=True)
+    Progress(shown.console, free=False).show(rollout(), Tally(), 1.0)
+    assert "╭" not in shown.text
+    assert "1 s · waiting" in shown.text
 
 
 def test_a_minute_without_change_is_one_line(screen: Screens) -> None:
@@ -77,3 +134,14 @@ def test_nothing_seen_yet_can_be_shown(screen: Screens) -> None:
     Progress(shown.console).show(Rollout(), Tally(), 0.0)
     assert "waiting" in shown.text
     assert "– on the canary" in shown.text
+
+
+def test_the_panel_ends_with_what_happened_last(screen: Screens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each on one line, however long."""
+    monkeypatch.setenv("TERM", "xterm")
+    shown = screen(colour=True)
+    with Progress(shown.console) as live:
+        for seen, known in looks("OK", "ALARM"):
+            live.tell(seen, known)
+        live.show(known, Tally(), 3.0)
+    assert "1 s · Errors is ALARM" in shown.text
