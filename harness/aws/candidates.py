@@ -49,12 +49,17 @@ def candidates_of(aws: Aws, wanted: Deployment) -> list[Candidate]:
     return list(_listed(aws, wanted.application))
 
 
-def _of_deployment(aws: Aws, deployment_id: str) -> Candidate:
+def deployment_of(aws: Aws, deployment_id: str) -> Mapping[str, Any]:
+    """What CodeDeploy knows of a deployment; raises UsageError where that is nothing."""
     try:
         answer = aws.call("codedeploy", "get_deployment", deploymentId=deployment_id)
     except NotFound as error:
         raise UsageError(f"deployment.id: CodeDeploy knows no {deployment_id} in this region and account") from error
-    known = mapping(answer.get("deploymentInfo"))
+    return mapping(answer.get("deploymentInfo"))
+
+
+def _of_deployment(aws: Aws, deployment_id: str) -> Candidate:
+    known = deployment_of(aws, deployment_id)
     application, group = text(known.get("applicationName")), text(known.get("deploymentGroupName"))
     if not application or not group:
         raise UsageError(f"deployment.id: {deployment_id} does not say its application and group; name them")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.candidates import Candidate, candidates_of, group_names, newest, pages, there_are
+from harness.aws.candidates import Candidate, candidates_of, deployment_of, group_names, newest, pages, there_are
 from harness.aws.clients import Aws
 from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
 from harness.aws.naming import functions_for, is_named_after
@@ -59,9 +59,14 @@ def discover(aws: Aws, experiment: Experiment, *, whole: bool = True) -> Experim
 
 
 def discover_for_a_run(aws: Aws, experiment: Experiment) -> Experiment:
-    """The same for a run, which goes on with the names it was given where AWS cannot be asked for the others."""
+    """The same for a run, which goes on with the names it was given where AWS cannot be asked for the others.
+
+    A deployment that was named must exist.
+    """
     wanted = experiment.deployment
     try:
+        if wanted.id:
+            deployment_of(aws, wanted.id)
         return discover(aws, experiment, whole=wanted.target_version is not None)
     except UsageError:
         raise

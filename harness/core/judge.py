@@ -292,7 +292,7 @@ def _undecided(rollout: Rollout) -> str:
     if rollout.forward:
         return f"What became of {_name(rollout)} is not known: it was last seen {rollout.forward.status}."
     if rollout.wanted:
-        return f"What became of {rollout.wanted} is not known: it was created and never seen."
+        return f"What became of {rollout.wanted} is not known: it was never seen."
     if rollout.refused:
         return f"No deployment was created: {rollout.refused}"
     if rollout.looks:

@@ -106,9 +106,10 @@ class Rollout(Struct, frozen=True, kw_only=True):
     """All that is known of one release at one point of the timeline; `step` folds in the next event.
 
     `forward`, `rollback`, `target`, `alias`, `group`, `config` are the last looks at each; `alarms` the last by name.
-    `wanted` is the id of the deployment that this run created. `canary_began`, `shifted` and `returned` are when the
-    alias was first split, first wholly on the canary, and last back on the baseline. `agreed` is the first look at
-    which the alias was where the outcome puts it. `others` are deployments of the group that are not this release's.
+    `wanted` is the id of the deployment that this run created, or was told to follow. `canary_began`, `shifted` and
+    `returned` are when the alias was first split, first wholly on the canary, and last back on the baseline. `agreed`
+    is the first look at which the alias was where the outcome puts it. `others` are deployments of the group that are
+    not this release's.
     `ahead_s` is how far AWS's clock is ahead of the run's. `unsearched` says that the last search for the deployment
     failed, so that its absence proves nothing.
     """
@@ -332,7 +333,7 @@ def is_rollback(seen: DeploymentSeen) -> bool:
 
 
 def _run_started(known: Rollout, event: RunStarted) -> Rollout:
-    return replace(known, epoch_s=event.epoch_s, speed=event.speed)
+    return replace(known, epoch_s=event.epoch_s, speed=event.speed, wanted=event.deployment)
 
 
 def _run_ended(known: Rollout, event: RunEnded) -> Rollout:

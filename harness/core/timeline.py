@@ -31,11 +31,15 @@ class Entry(Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class RunStarted(Entry, frozen=True, kw_only=True, tag="run_started"):
-    """The first line. `epoch_s` is experiment time at `at_s` = 0, in seconds since 1970."""
+    """The first line. `epoch_s` is experiment time at `at_s` = 0, in seconds since 1970.
+
+    `deployment` is the one that the run was told to follow; None where it makes or awaits one.
+    """
 
     experiment: str
     epoch_s: float
     speed: float = 1.0
+    deployment: str | None = None
     harness: str = ""
     schema: int = SCHEMA
 

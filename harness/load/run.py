@@ -154,6 +154,7 @@ class Run:
                 experiment=experiment.name,
                 epoch_s=self._epoch_s,
                 speed=self.base.speed,
+                deployment=experiment.deployment.id,
                 harness=harness.__version__,
             )
         )

@@ -341,6 +341,13 @@ def test_a_run_that_was_told_all_names_goes_on_where_aws_cannot_be_asked(account
         discover_for_a_run(account.aws, Experiment(name="x", deployment=Deployment(function="shop-prod-cart")))  # type: ignore[arg-type]
 
 
+def test_a_deployment_that_a_run_is_told_to_follow_must_exist(account: Account) -> None:
+    """Nobody should wait half an hour for a slip of the pen, whatever else was named."""
+    named = Deployment(application="shop-app", group=CART.group, id="d-NOBODY000")
+    with pytest.raises(UsageError, match="knows no d-NOBODY000"):
+        discover_for_a_run(account.aws, Experiment(name="x", deployment=named))  # type: ignore[arg-type]
+
+
 # What is not found
 
 

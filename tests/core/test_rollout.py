@@ -178,6 +178,16 @@ def test_deployment_we_created_is_followed_and_no_other() -> None:
     assert [other.deployment_id for other in rollout.others] == ["d-OLD"]
 
 
+def test_the_deployment_that_the_run_was_told_to_follow_is_the_one_though_it_had_ended() -> None:
+    """An alarm that rings already stops it before anybody can attach to it."""
+    told = RunStarted(at_s=0.0, experiment="x", epoch_s=0.0, deployment=FORWARD)
+    assert replay([told, alias(1.0)]).outcome is Outcome.UNKNOWN
+    stopped = deployment(2.0, "Stopped", created_s=-5.0, completed_s=-4.0, rollback_id=ROLLBACK)
+    rollout = replay([told, alias(1.0), stopped, rollback(3.0, completed_s=-2.0), alias(4.0)])
+    assert rollout.outcome is Outcome.ROLLED_BACK
+    assert rollout.settled
+
+
 def test_deployment_that_ended_before_the_run_is_history() -> None:
     """What was over before the first look is nobody's outcome now."""
     old = deployment(1.0, "Succeeded", deployment_id="d-OLD", created_s=-900.0, completed_s=-600.0)
