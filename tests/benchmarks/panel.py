@@ -96,9 +96,16 @@ def _page(speed: int, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
             wait_for(url)
             form = {"user_count": 1, "spawn_rate": 1, "host": ready["service_url"], "canary_error_share": 0.001}
             urllib.request.urlopen(f"{url}/swarm", urllib.parse.urlencode(form).encode(), timeout=10).close()
+            _await_looks(url)
             _deploy(ready)
             time.sleep(3.0)
             yield url, psutil.Process(locust.pid)
+
+
+def _await_looks(url: str) -> None:
+    """A deployment that was there before the watcher began would be disregarded."""
+    while not json.loads(urllib.request.urlopen(url + OURS[0], timeout=10).read())["run"]["watcher"]["looks"]:
+        time.sleep(0.1)
 
 
 def _deploy(ready: dict[str, str]) -> None:

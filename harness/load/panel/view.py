@@ -1,5 +1,6 @@
 """The state of the run that a director has, or had last; judged no more often than it costs."""
 
+import math
 import time
 from typing import Any, Protocol
 
@@ -9,7 +10,6 @@ import msgspec
 from harness.core.experiment import Experiment
 from harness.load.fleet import Fleet
 from harness.load.panel.chronicle import Chronicle, Judged, Question
-from harness.load.panel.controls import CONTROLS
 from harness.load.panel.state import (
     Control,
     RunNow,
@@ -29,6 +29,16 @@ FRESH_S = 0.4
 JUDGED_AGAIN_S = 0.8
 JUDGING_SHARE = 0.01
 """Of a processor's time, that judging a run again and again may take; a transition is judged at once."""
+CONTROLLED = (
+    "error_share",
+    "arrival_rate",
+    "pattern",
+    "force_alarm",
+    "release_alarm",
+    "stop_faults",
+    "note",
+    "end",
+)
 
 
 class Show(Protocol):
@@ -75,12 +85,25 @@ class View:
             test=str(self._environment.runner.state),
             run=self._run_now(run, chronicle) if run and chronicle else None,
             refused=self._show.refused,
-            controls=self._controls(self._show.run),
+            controls=self._controls(self._show.run, chronicle),
         )
 
-    def _controls(self, run: Run | None) -> dict[str, Control]:
-        why = None if run else "no test is running"
-        return {name: Control(allowed=run is not None, why=why) for name in CONTROLS}
+    def _controls(self, run: Run | None, chronicle: Chronicle | None) -> dict[str, Control]:
+        if run is None or chronicle is None or run.ended_s is not None:
+            why = "no test is running" if run is None else "the run is over"
+            return {name: Control(allowed=False, why=why) for name in CONTROLLED}
+        forced = any(fault.kind == "force_alarm" for fault in chronicle.faults.values())
+        closed_loop = "a closed loop has no arrival rate" if run.experiment.traffic.users else None
+        return {
+            "error_share": _control(run.faults.share_refusal(0.0), most=run.limits.error_share),
+            "arrival_rate": _control(closed_loop, most=run.limits.arrival_rate),
+            "pattern": _control(),
+            "force_alarm": _control(run.faults.write_refusal(), writes=True),
+            "release_alarm": _control(None if forced else "no alarm is forced", writes=True),
+            "stop_faults": _control(),
+            "note": _control(),
+            "end": _control(),
+        }
 
     def _run_now(self, run: Run, chronicle: Chronicle) -> RunNow:
         stage = self._stage(run)
@@ -139,6 +162,10 @@ class View:
         self._next_s = time.monotonic() + max(JUDGED_AGAIN_S, cost_s / JUDGING_SHARE)
         if chronicle is self._chronicle:
             self._judged, self._judged_s = judged, at_s
+
+
+def _control(why: str | None = None, *, most: float = math.inf, writes: bool = False) -> Control:
+    return Control(allowed=why is None, why=why, most=most if math.isfinite(most) else None, writes=writes)
 
 
 def _timed(question: Question) -> tuple[Judged, float]:

@@ -40,6 +40,12 @@ def deploy(cloud: "Cloud", version: str) -> None:
     )
 
 
+def seen_by_the_watcher(state: dict[str, Any]) -> bool:
+    """Whether the run has begun to watch, so that the next deployment is the one it waits for."""
+    run = state["run"]
+    return run["stage"] == "running" and run["phase"] == "waiting" and bool(run["alarms"])
+
+
 def headline(page: "Page") -> Any:
     """The headline of the panel."""
     return page.get_by_test_id("headline")
@@ -83,6 +89,7 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     ana.get_by_role("button", name="Start", exact=True).click()
     ana.get_by_role("tab", name="Canary").click()
     expect(headline(ana)).to_have_text("waiting for the deployment", timeout=SOON_MS)
+    locust.wait_for(seen_by_the_watcher)
     deploy(cloud, ready["canary"])
     expect(headline(ana)).to_have_text("the canary bakes", timeout=SOON_MS)
 
@@ -103,6 +110,7 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     ana.get_by_role("button", name="New").click()
     ana.get_by_role("button", name="Start", exact=True).click()
     expect(headline(ana)).to_have_text("waiting for the deployment", timeout=SOON_MS)
+    locust.wait_for(seen_by_the_watcher)
     deploy(cloud, ready["baseline"])
     expect(headline(ana)).to_have_text("the canary bakes", timeout=SOON_MS)
     slide(ana, "Error share", "0.2")

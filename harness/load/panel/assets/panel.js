@@ -239,9 +239,11 @@ class Panel {
       if (this.note.value.trim() && (await this.post("notes", { text: this.note.value.trim() }))) this.note.value = "";
     });
     this.why = h("p", { class: "why" });
+    const faults = h("div", {});
+    this.parts.set("faults", { node: faults, shown: undefined });
     return h("section", { class: "card steer" }, h("h3", {}, "Controls"),
       h("div", { class: "controls" },
-        this.stops[0], this.share.node, this.rate.node,
+        this.stops[0], faults, this.share.node, this.rate.node,
         h("div", { class: "field" }, h("span", { class: "label" }, "Pattern of fault requests"), h("div", { class: "row" }, ...this.patterns)),
         h("div", { class: "field" }, h("span", { class: "label" }, "Alarm"), h("div", { class: "row" }, this.force, this.release)),
         h("div", { class: "field" }, h("span", { class: "label" }, "Mark this moment"), noting),
@@ -270,25 +272,27 @@ class Panel {
   }
 
   drawControls(run, controls) {
-    const allow = (name) => controls[name]?.allowed ?? false;
+    const allow = (name) => controls[name].allowed;
     const traffic = run?.traffic;
-    this.set(this.share, traffic?.error_share, allow("traffic"), controls.traffic?.most?.error_share ?? 1);
+    this.set(this.share, traffic?.error_share, allow("error_share"), controls.error_share.most ?? 1);
     this.share.now.textContent = traffic ? sharing(run) : "";
-    this.set(this.rate, traffic?.arrival_rate, allow("traffic") && traffic?.users == null, this.mostRate(controls, traffic));
+    this.set(this.rate, traffic?.arrival_rate, allow("arrival_rate"), this.mostRate(controls, traffic));
     this.rate.now.textContent = traffic?.users != null ? `a closed loop of ${count(traffic.users)} users: the rate follows the answers`
       : traffic ? `per second of experiment time, over ${traffic.workers} ${traffic.workers === 1 ? "process" : "processes"}` : "";
     for (const button of this.patterns) {
-      button.disabled = !allow("traffic");
+      button.disabled = !allow("pattern");
       button.setAttribute("aria-pressed", String(traffic?.pattern === button.textContent));
     }
-    for (const stop of this.stops) stop.disabled = !allow("stop");
-    this.force.disabled = !allow("force-alarm");
-    this.release.disabled = !allow("release-alarm");
-    this.end.disabled = !allow("end");
-    this.note.disabled = this.mark.disabled = !allow("notes");
-    const reasons = [...new Set(Object.values(controls).filter((one) => !one.allowed && one.why).map((one) => one.why))];
-    this.why.textContent = reasons.join(" · ");
-    for (const [button, name] of [[this.force, "force-alarm"], [this.release, "release-alarm"]]) button.title = controls[name]?.why ?? "";
+    const buttons = { force_alarm: [this.force], release_alarm: [this.release], stop_faults: this.stops, note: [this.note, this.mark], end: [this.end] };
+    for (const [name, nodes] of Object.entries(buttons)) {
+      for (const node of nodes) {
+        node.disabled = !allow(name);
+        node.title = controls[name].why ?? "";
+      }
+    }
+    this.put("faults", run && run.stage !== "over" ? run.faults : [], faultsOf);
+    const told = ["error_share", "arrival_rate", "force_alarm"].map((name) => controls[name].why).filter(Boolean);
+    this.why.textContent = [...new Set(told)].join(" · ");
   }
 
   mostRate(controls, traffic) {
@@ -296,7 +300,7 @@ class Panel {
     const room = Math.max(50, 5 * (traffic?.arrival_rate ?? 0));
     const step = 10 ** Math.floor(Math.log10(room));
     this.highest = Math.max(this.highest ?? 0, Math.ceil(room / step) * step);
-    return Math.min(this.highest, controls.traffic?.most?.arrival_rate ?? Infinity);
+    return Math.min(this.highest, controls.arrival_rate.most ?? Infinity);
   }
 
   set(slider, value, allowed, most) {
@@ -474,6 +478,14 @@ function watcherOf(run) {
     h("p", {}, h("span", { class: "pill", "data-tone": late ? "bad" : "good" }, late ? "blind" : "sees")),
     h("table", {}, h("tbody", {}, ...rows.map(([name, value]) => h("tr", {}, h("td", {}, name), h("td", { class: "right" }, value))))),
     seen.last_failure ? h("p", { class: "soft" }, `last failure at ${elapsed(seen.last_failure_s - (run.created_s ?? 0))}: ${seen.last_failure}`) : null);
+}
+
+function faultsOf(faults) {
+  if (!faults.length) return h("p", { class: "why" }, "No fault is in effect.");
+  return h("ul", { class: "faults" }, ...faults.map((fault) => {
+    const value = fault.kind.endsWith("_share") ? percent(Number(fault.value)) : fault.value;
+    return h("li", {}, h("span", { class: "pill", "data-tone": "bad" }, `${words(fault.kind)} ${value}`), ` ${fault.by ?? "by the plan"}`);
+  }));
 }
 
 function storyOf({ story, created_s: created }) {
