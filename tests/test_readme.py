@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,7 +58,9 @@ DOCTOR = (
     " --host https://api.example.com/shared"
 )
 AROUND = "canary-harness run game.yaml --stack shop-prod -- sam deploy --no-confirm-changeset"
+CURLS = [command for command in commands() if command.startswith("curl ")]
 OTHERS = {
+    **dict.fromkeys(CURLS, "test_readme_game_day_page_has_our_options_and_answers"),
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
@@ -272,16 +275,34 @@ def test_readme_headless_runs_end_by_themselves(command: str, shop: Cloud, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", WEB)
-def test_readme_game_day_page_has_our_options(command: str, shop: Cloud, tmp_path: Path) -> None:
-    """The start form asks for the error share."""
+def test_readme_game_day_page_has_our_options_and_answers(command: str, shop: Cloud, tmp_path: Path) -> None:
+    """The start form asks for the error share, and what a script asks of a running test is answered."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with start_locust(command, shop, tmp_path, "--web-port", str(port)) as locust:
         page = ask_patiently(f"http://127.0.0.1:{port}/")
+        form = urllib.parse.urlencode({"user_count": 1, "spawn_rate": 1, "host": shop.ready["service_url"]}).encode()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/swarm", form).close()
+        state = running_state(f"http://127.0.0.1:{port}/canary/api/v1/state")
+        asked = [curl.replace("8089", str(port)) for curl in CURLS]
+        answers = [subprocess.run(curl, shell=True, capture_output=True, text=True, check=True) for curl in asked]
         locust.send_signal(signal.SIGTERM)
         locust.communicate(timeout=20)
     assert "canary_error_share" in page
+    assert state["schema"] == 1
+    assert [("error" in json.loads(one.stdout), bool(one.stdout)) for one in answers] == [(False, True)] * len(CURLS)
+
+
+def running_state(url: str) -> dict[str, Any]:
+    """The state once a test is on."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        state: dict[str, Any] = json.loads(ask_patiently(url))
+        if state["run"] and state["run"]["stage"] == "running":
+            return state
+        time.sleep(0.1)
+    raise AssertionError("no test was on")
 
 
 def ask_patiently(url: str) -> str:

@@ -11,7 +11,7 @@ from harness.report import facts
 from harness.report.datapoints import Datapoint, datapoints
 from harness.report.history import History
 from harness.report.lanes import Span, spans
-from harness.report.seconds import CELLS, Slice
+from harness.report.seconds import CELLS, Slice, slices, width_for
 
 Spec = dict[str, Any]
 MOST_SLICES = 1200
@@ -47,7 +47,7 @@ QUANTILES = {"p50": "#2f9e8f", "p95": "#2f7fc1", "p99": "#8a63d2"}
 
 def chart(run: History, width: int = 860) -> Spec | None:
     """The main chart of a run, `width` pixels wide; None of a run in which nothing was seen or sent."""
-    parts = run.seconds.slices(width_s := run.seconds.width_for(MOST_SLICES))
+    parts = slices(run, width_s := width_for(run, MOST_SLICES))
     lanes, points, origin_s = spans(run), datapoints(run), run.origin_s
     failing = _present(part.failures for part in parts)
     panels = [
@@ -66,7 +66,7 @@ def chart(run: History, width: int = 860) -> Spec | None:
     domain = [min(starts) - origin_s, max(ends) - origin_s]
     for number, panel in enumerate(shown):
         _dress(panel, number, len(shown), domain, width, counted_from(run))
-    shown[0]["layer"].append(_numbers(domain))
+    shown[0]["layer"].append(_numbers())
     return {
         "$schema": SCHEMA,
         "description": alternative(run),
@@ -105,7 +105,7 @@ def chart(run: History, width: int = 860) -> Spec | None:
             },
             "legend": {"labelFontSize": 11, "orient": "top", "title": None, "symbolSize": 80, "offset": 2},
             "font": "system-ui, sans-serif",
-            "background": "transparent",
+            "background": None,
         },
     }
 
@@ -250,12 +250,12 @@ def _lanes(lanes: Sequence[Span]) -> Spec:
     }
 
 
-def _numbers(domain: list[float]) -> Spec:
+def _numbers() -> Spec:
     return {
         "data": {"name": "numbers"},
         "mark": {"type": "text", "fontSize": 10, "fontWeight": 600, "tooltip": False},
         "encoding": {
-            "x": {**_x("t"), "scale": {"domain": domain, "nice": False}},
+            "x": _x("t"),
             "y": {"value": -7},
             "text": {"field": "label", "type": "nominal"},
             "color": {"value": "#7f8790"},

@@ -90,7 +90,7 @@ def _alarms(run: History) -> Iterator[Span]:
             yield Span(
                 lane=plain(name) if len(names) > 1 else "alarm",
                 kind=_ALARM_KINDS.get(turn.state, "blind"),
-                label=plain(turn.state),
+                label=turn.state,
                 from_s=max(0.0, turn.since[1]),
                 to_s=_until(run, end_s),
                 detail=plain(f"{name}: {turn.state}"),

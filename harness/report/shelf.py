@@ -1,6 +1,6 @@
 """All runs below a folder such as reports/: what each came to, and the page that lists them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -29,11 +29,17 @@ class Listed(Struct, frozen=True, kw_only=True):
     verdict: Verdict | None
 
 
-def runs(root: Path) -> list[Listed]:
-    """All runs below a folder, the newest first; folders that cannot be read are runs without a verdict."""
-    folders = (manifest.parent for manifest in root.glob("*/*/manifest.json") if not manifest.parent.is_symlink())
-    listed = (_listed(folder) for folder in folders if not folder.parent.is_symlink())
-    return sorted(listed, key=lambda run: (run.started, run.experiment), reverse=True)
+def runs(root: Path, most: int | None = None) -> list[Listed]:
+    """The runs below a folder, the newest first; folders that cannot be read are runs without a verdict."""
+    newest_first = sorted(run_folders(root), key=lambda folder: (folder.name, folder.parent.name), reverse=True)
+    return [_listed(folder) for folder in newest_first[:most]]
+
+
+def run_folders(root: Path) -> Iterator[Path]:
+    """The folders of runs below a folder, each once, whatever else there is."""
+    for folder in (manifest.parent for manifest in root.glob("*/*/manifest.json")):
+        if not folder.is_symlink() and not folder.parent.is_symlink():
+            yield folder
 
 
 def write_index(root: Path) -> Path:

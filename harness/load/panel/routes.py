@@ -56,8 +56,10 @@ class Panel:
             "/assets/<name>": self._asset,
             "/api/v1/state": self._state,
             "/api/v1/schema": self._schema,
+            "/api/v1/token": self._tell_token,
             "/api/v1/runs": self._runs,
             "/run/<name>": self._file_of_last,
+            "/runs/index.html": self._index,
             "/runs/<experiment>/<start>/<name>": self._file,
         }
         for rule, view in reading.items():
@@ -124,12 +126,18 @@ class Panel:
     def _schema(self) -> Response:
         return _json(msgspec.json.encode(msgspec.json.schema(State)))
 
+    def _tell_token(self) -> Response:
+        return Response(self._token, mimetype="text/plain")
+
     def _runs(self) -> Response:
         return _json(msgspec.json.encode({"schema": 1, "runs": listed(self._reports())}))
 
     def _file_of_last(self, name: str) -> Response:
         run = self._show.last
         return _file(run.folder.path if run else None, name)
+
+    def _index(self) -> Response:
+        return _file(self._reports(), "index.html")
 
     def _file(self, experiment: str, start: str, name: str) -> Response:
         return _file(folder_of(self._reports(), experiment, start), name)
@@ -142,7 +150,7 @@ class Panel:
     def _controlled(self, control: controls.Steer) -> Callable[[], Response]:
         def steer() -> Response:
             if not secrets.compare_digest(request.headers.get(TOKEN_HEADER, ""), self._token):
-                return _error(f"the header {TOKEN_HEADER} must be the token of /canary/api/v1/state", 403)
+                return _error(f"the header {TOKEN_HEADER} must be the token of /canary/api/v1/token", 403)
             if (request.content_length or 0) > LARGEST_BODY:
                 return _error(f"at most {LARGEST_BODY} bytes are read", 413)
             run = self._show.run

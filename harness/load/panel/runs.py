@@ -1,14 +1,13 @@
 """The runs that were: what their folders say, and their files, none of what lies beside them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
 from harness.core.experiment import Call, Outcome
 from harness.core.verdict import Result
-from harness.errors import HarnessError
 from harness.report.folder import RunFolder
+from harness.report.shelf import Listed, run_folders, runs
 
 MOST = 50
 """Runs that are listed, the newest."""
@@ -31,8 +30,7 @@ class RunListed(Struct, frozen=True, kw_only=True):
 
 def listed(reports: Path) -> tuple[RunListed, ...]:
     """The newest runs below a folder of reports, the newest first."""
-    folders = sorted(_folders(reports), key=lambda path: (path.name, path.parent.name), reverse=True)
-    return tuple(_listed(RunFolder(path)) for path in folders[:MOST])
+    return tuple(_listed(run) for run in runs(reports, MOST))
 
 
 def file_of(folder: Path, name: str) -> Path | None:
@@ -46,27 +44,17 @@ def file_of(folder: Path, name: str) -> Path | None:
 
 def folder_of(reports: Path, experiment: str, start: str) -> Path | None:
     """The folder of a run by the names that `listed` gave; None where there is none."""
-    return next((path for path in _folders(reports) if (path.parent.name, path.name) == (experiment, start)), None)
+    return next((path for path in run_folders(reports) if (path.parent.name, path.name) == (experiment, start)), None)
 
 
-def _folders(reports: Path) -> Iterator[Path]:
-    for manifest in reports.glob("*/*/manifest.json"):
-        folder = manifest.parent
-        if not folder.is_symlink() and not folder.parent.is_symlink():
-            yield folder
-
-
-def _listed(folder: RunFolder) -> RunListed:
-    try:
-        verdict = folder.read_verdict()
-    except HarnessError:
-        verdict = None
+def _listed(run: Listed) -> RunListed:
+    verdict = run.verdict
     return RunListed(
-        experiment=folder.path.parent.name,
-        start=folder.path.name,
+        experiment=run.experiment,
+        start=run.started,
         outcome=verdict.outcome if verdict else None,
         call=verdict.call if verdict else None,
         result=verdict.result if verdict else None,
         exit_code=verdict.exit_code if verdict else None,
-        files=folder.files(),
+        files=RunFolder(run.folder).files(),
     )

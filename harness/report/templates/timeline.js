@@ -18,18 +18,19 @@
     const width = Math.max(200, Math.floor(box.clientWidth - AXIS_PX));
     if (Math.abs(width - drawn) < 4) return;
     drawn = width;
-    const before = view && view.signal("zoom_t");
+    const before = view && domain();
     const options = { renderer: "svg", actions: false, ast: true, mode: "vega-lite", tooltip: { theme: "custom" } };
     view = (await vegaEmbed(box, fitted(width), options)).view;
     if (before) show(before);
   };
   const domain = () => view.signal("zoom_t") ?? whole;
-  const show = (part) => view.signal("zoom_t", part).runAsync();
+  const show = ([from, to]) => view.signal("zoom_t", [from, to]).runAsync();
   const moves = {
     in: ([a, b]) => [a + (b - a) / 4, b - (b - a) / 4],
     out: ([a, b]) => [a - (b - a) / 2, b + (b - a) / 2],
     left: ([a, b]) => [a - (b - a) / 4, b - (b - a) / 4],
     right: ([a, b]) => [a + (b - a) / 4, b + (b - a) / 4],
+    all: () => whole,
   };
   const within = ([a, b]) => {
     const length = Math.min(b - a, whole[1] - whole[0]);
@@ -42,8 +43,8 @@
     const zoom = document.getElementById("zoom");
     zoom.hidden = false;
     zoom.addEventListener("click", (event) => {
-      const asked = event.target.dataset.zoom;
-      if (asked) show(asked === "all" ? null : within(moves[asked]([...domain()])));
+      const move = moves[event.target.dataset.zoom];
+      if (move) show(within(move([...domain()])));
     });
     let waiting;
     new ResizeObserver(() => {

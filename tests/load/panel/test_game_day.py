@@ -8,7 +8,7 @@ import pytest
 
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
-from harness.core.timeline import Asked, FaultStarted, Note
+from harness.core.timeline import Asked, FaultStarted, Note, Write
 from harness.rehearsal.fixtures import aws_environment
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     cloud = canary_cloud_factory(speed=SPEED)
     variables = dict(aws_environment(cloud, monkeypatch))
     ready = cloud.ready
-    variables["LOCUST_CANARY_CLOCK"] = f"{ready['epoch']!r}:{ready['speed']!r}"
+    variables["LOCUST_CANARY_CLOCK"] = ready["clock"]
     named = ("--canary-application", ready["application"], "--canary-group", ready["group"])
     locust = web("--processes", "2", "--host", ready["service_url"], *named, **variables)
     ana = browser.new_context(viewport=WIDE).new_page()
@@ -136,3 +136,51 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
         ("error_share", "0.2", "someone (127.0.0.1)")
     ]
     assert "0.2" in [one.value for one in second if isinstance(one, FaultStarted)]
+
+
+def test_a_person_forces_the_alarm_where_that_is_allowed(
+    web: Callable[..., Any],
+    page: "Page",
+    canary_cloud_factory: Callable[..., "Cloud"],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rehearsal allows it after a question, and takes it back; on AWS it takes leave to write, and says so."""
+    from playwright.sync_api import expect
+
+    cloud = canary_cloud_factory(speed=SPEED)
+    variables = dict(aws_environment(cloud, monkeypatch))
+    ready = cloud.ready
+    named = ("--canary-application", ready["application"], "--canary-group", ready["group"])
+    rehearsal = web("--host", ready["service_url"], *named, LOCUST_CANARY_CLOCK=ready["clock"], **variables)
+    form = f"user_count=1&spawn_rate=1&host={ready['service_url']}".encode()
+    rehearsal.ask("/swarm", form)
+    rehearsal.wait_for(seen_by_the_watcher)
+    page.goto(f"{rehearsal.url}/canary/")
+    page.get_by_label("Your name").fill("Ana")
+    page.get_by_role("button", name="Force ALARM").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Force ALARM").click()
+    page.get_by_role("dialog").get_by_role("button", name="Force ALARM").click()
+    expect(page.locator(".alarm .pill").first).to_have_text("ALARM", timeout=SOON_MS)
+    expect(page.get_by_text("force alarm ALARM Ana (127.0.0.1)")).to_be_visible()
+    page.get_by_role("button", name="Release").click()
+    page.get_by_role("dialog").get_by_role("button", name="Release").click()
+    expect(page.get_by_text("No fault is in effect.")).to_be_visible()
+    events = rehearsal.events()
+    assert [(one.what, one.by) for one in events if isinstance(one, Asked)] == [
+        ("force_alarm", "Ana (127.0.0.1)"),
+        ("release_alarm", "Ana (127.0.0.1)"),
+    ]
+    writes = [one.step for one in events if isinstance(one, Write)]
+    assert writes[:2] == ["intended", "done"]
+    assert writes[-1] == "undone"
+    rehearsal.ask("/stop", b"")
+
+    production = web("--host", ready["service_url"], *named, **variables)
+    production.ask("/swarm", form)
+    state = production.wait_for(seen_by_the_watcher)
+    assert "--canary-allow-writes" in state["controls"]["force_alarm"]["why"]
+    assert state["controls"]["stop_faults"]["allowed"]
+    assert production.steer("force-alarm", by="bot")[0] == 409
+    asked = [(one.what, one.by, one.refused) for one in production.events() if isinstance(one, Asked)]
+    assert asked == [("force_alarm", "bot (127.0.0.1)", state["controls"]["force_alarm"]["why"])]

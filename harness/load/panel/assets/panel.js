@@ -427,7 +427,7 @@ function armsOf(run) {
     h("tr", {}, h("td", {}, name), h("td", {}, arm.version ?? "–"),
       h("td", { class: "right" }, count(arm.requests)), h("td", { class: "right" }, count(arm.failures)),
       h("td", { class: "rate" }, rateOf(arm), intervalOf(arm, widest, colour)),
-      ...["p50_ms", "p95_ms", "p99_ms"].map((key) => h("td", { class: "right" }, arm[key] == null ? "–" : arm[key].toPrecision(3)))));
+      ...["p50_ms", "p95_ms", "p99_ms"].map((key) => h("td", { class: "right" }, arm[key] == null ? "–" : count(Number(arm[key].toPrecision(3)))))));
   return card("Arms over the same time", "failure rate with its exact 95 % interval; latency in ms",
     h("div", { class: "scroll" }, h("table", { class: "arms" },
       h("thead", {}, h("tr", {}, ...["arm", "version"].map((name) => h("th", {}, name)),
@@ -505,7 +505,7 @@ function runsOf(runs, base) {
       h("td", {}, run.result ? h("span", { class: "pill", "data-tone": TONES[run.result] }, words(run.result)) : "–"),
       h("td", { class: "right" }, report ? h("a", { href: new URL(path, base), target: "_blank", rel: "noopener" }, "report") : ""));
   });
-  return card("Past runs", null, h("div", { class: "scroll" }, h("table", { class: "runs", "data-testid": "runs" },
+  return card("Past runs", h("a", { href: new URL("runs/index.html", base), target: "_blank", rel: "noopener" }, "all of them, with trends"), h("div", { class: "scroll" }, h("table", { class: "runs", "data-testid": "runs" },
     h("thead", {}, h("tr", {}, ...["started (UTC)", "experiment", "outcome", "call", "result", ""].map((name) => h("th", {}, name)))),
     h("tbody", {}, ...rows))));
 }
