@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from harness.core.clock import read_clock
+from harness.core.clock import Clock, read_clock
 from harness.core.experiment import Deployment, Experiment
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
 
@@ -150,13 +150,18 @@ def _nothing_found(wanted: Experiment, error: HarnessError) -> "Diagnosis":
     )
 
 
+def clock_of_environment() -> Clock:
+    """The clock that a rehearsal's environment names, else AWS's own; raises UsageError."""
+    try:
+        return read_clock(os.environ.get(CLOCK) or "0:1")
+    except ValueError as error:
+        raise UsageError(f"{CLOCK}: {error}") from error
+
+
 def _waiting(wait_s: float) -> "Waiting":
     from harness.aws.doctor import Waiting
 
-    try:
-        clock = read_clock(os.environ.get(CLOCK) or "0:1")
-    except ValueError as error:
-        raise UsageError(f"{CLOCK}: {error}") from error
+    clock = clock_of_environment()
     return Waiting(
         now=lambda: clock.experiment_s(time.time()),
         pause=lambda seconds: time.sleep(seconds / clock.speed),

@@ -127,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_rehearse(commands)
     _add_cloud(commands)
     _add_run(commands)
+    _add_watch(commands)
     _add_doctor(commands)
     _add_judge(commands)
     _add_report(commands)
@@ -181,6 +182,13 @@ def _add_run(commands: Any) -> None:
 
     parser = _add_command(commands, "run", _run_on_aws, "play an experiment on AWS: locust --headless, with a verdict")
     release.add_run_arguments(parser)
+
+
+def _add_watch(commands: Any) -> None:
+    from harness import release
+
+    parser = _add_command(commands, "watch", _watch, "follow a deployment without traffic of its own, and judge it")
+    release.add_watch_arguments(parser)
 
 
 def _add_judge(commands: Any) -> None:
@@ -405,6 +413,31 @@ def _run_on_aws(options: argparse.Namespace) -> int:
         # Locust takes our place, so that signals, terminal and exit code are its own.
         os.execve(command[0], command, release.run_environment(options.experiment))  # noqa: S606
     return ExitCode.AS_EXPECTED
+
+
+def _watch(options: argparse.Namespace) -> int:
+    import msgspec
+
+    from harness.checkup import clock_of_environment
+    from harness.launch import Interrupts
+    from harness.report.terminal import summary
+    from harness.watch import GIVE_UP_S, seconds_of, watch
+
+    give_up_s = seconds_of(options.give_up) if options.give_up else GIVE_UP_S
+    experiment = msgspec.structs.replace(_asked(options), give_up_s=give_up_s)
+    with Interrupts() as stop:
+        folder, verdict, code = watch(
+            experiment,
+            reports=options.reports,
+            clock=clock_of_environment(),
+            command=["canary-harness", *options.words],
+            stop=stop,
+        )
+    if options.json:
+        _print_json(_as_json(folder.path, code, verdict))
+    else:
+        summary(verdict, folder.path, _console())
+    return code
 
 
 def _asked(options: argparse.Namespace) -> "Experiment":

@@ -37,6 +37,16 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--locust", action="append", default=[], metavar="OPTIONS", help=text)
 
 
+def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `watch`."""
+    parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for what it expects")
+    add_deployment_arguments(parser)
+    text = "how long to wait for the end, such as 90s, 45m or 3h; default: 3h"
+    parser.add_argument("--give-up", metavar="DURATION", help=text)
+    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where run folders go")
+    parser.add_argument("--json", action="store_true", help="print the verdict as JSON instead of the summary")
+
+
 def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what says which deployment is meant, and what must come out."""
     for name in _NAMES:

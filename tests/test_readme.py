@@ -65,6 +65,7 @@ OTHERS = {
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
     AROUND: "tests/load/test_runs.py runs a command, and test_readme_run_takes_a_command reads this one",
+    "canary-harness watch --stack shop-prod --expect promoted": "test_readme_watch_asks_for_the_stack",
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
     "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
     DOCTOR: "test_readme_doctor_finds_the_net_armed",
@@ -173,6 +174,17 @@ def test_readme_run_takes_a_command(tmp_path: Path) -> None:
     done = run_harness(tmp_path, *shlex.split(own), "--dry-run", "--", *shlex.split(deploys))
     assert done.returncode == 0, done.stderr
     assert f"command: {deploys}" in done.stdout
+
+
+def test_readme_watch_asks_for_the_stack(tmp_path: Path) -> None:
+    """It is understood; where no AWS is at hand, it ends with one sentence."""
+    words = next(command for command in commands() if command.startswith("canary-harness watch")).split()[1:]
+    nowhere = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nowhere |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-north-1", "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "harness", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=nowhere)
+    assert done.returncode == 2
+    assert "no AWS credentials" in done.stderr
 
 
 @pytest.mark.slow

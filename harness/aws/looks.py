@@ -141,12 +141,8 @@ def _config(eyes: Eyes, sight: Sight) -> Events:
     yield config_seen(name, answer.get("deploymentConfigInfo"), stamp)
 
 
-def _forward(eyes: Eyes, sight: Sight) -> Events:
-    yield _deployment(eyes, sight.forward)
-
-
-def _rollback(eyes: Eyes, sight: Sight) -> Events:
-    yield _deployment(eyes, sight.rollback)
+def _deployment_of_interest(eyes: Eyes, sight: Sight) -> Events:
+    yield _deployment(eyes, sight.deployment_of_interest)
 
 
 def _deployment(eyes: Eyes, deployment_id: str | None) -> Event:
@@ -283,13 +279,14 @@ def _history_due(eyes: Eyes, sight: Sight) -> Sequence[str]:
 
 def _changes(eyes: Eyes, sight: Sight, name: str) -> Events:
     asked_s = None
+    since_s = sight.began_s - LOOK_BACK_S
     for page, stamp in eyes.pages(
         "cloudwatch",
         "describe_alarm_history",
         AlarmName=name,
         AlarmTypes=BOTH_KINDS,
         HistoryItemType="StateUpdate",
-        StartDate=eyes.date(sight.history_read_s.get(name, -LOOK_BACK_S)),
+        StartDate=eyes.date(sight.history_read_s.get(name, since_s)),
         ScanBy="TimestampAscending",
         MaxRecords=100,
     ):
@@ -299,13 +296,14 @@ def _changes(eyes: Eyes, sight: Sight, name: str) -> Events:
             if not (isinstance(change, AlarmChanged) and change_key(change) in sight.changes):
                 yield change
     if asked_s is not None:
-        sight.history_read_s[name] = max(asked_s - OVERLAP_S, -LOOK_BACK_S)
+        sight.history_read_s[name] = max(asked_s - OVERLAP_S, since_s)
 
 
 def _metrics(eyes: Eyes, sight: Sight) -> Events:
     asked_for = [(metric, version) for metric in METRICS for version in _versions(sight)]
     queries = [_query(f"m{n}", metric, version, sight) for n, (metric, version) in enumerate(asked_for)]
-    begin_s, end_s = eyes.minute(sight.metrics_read_s), eyes.minute(eyes.now(), after=True)
+    read_s = sight.began_s if sight.metrics_read_s is None else sight.metrics_read_s
+    begin_s, end_s = eyes.minute(read_s), eyes.minute(eyes.now(), after=True)
     for page, stamp in eyes.pages(
         "cloudwatch",
         "get_metric_data",
@@ -319,7 +317,7 @@ def _metrics(eyes: Eyes, sight: Sight) -> Events:
             if position is not None:
                 metric, version = asked_for[position]
                 yield metric_seen(metric, version, METRIC_PERIOD_S, result, stamp)
-    sight.metrics_read_s = max(end_s - OVERLAP_S, 0.0)
+    sight.metrics_read_s = max(end_s - OVERLAP_S, sight.began_s)
 
 
 def _position(query_id: object, count: int) -> int | None:
@@ -374,10 +372,10 @@ KINDS = (
     # Once, and again until it was seen.
     Kind("group", 5.0, lambda sight: _has_group(sight) and not sight.group_known, _group),
     # CodeDeploy publishes no rates; bursts of about 41 GetDeployment calls a minute are known to have been throttled.
-    Kind("deployment", 5.0, lambda sight: sight.forward is not None and not sight.forward_is_final, _forward),
+    # One call for either, so that the one that undoes the other does not double the rate.
+    Kind("deployment", 5.0, lambda sight: sight.deployment_of_interest is not None, _deployment_of_interest),
     Kind("missing deployment", 5.0, lambda sight: _has_group(sight) and sight.searching, _missing_deployment),
     Kind("later deployments", 30.0, lambda sight: _has_group(sight) and not sight.searching, _later_deployments),
-    Kind("rollback", 5.0, lambda sight: sight.rollback is not None, _rollback),
     Kind("config", 5.0, lambda sight: sight.config_wanted is not None, _config),
     # As often as the deployment, so that both views of one shift lie within one round.
     Kind("alias", 5.0, lambda sight: bool(sight.function and sight.alias), _alias),

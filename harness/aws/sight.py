@@ -21,8 +21,9 @@ class Sight:
     """Names and ids as far as they are known; `learn` adds what an event tells.
 
     `baseline` and `canary` are versions. `strangers` are deployments that are none of this run's; None until the
-    group's deployments were listed once. `history_read_s` and `metrics_read_s` say until when these were read, and
-    `history_asked_s` when they were asked for last. `last_looks` says that nothing can be left to a later round.
+    group's deployments were listed once. `history_read_s` and `metrics_read_s` say until when these were read, None or
+    absent if never, and `history_asked_s` when they were asked for last. `last_looks` says that nothing can be left to
+    a later round.
     """
 
     application: str | None = None
@@ -44,7 +45,7 @@ class Sight:
     changes: set[tuple[str, float, str]] = field(default_factory=set)
     history_asked_s: dict[str, float] = field(default_factory=dict)
     history_read_s: dict[str, float] = field(default_factory=dict)
-    metrics_read_s: float = 0.0
+    metrics_read_s: float | None = None
     last_looks: bool = False
 
     def follow(self, deployment_id: str) -> None:
@@ -72,6 +73,16 @@ class Sight:
         return self.forward_status in ENDED and self.rollback is not None
 
     @property
+    def deployment_of_interest(self) -> str | None:
+        """The deployment to read: the forward one until it is final, then the one that undoes it."""
+        return self.rollback if self.forward_is_final else self.forward
+
+    @property
+    def began_s(self) -> float:
+        """Where what is to be known begins: with the run, or with the deployment that began before it."""
+        return min(0.0, self.forward_created_s or 0.0)
+
+    @property
     def searching(self) -> bool:
         """Whether a deployment is missing: the forward one, or the rollback of one that ended badly."""
         return self.forward is None or (self.forward_status in ENDED - {"Succeeded"} and self.rollback is None)
@@ -85,7 +96,7 @@ class Sight:
         """Has history and metrics read from their beginning again."""
         self.last_looks = True
         self.history_read_s.clear()
-        self.metrics_read_s = 0.0
+        self.metrics_read_s = None
 
     def learn(self, event: Event) -> None:
         """Adds what `event` tells."""

@@ -363,7 +363,8 @@ def _most_common(hurt: list[Requests]) -> str:
 
 def no_traffic(scene: Scene) -> Finding | None:
     """Without traffic nothing is proved."""
-    if scene.found.rollout.created_s is None or count(scene.found.since):
+    rollout = scene.found.rollout
+    if rollout.created_s is None or not rollout.sends or count(scene.found.since):
         return None
     return _error(
         "no-traffic", "No request was sent after the deployment's creation, so nothing was proved. Check host and rate."

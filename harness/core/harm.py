@@ -94,7 +94,7 @@ def _worse(measures: Measures) -> str | None:
 
 def _healthy(found: Evidence, measures: Measures) -> Harm:
     """Health needs evidence: good answers by the canary, or a canary that surely never had traffic."""
-    if not found.since:
+    if not found.since and found.rollout.sends:
         return _unknown("there was no traffic after the deployment's creation")
     if _never_had_traffic(found):
         return _healthy_without_canary(found)
@@ -123,6 +123,8 @@ def _never_had_traffic(found: Evidence) -> bool:
 
 
 def _healthy_without_canary(found: Evidence) -> Harm:
+    if not found.rollout.sends:
+        return _unknown("the canary never had traffic")
     good = count(found.since, lambda seen: not failed(seen))
     if good < ENOUGH_ANSWERS:
         return _unknown(f"only {good} requests were answered well")

@@ -4,6 +4,7 @@ Fact and measure stay apart: the outcome is what CodeDeploy did, harm is what th
 against the other, and the result is both against what was expected.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from harness.core.experiment import Call, Experiment, Outcome
 from harness.core.findings import findings_of
 from harness.core.harm import Harm, harm_of
 from harness.core.histogram import merge, quantile_s
-from harness.core.measure import measure
+from harness.core.measure import measure, metric_sum
 from harness.core.rollout import Rollout, replay
 from harness.core.timeline import Event
 from harness.core.verdict import Bounds, Criterion, DeploymentFacts, Result, Verdict
@@ -213,6 +214,9 @@ def _command_reasons(found: Evidence) -> Iterator[Reason]:
 
 def _traffic_reasons(found: Evidence) -> Iterator[Reason]:
     """Zero requests never turn a run green."""
+    if not found.rollout.sends:
+        yield from _others_traffic_reasons(found)
+        return
     asked = found.since if found.rollout.created_s is not None else found.requests
     if not count(asked):
         yield Reason("inconclusive", "No request was sent after the deployment's creation, so nothing was proved.")
@@ -220,6 +224,13 @@ def _traffic_reasons(found: Evidence) -> Iterator[Reason]:
         yield Reason("inconclusive", "No request got an answer, so nothing was proved.")
     elif late := _lateness(found):
         yield Reason("inconclusive", f"{late}, so this was not the traffic that was asked for.")
+
+
+def _others_traffic_reasons(found: Evidence) -> Iterator[Reason]:
+    """A run without traffic of its own needs others'."""
+    created_s = found.rollout.created_s
+    if created_s is not None and not metric_sum(found, "Invocations", None, (created_s, math.inf)):
+        yield Reason("inconclusive", "CloudWatch counted no request since the creation, so nothing was proved.")
 
 
 def _lateness(found: Evidence) -> str | None:

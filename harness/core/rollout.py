@@ -106,10 +106,10 @@ class Rollout(Struct, frozen=True, kw_only=True):
     """All that is known of one release at one point of the timeline; `step` folds in the next event.
 
     `forward`, `rollback`, `target`, `alias`, `group`, `config` are the last looks at each; `alarms` the last by name.
-    `wanted` is the id of the deployment that this run created, or was told to follow. `canary_began`, `shifted` and
-    `returned` are when the alias was first split, first wholly on the canary, and last back on the baseline. `agreed`
-    is the first look at which the alias was where the outcome puts it. `others` are deployments of the group that are
-    not this release's.
+    `wanted` is the id of the deployment that this run created or was told to follow; `sends` says whether the run has
+    traffic of its own. `canary_began`, `shifted` and `returned` are when the alias was first split, first wholly on the
+    canary, and last back on the baseline. `agreed` is the first look at which the alias was where the outcome puts it.
+    `others` are deployments of the group that are not this release's.
     `ahead_s` is how far AWS's clock is ahead of the run's. `unsearched` says that the last search for the deployment
     failed, so that its absence proves nothing.
     """
@@ -118,6 +118,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     ahead_s: float = 0.0
     unsearched: bool = False
     ended_run: RunEnded | None = None
+    sends: bool = True
     wanted: str | None = None
     asked_for_s: float | None = None
     refused: str | None = None
@@ -333,7 +334,7 @@ def is_rollback(seen: DeploymentSeen) -> bool:
 
 
 def _run_started(known: Rollout, event: RunStarted) -> Rollout:
-    return replace(known, epoch_s=event.epoch_s, speed=event.speed, wanted=event.deployment)
+    return replace(known, epoch_s=event.epoch_s, speed=event.speed, wanted=event.deployment, sends=event.sends)
 
 
 def _run_ended(known: Rollout, event: RunEnded) -> Rollout:
@@ -357,6 +358,7 @@ def _without_release(known: Rollout) -> Rollout:
     """What stays true when the deployment that was followed turns out not to be this run's."""
     mistaken = (known.forward,) if known.forward else ()
     return Rollout(
+        sends=known.sends,
         epoch_s=known.epoch_s,
         ahead_s=known.ahead_s,
         speed=known.speed,

@@ -33,13 +33,15 @@ class Entry(Struct, frozen=True, kw_only=True, tag_field="type"):
 class RunStarted(Entry, frozen=True, kw_only=True, tag="run_started"):
     """The first line. `epoch_s` is experiment time at `at_s` = 0, in seconds since 1970.
 
-    `deployment` is the one that the run was told to follow; None where it makes or awaits one.
+    `deployment` is the id of the deployment that the run was told to follow; `sends` is false for a run without traffic
+    of its own.
     """
 
     experiment: str
     epoch_s: float
-    speed: float = 1.0
     deployment: str | None = None
+    sends: bool = True
+    speed: float = 1.0
     harness: str = ""
     schema: int = SCHEMA
 

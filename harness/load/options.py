@@ -33,7 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     experiment: Experiment
     clock: Clock
     rehearsal: bool
-    free_terminal: bool
+    free_terminal: bool = False
     run_dir: Path | None
     reports: Path
 

@@ -33,8 +33,6 @@ from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Asked,
     Event,
-    Look,
-    LookFailed,
     Note,
     RailTripped,
     Requests,
@@ -45,6 +43,7 @@ from harness.core.timeline import (
 )
 from harness.core.verdict import Verdict
 from harness.errors import ExitCode, HarnessError, NotAllowed, UsageError
+from harness.load.contact import Contact
 from harness.load.deploying import Deploying
 from harness.load.faults import Faults
 from harness.load.fleet import Fleet, Post
@@ -65,44 +64,9 @@ GUARD_EVERY_S = 0.25
 """Wall time between two looks at the guard rails."""
 SHORTEST_REST_S = 0.05
 """Wall time between two rounds of looks at the least, so that a fast clock leaves the processor to the traffic."""
-BLIND_S = 180.0
-BLIND_WALL_S = 5.0
-"""Experiment and wall seconds without any sight of the control plane and any answer of the service: both are gone.
-
-A minute without network or name resolution is survived.
-"""
 A_PERSON = "a person"
 
 log = logging.getLogger(__name__)
-
-
-class Contact:
-    """Whether the world outside still answers: the control plane our looks, the service our requests."""
-
-    def __init__(self, base: Timebase) -> None:
-        self._base = base
-        self._began_s = self._heard_s = base.now_s()
-        self._problem = self._unseen = ""
-        self._sighted = False
-
-    def note(self, event: Event) -> None:
-        """Takes notice of an event that shows whether somebody answered."""
-        self._sighted = self._sighted or isinstance(event, Look)
-        if isinstance(event, Look) or (isinstance(event, Requests) and event.status):
-            self._heard_s, self._problem = self._base.now_s(), ""
-        elif isinstance(event, LookFailed):
-            self._problem = self._unseen = event.message
-
-    def lost(self) -> str | None:
-        """Why nobody can be expected to answer any more; None while there is hope."""
-        return self._problem if self._problem and self._too_long_since(self._heard_s) else None
-
-    def blind(self) -> str | None:
-        """Why no look ever succeeded, long after the beginning: then none will, whatever the service answers."""
-        return self._unseen if not self._sighted and self._too_long_since(self._began_s) else None
-
-    def _too_long_since(self, at_s: float) -> bool:
-        return self._base.now_s() - at_s > max(BLIND_S, BLIND_WALL_S * self._base.speed)
 
 
 class Run:
@@ -153,8 +117,8 @@ class Run:
                 at_s=0.0,
                 experiment=experiment.name,
                 epoch_s=self._epoch_s,
-                speed=self.base.speed,
                 deployment=experiment.deployment.id,
+                speed=self.base.speed,
                 harness=harness.__version__,
             )
         )

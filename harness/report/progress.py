@@ -65,12 +65,13 @@ class Progress:
         """Closes."""
         self.close()
 
-    def show(self, rollout: Rollout, tally: Tally, at_s: float) -> None:
-        """Shows how things stand at `at_s` (experiment time since the run began)."""
+    def show(self, rollout: Rollout, tally: Tally | None, at_s: float) -> None:
+        """Shows how things stand at `at_s` (experiment time since the run began); without a tally nothing is sent."""
         if self._drawn:
             self._draw(rollout, tally, at_s)
         elif at_s - self._said_at_s >= HEARTBEAT_S:
-            self._line(at_s, " · ".join((_phase(rollout), _weight(rollout), *_alarms(rollout), _requests(tally))))
+            sent = [_requests(tally)] if tally else []
+            self._line(at_s, " · ".join((_phase(rollout), _weight(rollout), *_alarms(rollout), *sent)))
 
     def tell(self, event: Event, rollout: Rollout) -> None:
         """Tells what an event changed, if it did; `rollout` is what it led to."""
@@ -90,7 +91,7 @@ class Progress:
                 handler.setStream(stream)
             self._moved.clear()
 
-    def _draw(self, rollout: Rollout, tally: Tally, at_s: float) -> None:
+    def _draw(self, rollout: Rollout, tally: Tally | None, at_s: float) -> None:
         now_s = time.monotonic()
         if now_s < self._next_frame_s:
             return
@@ -126,11 +127,11 @@ def _on_stderr() -> list[logging.StreamHandler[TextIO]]:
     return [handler for handler in handlers if handler.stream is sys.stderr]
 
 
-def _panel(rollout: Rollout, tally: Tally, at_s: float, recent: Iterable[str], width: int) -> Panel:
+def _panel(rollout: Rollout, tally: Tally | None, at_s: float, recent: Iterable[str], width: int) -> Panel:
     lines = [
         Text.assemble((_phase(rollout), "bold"), f" · {_weight(rollout)}", _bake(rollout, at_s)),
         Text(" · ").join(_coloured_alarms(rollout)) or Text("no alarm seen yet", style="dim"),
-        Text(_requests(tally)),
+        *([Text(_requests(tally))] if tally else []),
         *(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in recent),
     ]
     return Panel(Group(*lines), title=f"{at_s:.0f} s", title_align="right", width=width)

@@ -1,5 +1,6 @@
 """The watcher looks on time, follows the right deployment, and never breaks on what AWS says."""
 
+import itertools
 from collections import Counter, deque
 from typing import Any
 
@@ -10,6 +11,7 @@ from scripted_aws import EPOCH_S, FakeAws, Stage, at
 
 from harness.core.experiment import Experiment
 from harness.core.judge import judge
+from harness.core.rollout import replay
 from harness.core.timeline import (
     AlarmChanged,
     AlarmDefined,
@@ -134,6 +136,44 @@ def test_each_kind_of_look_keeps_its_own_cadence(stage: Stage) -> None:
         assert calls[operation] == 12
     assert (calls["describe_alarm_history"], calls["get_metric_data"]) == (4, 2)
     assert (calls["get_deployment_group"], calls["get_deployment_config"], calls["list_deployments"]) == (1, 1, 2)
+
+
+def test_get_deployment_is_called_at_most_each_five_seconds(stage: Stage) -> None:
+    """Also while the rollback is watched beside the deployment that it undoes."""
+    forward = deployment(
+        "d-1", "Stopped", rollbackInfo={"rollbackDeploymentId": "d-2"}, errorInformation={"code": "ALARM_ACTIVE"}
+    )
+    undoes = {"rollbackTriggeringDeploymentId": "d-1"}
+    there = cloud(stage.aws, deployment("d-1"))
+    asked: list[float] = []
+    answer = stage.aws.script["get_deployment"]
+
+    def get(**params: Any) -> Any:
+        asked.append(stage.clock.at_s)
+        return answer(**params)
+
+    stage.aws.script["get_deployment"] = get
+
+    def roll_back(at_s: float) -> None:
+        if at_s >= 10.0:
+            there["d-1"], there["d-2"] = forward, deployment("d-2", "Succeeded", rollbackInfo=undoes)
+
+    stage.play(stage.watcher(id="d-1"), 40.0, roll_back)
+    assert "d-2" in {seen.deployment_id for seen in stage.seen(DeploymentSeen)}
+    assert all(later - earlier >= 5.0 for earlier, later in itertools.pairwise(asked))
+
+
+def test_an_episode_between_two_looks_is_found_in_the_history(stage: Stage) -> None:
+    """The alarm is OK at every look, and yet it was in ALARM."""
+    cloud(stage.aws, deployment())
+    blip = [change(6.2, "OK", "ALARM"), change(8.9, "ALARM", "OK")]
+    stage.aws.script["describe_alarm_history"] = lambda **_: {
+        "AlarmHistoryItems": blip if stage.clock.at_s > 8.9 else []
+    }
+    stage.play(stage.watcher(id="d-1"), 30.0)
+    assert {seen.state for seen in stage.seen(AlarmSeen)} == {"OK"}
+    (episode,) = replay(stage.events).alarm_episodes("errors")
+    assert (episode.start, episode.end) == ((6.2, 6.2), (8.9, 8.9))
 
 
 def test_the_next_look_is_due_one_cadence_after_the_round_began(stage: Stage) -> None:
@@ -296,7 +336,7 @@ def test_the_rollback_named_by_the_forward_deployment_is_watched(stage: Stage) -
     watcher.look()
     there["d-1"] |= {"status": "Stopped", "rollbackInfo": {"rollbackDeploymentId": "d-r"}}
     stage.play(watcher, until_s=16.0)
-    assert [seen.deployment_id for seen in stage.seen(DeploymentSeen)] == ["d-1", "d-1", "d-r", "d-r", "d-r"]
+    assert [seen.deployment_id for seen in stage.seen(DeploymentSeen)] == ["d-1", "d-1", "d-r", "d-r"]
 
 
 def test_a_rollback_that_the_forward_deployment_does_not_name_is_searched(stage: Stage) -> None:
