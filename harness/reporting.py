@@ -10,7 +10,7 @@ from harness.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from harness.core.verdict import Verdict
-    from harness.report.history import History
+    from harness.report.chart import Spec
 
 COMPARE_EXIT_CODES = """\
 exit codes:
@@ -53,16 +53,17 @@ def run_report(options: argparse.Namespace) -> int:
     from harness.report.finish import write
     from harness.report.folder import RunFolder
     from harness.report.history import read
+    from harness.report.saving import save_table
 
     folder = RunFolder.open(options.run)
     run = read(folder)
-    write(folder, run)
+    spec = write(folder, run)
     written = [folder.verdict, folder.markdown, folder.junit, folder.page]
     if options.table:
-        _save_table(run, options.table)
+        save_table(run, options.table)
         written.append(options.table)
     if options.chart:
-        _save_chart(run, options.chart)
+        _save_chart(spec, options.chart)
         written.append(options.chart)
     for path in written:
         print(path)  # noqa: T201 - the result
@@ -101,21 +102,11 @@ def _judged(paths: Sequence[Path]) -> list[tuple[Path, "Verdict"]]:
     return [(folder.path, judge(folder.read_experiment(), folder.read_events())) for folder in folders]
 
 
-def _save_table(run: "History", path: Path) -> None:
-    from harness.report.tables import save, seconds
-
-    save(seconds(run), path)
-
-
-def _save_chart(run: "History", path: Path) -> None:
-    from harness.report.chart import chart
+def _save_chart(spec: "Spec | None", path: Path) -> None:
     from harness.report.drawing import png, svg
 
-    spec = chart(run)
     if spec is None:
-        raise UsageError(
-            f"{path}: nothing was seen and nothing was sent in {run.verdict.experiment}, so there is no chart"
-        )
+        raise UsageError(f"--chart {path}: nothing was seen and nothing was sent, so there is no chart")
     path.write_bytes(png(spec) if path.suffix == ".png" else svg(spec).encode())
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
+import numpy.typing
 
 from harness.errors import TimelineError
 
@@ -20,6 +21,7 @@ _COLON_TO_COMMA = bytes.maketrans(b":", b",")
 _HIGHEST_BIN = 1 << 16
 """Far beyond the bin of a century; a broken file may hold anything."""
 
+Numbers = np.typing.NDArray[np.int64]
 Histogram = dict[int, int]
 Bins = Mapping[int, int]
 
@@ -54,6 +56,26 @@ class Unread(Mapping[int, int]):
             raise TimelineError(f"a histogram in the timeline is broken: {error}") from error
 
 
+class Packed(Mapping[int, int]):
+    """A histogram in two arrays: a few bytes a bin, and `merge` adds many of them up at once."""
+
+    __slots__ = ("bins", "counts")
+
+    def __init__(self, histogram: Bins) -> None:
+        self.bins = np.fromiter(histogram.keys(), np.int64, len(histogram))
+        self.counts = np.fromiter(histogram.values(), np.int64, len(histogram))
+
+    def __getitem__(self, bin_: int) -> int:
+        counts: Histogram = dict(zip(self.bins.tolist(), self.counts.tolist(), strict=True))
+        return counts[bin_]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.bins.tolist())
+
+    def __len__(self) -> int:
+        return len(self.bins)
+
+
 def bin_of(seconds: float) -> int:
     """The bin of a duration; microseconds below 256 are exact, negative durations count as zero."""
     micros = int(seconds * 1e6)
@@ -85,19 +107,33 @@ def merge(histograms: Iterable[Bins]) -> Histogram:
     """All counts together."""
     total: Histogram = {}
     unread: list[bytes] = []
+    packed: list[Packed] = []
     for histogram in histograms:
         if isinstance(histogram, Unread):
             unread.append(histogram.text)
+        elif isinstance(histogram, Packed):
+            packed.append(histogram)
         else:
             _add(total, histogram)
     for texts in _chunks(unread):
-        _add(total, _sum_of(texts))
+        total = _added(total, _sum_of(texts))
+    if packed:
+        bins, counts = (np.concatenate([getattr(each, name) for each in packed]) for name in Packed.__slots__)
+        total = _added(total, _sum(bins, counts))
     return total
 
 
 def _add(total: Histogram, more: Bins) -> None:
     for bin_, count in more.items():
         total[bin_] = total.get(bin_, 0) + count
+
+
+def _added(total: Histogram, more: Histogram) -> Histogram:
+    """Both together, in the place of one of them."""
+    if not total:
+        return more
+    _add(total, more)
+    return total
 
 
 def _chunks(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
@@ -120,22 +156,28 @@ def _sum_of(texts: Sequence[bytes]) -> Histogram:
     numbers = _numbers(b",".join(filter(None, (text[1:-1] for text in texts)))) if objects else None
     if numbers is None:
         return merge(Unread(text)._read() for text in texts)
-    sums = np.bincount(numbers[::2], weights=numbers[1::2])
+    return _sum(numbers[::2], numbers[1::2])
+
+
+def _sum(bins: Numbers, counts: Numbers) -> Histogram:
+    if bins.size and (bins.min() < 0 or bins.max() >= _HIGHEST_BIN):
+        bins, places = np.unique(bins, return_inverse=True)
+        counts = np.bincount(places, weights=counts).astype(np.int64)
+        return dict(zip(bins.tolist(), counts.tolist(), strict=True))
+    sums = np.bincount(bins, weights=counts)
     present = np.flatnonzero(sums)
     return dict(zip(present.tolist(), sums[present].astype(np.int64).tolist(), strict=True))
 
 
-def _numbers(pairs: bytes) -> "np.typing.NDArray[np.int64] | None":
+def _numbers(pairs: bytes) -> Numbers | None:
     """Bins and counts in turn; None where the text is anything but `"bin":count,...`."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:
-            numbers = np.fromstring(pairs.translate(_COLON_TO_COMMA, b'"').decode(), dtype=np.int64, sep=",")
+            numbers = np.fromstring(pairs.translate(_COLON_TO_COMMA, b'"'), dtype=np.int64, sep=",")
         except (DeprecationWarning, ValueError):
             return None
-    whole = 2 * pairs.count(b":") == pairs.count(b'"') == numbers.size
-    sound = whole and numbers.size > 0 and numbers.min() >= 0 and numbers[::2].max() < _HIGHEST_BIN
-    return numbers if sound else None
+    return numbers if 2 * pairs.count(b":") == numbers.size else None
 
 
 def quantile_s(histogram: Bins, q: float) -> float | None:

@@ -11,7 +11,7 @@ from harness.report import facts
 from harness.report.datapoints import Datapoint, datapoints
 from harness.report.history import History
 from harness.report.lanes import Span, spans
-from harness.report.seconds import CELLS, Slice, slices, width_for
+from harness.report.seconds import CELLS, Slice
 
 Spec = dict[str, Any]
 MOST_SLICES = 1200
@@ -19,6 +19,7 @@ MOST_MOMENTS = 500
 LETTER_PX = 7.0
 LEGIBLE = 0.02
 """The share of the width under which two labels would touch."""
+STEPS_LANE = "steps"
 GRID = "rgba(128, 136, 146, 0.28)"
 LONG_S = 7200.0
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -33,12 +34,12 @@ SERIES = {
     ("fault", "unknown"): ("fault, version unknown", "#6b5a50"),
 }
 KINDS = {
-    "done": "#3d9970",
-    "going": "#7f8c8d",
-    "ok": "#3d9970",
+    "done": "#2c8560",
+    "going": "#66727c",
+    "ok": "#2c8560",
     "alarm": "#d4483b",
-    "blind": "#a3a9b0",
-    "fault": "#d98200",
+    "blind": "#757d86",
+    "fault": "#b06000",
     "trouble": "#c0392b",
     "note": "#2f7fc1",
 }
@@ -47,11 +48,11 @@ QUANTILES = {"p50": "#2f9e8f", "p95": "#2f7fc1", "p99": "#8a63d2"}
 
 def chart(run: History, width: int = 860) -> Spec | None:
     """The main chart of a run, `width` pixels wide; None of a run in which nothing was seen or sent."""
-    parts = slices(run, width_s := width_for(run, MOST_SLICES))
+    parts = run.seconds.slices(width_s := run.seconds.width_for(MOST_SLICES))
     lanes, points, origin_s = spans(run), datapoints(run), run.origin_s
     failing = _present(part.failures for part in parts)
     panels = [
-        _lanes(lanes) if lanes else None,
+        _lanes(lanes, numbered=any(at for _, at in facts.steps(run.verdict))) if lanes else None,
         _weight() if any(part.weight is not None for part in parts) else None,
         _stacked("sent", "requests/s", 120, _present(part.sent for part in parts)) if parts else None,
         _stacked("failed", "failures/s", 80, failing) if failing else None,
@@ -66,7 +67,6 @@ def chart(run: History, width: int = 860) -> Spec | None:
     domain = [min(starts) - origin_s, max(ends) - origin_s]
     for number, panel in enumerate(shown):
         _dress(panel, number, len(shown), domain, width, counted_from(run))
-    shown[0]["layer"].append(_numbers())
     return {
         "$schema": SCHEMA,
         "description": alternative(run),
@@ -105,7 +105,7 @@ def chart(run: History, width: int = 860) -> Spec | None:
             },
             "legend": {"labelFontSize": 11, "orient": "top", "title": None, "symbolSize": 80, "offset": 2},
             "font": "system-ui, sans-serif",
-            "background": None,
+            "background": "transparent",
         },
     }
 
@@ -138,7 +138,7 @@ def numbers(marks: Sequence[Spec], whole_s: float) -> list[Spec]:
         if labels and mark["t"] - labels[-1]["t"] < LEGIBLE * whole_s:
             labels[-1]["label"] += f" {mark['n']}"
         else:
-            labels.append({"t": mark["t"], "label": str(mark["n"])})
+            labels.append({"t": mark["t"], "label": str(mark["n"]), "lane": STEPS_LANE})
     return labels
 
 
@@ -201,13 +201,13 @@ def _point(point: Datapoint, origin_s: float) -> Spec:
 # Panels
 
 
-def _lanes(lanes: Sequence[Span]) -> Spec:
-    order = list(dict.fromkeys(span.lane for span in lanes))
+def _lanes(lanes: Sequence[Span], *, numbered: bool) -> Spec:
+    order = [*([STEPS_LANE] if numbered else []), *dict.fromkeys(span.lane for span in lanes)]
     kinds = [kind for kind in KINDS if any(span.kind == kind for span in lanes)]
     lane = {
         "field": "lane",
         "type": "nominal",
-        "sort": order,
+        "scale": {"domain": order},
         "title": None,
         "axis": {"labelLimit": 110, "ticks": False, "grid": False, "domain": False},
     }
@@ -246,20 +246,12 @@ def _lanes(lanes: Sequence[Span]) -> Spec:
                 },
                 "encoding": {"x": _x("t"), "y": lane, "text": {"field": "label", "type": "nominal"}},
             },
+            {
+                "data": {"name": "numbers"},
+                "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, "clip": True, "tooltip": False},
+                "encoding": {"x": _x("t"), "y": lane, "text": {"field": "label", "type": "nominal"}},
+            },
         ],
-    }
-
-
-def _numbers() -> Spec:
-    return {
-        "data": {"name": "numbers"},
-        "mark": {"type": "text", "fontSize": 10, "fontWeight": 600, "tooltip": False},
-        "encoding": {
-            "x": _x("t"),
-            "y": {"value": -7},
-            "text": {"field": "label", "type": "nominal"},
-            "color": {"value": "#7f8790"},
-        },
     }
 
 
@@ -282,7 +274,7 @@ def _stacked(what: str, title: str, height: int, cells: Sequence[int]) -> Spec:
     names = [SERIES[CELLS[index]][0] for index in shown]
     colors = [SERIES[CELLS[index]][1] for index in shown]
     series: Spec = {"field": "series", "type": "nominal", "scale": {"domain": names, "range": colors}}
-    series["legend"] = {"columns": 3} if what == "sent" else None
+    series["legend"] = {"columns": 6} if what == "sent" else None
     number = f"toNumber(slice(datum.key, {len(what)}))"
     return {
         "data": {"name": "slices"},
@@ -293,7 +285,7 @@ def _stacked(what: str, title: str, height: int, cells: Sequence[int]) -> Spec:
             {"calculate": number, "as": "order"},
             {"calculate": f"{list(map(_series_name, range(len(CELLS))))}[datum.order]", "as": "series"},
         ],
-        "mark": {"type": "bar", "clip": True, "strokeWidth": 0.5, "tooltip": True},
+        "mark": {"type": "bar", "clip": True, "strokeWidth": 1, "tooltip": True},
         "encoding": {
             "x": _x("t"),
             "x2": {"field": "u"},

@@ -79,7 +79,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("time to roll back", lambda verdict: verdict.detection.time_to_roll_back_s, facts.span),
     Measure("failed requests", lambda verdict: _exactly(verdict.exposure.failed_requests), _count),
     Measure("failed good requests", lambda verdict: _exactly(verdict.exposure.failed_good_requests), _count),
-    Measure("users that met a failure", lambda verdict: _exactly(verdict.exposure.users), _count),
+    Measure("users hit", lambda verdict: _exactly(verdict.exposure.users), _count),
     Measure("blast radius", lambda verdict: _exactly(verdict.exposure.blast_radius), _share),
     Measure("error budget used", lambda verdict: _exactly(verdict.exposure.error_budget_share), _share),
     Measure("baseline p95", lambda verdict: _exactly(verdict.arms.baseline.p95_ms), _ms, SLACK_MS),
@@ -99,7 +99,7 @@ def compare(runs: Sequence[tuple[Path, Verdict]], tolerance: float = TOLERANCE) 
     still = {finding.id for finding in last.findings}
     came = tuple(finding for finding in last.findings if finding.id not in known)
     return Comparison(
-        names=tuple(str(path) for path, _ in runs),
+        names=tuple("/".join(path.resolve().parts[-2:]) for path, _ in runs),
         tolerance=tolerance,
         lines=lines,
         came=came,

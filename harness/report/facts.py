@@ -52,15 +52,17 @@ def result(verdict: Verdict) -> str:
 
 def subject(verdict: Verdict) -> str:
     """Experiment, deployment and how it shifted traffic, in one line."""
-    deployment = verdict.deployment
-    error = f"error {deployment.error_code}" if deployment.error_code else None
-    rollback = f"rolled back by {deployment.rollback_id}" if deployment.rollback_id else None
-    weight = None
-    if deployment.weight_at_end is not None:
-        weight = f"{percent(deployment.weight_at_end)} on the canary at its end"
-    config = deployment.config.removeprefix("CodeDeployDefault.") if deployment.config else None
-    facts = (verdict.experiment, deployment.id, config, weight, error, rollback)
-    return " · ".join(fact for fact in facts if fact)
+    return " · ".join(filter(None, (verdict.experiment, deployment(verdict))))
+
+
+def deployment(verdict: Verdict) -> str:
+    """The deployment and how it shifted traffic, in one line; empty where none was seen."""
+    seen = verdict.deployment
+    error = f"error {seen.error_code}" if seen.error_code else None
+    rollback = f"rolled back by {seen.rollback_id}" if seen.rollback_id else None
+    weight = f"{percent(seen.weight_at_end)} on the canary at its end" if seen.weight_at_end is not None else None
+    config = seen.config.removeprefix("CodeDeployDefault.") if seen.config else None
+    return " · ".join(filter(None, (seen.id, config, weight, error, rollback)))
 
 
 def steps(verdict: Verdict) -> list[tuple[str, Bounds | None]]:

@@ -2,6 +2,7 @@
 
 from harness.core.experiment import Experiment
 from harness.core.verdict import Verdict
+from harness.report.chart import Spec, chart
 from harness.report.folder import RunFolder
 from harness.report.history import History, history
 from harness.report.junit import junit
@@ -21,11 +22,13 @@ def finish(folder: RunFolder, experiment: Experiment) -> Verdict:
     return run.verdict
 
 
-def write(folder: RunFolder, run: History) -> None:
-    """Writes verdict.json, report.md, junit.xml and report.html, the verdict first."""
+def write(folder: RunFolder, run: History) -> Spec | None:
+    """Writes verdict.json, report.md, junit.xml and report.html, the verdict first; gives the chart that it drew."""
     folder.write_verdict(run.verdict)
     folder.write_text(folder.markdown, markdown(run.verdict))
     folder.write_text(folder.junit, junit(run.verdict))
-    folder.write_text(folder.page, page(run))
+    spec = chart(run)
+    folder.write_text(folder.page, page(run, spec))
     if folder.root:
         write_index(folder.root)
+    return spec

@@ -1,6 +1,7 @@
 """A run as its reports see it: the timeline replayed and sorted, the verdict on it, and the manifest."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.core.evidence import Evidence, evidence
 from harness.core.experiment import Experiment
@@ -9,6 +10,7 @@ from harness.core.rollout import Rollout, replay
 from harness.core.timeline import Event
 from harness.core.verdict import Verdict
 from harness.report.folder import Manifest, RunFolder
+from harness.report.seconds import Seconds
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class History:
         """What reports count from: the deployment's creation, or the beginning of a run that saw none."""
         created_s = self.rollout.created_s
         return 0.0 if created_s is None else created_s
+
+    @cached_property
+    def seconds(self) -> Seconds:
+        """The per-second table."""
+        return Seconds(self.found, self.events)
 
 
 def history(experiment: Experiment, events: list[Event], manifest: Manifest | None = None) -> History:

@@ -6,7 +6,18 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.core.timeline import Asked, DeploymentSeen, LookFailed, Note, TargetSeen, Trouble, Write
+from harness.core.timeline import (
+    Asked,
+    CommandEnded,
+    CommandStarted,
+    DeploymentSeen,
+    LookFailed,
+    Note,
+    RailTripped,
+    TargetSeen,
+    Trouble,
+    Write,
+)
 from harness.report.facts import plain
 from harness.report.history import History
 
@@ -29,8 +40,24 @@ class Span(Struct, frozen=True, kw_only=True):
 
 
 def spans(run: History) -> list[Span]:
-    """All lanes of a run, from the top: lifecycle, alarms, faults, people, looks that failed, trouble."""
-    return [*_lifecycle(run), *_alarms(run), *_faults(run), *_people(run), *_blind(run), *_trouble(run)]
+    """All lanes of a run, from the top: the release, the alarms, what was done, and what went wrong."""
+    lanes = (_command, _lifecycle, _alarms, _faults, _rails, _people, _writes, _blind, _trouble)
+    return [span for lane in lanes for span in lane(run)]
+
+
+def _command(run: History) -> Iterator[Span]:
+    ends = [event for event in run.events if isinstance(event, CommandEnded)]
+    for began in (event for event in run.events if isinstance(event, CommandStarted)):
+        end = next((event for event in ends if event.at_s >= began.at_s), None)
+        said = f"exit code {end.exit_code}" if end else "its end was not seen"
+        yield Span(
+            lane="command",
+            kind="going" if end is None else "trouble" if end.exit_code else "done",
+            label=plain(began.command),
+            from_s=began.at_s,
+            to_s=_until(run, end.at_s if end else None),
+            detail=plain(f"{began.command}: {said}"),
+        )
 
 
 def _lifecycle(run: History) -> Iterator[Span]:
@@ -90,7 +117,7 @@ def _alarms(run: History) -> Iterator[Span]:
             yield Span(
                 lane=plain(name) if len(names) > 1 else "alarm",
                 kind=_ALARM_KINDS.get(turn.state, "blind"),
-                label=turn.state,
+                label=plain(turn.state),
                 from_s=max(0.0, turn.since[1]),
                 to_s=_until(run, end_s),
                 detail=plain(f"{name}: {turn.state}"),
@@ -117,8 +144,19 @@ def _people(run: History) -> Iterator[Span]:
         elif isinstance(event, Asked):
             answer = f" (refused: {event.refused})" if event.refused else ""
             yield _moment("people", "note", event.at_s, f"{event.by} asked for {event.what} {event.value}{answer}")
-        elif isinstance(event, Write) and event.step != "intended":
-            yield _moment("our writes", "note", event.at_s, f"{event.call} {event.subject}: {event.step}")
+
+
+def _writes(run: History) -> Iterator[Span]:
+    for event in run.events:
+        if isinstance(event, Write) and event.step != "intended":
+            kind: Kind = "trouble" if event.step == "failed" else "note"
+            yield _moment("our writes", kind, event.at_s, f"{event.call} {event.subject}: {event.step}")
+
+
+def _rails(run: History) -> Iterator[Span]:
+    for event in run.events:
+        if isinstance(event, RailTripped):
+            yield _moment("guard rails", "trouble", event.at_s, f"{event.rail}: {event.message}")
 
 
 def _blind(run: History) -> Iterator[Span]:

@@ -9,11 +9,11 @@ import msgspec
 from harness.core.measure import rules_of
 from harness.core.verdict import ArmFacts, Verdict
 from harness.report import facts
-from harness.report.chart import alternative, chart, counted_from
+from harness.report.chart import Spec, alternative, counted_from
 from harness.report.datapoints import Datapoint, chance_again, datapoints
 from harness.report.drawing import javascript
 from harness.report.history import History
-from harness.report.seconds import CELLS, Slice, slices, width_for
+from harness.report.seconds import CELLS, Slice
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,11 +28,12 @@ MINUTES_HEAD: facts.Row = (
 DATAPOINTS_HEAD: facts.Row = ("period", "CloudWatch", "of the canary", "clients saw", "threshold", "breaching", "alarm")
 
 
-def page(run: History) -> str:
-    """The whole page."""
-    spec = chart(run)
+def page(run: History, spec: Spec | None) -> str:
+    """The whole page; `spec` is the chart of the run, None where there is nothing to draw."""
+    points = datapoints(run)
     return render(
         "report.html",
+        subject=facts.deployment(run.verdict),
         title=f"{run.verdict.experiment}: {facts.headline(run.verdict)}",
         run=run,
         verdict=run.verdict,
@@ -49,8 +50,8 @@ def page(run: History) -> str:
         rules=[str(rule) for rule in rules_of(run.found)],
         chance=chance_again(run),
         datapoints_head=DATAPOINTS_HEAD,
-        datapoints=datapoint_rows(run),
-        datapoints_left=max(0, len(datapoints(run)) - MOST_DATAPOINTS),
+        datapoints=[_datapoint(point, run.origin_s) for point in points[:MOST_DATAPOINTS]],
+        datapoints_left=max(0, len(points) - MOST_DATAPOINTS),
         manifest=manifest_rows(run),
         script=javascript() if spec else "",
     )
@@ -91,7 +92,7 @@ def tiles(verdict: Verdict) -> list[tuple[str, str]]:
         ("time to roll back", facts.span(seen.time_to_roll_back_s)),
         ("failed requests", facts.count(hurt.failed_requests)),
         ("blast radius", facts.percent(hurt.blast_radius)),
-        ("users that met a failure", facts.count(hurt.users)),
+        ("users hit", facts.count(hurt.users)),
         ("error budget used", facts.percent(hurt.error_budget_share)),
     ]
 
@@ -136,8 +137,8 @@ def _bar(arm: ArmFacts, most: float) -> dict[str, float] | None:
 
 def minutes(run: History) -> list[facts.Row]:
     """The chart as a table of at most MOST_ROWS rows."""
-    width_s = width_for(run, MOST_ROWS)
-    return [_minute(part, width_s, run.origin_s) for part in slices(run, width_s)]
+    width_s = run.seconds.width_for(MOST_ROWS)
+    return [_minute(part, width_s, run.origin_s) for part in run.seconds.slices(width_s)]
 
 
 def _minute(part: Slice, width_s: float, origin_s: float) -> facts.Row:
@@ -156,11 +157,6 @@ def _minute(part: Slice, width_s: float, origin_s: float) -> facts.Row:
 
 _ALARM_WORDS: Mapping[bool | None, str] = {True: "ALARM", False: "not in ALARM", None: facts.NOT_MEASURED}
 _BREACHING_WORDS: Mapping[bool | None, str] = {True: "yes", False: "no", None: facts.NOT_MEASURED}
-
-
-def datapoint_rows(run: History) -> list[facts.Row]:
-    """What the alarm counted, a period a row."""
-    return [_datapoint(point, run.origin_s) for point in datapoints(run)[:MOST_DATAPOINTS]]
 
 
 def _datapoint(point: Datapoint, origin_s: float) -> facts.Row:

@@ -2,18 +2,18 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
 from harness.core.alarm import Turn
 from harness.core.evidence import Evidence, failed
-from harness.core.histogram import Bins, merge, quantiles_s
+from harness.core.histogram import Bins, Packed, merge, quantiles_s
 from harness.core.rollout import Rollout
-from harness.core.timeline import Event, Intent, Look, Requests, Write
-from harness.report.history import History
+from harness.core.timeline import Event, Intent, Look, Write
 
+T = TypeVar("T")
 ArmName = Literal["baseline", "canary", "unknown"]
 ARMS: tuple[ArmName, ...] = ("baseline", "canary", "unknown")
 INTENTS: tuple[Intent, ...] = ("good", "fault")
@@ -46,27 +46,49 @@ class Slice(Struct, frozen=True, kw_only=True):
     in_alarm: bool | None
 
 
-def slices(run: History, width_s: float = 1.0) -> list[Slice]:
-    """The run in slices of `width_s`, from its first second with anything in it to its last; empty without traffic.
+class Seconds:
+    """The per-second table of a run, from which wider slices are made; latencies of all requests are read once."""
 
-    Slices begin at multiples of `width_s` since the run began. A slice in which nothing was sent is there all the same.
-    """
-    found = run.found
-    numbers = [int(event.at_s // width_s) for event in (*found.requests, *found.arrivals)]
-    if not numbers:
-        return []
-    counted, planned = _counted(found, width_s), _planned(found, width_s)
-    weights, alarms = Steps(weights_of(run.events)), Steps(alarm_steps(run.rollout))
-    return [
-        _slice(number * width_s, counted.get(number), planned.get(number), weights, alarms)
-        for number in range(min(numbers), max(numbers) + 1)
-    ]
+    def __init__(self, found: Evidence, events: Iterable[Event]) -> None:
+        self._end_s = found.end_s
+        self._counts = _counted(found)
+        self._planned = _planned(found)
+        self._weights = tuple(weights_of(events))
+        self._alarms = tuple(alarm_steps(found.rollout))
+
+    def slices(self, width_s: int = 1) -> list[Slice]:
+        """The run in slices of so many seconds, from the first with anything in it to the last; empty without traffic.
+
+        Slices begin at multiples of their width. A slice in which nothing was sent is there all the same.
+        """
+        counts, planned = _grouped(self._counts, width_s), _grouped(self._planned, width_s)
+        numbers = [*counts, *planned]
+        weights, alarms = Steps(self._weights), Steps(self._alarms)
+        return [
+            _slice(number * width_s, counts.get(number, []), planned.get(number, []), weights, alarms)
+            for number in (range(min(numbers), max(numbers) + 1) if numbers else ())
+        ]
+
+    def width_for(self, most: int) -> int:
+        """The narrowest slices of which the run has at most so many."""
+        fits = (width_s for width_s in WIDTHS_S if self._end_s / width_s <= most)
+        return next(fits, math.ceil(self._end_s / most))
 
 
-def width_for(run: History, most: int) -> float:
-    """The narrowest slices of which a run has at most so many."""
-    fits = (width_s for width_s in WIDTHS_S if run.found.end_s / width_s <= most)
-    return float(next(fits, math.ceil(run.found.end_s / most)))
+def columns(parts: Sequence[Slice], created_s: float | None) -> dict[str, list[Any]]:
+    """Slices as columns by name; see `Frames` for what they hold."""
+    table: dict[str, list[Any]] = {
+        "at_s": [part.at_s for part in parts],
+        "since_creation_s": [None if created_s is None else part.at_s - created_s for part in parts],
+    }
+    for name in ("planned", "started", "unstarted"):
+        table[name] = [getattr(part, name) for part in parts]
+    for word, name in (("sent", "sent"), ("failed", "failures")):
+        for index, (intent, arm) in enumerate(CELLS):
+            table[f"{word}_{intent}_{arm}"] = [getattr(part, name)[index] for part in parts]
+    for name in ("p50_ms", "p95_ms", "p99_ms", "weight", "in_alarm"):
+        table[name] = [getattr(part, name) for part in parts]
+    return table
 
 
 def arm_of(found: Evidence, version: str | None) -> ArmName:
@@ -116,56 +138,70 @@ def alarm_steps(rollout: Rollout) -> list[tuple[float, float | None]]:
 
 
 class _Counts:
-    __slots__ = ("failures", "latencies", "sent")
+    """What was counted in one second."""
+
+    __slots__ = ("failures", "latencies", "latency", "sent")
 
     def __init__(self) -> None:
         self.sent = [0] * len(CELLS)
         self.failures = [0] * len(CELLS)
         self.latencies: list[Bins] = []
+        self.latency: Bins = {}
 
 
-def _counted(found: Evidence, width_s: float) -> dict[int, _Counts]:
+def _counted(found: Evidence) -> dict[int, _Counts]:
     counts: dict[int, _Counts] = defaultdict(_Counts)
     arms = {version: arm_of(found, version) for version in {seen.version for seen in found.requests}}
     for seen in found.requests:
-        _count(counts[int(seen.at_s // width_s)], seen, arms[seen.version])
+        second, cell = counts[int(seen.at_s)], _CELL[seen.intent, arms[seen.version]]
+        second.sent[cell] += seen.count
+        second.failures[cell] += seen.count if failed(seen) else 0
+        second.latencies.append(seen.latency)
+    for second in counts.values():
+        second.latency = Packed(merge(second.latencies))
+        second.latencies = []
     return counts
 
 
-def _count(counts: _Counts, seen: Requests, arm: ArmName) -> None:
-    cell = _CELL[seen.intent, arm]
-    counts.sent[cell] += seen.count
-    counts.failures[cell] += seen.count if failed(seen) else 0
-    counts.latencies.append(seen.latency)
-
-
-def _planned(found: Evidence, width_s: float) -> dict[int, list[int]]:
-    planned: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+def _planned(found: Evidence) -> dict[int, tuple[int, int, int]]:
+    planned: dict[int, tuple[int, int, int]] = {}
     for second in found.arrivals:
-        total = planned[int(second.at_s // width_s)]
-        total[0] += second.planned
-        total[1] += second.started
-        total[2] += second.unstarted
+        before = planned.get(int(second.at_s), (0, 0, 0))
+        more = (second.planned, second.started, second.unstarted)
+        planned[int(second.at_s)] = (before[0] + more[0], before[1] + more[1], before[2] + more[2])
     return planned
 
 
-def _slice(at_s: float, counts: _Counts | None, planned: Sequence[int] | None, weights: Steps, alarms: Steps) -> Slice:
-    counts = counts or _Counts()
-    p50, p95, p99 = (_ms(value) for value in quantiles_s(merge(counts.latencies), QUANTILES))
+def _grouped(seconds: Mapping[int, T], width_s: int) -> dict[int, list[T]]:
+    groups: dict[int, list[T]] = defaultdict(list)
+    for second, counted in seconds.items():
+        groups[second // width_s].append(counted)
+    return groups
+
+
+def _slice(
+    at_s: float, counts: Sequence[_Counts], planned: Sequence[Sequence[int]], weights: Steps, alarms: Steps
+) -> Slice:
+    p50, p95, p99 = (_ms(value) for value in quantiles_s(merge(each.latency for each in counts), QUANTILES))
+    starts = [sum(column) for column in zip(*planned, strict=True)] or [None, None, None]
     ringing = alarms.at(at_s)
     return Slice(
-        at_s=at_s,
-        planned=planned[0] if planned else None,
-        started=planned[1] if planned else None,
-        unstarted=planned[2] if planned else None,
-        sent=tuple(counts.sent),
-        failures=tuple(counts.failures),
+        at_s=float(at_s),
+        planned=starts[0],
+        started=starts[1],
+        unstarted=starts[2],
+        sent=_sums([each.sent for each in counts]),
+        failures=_sums([each.failures for each in counts]),
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
         weight=weights.at(at_s),
         in_alarm=None if ringing is None else ringing > 0,
     )
+
+
+def _sums(counts: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*counts, strict=True))) if counts else (0,) * len(CELLS)
 
 
 def _ms(seconds: float | None) -> float | None:

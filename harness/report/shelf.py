@@ -106,15 +106,13 @@ def when(stamp: str) -> str:
 
 
 def trend(name: str, values: Iterable[Bounds | None]) -> dict[str, Any] | None:
-    """A line of the middles of bounds, oldest first, in a box of 100 by 30; None with fewer than two of them."""
+    """A line of the middles of bounds, oldest first and from zero up, in a box of 100 by 30; None of fewer than two."""
     middles = [sum(bounds) / 2 for bounds in values if bounds]
     if len(middles) < 2:
         return None
     low, high = min(middles), max(middles)
-    scale = 26 / (high - low) if high > low else 0.0
     points = [
-        (100 * number / (len(middles) - 1), 28 - (value - low) * scale if scale else 15.0)
-        for number, value in enumerate(middles)
+        (100 * number / (len(middles) - 1), 29 - 28 * value / (high or 1.0)) for number, value in enumerate(middles)
     ]
     return {
         "name": name,

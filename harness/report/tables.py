@@ -1,19 +1,21 @@
-"""The tables of a run as pandas frames, and as CSV or Parquet files."""
+"""The tables of a run as pandas frames."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import pandas as pd
 
-from harness.errors import UsageError
 from harness.report.datapoints import Datapoint, datapoints
 from harness.report.history import History
 from harness.report.lanes import Span, spans
-from harness.report.seconds import CELLS, Slice, slices
+from harness.report.seconds import CELLS, columns
 
-PARQUET_EXTRA = "pip install 'canary-harness[parquet]'"
+_DTYPES = {
+    "at_s": "float64",
+    **dict.fromkeys(("planned", "started", "unstarted"), "Int64"),
+    **{f"{word}_{intent}_{arm}": "int64" for word in ("sent", "failed") for intent, arm in CELLS},
+    "in_alarm": "boolean",
+}
 
 
 @dataclass(frozen=True)
@@ -44,47 +46,8 @@ def frames_of(run: History) -> Frames:
 
 def seconds(run: History) -> pd.DataFrame:
     """The per-second table."""
-    parts = slices(run)
-    columns: dict[str, object] = {
-        "at_s": [part.at_s for part in parts],
-        "since_creation_s": [_since(part, run.rollout.created_s) for part in parts],
-    }
-    for name in ("planned", "started", "unstarted"):
-        columns[name] = pd.array([getattr(part, name) for part in parts], dtype="Int64")
-    for name in ("sent", "failures"):
-        for index, (intent, arm) in enumerate(CELLS):
-            word = "sent" if name == "sent" else "failed"
-            columns[f"{word}_{intent}_{arm}"] = [getattr(part, name)[index] for part in parts]
-    for name in ("p50_ms", "p95_ms", "p99_ms", "weight"):
-        columns[name] = pd.array([getattr(part, name) for part in parts], dtype="Float64")
-    columns["in_alarm"] = pd.array([part.in_alarm for part in parts], dtype="boolean")
-    return pd.DataFrame(columns)
-
-
-def save(frame: pd.DataFrame, path: Path) -> None:
-    """Writes a table as the end of its name says, .csv or .parquet; raises UsageError where that cannot be."""
-    write = _WRITERS.get(path.suffix)
-    if write is None:
-        raise UsageError(f"{path}: a table ends in {' or '.join(_WRITERS)}")
-    write(frame, path)
-
-
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, float_format="%.6g")
-
-
-def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    try:
-        frame.to_parquet(path, index=False)
-    except ImportError as error:
-        raise UsageError(f"{path}: Parquet needs pyarrow ({PARQUET_EXTRA}); .csv needs nothing") from error
-
-
-_WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {".csv": _write_csv, ".parquet": _write_parquet}
-
-
-def _since(part: Slice, created_s: float | None) -> float | None:
-    return None if created_s is None else part.at_s - created_s
+    table = columns(run.seconds.slices(), run.rollout.created_s)
+    return pd.DataFrame({name: pd.array(values, dtype=_DTYPES.get(name, "Float64")) for name, values in table.items()})
 
 
 def _frame(rows: list[Span] | list[Datapoint], kind: type[msgspec.Struct]) -> pd.DataFrame:

@@ -1,13 +1,16 @@
 """Verdicts and run folders for the reports to show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from harness.core.experiment import Call, Outcome
+from harness.core.experiment import Call, Experiment, Outcome
+from harness.core.timeline import Event
 from harness.core.verdict import (
     Answers,
     ArmFacts,
@@ -21,7 +24,12 @@ from harness.core.verdict import (
     TrafficFacts,
     Verdict,
 )
+from harness.report.folder import RunFolder
+from harness.report.history import History, history, read
 from harness.report.terminal import overview, summary
+from tests.core.conftest import build, row, rows, sent
+
+__all__ = ["build", "row", "rows", "sent"]
 
 
 def caught() -> Verdict:
@@ -164,3 +172,22 @@ def caught_fixture() -> Verdict:
 def unmeasured_fixture() -> Verdict:
     """A run of which next to nothing is known."""
     return unmeasured()
+
+
+SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
+
+
+@pytest.fixture(scope="session")
+def sample() -> History:
+    """The committed sample, a real rehearsal."""
+    return read(RunFolder(SAMPLE))
+
+
+@pytest.fixture(scope="session")
+def past() -> Callable[..., History]:
+    """Makes a run of events: `past(events, traffic={...})`."""
+
+    def make(events: Iterable[Event], **keys: Any) -> History:
+        return history(msgspec.convert({"name": "built", **keys}, Experiment), list(events))
+
+    return make

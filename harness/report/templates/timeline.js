@@ -2,12 +2,17 @@
   const box = document.getElementById("chart");
   const spec = JSON.parse(document.getElementById("spec").textContent);
   const whole = spec.vconcat[0].layer[0].encoding.x.scale.domain;
-  const AXIS_PX = 84, LETTER_PX = 7;
+  const AXIS_PX = 84, LETTER_PX = 7, LEGEND_PX = 125;
   let view = null, drawn = 0;
 
   const fitted = (width) => {
     const copy = structuredClone(spec);
-    for (const panel of copy.vconcat) panel.width = width;
+    for (const panel of copy.vconcat) {
+      panel.width = width;
+      for (const { legend } of Object.values(panel.layer[0].encoding)) {
+        if (legend?.columns) legend.columns = Math.max(1, Math.floor(width / LEGEND_PX));
+      }
+    }
     const pxPerS = width / (whole[1] - whole[0]);
     for (const span of copy.datasets.spans) {
       span.label = span.name.length * LETTER_PX < (span.u - span.t) * pxPerS ? span.name : "";
@@ -18,19 +23,18 @@
     const width = Math.max(200, Math.floor(box.clientWidth - AXIS_PX));
     if (Math.abs(width - drawn) < 4) return;
     drawn = width;
-    const before = view && domain();
+    const before = view && view.signal("zoom_t");
     const options = { renderer: "svg", actions: false, ast: true, mode: "vega-lite", tooltip: { theme: "custom" } };
     view = (await vegaEmbed(box, fitted(width), options)).view;
     if (before) show(before);
   };
   const domain = () => view.signal("zoom_t") ?? whole;
-  const show = ([from, to]) => view.signal("zoom_t", [from, to]).runAsync();
+  const show = (part) => view.signal("zoom_t", part).runAsync();
   const moves = {
     in: ([a, b]) => [a + (b - a) / 4, b - (b - a) / 4],
     out: ([a, b]) => [a - (b - a) / 2, b + (b - a) / 2],
     left: ([a, b]) => [a - (b - a) / 4, b - (b - a) / 4],
     right: ([a, b]) => [a + (b - a) / 4, b + (b - a) / 4],
-    all: () => whole,
   };
   const within = ([a, b]) => {
     const length = Math.min(b - a, whole[1] - whole[0]);
@@ -43,8 +47,8 @@
     const zoom = document.getElementById("zoom");
     zoom.hidden = false;
     zoom.addEventListener("click", (event) => {
-      const move = moves[event.target.dataset.zoom];
-      if (move) show(within(move([...domain()])));
+      const asked = event.target.dataset.zoom;
+      if (asked) show(asked === "all" ? null : within(moves[asked]([...domain()])));
     });
     let waiting;
     new ResizeObserver(() => {

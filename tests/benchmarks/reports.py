@@ -1,0 +1,163 @@
+"""Wall seconds and peak memory of all reports of an hour at 10,000 requests a second, from its timeline alone.
+
+The timeline is synthetic, of the recorder's shape: 36 million requests of all personas, both endpoints and both
+versions, 5 % of them fault requests, and a whole canary release beside them. Peer: decoding the same lines in full,
+which is what a report would begin with if it read every histogram. Needs nothing.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from harness.core.experiment import PERSONAS, Experiment
+from harness.core.histogram import histogram
+from harness.core.timeline import (
+    AlarmChanged,
+    AlarmDefined,
+    AliasSeen,
+    Arrivals,
+    DeploymentSeen,
+    Event,
+    GroupSeen,
+    Requests,
+    RunEnded,
+    RunStarted,
+    decode,
+    encode,
+)
+from tests.benchmarks.rows import Row
+
+SECONDS = 3600
+RATE = 10_000
+FAULT_SHARE = 0.05
+CREATED_S, GONE_S = 600, 2400
+WEIGHT = 0.1
+PATTERNS = 12
+"""Different seconds that take turns: drawing 36 million latencies would take longer than all that is measured."""
+WANTED_S, WANTED_MIB = 5.0, 500.0
+
+
+def rows() -> Iterator[Row]:
+    """Every format in one process of its own, as `canary-harness report` with a chart and a table."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "hour"
+        write_run(run)
+        seconds, mib = measured(run)
+        began = time.perf_counter()
+        with (run / "timeline.jsonl").open("rb") as lines:
+            sum(1 for _ in decode(lines))
+        decoded_s = time.perf_counter() - began
+        size = (run / "report.html").stat().st_size / 2**20
+    what = f"all reports of {SECONDS * RATE:,} requests"
+    yield Row(what=what, value=seconds, unit="s", peer="decode", peer_value=decoded_s, wanted=f"< {WANTED_S:g}")
+    yield Row(what=f"{what}, peak memory", value=mib, unit="MiB", wanted=f"< {WANTED_MIB:g}")
+    yield Row(what="size of report.html", value=size, unit="MiB", wanted="< 3")
+
+
+def measured(run: Path) -> tuple[float, float]:
+    """Wall seconds and peak resident MiB of the command that writes every format."""
+    words = ["report", str(run), "--chart", str(run / "chart.svg"), "--table", str(run / "seconds.csv")]
+    script = (
+        "import sys, json, resource, time; began = time.perf_counter(); from harness.cli import main; "
+        "code = main(sys.argv[1:]); used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024; "
+        "print(json.dumps([code, time.perf_counter() - began, used]))"
+    )
+    said = subprocess.check_output([sys.executable, "-c", script, *words], text=True)
+    code, seconds, mib = json.loads(said.splitlines()[-1])
+    if code:
+        raise RuntimeError(f"canary-harness report ended with {code}")
+    return seconds, mib
+
+
+def write_run(run: Path, seconds: int = SECONDS, rate: int = RATE) -> None:
+    """A run folder of that many seconds."""
+    from harness.report.folder import RunFolder
+
+    run.mkdir()
+    folder = RunFolder(run)
+    folder.write_manifest(Experiment(name="hour"), ["canary-harness", "run"])
+    with folder.timeline.open("wb") as file:
+        for event in _before():
+            file.write(encode(event))
+        patterns = [[encode(event) for event in _second(seed, rate)] for seed in range(PATTERNS)]
+        for second in range(seconds):
+            for line in patterns[second % PATTERNS]:
+                if CREATED_S <= second < GONE_S or (b'"version":"2"' not in line and b'"fault"' not in line):
+                    file.write(line.replace(b'"at_s":0.0', b'"at_s":%d.0' % second, 1))
+        for event in _after(seconds):
+            file.write(encode(event))
+
+
+def _second(seed: int, rate: int) -> Iterator[Event]:
+    draw = np.random.default_rng(seed)
+    whole = sum(PERSONAS.values())
+    yield Arrivals(at_s=0.0, planned=rate, started=rate, lag=histogram(draw.lognormal(-7.6, 0.5, rate).tolist()))
+    for version, share in (("1", 1 - WEIGHT), ("2", WEIGHT)):
+        for persona, weight in PERSONAS.items():
+            for endpoint, part in (("/fakeUser", 0.8), ("/featureToggles", 0.2)):
+                count = round(rate * (1 - FAULT_SHARE) * share * weight / whole * part)
+                yield _row(draw, count, "good", persona, endpoint, version)
+        for endpoint, part in (("/fakeUser", 0.8), ("/featureToggles", 0.2)):
+            yield _row(draw, round(rate * FAULT_SHARE * share * part), "fault", "error", endpoint, version)
+
+
+def _row(draw: np.random.Generator, count: int, intent: str, persona: str, endpoint: str, version: str) -> Requests:
+    latencies = draw.lognormal(-4.0, 0.35, count)
+    failed = intent == "fault"
+    return Requests(
+        at_s=0.0,
+        intent="fault" if failed else "good",
+        persona=persona,
+        endpoint=endpoint,
+        version=version,
+        outcome="failed" if failed else "ok",
+        status=502 if failed else 200,
+        count=count,
+        latency=histogram(latencies.tolist()),
+        service_time=histogram((latencies * 0.98).tolist()),
+    )
+
+
+def _before() -> Iterator[Event]:
+    yield RunStarted(at_s=0.0, experiment="hour", epoch_s=1_800_000_000.0)
+    events = ("DEPLOYMENT_STOP_ON_ALARM",)
+    yield GroupSeen(
+        at_s=0.1, asked_s=0.0, application="app", group="group", config="canary", alarms=("errors",),
+        alarms_enabled=True, rollback_events=events,
+    )  # fmt: skip
+    yield AlarmDefined(
+        at_s=0.2, asked_s=0.1, name="errors", metric="Errors", namespace="AWS/Lambda", statistic="Sum", period_s=60,
+        evaluation_periods=1, datapoints=1, threshold=3.0, comparison="GreaterThanOrEqualToThreshold",
+    )  # fmt: skip
+    yield AliasSeen(at_s=0.3, asked_s=0.2, function="function", alias="Live", version="1")
+
+
+def _after(seconds: int) -> Iterator[Event]:
+    """What looks saw; late in the file, since nothing is judged by the order of lines but of looks of one kind."""
+    yield DeploymentSeen(
+        at_s=CREATED_S + 1.0, asked_s=CREATED_S + 0.9, deployment_id="d-HOUR", status="InProgress", created_s=CREATED_S
+    )
+    yield AliasSeen(
+        at_s=CREATED_S + 2.0, asked_s=CREATED_S + 1.9, function="function", alias="Live", version="1",
+        weights={"2": WEIGHT},
+    )  # fmt: skip
+    yield AlarmChanged(
+        at_s=GONE_S - 10.0, asked_s=GONE_S - 11.0, name="errors", changed_s=GONE_S - 20.0, from_state="OK",
+        to_state="ALARM",
+    )  # fmt: skip
+    yield DeploymentSeen(
+        at_s=GONE_S - 1.0, asked_s=GONE_S - 1.1, deployment_id="d-HOUR", status="Stopped", created_s=CREATED_S,
+        completed_s=GONE_S - 3.0, error_code="ALARM_ACTIVE", rollback_id="d-BACK",
+    )  # fmt: skip
+    yield DeploymentSeen(
+        at_s=float(GONE_S), asked_s=GONE_S - 0.1, deployment_id="d-BACK", status="Succeeded",
+        creator="codeDeployRollback", created_s=GONE_S - 2.0, completed_s=GONE_S - 1.0, rollback_of="d-HOUR",
+    )  # fmt: skip
+    yield AliasSeen(at_s=GONE_S + 0.2, asked_s=GONE_S + 0.1, function="function", alias="Live", version="1")
+    yield RunEnded(at_s=float(seconds), why="settled")

@@ -1,0 +1,101 @@
+"""The main chart as a specification and as a picture."""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import altair
+import pytest
+from msgspec.structs import replace
+
+from harness.core.timeline import LookFailed
+from harness.report import drawing
+from harness.report.chart import MOST_MOMENTS, MOST_SLICES, chart, numbers
+from harness.report.history import History
+from harness.report.seconds import Steps
+
+Past = Callable[..., History]
+
+
+def test_chart_is_valid_vega_lite(sample: History) -> None:
+    """By the schema that Altair carries."""
+    spec = chart(sample)
+    assert spec is not None
+    altair.VConcatChart.from_dict(spec).to_dict(validate=True)
+
+
+def test_panels_are_aligned_on_one_time(sample: History) -> None:
+    """All share the scale, and each has the lines of the steps."""
+    spec: Any = chart(sample)
+    domains = [layer["encoding"]["x"]["scale"]["domain"] for panel in spec["vconcat"] for layer in panel["layer"][:2]]
+    assert all(domain == domains[0] for domain in domains)
+    assert spec["resolve"]["scale"]["x"] == "shared"
+    assert len({panel["width"] for panel in spec["vconcat"]}) == 1
+
+
+def test_svg_and_png_need_no_browser(sample: History) -> None:
+    """A picture at twice its size in pixels, and one that scales."""
+    spec: Any = chart(sample)
+    assert drawing.svg(spec).startswith("<svg")
+    picture = drawing.png(spec)
+    width, height = struct.unpack(">II", picture[16:24])
+    assert picture.startswith(b"\x89PNG")
+    assert width > 1700
+    assert height > 800
+
+
+def test_nothing_seen_and_nothing_sent_is_no_chart(past: Past) -> None:
+    """Rather than empty axes."""
+    assert chart(past([])) is None
+
+
+def test_long_runs_are_drawn_in_wider_slices(past: Past, build: Any) -> None:
+    """A day is not drawn by the second."""
+    run = past(build(end_s=300.0, after_s=20_000.0, rate=0.05, metrics=False))
+    spec: Any = chart(run)
+    assert len(spec["datasets"]["slices"]) <= MOST_SLICES + 1
+    total = sum(row["sent0"] + row["sent1"] for row in spec["datasets"]["slices"])
+    width = spec["datasets"]["slices"][0]["u"] - spec["datasets"]["slices"][0]["t"]
+    assert total * width == pytest.approx(run.verdict.traffic.sent, rel=0.01)
+
+
+def test_looks_that_failed_all_day_do_not_fill_the_page(past: Past, row: Any) -> None:
+    """Thousands of marks say no more than hundreds."""
+    blind = LookFailed(at_s=0.0, asked_s=0.0, call="codedeploy:GetDeployment", code="Throttling", message="slow down")
+    events = row("healthy")
+    run = past([*events[:-1], *(replace(blind, at_s=number / 20) for number in range(5000)), events[-1]])
+    spec: Any = chart(run)
+    marks = [span for span in spec["datasets"]["spans"] if span["lane"] == "failed looks"]
+    assert 100 < len(marks) <= MOST_MOMENTS
+
+
+def test_numbers_too_close_to_tell_apart_share_a_label() -> None:
+    """The first failure and the first fault are one moment."""
+    marks = [{"n": 1, "t": 0.1}, {"n": 2, "t": 0.2}, {"n": 4, "t": 120.0}]
+    assert [label["label"] for label in numbers(marks, 300.0)] == ["1 2", "4"]
+
+
+def test_value_is_unknown_before_its_first_step() -> None:
+    """Nobody looked yet."""
+    steps = Steps([(5.0, 0.1), (9.0, 1.0)])
+    assert [steps.at(at_s) for at_s in (0.0, 5.0, 8.9, 9.0, 20.0)] == [None, 0.1, 0.1, 1.0, 1.0]
+
+
+def test_javascript_is_bundled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second report of a machine reads what the first one made, and a broken cache does no harm."""
+    import vl_convert
+
+    calls = []
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda *_, **__: calls.append(1) or "bundle")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert drawing.javascript() == drawing.javascript() == "bundle"
+    assert len(calls) == 1
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert drawing.javascript() == "bundle"
+
+
+def test_specification_is_json(sample: History) -> None:
+    """No value that a browser cannot read, such as NaN."""
+    assert json.loads(json.dumps(chart(sample), allow_nan=False))

@@ -1,0 +1,157 @@
+"""report.html in a browser: from the disk, without a network."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.report.chart import chart
+from harness.report.history import History
+from harness.report.page import page as page_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+Open = Callable[..., "Page"]
+PHONE = {"width": 360, "height": 740}
+DARK_SUM = 150
+
+
+@pytest.fixture(scope="module")
+def file(sample: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the sample on the disk."""
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(page_of(sample, chart(sample)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def opened(browser: "Browser", file: Path) -> Any:
+    """Opens the page with the network cut: `opened(viewport=..., color_scheme="dark")`; no complaint is forgiven."""
+    contexts, complaints = [], []
+
+    def open_page(**options: Any) -> "Page":
+        context = browser.new_context(offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(file.as_uri())
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector("#zoom:not([hidden])")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def until(page: "Page", holds: Callable[[], bool]) -> None:
+    """Waits for something that the page does by itself; its policy lets nobody evaluate text in it."""
+    for _ in range(200):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it never came")
+
+
+def drawn_width(page: "Page") -> float:
+    """How wide the chart is drawn."""
+    return float(page.evaluate("document.querySelector('#chart svg').getBoundingClientRect().width"))
+
+
+def ticks(page: "Page") -> list[str]:
+    """The labels of all axes."""
+    labels: Iterable[str] = page.evaluate(
+        "[...document.querySelectorAll('#chart svg .role-axis-label text')].map(each => each.textContent)"
+    )
+    return sorted(labels)
+
+
+def colour_sum(page: "Page", selector: str, name: str) -> int:
+    """Red, green and blue of a colour added up, so dark is low."""
+    colour: str = page.evaluate(f"getComputedStyle(document.querySelector('{selector}')).{name}")
+    return sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")[:3])
+
+
+def test_chart_is_drawn_zooms_and_tells(opened: Open) -> None:
+    """By buttons, back again, and with a tooltip for what is under the pointer."""
+    page = opened(viewport={"width": 1280, "height": 900})
+    whole = ticks(page)
+    page.click("[data-zoom=in]")
+    until(page, lambda: ticks(page) != whole)
+    page.click("[data-zoom=all]")
+    until(page, lambda: ticks(page) == whole)
+    page.locator("#chart svg .mark-rect path").first.hover()
+    tooltip = page.wait_for_selector("#vg-tooltip-element.visible")
+    assert tooltip is not None
+    assert "BeforeAllowTraffic" in tooltip.inner_text() or "Succeeded" in tooltip.inner_text()
+
+
+def test_phone_needs_no_sideways_scrolling(opened: Open) -> None:
+    """At 360 pixels the chart is redrawn to fit, and wide tables scroll in themselves."""
+    page = opened(viewport=PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert drawn_width(page) <= PHONE["width"]
+    page.set_viewport_size({"width": 1000, "height": 740})
+    until(page, lambda: drawn_width(page) > 700)
+
+
+def test_dark_mode_is_dark_and_its_chart_legible(opened: Open) -> None:
+    """Paper dark, letters light, in the chart too; and the other way round."""
+    dark, light = opened(color_scheme="dark"), opened(color_scheme="light")
+    label = "#chart svg .role-axis-label text"
+    assert colour_sum(dark, "body", "backgroundColor") < DARK_SUM < colour_sum(dark, label, "fill")
+    assert colour_sum(light, label, "fill") < DARK_SUM < colour_sum(light, "body", "backgroundColor")
+
+
+def test_print_is_black_on_white_without_buttons(opened: Open) -> None:
+    """Even of a dark page, and as a file of some pages."""
+    page = opened(color_scheme="dark")
+    page.emulate_media(media="print")
+    assert colour_sum(page, "body", "backgroundColor") == 3 * 255
+    assert not page.is_visible("#zoom")
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_without_scripts_the_numbers_are_there(opened: Open) -> None:
+    """A build server that forbids scripts shows the table that the chart stands for."""
+    page = opened(java_script_enabled=False)
+    assert page.is_visible("#minutes")
+    assert page.is_visible("text=The chart needs scripts")
+
+
+CONTRAST = """
+() => {
+  const channel = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const paper = element => {
+    for (; element; element = element.parentElement) {
+      const [r, g, b, a = 1] = parts(getComputedStyle(element).backgroundColor);
+      if (a === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("main *, header *, footer *")) {
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || element.closest("svg, script, style") || !element.getClientRects().length) continue;
+    const [one, other] = [light(parts(getComputedStyle(element).color)), light(paper(element))];
+    const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    if (ratio < 4.5) faint.push(`${element.tagName} ${element.textContent.slice(0, 40)} ${ratio.toFixed(2)}`);
+  }
+  return faint;
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast(opened: Open, scheme: str) -> None:
+    """4.5 to 1 or more, everywhere, as WCAG AA asks."""
+    page = opened(color_scheme=scheme)
+    page.click("#numbers summary")
+    assert page.evaluate(CONTRAST) == []

@@ -1,0 +1,97 @@
+"""The list of all runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from harness.core.experiment import Experiment
+from harness.core.verdict import Verdict
+from harness.report.finish import finish
+from harness.report.folder import RunFolder
+from harness.report.shelf import index, runs, trend, write_index
+from tests.report.reading import Reading
+
+Shelve = Callable[..., RunFolder]
+
+
+@pytest.fixture
+def shelve(tmp_path: Path) -> Shelve:
+    """Puts a run with a verdict, or without one, on the shelf."""
+
+    def put(name: str, started_s: float, verdict: Verdict | None) -> RunFolder:
+        folder = RunFolder.create(tmp_path, name, started_s)
+        folder.write_manifest(Experiment(name=name), ["canary-harness"])
+        if verdict:
+            folder.write_verdict(replace(verdict, experiment=name))
+        return folder
+
+    return put
+
+
+def test_newest_run_is_first(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
+    """And `latest`, which points at one of them, is not another."""
+    shelve("b", 0.0, caught)
+    shelve("a", 86_400.0, caught)
+    assert [(run.experiment, run.started) for run in runs(tmp_path)] == [
+        ("a", "19700102T000000Z"),
+        ("b", "19700101T000000Z"),
+    ]
+
+
+def test_run_without_a_readable_verdict_is_listed(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
+    """It happened, after all."""
+    shelve("none", 0.0, None)
+    shelve("broken", 0.0, caught).verdict.write_text("{")
+    assert [run.verdict for run in runs(tmp_path)] == [None, None]
+    assert "no verdict" in index(tmp_path)
+
+
+def test_page_links_each_run_and_draws_the_trend(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
+    """By experiment, with words for the line."""
+    for day, seconds in enumerate((100.0, 120.0, 90.0)):
+        detection = replace(caught.detection, time_to_detect_s=(seconds, seconds))
+        folder = shelve("erroruser", day * 86_400.0, replace(caught, detection=detection))
+        folder.write_text(folder.page, "<p>")
+    shown = Reading(write_index(tmp_path).read_text())
+    links = [given["href"] for tag, given in shown.elements if tag == "a" and "erroruser" in str(given["href"])]
+    assert links[0] == "erroruser/19700103T000000Z/report.html"
+    assert all((tmp_path / str(link)).is_file() for link in links)
+    assert "time to detect over 3 runs: from 100 s to 90 s (lowest 90 s, highest 120 s)" in shown.text
+
+
+def test_empty_shelf_says_how_to_fill_it(tmp_path: Path) -> None:
+    """Rather than show an empty table."""
+    assert "canary-harness rehearse" in index(tmp_path)
+
+
+def test_hostile_folder_names_stay_text(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
+    """Somebody may make any folder."""
+    folder = tmp_path / "<img src=x>" / '"><script>'
+    folder.mkdir(parents=True)
+    RunFolder(folder).write_manifest(Experiment(name="x"), [])
+    RunFolder(folder).write_verdict(caught)
+    assert {tag for tag, _ in Reading(index(tmp_path)).elements}.isdisjoint({"img", "script"})
+
+
+def test_one_value_is_no_trend() -> None:
+    """A line needs two."""
+    assert trend("x", [(1.0, 1.0), None]) is None
+
+
+def test_end_of_a_run_brings_the_list_up_to_date(shelve: Shelve, tmp_path: Path) -> None:
+    """All reports are written, and the list names the run."""
+    folder = shelve("empty", 0.0, None)
+    finish(folder, Experiment(name="empty"))
+    assert {"verdict.json", "report.md", "report.html", "junit.xml"} <= {file.name for file in folder.path.iterdir()}
+    assert "empty/19700101T000000Z/report.html" in (tmp_path / "index.html").read_text()
+
+
+def test_folder_of_ones_own_gets_no_list_beside_it(tmp_path: Path) -> None:
+    """Nobody asked for a file two folders up."""
+    folder = RunFolder(tmp_path / "a" / "b" / "run")
+    folder.path.mkdir(parents=True)
+    folder.timeline.touch()
+    finish(folder, Experiment(name="x"))
+    assert [file.name for file in tmp_path.rglob("index.html")] == []
