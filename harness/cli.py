@@ -5,7 +5,6 @@ import contextlib
 import difflib
 import math
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -76,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     own, others = _split(words)
     options = _parser().parse_args(own, argparse.Namespace(words=words, others=others))
-    if others and options.command is not _run_on_aws:
-        raise UsageError("only `canary-harness run` takes a command after --")
+    if others and options.command not in (_run_on_aws, _plan):
+        raise UsageError("only `canary-harness run` and `plan` take a command after --")
     command: Callable[[argparse.Namespace], int] = options.command
     return command(options)
 
@@ -129,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_watch(commands)
     _add_doctor(commands)
+    _add_plan(commands)
+    _add_alarm(commands)
     _add_judge(commands)
     _add_report(commands)
     _add_compare(commands)
@@ -189,6 +190,25 @@ def _add_watch(commands: Any) -> None:
 
     parser = _add_command(commands, "watch", _watch, "follow a deployment without traffic of its own, and judge it")
     release.add_watch_arguments(parser)
+
+
+def _add_plan(commands: Any) -> None:
+    from harness import release
+
+    text = "say what a run would do: every change on AWS, the guard rails, the experiment; nothing is done"
+    parser = _add_command(commands, "plan", _plan, text)
+    release.add_run_arguments(parser)
+    parser.usage = release.USAGE.replace("run [-h] [--dry-run]", "plan [-h] [--json]")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of YAML")
+
+
+def _add_alarm(commands: Any) -> None:
+    from harness import alarms
+
+    text = "look at alarms, force them by hand, and undo what a crashed run left changed on AWS"
+    parser = _add_command(commands, "alarm", alarms.run_alarm, text)
+    parser.epilog = alarms.EXIT_CODES
+    alarms.add_alarm_arguments(parser)
 
 
 def _add_judge(commands: Any) -> None:
@@ -405,10 +425,10 @@ def _cloud(options: argparse.Namespace) -> int:
 def _run_on_aws(options: argparse.Namespace) -> int:
     from harness import release
 
-    experiment = _asked(options)
+    _asked(options)
     command = release.run_command(options)
     if options.dry_run:
-        _print_plan(experiment, command)
+        _plan(options)
     else:
         # Locust takes our place, so that signals, terminal and exit code are its own.
         os.execve(command[0], command, release.run_environment(options.experiment))  # noqa: S606
@@ -453,13 +473,14 @@ def _asked(options: argparse.Namespace) -> "Experiment":
     return experiment
 
 
-def _print_plan(experiment: "Experiment", command: Sequence[str]) -> None:
-    import msgspec
+def _plan(options: argparse.Namespace) -> int:
+    from harness import release
+    from harness.planning import print_plan
 
-    from harness.report.folder import masked, without_secrets
-
-    plan = msgspec.yaml.encode(without_secrets(experiment)).decode()
-    print(f"# {shlex.join(masked(command))}\n{plan}", end="")  # noqa: T201 - the result
+    _asked(options)
+    command = release.run_command(options)
+    print_plan(command, release.run_environment(options.experiment), as_json=getattr(options, "json", False))
+    return ExitCode.AS_EXPECTED
 
 
 def _doctor(options: argparse.Namespace) -> int:

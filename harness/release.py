@@ -33,6 +33,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--target-version", metavar="VERSION", help="published version to deploy once traffic is steady"
     )
     parser.add_argument("--host", metavar="URL", help="where the service is")
+    parser.add_argument("--allow-writes", action="store_true", help="let the run change things on AWS; see `plan`")
     text = 'options for Locust, as one word: --locust "--canary-error-share 0.1 --csv stats"'
     parser.add_argument("--locust", action="append", default=[], metavar="OPTIONS", help=text)
 
@@ -77,8 +78,9 @@ def run_command(options: argparse.Namespace) -> list[str]:
     names = [*_NAMES, "deployment", "target_version", "expect"]
     given = [(f"--canary-{name.replace('_', '-')}", getattr(options, name)) for name in names]
     given += [("--canary-command", shlex.join(options.others) if options.others else None), ("--host", options.host)]
+    leave = ["--canary-allow-writes"] if options.allow_writes else []
     own = [word for flag, value in given if value is not None for word in (flag, str(value))]
-    return locust_command(*own, *(word for text in options.locust for word in _words(text)))
+    return locust_command(*own, *leave, *(word for text in options.locust for word in _words(text)))
 
 
 def run_environment(experiment: str | None) -> dict[str, str]:

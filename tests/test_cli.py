@@ -95,7 +95,7 @@ def said(capture: Capture) -> str:
         (["rehearse", "--speed", "0"], "argument --speed: must be a number above 0 and at most 1000, got 0"),
         (["rehearse", "--speed", "nan"], "argument --speed: must be a number above 0 and at most 1000, got nan"),
         (["rehearse", "--seed", "x"], "argument --seed: must be a whole number, got x"),
-        (["rehearse", "healthy", "--", "-u", "3"], "only `canary-harness run` takes a command after --"),
+        (["rehearse", "healthy", "--", "-u", "3"], "only `canary-harness run` and `plan` take a command after --"),
         (["cloud", "--port", "70000"], "argument --port: must be between 0 and 65535, got 70000"),
         (["run", "no.yaml"], "cannot read the experiment no.yaml: No such file or directory"),
         (["judge", "nowhere"], "nowhere is not a run folder; give one such as reports/latest"),

@@ -1,6 +1,6 @@
 """A fault that makes an alarm say what it would not say by itself, and takes it back."""
 
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from harness.aws.clients import ASK_ONCE, Aws, action
 from harness.aws.journal import Journal
@@ -54,6 +54,15 @@ class ForcedAlarm:
             return False
         self._entry.note("intended", f"{seen} to {self._state}")
         return self._try(self._state, self._reason, "done")
+
+    def hold(self) -> None:
+        """Looks, and forces the state again where that is needed; what cannot be seen or done now is left for later."""
+        try:
+            seen = self._state_now(self._aws.with_patience(ASK_ONCE))
+        except HarnessError:
+            return
+        if seen in get_args(AlarmState):
+            self.reassert(cast(AlarmState, seen))
 
     def heal(self) -> bool:
         """Takes the forced state back; whether nothing of it is left. Never raises for what AWS answers."""

@@ -79,6 +79,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     wall_time_s: float
     blind_s: float
 
+    def of(self, name: RailName) -> float:
+        """The limit of one rail."""
+        limit: float = getattr(self, name)
+        return limit
+
 
 def limits_of(rails: Rails, host: str | None) -> Limits:
     """The limits that hold for traffic to `host`: what was set, and the defaults."""
@@ -97,10 +102,10 @@ def refusals(experiment: Experiment, limits: Limits) -> Iterator[ExperimentError
 
 def refusal(limits: Limits, name: RailName, value: float) -> str | None:
     """Why a value may not be; None where it may."""
-    limit: float = getattr(limits, name)
+    limit = limits.of(name)
     if value <= limit:
         return None
-    return f"{value:g} is beyond the guard rail of {limit:g} {RAILS[name].bounds}; raise rails.{name} if it is meant"
+    return f"{value:g} is beyond the guard rail of {limit:g} ({RAILS[name].bounds}); raise rails.{name} if it is meant"
 
 
 def tripped(limits: Limits, seen: Seen) -> Trip | None:
@@ -171,11 +176,11 @@ def _limit(given: float | None, rail: Rail, spared: bool) -> float:
 
 
 def _trip(name: RailName, limits: Limits, value: float) -> Trip:
-    limit: float = getattr(limits, name)
+    limit = limits.of(name)
     if name == "blind_s":
         message = (
             f"the control plane was out of sight for {value:.0f} s, more than {limit:g} s, so the faults were stopped"
         )
     else:
-        message = f"{value:g} {RAILS[name].bounds} are more than the {limit:g} that are allowed"
+        message = f"{value:.0f} is more than the {limit:g} allowed ({RAILS[name].bounds})"
     return Trip(name, limit, value, message)

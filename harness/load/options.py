@@ -13,6 +13,7 @@ from harness.core import rates
 from harness.core.clock import Clock
 from harness.core.experiment import Experiment, Outcome
 from harness.core.parse import parse
+from harness.core.plan import writes_of
 from harness.core.rails import RAILS, RailName, is_host, limits_of, refusals
 from harness.core.sense import about_making
 from harness.errors import UsageError
@@ -101,6 +102,20 @@ def web_hosts(options: Any) -> frozenset[str]:
 def reports(options: Any) -> Path:
     """Where run folders are made."""
     return Path(_given(options, "reports") or REPORTS)
+
+
+def check_leave(settings: Settings) -> None:
+    """Raises UsageError where the plan changes something on AWS and nobody allowed that.
+
+    A rehearsal may: its cloud is no production.
+    """
+    writes = writes_of(settings.experiment)
+    if writes and not (settings.experiment.allow_writes or settings.rehearsal):
+        named = "; ".join(f"{write.call} on {write.subject}" for write in writes)
+        raise UsageError(
+            f"this would change AWS ({named}); give --allow-writes (Locust: --canary-allow-writes), "
+            "or allow_writes: true in the experiment, if it is meant"
+        )
 
 
 def watched(experiment: Experiment) -> bool:

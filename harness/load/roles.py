@@ -95,7 +95,9 @@ class Director(Role):
         self._round: gevent.Greenlet | None = None
         self._given = environment.parsed_options
         self._fixed = options.fixed(self._given)
-        experiment = options.settings_of(self._given).experiment
+        settings = options.settings_of(self._given)
+        options.check_leave(settings)
+        experiment = settings.experiment
         self._named = tuple(filter(None, (environment.host, experiment.target.host)))
         self._apply_defaults(experiment)
 

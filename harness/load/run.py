@@ -26,7 +26,6 @@ from harness.aws.discovery import discover_for_a_run
 from harness.aws.watcher import Watcher
 from harness.core.experiment import AlarmState, ArrivalRate, Experiment, Pattern
 from harness.core.faults import ShareKind
-from harness.core.plan import writes_of
 from harness.core.rails import Trip, limits_of, refusal
 from harness.core.rates import peak_rate
 from harness.core.rollout import Rollout
@@ -48,10 +47,10 @@ from harness.load.deploying import Deploying
 from harness.load.faults import Faults
 from harness.load.fleet import Fleet, Post
 from harness.load.guard import Guard
-from harness.load.options import Settings, watched
+from harness.load.options import Settings, check_leave, watched
 from harness.load.steering import Timebase
 from harness.report.finish import finish
-from harness.report.folder import RunFolder
+from harness.report.folder import RunFolder, hold
 from harness.report.progress import Progress, Tally
 
 Follow = Callable[[Event, Rollout], None]
@@ -90,6 +89,7 @@ class Run:
         self.may_write = self._leave_to_write(settings)
         self.folder = _folder(settings, self.experiment)
         self._file = self.folder.timeline.open("ab")
+        hold(self._file)
         self.base = Timebase(time.time(), settings.clock.speed)
         self.fleet = Fleet(self.experiment, self.base, post)
         self._epoch_s = self.base.epoch_s(settings.clock)
@@ -249,17 +249,11 @@ class Run:
     def _leave_to_write(self, settings: Settings) -> bool:
         """Whether anything may be changed on AWS; raises UsageError where the plan does and may not.
 
-        A rehearsal may: its cloud is on this machine, and no production.
+        A clock that was left over from a rehearsal gives no leave on AWS itself.
         """
-        experiment = self.experiment
-        rehearsed = settings.rehearsal and self._aws.is_local(*services_of(experiment))
-        writes = writes_of(experiment)
-        if writes and not (experiment.allow_writes or rehearsed):
-            named = "; ".join(f"{write.call} on {write.subject}" for write in writes)
-            raise UsageError(
-                f"this would change AWS ({named}); give --canary-allow-writes, or allow_writes: true, if it is meant"
-            )
-        return experiment.allow_writes or rehearsed
+        local = settings.rehearsal and self._aws.is_local(*services_of(self.experiment))
+        check_leave(replace(settings, experiment=self.experiment, rehearsal=local))
+        return self.experiment.allow_writes or local
 
     def _new_watcher(self) -> Watcher:
         return Watcher(

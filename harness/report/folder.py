@@ -1,6 +1,7 @@
 """The run folder: everything that one run leaves behind."""
 
 import contextlib
+import fcntl
 import platform
 import re
 import shlex
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 import msgspec
@@ -17,7 +19,7 @@ from msgspec import Struct
 
 from harness import __version__
 from harness.core.experiment import ERROR_PERSONA, PERSONAS, Arm, Experiment
-from harness.core.timeline import Event, skim
+from harness.core.timeline import Event, decode, skim
 from harness.core.verdict import Verdict
 from harness.errors import HarnessError, TimelineError, UsageError
 
@@ -110,6 +112,23 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def healing(self) -> Path:
+        """healed.jsonl, what was undone on AWS after a crash of the run."""
+        return self.path / "healed.jsonl"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process that lives writes the timeline."""
+        try:
+            with self.timeline.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    @property
     def root(self) -> Path | None:
         """Where this run stands among others, below its experiment; None of a folder that is kept elsewhere."""
         root = self.path.resolve().parent.parent
@@ -163,6 +182,13 @@ class RunFolder:
         except TimelineError as error:
             raise TimelineError(f"{self.timeline}: {error}") from error
 
+    def read_healing(self) -> list[Event]:
+        """What was undone after a crash, without lines that another crash cut off."""
+        events: list[Event] = []
+        for line in self.healing.read_bytes().splitlines() if self.healing.exists() else ():
+            events.extend(decode([line]))
+        return events
+
     def write_verdict(self, verdict: Verdict) -> None:
         """Writes verdict.json."""
         _write(self.verdict, verdict)
@@ -179,6 +205,12 @@ class RunFolder:
     def write_text(self, path: Path, text: str) -> None:
         """Writes one of the reports."""
         _replace(path, text.encode())
+
+
+def hold(file: IO[bytes]) -> None:
+    """Says that this process writes the file, as long as it lives and has it open."""
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def masked(command: Iterable[str]) -> list[str]:

@@ -1,0 +1,83 @@
+"""The command `canary-harness plan`, and `run --dry-run`: what a run would do, resolved, and nothing done."""
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from harness.core.experiment import Experiment
+from harness.core.plan import PlannedWrite, writes_of
+from harness.core.rails import RAILS, host_of, limits_of
+from harness.errors import UsageError
+from harness.report.folder import masked, without_secrets
+
+Document = dict[str, Any]
+
+
+def print_plan(command: Sequence[str], environment: Mapping[str, str], *, as_json: bool) -> None:
+    """Prints what a Locust command would play: every write on AWS by name, the guard rails, and the experiment.
+
+    Raises UsageError where the run itself would. As text it is YAML: the experiment, with the rest as comments.
+    """
+    experiment = resolved(command, environment)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(_document(experiment, command)), indent=2).decode())  # noqa: T201
+        return
+    said = [shlex.join(masked(command)), "", *_writes(experiment), "", *_rails(experiment)]
+    print("\n".join(f"# {line}".rstrip() for line in said))  # noqa: T201 - the result
+    print(msgspec.yaml.encode(without_secrets(experiment)).decode(), end="")  # noqa: T201 - the result
+
+
+def resolved(command: Sequence[str], environment: Mapping[str, str]) -> Experiment:
+    """The experiment that a Locust process would read from its command line and environment."""
+    import configargparse
+
+    from harness.load import options
+
+    parser = configargparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    options.add_options(parser)
+    parser.add_argument("--host", "-H", env_var="LOCUST_HOST")
+    try:
+        given, _ = parser.parse_known_args([*command], env_vars={**environment})
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error)) from error
+    return options.settings_of(given).experiment
+
+
+def _document(experiment: Experiment, command: Sequence[str]) -> Document:
+    limits = limits_of(experiment.rails, experiment.target.host)
+    rails: Document = {name: None if limit == float("inf") else limit for name in RAILS for limit in [limits.of(name)]}
+    return {
+        "command": masked(command),
+        "writes": writes_of(experiment),
+        "writes_allowed": experiment.allow_writes,
+        "rails": {**rails, "hosts": _hosts(experiment)},
+        "experiment": without_secrets(experiment),
+    }
+
+
+def _writes(experiment: Experiment) -> list[str]:
+    writes = writes_of(experiment)
+    if not writes:
+        return ["Changes nothing on AWS."]
+    leave = "allowed" if experiment.allow_writes else "NOT allowed: give --allow-writes, or allow_writes: true"
+    return [f"Changes on AWS ({leave}):", *(f"  {_told(write)}" for write in writes)]
+
+
+def _told(write: PlannedWrite) -> str:
+    undone = f"; undone by {write.undone_by}" if write.undone_by else ""
+    return f"{write.call} on {write.subject}: {write.what}{undone}"
+
+
+def _rails(experiment: Experiment) -> list[str]:
+    limits = limits_of(experiment.rails, experiment.target.host)
+    told = (f"  {name}: {limits.of(name):g}, {rail.bounds}" for name, rail in RAILS.items())
+    hosts = " and ".join([*_hosts(experiment), "this machine"])
+    return ["Guard rails:", *told, f"  hosts: {hosts} only"]
+
+
+def _hosts(experiment: Experiment) -> list[str]:
+    named = [host_of(experiment.target.host)] if experiment.target.host else []
+    return [*(experiment.rails.hosts or named)]

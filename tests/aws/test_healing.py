@@ -1,0 +1,96 @@
+"""After a crash the journal tells what is left, and how to undo it."""
+
+from typing import Any
+
+import pytest
+from scripted_aws import Stage
+from test_concurrency import Function
+from test_fis import Service
+from test_forced_alarm import Alarm
+
+from harness.aws.concurrency import ReservedConcurrency
+from harness.aws.fis import FisExperiment
+from harness.aws.forced_alarm import ForcedAlarm
+from harness.aws.healing import heal, unhealed
+from harness.aws.journal import Journal
+from harness.core.timeline import Event, Write
+from harness.errors import Unreachable
+
+
+def crashed(stage: Stage) -> list[Event]:
+    """The journal of a run that did all it can do, and was killed."""
+    journal = Journal(stage.events.append, stage.clock)
+    aws: Any = stage.aws
+    script: dict[str, Any] = {}
+    Alarm(stage, "INSUFFICIENT_DATA")
+    script |= stage.aws.script
+    Function(stage, 5)
+    script |= stage.aws.script
+    Service(stage)
+    script |= stage.aws.script
+    stage.aws.script = {**script, "get_experiment_template": {"experimentTemplate": {"id": "EXT1"}}}
+    alarm = ForcedAlarm(aws, name="errors", state="ALARM", reason="x", journal=journal)
+    alarm.inject()
+    alarm.reassert("OK")
+    ReservedConcurrency(aws, function="fn", limit=0, journal=journal).inject()
+    FisExperiment(aws, template="EXT1", journal=journal).inject()
+    return [*stage.events]
+
+
+def healed(stage: Stage, events: list[Event]) -> dict[str, str]:
+    """Heals what is left; what is told of each."""
+    done = heal(stage.aws, unhealed(events), stage.events.append, stage.clock)  # type: ignore[arg-type]
+    return {one.subject: f"{one.healed}: {one.told}" for one in done}
+
+
+def test_everything_that_was_left_is_undone(stage: Stage) -> None:
+    """Each as it was before, once, with what was done."""
+    told = healed(stage, crashed(stage))
+    assert told == {"errors": "True: INSUFFICIENT_DATA", "fn": "True: 5", "EXT1": "True: EXP0 was stopped"}
+    assert healed(stage, stage.events) == {}
+
+
+def test_what_was_undone_already_is_not_left(stage: Stage) -> None:
+    """Healing in the run counts, and so does one that a person asked for."""
+    events = crashed(stage)
+    undone = [
+        Write(at_s=9.0, call=write.call, subject=write.subject, step="undone", after=write.after)
+        for write in unhealed(events)
+    ]
+    assert unhealed([*events, *undone]) == []
+    assert len(unhealed(events)) == 3
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_any_prefix_of_a_journal_can_be_healed(stage: Stage, cut: int) -> None:
+    """The process may be killed between the note and the call, or between the call and its answer."""
+    events = crashed(stage)[:cut]
+    stage.events.clear()
+    done = heal(stage.aws, unhealed(events), stage.events.append, stage.clock)  # type: ignore[arg-type]
+    assert done
+    assert all(one.healed for one in done)
+    assert unhealed([*events, *stage.events]) == []
+
+
+def test_what_is_not_found_is_left_and_says_where_to_look(stage: Stage) -> None:
+    """The credentials may lead to another account than the run's."""
+    events = crashed(stage)
+    stage.aws.script = {"describe_alarms": {"MetricAlarms": [], "CompositeAlarms": []}}
+    told = healed(stage, events)
+    assert all(said.startswith("False: ") and "account and region" in said for said in told.values())
+    assert len(unhealed(stage.events)) == 3
+
+
+def test_what_cannot_be_reached_is_left_with_the_reason(stage: Stage) -> None:
+    """And may be tried again."""
+    events = crashed(stage)
+    script = stage.aws.script
+    stage.aws.script = dict.fromkeys(script, Unreachable("x:Y", "no route"))
+    assert all("no route" in said for said in healed(stage, events).values())
+    stage.aws.script = script
+    assert len(healed(stage, stage.events)) == 3
+
+
+def test_a_deployment_is_not_healed() -> None:
+    """What is not undone by itself is not undone later."""
+    assert unhealed([Write(at_s=0.0, call="codedeploy:CreateDeployment", subject="a/b", step="intended")]) == []
