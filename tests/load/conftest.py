@@ -14,6 +14,19 @@ Step = bytes | float | str
 HASTY = Timeouts(connect_s=1.0, read_s=0.4, total_s=0.8)
 
 
+def _request(connection: socket.socket) -> bytes:
+    """The next request; its body may come after its head."""
+    received = connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+    while len(body) < length:
+        more = connection.recv(65536)
+        if not more:
+            break
+        received, body = received + more, body + more
+    return received
+
+
 class ScriptedServer:
     """Answers its n-th connection by the n-th script, further ones by the last."""
 
@@ -51,14 +64,14 @@ class ScriptedServer:
         waiting = threading.Event()
         with connection:
             try:
-                self.requests.append(connection.recv(65536))
+                self.requests.append(_request(connection))
                 for step in script:
                     if isinstance(step, bytes):
                         connection.sendall(step)
                     elif isinstance(step, float):
                         waiting.wait(step)
                     elif step == "ask":
-                        self.requests.append(connection.recv(65536))
+                        self.requests.append(_request(connection))
                     elif step == "reset":
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             except OSError:
