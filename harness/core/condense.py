@@ -16,7 +16,7 @@ class Condensed:
     """The events of one run, added up where no measure tells them apart."""
 
     def __init__(self) -> None:
-        self._rows: dict[Key, Requests] = {}
+        self._rows: dict[Key, _Row] = {}
         self._seconds: dict[float, Arrivals] = {}
         self._others: list[Event] = []
 
@@ -31,17 +31,16 @@ class Condensed:
 
     def events(self) -> tuple[Event, ...]:
         """What to judge; what was taken later does not change it."""
-        return (*self._others, *self._seconds.values(), *self._rows.values())
+        return (*self._others, *self._seconds.values(), *(row.whole() for row in self._rows.values()))
 
     def _add_row(self, row: Requests) -> None:
         persona = row.persona if row.outcome == "failed" else ""
         key = (row.at_s, row.intent, row.version, row.status, row.outcome, persona)
-        before = self._rows.get(key)
-        if before is None:
-            self._rows[key] = replace(row, persona=persona, endpoint="", worker="", service_time={})
-            return
-        latency = merge((before.latency, row.latency))
-        self._rows[key] = replace(before, count=before.count + row.count, latency=latency)
+        sum_ = self._rows.get(key)
+        if sum_ is None:
+            self._rows[key] = _Row(row, persona)
+        else:
+            sum_.add(row)
 
     def _add_second(self, second: Arrivals) -> None:
         before = self._seconds.get(second.at_s)
@@ -55,3 +54,40 @@ class Condensed:
             unstarted=before.unstarted + second.unstarted,
             lag=merge((before.lag, second.lag)),
         )
+
+
+class _Row:
+    """Rows added up; made whole again only when that is asked for, since there are many rows and few who ask."""
+
+    __slots__ = ("_count", "_first", "_latency", "_persona", "_whole")
+
+    def __init__(self, first: Requests, persona: str) -> None:
+        self._first = first
+        self._persona = persona
+        self._count = first.count
+        self._latency = dict(first.latency)
+        self._whole: Requests | None = None
+
+    def add(self, row: Requests) -> None:
+        self._count += row.count
+        latency = self._latency
+        for bin_, count in row.latency.items():
+            latency[bin_] = latency.get(bin_, 0) + count
+        self._whole = None
+
+    def whole(self) -> Requests:
+        if self._whole is None:
+            first = self._first
+            self._whole = Requests(
+                at_s=first.at_s,
+                intent=first.intent,
+                persona=self._persona,
+                endpoint="",
+                version=first.version,
+                outcome=first.outcome,
+                status=first.status,
+                count=self._count,
+                latency=dict(self._latency),
+                service_time={},
+            )
+        return self._whole

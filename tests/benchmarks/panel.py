@@ -2,10 +2,12 @@
 
 A release bakes in a local cloud, and Locust sends it 20 requests a second of experiment time. Turns without viewers,
 with three of our page, and with three of Locust's own statistics follow each other, so that all see the same run grow.
+What the page takes notice of while nobody looks is measured by itself, and added.
 `python -m tests.benchmarks.panel --rounds 20` measures longer.
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -24,6 +26,9 @@ import psutil
 
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
+from harness.core.rollout import Rollout
+from harness.load.panel.chronicle import Chronicle
+from harness.report.folder import RunFolder
 from tests.benchmarks.processes import free_port, running, wait_for
 from tests.benchmarks.rows import Row, show
 
@@ -49,15 +54,27 @@ def rows(rounds: int = ROUNDS) -> Iterator[Row]:
                 alone += _busy_s(process, url, None)
                 ours += _busy_s(process, url, OURS)
                 locusts += _busy_s(process, url, LOCUSTS)
+            heard = _hearing_share(Path(name))
         share = 100 / (rounds * TURN_S)
         yield Row(
             what=f"processor time that {VIEWERS} viewers take, at speed {speed}",
-            value=(ours - alone) * share,
+            value=(ours - alone) * share + heard * 100,
             unit="% of a core",
             peer="Locust's statistics page",
             peer_value=(locusts - alone) * share,
             wanted=f"< {WANTED:g}",
         )
+
+
+def _hearing_share(folder: Path) -> float:
+    """The share of a processor that it takes to hear every event of the run that is on, as it was recorded."""
+    run = RunFolder(next(folder.glob("reports/*/2*")))
+    events, chronicle = run.read_events(), Chronicle(run.read_experiment())
+    rollouts = [*itertools.accumulate(events, Rollout.step, initial=Rollout())][1:]
+    began_s = time.process_time()
+    for event, rollout in zip(events, rollouts, strict=True):
+        chronicle.hear(event, rollout)
+    return (time.process_time() - began_s) / (events[-1].at_s / rollouts[-1].speed)
 
 
 def _busy_s(process: psutil.Process, url: str, asks: tuple[str, float] | None) -> float:

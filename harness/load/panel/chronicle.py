@@ -25,7 +25,6 @@ from harness.report.story import Line, Teller
 LINES = 300
 """Lines of the story that are kept; a mark on the chart is one of them."""
 MOST_BUCKETS = 240
-_WIDTHS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
 
 Points = tuple[tuple[float, float], ...]
 
@@ -53,11 +52,17 @@ class Judged(Struct, frozen=True):
     seen: dict[str, Points]
 
 
-class _Second:
+class _Counts:
     __slots__ = ("answered", "failed", "fault", "planned")
 
     def __init__(self) -> None:
         self.planned = self.answered = self.failed = self.fault = 0
+
+    def add(self, other: "_Counts") -> None:
+        self.planned += other.planned
+        self.answered += other.answered
+        self.failed += other.failed
+        self.fault += other.fault
 
 
 class Chronicle:
@@ -73,7 +78,8 @@ class Chronicle:
         self.changes = 0
         self._teller = Teller()
         self._condensed = Condensed()
-        self._seconds: dict[int, _Second] = {}
+        self._bucket_s = 1
+        self._buckets: dict[int, _Counts] = {}
         self._weight: list[tuple[float, float]] = []
 
     def hear(self, event: Event, rollout: Rollout) -> None:
@@ -97,18 +103,11 @@ class Chronicle:
 
     def chart(self) -> Chart:
         """Requests and weight over the whole run."""
-        if not self._seconds:
-            return Chart(
-                from_s=0.0, bucket_s=1.0, planned=(), answered=(), failed=(), fault=(), weight=tuple(self._weight)
-            )
-        first, last = min(self._seconds), max(self._seconds)
-        width = next((w for w in _WIDTHS_S if (last + 1 - first) <= w * MOST_BUCKETS), _WIDTHS_S[-1])
-        first -= first % width
-        buckets: list[_Second | None] = [None] * ((last - first) // width + 1)
-        for second, counts in self._seconds.items():
-            _add(buckets, (second - first) // width, counts)
+        first, last = min(self._buckets, default=0), max(self._buckets, default=-1)
+        buckets = [self._buckets.get(index) for index in range(first, last + 1)]
+        width = self._bucket_s
         return Chart(
-            from_s=float(first),
+            from_s=float(first * width),
             bucket_s=float(width),
             planned=tuple(None if b is None else b.planned / width for b in buckets),
             answered=tuple(None if b is None else b.answered / width for b in buckets),
@@ -128,9 +127,7 @@ class Chronicle:
             self.metrics.setdefault((event.metric, event.version), {}).update(event.points)
 
     def _count(self, event: Requests | Arrivals) -> None:
-        counts = self._seconds.get(int(event.at_s))
-        if counts is None:
-            counts = self._seconds[int(event.at_s)] = _Second()
+        counts = self._bucket(int(event.at_s))
         if isinstance(event, Arrivals):
             counts.planned += event.planned
             return
@@ -138,13 +135,24 @@ class Chronicle:
         counts.failed += event.count if event.outcome == "failed" else 0
         counts.fault += event.count if event.intent == "fault" else 0
 
+    def _bucket(self, second: int) -> _Counts:
+        """The counts of a second's bucket; all get twice as wide where they would be too many."""
+        index = second // self._bucket_s
+        if index not in self._buckets:
+            while self._buckets and self._span(index) > MOST_BUCKETS:
+                self._widen()
+                index = second // self._bucket_s
+            self._buckets.setdefault(index, _Counts())
+        return self._buckets[index]
 
-def _add(buckets: list[_Second | None], index: int, counts: _Second) -> None:
-    bucket = buckets[index]
-    if bucket is None:
-        bucket = buckets[index] = _Second()
-    for field in _Second.__slots__:
-        setattr(bucket, field, getattr(bucket, field) + getattr(counts, field))
+    def _span(self, index: int) -> int:
+        return max(index, *self._buckets) - min(index, *self._buckets) + 1
+
+    def _widen(self) -> None:
+        narrow, self._buckets = self._buckets, {}
+        self._bucket_s *= 2
+        for index, counts in narrow.items():
+            self._buckets.setdefault(index // 2, _Counts()).add(counts)
 
 
 class Question(Struct, frozen=True):

@@ -24,7 +24,7 @@ from harness.load.panel.state import (
 )
 from harness.load.run import Run
 
-FRESH_S = 0.4
+FRESH_S = 0.5
 """Wall time that one encoded state serves all viewers."""
 JUDGED_AGAIN_S = 0.8
 JUDGING_SHARE = 0.01

@@ -344,8 +344,7 @@ function bannerFacts({ run, test }) {
     deployment: run.deployment, config: run.config, baseline: run.baseline, canary: run.canary, speed: run.speed,
     now: whole(run.now_s), created: whole(run.created_s), weight: run.weight, phase: run.phase, watching: run.watcher.watching,
     left: run.bake_ends_s == null || run.phase !== "canary" ? null : Math.max(0, whole(run.bake_ends_s - run.now_s)),
-    because: run.stage === "over" ? run.verdict?.because ?? [] : [],
-    call: run.verdict?.call, files: run.files,
+    because: run.verdict?.because ?? [], outcome: run.verdict?.outcome, call: run.verdict?.call, files: run.files,
   };
 }
 
@@ -364,7 +363,9 @@ function bannerOf(facts, base) {
     h("div", {},
       h("h2", { "data-testid": "headline" }, facts.stage === "ending" ? "judging…" : facts.headline),
       h("p", { class: "subject" }, subject.filter(Boolean).join(" · ")),
-      facts.because.length ? h("ul", {}, ...facts.because.map((reason) => h("li", {}, reason))) : null),
+      facts.stage === "over" || !facts.outcome ? null
+        : h("p", { class: "sofar" }, "So far: outcome ", h("b", {}, words(facts.outcome)), ", call ", h("b", {}, words(facts.call)), "."),
+      facts.because.length ? h("ul", { class: facts.stage === "over" ? "" : "soft" }, ...facts.because.map((reason) => h("li", {}, reason))) : null),
     h("div", { class: "clock" },
       h("strong", { class: "number" }, elapsed(facts.created == null ? facts.now : facts.now - facts.created)),
       h("small", {}, `${clock}${speed}`),
