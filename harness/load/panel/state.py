@@ -213,7 +213,7 @@ def watcher_of(chronicle: Chronicle, now_s: float, *, watching: bool) -> Watcher
         last_look_s=rollout.last_look_s,
         age_s=age_s,
         wall_age_s=None if age_s is None else age_s / rollout.speed,
-        last_failure=f"{failed.call}: {failed.message}" if failed else None,
+        last_failure=failed.message if failed else None,
         last_failure_s=failed.at_s if failed else None,
     )
 

@@ -132,7 +132,7 @@ function point(box, drawing, tip, { wide, run, marks, from, until, width, x }) {
     const at = from + ((across - LEFT) / (wide - LEFT - RIGHT)) * (until - from);
     const index = Math.floor((at - from) / width);
     const near = marks.filter((mark) => Math.abs(x(mark.at_s) - across) < 8).slice(-4);
-    const weight = run.chart.weight.findLast(([since]) => since <= at)?.[1];
+    const weight = at > run.now_s ? null : run.chart.weight.findLast(([since]) => since <= at)?.[1];
     const lines = [elapsed(at - (run.created_s ?? 0))];
     if (planned[index] != null) lines.push(`${planned[index].toFixed(1)}/s planned, ${(failed[index] ?? 0).toFixed(1)}/s failed`);
     if (weight != null) lines.push(`${percent(weight)} on the canary`);

@@ -344,8 +344,13 @@ function bannerFacts({ run, test }) {
     deployment: run.deployment, config: run.config, baseline: run.baseline, canary: run.canary, speed: run.speed,
     now: whole(run.now_s), created: whole(run.created_s), weight: run.weight, phase: run.phase, watching: run.watcher.watching,
     left: run.bake_ends_s == null || run.phase !== "canary" ? null : Math.max(0, whole(run.bake_ends_s - run.now_s)),
-    because: run.verdict?.because ?? [], outcome: run.verdict?.outcome, call: run.verdict?.call, files: run.files,
+    because: reasonsOf(run), outcome: run.verdict?.outcome, call: run.verdict?.call, files: run.files,
   };
+}
+
+function reasonsOf({ stage, verdict }) {
+  // While the outcome is open the first reason says just that, and the headline says where the release stands.
+  return verdict?.because.slice(stage !== "over" && ["unknown", "not_started"].includes(verdict.outcome) ? 1 : 0) ?? [];
 }
 
 function bannerOf(facts, base) {
