@@ -60,10 +60,10 @@ Rehearse = Callable[..., Played]
 def rehearse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearse:
     """Plays an experiment whose calls of AWS go through a proxy with a plan."""
 
-    def start(experiment: Experiment, plan: Plan, *, clock_off_s: float = 0.0) -> Played:
+    def start(experiment: Experiment, plan: Plan, *, speed: float = SPEED, clock_off_s: float = 0.0) -> Played:
         with proxy_of("http://127.0.0.1:9", plan) as proxy:
             monkeypatch.setattr(playing, "CloudProcess", behind(proxy, clock_off_s))
-            plays = playing.play([experiment], speed=SPEED, open_folder=open_folder, stop=Interrupts())
+            plays = playing.play([experiment], speed=speed, open_folder=open_folder, stop=Interrupts())
             (played,) = plays
             return Played(played.exit_code, RunFolder.open(played.folder), proxy.calls)
 
@@ -108,6 +108,13 @@ def test_three_failing_calls_of_ten_change_no_verdict(name: str, rehearse: Rehea
 def test_three_failing_calls_of_ten_change_no_verdict_of_any(name: str, seed: int, rehearse: Rehearse) -> None:
     """All thirteen, twenty times of twenty."""
     rehearse(packaged(name, seed), shaky(0.3, seed=seed, speed=SPEED)).check(name)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["erroruser", "forced-alarm"])
+def test_silences_that_outlast_our_patience_change_no_verdict(name: str, rehearse: Rehearse) -> None:
+    """As long as at AWS, which on a clock ten times as fast leaves out whole rounds of looks."""
+    rehearse(packaged(name), shaky(0.3, seed=5), speed=10.0).check(name)
 
 
 @pytest.mark.slow
