@@ -10,7 +10,7 @@ from fault_proxy import Interruption, Plan, Proxy, expired, only, proxy_of, rese
 from msgspec.structs import replace
 
 from harness.aws.policy import actions
-from harness.core.experiment import Call, Experiment
+from harness.core.experiment import Call, Experiment, Fault
 from harness.core.parse import parse
 from harness.core.timeline import Requests
 from harness.core.verdict import Verdict
@@ -118,12 +118,19 @@ def test_silences_that_outlast_our_patience_change_no_verdict(name: str, rehears
 
 
 @pytest.mark.slow
-def test_the_policy_is_enough_for_a_run_that_deploys_and_forces_the_alarm(rehearse: Rehearse) -> None:
+def test_the_policy_is_enough_for_a_run_that_writes(rehearse: Rehearse) -> None:
     """A cloud that denies everything outside of what `doctor --print-policy` prints has nothing to deny."""
-    played = rehearse(packaged("forced-alarm"), only(actions()))
+    experiment = packaged("forced-alarm")
+    generous = Fault(at_s=20.0, for_s=20.0, concurrency=500)
+    played = rehearse(replace(experiment, faults=(*experiment.faults, generous)), only(actions()))
     played.check("forced-alarm")
     assert {action for action, fault in played.calls if fault} == set()
-    assert {"codedeploy:CreateDeployment", "cloudwatch:SetAlarmState"} <= {action for action, _ in played.calls}
+    assert {action for action, _ in played.calls} >= {
+        "codedeploy:CreateDeployment",
+        "cloudwatch:SetAlarmState",
+        "lambda:PutFunctionConcurrency",
+        "lambda:DeleteFunctionConcurrency",
+    }
 
 
 @pytest.mark.slow
