@@ -45,6 +45,8 @@ class Pace(Struct, frozen=True):
         asked = level - self.level
         if asked <= 0:
             return self.since_s
+        if not self.slope:
+            return self.since_s + asked / self.rate if self.rate else math.inf
         twice_mean_rate = self.rate + math.sqrt(max(0.0, self.rate * self.rate + 2 * self.slope * asked))
         return self.since_s + 2 * asked / twice_mean_rate if twice_mean_rate else math.inf
 

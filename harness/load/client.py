@@ -11,6 +11,7 @@ when the answer is whole. A request costs no object but its response, and one sw
 time limits.
 """
 
+import contextlib
 import errno
 import os
 import ssl
@@ -43,6 +44,7 @@ DECODED_KEPT = 16 * 1024 * 1024
 """Bytes up to which a compressed body is decoded."""
 OPENING = 64
 """Connections that are opened at once; whoever waits for a turn takes a kept one that became idle meanwhile."""
+WARM_S = 1.0
 SWEEP_S = 0.1
 ADDRESSES_KEPT_S = 60.0
 
@@ -496,6 +498,11 @@ class Client:
         if connection.open:
             self._idle.append(connection)
         return response
+
+    def warm(self) -> None:
+        """Resolves the host and opens a first connection, so that no request has to; what fails will fail again."""
+        with contextlib.suppress(NoAnswer), gevent.Timeout(WARM_S, False):
+            self._idle.append(self._connect())
 
     def close(self) -> None:
         """Ends all connections; requests in flight fail when their time is up."""

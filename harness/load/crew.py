@@ -1,6 +1,7 @@
 """What one process contributes to a run: its users, their traffic, and the rows that are recorded of it."""
 
 import contextlib
+import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -58,6 +59,7 @@ class Crew:
         self._users: list[Any] = []
         self._steering: Steering | None = None
         self._recorder: Recorder | None = None
+        self._client: Client | None = None
         self._traffic: Traffic | None = None
         self._statistics = Statistics(environment.stats)
         self._flusher: gevent.Greenlet | None = None
@@ -90,10 +92,11 @@ class Crew:
     def join(self, user: Any) -> Traffic:
         """One more user, once it is known what part of the traffic is ours; raises StopUser if none can be sent."""
         self._users.append(user)
-        if len(self._users) == 1:
-            self._tell_pacing(True)
-        self._part_known.wait()
         with self._telling_failure():
+            if len(self._users) == 1:
+                self._client = self._client or self._warm_client(user)
+                self._tell_pacing(True)
+            self._part_known.wait()
             if self._traffic is None:
                 self._traffic = self._start_traffic(user)
             return self._traffic
@@ -136,6 +139,7 @@ class Crew:
         """Lets requests under way come to their end and sends the last rows; nothing is recorded afterwards."""
         recorder, self._recorder = self._recorder, None
         traffic, self._traffic = self._traffic, None
+        self._client = None
         if recorder is None:
             return
         if traffic:
@@ -145,6 +149,7 @@ class Crew:
         recorder.flush()
         self._statistics.flush()
         self._send_rows((), True)
+        gc.unfreeze()
 
     @contextlib.contextmanager
     def _telling_failure(self) -> Iterator[None]:
@@ -168,16 +173,26 @@ class Crew:
             recorder.flush(steering.timebase.now_s())
             statistics.flush()
 
-    def _start_traffic(self, user: Any) -> Traffic:
-        assert self._recorder is not None
-        first, *later = self._early
+    def _warm_client(self, user: Any) -> Client:
+        """A client that is ready when the first request is due, in a process that then makes no long pauses."""
+        assert self._steering is not None
         host = self._environment.host or user.host or ""
-        if refused := host_refusal(host, (), first.hosts):
+        if refused := host_refusal(host, (), self._steering.hosts):
             raise UsageError(refused)
         client = _client_of(host)
+        client.warm()
+        # A full collection looks at all that was imported, a tenth of a second in which no request is started.
+        gc.collect()
+        gc.freeze()
+        return client
+
+    def _start_traffic(self, user: Any) -> Traffic:
+        assert self._recorder is not None
+        assert self._client is not None
         request_event = self._environment.events.request
         fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
-        traffic = Traffic(client, user.prepare, first, self._recorder, fire)
+        first, *later = self._early
+        traffic = Traffic(self._client, user.prepare, first, self._recorder, fire)
         for steering in later:
             traffic.steer(steering)
         return traffic

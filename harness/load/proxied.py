@@ -84,6 +84,9 @@ class ProxiedClient(Client):
         headers.pop(b"Content-Encoding", None)  # the body is decoded already
         return Response(answer.status_code, headers, [answer.content], len(answer.content))
 
+    def warm(self) -> None:
+        """Does nothing: only requests go through a proxy."""
+
     def close(self) -> None:
         """Ends all connections."""
         super().close()

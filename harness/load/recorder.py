@@ -1,9 +1,12 @@
 """The recorder: counts every request into rows by second and features, and passes on the rows of seconds gone by."""
 
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness.core.histogram import histogram
+from harness.core.pacing import Plan
 from harness.core.timeline import Answer, Arrivals, Event, Exemplar, Intent, Requests
 from harness.load.steering import Timebase
 
@@ -176,6 +179,17 @@ class Recorder:
             service_time=histogram(row.service_times_s),
             worker=self._worker,
         )
+
+
+def unstarted(plan: Plan, share: float, from_s: float, until_s: float, worker: str) -> list[Arrivals]:
+    """The starts that a worker with this share of a plan did not make between two instants, by the second."""
+    edges_s = [from_s, *map(float, range(math.floor(from_s) + 1, math.ceil(until_s))), until_s]
+    counts = [round(plan.level_at(at_s) * share) for at_s in edges_s]
+    return [
+        Arrivals(at_s=float(math.floor(began_s)), planned=missed, started=0, unstarted=missed, worker=worker)
+        for began_s, missed in zip(edges_s, (b - a for a, b in itertools.pairwise(counts)), strict=False)
+        if missed > 0
+    ]
 
 
 def _gone(seconds: Mapping[int, object], before_s: float | None) -> list[int]:

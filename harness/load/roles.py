@@ -25,12 +25,13 @@ from locust.runners import STATE_MISSING
 from harness.core.experiment import Rails, Traffic
 from harness.core.rails import host_refusal
 from harness.core.rates import worded
-from harness.core.timeline import Event, decode, encode
+from harness.core.timeline import Arrivals, Event, decode, encode
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.load import options
 from harness.load.client import service_url
-from harness.load.crew import DRAIN_S, Crew
+from harness.load.crew import DRAIN_S, FLUSH_S, Crew
 from harness.load.panel.chronicle import Chronicle
+from harness.load.recorder import unstarted
 from harness.load.run import Run
 from harness.load.steering import Steering, unpacked
 
@@ -333,6 +334,7 @@ class Master(Director):
         super().__init__(environment)
         self._runner = environment.runner
         self._done: set[str] = set()
+        self._recorded_s: dict[str, float] = {}
         self._runner.register_message(PACING, self._on_pacing)
         self._runner.register_message(ROWS, self._on_rows)
         self._runner.register_message(FAILURE, self._on_failure)
@@ -349,6 +351,7 @@ class Master(Director):
     def begin(self, steering: Steering) -> None:
         """Tells all workers."""
         self._done.clear()
+        self._recorded_s.clear()
         self._runner.send_message(BEGIN, steering.packed())
 
     def end(self) -> None:
@@ -370,10 +373,27 @@ class Master(Director):
             return
         for worker in run.fleet.workers:
             if worker not in present:
-                run.fleet.leave(worker)
-                run.trouble("worker", f"worker {worker} was lost; what it recorded in its last second is missing")
+                self._lose(run, worker)
         if run.experiment.traffic.users is None and 0 < self._runner.target_user_count < len(present):
             self._runner.start(len(present), len(present))
+
+    def _lose(self, run: Run, worker: str) -> None:
+        """Has the others take over from a worker, and counts what surely nobody started meanwhile."""
+        share = 1 / len(run.fleet.workers)
+        run.fleet.leave(worker)
+        steering = run.fleet.steering
+        missed = 0
+        if run.experiment.traffic.users is None and worker in self._recorded_s:
+            # It kept the rows of the second that it was in, and those of seconds that went by since its last flush.
+            silent_s = self._recorded_s[worker] + 1.0 + FLUSH_S * steering.timebase.speed
+            rows = unstarted(steering.plan, share, silent_s, steering.since_s, worker)
+            missed = sum(row.unstarted for row in rows)
+            run.record(*rows)
+        run.trouble(
+            "worker",
+            f"worker {worker} was lost: what it recorded in its last second is missing, "
+            f"and {missed} requests were not started until others took over",
+        )
 
     def _present(self) -> set[str]:
         clients = self._runner.clients
@@ -390,7 +410,10 @@ class Master(Director):
         self.failed(f"worker {msg.node_id}: {msg.data['reason']}")
 
     def _on_rows(self, msg: Any, **_: Any) -> None:
-        self.take(*decode(msg.data["lines"].splitlines()))
+        rows = [*decode(msg.data["lines"].splitlines())]
+        self.take(*rows)
+        ends_s = [row.at_s + 1 for row in rows if isinstance(row, Arrivals)]
+        self._recorded_s[msg.node_id] = max([self._recorded_s.get(msg.node_id, 0.0), *ends_s])
         if msg.data["last"]:
             self._done.add(msg.node_id)
 

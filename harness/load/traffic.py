@@ -1,5 +1,6 @@
 """The traffic of one process: what is sent next, when, and what came of it."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,8 @@ BATCH = 64
 """Starts in a row before answers get their turn, so that a backlog does not open a connection for each of them."""
 LOOK_UP_S = 0.1
 """Wall time after which a waiting pacer looks for new steering, at the latest."""
+LATE_S = 1.0
+"""Wall time that a start may be overdue when traffic ends and not be counted as unstarted."""
 FAILED_FROM = 400
 WRONG_VERSIONS = ("", "0")
 """Client versions that make the service throw: none at all, and one that it does not know."""
@@ -94,7 +97,8 @@ class Traffic:
         self._idle: list[Any] = []
         self._senders: list[Any] = []
         self._in_flight = 0
-        self._stopped = False
+        self._stopped = self._paced = False
+        self._stopped_s = math.inf
         self._hub = get_hub()
         self._changed = gevent.event.Event()
 
@@ -116,6 +120,7 @@ class Traffic:
 
     def pace(self) -> None:
         """Starts every due request of this process in time, until `stop`; the calling greenlet does nothing else."""
+        self._paced = True
         while not self._stopped:
             now_s = self._base.now_s()
             self._apply(now_s)
@@ -143,12 +148,15 @@ class Traffic:
 
     def stop(self) -> None:
         """Starts no more requests of open arrivals."""
-        self._stopped = True
+        if not self._stopped:
+            self._stopped = True
+            self._stopped_s = self._base.now_s()
         self._changed.set()
 
     def drain(self, within_s: float) -> None:
         """Waits for the answers under way, up to `within_s` of wall time, then gives up the rest as failed."""
         self.stop()
+        self._give_up_overdue()
         until = time.monotonic() + within_s
         while self._in_flight and time.monotonic() < until:
             gevent.sleep(0.005)
@@ -174,6 +182,13 @@ class Traffic:
             self._start(due_s)
             pacer.advance()
         return True
+
+    def _give_up_overdue(self) -> None:
+        """Counts what should have been started before the end, where the process or its machine was too slow."""
+        pacer, until_s = self._pacer, self._stopped_s - LATE_S * self._base.speed
+        while self._paced and pacer.due_s() < until_s:
+            self._recorder.unstarted(pacer.due_s())
+            pacer.advance()
 
     def _wait(self, due_s: float) -> None:
         wait_s = self._base.wall_s(due_s) - time.time()

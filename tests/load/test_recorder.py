@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.histogram import merge, quantile_s
+from harness.core.pacing import Plan
+from harness.core.rates import legs
 from harness.core.timeline import Arrivals, Event, Exemplar, Requests
-from harness.load.recorder import EXEMPLARS_PER_RUN, EXEMPLARS_PER_SECOND, Features, Recorder, Reply
+from harness.load.recorder import EXEMPLARS_PER_RUN, EXEMPLARS_PER_SECOND, Features, Recorder, Reply, unstarted
 from harness.load.steering import Timebase
 
 GOOD = Features("good", "beta", "fakeUser")
@@ -161,3 +163,19 @@ def test_a_closed_loop_plans_what_it_starts(recorder: Recorder, sink: list[Event
     recorder.on_request(name="/a", response_time=None, start_time=1000.0)
     recorder.flush()
     assert [(row.planned, row.started) for row in sink if isinstance(row, Arrivals)] == [(1, 1)]
+
+
+def test_what_a_lost_worker_did_not_start_is_counted_by_the_second() -> None:
+    """Its share of the plan between two instants, no request of it twice."""
+    plan = Plan().changed(0.0, legs(10.0))
+    rows = unstarted(plan, 0.5, 2.5, 5.0, "lost")
+    assert [(row.at_s, row.planned, row.unstarted, row.started) for row in rows] == [
+        (2.0, 3, 3, 0),
+        (3.0, 5, 5, 0),
+        (4.0, 5, 5, 0),
+    ]
+
+
+def test_a_worker_that_was_taken_over_at_once_missed_nothing() -> None:
+    """Then there is no row."""
+    assert unstarted(Plan().changed(0.0, legs(10.0)), 0.5, 5.0, 4.0, "lost") == []

@@ -380,6 +380,9 @@ def test_a_lost_worker_is_told_and_its_part_taken_over(play: Callable[..., Play]
     run.wait_for(lambda events: bool(of(Trouble, events)))
     (trouble,) = of(Trouble, run.events())
     assert "was lost" in trouble.message
+    missed = sum(row.unstarted for row in of(Arrivals, run.events()))
+    assert f"and {missed} requests were not started" in trouble.message
+    assert missed > 10
     run.end()
     last = [row for row in of(Arrivals, run.events()) if row.at_s > trouble.at_s + 1][1:-1]
     assert last
