@@ -86,6 +86,7 @@ class Evidence(Struct, frozen=True):
     troubles: tuple[Trouble, ...]
     command: CommandFacts | None
     rails: tuple[RailTripped, ...]
+    exemplars: tuple[Exemplar, ...]
     end_s: float
 
     def is_canary(self, version: str | None) -> bool:
@@ -120,6 +121,7 @@ def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) 
         troubles=tuple(event for event in events if isinstance(event, Trouble)),
         command=_command(events),
         rails=tuple(event for event in events if isinstance(event, RailTripped)),
+        exemplars=tuple(event for event in events if isinstance(event, Exemplar)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
     )
 

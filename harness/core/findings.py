@@ -24,6 +24,8 @@ SLOWEST_ALARM_S = 150.0
 SURE_ENOUGH = 0.9
 LATE_S = 0.25
 LONG_BLINDNESS_S = 30.0
+UNANSWERED = 0.01
+MOST_UNANSWERED = 4
 
 
 class Scene(Struct, frozen=True):
@@ -371,6 +373,18 @@ def no_traffic(scene: Scene) -> Finding | None:
     )
 
 
+def unanswered(scene: Scene) -> Finding | None:
+    """Good requests got no answer at all; the sample of failures says why."""
+    good = [seen for seen in scene.found.requests if not is_fault(seen)]
+    silent, total = count(good, lambda seen: seen.status == 0), count(good)
+    if silent < UNANSWERED * total or not silent:
+        return None
+    reasons = Counter(one.reason for one in scene.found.exemplars if one.status == 0 and one.intent == "good")
+    sample = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common(MOST_UNANSWERED))
+    why = f": of a sample, {sample}" if sample else ""
+    return _warning("unanswered", f"{silent} of {total} good requests got no answer{why}.")
+
+
 def share_not_met(scene: Scene) -> Finding | None:
     """The error share that was sent is surely not the one that was planned."""
     planned = [(seen, planned_share(scene.found, seen.at_s)) for seen in scene.found.since]
@@ -494,6 +508,7 @@ CHECKS: tuple[Check, ...] = (
     fault_succeeded,
     not_counted,
     collateral,
+    unanswered,
     share_not_met,
     schedule_late,
     superseded,

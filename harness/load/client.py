@@ -47,6 +47,7 @@ OPENING = 64
 WARM_S = 1.0
 SWEEP_S = 0.1
 ADDRESSES_KEPT_S = 60.0
+UNRESOLVED_KEPT_S = 0.5
 
 _PORTS = {"http": 80, "https": 443}
 _INTERIM = range(100, 200)
@@ -459,6 +460,7 @@ class Client:
         self._tls = (tls or trusting_context()) if self.url.scheme == "https" else None
         self._addresses: list[tuple[int, Any]] = []
         self._addresses_until = 0.0
+        self._unresolved: OSError = gevent.socket.gaierror("the host has no address")
         self._resolving = gevent.lock.RLock()
         self._opening = gevent.lock.Semaphore(OPENING)
         self._idle: list[Connection] = []
@@ -542,23 +544,26 @@ class Client:
 
     def _connect(self) -> Connection:
         problem: OSError | None = None
-        try:
-            for family, address in self._resolved():
-                try:
-                    return self._connection(family, address)
-                except OSError as error:
-                    problem = error
-        except OSError as error:
-            problem = error
-        self._addresses_until = 0.0
-        raise NoAnswer(f"no connection: {reason_of(problem) if problem else 'the host has no address'}") from problem
+        addresses = self._resolved()
+        for family, address in addresses:
+            try:
+                return self._connection(family, address)
+            except OSError as error:
+                problem = error
+        if addresses:
+            self._addresses_until = 0.0
+        raise NoAnswer(f"no connection: {reason_of(problem or self._unresolved)}") from problem
 
     def _resolved(self) -> list[tuple[int, Any]]:
+        """The addresses of the host, none where its name does not resolve; that is asked again after a while."""
         with self._resolving:  # one question for all that open a connection at the same time
             if time.monotonic() > self._addresses_until:
-                found = gevent.socket.getaddrinfo(_ascii(self.url.hostname or ""), self._port, type=SOCK_STREAM)
+                try:
+                    found = gevent.socket.getaddrinfo(_ascii(self.url.hostname or ""), self._port, type=SOCK_STREAM)
+                except OSError as error:
+                    found, self._unresolved = [], error
                 self._addresses = [(family, address) for family, _, _, _, address in found]
-                self._addresses_until = time.monotonic() + ADDRESSES_KEPT_S
+                self._addresses_until = time.monotonic() + (ADDRESSES_KEPT_S if found else UNRESOLVED_KEPT_S)
             return self._addresses
 
     def _connection(self, family: int, address: Any) -> Connection:

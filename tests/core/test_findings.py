@@ -14,6 +14,7 @@ from harness.core.timeline import (
     ClockSeen,
     DeploymentSeen,
     Event,
+    Exemplar,
     FaultStarted,
     GroupSeen,
     LookFailed,
@@ -308,3 +309,13 @@ def test_traffic_without_version_says_so(findings: Any, row: Any, sent: Any) -> 
     """A failure that nobody can attribute is counted as such."""
     lost: Requests = sent(100.0, ok=False, version=None, status=503)
     assert "1 where no header said" in findings([*row("healthy"), lost])["collateral"].text
+
+
+def test_why_requests_got_no_answer_is_told(findings: Any, row: Any) -> None:
+    """How many, and the reasons of the sample, the most frequent first."""
+    reasons = ["no connection: connection refused", "nothing came for 35 s", "nothing came for 35 s"]
+    failed = {"persona": "beta", "endpoint": "fakeUser", "version": None, "status": 0, "latency_s": 1.0}
+    sample = [Exemplar(at_s=1.0, intent="good", reason=reason, **failed) for reason in reasons]
+    events = [*changed(row("healthy"), Requests, status=0, outcome="failed", version=None), *sample]
+    text = findings(events)["unanswered"].text
+    assert "good requests got no answer: of a sample, nothing came for 35 s (2); no connection" in text

@@ -351,6 +351,23 @@ def test_a_name_that_does_not_resolve_says_so() -> None:
         get(Client("http://nobody.invalid"))
 
 
+def test_a_name_that_does_not_resolve_is_not_asked_for_by_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred requests that are due meanwhile fail at once, for the same reason."""
+    asked = []
+
+    def fail(*_: object, **__: object) -> None:
+        asked.append(1)
+        gevent.sleep(0.02)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("gevent.socket.getaddrinfo", fail)
+    client = Client("http://service.example")
+    jobs = [gevent.spawn(get, client) for _ in range(100)]
+    gevent.joinall(jobs, timeout=5)
+    assert {str(job.exception) for job in jobs} == {"no connection: the name of the host does not resolve"}
+    assert len(asked) < 3
+
+
 def test_a_greenlet_that_is_killed_leaves_no_connection_behind(serve: Serve, client_of: ClientOf) -> None:
     """The answer to a request that was given up is not the next one's."""
     server = serve([0.3, OK, 1.0], [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright"])
