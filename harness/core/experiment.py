@@ -85,7 +85,7 @@ class Target(Part, frozen=True, kw_only=True):
     host: str | None = None
 
 
-class RateStep(Part, frozen=True, kw_only=True):
+class RateStep(Part, frozen=True, kw_only=True, omit_defaults=True):
     """A change of the arrival rate, `at_s` after the run began.
 
     `rate` holds from then on or, as a burst, for `for_s`; then the rate before it returns. `ramp_to` is reached in a

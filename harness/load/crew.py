@@ -64,6 +64,7 @@ class Crew:
         self._statistics = Statistics(environment.stats)
         self._flusher: gevent.Greenlet | None = None
         self._part_known = gevent.event.Event()
+        self._ended = gevent.event.Event()
         self._early: list[Steering] = []
 
     @property
@@ -75,6 +76,7 @@ class Crew:
         """Starts recording for a new test."""
         self._steering = steering
         self._part_known.clear()
+        self._ended.clear()
         self._early.clear()
         self._recorder = Recorder(steering.timebase, lambda events: self._send_rows(events, False), worker=self._name)
         self._statistics = Statistics(self._environment.stats)
@@ -145,7 +147,8 @@ class Crew:
         if traffic:
             traffic.drain(DRAIN_S)
         if self._flusher:
-            self._flusher.kill()
+            self._ended.set()
+            self._flusher.join()
         recorder.flush()
         self._statistics.flush()
         self._send_rows((), True)
@@ -168,9 +171,8 @@ class Crew:
         raise StopUser
 
     def _flush(self, recorder: Recorder, statistics: Statistics, steering: Steering) -> None:
-        while True:
-            gevent.sleep(FLUSH_S)
-            recorder.flush(steering.timebase.now_s())
+        while not self._ended.wait(FLUSH_S):
+            recorder.flush(steering.timebase.now_s(), pause=lambda: gevent.sleep(0))  # starts must not wait for it
             statistics.flush()
 
     def _warm_client(self, user: Any) -> Client:

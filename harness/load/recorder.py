@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness.core.histogram import histogram
@@ -92,15 +92,22 @@ class Recorder:
         """Counts a planned start that could not take place for lack of room."""
         self._plan(due_s).unstarted += 1
 
-    def flush(self, before_s: float | None = None) -> None:
-        """Passes on the rows of all seconds that ended by `before_s`, or all there are."""
+    def flush(self, before_s: float | None = None, pause: Callable[[], object] = lambda: None) -> None:
+        """Passes on the rows of all seconds that ended by `before_s`, or all there are; `pause` goes between rows."""
         events: list[Event] = [*self._exemplars]
         self._exemplars.clear()
-        events.extend(self._arrivals(second, self._plans.pop(second)) for second in _gone(self._plans, before_s))
-        for second in _gone(self._rows, before_s):
-            events.extend(self._requests(second, key, row) for key, row in self._rows.pop(second).items())
+        for event in self._finished(before_s):
+            events.append(event)
+            pause()
         if events:
             self._sink(events)
+
+    def _finished(self, before_s: float | None) -> Iterator[Event]:
+        for second in _gone(self._plans, before_s):
+            yield self._arrivals(second, self._plans.pop(second))
+        for second in _gone(self._rows, before_s):
+            for key, row in self._rows.pop(second).items():
+                yield self._requests(second, key, row)
 
     def on_request(
         self,

@@ -126,6 +126,15 @@ def test_the_schedule_is_recorded(recorder: Recorder, sink: list[Event]) -> None
     assert (row.at_s, row.planned, row.started, row.unstarted, sum(row.lag.values())) == (3.0, 3, 2, 1, 2)
 
 
+def test_a_flush_pauses_between_rows_and_loses_nothing_meanwhile(recorder: Recorder, sink: list[Event]) -> None:
+    """What is answered while it pauses is in a row of the next flush."""
+    for second in range(5):
+        recorder.answered(GOOD, FINE, float(second), 0.02, 0.01)
+    recorder.flush(pause=lambda: recorder.answered(GOOD, FINE, 9.0, 0.02, 0.01))
+    recorder.flush()
+    assert sum(row.count for row in requests(sink)) == 10
+
+
 def test_exemplars_are_bounded(recorder: Recorder, sink: list[Event]) -> None:
     """A few failures a second and some hundred in a run are kept as they were, however many there are."""
     for second in range(100):
