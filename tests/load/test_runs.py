@@ -1,6 +1,7 @@
 """Whole runs in Locust processes of their own, against a service that counts for itself, or a local cloud."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import shlex
@@ -40,6 +41,7 @@ from harness.core.timeline import (
     Trouble,
 )
 from harness.core.verdict import Verdict
+from harness.errors import TimelineError
 from harness.rehearsal.fixtures import aws_environment
 from harness.rehearsal.play import Ready, resolve
 from harness.report.folder import RunFolder
@@ -188,8 +190,9 @@ class Play:
         """Waits until the timeline shows something."""
         until = time.monotonic() + within_s
         while time.monotonic() < until:
-            if (self._reports / "latest" / "timeline.jsonl").exists() and seen(self.events()):
-                return
+            with contextlib.suppress(TimelineError):  # a folder that has been made and not been written to
+                if (self._reports / "latest" / "timeline.jsonl").exists() and seen(self.events()):
+                    return
             time.sleep(0.05)
         raise AssertionError(f"it was never seen: {self.log.read_text()}")
 
