@@ -2,8 +2,12 @@
 
 import itertools
 import math
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from harness.core.histogram import histogram
 from harness.core.pacing import Plan
@@ -19,7 +23,7 @@ EXEMPLARS_PER_RUN = 200
 Sink = Callable[[Sequence[Event]], None]
 
 
-class Features(NamedTuple):
+class Features(Struct, frozen=True, cache_hash=True):
     """What is known of a request before it is sent."""
 
     intent: Intent
@@ -27,7 +31,7 @@ class Features(NamedTuple):
     endpoint: str
 
 
-class Reply(NamedTuple):
+class Reply(Struct, frozen=True, gc=False):
     """What came back: `status` 0 is no answer, `reason` says in words what failed."""
 
     status: int
@@ -39,15 +43,15 @@ class _Row:
     __slots__ = ("latencies_s", "service_times_s")
 
     def __init__(self) -> None:
-        self.latencies_s: list[float] = []
-        self.service_times_s: list[float] = []
+        self.latencies_s = array("d")
+        self.service_times_s = array("d")
 
 
 class _Plan:
     __slots__ = ("lags_s", "unstarted")
 
     def __init__(self) -> None:
-        self.lags_s: list[float] = []
+        self.lags_s = array("d")
         self.unstarted = 0
 
 
@@ -71,8 +75,7 @@ class Recorder:
 
     def answered(self, features: Features, reply: Reply, due_s: float, latency_s: float, service_s: float) -> None:
         """Counts one request that was due at `due_s`; both durations are wall time."""
-        status, version, reason = reply
-        second, key = int(due_s), (features, status, version, reason is None)
+        second, key = int(due_s), (features, reply.status, reply.version, reply.reason is None)
         rows = self._rows.get(second)
         if rows is None:
             rows = self._rows[second] = {}
@@ -81,12 +84,13 @@ class Recorder:
             row = rows[key] = _Row()
         row.latencies_s.append(latency_s)
         row.service_times_s.append(service_s)
-        if reason is not None and self._exemplars_left:
+        if reply.reason is not None and self._exemplars_left:
             self._exemplify(features, reply, due_s, latency_s)
 
     def started(self, due_s: float, lag_s: float) -> None:
         """Counts a planned start that took place `lag_s` of wall time late."""
-        self._plan(due_s).lags_s.append(lag_s)
+        plan = self._plans.get(int(due_s)) or self._plan(due_s)
+        plan.lags_s.append(lag_s)
 
     def unstarted(self, due_s: float) -> None:
         """Counts a planned start that could not take place for lack of room."""
@@ -152,7 +156,7 @@ class Recorder:
             self._exemplars.append(
                 Exemplar(
                     at_s=due_s,
-                    **features._asdict(),
+                    **asdict(features),
                     version=reply.version,
                     status=reply.status,
                     reason=reply.reason or "",

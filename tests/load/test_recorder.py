@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from harness.core.histogram import merge, quantile_s
 from harness.core.pacing import Plan
@@ -74,7 +75,7 @@ def test_rows_add_up_to_all_requests(counted: list[tuple[Features, Reply, float,
     for row in requests(sink):
         rows[row.intent, row.persona, row.endpoint, row.status, int(row.at_s)] += row.count
         assert sum(row.latency.values()) == sum(row.service_time.values()) == row.count
-    assert rows == Counter((*told, reply.status, int(due_s)) for told, reply, due_s, _ in counted)
+    assert rows == Counter((*astuple(told), reply.status, int(due_s)) for told, reply, due_s, _ in counted)
 
 
 @given(latencies=st.lists(st.floats(1e-4, 60), min_size=1, max_size=100))
