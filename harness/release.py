@@ -32,6 +32,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target-version", metavar="VERSION", help="published version to deploy once traffic is steady"
     )
+    text = "publish the code in service once more, and deploy that: proves the net and ships nothing"
+    parser.add_argument("--redeploy", action="store_true", help=text)
     parser.add_argument("--host", metavar="URL", help="where the service is")
     parser.add_argument("--allow-writes", action="store_true", help="let the run change things on AWS; see `plan`")
     text = 'options for Locust, as one word: --locust "--canary-error-share 0.1 --csv stats"'
@@ -61,12 +63,15 @@ def asked_of(options: argparse.Namespace, experiment: Experiment) -> Experiment:
     """The experiment with the options of the command line laid over it."""
     names = {**{name: name for name in _NAMES}, "deployment": "id", "target_version": "target_version"}
     given = {field: value for name, field in names.items() if (value := getattr(options, name, None)) is not None}
+    if getattr(options, "redeploy", False):
+        given["redeploy"] = True
     if getattr(options, "others", None):
         given["command"] = shlex.join(options.others)
     outcome = options.expect or experiment.expect.outcome
     host = getattr(options, "host", None) or experiment.target.host
     return replace(
         experiment,
+        allow_writes=experiment.allow_writes or getattr(options, "allow_writes", False),
         deployment=replace(experiment.deployment, **given),
         expect=replace(experiment.expect, outcome=outcome and Outcome(outcome)),
         target=replace(experiment.target, host=host),
@@ -78,9 +83,9 @@ def run_command(options: argparse.Namespace) -> list[str]:
     names = [*_NAMES, "deployment", "target_version", "expect"]
     given = [(f"--canary-{name.replace('_', '-')}", getattr(options, name)) for name in names]
     given += [("--canary-command", shlex.join(options.others) if options.others else None), ("--host", options.host)]
-    leave = ["--canary-allow-writes"] if options.allow_writes else []
     own = [word for flag, value in given if value is not None for word in (flag, str(value))]
-    return locust_command(*own, *leave, *(word for text in options.locust for word in _words(text)))
+    own += [f"--canary-{flag}" for flag in ("redeploy", "allow-writes") if getattr(options, flag.replace("-", "_"))]
+    return locust_command(*own, *(word for text in options.locust for word in _words(text)))
 
 
 def run_environment(experiment: str | None) -> dict[str, str]:

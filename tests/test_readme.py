@@ -59,12 +59,14 @@ DOCTOR = (
 )
 AROUND = "canary-harness run game.yaml --stack shop-prod -- sam deploy --no-confirm-changeset"
 CURLS = [command for command in commands() if command.startswith("curl ")]
+AGAIN = "canary-harness run game.yaml --stack shop-prod --redeploy --allow-writes --dry-run"
 OTHERS = {
     **dict.fromkeys(CURLS, "test_readme_game_day_page_has_our_options_and_answers"),
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
     AROUND: "tests/load/test_runs.py runs a command, and test_readme_run_takes_a_command reads this one",
+    AGAIN: "test_readme_redeployment_is_planned",
     "canary-harness watch --stack shop-prod --expect promoted": "test_readme_watch_asks_for_the_stack",
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
     "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
@@ -174,6 +176,15 @@ def test_readme_run_takes_a_command(tmp_path: Path) -> None:
     done = run_harness(tmp_path, *shlex.split(own), "--dry-run", "--", *shlex.split(deploys))
     assert done.returncode == 0, done.stderr
     assert f"command: {deploys}" in done.stdout
+
+
+def test_readme_redeployment_is_planned(tmp_path: Path) -> None:
+    """The plan names every write, and nothing is started."""
+    (tmp_path / "game.yaml").write_text("name: game\n")
+    done = run_harness(tmp_path, *shlex.split(AGAIN)[1:])
+    assert done.returncode == 0, done.stderr
+    for call in ("lambda:PublishVersion", "codedeploy:CreateDeployment", "lambda:UpdateAlias"):
+        assert call in done.stdout
 
 
 def test_readme_watch_asks_for_the_stack(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def discover_for_a_run(aws: Aws, experiment: Experiment) -> Experiment:
     try:
         if wanted.id:
             deployment_of(aws, wanted.id)
-        return discover(aws, experiment, whole=wanted.target_version is not None)
+        return discover(aws, experiment, whole=bool(wanted.target_version or wanted.redeploy))
     except UsageError:
         raise
     except HarnessError:

@@ -10,6 +10,7 @@ from harness.aws.concurrency import THROTTLING, ReservedConcurrency
 from harness.aws.fis import STARTING, FisExperiment
 from harness.aws.forced_alarm import FORCING, ForcedAlarm
 from harness.aws.journal import Journal
+from harness.aws.redeploy import DESCRIBING, RETURNING, Description, PlacedAlias
 from harness.core.experiment import AlarmState
 from harness.core.timeline import Event, Write
 from harness.errors import HarnessError
@@ -89,8 +90,21 @@ def _fis(aws: Aws, write: Write, journal: Journal) -> Left:
     return FisExperiment(aws, template=write.subject, journal=journal, mark=write.after)
 
 
+def _description(aws: Aws, write: Write, journal: Journal) -> Left:
+    before, mark = write.before or "", write.after or ""
+    return Description(aws, function=write.subject, mark=mark, journal=journal, before=before, left=True)
+
+
+def _alias(aws: Aws, write: Write, journal: Journal) -> Left:
+    function, _, alias = write.subject.rpartition(":")
+    before, after = write.before or "", write.after or ""
+    return PlacedAlias(aws, function=function, alias=alias, before=before, after=after, journal=journal)
+
+
 _MAKERS: Mapping[str, Callable[[Aws, Write, Journal], Left]] = {
     FORCING: _alarm,
     THROTTLING: _concurrency,
     STARTING: _fis,
+    DESCRIBING: _description,
+    RETURNING: _alias,
 }

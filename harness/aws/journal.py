@@ -15,7 +15,7 @@ class Journal:
         self._record = record
         self._now = now
 
-    def entry(self, call: str, subject: str, *, before: str | None, after: str) -> "JournalEntry":
+    def entry(self, call: str, subject: str, *, before: str | None, after: str | None) -> "JournalEntry":
         """The entry of one change: `before` is what is put back by healing, `after` what is to be there till then."""
         return JournalEntry(self, call, subject, before, after)
 
@@ -31,7 +31,7 @@ class Journal:
 class JournalEntry:
     """One change and its steps."""
 
-    def __init__(self, journal: Journal, call: str, subject: str, before: str | None, after: str) -> None:
+    def __init__(self, journal: Journal, call: str, subject: str, before: str | None, after: str | None) -> None:
         self._journal = journal
         self.call = call
         self.subject = subject

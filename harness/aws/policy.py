@@ -13,6 +13,12 @@ FINDS_AND_EXAMINES = "CanaryHarnessFindsAndExamines"
 
 _NEEDS: Mapping[str, Sequence[str]] = {
     "codedeploy:CreateDeployment": ("codedeploy:CreateDeployment",),
+    "lambda:PublishVersion": (
+        "lambda:GetFunctionConfiguration",
+        "lambda:UpdateFunctionConfiguration",
+        "lambda:PublishVersion",
+        "lambda:UpdateAlias",
+    ),
     "cloudwatch:SetAlarmState": ("cloudwatch:SetAlarmState",),
     "lambda:PutFunctionConcurrency": (
         "lambda:GetFunctionConcurrency",

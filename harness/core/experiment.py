@@ -118,8 +118,9 @@ class Traffic(Part, frozen=True, kw_only=True):
 class Deployment(Part, frozen=True, kw_only=True):
     """Which deployment: found by what is given.
 
-    It is the one of `id`, or made by us when `target_version` names a published version, or by `command`, which is
-    started once traffic is steady; else the group's next one. A command is words as one would type them, no shell's.
+    It is the one of `id`; or made by us, of a published version that `target_version` names, or with `redeploy` of the
+    code in service published once more; or by `command`, which is started once traffic is steady; else the group's next
+    one. A command is words as one would type them, no shell's.
 
     `config` is a CodeDeploy configuration with or without its `CodeDeployDefault.Lambda` prefix; left out, the group's
     own holds. `stack` is a CloudFormation stack to look in. `hooks` is for rehearsals: the status that a hook function
@@ -134,6 +135,7 @@ class Deployment(Part, frozen=True, kw_only=True):
     alias: str = "Live"
     id: str | None = None
     target_version: str | None = None
+    redeploy: bool = False
     command: str | None = None
     hooks: dict[HookEvent, HookStatus] = {}
 

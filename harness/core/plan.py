@@ -24,12 +24,30 @@ def writes_of(experiment: Experiment) -> tuple[PlannedWrite, ...]:
 
 def _deployment(experiment: Experiment) -> Iterator[PlannedWrite]:
     wanted = experiment.deployment
+    subject = f"{wanted.application or '?'}/{wanted.group or '?'}"
+    if wanted.redeploy:
+        yield from _redeployment(experiment, subject)
     if wanted.target_version:
-        subject = f"{wanted.application or '?'}/{wanted.group or '?'}"
         what = (
             f"deploys version {wanted.target_version} through {wanted.alias} {experiment.steady_s:g} s after the start"
         )
         yield PlannedWrite(call="codedeploy:CreateDeployment", subject=subject, what=what)
+
+
+def _redeployment(experiment: Experiment, subject: str) -> Iterator[PlannedWrite]:
+    wanted, function = experiment.deployment, experiment.deployment.function or "the function of the deployment"
+    yield PlannedWrite(
+        call="lambda:PublishVersion",
+        subject=function,
+        what=f"publishes the code in service again {experiment.steady_s:g} s after the start, by another description",
+        undone_by="lambda:UpdateFunctionConfiguration (the description; the version stays)",
+    )
+    yield PlannedWrite(
+        call="codedeploy:CreateDeployment",
+        subject=subject,
+        what=f"deploys that version through {wanted.alias}",
+        undone_by="lambda:UpdateAlias (after a promotion)",
+    )
 
 
 def _effect(experiment: Experiment, kind: EffectKind, fault: Fault) -> PlannedWrite:

@@ -102,7 +102,8 @@ def _about_config(config: str) -> Problems:
 
 def about_making(deployment: Deployment) -> Problems:
     """What contradicts itself about how the deployment comes about."""
-    given = [name for name in ("id", "target_version", "command") if getattr(deployment, name) is not None]
+    ways = ("id", "target_version", "redeploy", "command")
+    given = [name for name in ways if getattr(deployment, name) not in (None, False)]
     if len(given) > 1:
         yield ExperimentError(f"deployment.{given[0]}", f"cannot stand beside {given[1]}: each says what deploys")
     if deployment.command is not None and not _words(deployment.command):
@@ -238,6 +239,6 @@ def only_on_aws(experiment: Experiment) -> Problems:
         yield ExperimentError("deployment.config", f"a rehearsal knows {wanted}, got {shown(config)}")
     if experiment.target.host is not None:
         yield ExperimentError("target.host", "a rehearsal serves its own; leave it out, or name baseline.url")
-    for name in ("id", "stack", "command"):
-        if getattr(experiment.deployment, name) is not None:
+    for name in ("id", "stack", "redeploy", "command"):
+        if getattr(experiment.deployment, name) not in (None, False):
             yield ExperimentError(f"deployment.{name}", "a rehearsal creates its own deployment; leave it out")

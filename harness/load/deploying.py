@@ -8,6 +8,8 @@ import gevent
 
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
+from harness.aws.journal import Journal
+from harness.aws.redeploy import PlacedAlias, publish_again
 from harness.aws.watcher import Watcher
 from harness.core.experiment import Experiment
 from harness.core.rollout import Rollout
@@ -71,6 +73,7 @@ class Deploying:
         self._epoch_s = epoch_s
         wanted = run.experiment.deployment
         self._command = Command(wanted.command, run.folder.command_log, run.say) if wanted.command else None
+        self._placed: PlacedAlias | None = None
         self._running = False
         self._stopping: gevent.Greenlet | None = None
 
@@ -81,9 +84,10 @@ class Deploying:
 
     def play(self) -> None:
         """Once traffic is steady makes the deployment; comes back when nothing more is to be done for it."""
-        if self._run.experiment.deployment.target_version:
+        wanted = self._run.experiment.deployment
+        if wanted.target_version or wanted.redeploy:
             self._run.sleep_until(self._steady_until_s())
-            self._create()
+            self._create(wanted.target_version or self._published_again())
         elif self._command:
             self._run.sleep_until(self._run.experiment.steady_s)
             self._play(self._command)
@@ -107,6 +111,12 @@ class Deploying:
             self._stopping.join()
             self._note_end(self._command)
 
+    def give_back(self) -> None:
+        """After the last look gives the alias back to the version that was in service, where ours took its place."""
+        if self._placed and not self._placed.heal():
+            text = "the alias could not be given back to the version that was in service; the timeline says why"
+            self._run.trouble("redeploy", text)
+
     def _steady_until_s(self) -> float:
         """When to create the deployment, for a rehearsal in the first ten seconds of a minute.
 
@@ -119,18 +129,29 @@ class Deploying:
         offset_s = random.Random(f"phase {self._run.experiment.seed}").uniform(0.0, PHASE_ROOM_S)
         return steady_s + (offset_s - (self._epoch_s + steady_s)) % PHASE_S
 
-    def _create(self) -> None:
+    def _published_again(self) -> str:
+        """A new version of the code in service."""
+        wanted = self._run.experiment.deployment
+        function, journal = str(wanted.function), Journal(self._run.record, self._run.base.now_s)
+        before, after = publish_again(self._aws, function=function, alias=wanted.alias, journal=journal)
+        self._placed = PlacedAlias(
+            self._aws, function=function, alias=wanted.alias, before=before, after=after, journal=journal
+        )
+        self._placed.announce()
+        return after
+
+    def _create(self, target_version: str) -> None:
         deployment = self._run.experiment.deployment
         missing = [name for name in ("application", "group", "function") if not getattr(deployment, name)]
-        if missing or not deployment.target_version:
-            raise UsageError(f"deployment.{missing[0]} is needed to create a deployment of target_version")
+        if missing:
+            raise UsageError(f"deployment.{missing[0]} is needed to create a deployment")
         deployment_id = create_deployment(
             self._aws,
             application=str(deployment.application),
             group=str(deployment.group),
             function=str(deployment.function),
             alias=deployment.alias,
-            target_version=deployment.target_version,
+            target_version=target_version,
             experiment=self._run.experiment.name,
             config=deployment.config,
             hooks=deployment.hooks,

@@ -56,13 +56,14 @@ def add_options(parser: Any) -> None:
         # Locust's parser takes these as arguments, its groups do not.
         action.include_in_web_ui = flag in _IN_FORM
         action.is_secret = action.is_required = action.is_multiple = False
-    leave = group.add_argument(
-        "--canary-allow-writes",
-        env_var="LOCUST_CANARY_ALLOW_WRITES",
-        action="store_true",
-        help="Let this run change things on AWS: deploy, force an alarm, throttle, start FIS experiments",
-    )
-    leave.include_in_web_ui = leave.is_secret = leave.is_required = leave.is_multiple = False
+    for flag, text in _SWITCHES:
+        switch = group.add_argument(
+            f"--canary-{flag}",
+            env_var=f"LOCUST_CANARY_{flag.upper().replace('-', '_')}",
+            action="store_true",
+            help=text,
+        )
+        switch.include_in_web_ui = switch.is_secret = switch.is_required = switch.is_multiple = False
     # Locust would let the whole network start tests; `--web-host` still can.
     parser.set_defaults(web_host=LOOPBACK)
 
@@ -122,12 +123,12 @@ def watched(experiment: Experiment) -> bool:
     """Whether there is a deployment to watch at all: anything leads to one."""
     deployment = experiment.deployment
     named = (deployment.id, deployment.stack, deployment.application, deployment.group, deployment.function)
-    return any((*named, deployment.target_version, deployment.command))
+    return any((*named, deployment.target_version, deployment.redeploy, deployment.command))
 
 
 def fixed(options: Any) -> dict[str, Any]:
     """Our options that no web form may change, whatever it sends: Locust itself takes every name it knows."""
-    flags = ("allow-writes", *(flag for flag, _, _ in _OPTIONS if flag not in _IN_FORM))
+    flags = (*(flag for flag, _ in _SWITCHES), *(flag for flag, _, _ in _OPTIONS if flag not in _IN_FORM))
     names = (f"canary_{flag.replace('-', '_')}" for flag in flags)
     return {name: getattr(options, name, None) for name in names}
 
@@ -174,6 +175,9 @@ def _overridden(experiment: Experiment, options: Any) -> Experiment:
     return replace(
         experiment,
         target=replace(experiment.target, host=host),
+        deployment=replace(
+            experiment.deployment, redeploy=experiment.deployment.redeploy or bool(_given(options, "redeploy"))
+        ),
         allow_writes=experiment.allow_writes or bool(_given(options, "allow_writes")),
         seed=experiment.seed if seed is None else int(seed),
     )
@@ -310,6 +314,10 @@ _OPTIONS = (
     ("run-dir", "FOLDER", "Existing folder of this run; without it one is made"),
     ("web-hosts", "NAMES", "Names besides its own under which the web page may be reached, such as a proxy's"),
     ("reports", "FOLDER", f"Where run folders are made, {REPORTS} if left out"),
+)
+_SWITCHES = (
+    ("allow-writes", "Let this run change things on AWS: deploy, force an alarm, throttle, start FIS experiments"),
+    ("redeploy", "Publish the code in service once more and deploy that, once traffic is steady"),
 )
 _IN_FORM = frozenset({"arrival-rate", "error-share", "pattern", "arrivals"})
 _CHECKS: dict[str, Callable[[str], str]] = {

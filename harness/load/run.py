@@ -238,6 +238,8 @@ class Run:
             self._deploying.close()
         if self._watcher and self._over.why in ("settled", "given_up"):
             self._watcher.final_looks()
+        if self._deploying:
+            self._deploying.give_back()
         self.record(replace(self._over, at_s=self.base.now_s()))
         self._progress.close()
         self._closed = True

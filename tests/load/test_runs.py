@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
+import boto3
 import msgspec
 import psutil
 import pytest
@@ -39,6 +40,7 @@ from harness.core.timeline import (
     Requests,
     RunEnded,
     Trouble,
+    Write,
 )
 from harness.core.verdict import Verdict
 from harness.errors import TimelineError
@@ -553,6 +555,31 @@ def test_a_command_that_fails_before_any_deployment_ends_the_run(
     (ended,) = of(RunEnded, run.events())
     assert ended.detail == "the command ended with exit code 1 and no deployment was seen"
     assert run.folder.command_log.read_text() == "no such template\n"
+
+
+def test_a_redeployment_proves_the_net_and_leaves_no_trace(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same code is published and promoted; then the alias and the description are as they were."""
+    cloud = canary_cloud_factory(speed=60.0)
+    aws_environment(cloud, monkeypatch)
+    ready = cloud.ready
+    function, alias = {"FunctionName": ready["function"]}, {"FunctionName": ready["function"], "Name": ready["alias"]}
+    lambdas = boto3.client("lambda")
+    lambdas.update_alias(**alias, FunctionVersion=ready["canary"])  # $LATEST is in service
+    before = lambdas.get_function_configuration(**function)["Description"]
+    words = ["--canary-function", ready["function"], "--canary-redeploy", "--canary-allow-writes"]
+    run = play(
+        *["-f", CANARY, "--host", ready["service_url"], *words, "--canary-expect", "promoted"],
+        **cloud_variables(cloud),
+    )
+    assert run.end(60) == 0
+    assert (run.verdict().outcome, run.verdict().call) == ("promoted", "cleared")
+    written = [(event.call.partition(":")[2], event.step) for event in of(Write, run.events())]
+    assert written.index(("PublishVersion", "intended")) < written.index(("CreateDeployment", "intended"))
+    assert written[-1] == ("UpdateAlias", "undone")
+    assert lambdas.get_alias(**alias)["FunctionVersion"] == ready["canary"]
+    assert lambdas.get_function_configuration(**function)["Description"] == before
 
 
 STAYS = """

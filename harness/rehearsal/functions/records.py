@@ -81,13 +81,15 @@ class Alias(Struct, frozen=True, kw_only=True):
 class Function:
     """A function with its versions and aliases.
 
-    `published` counts versions ever published: a number is never used again. `policies` maps a qualifier, or "" for
+    `published` counts versions ever published: a number is never used again; `published_revision` is the revision of
+    $LATEST that the last one was made of. `policies` maps a qualifier, or "" for
     the function itself, to its statements.
     """
 
     name: str
     latest: Configuration
     published: int = 0
+    published_revision: str = ""
     versions: dict[str, Configuration] = field(default_factory=dict)
     aliases: dict[str, Alias] = field(default_factory=dict)
     policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
