@@ -370,6 +370,11 @@ def _verdict_of_what_there_is(folder: "RunFolder", experiment: "Experiment") -> 
 
 
 def _show(run: _Run, options: argparse.Namespace) -> None:
+    if run.verdict:
+        from harness.report.actions import announce
+        from harness.report.folder import RunFolder
+
+        announce(run.verdict, RunFolder(run.folder))
     if run.verdict and not options.json:
         from harness.report.terminal import summary
 

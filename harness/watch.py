@@ -21,6 +21,7 @@ from harness.errors import ExitCode, UsageError
 from harness.launch import Interrupts
 from harness.load.contact import Contact
 from harness.load.steering import Timebase
+from harness.report.actions import announce
 from harness.report.finish import finish
 from harness.report.folder import RunFolder
 from harness.report.progress import Progress
@@ -58,6 +59,7 @@ def watch(
         lookout = _Lookout(aws, experiment, clock, timeline.write, progress)
         ended = lookout.follow(stop)
     verdict = finish(folder, experiment)
+    announce(verdict, folder)
     if stop.count:
         return folder, verdict, ExitCode(128 + stop.signum)
     return folder, verdict, ExitCode.HARNESS_FAILED if ended.why == "failed" else ExitCode(verdict.exit_code)

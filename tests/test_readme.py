@@ -19,9 +19,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
+from harness.aws.policy import policy
 from harness.core.parse import parse
 from harness.rehearsal.cloud import Cloud
+from harness.report.actions import outputs
+from harness.report.folder import RunFolder
+from tests.report.conftest import caught
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -185,6 +190,28 @@ def test_readme_redeployment_is_planned(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for call in ("lambda:PublishVersion", "codedeploy:CreateDeployment", "lambda:UpdateAlias"):
         assert call in done.stdout
+
+
+def test_readme_workflow_is_one_that_runs(tmp_path: Path) -> None:
+    """It is YAML, its commands are understood, and the outputs that it uses are given."""
+    (text,) = blocks("yml")
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"]["id-token"] == "write"
+    steps = workflow["jobs"]["canary"]["steps"]
+    ours = [step["run"] for step in steps if step.get("run", "").startswith("canary-harness ")]
+    assert len(ours) == 2
+    (tmp_path / "game.yaml").write_text("name: game\n")
+    for command in ours:
+        own, _, deploys = command.partition(" -- ")
+        words = [*shlex.split(own)[1:], *(["--dry-run", "--", *shlex.split(deploys)] if deploys else ["--help"])]
+        done = run_harness(tmp_path, *words)
+        assert done.returncode == 0, done.stderr
+    used = set(re.findall(r"steps\.canary\.outputs\.(\w+)", text))
+    assert used <= {*outputs(caught(), RunFolder(tmp_path))}
+    sids = {statement["Sid"] for statement in policy()["Statement"]}
+    named = set(re.findall(r"`(CanaryHarness\w+)`", README.read_text()))
+    named |= {f"CanaryHarness{word}" for word in re.findall(r"`…(\w+)`", README.read_text())}
+    assert named == sids
 
 
 def test_readme_watch_asks_for_the_stack(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ class Command:
     def start(self) -> None:
         """Starts it; raises HarnessError where the system does not let us."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        self._log.touch()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the person's own command
                 self._words,

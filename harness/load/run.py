@@ -49,6 +49,7 @@ from harness.load.fleet import Fleet, Post
 from harness.load.guard import Guard
 from harness.load.options import Settings, check_leave, watched
 from harness.load.steering import Timebase
+from harness.report.actions import announce
 from harness.report.finish import finish
 from harness.report.folder import RunFolder, hold
 from harness.report.progress import Progress, Tally
@@ -383,7 +384,14 @@ class Run:
             return ExitCode.HARNESS_FAILED
         log.info("%s, %s: %s", verdict.outcome, verdict.call, " ".join(verdict.because))
         log.info("Report: %s", self.folder.page)
+        self._announce(verdict)
         return ExitCode(verdict.exit_code)
+
+    def _announce(self, verdict: Verdict) -> None:
+        try:
+            announce(verdict, self.folder)
+        except HarnessError as error:  # the verdict stands all the same
+            log.error("%s", error)
 
     # Underneath
 

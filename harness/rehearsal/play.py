@@ -28,7 +28,7 @@ ORPHAN_S = 15.0
 SPARE_S = 120.0
 """Wall time beyond what the experiment asks for, after which Locust counts as hung."""
 
-_NOT_INHERITED = ("AWS_", "LOCUST_")
+_NOT_INHERITED = ("AWS_", "GITHUB_", "LOCUST_")
 
 
 class Ready(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,76 @@
+"""What GitHub Actions is told at the end of a run: step summary, outputs and annotations; elsewhere nothing happens."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness.core.verdict import Bounds, Verdict
+from harness.errors import HarnessError
+from harness.report import facts
+from harness.report.folder import RunFolder
+from harness.report.markdown import markdown
+
+MOST_FINDINGS = 8
+"""GitHub shows ten annotations of a kind and step."""
+TITLE = "canary-harness"
+
+_LEVELS = {"as_expected": "notice", "contrary": "error", "inconclusive": "warning", "aborted": "error"}
+
+
+def announce(verdict: Verdict, folder: RunFolder, environment: Mapping[str, str] | None = None) -> None:
+    """Tells GitHub Actions, where its environment says that we run there; raises HarnessError if a file is not written.
+
+    Annotations go to stderr, which Actions reads as well as stdout.
+    """
+    told = os.environ if environment is None else environment
+    _append(told.get("GITHUB_STEP_SUMMARY"), markdown(verdict))
+    _append(told.get("GITHUB_OUTPUT"), "".join(f"{name}={value}\n" for name, value in outputs(verdict, folder).items()))
+    if told.get("GITHUB_ACTIONS") == "true":
+        for line in annotations(verdict):
+            print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is how Actions is told
+
+
+def outputs(verdict: Verdict, folder: RunFolder) -> dict[str, str]:
+    """The outputs of the step; times are the upper bound in seconds, empty where nothing was measured."""
+    seen = verdict.detection
+    return {
+        "verdict": verdict.result,
+        "outcome": verdict.outcome,
+        "call": verdict.call,
+        "exit_code": str(verdict.exit_code),
+        "detect_s": _at_most(seen.time_to_detect_s),
+        "rollback_s": _at_most(seen.time_to_roll_back_s),
+        "report": facts.plain(str(folder.page)),
+        "folder": facts.plain(str(folder.path)),
+    }
+
+
+def annotations(verdict: Verdict) -> Iterator[str]:
+    """The verdict, and the findings that a person should see; what was meant to happen is no error."""
+    level = "error" if verdict.exit_code == 1 else _LEVELS[verdict.result]
+    yield _annotation(level, TITLE, f"{facts.headline(verdict)}: {' '.join(verdict.because)}")
+    grave = [finding for finding in verdict.findings if finding.severity != "note"]
+    for finding in grave[:MOST_FINDINGS]:
+        level = "error" if finding.severity == "error" and verdict.result != "as_expected" else "warning"
+        yield _annotation(level, f"{TITLE} {finding.id}", finding.text)
+
+
+def _annotation(level: str, title: str, message: str) -> str:
+    safe = facts.plain(message).replace("%", "%25")
+    named = facts.plain(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={named}::{safe}"
+
+
+def _at_most(bounds: Bounds | None) -> str:
+    return "" if bounds is None else f"{bounds[1]:.1f}"
+
+
+def _append(path: str | None, text: str) -> None:
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise HarnessError(f"{path} of GitHub Actions cannot be written: {error.strerror}") from error
