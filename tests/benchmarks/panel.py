@@ -20,6 +20,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import psutil
@@ -108,7 +109,8 @@ def _page(speed: int, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
         port = free_port()
         named = ("--canary-application", ready["application"], "--canary-group", ready["group"])
         words = ["-f", CANARY, "--web-port", str(port), "--host", ready["service_url"], *named]
-        with running([sys.executable, "-m", "locust", *words], cwd=folder, env=_variables(ready)) as locust:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with running([sys.executable, "-m", "locust", *words], cwd=folder, env=_variables(ready), **quiet) as locust:
             url = f"http://127.0.0.1:{port}"
             wait_for(url)
             form = {"user_count": 1, "spawn_rate": 1, "host": ready["service_url"], "canary_error_share": 0.001}
@@ -121,8 +123,12 @@ def _page(speed: int, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
 
 def _await_looks(url: str) -> None:
     """A deployment that was there before the watcher began would be disregarded."""
-    while not json.loads(urllib.request.urlopen(url + OURS[0], timeout=10).read())["run"]["watcher"]["looks"]:
+    while not _looks(json.loads(urllib.request.urlopen(url + OURS[0], timeout=10).read())):
         time.sleep(0.1)
+
+
+def _looks(state: dict[str, Any]) -> int:
+    return int(state["run"]["watcher"]["looks"]) if state["run"] else 0
 
 
 def _deploy(ready: dict[str, str]) -> None:

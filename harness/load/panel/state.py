@@ -135,7 +135,6 @@ class State(Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
     token: str = ""
     test: str
-    user: str | None = None
     run: RunNow | None = None
     refused: str | None = None
     controls: dict[str, Control] = {}

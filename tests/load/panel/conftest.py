@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -122,10 +121,3 @@ def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def number(text: str) -> float:
-    """The first number in a text."""
-    found = re.search(r"[\d.]+", text)
-    assert found, text
-    return float(found[0])

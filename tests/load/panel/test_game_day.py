@@ -118,7 +118,8 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     expect(ana.get_by_test_id("story")).to_contain_text("asked for error share 0.2")
     expect(bea.locator(".alarm .pill").first).to_have_text("ALARM", timeout=LONG_MS)
     expect(headline(ana)).to_have_text(re.compile("ROLLED BACK · caught"), timeout=LONG_MS)
-    expect(ana.get_by_test_id("ledger").locator("tr.done")).to_have_count(6)
+    for step in ("first fault request", "alarm in ALARM", "deployment stopped", "all traffic on the baseline"):
+        expect(ana.get_by_test_id("ledger").locator("tr.done", has_text=step)).to_have_count(1)
 
     # The report is one click away, and the run before it is listed.
     with ana.context.expect_page() as opened:

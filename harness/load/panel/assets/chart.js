@@ -16,7 +16,7 @@ function s(tag, attributes, ...children) {
   return node;
 }
 
-export function chart(run, marks, room) {
+export function chart(run, marks, room, hover) {
   const wide = Math.max(280, room - 34); // the card's own edges
 
   const { from_s: from, bucket_s: width, planned, answered, failed, fault, weight } = run.chart;
@@ -39,7 +39,7 @@ export function chart(run, marks, room) {
     ...ending(run, x), ...marked(marks, x));
   const tip = h("div", { class: "tip", hidden: true });
   const box = h("div", { class: "chart" }, drawing, tip);
-  point(box, drawing, tip, { wide, run, marks, from, until, width, x });
+  point(box, drawing, tip, hover, { wide, run, marks, from, until, width, x });
   return h("section", { class: "card" },
     h("h3", {}, "Traffic and release", h("small", {}, run.created_s == null ? "requests per second, over the time since the run began" : "requests per second, over the time since the creation")), box,
     h("div", { class: "legend" }, key("var(--planned)", "arrivals planned"), key("var(--bad)", "failed"), key("var(--fault)", "meant to fail"),
@@ -124,26 +124,37 @@ function marked(marks, x) {
   });
 }
 
-function point(box, drawing, tip, { wide, run, marks, from, until, width, x }) {
-  const { planned, failed } = run.chart;
+// The drawing is made anew while somebody points at it, so where they point is kept outside of it.
+function point(box, drawing, tip, hover, scene) {
   drawing.addEventListener("pointermove", (event) => {
-    const place = drawing.getBoundingClientRect();
-    const across = ((event.clientX - place.left) / place.width) * wide;
-    const at = from + ((across - LEFT) / (wide - LEFT - RIGHT)) * (until - from);
-    const index = Math.floor((at - from) / width);
-    const near = marks.filter((mark) => Math.abs(x(mark.at_s) - across) < 8).slice(-4);
-    const weight = at > run.now_s ? null : run.chart.weight.findLast(([since]) => since <= at)?.[1];
-    const lines = [elapsed(at - (run.created_s ?? 0))];
-    if (planned[index] != null) lines.push(`${planned[index].toFixed(1)}/s planned, ${(failed[index] ?? 0).toFixed(1)}/s failed`);
-    if (weight != null) lines.push(`${percent(weight)} on the canary`);
-    tip.replaceChildren(...lines.map((text) => h("div", {}, text)),
-      ...near.map((mark) => h("div", {}, `${SIGNS[mark.kind]} ${mark.by ? `${mark.by}: ` : ""}${mark.text}`)));
-    tip.hidden = false;
-    const left = event.clientX - box.getBoundingClientRect().left;
-    tip.style.left = `${Math.min(Math.max(0, left + 12), Math.max(0, box.clientWidth - 200))}px`;
-    tip.style.top = "44px";
+    hover.at = event.clientX;
+    show(box, drawing, tip, hover.at, scene);
   });
-  drawing.addEventListener("pointerleave", () => { tip.hidden = true; });
+  drawing.addEventListener("pointerleave", () => {
+    if (!drawing.isConnected) return;
+    hover.at = null;
+    tip.hidden = true;
+  });
+  if (hover.at != null) requestAnimationFrame(() => show(box, drawing, tip, hover.at, scene));
+}
+
+function show(box, drawing, tip, clientX, { wide, run, marks, from, until, width, x }) {
+  const { planned, failed, weight: shares } = run.chart;
+  const place = drawing.getBoundingClientRect();
+  const across = ((clientX - place.left) / place.width) * wide;
+  const at = from + ((across - LEFT) / (wide - LEFT - RIGHT)) * (until - from);
+  const index = Math.floor((at - from) / width);
+  const near = marks.filter((mark) => Math.abs(x(mark.at_s) - across) < 8).slice(-4);
+  const weight = at > run.now_s ? null : shares.findLast(([since]) => since <= at)?.[1];
+  const lines = [elapsed(at - (run.created_s ?? 0))];
+  if (planned[index] != null) lines.push(`${planned[index].toFixed(1)}/s planned, ${(failed[index] ?? 0).toFixed(1)}/s failed`);
+  if (weight != null) lines.push(`${percent(weight)} on the canary`);
+  tip.replaceChildren(...lines.map((text) => h("div", {}, text)),
+    ...near.map((mark) => h("div", {}, `${SIGNS[mark.kind]} ${mark.by ? `${mark.by}: ` : ""}${mark.text}`)));
+  tip.hidden = false;
+  const left = clientX - box.getBoundingClientRect().left;
+  tip.style.left = `${Math.min(Math.max(0, left + 12), Math.max(0, box.clientWidth - 200))}px`;
+  tip.style.top = "44px";
 }
 
 export function periods(alarm) {

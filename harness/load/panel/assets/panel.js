@@ -32,6 +32,7 @@ class Panel {
     this.open = true;
     this.timer = null;
     this.held = new Set();
+    this.hover = { at: null };
     this.runs = [];
     this.runsAt = -Infinity;
   }
@@ -155,6 +156,7 @@ class Panel {
     this.frame.append(
       place("lost", "div", { class: "lost", role: "alert", hidden: true }),
       place("refused", "div", { role: "status" }),
+      place("spoken", "p", { class: "spoken", role: "status" }),
       place("banner"),
       h("div", { class: "grid" },
         h("div", { class: "column" },
@@ -185,20 +187,23 @@ class Panel {
     this.theme(this.isDark());
     this.put("refused", refused, (why) => why && h("p", { class: "notice" }, `The last test could not begin: ${why}`));
     this.put("banner", bannerFacts(this.state), (facts) => bannerOf(facts, this.base));
+    this.put("spoken", run?.headline, (headline) => headline && document.createTextNode(headline));
     this.grid.hidden = !run;
     this.drawControls(run, controls);
     this.sayTone(run ? toneOf(run) : "calm");
     if (!run) return;
     const marks = run.story.filter((line) => line.kind !== "trouble" && line.kind !== "run");
     const room = this.parts.get("chart").node.clientWidth || 900;
-    this.put("chart", [run.chart, marks, run.created_s, run.bake_ends_s, Math.round(run.now_s), room], () => chart(run, marks, room));
+    this.put("chart", [run.chart, marks, run.created_s, run.bake_ends_s, Math.round(run.now_s), room], () => chart(run, marks, room, this.hover));
     this.put("ledger", [run.told?.ledger, run.told?.totals], () => ledgerOf(run));
     this.put("requests", [run.verdict?.traffic, run.told?.traffic, run.told?.exposure, run.told?.attribution], () => requestsOf(run));
     this.put("arms", [run.verdict?.arms, run.told?.arms], () => armsOf(run));
     this.put("findings", run.verdict?.findings, findingsOf);
     this.put("alarms", run.alarms, alarmsOf);
     this.put("watcher", [run.watcher, Math.round(run.watcher.wall_age_s ?? -1), run.stage], () => watcherOf(run));
+    const scrolled = this.root.querySelector(".story")?.scrollTop ?? 0;
     this.put("story", [run.story, run.created_s], () => storyOf(run));
+    this.root.querySelector(".story").scrollTop = scrolled;
   }
 
   // Steering
@@ -364,7 +369,7 @@ function bannerOf(facts, base) {
     facts.canary && `version ${facts.baseline ?? "?"} → ${facts.canary}`, facts.expected && `expected: ${words(facts.expected)}`];
   const clock = facts.created == null ? "since the run began" : "since the deployment's creation";
   const speed = facts.speed === 1 ? "" : `, at speed ${facts.speed}`;
-  return h("section", { class: "banner", "data-tone": facts.tone, "aria-live": "polite" },
+  return h("section", { class: "banner", "data-tone": facts.tone },
     h("div", {},
       h("h2", { "data-testid": "headline" }, facts.stage === "ending" ? "judging…" : facts.headline),
       h("p", { class: "subject" }, subject.filter(Boolean).join(" · ")),
