@@ -369,8 +369,10 @@ def test_a_stall_of_the_service_shows_in_the_latency_and_not_in_the_schedule(
     run.wait_for(lambda events: bool(of(Requests, events)))
     service.stall(1.0)
     run.end()
-    seconds = sorted(of(Arrivals, run.events()), key=lambda row: row.at_s)[1:-1]
-    assert all(abs(row.started - 100) <= 2 for row in seconds)
+    started = Counter[float]()
+    for row in of(Arrivals, run.events()):
+        started[row.at_s] += row.started  # a second may come in several rows
+    assert all(abs(started[second] - 100) <= 2 for second in sorted(started)[1:-1])
     waited = quantile_s(merge(row.latency for row in of(Requests, run.events())), 1.0)
     assert waited is not None
     assert waited == pytest.approx(1.0, abs=0.3)
@@ -389,9 +391,12 @@ def test_a_lost_worker_is_told_and_its_part_taken_over(play: Callable[..., Play]
     assert f"and {missed} requests were not started" in trouble.message
     assert missed > 10
     run.end()
-    last = [row for row in of(Arrivals, run.events()) if row.at_s > trouble.at_s + 1][1:-1]
+    started = Counter[float]()
+    for row in of(Arrivals, run.events()):
+        started[row.at_s] += row.started  # a second may come in several rows
+    last = [started[second] for second in sorted(started) if second > trouble.at_s + 1][:-1]
     assert last
-    assert all(abs(row.started - 100) <= 2 for row in last)
+    assert all(abs(count - 100) <= 2 for count in last)
 
 
 def test_the_web_form_starts_changes_and_ends_runs(play: Callable[..., Play], service: Service) -> None:
