@@ -26,12 +26,14 @@ class Web:
     """A Locust process with a web page."""
 
     def __init__(self, folder: Path, words: tuple[str, ...], variables: Mapping[str, str]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
+            self.port, workers = listener.getsockname()[1], str(other.getsockname()[1])
         self.reports = folder / "reports"
         self.log = folder / "log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
         command = [sys.executable, "-m", "locust", "--logfile", str(self.log), "--web-port", str(self.port)]
+        # Of a port that all share, Locust's default, another test's workers would be served.
+        command += ["--master-bind-port", workers, "--master-port", workers]
         self.process = subprocess.Popen(
             [*command, "--canary-reports", str(self.reports), *words],
             env={**inherited, **variables},
