@@ -27,12 +27,14 @@ bench: $(VENV)/.ready-dev
 	-$(BIN)/uv pip install -q --group bench
 	$(BIN)/python -m tests.benchmarks
 
-# The committed sample report, from a real rehearsal.
+# The committed sample report and its picture, from a real rehearsal; the picture needs Debian's Chromium.
 sample: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse erroruser --reports build/sample
 	rm -rf reports/sample && mkdir -p reports/sample
-	cd build/sample/latest && cp experiment.yaml manifest.json timeline.jsonl verdict.json report.md $(CURDIR)/reports/sample/
-	$(BIN)/canary-harness judge reports/sample --picture reports/sample/summary.svg
+	cd build/sample/latest && cp experiment.yaml manifest.json timeline.jsonl $(CURDIR)/reports/sample/
+	$(BIN)/canary-harness report reports/sample
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1080,1230 \
+		--virtual-time-budget=10000 --screenshot=reports/sample/report.png file://$(CURDIR)/reports/sample/report.html
 	rm -rf build/sample
 
 lock: $(VENV)/.uv

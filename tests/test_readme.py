@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -65,6 +66,11 @@ DOCTOR = (
 AROUND = "canary-harness run game.yaml --stack shop-prod -- sam deploy --no-confirm-changeset"
 CURLS = [command for command in commands() if command.startswith("curl ")]
 AGAIN = "canary-harness run game.yaml --stack shop-prod --redeploy --allow-writes --dry-run"
+REPORTS = (
+    "canary-harness report reports/latest",
+    "canary-harness report reports/latest --chart timeline.svg --table seconds.csv",
+    "canary-harness compare reports/erroruser/* --html compared.html",
+)
 OTHERS = {
     **dict.fromkeys(CURLS, "test_readme_game_day_page_has_our_options_and_answers"),
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
@@ -74,6 +80,7 @@ OTHERS = {
     AGAIN: "test_readme_redeployment_is_planned",
     "canary-harness watch --stack shop-prod --expect promoted": "test_readme_watch_asks_for_the_stack",
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
+    **dict.fromkeys(REPORTS, "test_readme_reports_are_made_again"),
     "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
     DOCTOR: "test_readme_doctor_finds_the_net_armed",
 }
@@ -232,6 +239,27 @@ def test_readme_judge_repeats_the_verdict(tmp_path: Path) -> None:
     verdict = (tmp_path / "reports" / "latest" / "verdict.json").read_bytes()
     assert run_harness(tmp_path, "judge", "reports/latest").returncode == 0
     assert (tmp_path / "reports" / "latest" / "verdict.json").read_bytes() == verdict
+
+
+def test_readme_reports_are_made_again(tmp_path: Path) -> None:
+    """Report, compare and notebook as shown, on the sample in the place of a run."""
+    folder = tmp_path / "reports" / "erroruser"
+    for name in ("first", "second"):
+        shutil.copytree(ROOT / "reports" / "sample", folder / name)
+    (tmp_path / "reports" / "latest").symlink_to(folder / "second")
+    for command in REPORTS:
+        words = [each for word in shlex.split(command)[1:] for each in _globbed(tmp_path, word)]
+        done = run_harness(tmp_path, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert {"timeline.svg", "seconds.csv", "compared.html"} <= {file.name for file in tmp_path.iterdir()}
+    notebook = next(block for block in blocks("python") if block.startswith("# notebook.py"))
+    done = subprocess.run([sys.executable, "-c", notebook], cwd=tmp_path, capture_output=True, text=True)
+    assert "p99_ms" in done.stdout, done.stderr
+
+
+def _globbed(folder: Path, word: str) -> list[str]:
+    """A word as a shell hands it over."""
+    return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else [word]
 
 
 def test_readme_policy_is_printed(tmp_path: Path) -> None:

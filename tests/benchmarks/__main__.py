@@ -9,6 +9,7 @@
     memory          growth of memory over ten million recorded requests; peer: Locust's statistics
     pair            wall seconds of the default rehearsal; peer: the same on AWS
     panel           processor time that three viewers of the Canary tab take; peer: Locust's statistics page
+    reports         wall seconds and memory of all reports of 36 million requests; peer: decoding the same timeline
     stall           latency p99 of a service that stalls one second in ten; peer: FastHttpUser in a closed loop
     watch           how late looks are at full generator speed; peer: the same with next to no traffic
 

