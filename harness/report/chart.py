@@ -224,8 +224,15 @@ def _lanes(lanes: Sequence[Span], *, numbered: bool) -> Spec:
         "layer": [
             {
                 "transform": [{"filter": "datum.u > datum.t"}],
-                "mark": {"type": "bar", "height": 13, "cornerRadius": 2, "clip": True, "tooltip": True},
-                "encoding": {"x": _x("t"), "x2": {"field": "u"}, **shared},
+                "mark": {
+                    "type": "bar",
+                    "height": 13,
+                    "cornerRadius": 2,
+                    "strokeWidth": 2,
+                    "clip": True,
+                    "tooltip": True,
+                },
+                "encoding": {"x": _x("t"), "x2": {"field": "u"}, **shared, "stroke": color},
             },
             {
                 "transform": [{"filter": "datum.u === datum.t"}],

@@ -85,10 +85,10 @@ def test_chart_is_drawn_zooms_and_tells(opened: Open) -> None:
     until(page, lambda: ticks(page) != whole)
     page.click("[data-zoom=all]")
     until(page, lambda: ticks(page) == whole)
-    page.locator("#chart svg .mark-rect path").first.hover()
+    page.locator('#chart svg .mark-rect path[aria-label*="errors: ALARM"]').first.hover()
     tooltip = page.wait_for_selector("#vg-tooltip-element.visible")
     assert tooltip is not None
-    assert "BeforeAllowTraffic" in tooltip.inner_text() or "Succeeded" in tooltip.inner_text()
+    assert "errors: ALARM" in tooltip.inner_text()
 
 
 def test_phone_needs_no_sideways_scrolling(opened: Open) -> None:
