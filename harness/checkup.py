@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from harness.core.clock import Clock, read_clock
 from harness.core.experiment import Deployment, Experiment
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
+from harness.streams import say
 
 if TYPE_CHECKING:
     from harness.aws.doctor import Waiting
@@ -106,7 +107,7 @@ def _wanted(asked: Asked) -> Experiment:
 def _print_policy(experiment: Experiment) -> None:
     from harness.aws.policy import narrowed
 
-    print(json.dumps(narrowed(experiment), indent=2))  # noqa: T201 - the result
+    say(json.dumps(narrowed(experiment), indent=2))
 
 
 def _diagnosed(wanted: Experiment, asked: Asked) -> "Diagnosis":
@@ -172,13 +173,12 @@ def _waiting(wait_s: float) -> "Waiting":
 
 def _print(diagnosis: "Diagnosis", *, as_json: bool) -> None:
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(diagnosis), indent=2).decode())  # noqa: T201 - the result
+        say(msgspec.json.format(msgspec.json.encode(diagnosis), indent=2).decode())
         return
-    from rich.console import Console
-
+    from harness.report.console import PatientConsole
     from harness.report.diagnosis import show
 
-    show(diagnosis, Console(highlight=False))
+    show(diagnosis, PatientConsole())
 
 
 def _seconds(word: str) -> float:

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness import __version__
 from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError
+from harness.streams import bear_any_stream, flush, say, tell
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.core.experiment import Experiment
+    from harness.core.timeline import RunEnded
     from harness.core.verdict import Verdict
+    from harness.launch import Interrupted
     from harness.rehearsal.play import Played
     from harness.report.folder import RunFolder
 
@@ -52,23 +55,24 @@ _BADNESS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    bear_any_stream()
     try:
         code = _run(words)
-        sys.stdout.flush()
     except HarnessError as error:
         _complain(str(error))
         return error.exit_code
     except KeyboardInterrupt:
+        _complain("stopped by SIGINT")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads us any more; the interpreter must not fail on the same pipe again when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.HARNESS_FAILED
     except OSError as error:
         _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         return ExitCode.HARNESS_FAILED
     except Exception as error:  # noqa: BLE001 - outermost frame: a bug is told in one sentence, too
         return _bug(error, words)
+    finally:
+        flush()
     return code
 
 
@@ -88,8 +92,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _complain(sentence: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        print(f"canary-harness: {sentence}", file=sys.stderr)  # noqa: T201 - stderr is for people
+    tell(f"canary-harness: {sentence}")
 
 
 def _bug(error: Exception, words: list[str]) -> int:
@@ -287,12 +290,21 @@ def _rehearse(options: argparse.Namespace) -> int:
                 runs.append(run)
                 _show(run, options)
     except Interrupted as error:
-        left = f"; what happened until then is in {folders[-1].path}" if folders else ""
-        _complain(f"{error}{left}")
+        _complain(f"{error}{_left_by(folders[-1], error) if folders else ''}")
         return error.exit_code
     finally:
         _show_all(runs, options)
     return _worst(run.exit_code for run in runs)
+
+
+def _left_by(folder: "RunFolder", error: "Interrupted") -> str:
+    """Where to read of a run that a signal stopped; where its own process was ended before it could, we write it."""
+    from harness.core.timeline import RunEnded
+
+    if folder.read_verdict() is None:
+        detail = f"{error.signal} came before the run could begin or end by itself"
+        _judged_for(folder, RunEnded(at_s=0.0, why="stopped", detail=detail, signal=error.signal))
+    return f"; what happened until then is in {folder.path}"
 
 
 @dataclass(frozen=True)
@@ -330,8 +342,8 @@ def _played(
         folder = RunFolder.create(options.reports, experiment.name, time.time())
         folder.write_manifest(experiment, ["canary-harness", *options.words])
         folders.append(folder)
-        told = f"{experiment.name}: {experiment.description} (speed {options.speed:g}, seed {experiment.seed})"
-        print(told, file=sys.stderr, flush=True)  # noqa: T201 - stderr is for people
+        told = " ".join(filter(None, (f"{experiment.name}:", experiment.description)))
+        tell(f"{told} (speed {options.speed:g}, seed {experiment.seed})")
         return folder.path
 
     with bundling(), Interrupts() as stop:
@@ -342,29 +354,26 @@ def _played(
 
 
 def _run_of(played: "Played") -> _Run:
+    from harness.core.timeline import RunEnded
     from harness.report.folder import RunFolder
 
     folder = RunFolder.open(played.folder)
-    left = folder.read_verdict()
-    name = played.experiment.name
-    if played.trouble:
-        _complain(f"{name}: {played.trouble}; see {played.folder}")
-    elif left is None:
-        _complain(
-            f"{name}: Locust ended with exit code {played.exit_code} and no verdict; see {played.folder}/locust.log"
-        )
-    code = played.exit_code
-    if not played.trouble:
-        code = _worst((code, left.exit_code if left else ExitCode.HARNESS_FAILED))
-    return _Run(played.folder, code, left or _verdict_of_what_there_is(folder, played.experiment))
+    verdict, trouble = folder.read_verdict(), played.trouble
+    if verdict is None and not trouble:
+        trouble = f"Locust ended with exit code {played.exit_code} and no verdict"
+    if trouble:
+        _complain(f"{played.experiment.name}: {trouble}; see {played.folder}")
+        verdict = _judged_for(folder, RunEnded(at_s=0.0, why="failed", detail=trouble))
+    code = ExitCode.HARNESS_FAILED if verdict is None else verdict.exit_code
+    return _Run(played.folder, _worst((played.exit_code, code)), verdict)
 
 
-def _verdict_of_what_there_is(folder: "RunFolder", experiment: "Experiment") -> "Verdict | None":
-    """Judges in the place of a Locust process that died before it could; None where it wrote nothing."""
-    from harness.report.finish import finish
+def _judged_for(folder: "RunFolder", ended: "RunEnded") -> "Verdict | None":
+    """Ends and judges a run in the place of a Locust process that died; None where not even that can be done."""
+    from harness.report.finish import finish_for
 
     try:
-        return finish(folder, experiment) if folder.timeline.exists() else None
+        return finish_for(folder, folder.read_experiment(), ended)
     except HarnessError:
         return None
 
@@ -393,13 +402,16 @@ def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
 def _list(options: argparse.Namespace) -> int:
     from harness.rehearsal import experiments
 
+    if options.experiments:
+        raise UsageError("--list lists what comes with the package; leave the names out")
+
     told = {name: _read(name).description for name in experiments.NAMES}
     if options.json:
         _print_json([{"name": name, "description": description} for name, description in told.items()])
         return ExitCode.AS_EXPECTED
     width = max(map(len, told))
     for name, description in told.items():
-        print(f"{name:{width}}  {description}")  # noqa: T201 - the result
+        say(f"{name:{width}}  {description}")
     return ExitCode.AS_EXPECTED
 
 
@@ -569,10 +581,10 @@ def _print_json(document: Any) -> None:
     import msgspec
 
     text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
-    print(text)  # noqa: T201 - the result
+    say(text)
 
 
 def _console() -> "Console":
-    from rich.console import Console
+    from harness.report.console import PatientConsole
 
-    return Console(highlight=False)
+    return PatientConsole()

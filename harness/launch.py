@@ -8,26 +8,31 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 import harness
 from harness.errors import ExitCode, HarnessError
 
+if TYPE_CHECKING:
+    from harness.core.timeline import Signal
+
 GRACE_S = 10.0
 POLL_S = 0.1
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupted(HarnessError):
-    """A signal asked us to stop; its number decides the exit code."""
+    """A signal asked us to stop; its number decides the exit code. A terminal that was closed (SIGHUP) is SIGTERM."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}")
-        self.exit_code = ExitCode(128 + signum)
+        self.signal: Signal = "SIGINT" if signum == signal.SIGINT else "SIGTERM"
+        self.exit_code = ExitCode.INTERRUPTED if signum == signal.SIGINT else ExitCode.TERMINATED
 
 
 class Interrupts:
-    """Notes SIGINT and SIGTERM instead of dying of them, so that what was started is always ended.
+    """Notes SIGINT, SIGTERM and SIGHUP instead of dying of them, so that what was started is always ended.
 
     A note is acted on where the code asks for it: no process can start and be forgotten in between.
     """
@@ -38,8 +43,9 @@ class Interrupts:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "Interrupts":
-        """Itself, listening."""
-        self._before = {signum: signal.signal(signum, self._note) for signum in _SIGNALS}
+        """Itself, listening; what is ignored (as SIGHUP is by `nohup`) stays so."""
+        heard = (signum for signum in _SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN)
+        self._before = {signum: signal.signal(signum, self._note) for signum in heard}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -91,11 +97,11 @@ def await_end(process: subprocess.Popen[bytes], limit_s: float) -> int | None:
 def end(process: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
     """Asks a process to end, waits a bounded time, then kills it; a further signal to us kills it at once.
 
-    It is asked by SIGTERM whatever came to us: a Python process that still imports dies of that without a traceback.
+    A Ctrl-C is handed on as what it is, so that the process tells of it; anything else is SIGTERM.
     """
     if process.poll() is not None:
         return
-    process.terminate()
+    process.send_signal(signal.SIGINT if interrupts.signum == signal.SIGINT else signal.SIGTERM)
     patience = interrupts.count
     until_s = time.monotonic() + GRACE_S
     while process.poll() is None:

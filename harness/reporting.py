@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode, UsageError
+from harness.streams import say
 
 if TYPE_CHECKING:
     from harness.core.verdict import Verdict
@@ -66,7 +67,7 @@ def run_report(options: argparse.Namespace) -> int:
         _save_chart(spec, options.chart)
         written.append(options.chart)
     for path in written:
-        print(path)  # noqa: T201 - the result
+        say(str(path))
     return ExitCode.AS_EXPECTED
 
 
@@ -84,13 +85,12 @@ def run_compare(options: argparse.Namespace) -> int:
         import msgspec
 
         document = {"exit_code": int(comparison.exit_code), **msgspec.to_builtins(comparison)}
-        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())  # noqa: T201 - the result
+        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     else:
-        from rich.console import Console
-
         from harness.report.comparison import show
+        from harness.report.console import PatientConsole
 
-        show(comparison, Console(highlight=False))
+        show(comparison, PatientConsole())
     return comparison.exit_code
 
 

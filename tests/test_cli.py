@@ -31,6 +31,8 @@ from harness.report.folder import RunFolder
 Capture = pytest.CaptureFixture[str]
 Script = Callable[..., None]
 
+WRITES_A_DASH = "from harness.streams import bear_any_stream; bear_any_stream(); print('1–2')"
+
 
 def verdict_of(name: str, exit_code: int = 0) -> Verdict:
     """A verdict with next to nothing in it."""
@@ -202,7 +204,9 @@ def test_run_without_a_verdict_is_no_success(script: Script, reports: list[str],
     script({}, verdict=False)
     assert cli.main(["rehearse", "healthy", "--json", *reports]) == 1
     shown = capsys.readouterr()
-    assert json.loads(shown.out)["runs"][0]["verdict"] is None
+    (run,) = json.loads(shown.out)["runs"]
+    assert (run["verdict"]["outcome"], run["verdict"]["exit_code"]) == ("unknown", 1)
+    assert any("Locust ended with exit code 0 and no verdict" in reason for reason in run["verdict"]["because"])
     assert "no verdict; see" in shown.err
 
 
@@ -311,6 +315,26 @@ def test_closed_pipe_is_no_traceback() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("redirected", ["| true", ">&-"])
+def test_nobody_who_reads_changes_no_exit_code(redirected: str) -> None:
+    """What was asked for was done; that its words reach nobody is not the harness failing."""
+    command = f"set -o pipefail; {sys.executable} -m harness rehearse --list {redirected}"
+    assert subprocess.run(["bash", "-c", command], capture_output=True).returncode == 0
+
+
+def test_a_stream_that_cannot_write_a_character_gets_another() -> None:
+    """An ASCII terminal reads a question mark where a dash was meant."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", WRITES_A_DASH], env=environment, capture_output=True, check=True)
+    assert done.stdout == b"1?2\n"
+
+
+def test_a_list_of_some_is_refused(capsys: Capture) -> None:
+    """A name beside --list would be ignored."""
+    assert cli.main(["rehearse", "--list", "nosuch"]) == 2
+    assert "leave the names out" in capsys.readouterr().err
+
+
 def test_help_loads_nothing_heavy() -> None:
     """The command line answers at once."""
     heavy = ("boto3", "locust", "rich", "moto", "msgspec", "scipy")
@@ -334,3 +358,8 @@ def test_signal_while_playing_decides_the_exit_code(
     monkeypatch.setattr(playing, "play", play)
     assert cli.main(["rehearse", "healthy", *reports]) == 130
     assert "canary-harness: stopped by SIGINT; what happened until then is in" in capsys.readouterr().err
+    (folder,) = Path(reports[1]).glob("healthy/*")
+    verdict = RunFolder.open(folder).read_verdict()
+    assert verdict
+    assert verdict.exit_code == 130
+    assert any("SIGINT came before the run could begin" in reason for reason in verdict.because)

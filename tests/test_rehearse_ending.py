@@ -53,17 +53,22 @@ def ended(folder: Path) -> RunEnded:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), pytest.param(signal.SIGHUP, 143, id="hang up")]
+)
 def test_signal_ends_the_run_with_a_readable_timeline(
-    signum: signal.Signals, rehearsal: Rehearsal, tmp_path: Path
+    signum: signal.Signals, code: int, rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
-    """The exit code is the signal's, one sentence says where the rest is, and the timeline ends in order."""
+    """The exit code is the signal's, here and in the verdict; one sentence says where the rest is."""
     process, _ = rehearsal
     process.send_signal(signum)
     _, told = process.communicate(timeout=30)
-    assert process.returncode == 128 + signum
+    assert process.returncode == code
     assert told.splitlines()[-1].startswith(f"canary-harness: stopped by {signum.name}; what happened until then is in")
-    assert ended(tmp_path).why == "stopped"
+    assert (ended(tmp_path).why, ended(tmp_path).signal) == ("stopped", "SIGINT" if code == 130 else "SIGTERM")
+    verdict = RunFolder.open(tmp_path / "latest").read_verdict()
+    assert verdict
+    assert verdict.exit_code == code
 
 
 @pytest.mark.slow
@@ -76,6 +81,20 @@ def test_cloud_that_dies_ends_the_run(rehearsal: Rehearsal, tmp_path: Path) -> N
     assert process.returncode == 1
     assert "healthy: the local cloud died in the middle: ended by SIGKILL" in told
     assert ended(tmp_path).why == "failed"
+
+
+@pytest.mark.slow
+def test_locust_that_is_killed_is_told_in_the_verdict(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    """What it had written until then is kept, and the verdict says what the exit code says."""
+    process, children = rehearsal
+    locust = next(child for child in children if "locust" in child.cmdline())
+    os.kill(locust.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    verdict = RunFolder.open(tmp_path / "latest").read_verdict()
+    assert verdict
+    assert process.returncode == verdict.exit_code == 1
+    assert any("Locust was ended by SIGKILL" in reason for reason in verdict.because)
+    assert verdict.traffic.sent
 
 
 @pytest.mark.slow

@@ -47,6 +47,9 @@ _EXIT_CODES: Mapping[Result, ExitCode] = {
 }
 
 
+_SIGNALLED = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}
+
+
 class Reason(Struct, frozen=True):
     """One check of the expectation: what it comes to, and a sentence if it is worth one."""
 
@@ -94,9 +97,12 @@ def call_of(outcome: Outcome, harm: Harm) -> Call:
 
 
 def exit_code_of(rollout: Rollout, result: Result) -> int:
-    """What the process should tell its caller; a failure of the harness itself goes before any result."""
-    if rollout.ended_run and rollout.ended_run.why == "failed":
+    """What the process should tell its caller; a failure of the harness, or a signal, goes before any result."""
+    ended = rollout.ended_run
+    if ended and ended.why == "failed":
         return int(ExitCode.HARNESS_FAILED)
+    if ended and ended.signal:
+        return int(_SIGNALLED[ended.signal])
     return int(_EXIT_CODES[result])
 
 

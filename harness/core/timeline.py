@@ -46,15 +46,21 @@ class RunStarted(Entry, frozen=True, kw_only=True, tag="run_started"):
     schema: int = SCHEMA
 
 
+Why = Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
+Signal = Literal["SIGINT", "SIGTERM"]
+
+
 class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
     """The last line of a run that could still write it.
 
     `why`: `settled` (the outcome was there), `given_up` (give_up_s), `stopped` (a person or a signal), `guard_rail`,
-    `failed` (the harness or its surroundings).
+    `failed` (the harness or its surroundings). `signal` is the one that stopped it, if one did. Where there are two
+    such lines, the later one is by who started the run, and counts.
     """
 
-    why: Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
+    why: Why
     detail: str = ""
+    signal: Signal | None = None
 
 
 class Requests(Entry, frozen=True, kw_only=True, tag="requests"):

@@ -4,6 +4,7 @@ Each of Locust's events goes on to the `Role` of the process, which `init` choos
 """
 
 import logging
+import os
 import signal
 import sys
 from typing import Any
@@ -16,6 +17,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.load import options
 from harness.load.panel.routes import Panel
 from harness.load.roles import Director, Master, Role, Single, Worker
+from harness.streams import bear_any_stream
 
 SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
@@ -31,6 +33,7 @@ def add_options(parser: Any, **_: Any) -> None:
 @events.init.add_listener  # type: ignore[untyped-decorator]
 def init(environment: Any, **_: Any) -> None:
     """Gives the process its role; what cannot be ends it with one sentence and exit code 2."""
+    bear_any_stream()
     try:
         role = _role(environment)
     except HarnessError as error:
@@ -48,6 +51,9 @@ def init(environment: Any, **_: Any) -> None:
         told.request.add_listener(role.crew.on_request)
     for signum, code in SIGNALS.items():
         gevent.signal_handler(signum, role.signalled, code)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        # A terminal that was closed must not leave faults behind; under nohup it is meant to be ignored.
+        gevent.signal_handler(signal.SIGHUP, os.kill, os.getpid(), signal.SIGTERM)
     # Timers count from the event loop's last look at the clock, which was before our imports: without another look a
     # short --run-time would be over at once.
     gevent.get_hub().loop.update_now()

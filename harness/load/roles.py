@@ -11,7 +11,6 @@ Master and workers talk in Locust's own messages:
 """
 
 import logging
-import signal
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -25,7 +24,7 @@ from locust.runners import STATE_MISSING
 from harness.core.experiment import Rails, Traffic
 from harness.core.rails import host_refusal
 from harness.core.rates import worded
-from harness.core.timeline import Arrivals, Event, decode, encode
+from harness.core.timeline import Arrivals, Event, Signal, decode, encode
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.load import options
 from harness.load.client import service_url
@@ -240,8 +239,8 @@ class Director(Role):
 
     @staticmethod
     def _end_by(signalled: ExitCode, run: Run) -> None:
-        signum = signal.SIGINT if signalled is ExitCode.INTERRUPTED else signal.SIGTERM
-        run.over("stopped", f"{signum.name} came", signum)
+        signal: Signal = "SIGINT" if signalled is ExitCode.INTERRUPTED else "SIGTERM"
+        run.over("stopped", f"{signal} came", signal)
 
     def _on_over(self) -> None:
         gevent.spawn(self._stop_locust)

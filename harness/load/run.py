@@ -10,11 +10,10 @@ the traffic and then calls `close`, which heals, judges and reports.
 
 import contextlib
 import logging
-import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Literal
+from signal import Signals
 
 import gevent
 import gevent.event
@@ -37,7 +36,9 @@ from harness.core.timeline import (
     Requests,
     RunEnded,
     RunStarted,
+    Signal,
     Trouble,
+    Why,
     encode,
 )
 from harness.core.verdict import Verdict
@@ -56,7 +57,6 @@ from harness.report.progress import Progress, Tally
 
 Follow = Callable[[Event, Rollout], None]
 
-Why = Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
 
 SHOW_EVERY_S = 0.25
 """Wall time between two frames of the progress."""
@@ -220,13 +220,13 @@ class Run:
         """Ends the run because nothing more is to come."""
         self.over("settled", detail)
 
-    def over(self, why: Why, detail: str = "", signum: int = signal.SIGTERM) -> None:
+    def over(self, why: Why, detail: str = "", signal: Signal | None = None) -> None:
         """Nothing is left to do; the first reason counts. Faults end first, at once; a command gets the signal."""
         if self._over is None:
-            self._over = RunEnded(at_s=self.base.now_s(), why=why, detail=detail)
+            self._over = RunEnded(at_s=self.base.now_s(), why=why, detail=detail, signal=signal)
             gevent.spawn(self.faults.stop, "the run ended")
             if self._deploying:
-                self._deploying.stop(signum)
+                self._deploying.stop(Signals[signal or "SIGTERM"])
             self._on_over()
 
     def close(self) -> ExitCode:

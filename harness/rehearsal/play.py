@@ -223,6 +223,7 @@ def _environment(folder: Path, ready: Ready) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
     return {
         **inherited,
+        "PYTHONUTF8": "1",  # for the log, whatever the terminal can show
         "AWS_ENDPOINT_URL": ready.endpoint_url,
         "AWS_REGION": ready.region,
         "AWS_DEFAULT_REGION": ready.region,

@@ -1,6 +1,7 @@
 """The two HTTP servers of the local cloud, each in a thread of its own."""
 
 import contextlib
+import errno
 import socket
 import threading
 import time
@@ -17,7 +18,7 @@ _BACKLOG = 2048
 
 
 def bound(host: str, port: int, option: str) -> socket.socket:
-    """A socket that listens on `host:port`, port 0 meaning any; raises UsageError naming `option`."""
+    """A socket that listens on `host:port`, port 0 meaning any; raises UsageError naming `--host` or `option`."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with contextlib.ExitStack() as undo:
@@ -28,6 +29,9 @@ def bound(host: str, port: int, option: str) -> socket.socket:
             undo.pop_all()
             return listening
     except (OSError, OverflowError) as error:
+        # An address that is not ours is wrong with any port.
+        if getattr(error, "errno", None) in (socket.EAI_NONAME, errno.EADDRNOTAVAIL):
+            raise UsageError(f"--host: cannot listen on {host} ({error}); give an address of this machine.") from error
         raise UsageError(f"{option}: cannot listen on {host}:{port} ({error}); choose another port.") from error
 
 

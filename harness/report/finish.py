@@ -1,6 +1,9 @@
 """The end of a run: from its timeline to its verdict and reports, the same again whenever it is asked."""
 
+from msgspec.structs import replace
+
 from harness.core.experiment import Experiment
+from harness.core.timeline import RunEnded
 from harness.core.verdict import Verdict
 from harness.report.chart import Spec, chart
 from harness.report.folder import RunFolder
@@ -20,6 +23,13 @@ def finish(folder: RunFolder, experiment: Experiment) -> Verdict:
     run = history(experiment, folder.read_events(), manifest)
     write(folder, run)
     return run.verdict
+
+
+def finish_for(folder: RunFolder, experiment: Experiment, ended: RunEnded) -> Verdict:
+    """The same in the place of a run's own process that could not: its timeline ends with `ended`, after all it has."""
+    at_s = max((event.at_s for event in folder.read_events()), default=0.0)
+    folder.append(replace(ended, at_s=at_s))
+    return finish(folder, experiment)
 
 
 def write(folder: RunFolder, run: History) -> Spec | None:

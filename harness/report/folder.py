@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from harness import __version__
 from harness.core.experiment import ERROR_PERSONA, PERSONAS, Arm, Experiment
-from harness.core.timeline import Event, decode, skim
+from harness.core.timeline import Event, decode, encode, skim
 from harness.core.verdict import Verdict
 from harness.errors import HarnessError, TimelineError, UsageError
 
@@ -188,6 +188,13 @@ class RunFolder:
         for line in self.healing.read_bytes().splitlines() if self.healing.exists() else ():
             events.extend(decode([line]))
         return events
+
+    def append(self, event: Event) -> None:
+        """Adds an event to the timeline of a run whose process is gone; a last line that was cut off makes room."""
+        with self.timeline.open("ab+") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+            file.write(encode(event))
 
     def write_verdict(self, verdict: Verdict) -> None:
         """Writes verdict.json."""

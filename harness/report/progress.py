@@ -18,6 +18,7 @@ from rich.text import Text
 from harness.core.rollout import Rollout
 from harness.core.timeline import Event
 from harness.report import facts
+from harness.report.console import PatientConsole
 from harness.report.story import Teller
 
 HEARTBEAT_S = 60.0
@@ -48,7 +49,7 @@ class Progress:
     """
 
     def __init__(self, console: Console | None = None, *, free: bool = True) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or PatientConsole(stderr=True)
         self._drawn = free and self._console.is_terminal
         self._teller = Teller()
         self._live: Live | None = None
@@ -71,7 +72,8 @@ class Progress:
             self._draw(rollout, tally, at_s)
         elif at_s - self._said_at_s >= HEARTBEAT_S:
             sent = [_requests(tally)] if tally else []
-            self._line(at_s, " · ".join((_phase(rollout), _weight(rollout), *_alarms(rollout), *sent)))
+            where = f"{_weight(rollout)}{_bake(rollout, at_s)}"
+            self._line(at_s, " · ".join((_phase(rollout), where, *_alarms(rollout), *sent)))
 
     def tell(self, event: Event, rollout: Rollout) -> None:
         """Tells what an event changed, if it did; `rollout` is what it led to."""
