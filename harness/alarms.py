@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import msgspec
 from harness.core.experiment import AlarmState
 from harness.core.rates import duration_s
 from harness.errors import ExitCode, UsageError
+from harness.streams import say, tell
 
 if TYPE_CHECKING:
     from harness.aws.clients import Aws
@@ -267,14 +267,14 @@ def _say_write(event: "Event") -> None:
     from harness.core.timeline import Write
 
     if isinstance(event, Write):
-        print(f"{event.call} on {event.subject}: {event.step}, {event.detail}", file=sys.stderr, flush=True)  # noqa: T201
+        tell(f"{event.call} on {event.subject}: {event.step}, {event.detail}")
 
 
 def _tell(options: argparse.Namespace, document: Any, lines: Sequence[str]) -> None:
     if options.json:
-        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())  # noqa: T201 - the result
+        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     else:
-        print("\n".join(lines))  # noqa: T201 - the result
+        say("\n".join(lines))
 
 
 def _seconds(word: str) -> float:

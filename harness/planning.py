@@ -12,6 +12,7 @@ from harness.core.plan import PlannedWrite, writes_of
 from harness.core.rails import RAILS, host_of, limits_of
 from harness.errors import UsageError
 from harness.report.folder import masked, without_secrets
+from harness.streams import say
 
 Document = dict[str, Any]
 
@@ -23,11 +24,11 @@ def print_plan(command: Sequence[str], environment: Mapping[str, str], *, as_jso
     """
     experiment = resolved(command, environment)
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(_document(experiment, command)), indent=2).decode())  # noqa: T201
+        say(msgspec.json.format(msgspec.json.encode(_document(experiment, command)), indent=2).decode())
         return
     said = [shlex.join(masked(command)), "", *_writes(experiment), "", *_rails(experiment)]
-    print("\n".join(f"# {line}".rstrip() for line in said))  # noqa: T201 - the result
-    print(msgspec.yaml.encode(without_secrets(experiment)).decode(), end="")  # noqa: T201 - the result
+    say("\n".join(f"# {line}".rstrip() for line in said))
+    say(msgspec.yaml.encode(without_secrets(experiment)).decode().rstrip())
 
 
 def resolved(command: Sequence[str], environment: Mapping[str, str]) -> Experiment:
