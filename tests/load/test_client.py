@@ -79,6 +79,20 @@ def test_a_connection_is_kept_for_the_next_request(serve: Serve, client_of: Clie
     assert server.connections == 1
 
 
+def test_a_warm_client_has_its_first_connection_already(serve: Serve, client_of: ClientOf) -> None:
+    """The first request resolves and opens nothing; where that fails, the request says why."""
+    server = serve([OK, 1.0])
+    client = client_of(server)
+    client.warm()
+    with gevent.Timeout(5):
+        while not server.connections:
+            gevent.sleep(0.01)
+    assert (get(client).body(), server.connections) == (b"hello", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    Client(f"http://127.0.0.1:{port}").warm()
+
+
 def test_requests_at_the_same_time_use_connections_of_their_own(serve: Serve, client_of: ClientOf) -> None:
     """A request never waits for another one's answer."""
     server = serve([0.1, OK, 1.0])
