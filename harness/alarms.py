@@ -228,7 +228,7 @@ class RunJournal:
         with self._folder.healing.open("ab", buffering=0) as file:
             file.write(b"\n")  # ends a line that was cut off
 
-            def record(event: Event) -> None:
+            def record(event: "Event") -> None:
                 file.write(encode(event))
 
             return heal(aws, writes, record, self._now_s)

@@ -17,6 +17,7 @@ from harness.rehearsal.admission import Throttle
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloudwatch import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
+from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions import Functions
 from harness.rehearsal.gateway import Api, Gateway, VersionHeader
 from harness.rehearsal.wire import Wire
@@ -62,6 +63,7 @@ class Cloud:
         self.codedeploy = CodeDeploy(
             self.schedule, self.functions, self.cloudwatch, rng=self._rng("codedeploy"), **home
         )
+        self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
         self._undo = contextlib.ExitStack()
         self._ready: dict[str, Any] | None = None
 
@@ -101,6 +103,9 @@ class Cloud:
         self._undo.callback(self.functions.close)
         self._run(servers.ControlPlane(Wire(self._services(), self.schedule), aws))
         made = stack.set_up(self.experiment, self, account=ACCOUNT, region=REGION)
+        for fault in self.experiment.faults:
+            if fault.fis_template is not None:
+                self.fis.provide(fault.fis_template, made.function)
         self._run(self.schedule)
         self._run(servers.DataPlane(self._gateway(made), data))
         self._ready = self._described(made, servers.url(self.host, aws), servers.url(self.host, data))
@@ -110,7 +115,7 @@ class Cloud:
         self._undo.callback(part.stop)
 
     def _services(self) -> dict[str, object]:
-        return {"codedeploy": self.codedeploy, "cloudwatch": self.cloudwatch, "lambda": self.functions}
+        return {"codedeploy": self.codedeploy, "cloudwatch": self.cloudwatch, "lambda": self.functions, "fis": self.fis}
 
     def _gateway(self, made: stack.Stack) -> Gateway:
         api = Api(
@@ -123,7 +128,14 @@ class Cloud:
             throttle=self._throttle,
         )
         metrics = self.cloudwatch.invocations
-        return Gateway(api, self.functions, metrics, now=self.clock.now, rng=self._rng("gateway"))
+        return Gateway(
+            api,
+            self.functions,
+            metrics,
+            now=self.clock.now,
+            rng=self._rng("gateway"),
+            injected=lambda: self.fis.error_share(made.function),
+        )
 
     def _described(self, made: stack.Stack, endpoint_url: str, service_url: str) -> dict[str, Any]:
         return {

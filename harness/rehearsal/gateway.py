@@ -128,11 +128,22 @@ class Behaviour(NamedTuple):
 
 
 class Gateway:
-    """The ASGI application; `now` is simulated time, `rng` decides which requests FAIL_RATIO hits."""
+    """The ASGI application; `now` is simulated time, `rng` decides which requests FAIL_RATIO hits.
+
+    `injected` is the share of invocations that fault injection makes fail at this instant, 0..1.
+    """
 
     def __init__(
-        self, api: Api, versions: Versions, metrics: Metrics, *, now: Callable[[], float], rng: random.Random
+        self,
+        api: Api,
+        versions: Versions,
+        metrics: Metrics,
+        *,
+        now: Callable[[], float],
+        rng: random.Random,
+        injected: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._injected = injected
         self._api = api
         self._versions = versions
         self._metrics = metrics
@@ -205,6 +216,9 @@ class Gateway:
             code = self._versions.code(self._api.function, version)
         except Refusal:
             return proxy.NOT_INVOKED
+        if (share := self._injected()) and self._rng.random() < share:
+            self._metrics.record(self._api.function, self._api.alias, version, call.received_s, 0.0, failed=True)
+            return self._from_gateway(proxy.BAD_GATEWAY, version)
         if code.kind != "bundled":
             return await self._in_time(self._run(call, version), version)
         own = self._behaviour(version, code)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import resource
 import shlex
 import signal
@@ -24,21 +25,26 @@ import msgspec
 import psutil
 import pytest
 
+from harness import cli
 from harness.aws.clients import Aws
 from harness.aws.deployer import app_spec, create_deployment
-from harness.core.experiment import Expect, Experiment, Fault, Outcome, Traffic
+from harness.core.experiment import Alarm, Expect, Experiment, Fault, Outcome, Rails, Traffic
 from harness.core.histogram import merge, quantile_s
+from harness.core.judge import judge
 from harness.core.timeline import (
     Arrivals,
     Asked,
     CommandEnded,
     CommandStarted,
+    DeploymentSeen,
     Event,
     FaultEnded,
     FaultStarted,
     GroupSeen,
+    RailTripped,
     Requests,
     RunEnded,
+    RunStarted,
     Trouble,
     Write,
 )
@@ -624,15 +630,86 @@ def test_a_signal_reaches_the_command_and_nothing_of_it_survives(
     assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
 
 
-def test_a_forced_alarm_is_healed_when_a_signal_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
-    """Whatever was done on purpose is undone on the way out."""
-    forced = Fault(at_s=-5, force_alarm="ALARM")
-    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=30, faults=(forced,)))
-    run.wait_for(lambda events: bool(of(FaultStarted, events)))
+DEAF = Alarm(threshold=1e9)
+"""An alarm that rings only if it is forced."""
+EVERYTHING = (
+    Fault(at_s=-230, error_share=0.1),
+    Fault(at_s=-200, client_version_share=0.1),
+    Fault(at_s=-150, fis_template="EXT1"),
+    Fault(at_s=-100, concurrency=0),
+    Fault(at_s=20, force_alarm="ALARM"),
+)
+"""A fault of every kind, each to the end of the run: four seconds before the deployment, and four after its end."""
+
+
+def is_as_before(cloud: "Cloud") -> bool:
+    """Whether nothing of our faults is left in a cloud."""
+    ready = cloud.ready
+    experiments = cloud.fis.list_experiments({})["experiments"]
+    return (
+        cloud.cloudwatch.states([ready["alarm"]])[ready["alarm"]] != "ALARM"
+        and cloud.functions.get_function_concurrency({"FunctionName": ready["function"]}) == {}
+        and all(experiment["state"]["status"] == "stopped" for experiment in experiments)
+    )
+
+
+def test_every_fault_is_healed_when_a_signal_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """Faults stop first, then the report is written; each kind is in the timeline with its beginning and its end."""
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, alarm=DEAF, steady_s=240, faults=EVERYTHING))
+    run.wait_for(lambda events: len(of(FaultStarted, events)) == len(EVERYTHING))
+    assert not is_as_before(cloud)
     run.process.send_signal(signal.SIGINT)
     assert run.end(30) == 130
-    assert cloud.cloudwatch.states([cloud.ready["alarm"]])[cloud.ready["alarm"]] != "ALARM"
-    assert [ended.fault for ended in of(FaultEnded, run.events())] == ["faults[0]"]
+    assert is_as_before(cloud)
+    events = run.events()
+    names = {f"faults[{index}]" for index in range(len(EVERYTHING))}
+    assert {ended.fault for ended in of(FaultEnded, events)} == names
+    kinds = {"error_share", "client_version_share", "fis_template", "concurrency", "force_alarm"}
+    assert {started.kind for started in of(FaultStarted, events)} == kinds
+    (over,) = of(RunEnded, events)
+    assert max(write.at_s for write in of(Write, events)) <= over.at_s
+    assert {row.persona for row in of(Requests, events) if row.intent == "fault"} > {"error"}
+    assert run.verdict().result == "inconclusive"
+
+
+def test_a_guard_rail_stops_faults_and_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """The trip is an event, a reason in the verdict, and exit code 5."""
+    traffic, rails = Traffic(arrival_rate=5.0, error_share=0.2), Rails(fault_requests=5)
+    run, cloud = rehearse(Experiment(name="test", traffic=traffic, rails=rails, steady_s=30))
+    assert run.end(60) == 5
+    (trip,) = of(RailTripped, run.events())
+    assert (trip.rail, trip.limit) == ("fault_requests", 5)
+    assert run.verdict().result == "aborted"
+    assert any("fault_requests tripped" in reason for reason in run.verdict().because)
+    assert is_as_before(cloud)
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 50))], ids=str
+)
+def test_what_a_killed_run_left_is_healed_from_its_journal(
+    rehearse: Callable[..., tuple[Play, "Cloud"]],
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Killed at any moment: its timeline reads, nothing is claimed that was not seen, and the cloud gets well again."""
+    experiment = Experiment(name="test", traffic=TRAFFIC, alarm=DEAF, steady_s=240, faults=EVERYTHING)
+    run, cloud = rehearse(experiment)
+    aws_environment(cloud, monkeypatch)
+    run.wait_for(lambda events: bool(of(RunStarted, events)))
+    time.sleep(random.Random(seed).uniform(0.0, 7.0))
+    assert cli.main(["alarm", "reset", "--run", str(run.folder.path)]) == 2  # it still goes on
+    run.process.kill()
+    assert run.end() == -signal.SIGKILL
+    events = run.events()
+    verdict = judge(experiment, events)
+    ended = any(seen.status in ("Succeeded", "Stopped", "Failed") for seen in of(DeploymentSeen, events))
+    assert ended or verdict.outcome not in (Outcome.PROMOTED, Outcome.ROLLED_BACK)
+    assert cli.main(["alarm", "reset", "--run", str(run.folder.path)]) == 0, capsys.readouterr()
+    assert is_as_before(cloud)
+    assert cli.main(["alarm", "status", "--run", str(run.folder.path)]) == 0
+    assert judge(experiment, run.events()) == verdict
 
 
 def test_a_cloud_that_dies_ends_the_run_soon(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
