@@ -24,6 +24,7 @@ import yaml
 
 from harness.aws.policy import policy
 from harness.core.parse import parse
+from harness.core.rails import RAILS
 from harness.rehearsal.cloud import Cloud
 from harness.report.actions import outputs
 from harness.report.folder import RunFolder
@@ -71,6 +72,7 @@ REPORTS = (
     "canary-harness report reports/latest --chart timeline.svg --table seconds.csv",
     "canary-harness compare reports/erroruser/* --html compared.html",
 )
+ALARMS = [command for command in commands() if command.startswith("canary-harness alarm") and "--run" not in command]
 OTHERS = {
     **dict.fromkeys(CURLS, "test_readme_game_day_page_has_our_options_and_answers"),
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
@@ -79,6 +81,9 @@ OTHERS = {
     AROUND: "tests/load/test_runs.py runs a command, and test_readme_run_takes_a_command reads this one",
     AGAIN: "test_readme_redeployment_is_planned",
     "canary-harness watch --stack shop-prod --expect promoted": "test_readme_watch_asks_for_the_stack",
+    "canary-harness plan game.yaml": "test_readme_plan_is_printed",
+    "canary-harness alarm reset --run reports/latest": "test_readme_judge_repeats_the_verdict",
+    **dict.fromkeys(ALARMS, "test_readme_alarm_commands_do_what_they_say"),
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
     **dict.fromkeys(REPORTS, "test_readme_reports_are_made_again"),
     "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
@@ -152,7 +157,7 @@ def test_readme_pytest_example_passes(tmp_path: Path) -> None:
 def test_readme_experiments_are_valid(tmp_path: Path) -> None:
     """Every experiment shown can be read."""
     for block in blocks("yaml"):
-        parse(block, source="README.md")
+        parse(block if "name:" in block else f"name: shown\n{block}", source="README.md")
 
 
 def run_harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -178,6 +183,9 @@ def test_readme_plan_is_printed(tmp_path: Path) -> None:
     done = run_harness(tmp_path, "run", "game.yaml", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "error_share: 0.05" in done.stdout
+    for write in ("cloudwatch:SetAlarmState", "lambda:PutFunctionConcurrency", "fis:StartExperiment"):
+        assert f"#   {write} on" in done.stdout
+    assert run_harness(tmp_path, "plan", "game.yaml").stdout == done.stdout
     assert not (tmp_path / "reports").exists()
 
 
@@ -238,6 +246,7 @@ def test_readme_judge_repeats_the_verdict(tmp_path: Path) -> None:
     assert run_harness(tmp_path, "rehearse", "all-at-once").returncode == 0
     verdict = (tmp_path / "reports" / "latest" / "verdict.json").read_bytes()
     assert run_harness(tmp_path, "judge", "reports/latest").returncode == 0
+    assert run_harness(tmp_path, "alarm", "reset", "--run", "reports/latest").returncode == 0
     assert (tmp_path / "reports" / "latest" / "verdict.json").read_bytes() == verdict
 
 
@@ -328,6 +337,29 @@ def test_readme_doctor_finds_the_net_armed(shop: Cloud, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "harness", *led_to(shop, DOCTOR)[1:]]
     done = subprocess.run(words, cwd=tmp_path, env=environment_of(shop), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_readme_alarm_commands_do_what_they_say(canary_cloud_factory: Any, tmp_path: Path) -> None:
+    """The alarm of the README is forced, held for its time, and reset."""
+    cloud = canary_cloud_factory(parse(f"{SHOP}alarm: {{name: shop-errors}}", source="shop"), speed=60)
+    environment = environment_of(cloud)
+    for command in ALARMS:
+        words = shlex.split(command.replace("--for 2m", "--for 1s"))[1:]
+        command_line = [sys.executable, "-m", "harness", *words]
+        done = subprocess.run(command_line, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "shop-errors" in done.stdout
+    history = cloud.cloudwatch.describe_alarm_history({"AlarmName": "shop-errors", "HistoryItemType": "StateUpdate"})
+    assert any("to ALARM" in item["HistorySummary"] for item in history["AlarmHistoryItems"])
+    assert cloud.cloudwatch.states(["shop-errors"])["shop-errors"] != "ALARM"
+
+
+def test_readme_guard_rails_are_the_ones_of_the_code() -> None:
+    """Every rail with its default and what it bounds."""
+    for name, rail in RAILS.items():
+        assert f"| `{name}` |" in README.read_text()
+        assert f"| {rail.default:.10g} | {rail.bounds} |" in README.read_text()
 
 
 def wait_for_looks(folder: Path) -> None:

@@ -44,6 +44,8 @@ RAILS: dict[RailName, Rail] = {
 SHORTEST_BLIND_WALL_S = 8.0
 """Wall time without sight at the least: one call may be tried for so long, however fast the clock of a rehearsal is."""
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+")
+ROUNDING = 1 + 1e-9
+"""What a sum of shares may be off by."""
 RATE_WINDOW_S = 10.0
 RATE_SLACK = 1.2
 """A rate that nobody plans is measured over a window, and may be so much above its limit by chance."""
@@ -103,7 +105,7 @@ def refusals(experiment: Experiment, limits: Limits) -> Iterator[ExperimentError
 def refusal(limits: Limits, name: RailName, value: float) -> str | None:
     """Why a value may not be; None where it may."""
     limit = limits.of(name)
-    if value <= limit:
+    if value <= limit * ROUNDING:
         return None
     return f"{value:g} is beyond the guard rail of {limit:g} ({RAILS[name].bounds}); raise rails.{name} if it is meant"
 

@@ -19,7 +19,7 @@ from harness.core.experiment import (
     Traffic,
 )
 from harness.core.faults import KINDS, effects_of, highest_share, name_of
-from harness.core.rails import is_host
+from harness.core.rails import ROUNDING, is_host
 from harness.core.shape import Problems, shown
 from harness.errors import ExperimentError
 
@@ -167,7 +167,7 @@ def _about_faults(experiment: Experiment) -> Problems:
                 f"must be the id of an experiment template such as EXT1a2b3c4d5e6f7, got {shown(fault.fis_template)}"
             )
             yield ExperimentError(f"{path}.fis_template", problem)
-    if (share := highest_share(experiment)) > 1:
+    if (share := highest_share(experiment)) > ROUNDING:
         yield ExperimentError("faults", f"the shares that overlap come to {share:g} of all requests, at most 1 can be")
     yield from _about_pairs(experiment)
 

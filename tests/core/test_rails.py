@@ -60,6 +60,12 @@ def test_shares_of_both_kinds_add_up() -> None:
     assert "0.6 is beyond" in refused(Experiment(name="x", faults=faults))[0]
 
 
+def test_a_sum_of_shares_is_not_refused_for_its_rounding() -> None:
+    """0.2 and 0.1 are 0.30000000000000004."""
+    faults = (Fault(at_s=0, error_share=0.2), Fault(at_s=0, client_version_share=0.1))
+    assert refused(Experiment(name="x", faults=faults, rails=Rails(error_share=0.3))) == []
+
+
 def test_a_closed_loop_plans_no_rate() -> None:
     """The default of the other mode counts for nothing."""
     assert refused(Experiment(name="x", traffic=Traffic(users=5), rails=Rails(arrival_rate=1))) == []
