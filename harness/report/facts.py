@@ -143,7 +143,8 @@ def exposure(verdict: Verdict) -> str:
     hurt = verdict.exposure
     failed = f"{count(hurt.failed_requests)} failed requests ({count(hurt.failed_good_requests)} of them good)"
     users = "1 user" if hurt.users == 1 else f"{count(hurt.users)} users"
-    return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}"
+    budget = f"error budget used {percent(hurt.error_budget_share)}"
+    return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}, {budget}"
 
 
 def exposures(verdict: Verdict, objective: Objective) -> list[Row]:

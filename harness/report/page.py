@@ -25,7 +25,7 @@ MOST_DATAPOINTS = 60
 MINUTES_HEAD: facts.Row = (
     "from", "sent/s", "fault/s", "canary/s", "failed/s", "p50 ms", "p95 ms", "p99 ms", "weight", "alarm"
 )  # fmt: skip
-DATAPOINTS_HEAD: facts.Row = ("period", "CloudWatch", "of the canary", "clients saw", "threshold", "breaching", "alarm")
+DATAPOINTS_HEAD: facts.Row = ("period", "CloudWatch", "canary", "clients saw", "threshold", "breaching", "alarm")
 
 
 def page(run: History, spec: Spec | None) -> str:

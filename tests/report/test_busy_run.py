@@ -1,0 +1,52 @@
+"""A run of many requests: a quarter of an hour at 1,000 a second, read without its histograms."""
+
+import pytest
+
+from harness.core.histogram import Unread
+from harness.core.timeline import Arrivals, Requests
+from harness.report.chart import chart
+from harness.report.folder import RunFolder
+from harness.report.history import History, read
+from harness.report.page import page
+from tests.benchmarks.reports import CREATED_S, WEIGHT, write_run
+
+SECONDS, RATE = 900, 1000
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """The run, from its folder."""
+    folder = tmp_path_factory.mktemp("busy") / "run"
+    write_run(folder, SECONDS, RATE)
+    return read(RunFolder(folder))
+
+
+def test_every_request_is_counted(busy: History) -> None:
+    """Before the canary came its share of the requests is missing, and no fault request was sent."""
+    traffic, parts = busy.verdict.traffic, busy.seconds.slices()
+    assert traffic.sent == sum(sum(part.sent) for part in parts)
+    assert traffic.sent == pytest.approx(
+        RATE * (SECONDS - CREATED_S) + RATE * 0.95 * (1 - WEIGHT) * CREATED_S, rel=0.01
+    )
+    assert traffic.fault.failed == sum(sum(part.failures) for part in parts)
+    assert all(part.p50_ms and part.p50_ms == pytest.approx(18.3, rel=0.1) for part in parts)
+
+
+def test_wider_slices_add_up_to_the_same(busy: History) -> None:
+    """What the chart draws is what the table counts."""
+    for width_s in (5, 90):
+        parts = busy.seconds.slices(width_s)
+        assert len(parts) == SECONDS / width_s
+        assert sum(sum(part.sent) for part in parts) == busy.verdict.traffic.sent
+
+
+def test_histograms_stay_unread(busy: History) -> None:
+    """They are most of a timeline, and would be thirty times as large in memory."""
+    held = [event.latency for event in busy.events if isinstance(event, Requests)]
+    lags = [event.lag for event in busy.events if isinstance(event, Arrivals)]
+    assert all(isinstance(bins, Unread) for bins in (*held, *lags))
+
+
+def test_page_stays_small(busy: History) -> None:
+    """However many requests."""
+    assert len(page(busy, chart(busy)).encode()) < 3 * 2**20
