@@ -1,5 +1,6 @@
 """The verdict survives a control plane that fails: whole rehearsals through the fault proxy."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,11 @@ class Played(NamedTuple):
         return verdict
 
     @property
+    def findings(self) -> dict[str, str]:
+        """The findings by their ids."""
+        return {finding.id: finding.text for finding in self.verdict.findings}
+
+    @property
     def failed_share(self) -> float:
         """How many of the calls failed."""
         return sum(fault is not None for _, fault in self.calls) / len(self.calls)
@@ -48,7 +54,7 @@ class Played(NamedTuple):
     def check(self, name: str) -> None:
         """Holds the verdict against what a packaged experiment comes to where nothing fails."""
         stated, verdict = packaged(name).expect, self.verdict
-        because = "\n".join([*verdict.because, *(f"{finding.id}: {finding.text}" for finding in verdict.findings)])
+        because = "\n".join([*verdict.because, *map(str, self.findings.items())])
         assert (verdict.outcome, verdict.result, self.exit_code) == (stated.outcome, "as_expected", 0), because
         assert verdict.call in (stated.calls or CALLS[name]), because
 
@@ -94,11 +100,10 @@ def packaged(name: str, seed: int = 1) -> Experiment:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["erroruser", "forced-alarm"])
-def test_three_failing_calls_of_ten_change_no_verdict(name: str, rehearse: Rehearse) -> None:
+def test_three_failing_calls_of_ten_change_no_verdict(rehearse: Rehearse) -> None:
     """Throttled, failed, lost, cut off, slow or silent: what happened is found out all the same."""
-    played = rehearse(packaged(name), shaky(0.3, seed=1, speed=SPEED))
-    played.check(name)
+    played = rehearse(packaged("erroruser"), shaky(0.3, seed=1, speed=SPEED))
+    played.check("erroruser")
     assert 0.2 < played.failed_share < 0.4
 
 
@@ -119,12 +124,18 @@ def test_silences_that_outlast_our_patience_change_no_verdict(name: str, rehears
 
 @pytest.mark.slow
 def test_the_policy_is_enough_for_a_run_that_writes(rehearse: Rehearse) -> None:
-    """A cloud that denies everything outside of what `doctor --print-policy` prints has nothing to deny."""
+    """A cloud that denies everything outside of what `doctor --print-policy` prints has nothing to deny.
+
+    The rest of it fails three times of ten, so that what is only asked after a failure is asked, too.
+    """
+    policy, rest = only(actions()), shaky(0.3, seed=1, speed=SPEED)
     experiment = packaged("forced-alarm")
     generous = Fault(at_s=20.0, for_s=20.0, concurrency=500)
-    played = rehearse(replace(experiment, faults=(*experiment.faults, generous)), only(actions()))
+    played = rehearse(
+        replace(experiment, faults=(*experiment.faults, generous)), lambda call: policy(call) or rest(call)
+    )
     played.check("forced-alarm")
-    assert {action for action, fault in played.calls if fault} == set()
+    assert {action for action, fault in played.calls if fault == "denied"} == set()
     assert {action for action, _ in played.calls} >= {
         "codedeploy:CreateDeployment",
         "cloudwatch:SetAlarmState",
@@ -134,32 +145,31 @@ def test_the_policy_is_enough_for_a_run_that_writes(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.slow
-def test_a_minute_without_control_plane_changes_no_verdict(rehearse: Rehearse) -> None:
-    """It begins in the middle of the bake, and the alarm rings meanwhile."""
+def test_a_minute_without_control_plane_and_a_wrong_clock_change_no_verdict(rehearse: Rehearse) -> None:
+    """It begins in the middle of the bake, and the alarm rings meanwhile; all dates of AWS are ten minutes off."""
     plan = Interruption(reset, after_s=1.5 * MINUTE_S, for_s=MINUTE_S, speed=SPEED)
-    played = rehearse(packaged("erroruser"), plan)
-    played.check("erroruser")
-    assert sum(fault is not None for _, fault in played.calls) > 3
-
-
-@pytest.mark.slow
-def test_a_wrong_clock_and_credentials_that_expire_for_two_minutes_change_no_verdict(rehearse: Rehearse) -> None:
-    """The clock is ten minutes off; the credentials expire before the alarm rings and are good again after it."""
-    plan = Interruption(expired, after_s=MINUTE_S, for_s=2 * MINUTE_S, speed=SPEED)
     played = rehearse(packaged("erroruser"), plan, clock_off_s=613.0)
     played.check("erroruser")
-    findings = {finding.id: finding.text for finding in played.verdict.findings}
-    assert "613 s behind" in findings["clock-skew"] or "612 s behind" in findings["clock-skew"]
-    assert "ExpiredToken" in findings["credentials-refused"]
-    assert "until" in findings["credentials-refused"]
+    assert sum(fault is not None for _, fault in played.calls) > 3
+    assert re.search("61[234] s behind", played.findings["clock-skew"])
+
+
+@pytest.mark.soak
+def test_credentials_that_expire_for_two_minutes_change_no_verdict(rehearse: Rehearse) -> None:
+    """They expire before the alarm rings and are good again after it."""
+    plan = Interruption(expired, after_s=MINUTE_S, for_s=2 * MINUTE_S, speed=SPEED)
+    played = rehearse(packaged("erroruser"), plan)
+    played.check("erroruser")
+    assert "ExpiredToken" in played.findings["credentials-refused"]
+    assert "until" in played.findings["credentials-refused"]
 
 
 @pytest.mark.slow
 def test_a_control_plane_that_is_gone_for_good_is_inconclusive(rehearse: Rehearse) -> None:
     """The service answers to the end, so the harness works; but nobody saw what became of the deployment."""
-    experiment = replace(packaged("erroruser"), give_up_s=400.0)
+    experiment = replace(packaged("erroruser"), give_up_s=280.0)
     played = rehearse(experiment, Interruption(reset, after_s=MINUTE_S, for_s=FOREVER_S, speed=SPEED))
     verdict = played.verdict
     assert (verdict.outcome, verdict.result, verdict.exit_code, played.exit_code) == ("unknown", "inconclusive", 4, 4)
     requests = [event for event in played.folder.read_events() if isinstance(event, Requests)]
-    assert max(row.at_s for row in requests) > 350
+    assert max(row.at_s for row in requests) > 240

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.core.timeline import AliasSeen, LookFailed, Requests
-from harness.load.run import Contact
+from harness.load.contact import Contact
 from harness.load.steering import Timebase
 
 LOST = LookFailed(at_s=0.0, asked_s=0.0, call="lambda:GetAlias", code="Unreachable", message="no such host")
