@@ -106,8 +106,7 @@ class Director(Role):
         self._testing = True
         options.restore(self._given, self._fixed)
         try:
-            settings = options.settings_of(self._given)
-            self._check_host(settings.experiment.rails)
+            settings = self.settings(self._given, self.environment.host)
             chronicle = Chronicle(settings.experiment) if self.environment.web_ui else None
             follow = chronicle.hear if chronicle else None
             run = Run(settings, post=self.post, on_over=self._on_over, follow=follow)
@@ -123,6 +122,12 @@ class Director(Role):
             self._round = gevent.spawn(self._rounds, self.run)
             if self._signal:  # it came while the run was being set up
                 self._end_by(self._signal, self.run)
+
+    def settings(self, asked: Any, host: str | None) -> options.Settings:
+        """What a test with these options and this host would be; raises UsageError where it cannot be one."""
+        settings = options.settings_of(asked)
+        self._check_host(host, settings.experiment.rails)
+        return settings
 
     def test_stop(self) -> None:
         """Ends the run with its verdict; waits for it where it is ending already."""
@@ -211,7 +216,7 @@ class Director(Role):
         if not any(getattr(user, "sends_canary_traffic", False) for user in self.environment.user_classes):
             return
         if self._given.headless:
-            self._check_host(experiment.rails)
+            self._check_host(self.environment.host, experiment.rails)
         users = experiment.traffic.users or self.least_users()
         self._given.num_users = self._given.num_users or users
         self._given.spawn_rate = self._given.spawn_rate or min(users, 100)
@@ -219,10 +224,10 @@ class Director(Role):
             # Locust would kill users in the middle of their last request, which then counted as failed.
             self.environment.stop_timeout = DRAIN_S
 
-    def _check_host(self, rails: Rails) -> None:
+    def _check_host(self, asked: str | None, rails: Rails) -> None:
         """Refuses traffic to nowhere, and to a host that nobody named when Locust was started."""
         for user in self.environment.user_classes:
-            host = self.environment.host or user.host
+            host = asked or user.host
             if getattr(user, "sends_canary_traffic", False):
                 if not host:
                     raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")

@@ -97,7 +97,7 @@ class Panel:
         asked = Namespace(**{**vars(self._environment.parsed_options), **ours})
         asked.host = request.form.get("host") or self._environment.host
         try:
-            options.settings_of(asked)
+            self._show.settings(asked, asked.host)
         except UsageError as error:
             return str(error)
         return None

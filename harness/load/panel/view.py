@@ -9,6 +9,7 @@ import msgspec
 
 from harness.core.experiment import Experiment
 from harness.load.fleet import Fleet
+from harness.load.options import Settings
 from harness.load.panel.chronicle import Chronicle, Judged, Question
 from harness.load.panel.state import (
     Control,
@@ -48,6 +49,9 @@ class Show(Protocol):
     last: Run | None
     chronicle: Chronicle | None
     refused: str | None
+
+    def settings(self, asked: Any, host: str | None) -> Settings:
+        """What a test with these options and this host would be; raises UsageError where it cannot be one."""
 
 
 class View:

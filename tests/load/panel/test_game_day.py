@@ -97,6 +97,7 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     bea.goto(f"{locust.url}/?tab=canary")
     expect(headline(bea)).to_have_text("the canary bakes")
     assert bea.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    expect(bea.locator("#canary-panel")).to_have_attribute("data-theme", "dark")
     bea.get_by_label("Your name").fill("Bea")
     bea.get_by_label("Note").fill("<b>here it comes</b>")
     bea.get_by_role("button", name="Mark").click()

@@ -121,7 +121,13 @@ def test_what_cannot_be_is_refused_with_its_reason(web: Callable[..., Any], page
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text("--canary-error-share: must be between 0 and 1, not '2'")).to_be_visible()
     assert locust.state()["run"] is None
-    for fields in ({"canary_error_share": "2"}, {"canary_reports": "/"}, {"canary_experiment": "healthy"}):
+    for fields in (
+        {"canary_error_share": "2"},
+        {"canary_reports": "/"},
+        {"canary_experiment": "healthy"},
+        {"host": "ftp://x"},
+        {"host": "http://shop.example"},
+    ):
         status, told = locust.ask("/swarm", form(**fields))
         assert (status, told["success"]) == (200, False), fields
     assert locust.steer("stop") == (409, {"schema": 1, "error": "no test is running"})
