@@ -14,7 +14,8 @@ from harness.report.lanes import Span, spans
 from harness.report.seconds import CELLS, Slice
 
 Spec = dict[str, Any]
-MOST_SLICES = 1200
+MOST_SLICES = 600
+"""One for each pixel or two; twice as many would take twice as long to draw and show nothing more."""
 MOST_MOMENTS = 500
 LETTER_PX = 7.0
 LEGIBLE = 0.02
