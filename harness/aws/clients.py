@@ -100,6 +100,8 @@ class Patience(Struct, frozen=True):
 
 
 ASK_ONCE = Patience(attempts=1)
+HEAL = Patience(total_s=4.0, longest_wait_s=1.0)
+"""How long one call that takes a fault back is tried while a run ends: a person waits for it, and may ask again."""
 
 
 def services_of(experiment: Experiment) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A fault that throttles a function by its reserved concurrency, and gives back what was reserved before."""
 
-from harness.aws.clients import ASK_ONCE, Aws, action
+from harness.aws.clients import ASK_ONCE, HEAL, Aws, action
 from harness.aws.journal import Journal
 from harness.errors import HarnessError, NotFound
 
@@ -41,7 +41,7 @@ class ReservedConcurrency:
         self._entry.note("intended", f"{_told(self._before)} to {self._limit}")
         self._held = True  # an answer that is lost may hide a limit that was set
         try:
-            self._put(self._limit)
+            self._put(self._aws, self._limit)
         except HarnessError as error:
             self._entry.note("failed", str(error))
             raise
@@ -76,19 +76,20 @@ class ReservedConcurrency:
         return self._give_back()
 
     def _give_back(self) -> bool:
+        aws = self._aws.with_patience(HEAL)
         try:
             if self._before is None:
-                self._aws.call("lambda", "delete_function_concurrency", FunctionName=self._function)
+                aws.call("lambda", "delete_function_concurrency", FunctionName=self._function)
             else:
-                self._put(self._before)
+                self._put(aws, self._before)
         except HarnessError as error:
             self._entry.note("failed", str(error))
             return False
         self._entry.note("undone", _told(self._before))
         return True
 
-    def _put(self, limit: int) -> None:
-        self._aws.call(
+    def _put(self, aws: Aws, limit: int) -> None:
+        aws.call(
             "lambda",
             "put_function_concurrency",
             FunctionName=self._function,

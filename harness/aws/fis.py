@@ -2,7 +2,7 @@
 
 import secrets
 
-from harness.aws.clients import Aws, action, next_page
+from harness.aws.clients import HEAL, Aws, action, next_page
 from harness.aws.journal import Journal
 from harness.aws.parsing import mapping, sequence, text
 from harness.errors import AwsError, HarnessError, NotFound, Unavailable, Unreachable
@@ -77,32 +77,34 @@ class FisExperiment:
         return started
 
     def _stop(self) -> str:
-        self._id = self._id or self._found()
+        aws = self._aws.with_patience(HEAL)
+        self._id = self._id or self._found(aws)
         if self._id is None:
             return "it never started"
         try:
-            self._aws.call("fis", "stop_experiment", id=self._id)
+            aws.call("fis", "stop_experiment", id=self._id)
         except (Unavailable, Unreachable):
             raise
         except AwsError:
             # AWS refuses to stop what has ended, by a word of its own.
-            state = self._state(self._id)
+            state = _state(aws, self._id)
             if state not in ENDED:
                 raise
             return f"{self._id} had {state} by itself"
         return f"{self._id} was stopped"
 
-    def _state(self, experiment: str) -> str:
-        answer = self._aws.call("fis", "get_experiment", id=experiment)
-        return text(mapping(mapping(answer.get("experiment")).get("state")).get("status")) or "unknown"
-
-    def _found(self) -> str | None:
+    def _found(self, aws: Aws) -> str | None:
         page: dict[str, str] = {}
         while True:
-            answer = self._aws.call("fis", "list_experiments", experimentTemplateId=self._template, **page)
+            answer = aws.call("fis", "list_experiments", experimentTemplateId=self._template, **page)
             for experiment in map(mapping, sequence(answer.get("experiments"))):
                 if mapping(experiment.get("tags")).get(TAG) == self._mark:
                     return text(experiment.get("id"))
             page = next_page(answer)
             if not page:
                 return None
+
+
+def _state(aws: Aws, experiment: str) -> str:
+    answer = aws.call("fis", "get_experiment", id=experiment)
+    return text(mapping(mapping(answer.get("experiment")).get("state")).get("status")) or "unknown"

@@ -2,7 +2,7 @@
 
 from typing import Literal, cast, get_args
 
-from harness.aws.clients import ASK_ONCE, Aws, action
+from harness.aws.clients import ASK_ONCE, HEAL, Aws, Patience, action
 from harness.aws.journal import Journal
 from harness.aws.looks import BOTH_KINDS
 from harness.aws.parsing import alarms_of, text
@@ -77,7 +77,7 @@ class ForcedAlarm:
         if gone:
             self._entry.note("undone", f"no longer {self._state}")
         before = self._entry.before or "OK"
-        healed = gone or self._try(before, "canary-harness: the forced state ends", "undone")
+        healed = gone or self._try(before, "canary-harness: the forced state ends", "undone", HEAL)
         self._forced = not healed
         return healed
 
@@ -88,9 +88,9 @@ class ForcedAlarm:
         except NotFound:
             return False
 
-    def _try(self, state: str, reason: str, step: Literal["done", "undone"]) -> bool:
+    def _try(self, state: str, reason: str, step: Literal["done", "undone"], patience: Patience | None = None) -> bool:
         try:
-            self._set(state, reason)
+            self._set(state, reason, patience)
         except NotFound:
             self._entry.note(step, "the alarm is gone")
             return True
@@ -100,8 +100,9 @@ class ForcedAlarm:
         self._entry.note(step, state)
         return True
 
-    def _set(self, state: str, reason: str) -> None:
-        self._aws.call("cloudwatch", "set_alarm_state", AlarmName=self._name, StateValue=state, StateReason=reason)
+    def _set(self, state: str, reason: str, patience: Patience | None = None) -> None:
+        aws = self._aws.with_patience(patience) if patience else self._aws
+        aws.call("cloudwatch", "set_alarm_state", AlarmName=self._name, StateValue=state, StateReason=reason)
 
     def _state_now(self, aws: Aws) -> str:
         answer = aws.call("cloudwatch", "describe_alarms", AlarmNames=[self._name], AlarmTypes=BOTH_KINDS)

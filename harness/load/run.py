@@ -60,6 +60,8 @@ Follow = Callable[[Event, Rollout], None]
 
 SHOW_EVERY_S = 0.25
 """Wall time between two frames of the progress."""
+HEAL_AGAIN_S = 5.0
+"""Wall time from the end of a run in which healing that failed is tried once more."""
 GUARD_EVERY_S = 0.25
 """Wall time between two looks at the guard rails."""
 SHORTEST_REST_S = 0.05
@@ -99,6 +101,7 @@ class Run:
         self.verdict: Verdict | None = None
         self._over: RunEnded | None = None
         self._closed = False
+        self._healing: gevent.Greenlet | None = None
         self._greenlets: list[gevent.Greenlet] = []
         self._settled = gevent.event.Event()
         self._created = gevent.event.Event()
@@ -224,7 +227,7 @@ class Run:
         """Nothing is left to do; the first reason counts. Faults end first, at once; a command gets the signal."""
         if self._over is None:
             self._over = RunEnded(at_s=self.base.now_s(), why=why, detail=detail, signal=signal)
-            gevent.spawn(self.faults.stop, "the run ended")
+            self._healing = gevent.spawn(self.faults.stop, "the run ended")
             if self._deploying:
                 self._deploying.stop(Signals[signal or "SIGTERM"])
             self._on_over()
@@ -234,7 +237,7 @@ class Run:
         if self._over is None:
             self._over = RunEnded(at_s=self.base.now_s(), why="stopped", detail=self._why_stopped())
         gevent.killall(self._greenlets, block=True, timeout=5.0)
-        self.faults.stop("the run ended")
+        self._heal()
         if self._deploying:
             self._deploying.close()
         if self._watcher and self._over.why in ("settled", "given_up"):
@@ -248,6 +251,13 @@ class Run:
             self._file.close()
         code = self._judge()
         return ExitCode.HARNESS_FAILED if self._over.why == "failed" else code
+
+    def _heal(self) -> None:
+        """Lets the healing come to its end, and tries once more what failed soon: a person waits for the report."""
+        if self._healing:
+            self._healing.join()
+        if self._over is None or time.time() - self.base.wall_s(self._over.at_s) < HEAL_AGAIN_S:
+            self.faults.stop("the run ended")
 
     def _leave_to_write(self, settings: Settings) -> bool:
         """Whether anything may be changed on AWS; raises UsageError where the plan does and may not.

@@ -146,6 +146,10 @@ class _Direct:
     def __init__(self, client: Any) -> None:
         self._client = client
 
+    def with_patience(self, _: object) -> "_Direct":
+        """The same."""
+        return self
+
     def call(self, _: str, operation: str, **params: Any) -> Any:
         """One call."""
         return getattr(self._client, operation)(**params)
