@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, Protocol
 
+import gevent
 from gevent.lock import RLock
 
 from harness.aws.clients import Aws
@@ -240,18 +241,23 @@ class Faults:
     def _names(self, kind: EffectKind | None = None) -> list[str]:
         return [name for name, made in self._made.items() if kind is None or made.kind == kind]
 
-    def _end_all(self, names: Iterable[str], why: str, by: str) -> bool:
-        ended = [self._end(name, why, by) for name in names]
-        return all(ended)
-
     def _end(self, name: str, why: str, by: str = "") -> bool:
+        return self._end_all([name], why, by)
+
+    def _end_all(self, names: Iterable[str], why: str, by: str) -> bool:
+        """Heals these at the same time, so that one that AWS does not answer keeps no other; whether none is left."""
         with self._lock:
-            made = self._made.get(name)
-            if made is None:
-                return True
-            if not made.effect.heal():
-                self._run.trouble(name, f"{made.subject} could not be taken back: {made.by_hand}")
-                return False
+            ending = {name: self._made[name] for name in names if name in self._made}
+            heals = {name: gevent.spawn(made.effect.heal) for name, made in ending.items()}
+            gevent.joinall([*heals.values()])
+            healed = [self._tell_end(name, ending[name], bool(heal.value), why, by) for name, heal in heals.items()]
+        return all(healed)
+
+    def _tell_end(self, name: str, made: Made, healed: bool, why: str, by: str) -> bool:
+        if healed:
             del self._made[name]
-        self._run.record(FaultEnded(at_s=self._run.base.now_s(), fault=name, why=why, by=by))
-        return True
+            self._run.record(FaultEnded(at_s=self._run.base.now_s(), fault=name, why=why, by=by))
+        else:
+            also = "or everything by `canary-harness alarm reset --run` and the folder of this run"
+            self._run.trouble(name, f"{made.subject} could not be taken back: {made.by_hand}, {also}")
+        return healed
