@@ -19,6 +19,7 @@ from harness.core.timeline import Event, RunEnded, RunStarted, encode
 from harness.core.verdict import Verdict
 from harness.errors import ExitCode, UsageError
 from harness.launch import Interrupts
+from harness.load.beside import neighbours
 from harness.load.contact import Contact
 from harness.load.steering import Timebase
 from harness.report.actions import announce
@@ -87,17 +88,21 @@ class _Lookout:
             record=self._record,
         )
 
+        self._neighbours = neighbours(experiment, aws, self._record, self._base.now_s, self._epoch_s)
+
     def follow(self, stop: Interrupts) -> RunEnded:
         """Looks until the outcome is there and some time more, until nobody answers, or until it is stopped."""
         self._begin()
         settled_s: float | None = None
         while (ended := self._ended(settled_s, stop)) is None:
-            self._watcher.look()
-            if self._rollout.settled and settled_s is None:
+            for watcher in self._watchers():
+                watcher.look()
+            if self._all_settled() and settled_s is None:
                 settled_s = self._base.now_s()
             self._rest(stop)
         if ended.why in ("settled", "given_up"):
-            self._watcher.final_looks()
+            for watcher in self._watchers():
+                watcher.final_looks()
         ended = replace(ended, at_s=self._base.now_s())
         self._record(ended)
         return ended
@@ -114,9 +119,18 @@ class _Lookout:
                 sends=False,
             )
         )
-        in_progress = self._watcher.disregard()
-        if in_progress:
-            self._watcher.follow(in_progress)
+        for watcher in self._watchers():
+            in_progress = watcher.disregard()
+            if in_progress:
+                watcher.follow(in_progress)
+
+    def _watchers(self) -> list[Watcher]:
+        return [self._watcher, *(neighbour.watcher for neighbour in self._neighbours)]
+
+    def _all_settled(self) -> bool:
+        """Whether the first group's outcome is there, and that of every other one that deploys."""
+        further = (neighbour.rollout for neighbour in self._neighbours)
+        return self._rollout.settled and all(rollout.settled or rollout.forward is None for rollout in further)
 
     def _ended(self, settled_s: float | None, stop: Interrupts) -> RunEnded | None:
         now_s, give_up_s = self._base.now_s(), self._experiment.give_up_s
@@ -133,7 +147,8 @@ class _Lookout:
     def _rest(self, stop: Interrupts) -> None:
         while not stop.count:
             self._progress.show(self._rollout, None, self._base.now_s())
-            rest_s = self._base.wall_s(self._watcher.next_look_s) - time.time()
+            next_look_s = min(watcher.next_look_s for watcher in self._watchers())
+            rest_s = self._base.wall_s(next_look_s) - time.time()
             time.sleep(max(0.01, min(FRAME_S, rest_s)))
             if rest_s <= FRAME_S:
                 return

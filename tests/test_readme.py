@@ -179,7 +179,7 @@ def test_readme_cloud_serves() -> None:
 
 def test_readme_plan_is_printed(tmp_path: Path) -> None:
     """The dry run shows the whole reference experiment and starts nothing."""
-    (tmp_path / "game.yaml").write_text(blocks("yaml")[1])
+    (tmp_path / "game.yaml").write_text(next(block for block in blocks("yaml") if "name: erroruser" in block))
     done = run_harness(tmp_path, "run", "game.yaml", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "error_share: 0.05" in done.stdout

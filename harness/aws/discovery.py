@@ -59,10 +59,17 @@ def discover(aws: Aws, experiment: Experiment, *, whole: bool = True) -> Experim
 
 
 def discover_for_a_run(aws: Aws, experiment: Experiment) -> Experiment:
-    """The same for a run, which goes on with the names it was given where AWS cannot be asked for the others.
+    """The same for a run and all of its groups; it goes on with the names it has where AWS cannot be asked for more."""
+    first = _discovered(aws, experiment)
+    further = [_discovered(aws, replace(experiment, deployment=also)).deployment for also in experiment.also]
+    names = [found.group for found in (first.deployment, *further)]
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice:
+        raise UsageError(f"also: the deployment group {twice} is there twice")
+    return replace(first, also=tuple(further))
 
-    A deployment that was named must exist.
-    """
+
+def _discovered(aws: Aws, experiment: Experiment) -> Experiment:
     wanted = experiment.deployment
     try:
         if wanted.id:

@@ -106,7 +106,10 @@ class Evidence(Struct, frozen=True):
 
 def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
     """The timeline sorted for measuring."""
-    requests = tuple(event for event in events if isinstance(event, Requests))
+    endpoints = experiment.deployment.endpoints
+    requests = tuple(
+        event for event in events if isinstance(event, Requests) and (not endpoints or event.endpoint in endpoints)
+    )
     created_s = rollout.created_s
     return Evidence(
         experiment=experiment,

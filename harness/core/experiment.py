@@ -124,7 +124,7 @@ class Deployment(Part, frozen=True, kw_only=True):
 
     `config` is a CodeDeploy configuration with or without its `CodeDeployDefault.Lambda` prefix; left out, the group's
     own holds. `stack` is a CloudFormation stack to look in. `hooks` is for rehearsals: the status that a hook function
-    of the cloud will report.
+    of the cloud will report. `endpoints` are those whose requests this function answers; none means all.
     """
 
     config: str | None = None
@@ -138,6 +138,13 @@ class Deployment(Part, frozen=True, kw_only=True):
     redeploy: bool = False
     command: str | None = None
     hooks: dict[HookEvent, HookStatus] = {}
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+class Also(Deployment, frozen=True, kw_only=True):
+    """Another deployment group that is watched and judged in the same run; `expect` absent means the experiment's."""
+
+    expect: "Expect | None" = None
 
 
 class Alarm(Part, frozen=True, kw_only=True):
@@ -237,6 +244,7 @@ class Experiment(Part, frozen=True, kw_only=True):
     target: Target = Target()
     traffic: Traffic = msgspec.field(default_factory=Traffic)
     deployment: Deployment = Deployment()
+    also: tuple[Also, ...] = ()
     alarm: Alarm = Alarm()
     rollback: tuple[RollbackEvent, ...] = ALL_ROLLBACK_EVENTS
     baseline: Arm = Arm()

@@ -13,6 +13,7 @@ from harness.core.criteria import hold, limit_word
 from harness.core.evidence import Evidence, count, evidence
 from harness.core.experiment import Call, Experiment, Outcome
 from harness.core.findings import findings_of
+from harness.core.groups import events_of, for_all, name_of, others
 from harness.core.harm import Harm, harm_of
 from harness.core.histogram import merge, quantile_s
 from harness.core.measure import measure, metric_sum
@@ -58,7 +59,19 @@ class Reason(Struct, frozen=True):
 
 
 def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
-    """The verdict on a run, or on as much of it as there is."""
+    """The verdict on a run, or on as much of it as there is; of several groups, the one for all."""
+    first = judge_one(experiment, events)
+    if not experiment.also:
+        return first
+    further = {
+        name: judge_one(seen, [*events_of(name, seen.deployment, events)]) for name, seen in others(experiment).items()
+    }
+    name = name_of(experiment.deployment, 0)
+    return for_all(name, {name: first, **further})
+
+
+def judge_one(experiment: Experiment, events: Sequence[Event]) -> Verdict:
+    """The verdict on the experiment's first deployment group alone."""
     rollout = replay(events)
     found = evidence(experiment, events, rollout)
     measures = measure(found)

@@ -40,6 +40,7 @@ def contradictions(experiment: Experiment) -> Problems:
     if experiment.deployment.config is not None:
         yield from _about_config(experiment.deployment.config)
     yield from about_making(experiment.deployment)
+    yield from _about_groups(experiment)
     yield from _about_alarm(experiment)
     yield from _about_faults(experiment)
     yield from _about_rails(experiment)
@@ -108,6 +109,15 @@ def about_making(deployment: Deployment) -> Problems:
         yield ExperimentError(f"deployment.{given[0]}", f"cannot stand beside {given[1]}: each says what deploys")
     if deployment.command is not None and not _words(deployment.command):
         yield ExperimentError("deployment.command", f"must be a command, got {shown(deployment.command)}")
+
+
+def _about_groups(experiment: Experiment) -> Problems:
+    for index, also in enumerate(experiment.also):
+        made = [name for name in ("target_version", "redeploy", "command", "hooks") if getattr(also, name)]
+        if made:
+            yield ExperimentError(f"also[{index}].{made[0]}", "a run makes its first deployment only; leave it out")
+        if not any((also.id, also.stack, also.application, also.group, also.function)):
+            yield ExperimentError(f"also[{index}]", "names no deployment group: give group, function or stack")
 
 
 def _words(command: str) -> list[str]:
@@ -239,6 +249,8 @@ def only_on_aws(experiment: Experiment) -> Problems:
         yield ExperimentError("deployment.config", f"a rehearsal knows {wanted}, got {shown(config)}")
     if experiment.target.host is not None:
         yield ExperimentError("target.host", "a rehearsal serves its own; leave it out, or name baseline.url")
+    if experiment.also:
+        yield ExperimentError("also", "a rehearsal has one deployment group; leave it out")
     for name in ("id", "stack", "redeploy", "command"):
         if getattr(experiment.deployment, name) not in (None, False):
             yield ExperimentError(f"deployment.{name}", "a rehearsal creates its own deployment; leave it out")

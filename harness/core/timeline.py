@@ -260,6 +260,30 @@ class LookFailed(Entry, frozen=True, kw_only=True, tag="look_failed"):
     message: str
 
 
+Seen = (
+    GroupSeen
+    | ConfigSeen
+    | DeploymentSeen
+    | TargetSeen
+    | AliasSeen
+    | AlarmDefined
+    | AlarmSeen
+    | AlarmChanged
+    | AlarmGone
+    | MetricSeen
+    | ClockSeen
+    | LookFailed
+)
+"""Whatever a look comes to."""
+
+
+class Beside(Entry, frozen=True, kw_only=True, tag="beside"):
+    """What was seen of another deployment group of the same run; `group` is its name."""
+
+    group: str
+    seen: Seen
+
+
 class FaultStarted(Entry, frozen=True, kw_only=True, tag="fault_started"):
     """A fault took effect. `kind` is its key in the experiment; `value` its share, state, concurrency or template.
 
@@ -365,6 +389,7 @@ Event = (
     | FaultStarted
     | FaultEnded
     | Write
+    | Beside
     | CommandStarted
     | CommandEnded
     | RailTripped

@@ -137,6 +137,16 @@ class CommandFacts(Struct, frozen=True, kw_only=True):
     took_s: float | None = None
 
 
+class GroupFacts(Struct, frozen=True, kw_only=True):
+    """One of several deployment groups of a run, in short; its own verdict stands in a folder of its name."""
+
+    outcome: Outcome
+    call: Call
+    result: Result
+    exit_code: int
+    deployment: str | None = None
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """What happened, whether it was expected, and why we say so."""
 
@@ -156,5 +166,6 @@ class Verdict(Struct, frozen=True, kw_only=True):
     exposure: Exposure
     attribution: Attribution
     command: CommandFacts | None = None
+    groups: dict[str, GroupFacts] = {}
     criteria: tuple[Criterion, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -74,6 +74,7 @@ class Deploying:
         wanted = run.experiment.deployment
         self._command = Command(wanted.command, run.folder.command_log, run.say) if wanted.command else None
         self._placed: PlacedAlias | None = None
+        self._ended_s: float | None = None
         self._running = False
         self._stopping: gevent.Greenlet | None = None
 
@@ -91,6 +92,11 @@ class Deploying:
         elif self._command:
             self._run.sleep_until(self._run.experiment.steady_s)
             self._play(self._command)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a command has ended so long ago that whatever deployment it made has been seen."""
+        return self._ended_s is not None and self._run.base.now_s() > self._ended_s + SEEN_WITHIN_S
 
     def disregard_others(self) -> None:
         """Takes what the group deployed before for none of this run's."""
@@ -183,5 +189,6 @@ class Deploying:
             return None
         self._running = False
         code = command.wait()
+        self._ended_s = self._run.base.now_s()
         self._run.record(CommandEnded(at_s=self._run.base.now_s(), exit_code=code))
         return code

@@ -43,6 +43,7 @@ from harness.core.timeline import (
 )
 from harness.core.verdict import Verdict
 from harness.errors import ExitCode, HarnessError, NotAllowed, UsageError
+from harness.load.beside import neighbours
 from harness.load.contact import Contact
 from harness.load.deploying import Deploying
 from harness.load.faults import Faults
@@ -112,6 +113,7 @@ class Run:
         self._progress = Progress(free=settings.free_terminal)
         self._watcher = self._new_watcher() if watched(self.experiment) else None
         self._deploying = self._new_deploying(self._watcher, settings) if self._watcher else None
+        self._neighbours = neighbours(self.experiment, self._aws, self.record, self.base.now_s, self._epoch_s)
 
     def start(self) -> None:
         """Begins the run; returns at once."""
@@ -130,6 +132,8 @@ class Run:
             self._spawn(play)
         if self._deploying:
             self._deploying.disregard_others()
+            for neighbour in self._neighbours:
+                neighbour.watcher.disregard()
             self._spawn(self._watch)
         for play in self.faults.plays(watched=self._watcher is not None):
             self._spawn(play)
@@ -242,6 +246,8 @@ class Run:
             self._deploying.close()
         if self._watcher and self._over.why in ("settled", "given_up"):
             self._watcher.final_looks()
+            for neighbour in self._neighbours:
+                neighbour.watcher.final_looks()
         if self._deploying:
             self._deploying.give_back()
         self.record(replace(self._over, at_s=self.base.now_s()))
@@ -288,8 +294,16 @@ class Run:
             return
         self._deploying.play()
         self._settled.wait()
+        while self._is_awaited():
+            gevent.sleep(SHOW_EVERY_S)
         self.sleep_until(self.base.now_s() + self.experiment.steady_s)
         self.over("settled")
+
+    def _is_awaited(self) -> bool:
+        """Whether a further group is open: its deployment is on its way, or may still come."""
+        assert self._deploying is not None
+        open_ones = [neighbour.rollout for neighbour in self._neighbours if not neighbour.rollout.settled]
+        return any(rollout.forward is not None or not self._deploying.is_over for rollout in open_ones)
 
     def _give_up(self) -> None:
         if self._watcher:
@@ -299,10 +313,12 @@ class Run:
     def _watch(self) -> None:
         assert self._watcher is not None
         while True:
-            rest_s = self.base.wall_s(self._watcher.next_look_s) - time.time()
+            watchers = [self._watcher, *(neighbour.watcher for neighbour in self._neighbours)]
+            rest_s = self.base.wall_s(min(watcher.next_look_s for watcher in watchers)) - time.time()
             self._look_now.wait(max(SHORTEST_REST_S, rest_s))
             self._look_now.clear()
-            self._watcher.look()
+            for watcher in watchers:
+                watcher.look()
             self.faults.reassert()
 
     def _keep_to_rails(self) -> None:

@@ -128,6 +128,12 @@ class RunFolder:
             return False
         return False
 
+    def within(self, group: str) -> "RunFolder":
+        """The folder of one of several deployment groups, made where it is missing."""
+        inner = RunFolder(self.path / re.sub(r"[^\w.-]", "_", group))
+        inner.path.mkdir(exist_ok=True)
+        return inner
+
     @property
     def root(self) -> Path | None:
         """Where this run stands among others, below its experiment; None of a folder that is kept elsewhere."""

@@ -34,6 +34,7 @@ from harness.core.judge import judge
 from harness.core.timeline import (
     Arrivals,
     Asked,
+    Beside,
     CommandEnded,
     CommandStarted,
     DeploymentSeen,
@@ -511,6 +512,70 @@ def test_the_next_deployment_of_the_group_is_followed(
     assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
     resolved = run.folder.read_experiment()
     assert (resolved.deployment.group, resolved.alarm.name) == (ready["group"], ready["alarm"])
+
+
+def test_two_groups_are_watched_in_one_run_and_judged_each(
+    play: Callable[..., Play],
+    canary_cloud_factory: Callable[..., "Cloud"],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Both deploy at the same time, one with failing users: a verdict each, and one for all."""
+    cloud = canary_cloud_factory(speed=60.0)
+    aws_environment(cloud, monkeypatch)
+    ready = cloud.ready
+    second = second_group(ready)
+    experiment = tmp_path / "two.yaml"
+    also = f"also: [{{group: {second['group']}, expect: {{outcome: promoted}}}}]"
+    first = f"deployment: {{function: {ready['function']}}}\nexpect: {{outcome: rolled_back}}"
+    experiment.write_text(f"name: two\nsteady_s: 10\ntraffic: {{error_share: 0.2}}\n{first}\n{also}\n")
+    words = ["--host", ready["service_url"], "--canary-experiment", str(experiment)]
+    run = play("-f", CANARY, *words, **cloud_variables(cloud))
+    run.wait_for(lambda events: bool(of(Beside, events)) and bool(of(GroupSeen, events)))
+    for names in (ready, second):
+        create_deployment(
+            Aws(),
+            application=ready["application"],
+            group=names["group"],
+            function=names["function"],
+            alias=ready["alias"],
+            target_version="2",
+            experiment="by somebody else",
+            record=lambda _: None,
+            now=lambda: 0.0,
+        )
+    run.end(60)
+    verdict = run.verdict()
+    assert {name: group.outcome for name, group in verdict.groups.items()} == {
+        ready["group"]: "rolled_back",
+        second["group"]: "promoted",
+    }
+    for name, group in verdict.groups.items():
+        own = run.folder.within(name).read_verdict()
+        assert own
+        assert (own.outcome, own.exit_code) == (group.outcome, group.exit_code)
+    assert verdict.groups[ready["group"]].exit_code == 0
+
+
+def second_group(ready: Mapping[str, Any]) -> dict[str, str]:
+    """Another function of the cloud, two versions of it, its alias and its deployment group without alarms."""
+    lambdas, deployer = boto3.client("lambda"), boto3.client("codedeploy")
+    named = {"FunctionName": "second"}
+    role = "arn:aws:iam::123456789012:role/second"
+    lambdas.create_function(
+        **named, Role=role, PackageType="Image", Code={"ImageUri": "canary-harness:bundled"}, Publish=True
+    )
+    lambdas.update_function_configuration(**named, Description="new")
+    lambdas.publish_version(**named)
+    lambdas.create_alias(**named, Name=ready["alias"], FunctionVersion="1")
+    deployer.create_deployment_group(
+        applicationName=ready["application"],
+        deploymentGroupName="secondDeploymentGroup",
+        deploymentConfigName="CodeDeployDefault.LambdaCanary10Percent5Minutes",
+        serviceRoleArn=role,
+        deploymentStyle={"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
+    )
+    return {"group": "secondDeploymentGroup", "function": "second"}
 
 
 DEPLOYS = """
