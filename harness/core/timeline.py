@@ -271,6 +271,7 @@ Seen = (
     | AlarmChanged
     | AlarmGone
     | MetricSeen
+    | NoDeployment
     | ClockSeen
     | LookFailed
 )

@@ -1,7 +1,7 @@
 """Several deployment groups in one run: a verdict each, and one for all."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -10,7 +10,7 @@ from harness.core.groups import events_of, others
 from harness.core.judge import judge, judge_one
 from harness.core.parse import parse
 from harness.core.rollout import replay
-from harness.core.timeline import Beside, Event, Look, LookFailed, decode, encode
+from harness.core.timeline import Beside, Event, Look, LookFailed, Seen, decode, encode
 from harness.errors import ExperimentError
 
 Build = Callable[..., list[Event]]
@@ -59,6 +59,12 @@ def test_the_result_of_all_is_the_worst_of_each(events: list[Event]) -> None:
     assert judge(bad, events).exit_code == 3
     assert judge(bad, events).groups["second"].exit_code == 3
     assert judge(bad, events).groups["first"].exit_code == judge(fine, events).groups["first"].exit_code == 0
+
+
+def test_whatever_a_look_comes_to_can_stand_beside() -> None:
+    """A new kind of look must be able to be read back."""
+    looks = {kind for kind in get_args(Event) if issubclass(kind, Look)}
+    assert looks <= {*get_args(Seen)}
 
 
 def test_requests_count_for_the_group_that_answers_them(build: Build) -> None:
