@@ -95,8 +95,8 @@ class Crew:
         """One more user, once it is known what part of the traffic is ours; raises StopUser if none can be sent."""
         self._users.append(user)
         with self._telling_failure():
-            if len(self._users) == 1:
-                self._client = self._client or self._warm_client(user)
+            if len(self._users) == 1 and self._steering:  # without steering the run was refused, and ends
+                self._client = self._client or self._warm_client(self._steering, user)
                 self._tell_pacing(True)
             self._part_known.wait()
             if self._traffic is None:
@@ -175,11 +175,10 @@ class Crew:
             recorder.flush(steering.timebase.now_s(), pause=lambda: gevent.sleep(0))  # starts must not wait for it
             statistics.flush()
 
-    def _warm_client(self, user: Any) -> Client:
+    def _warm_client(self, steering: Steering, user: Any) -> Client:
         """A client that is ready when the first request is due, in a process that then makes no long pauses."""
-        assert self._steering is not None
         host = self._environment.host or user.host or ""
-        if refused := host_refusal(host, (), self._steering.hosts):
+        if refused := host_refusal(host, (), steering.hosts):
             raise UsageError(refused)
         client = _client_of(host)
         client.warm()
