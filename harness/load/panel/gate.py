@@ -5,12 +5,14 @@ test or force an alarm in the browser of a person on a game day, were it not ref
 """
 
 import ipaddress
-from typing import Protocol
+import socket
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-LOOPBACK_NAMES = frozenset({"localhost"})
+_PORTS = {"http": 80, "https": 443}
 _OWN_SITES = frozenset({"same-origin", "none"})
 _READING = frozenset({"GET", "HEAD"})
 _FRAMES = frozenset({"iframe", "frame", "embed", "object"})
@@ -23,50 +25,76 @@ class Headers(Protocol):
         """The value of a header; None where there is none."""
 
 
-class Gate(Struct, frozen=True):
-    """Where the page is bound to, and the names besides it under which it may be reached, such as a proxy's."""
+class Place(NamedTuple):
+    """A name or address, and the port at it; None where the scheme has none of its own."""
 
-    bound: str
-    names: frozenset[str] = frozenset()
+    name: str
+    port: int | None
+
+
+class Gate(Struct, frozen=True):
+    """The places, `name` or `name:port`, under which the page may be reached besides this machine's own names.
+
+    Addresses always may: no foreign name can be one. Names need to be known, wherever the page is bound to, or a page
+    could make its own name mean this machine, and be its own origin here (DNS rebinding).
+    """
+
+    listed: frozenset[str] = frozenset()
 
     def refusal(self, method: str, headers: Headers) -> str | None:
         """Why a request is refused; None if it may go on."""
         host = headers.get("Host") or ""
         if not self._is_ours(host):
             hint = "name it with --canary-web-hosts if it is yours"
-            return f"the page is not served under the name {_name(host)!r}; {hint}"
+            return f"the page is not served under the name {_name(host)[:100]!r}; {hint}"
         if self._is_foreign(method, host, headers):
             return "requests of other pages are refused"
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """On loopback only its own names are, or a foreign name that resolves to it would be the same origin."""
         name = _name(host)
-        return name in self.names or not is_loopback(self.bound) or is_loopback(name)
+        return name in own_names() or name in map(_name, self.listed) or _is_address(name)
 
     def _is_foreign(self, method: str, host: str, headers: Headers) -> bool:
         origin = headers.get("Origin")
-        if origin is not None:
-            return urlsplit(origin).netloc.lower() != host.lower() and _name(urlsplit(origin).netloc) not in self.names
+        if origin is not None and not _is_one_of(origin, (host, *self.listed)):
+            return True
         if (headers.get("Sec-Fetch-Site") or "none") in _OWN_SITES:
             return False
         followed_link = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") not in _FRAMES
         return not (method in _READING and followed_link)
 
 
-def is_loopback(name: str) -> bool:
-    """Whether a name or address is this machine's own."""
-    if name in LOOPBACK_NAMES:
-        return True
+def own_names() -> frozenset[str]:
+    """The names of this machine that nobody has to give."""
+    return frozenset({"localhost", socket.gethostname().lower()})
+
+
+def _is_one_of(origin: str, places: Iterable[str]) -> bool:
+    """Whether an origin is one of these places, each with the default port of the origin's scheme."""
+    scheme, _, netloc = origin.partition("://")
+    if scheme not in _PORTS:
+        return False
+    seen = _place(netloc, _PORTS[scheme])
+    return bool(seen.name) and seen in (_place(place, _PORTS[scheme]) for place in places)
+
+
+def _is_address(name: str) -> bool:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        ipaddress.ip_address(name)
     except ValueError:
         return False
+    return True
 
 
 def _name(host: str) -> str:
-    """The name of a `Host` header or an origin's place, without its port."""
+    return _place(host).name
+
+
+def _place(host: str, port: int | None = None) -> Place:
+    """What a `Host` header or an origin names, without a port the one given; no name where it cannot be read."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        parts = urlsplit(f"//{host}")
+        return Place((parts.hostname or "").rstrip("."), parts.port or port)
     except ValueError:
-        return ""
+        return Place("", None)

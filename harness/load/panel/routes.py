@@ -39,8 +39,7 @@ class Panel:
         self._view = View(show, environment)
         self._token = secrets.token_urlsafe(24)
         web_ui, given = environment.web_ui, environment.parsed_options
-        names = options.web_hosts(given)
-        self._gate = Gate(web_ui.host or "", names)
+        self._gate = Gate(options.web_hosts(given))
         self._auth = web_ui.auth_required_if_enabled
         app = web_ui.app
         app.before_request(self._guard)
