@@ -174,8 +174,14 @@ class Run:
 
     def set_arrival_rate(self, arrival_rate: ArrivalRate) -> None:
         """Changes the arrival rate that a person asked for; `at_s` of steps counts from now. Raises NotAllowed."""
-        _allow(refusal(self.limits, "arrival_rate", peak_rate(arrival_rate)))
+        _allow(self.rate_refusal(arrival_rate))
         self.fleet.set_arrival_rate(arrival_rate)
+
+    def rate_refusal(self, arrival_rate: ArrivalRate) -> str | None:
+        """Why a person may not have this arrival rate; None where it may be."""
+        if self.experiment.traffic.users:
+            return "a closed loop has no arrival rate"
+        return refusal(self.limits, "arrival_rate", peak_rate(arrival_rate))
 
     def set_pattern(self, pattern: Pattern) -> None:
         """Changes how fault requests are spread, which a person asked for."""
@@ -209,6 +215,10 @@ class Run:
             self.record(Asked(at_s=at_s, what=what, value=value, by=by, refused=str(error)))
             raise
         self.record(Asked(at_s=at_s, what=what, value=value, by=by))
+
+    def refuse(self, what: str, value: str, by: str, why: str) -> None:
+        """Notes that a person asked for what was not even tried."""
+        self.record(Asked(at_s=self.base.now_s(), what=what, value=value, by=by, refused=why))
 
     def end(self, by: str) -> None:
         """Ends the run because a person wants its verdict now."""

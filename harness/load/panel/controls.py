@@ -1,21 +1,27 @@
 """What a person may do to a run: each control reads its body, asks the run, and says what was done.
 
-Every ask is an event of the timeline, with who asked; a refusal is one, too.
+Every ask is an event of the timeline, with who asked; a refusal is one, too, also of a body that cannot be read.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from harness.core.experiment import AlarmState, ArrivalRate, Pattern, Rate, Share
 from harness.core.rates import WORDS, read, worded
-from harness.errors import UsageError
+from harness.errors import NotAllowed, UsageError
 from harness.load.run import Run
 
 Who = Callable[[str | None], str]
 Steer = Callable[[Run, bytes, Who], str]
+SHOWN_OF_A_BODY = 200
+"""Characters that the timeline keeps of a body that cannot be read."""
+
+
+class Unreadable(UsageError):
+    """A body that asks for nothing that could be done."""
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,30 +50,48 @@ class NoteAsked(Body, frozen=True, kw_only=True):
     text: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
+class Change(NamedTuple):
+    """One part of what is asked of the traffic, and why it may not be."""
+
+    what: str
+    value: str
+    refused: str | None
+    apply: Callable[[], None]
+
+
 def _traffic(run: Run, body: bytes, who: Who) -> str:
+    """Changes everything that is asked for, or nothing: a person who is refused has begun nothing."""
     asked = _read(body, TrafficAsked)
     by = who(asked.by)
-    done = []
-    if asked.error_share is not None:
-        share = asked.error_share
-        run.ask("error_share", f"{share:g}", by, lambda: run.set_error_share(share, by))
-        done.append(f"error share {share:g}")
+    changes = [*_changes(run, asked, by)]
+    refused = next((change.refused for change in changes if change.refused), None)
+    if refused:
+        for change in changes:
+            run.refuse(change.what, change.value, by, change.refused or f"asked for with what is refused: {refused}")
+        raise NotAllowed(refused)
+    for change in changes:
+        run.ask(change.what, change.value, by, change.apply)
+    return ", ".join(f"{change.what.replace('_', ' ')} {change.value}" for change in changes) or "nothing"
+
+
+def _changes(run: Run, asked: TrafficAsked, by: str) -> Iterator[Change]:
+    share, pattern = asked.error_share, asked.pattern
+    if share is not None:
+        refused = run.faults.share_refusal(share)
+        yield Change("error_share", f"{share:g}", refused, lambda: run.set_error_share(share, by))
     if asked.arrival_rate is not None:
         rate = _rate(asked.arrival_rate)
-        run.ask("arrival_rate", worded(rate), by, lambda: run.set_arrival_rate(rate))
-        done.append(f"arrival rate {worded(rate)}")
-    if asked.pattern is not None:
-        pattern = asked.pattern
-        run.ask("pattern", pattern, by, lambda: run.set_pattern(pattern))
-        done.append(f"pattern {pattern}")
-    return ", ".join(done) or "nothing"
+        refused = run.rate_refusal(rate)
+        yield Change("arrival_rate", worded(rate), refused, lambda: run.set_arrival_rate(rate))
+    if pattern is not None:
+        yield Change("pattern", pattern, None, lambda: run.set_pattern(pattern))
 
 
 def _rate(asked: float | str) -> ArrivalRate:
     try:
         return read(asked) if isinstance(asked, str) else asked
     except ValueError as error:
-        raise UsageError(f"arrival_rate must be a rate such as {WORDS}: {error}") from error
+        raise Unreadable(f"arrival_rate must be a rate such as {WORDS}: {error}") from error
 
 
 def _force_alarm(run: Run, body: bytes, who: Who) -> str:
@@ -91,7 +115,9 @@ def _stop(run: Run, body: bytes, who: Who) -> str:
 
 def _note(run: Run, body: bytes, who: Who) -> str:
     asked = _read(body, NoteAsked)
-    run.note(asked.text, who(asked.by))
+    if not asked.text.strip():
+        raise Unreadable("text must say something, not only be blank")
+    run.note(asked.text.strip(), who(asked.by))
     return "noted"
 
 
@@ -111,11 +137,33 @@ CONTROLS: Mapping[str, Steer] = {
 }
 
 
+def steer(name: str, run: Run, body: bytes, who: Who) -> str:
+    """Does what a control is asked for, and says what was done; raises HarnessError."""
+    try:
+        return CONTROLS[name](run, body, who)
+    except Unreadable as error:
+        shown = body.decode(errors="replace")[:SHOWN_OF_A_BODY]
+        run.refuse(name.replace("-", "_"), shown, who(_given_by(body)), str(error))
+        raise
+
+
+class _By(Struct, frozen=True):
+    by: str | None = None
+
+
+def _given_by(body: bytes) -> str | None:
+    """Who asks by a body of which other parts cannot be read."""
+    try:
+        return (msgspec.json.decode(body, type=_By).by or "")[:80] or None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 Asked = TypeVar("Asked", bound=Struct)
 
 
 def _read(body: bytes, kind: type[Asked]) -> Asked:
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"the body cannot be read: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"the body cannot be read: {error}") from error

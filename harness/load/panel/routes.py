@@ -10,6 +10,7 @@ import msgspec
 from flask import Blueprint, Response, abort, jsonify, request, send_file, send_from_directory
 from flask_cors import cross_origin
 from flask_login import current_user
+from werkzeug.exceptions import BadRequest
 
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.load import options
@@ -63,8 +64,8 @@ class Panel:
         }
         for rule, view in reading.items():
             self._add(blueprint, rule, view, "GET")
-        for name, control in controls.CONTROLS.items():
-            self._add(blueprint, f"/api/v1/{name}", self._controlled(control), "POST")
+        for name in controls.CONTROLS:
+            self._add(blueprint, f"/api/v1/{name}", self._controlled(name), "POST")
         blueprint.register_error_handler(HarnessError, _told)
         return blueprint
 
@@ -146,26 +147,42 @@ class Panel:
 
     # Steering
 
-    def _controlled(self, control: controls.Steer) -> Callable[[], Response]:
+    def _controlled(self, name: str) -> Callable[[], Response]:
         def steer() -> Response:
-            if not secrets.compare_digest(request.headers.get(TOKEN_HEADER, ""), self._token):
+            if not self._has_token():
                 return _error(f"the header {TOKEN_HEADER} must be the token of /canary/api/v1/token", 403)
-            if (request.content_length or 0) > LARGEST_BODY:
+            body = _body()
+            if body is None:
                 return _error(f"at most {LARGEST_BODY} bytes are read", 413)
             run = self._show.run
             if run is None:
                 return _error("no test is running", 409)
-            told = control(run, request.get_data() or b"{}", self._who())
+            told = controls.steer(name, run, body or b"{}", self._who())
             self._view.expire()
             return _json(msgspec.json.encode({"schema": 1, "done": told}))
 
         return steer
+
+    def _has_token(self) -> bool:
+        given = request.headers.get(TOKEN_HEADER, "")
+        return secrets.compare_digest(given.encode(), self._token.encode())
 
     def _who(self) -> Callable[[str | None], str]:
         """Makes the name of who asks: the one who signed in, or the one that is given, and from where."""
         signed_in = current_user.get_id() if self._environment.web_ui.web_login else None
         where = request.remote_addr or "?"
         return lambda given: f"{signed_in or given or 'someone'} ({where})"
+
+
+def _body() -> bytes | None:
+    """The body of the request; None where it is too large, by what it says or, without that, by what has come of it."""
+    if (request.content_length or 0) > LARGEST_BODY:
+        return None
+    try:
+        body = request.stream.read(LARGEST_BODY + 1)
+    except OSError as error:  # the server's, of a client that went away or sends chunks that are none
+        raise BadRequest(f"the body cannot be read: {error}") from error
+    return body if len(body) <= LARGEST_BODY else None
 
 
 def _file(folder: Path | None, name: str) -> Response:

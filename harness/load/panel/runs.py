@@ -11,6 +11,8 @@ from harness.report.shelf import Listed, run_folders, runs
 
 MOST = 50
 """Runs that are listed, the newest."""
+LONGEST_NAME = 200
+"""Bytes of a file's name, below what file systems take."""
 SHOWN = frozenset(
     {".csv", ".html", ".json", ".jsonl", ".log", ".md", ".parquet", ".png", ".svg", ".txt", ".xml", ".yaml"}
 )
@@ -35,6 +37,8 @@ def listed(reports: Path) -> tuple[RunListed, ...]:
 
 def file_of(folder: Path, name: str) -> Path | None:
     """A file that a run left in its folder; None for anything else, wherever a name or a link may lead."""
+    if len(name.encode(errors="replace")) > LONGEST_NAME or "\0" in name:
+        return None
     path = folder / name
     if Path(name).name != name or name.startswith(".") or path.suffix not in SHOWN:
         return None

@@ -97,10 +97,9 @@ class View:
             why = "no test is running" if run is None else "the run is over"
             return {name: Control(allowed=False, why=why) for name in CONTROLLED}
         forced = any(fault.kind == "force_alarm" for fault in chronicle.faults.values())
-        closed_loop = "a closed loop has no arrival rate" if run.experiment.traffic.users else None
         return {
             "error_share": _control(run.faults.share_refusal(0.0), most=run.limits.error_share),
-            "arrival_rate": _control(closed_loop, most=run.limits.arrival_rate),
+            "arrival_rate": _control(run.rate_refusal(0.0), most=run.limits.arrival_rate),
             "pattern": _control(),
             "force_alarm": _control(run.faults.write_refusal(), writes=True),
             "release_alarm": _control(None if forced else "no alarm is forced", writes=True),

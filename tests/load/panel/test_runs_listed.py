@@ -81,3 +81,9 @@ def test_nothing_else_is_served(reports: Path, name: str) -> None:
 def test_no_other_folder_is_a_run(reports: Path, experiment: str, start: str) -> None:
     """Only what the list shows."""
     assert folder_of(reports, experiment, start) is None
+
+
+@pytest.mark.parametrize("name", ["\0", "report\0.html", "x" * 5000 + ".html", "\N{SNOWMAN}" * 150 + ".html"])
+def test_a_name_that_no_file_can_have_is_none(reports: Path, name: str) -> None:
+    """Whatever a link says, it is not found."""
+    assert file_of(reports / "erroruser" / "20260102T000000Z", name) is None

@@ -166,9 +166,12 @@ def test_what_cannot_be_is_refused_with_its_reason(web: Callable[..., Any], page
     assert locust.ask("/canary/run/timeline.jsonl")[0] == 200
     assert locust.ask("/canary/api/v1/schema")[1]["$defs"]["RunNow"]
 
-    # Nothing that was refused is in the timeline but what the run itself refused.
+    # What was refused to who has the token is in the timeline; of foreign pages nothing is.
     events = locust.events()
-    assert {one.by for one in events if isinstance(one, Asked)} == {"bot (127.0.0.1)"}
+    assert [(one.what, one.by) for one in events if isinstance(one, Asked) and one.refused] == [
+        (what, "someone (127.0.0.1)") for what in ("traffic", "traffic", "traffic", "notes", "force_alarm")
+    ]
+    assert {one.by for one in events if isinstance(one, Asked) and not one.refused} == {"bot (127.0.0.1)"}
     assert [one.text for one in events if isinstance(one, Note)] == ["here"]
     assert not [one for one in events if isinstance(one, RunEnded)]
 
