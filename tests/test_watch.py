@@ -84,7 +84,7 @@ def watch(tmp_path: Path) -> Iterator[Callable[..., Watching]]:
 
 @pytest.fixture
 def customers() -> Iterator[Callable[["Cloud"], None]]:
-    """Lets somebody else's customers call the service, some ten times a second, until the test ends."""
+    """Lets somebody else's customers call the service, some hundred times a second, until the test ends."""
     over = threading.Event()
     threads: list[threading.Thread] = []
 
@@ -100,7 +100,7 @@ def customers() -> Iterator[Callable[["Cloud"], None]]:
                 answer.close()
 
     def come(cloud: "Cloud") -> None:
-        threads.extend(threading.Thread(target=call, args=(cloud.ready["service_url"],)) for _ in range(3))
+        threads.extend(threading.Thread(target=call, args=(cloud.ready["service_url"],)) for _ in range(6))
         for thread in threads:
             thread.start()
 
@@ -116,8 +116,8 @@ def test_a_deployment_under_others_traffic_is_judged_by_cloudwatch(
     watch: Callable[..., Watching],
     customers: Callable[["Cloud"], None],
 ) -> None:
-    """The canary fails half of its requests: it is followed to its rollback, and nothing is written or sent."""
-    broken = Experiment(name="broken", canary=Arm(env={"FAIL_RATIO": 0.5}))
+    """The canary fails all of its requests: it is followed to its rollback, and nothing is written or sent."""
+    broken = Experiment(name="broken", canary=Arm(env={"FAIL_RATIO": 1}))
     cloud = canary_cloud_factory(broken, speed=60.0)
     customers(cloud)
     watching = watch(cloud, "--function", cloud.ready["function"], "--expect", "rolled_back")

@@ -10,7 +10,7 @@ from harness.aws.clients import Aws, action
 from harness.aws.parsing import mapping, sequence, text
 from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, HookEvent
 from harness.core.timeline import Event, Write
-from harness.errors import AwsError, HarnessError, Unavailable, Unreachable
+from harness.errors import AwsError, HarnessError, Unavailable, Unreachable, UsageError
 
 ATTEMPTS = 4
 NEWEST = 25
@@ -40,7 +40,13 @@ def create_deployment(
     record(Write(at_s=now(), call=_CALL, subject=subject, step="intended", detail=f"{alias} to {target_version}"))
     try:
         answer = aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
-        spec = app_spec(function, alias, str(answer.get("FunctionVersion")), target_version, hooks)
+        current = str(answer.get("FunctionVersion"))
+        if current == target_version:
+            raise UsageError(
+                f"deployment.target_version: version {current} is what {alias} serves already; "
+                "name another version, or deploy the same code once more by deployment.redeploy"
+            )
+        spec = app_spec(function, alias, current, target_version, hooks)
         request = _request(application, group, config, spec, f"canary-harness {experiment} {secrets.token_hex(4)}")
         deployment_id = _created(aws, request)
     except HarnessError as error:

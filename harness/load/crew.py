@@ -141,7 +141,8 @@ class Crew:
         """Lets requests under way come to their end and sends the last rows; nothing is recorded afterwards."""
         recorder, self._recorder = self._recorder, None
         traffic, self._traffic = self._traffic, None
-        self._client = None
+        self._client = self._steering = None
+        self._part_known.clear()
         if recorder is None:
             return
         if traffic:

@@ -19,7 +19,7 @@ from typing import Any
 
 import gevent
 import gevent.event
-from locust.runners import STATE_MISSING
+from locust.runners import STATE_MISSING, STATE_RUNNING
 
 from harness.core.experiment import Rails, Traffic
 from harness.core.rails import host_refusal
@@ -41,6 +41,8 @@ LAST_ROWS_S = 10.0
 ONE_SIGNAL_S = 0.5
 """Wall time in which a second signal is the same one."""
 WEB_FORM = "the web form"
+BEGUN_WITHIN_S = 5.0
+"""Wall time in which Locust spawns a few users after it told us of a test."""
 ROUND_S = 0.5
 """Wall time between two looks for changed options and lost workers."""
 
@@ -240,7 +242,14 @@ class Director(Role):
         """Leaves a test without a run: Locust goes on to spawn users, which the stop then ends."""
         log.error("%s", reason)
         self.run, self._code, self.refused = None, code, reason
-        gevent.spawn(self._stop_locust)
+        gevent.spawn(self._stop_refused)
+
+    def _stop_refused(self) -> None:
+        """Stops a test that was refused, once Locust has spawned its users: before that it would go on all the same."""
+        with gevent.Timeout(BEGUN_WITHIN_S, False):
+            while self.environment.runner.state != STATE_RUNNING:
+                gevent.sleep(0.02)
+        self._stop_locust()
 
     @staticmethod
     def _end_by(signalled: ExitCode, run: Run) -> None:
@@ -370,16 +379,27 @@ class Master(Director):
                     "worker", f"worker {worker} sent no last rows: some of what it recorded is missing"
                 )
 
+    def test_stop(self) -> None:
+        """As ever; where Locust stopped because its last worker was lost, the timeline says so."""
+        if self.run:
+            self._part_with_lost(self.run)
+        super().test_stop()
+
     def check_workers(self) -> None:
         """Takes the part of a lost worker from it, and gives a user to workers that came."""
         run, present = self.run, self._present()
         if run is None:
             return
-        for worker in run.fleet.workers:
-            if worker not in present:
-                self._lose(run, worker)
+        self._part_with_lost(run)
         if run.experiment.traffic.users is None and 0 < self._runner.target_user_count < len(present):
             self._runner.start(len(present), len(present))
+
+    def _part_with_lost(self, run: Run) -> None:
+        lost = set(run.fleet.workers) - self._present()
+        for worker in sorted(lost):
+            self._lose(run, worker)
+        if lost and not run.fleet.workers:
+            run.fail("worker", "the last worker was lost, so nobody sends any more")
 
     def _lose(self, run: Run, worker: str) -> None:
         """Has the others take over from a worker, and counts what surely nobody started meanwhile."""

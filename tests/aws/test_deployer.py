@@ -10,7 +10,7 @@ from scripted_aws import Stage
 
 from harness.aws.deployer import app_spec, create_deployment, full_config_name
 from harness.core.timeline import Write
-from harness.errors import AwsError, NotFound, Throttled, Unavailable, Unreachable
+from harness.errors import AwsError, NotFound, Throttled, Unavailable, Unreachable, UsageError
 
 LOST = Unreachable("codedeploy:CreateDeployment", "read timeout")
 ACTIVE = AwsError("codedeploy:CreateDeployment", "DeploymentLimitExceededException", "already has an active Deployment")
@@ -166,3 +166,11 @@ def test_attempts_end(ready: Stage) -> None:
     with pytest.raises(Unreachable):
         create(ready)
     assert len(ready.aws.called("create_deployment")) == 4
+
+
+def test_the_version_in_service_is_no_canary(ready: Stage) -> None:
+    """AWS would begin such a deployment and fail it, which reads like a release that was rolled back."""
+    ready.aws.script["get_alias"] = {"FunctionVersion": "2"}
+    with pytest.raises(UsageError, match=r"deployment.target_version: version 2 is what live serves already"):
+        create(ready)
+    assert not ready.aws.called("create_deployment")

@@ -387,31 +387,66 @@ def test_a_stall_of_the_service_shows_in_the_latency_and_not_in_the_schedule(
     started = Counter[float]()
     for row in of(Arrivals, run.events()):
         started[row.at_s] += row.started  # a second may come in several rows
-    assert all(abs(started[second] - 100) <= 2 for second in sorted(started)[1:-1])
+    assert all(abs(started[second] - 100) <= 10 for second in sorted(started)[1:-1])
     waited = quantile_s(merge(row.latency for row in of(Requests, run.events())), 1.0)
     assert waited is not None
     assert waited == pytest.approx(1.0, abs=0.3)
 
 
-def test_a_lost_worker_is_told_and_its_part_taken_over(play: Callable[..., Play], service: Service) -> None:
-    """After a worker died the timeline says so, and the other one starts all arrivals."""
-    words = ["--canary-arrival-rate", "100", "--run-time", "14", "--processes", "2"]
+def test_lost_workers_are_told_and_taken_over_until_none_is_left(play: Callable[..., Play], service: Service) -> None:
+    """After a worker died the timeline says so, and the other one starts all arrivals; without that one it is over."""
+    words = ["--canary-arrival-rate", "100", "--processes", "2"]
     run = play("-f", CANARY, "--host", service.url, *words)
     run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
-    psutil.Process(run.process.pid).children()[0].kill()
+    first, second = psutil.Process(run.process.pid).children()
+    first.kill()
     run.wait_for(lambda events: bool(of(Trouble, events)))
     (trouble,) = of(Trouble, run.events())
     assert "was lost" in trouble.message
     missed = sum(row.unstarted for row in of(Arrivals, run.events()))
     assert f"and {missed} requests were not started" in trouble.message
     assert missed > 10
-    run.end()
+    run.wait_for(lambda events: len(started_after(trouble.at_s, events)) >= 3)
+    assert all(abs(count - 100) <= 10 for count in started_after(trouble.at_s, run.events()))
+    second.kill()
+    assert run.end() == 1
+    (ended,) = of(RunEnded, run.events())
+    assert (ended.why, ended.detail) == ("failed", "the last worker was lost, so nobody sends any more")
+
+
+def started_after(at_s: float, events: list[Event]) -> list[int]:
+    """Starts of each whole second after the one of `at_s`."""
     started = Counter[float]()
-    for row in of(Arrivals, run.events()):
+    for row in of(Arrivals, events):
         started[row.at_s] += row.started  # a second may come in several rows
-    last = [started[second] for second in sorted(started) if second > trouble.at_s + 1][:-1]
-    assert last
-    assert all(abs(count - 100) <= 2 for count in last)
+    return [started[second] for second in sorted(started) if second > at_s + 1][:-1]
+
+
+def test_a_start_that_is_refused_stops_whoever_waits_for_it(play: Callable[..., Play], service: Service) -> None:
+    """With workers, too, Locust does not go on to run a test without traffic; the next start is refused again."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    page = f"http://127.0.0.1:{port}"
+    words = ["--web-host", "127.0.0.1", "--web-port", str(port), "--processes", "2"]
+    run = play("-f", CANARY, "--host", service.url, *words)
+    (run.log.parent / "reports").write_text("a file where a folder must be")
+    for times in (1, 2):
+        until = time.monotonic() + 30
+        until_answered(lambda: state_of(page))
+        while run.log.read_text().count("cannot write to") < times:  # the first workers may not be there yet
+            assert time.monotonic() < until
+            submit(f"{page}/swarm", {"user_count": "2", "spawn_rate": "2", "host": service.url})
+            time.sleep(0.5)
+        while state_of(page) != "stopped":
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+def state_of(page: str) -> str:
+    """What Locust says of its test."""
+    with urllib.request.urlopen(f"{page}/stats/requests", timeout=5) as answer:
+        state: str = msgspec.json.decode(answer.read())["state"]
+    return state
 
 
 def test_the_web_form_starts_changes_and_ends_runs(play: Callable[..., Play], service: Service) -> None:
@@ -816,7 +851,7 @@ def submit(address: str, form: Mapping[str, str] | None = None) -> None:
         assert answer.status == 200
 
 
-def until_answered(ask: Callable[[], None], within_s: float = 30.0) -> None:
+def until_answered(ask: Callable[[], object], within_s: float = 30.0) -> None:
     """Asks again until somebody listens."""
     until = time.monotonic() + within_s
     while True:
