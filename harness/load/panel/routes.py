@@ -18,7 +18,7 @@ from harness.load.panel import controls
 from harness.load.panel.gate import Gate
 from harness.load.panel.runs import file_of, folder_of, listed
 from harness.load.panel.state import State
-from harness.load.panel.view import Show, View
+from harness.load.panel.view import Show, View, hindrance
 
 NAME = "canary"
 KEY = "canary"
@@ -94,6 +94,8 @@ class Panel:
         closed = next((name for name in ours if name not in options.in_form()), None)
         if closed:
             return f"{closed} is set where Locust is started, not in the form"
+        if missing := hindrance(self._environment.runner):
+            return missing
         asked = Namespace(**{**vars(self._environment.parsed_options), **ours})
         asked.host = request.form.get("host") or self._environment.host
         try:

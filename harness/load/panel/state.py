@@ -7,6 +7,7 @@ began, as in its timeline; shares and weights are 0..1; a value that nobody know
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment import AlarmState, Outcome
 from harness.core.rollout import Phase, Rollout
@@ -20,6 +21,20 @@ SCHEMA = 1
 METRIC_PERIOD_S = 60
 POINTS = 20
 """Periods of an alarm that are shown, the last ones."""
+
+HELD_FINDINGS = frozenset({"alarm-no-data", "no-canary", "no-traffic"})
+"""Findings that say what did not happen all the time, which nobody knows before the end."""
+HELD_REASONS = (
+    "nothing was proved",
+    "never had traffic",
+    "never started",
+    "never seen",
+    "was not measured",
+    "had not ended",
+    "is not known",
+    "No deployment was seen",
+)
+"""Words of reasons that say the same."""
 
 Stage = Literal["idle", "running", "ending", "over"]
 
@@ -100,7 +115,10 @@ class Control(Struct, frozen=True, kw_only=True):
 
 
 class RunNow(Struct, frozen=True, kw_only=True):
-    """One run, as it is or as it ended; `verdict` holds for what was seen so far until `stage` is over."""
+    """One run, as it is or as it ended.
+
+    Until `stage` is over, `verdict` holds for what was seen so far, without what can only be said at the end.
+    """
 
     stage: Stage
     name: str
@@ -130,13 +148,17 @@ class RunNow(Struct, frozen=True, kw_only=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """The whole answer; `run` is null before the first test, `refused` is why the last test could not begin."""
+    """The whole answer; `run` is null before the first test.
+
+    `refused` is why the last test could not begin, and `hindrance` why none could begin now.
+    """
 
     schema: int = SCHEMA
     token: str = ""
     test: str
     run: RunNow | None = None
     refused: str | None = None
+    hindrance: str | None = None
     controls: dict[str, Control] = {}
 
 
@@ -224,6 +246,13 @@ def faults_of(chronicle: Chronicle) -> tuple[FaultNow, ...]:
 
 def _fault(began: FaultStarted) -> FaultNow:
     return FaultNow(fault=began.fault, kind=began.kind, value=began.value, since_s=began.at_s, by=began.by or None)
+
+
+def so_far(verdict: Verdict) -> Verdict:
+    """A verdict on a run that lasts, without what may still turn out otherwise: what never, or not yet, happened."""
+    because = tuple(reason for reason in verdict.because if not any(words in reason for words in HELD_REASONS))
+    findings = tuple(finding for finding in verdict.findings if finding.id not in HELD_FINDINGS)
+    return replace(verdict, because=because, findings=findings)
 
 
 def told(verdict: Verdict) -> Told:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import gevent
 import msgspec
+from locust.runners import MasterRunner
 
 from harness.core.experiment import Experiment
 from harness.load.fleet import Fleet
@@ -20,6 +21,7 @@ from harness.load.panel.state import (
     alarms_of,
     faults_of,
     headline_of,
+    so_far,
     told,
     watcher_of,
 )
@@ -89,6 +91,7 @@ class View:
             test=str(self._environment.runner.state),
             run=self._run_now(run, chronicle) if run and chronicle else None,
             refused=self._show.refused,
+            hindrance=None if self._show.run else hindrance(self._environment.runner),
             controls=self._controls(self._show.run, chronicle),
         )
 
@@ -113,7 +116,7 @@ class View:
         self._judge(run, chronicle, stage)
         now_s = run.ended_s if run.ended_s is not None else run.base.now_s()
         rollout, judged = chronicle.rollout, self._judged
-        verdict = run.verdict or (judged.verdict if judged else None)
+        verdict = run.verdict or (so_far(judged.verdict) if judged else None)
         return RunNow(
             stage=stage,
             name="/".join(run.folder.path.parts[-2:]),
@@ -165,6 +168,13 @@ class View:
         self._next_s = time.monotonic() + max(JUDGED_AGAIN_S, cost_s / JUDGING_SHARE)
         if chronicle is self._chronicle:
             self._judged, self._judged_s = judged, at_s
+
+
+def hindrance(runner: Any) -> str | None:
+    """Why Locust could begin no test now; None where it could."""
+    if isinstance(runner, MasterRunner) and not runner.worker_count:
+        return "no worker is connected to this master: start one with --worker, or wait for those of --processes"
+    return None
 
 
 def _control(why: str | None = None, *, most: float = math.inf, writes: bool = False) -> Control:

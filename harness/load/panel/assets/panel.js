@@ -8,6 +8,11 @@ const RUNS_EVERY_MS = 15000;
 const TONES = { as_expected: "good", contrary: "bad", aborted: "bad", inconclusive: "busy" };
 const STATES = { OK: "good", ALARM: "bad", INSUFFICIENT_DATA: "busy" };
 const SEVERITIES = { error: "bad", warning: "busy", note: "calm" };
+const FORM_BEHIND = {
+  stopped: "There, New opens the start form.",
+  spawning: "Locust runs a test there: when it is stopped, New opens the start form.",
+  running: "Locust runs a test there: when it is stopped, New opens the start form.",
+};
 const BAD_PHASES = new Set(["stopping", "rolling_back", "rolled_back", "stopped", "failed"]);
 
 export function mount(host, { base, isDark = prefersDark }) {
@@ -183,9 +188,10 @@ class Panel {
   }
 
   draw() {
-    const { run, refused, controls } = this.state;
+    const { run, refused, hindrance, controls } = this.state;
     this.theme(this.isDark());
-    this.put("refused", refused, (why) => why && h("p", { class: "notice" }, `The last test could not begin: ${why}`));
+    const notices = [refused && `The last test could not begin: ${refused}`, hindrance && `No test can begin: ${hindrance}.`];
+    this.put("refused", notices.filter(Boolean), (told) => told.length && h("div", {}, ...told.map((why) => h("p", { class: "notice" }, why))));
     this.put("banner", bannerFacts(this.state), (facts) => bannerOf(facts, this.base));
     this.put("spoken", run?.headline, (headline) => headline && document.createTextNode(headline));
     this.grid.hidden = !run;
@@ -220,7 +226,8 @@ class Panel {
       return button;
     });
     this.stops = [0, 1].map(() => {
-      const stop = h("button", { type: "button", class: "stop" }, "Stop all faults");
+      const stop = h("button", { type: "button", class: "stop" }, "Stop all faults",
+        h("small", {}, "At once, a forced alarm too. None begins again in this run."));
       stop.addEventListener("click", () => this.post("stop", {}));
       return stop;
     });
@@ -349,13 +356,8 @@ function bannerFacts({ run, test }) {
     deployment: run.deployment, config: run.config, baseline: run.baseline, canary: run.canary, speed: run.speed,
     now: whole(run.now_s), created: whole(run.created_s), weight: run.weight, phase: run.phase, watching: run.watcher.watching,
     left: run.bake_ends_s == null || run.phase !== "canary" ? null : Math.max(0, whole(run.bake_ends_s - run.now_s)),
-    because: reasonsOf(run), outcome: run.verdict?.outcome, call: run.verdict?.call, files: run.files,
+    because: run.verdict?.because ?? [], outcome: run.verdict?.outcome, call: run.verdict?.call, files: run.files,
   };
-}
-
-function reasonsOf({ stage, verdict }) {
-  // While the outcome is open the first reason says just that, and the headline says where the release stands.
-  return verdict?.because.slice(stage !== "over" && ["unknown", "not_started"].includes(verdict.outcome) ? 1 : 0) ?? [];
 }
 
 function bannerOf(facts, base) {
@@ -363,7 +365,8 @@ function bannerOf(facts, base) {
     return h("section", { class: "card empty" },
       h("h2", {}, "No release yet"),
       h("p", {}, "Start a test, and this page follows the canary release beside the load: its weight, its alarms, what was detected when, and who got hurt."),
-      h("a", { class: "button primary", href: new URL("../", base) }, "To the start form"));
+      h("a", { class: "button primary", href: new URL("../", base) }, facts.test === "ready" ? "To the start form" : "To Locust's page"),
+      FORM_BEHIND[facts.test] ? h("p", {}, FORM_BEHIND[facts.test]) : null);
   }
   const subject = [facts.experiment, facts.deployment, facts.config?.replace("CodeDeployDefault.", ""),
     facts.canary && `version ${facts.baseline ?? "?"} → ${facts.canary}`, facts.expected && `expected: ${words(facts.expected)}`];
@@ -435,12 +438,13 @@ function armsOf(run) {
   if (!arms || arms.source === "unknown") return null;
   const widest = Math.max(0.01, ...[arms.baseline, arms.canary].map((arm) => arm.failure_interval?.[1] ?? 0));
   const rows = [["baseline", arms.baseline, "var(--calm)"], ["canary", arms.canary, "var(--weight)"]].map(([name, arm, colour]) =>
-    h("tr", {}, h("td", {}, name), h("td", {}, arm.version ?? "–"),
-      h("td", { class: "right" }, count(arm.requests)), h("td", { class: "right" }, count(arm.failures)),
-      h("td", { class: "rate" }, rateOf(arm), intervalOf(arm, widest, colour)),
-      ...["p50_ms", "p95_ms", "p99_ms"].map((key) => h("td", { class: "right" }, arm[key] == null ? "–" : count(Number(arm[key].toPrecision(3)))))));
+    h("tr", {}, h("td", { "data-label": "arm" }, name), h("td", { "data-label": "version" }, arm.version ?? "–"),
+      h("td", { class: "right", "data-label": "requests" }, count(arm.requests)),
+      h("td", { class: "right", "data-label": "failed" }, count(arm.failures)),
+      h("td", { class: "rate", "data-label": "failure rate" }, h("div", {}, rateOf(arm), intervalOf(arm, widest, colour))),
+      ...["p50_ms", "p95_ms", "p99_ms"].map((key) => h("td", { class: "right", "data-label": key.replace("_ms", " (ms)") }, arm[key] == null ? "–" : count(Number(arm[key].toPrecision(3)))))));
   return card("Arms over the same time", "failure rate with its exact 95 % interval; latency in ms",
-    h("div", { class: "scroll" }, h("table", { class: "arms" },
+    h("div", { class: "scroll" }, h("table", { class: "arms stacked" },
       h("thead", {}, h("tr", {}, ...["arm", "version"].map((name) => h("th", {}, name)),
         h("th", { class: "right" }, "requests"), h("th", { class: "right" }, "failed"), h("th", { class: "rate" }, "failure rate"),
         ...["p50", "p95", "p99"].map((name) => h("th", { class: "right" }, name)))),
@@ -511,12 +515,12 @@ function runsOf(runs, base) {
   const rows = runs.map((run) => {
     const report = run.files.find((name) => name === "report.html") ?? run.files.find((name) => name === "report.md");
     const path = ["runs", run.experiment, run.start, report].map(encodeURIComponent).join("/");
-    return h("tr", {}, h("td", {}, started(run.start)), h("td", {}, run.experiment),
-      h("td", {}, words(run.outcome ?? "–")), h("td", {}, words(run.call ?? "–")),
-      h("td", {}, run.result ? h("span", { class: "pill", "data-tone": TONES[run.result] }, words(run.result)) : "–"),
+    return h("tr", {}, h("td", { "data-label": "started (UTC)" }, started(run.start)), h("td", { "data-label": "experiment" }, run.experiment),
+      h("td", { "data-label": "outcome" }, words(run.outcome ?? "–")), h("td", { "data-label": "call" }, words(run.call ?? "–")),
+      h("td", { "data-label": "result" }, run.result ? h("span", { class: "pill", "data-tone": TONES[run.result] }, words(run.result)) : "–"),
       h("td", { class: "right" }, report ? h("a", { href: new URL(path, base), target: "_blank", rel: "noopener" }, "report") : ""));
   });
-  return card("Past runs", h("a", { href: new URL("runs/index.html", base), target: "_blank", rel: "noopener" }, "all of them, with trends"), h("div", { class: "scroll" }, h("table", { class: "runs", "data-testid": "runs" },
+  return card("Past runs", h("a", { href: new URL("runs/index.html", base), target: "_blank", rel: "noopener" }, "all of them, with trends"), h("div", { class: "scroll" }, h("table", { class: "runs stacked", "data-testid": "runs" },
     h("thead", {}, h("tr", {}, ...["started (UTC)", "experiment", "outcome", "call", "result", ""].map((name) => h("th", {}, name)))),
     h("tbody", {}, ...rows))));
 }
