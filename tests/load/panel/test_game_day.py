@@ -128,6 +128,8 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     expect(opened.value.locator("body")).to_contain_text(re.compile("rolled back", re.IGNORECASE))
     expect(ana.get_by_test_id("runs").locator("tbody tr")).to_have_count(2)
     expect(ana.get_by_test_id("runs")).to_contain_text("promoted")
+    for table in ("table.runs", "table.arms"):
+        assert bea.locator(table).evaluate("(one) => one.scrollWidth <= one.parentElement.clientWidth"), table
     assert not broken
 
     first, second = locust.events(0), locust.events(1)

@@ -176,6 +176,24 @@ def test_what_cannot_be_is_refused_with_its_reason(web: Callable[..., Any], page
     assert not [one for one in events if isinstance(one, RunEnded)]
 
 
+def test_a_master_without_workers_says_why_nothing_begins(web: Callable[..., Any], page: "Page") -> None:
+    """By Locust's form and on the page, which promises the form only where its link shows it."""
+    from playwright.sync_api import expect
+
+    locust = web("--master", "--host", NOWHERE)
+    status, told = locust.ask("/swarm", form())
+    assert (status, told["success"]) == (200, False)
+    assert "no worker is connected" in told["message"]
+    page.goto(f"{locust.url}/canary/")
+    expect(page.get_by_text("No test can begin: no worker is connected")).to_be_visible()
+    stopped = {**locust.state(), "test": "stopped"}
+    page.route("**/api/v1/state", lambda route: route.fulfill(json=stopped))
+    expect(page.get_by_text("New opens the start form")).to_be_visible()
+    page.unroute("**/api/v1/state")
+    page.get_by_role("link", name="To the start form").click()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+
+
 def cross_site_post(page: "Page", url: str) -> None:
     """What a foreign page can send from a browser: a form, and a request without preflight."""
     page.route("http://evil.example/**", lambda route: route.fulfill(content_type="text/html", body=EVIL))
