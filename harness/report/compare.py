@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.core.verdict import Bounds, Finding, Verdict
+from harness.core.experiment import Call
+from harness.core.verdict import Bounds, Finding, Severity, Verdict
 from harness.errors import ExitCode
 from harness.report import facts
 
@@ -39,14 +40,22 @@ class Line(Struct, frozen=True):
     cells: tuple[Cell, ...]
 
 
+class Turned(Struct, frozen=True):
+    """A finding of the last run that the first one had with another severity, `before`."""
+
+    finding: Finding
+    before: Severity
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
-    """Runs side by side against the first one; `came` and `went` are findings of the last run against it."""
+    """Runs side by side against the first one; `came`, `went` and `turned` are findings of the last run against it."""
 
     names: tuple[str, ...]
     tolerance: float
     lines: tuple[Line, ...]
     came: tuple[Finding, ...]
     went: tuple[Finding, ...]
+    turned: tuple[Turned, ...]
     regressions: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -88,6 +97,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure("canary p99", lambda verdict: _exactly(verdict.arms.canary.p99_ms), _ms, SLACK_MS),
 )
 _RANKS = {"as_expected": 0, "inconclusive": 1, "contrary": 2, "aborted": 2}
+_SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
+_WRONG = (Call.MISSED, Call.FALSE_ALARM)
 
 
 def compare(runs: Sequence[tuple[Path, Verdict]], tolerance: float = TOLERANCE) -> Comparison:
@@ -95,30 +106,60 @@ def compare(runs: Sequence[tuple[Path, Verdict]], tolerance: float = TOLERANCE) 
     verdicts = [verdict for _, verdict in runs]
     first, last = verdicts[0], verdicts[-1]
     lines = (*_words(verdicts), *(_line(measure, verdicts, tolerance) for measure in MEASURES))
-    known = {finding.id for finding in first.findings}
-    still = {finding.id for finding in last.findings}
-    came = tuple(finding for finding in last.findings if finding.id not in known)
+    before, after = _worst(first.findings), _worst(last.findings)
+    came = tuple(finding for finding in last.findings if finding.id not in before)
+    turned = tuple(
+        Turned(finding, before[id_].severity)
+        for id_, finding in after.items()
+        if id_ in before and before[id_].severity != finding.severity
+    )
+    errors = [finding.id for finding in (*came, *(each.finding for each in turned)) if finding.severity == "error"]
     return Comparison(
         names=tuple("/".join(path.resolve().parts[-2:]) for path, _ in runs),
         tolerance=tolerance,
         lines=lines,
         came=came,
-        went=tuple(finding for finding in first.findings if finding.id not in still),
-        regressions=(
-            *_regressions(lines, "worse"),
-            *(f"finding {each.id}" for each in came if each.severity == "error"),
-        ),
+        went=tuple(finding for finding in first.findings if finding.id not in after),
+        turned=turned,
+        regressions=(*_regressions(lines, "worse"), *(f"finding {id_}" for id_ in dict.fromkeys(errors))),
         unknown=tuple(_regressions(lines, "unknown")),
     )
 
 
+def _worst(findings: Sequence[Finding]) -> dict[str, Finding]:
+    """Findings by their ids; of several with the same id the worst."""
+    by_severity = sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    return {finding.id: finding for finding in by_severity}
+
+
 def _words(verdicts: Sequence[Verdict]) -> Iterator[Line]:
+    first = verdicts[0]
     yield Line("experiment", tuple(Cell(verdict.experiment) for verdict in verdicts))
-    yield Line("outcome", tuple(Cell(facts.words(verdict.outcome)) for verdict in verdicts))
-    yield Line("call", tuple(Cell(facts.words(verdict.call)) for verdict in verdicts))
-    base = _RANKS[verdicts[0].result]
-    cells = (Cell(facts.words(each.result), _ranked(_RANKS[each.result], base)) for each in verdicts)
-    yield Line("result", tuple(cells))
+    yield Line("outcome", tuple(Cell(facts.words(each.outcome), _outcome_changed(each, first)) for each in verdicts))
+    yield Line("call", tuple(Cell(facts.words(each.call), _called(each.call, first.call)) for each in verdicts))
+    yield Line("result", tuple(Cell(facts.words(each.result), _result_changed(each, first)) for each in verdicts))
+
+
+def _outcome_changed(verdict: Verdict, first: Verdict) -> Change:
+    """Whether another outcome is for the better or the worse, which only the call and the expectation can tell."""
+    if verdict.outcome == first.outcome:
+        return "same"
+    called = _called(verdict.call, first.call)
+    return called if called != "same" else _result_changed(verdict, first)
+
+
+def _called(call: Call, base: Call) -> Change:
+    if call == base:
+        return "same"
+    if call in _WRONG:
+        return "worse"
+    if call == Call.INCONCLUSIVE:
+        return "same" if base in _WRONG else "unknown"
+    return "better" if base in _WRONG else "same"
+
+
+def _result_changed(verdict: Verdict, first: Verdict) -> Change:
+    return _ranked(_RANKS[verdict.result], _RANKS[first.result])
 
 
 def _ranked(rank: int, base: int) -> Change:

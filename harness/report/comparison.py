@@ -6,7 +6,7 @@ from rich.text import Text
 
 from harness.errors import ExitCode
 from harness.report import facts
-from harness.report.compare import Change, Comparison
+from harness.report.compare import Change, Comparison, Turned
 from harness.report.page import render
 
 _MARKS: dict[Change, str] = {"same": "", "better": "better", "worse": "WORSE", "unknown": "not measured"}
@@ -48,6 +48,7 @@ def compared_page(comparison: Comparison) -> str:
         because=because(comparison),
         facts=facts,
         marks=_MARKS,
+        turned=_turned,
     )
 
 
@@ -62,6 +63,13 @@ def show(comparison: Comparison, console: Console) -> None:
     for title, findings in (("came", comparison.came), ("went", comparison.went)):
         for finding in findings:
             console.print(Text(facts.plain(f"finding {title}: {finding.id} ({finding.severity}): {finding.text}")))
+    for each in comparison.turned:
+        told = f"finding changed: {each.finding.id} ({_turned(each)}): {each.finding.text}"
+        console.print(Text(facts.plain(told)))
+
+
+def _turned(each: Turned) -> str:
+    return f"{each.before} → {each.finding.severity}"
 
 
 def _table(comparison: Comparison) -> Table:

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from harness import cli
-from harness.core.verdict import Finding, Verdict
+from harness.core.experiment import Call, Outcome
+from harness.core.verdict import Finding, Severity, Verdict
 from harness.report.compare import Comparison, compare
 from harness.report.comparison import compared_page, show
 from tests.report.reading import Reading
@@ -81,6 +82,50 @@ def test_findings_come_and_go_and_a_new_error_is_a_regression(caught: Verdict) -
     assert [each.id for each in comparison.came] == ["alarm-no-data"]
     assert [each.id for each in comparison.went] == ["alarm-covers-all-versions"]
     assert comparison.regressions == ("finding alarm-no-data",)
+
+
+def test_miss_after_a_catch_is_a_regression(caught: Verdict) -> None:
+    """Outcome and call say so, even where times are missing and nothing was expected."""
+    detection = replace(caught.detection, alarm_s=None, time_to_detect_s=None, time_to_roll_back_s=None)
+    missed = replace(caught, outcome=Outcome.PROMOTED, call=Call.MISSED, detection=detection)
+    comparison = against(caught, missed)
+    assert comparison.exit_code == 3
+    assert comparison.regressions == ("outcome", "call")
+    marked = {line.name: line.cells[1].change for line in comparison.lines}
+    assert (marked["outcome"], marked["call"]) == ("worse", "worse")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        (Call.CLEARED, Call.MISSED, "worse"),
+        (Call.CLEARED, Call.FALSE_ALARM, "worse"),
+        (Call.MISSED, Call.CAUGHT, "better"),
+        (Call.CAUGHT, Call.INCONCLUSIVE, "unknown"),
+        (Call.CAUGHT, Call.CLEARED, "same"),
+    ],
+)
+def test_call_is_compared(before: Call, after: Call, change: str, caught: Verdict) -> None:
+    """Missed and false alarm are wrong calls; no call is no data."""
+    lines = against(replace(caught, call=before), replace(caught, call=after)).lines
+    assert next(line for line in lines if line.name == "call").cells[1].change == change
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "exit_code"), [("warning", "error", 3), ("note", "warning", 0), ("error", "note", 0)]
+)
+def test_finding_of_another_severity_is_shown(
+    before: Severity, after: Severity, exit_code: int, caught: Verdict, screen: Callable[..., object]
+) -> None:
+    """On the terminal and the page; what became an error is a regression."""
+    finding = Finding(id="alarm-slow", severity=before, text="The alarm is slow.")
+    first = replace(caught, findings=(finding,))
+    comparison = against(first, replace(caught, findings=(replace(finding, severity=after),)))
+    assert (comparison.came, comparison.went, comparison.exit_code) == ((), (), exit_code)
+    shown = screen(width=120)
+    show(comparison, shown.console)  # type: ignore[attr-defined]
+    assert f"finding changed: alarm-slow ({before} → {after})" in shown.text  # type: ignore[attr-defined]
+    assert f"{before} → {after}" in Reading(compared_page(comparison)).text
 
 
 def test_latency_a_few_milliseconds_off_is_the_same(caught: Verdict) -> None:
