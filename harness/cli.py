@@ -507,12 +507,15 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from harness.report.finish import finish
     from harness.report.folder import RunFolder
+    from harness.report.history import read
     from harness.report.terminal import summary
+    from harness.reporting import saved
 
     folder = RunFolder.open(options.run)
-    verdict = finish(folder, folder.read_experiment())
+    run = read(folder)
+    verdict = run.verdict
+    saved(folder, run)
     if options.picture:
         from harness.report.picture import picture
 

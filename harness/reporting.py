@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode, UsageError
-from harness.streams import say
+from harness.streams import say, tell
 
 if TYPE_CHECKING:
     from harness.core.verdict import Verdict
     from harness.report.chart import Spec
+    from harness.report.folder import RunFolder
+    from harness.report.history import History
 
 COMPARE_EXIT_CODES = """\
 exit codes:
@@ -24,7 +26,7 @@ exit codes:
 REPORT_EXIT_CODES = """\
 exit codes:
   0    the reports were written, whatever they say
-  1    the harness failed, or the timeline cannot be read
+  1    the harness failed, the timeline cannot be read, or nothing could be written
   2    usage, or no such run
 """
 PICTURES = (".svg", ".png")
@@ -51,24 +53,35 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_report(options: argparse.Namespace) -> int:
     """Makes all reports of a run again from its timeline alone, and prints where they are."""
-    from harness.report.finish import write
+    from harness.report.chart import chart
     from harness.report.folder import RunFolder
     from harness.report.history import read
     from harness.report.saving import save_table
 
     folder = RunFolder.open(options.run)
     run = read(folder)
-    spec = write(folder, run)
-    written = [folder.verdict, folder.markdown, folder.junit, folder.page]
+    written = [folder.verdict, folder.markdown, folder.junit, folder.page] if saved(folder, run) else []
     if options.table:
         save_table(run, options.table)
         written.append(options.table)
     if options.chart:
-        _save_chart(spec, options.chart)
+        _save_chart(chart(run), options.chart)
         written.append(options.chart)
     for path in written:
         say(str(path))
-    return ExitCode.AS_EXPECTED
+    return ExitCode.AS_EXPECTED if written else ExitCode.HARNESS_FAILED
+
+
+def saved(folder: "RunFolder", run: "History") -> bool:
+    """Whether the reports could be written into the folder of the run; says in a sentence why not."""
+    from harness.report.finish import write
+
+    try:
+        write(folder, run)
+    except OSError as error:
+        tell(f"canary-harness: no report is saved: {folder.path}: {error.strerror or error}")
+        return False
+    return True
 
 
 def run_compare(options: argparse.Namespace) -> int:

@@ -6,11 +6,11 @@ from msgspec.structs import replace
 
 from harness.core.experiment import Experiment
 from harness.core.groups import alone, events_of, name_of, others
-from harness.core.timeline import Event, RunEnded
+from harness.core.timeline import RunEnded
 from harness.core.verdict import Verdict
-from harness.report.chart import Spec, chart
-from harness.report.folder import Manifest, RunFolder
-from harness.report.history import History, history
+from harness.report.chart import chart
+from harness.report.folder import RunFolder
+from harness.report.history import History, history, read_as
 from harness.report.junit import junit
 from harness.report.markdown import markdown
 from harness.report.page import page
@@ -22,11 +22,8 @@ def finish(folder: RunFolder, experiment: Experiment) -> Verdict:
 
     The list of all runs is brought up to date as well, where the folder stands among others.
     """
-    manifest = folder.read_manifest() if folder.manifest.exists() else None
-    run = history(experiment, folder.read_events(), manifest)
+    run = read_as(folder, experiment)
     write(folder, run)
-    for name, group in groups(experiment, run.events, manifest):
-        write(folder.within(name), group)
     return run.verdict
 
 
@@ -37,22 +34,31 @@ def finish_for(folder: RunFolder, experiment: Experiment, ended: RunEnded) -> Ve
     return finish(folder, experiment)
 
 
-def groups(experiment: Experiment, events: list[Event], manifest: Manifest | None) -> Iterator[tuple[str, History]]:
+def groups(run: History) -> Iterator[tuple[str, History]]:
     """The run as each of its deployment groups sees it, by name; nothing where there is but one."""
+    experiment = run.found.experiment
     if not experiment.also:
         return
-    yield name_of(experiment.deployment, 0), history(alone(experiment), events, manifest)
+    yield name_of(experiment.deployment, 0), history(alone(experiment), run.events, run.manifest, run.asked_in)
     for name, seen in others(experiment).items():
-        yield name, history(seen, [*events_of(name, seen.deployment, events)], manifest)
+        events = [*events_of(name, seen.deployment, run.events)]
+        yield name, history(seen, events, run.manifest, run.asked_in)
 
 
-def write(folder: RunFolder, run: History) -> Spec | None:
-    """Writes verdict.json, report.md, junit.xml and report.html, the verdict first; gives the chart that it drew."""
+def write(folder: RunFolder, run: History) -> None:
+    """Writes all reports of a run and of each of its groups, and brings the list of all runs up to date.
+
+    Raises OSError where nothing can be written.
+    """
+    _write(folder, run)
+    for name, group in groups(run):
+        _write(folder.within(name), group)
+    if folder.root:
+        write_index(folder.root)
+
+
+def _write(folder: RunFolder, run: History) -> None:
     folder.write_verdict(run.verdict)
     folder.write_text(folder.markdown, markdown(run.verdict))
     folder.write_text(folder.junit, junit(run.verdict))
-    spec = chart(run)
-    folder.write_text(folder.page, page(run, spec))
-    if folder.root:
-        write_index(folder.root)
-    return spec
+    folder.write_text(folder.page, page(run, chart(run)))

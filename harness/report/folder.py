@@ -19,14 +19,17 @@ from msgspec import Struct
 
 from harness import __version__
 from harness.core.experiment import ERROR_PERSONA, PERSONAS, Arm, Experiment
-from harness.core.timeline import Event, decode, encode, skim
+from harness.core.parse import parse
+from harness.core.timeline import Event, RunStarted, decode, encode, skim
 from harness.core.verdict import Verdict
 from harness.errors import HarnessError, TimelineError, UsageError
 
 MASK = "***"
 LATEST = "latest"
+UNNAMED = "unnamed"
 KNOWN_USERS = frozenset(f"{persona}user@company.com" for persona in (*PERSONAS, ERROR_PERSONA))
 
+_START = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 _SECRET_NAME = re.compile(r"pass(word|wd)?|secret|token|credential|auth|(api|private|access)[_-]?key", re.IGNORECASE)
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _AUTHORIZATION = re.compile(r"(authorization\s*[:=]\s*)(.+)", re.IGNORECASE)
@@ -136,9 +139,15 @@ class RunFolder:
 
     @property
     def root(self) -> Path | None:
-        """Where this run stands among others, below its experiment; None of a folder that is kept elsewhere."""
-        root = self.path.resolve().parent.parent
-        return root if (root / LATEST).is_symlink() else None
+        """Where this run stands among others, as `<root>/<experiment>/<start>`; None of a folder kept elsewhere."""
+        path = self.path.resolve()
+        if not _START.fullmatch(path.name) or not self.manifest.exists():
+            return None
+        try:
+            name = self.read_manifest().experiment.name
+        except HarnessError:
+            return None
+        return path.parent.parent if path.parent.name == name else None
 
     @property
     def log(self) -> Path:
@@ -163,9 +172,27 @@ class RunFolder:
         _write(self.manifest, manifest)
         _write(self.experiment, safe)
 
+    @property
+    def asked_in(self) -> Path:
+        """Where it says what was asked: manifest.json, or without one experiment.yaml, or no more than the timeline."""
+        return next((path for path in (self.manifest, self.experiment) if path.exists()), self.timeline)
+
     def read_experiment(self) -> Experiment:
-        """The experiment as it was resolved for the run."""
-        return self.read_manifest().experiment
+        """The experiment as it was resolved for the run; without manifest and experiment.yaml one of defaults.
+
+        Raises UsageError where there is no run.
+        """
+        if self.asked_in == self.timeline:
+            return Experiment(name=self._name_in_timeline())
+        if self.asked_in == self.manifest or not self.timeline.exists():
+            return self.read_manifest().experiment
+        return parse(self.experiment.read_text(encoding="utf-8"), source=str(self.experiment))
+
+    def _name_in_timeline(self) -> str:
+        if not self.timeline.exists():
+            raise UsageError(f"{self.path} is not a run folder: it has neither manifest.json nor timeline.jsonl")
+        names = (event.experiment for event in self.read_events() if isinstance(event, RunStarted))
+        return next(names, UNNAMED)
 
     def read_manifest(self) -> Manifest:
         """What was run, with what; raises UsageError where there is none."""

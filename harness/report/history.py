@@ -15,12 +15,13 @@ from harness.report.seconds import Seconds
 
 @dataclass(frozen=True)
 class History:
-    """One run, read and judged. `manifest` is None of a folder that lost it."""
+    """One run, read and judged. `manifest` is None of a folder that lost it; `asked_in` is what stood in for it."""
 
     events: list[Event]
     found: Evidence
     verdict: Verdict
     manifest: Manifest | None = None
+    asked_in: str | None = None
 
     @property
     def rollout(self) -> Rollout:
@@ -39,12 +40,20 @@ class History:
         return Seconds(self.found, self.events)
 
 
-def history(experiment: Experiment, events: list[Event], manifest: Manifest | None = None) -> History:
+def history(
+    experiment: Experiment, events: list[Event], manifest: Manifest | None = None, asked_in: str | None = None
+) -> History:
     """A run of these events, judged."""
     found = evidence(experiment, events, replay(events))
-    return History(events, found, judge(experiment, events), manifest)
+    return History(events, found, judge(experiment, events), manifest, asked_in)
 
 
 def read(folder: RunFolder) -> History:
     """The run that a folder holds, judged from its timeline alone; raises UsageError or TimelineError."""
-    return history(folder.read_experiment(), folder.read_events(), folder.read_manifest())
+    return read_as(folder, folder.read_experiment())
+
+
+def read_as(folder: RunFolder, experiment: Experiment) -> History:
+    """The same, where the experiment is known."""
+    manifest = folder.read_manifest() if folder.manifest.exists() else None
+    return history(experiment, folder.read_events(), manifest, folder.asked_in.name)

@@ -184,7 +184,15 @@ def manifest_rows(run: History) -> list[tuple[str, str]]:
         rows[1:1] = [("started", run.manifest.started), ("command", " ".join(run.manifest.command))]
         rows.append(("versions", ", ".join(f"{name} {version}" for name, version in run.manifest.versions.items())))
         rows.append(("git commit", run.manifest.git_commit or facts.NOT_MEASURED))
+    elif run.asked_in:
+        rows.insert(0, ("manifest.json", _MISSING.get(run.asked_in, "missing")))
     return [(name, facts.plain(value)) for name, value in rows]
+
+
+_MISSING: Mapping[str, str] = {
+    "experiment.yaml": "missing; what was asked is read from experiment.yaml",
+    "timeline.jsonl": "missing, and experiment.yaml too: the timeline does not say what was expected",
+}
 
 
 def _how_it_ended(run: History) -> str:

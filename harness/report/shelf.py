@@ -16,6 +16,7 @@ from harness.report.folder import RunFolder
 from harness.report.page import render
 
 INDEX = "index.html"
+OURS = b'<meta name="generator" content="canary-harness">'
 MOST_IN_TREND = 60
 HEAD: facts.Row = ("started", "outcome", "call", "result", "detect", "roll back", "failed", "exit")
 
@@ -43,8 +44,10 @@ def run_folders(root: Path) -> Iterator[Path]:
 
 
 def write_index(root: Path) -> Path:
-    """Writes index.html, the list of all runs below a folder, and returns its path."""
+    """Writes index.html, the list of all runs below a folder, and returns its path; a page of others stays as it is."""
     path = root / INDEX
+    if path.exists() and OURS not in path.read_bytes():
+        return path
     fresh = path.with_name(f".{INDEX}.{uuid4().hex}")
     fresh.write_text(index(root), encoding="utf-8")
     return fresh.replace(path)

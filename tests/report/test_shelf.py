@@ -95,3 +95,27 @@ def test_folder_of_ones_own_gets_no_list_beside_it(tmp_path: Path) -> None:
     folder.timeline.touch()
     finish(folder, Experiment(name="x"))
     assert [file.name for file in tmp_path.rglob("index.html")] == []
+
+
+def test_copy_without_latest_gets_a_list_too(shelve: Shelve, tmp_path: Path) -> None:
+    """What a CI system keeps of a reports folder has no symbolic links."""
+    folder = shelve("copied", 0.0, None)
+    (tmp_path / "latest").unlink()
+    finish(folder, Experiment(name="copied"))
+    assert "copied/19700101T000000Z/report.html" in (tmp_path / "index.html").read_text()
+
+
+def test_folder_below_another_name_is_no_reports_folder(shelve: Shelve, tmp_path: Path) -> None:
+    """A run copied by itself must not leave a list among strange files."""
+    folder = shelve("alone", 0.0, None)
+    moved = folder.path.parent.rename(tmp_path / "elsewhere") / folder.path.name
+    finish(RunFolder(moved), Experiment(name="alone"))
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_page_of_others_is_not_overwritten(shelve: Shelve, tmp_path: Path) -> None:
+    """A site may hold runs below its own front page."""
+    folder = shelve("x", 0.0, None)
+    (tmp_path / "index.html").write_text("<h1>Ours</h1>")
+    finish(folder, Experiment(name="x"))
+    assert (tmp_path / "index.html").read_text() == "<h1>Ours</h1>"
