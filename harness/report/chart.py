@@ -21,6 +21,7 @@ LETTER_PX = 7.0
 LEGIBLE = 0.02
 """The share of the width under which two labels would touch."""
 STEPS_LANE = "steps"
+MOST_DRAWN_ALARMS = 3
 GRID = "rgba(128, 136, 146, 0.28)"
 LONG_S = 7200.0
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -44,6 +45,20 @@ KINDS = {
     "trouble": "#c0392b",
     "note": "#2f7fc1",
 }
+CONFIG: Spec = {
+    "view": {"stroke": None},
+    "axis": {
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "domain": False,
+        "gridColor": GRID,
+        "tickColor": GRID,
+    },
+    "legend": {"labelFontSize": 11, "orient": "top", "title": None, "symbolSize": 80, "offset": 2},
+    "font": "system-ui, sans-serif",
+    "background": "transparent",
+}
 QUANTILES = {"p50": "#2f9e8f", "p95": "#2f7fc1", "p99": "#8a63d2"}
 
 
@@ -51,18 +66,9 @@ def chart(run: History, width: int = 860) -> Spec | None:
     """The main chart of a run, `width` pixels wide; None of a run in which nothing was seen or sent."""
     parts = run.seconds.slices(width_s := run.seconds.width_for(MOST_SLICES))
     lanes, points, origin_s = spans(run), datapoints(run), run.origin_s
-    failing = _present(part.failures for part in parts)
-    panels = [
-        _lanes(lanes, numbered=any(at for _, at in facts.steps(run.verdict))) if lanes else None,
-        _weight() if any(part.weight is not None for part in parts) else None,
-        _stacked("sent", "requests/s", 120, _present(part.sent for part in parts)) if parts else None,
-        _stacked("failed", "failures/s", 80, failing) if failing else None,
-        _latency() if any(part.p50_ms is not None for part in parts) else None,
-        _datapoints() if points else None,
-    ]
-    shown = [panel for panel in panels if panel]
-    if not shown or not (parts or lanes):
+    if not (parts or lanes):
         return None
+    shown = _panels(run, lanes, parts, points)
     ends = [*(part.at_s + width_s for part in parts), *(span.to_s for span in lanes)]
     starts = [*(part.at_s for part in parts), *(span.from_s for span in lanes)]
     domain = [min(starts) - origin_s, max(ends) - origin_s]
@@ -80,35 +86,42 @@ def chart(run: History, width: int = 860) -> Spec | None:
         },
         "vconcat": shown,
         "spacing": 10,
-        "params": [
-            {
-                "name": "zoom",
-                "select": {
-                    "type": "interval",
-                    "encodings": ["x"],
-                    "zoom": "wheel![event.ctrlKey || event.metaKey]",
-                    "translate": "[pointerdown[event.pointerType !== 'touch'], window:pointerup] > window:pointermove!",
-                },
-                "bind": "scales",
-                "views": [f"panel{number}" for number in range(len(shown))],
-            }
-        ],
+        "params": [_zoom(len(shown))],
         "resolve": {"scale": {"x": "shared", "color": "independent", "stroke": "independent"}},
-        "config": {
-            "view": {"stroke": None},
-            "axis": {
-                "labelFontSize": 11,
-                "titleFontSize": 11,
-                "titleFontWeight": "normal",
-                "domain": False,
-                "gridColor": GRID,
-                "tickColor": GRID,
-            },
-            "legend": {"labelFontSize": 11, "orient": "top", "title": None, "symbolSize": 80, "offset": 2},
-            "font": "system-ui, sans-serif",
-            "background": "transparent",
-        },
+        "config": CONFIG,
     }
+
+
+def _panels(run: History, lanes: Sequence[Span], parts: Sequence[Slice], points: Sequence[Datapoint]) -> list[Spec]:
+    """The panels that have something to show, from the top."""
+    failing = _present(part.failures for part in parts)
+    drawn = drawn_alarms(points)
+    panels = [
+        _lanes(lanes, numbered=facts.any_step(run.verdict)) if lanes else None,
+        _weight() if any(part.weight is not None for part in parts) else None,
+        _stacked("sent", "requests/s", 120, _present(part.sent for part in parts)) if parts else None,
+        _stacked("failed", "failures/s", 80, failing) if failing else None,
+        _latency() if any(part.p50_ms is not None for part in parts) else None,
+        *(_datapoints(name, number, len(drawn)) for number, name in enumerate(drawn)),
+    ]
+    return [panel for panel in panels if panel]
+
+
+def drawn_alarms(points: Sequence[Datapoint]) -> list[str]:
+    """The alarms whose datapoints are drawn, a panel each: those that breached before the others, a few at most."""
+    breached = dict.fromkeys(point.alarm for point in points if point.breaching)
+    return [*(breached | dict.fromkeys(point.alarm for point in points))][:MOST_DRAWN_ALARMS]
+
+
+def _zoom(panels: int) -> Spec:
+    select = {
+        "type": "interval",
+        "encodings": ["x"],
+        "zoom": "wheel![event.ctrlKey || event.metaKey]",
+        "translate": "[pointerdown[event.pointerType !== 'touch'], window:pointerup] > window:pointermove!",
+    }
+    views = [f"panel{number}" for number in range(panels)]
+    return {"name": "zoom", "select": select, "bind": "scales", "views": views}
 
 
 def counted_from(run: History) -> str:
@@ -202,7 +215,12 @@ def _point(point: Datapoint, origin_s: float) -> Spec:
 # Panels
 
 
+LANE_LABEL = "length(datum.label) > 18 ? slice(datum.label, 0, 7) + '…' + slice(datum.label, -10) : datum.label"
+"""Names of alarms begin and end alike, and what tells them apart is mostly at the end."""
+
+
 def _lanes(lanes: Sequence[Span], *, numbered: bool) -> Spec:
+    """A lane each for what happened beside the traffic, with the numbers of the steps above them."""
     order = [*([STEPS_LANE] if numbered else []), *dict.fromkeys(span.lane for span in lanes)]
     kinds = [kind for kind in KINDS if any(span.kind == kind for span in lanes)]
     lane = {
@@ -210,7 +228,7 @@ def _lanes(lanes: Sequence[Span], *, numbered: bool) -> Spec:
         "type": "nominal",
         "scale": {"domain": order},
         "title": None,
-        "axis": {"labelLimit": 110, "ticks": False, "grid": False, "domain": False},
+        "axis": {"labelLimit": 130, "labelExpr": LANE_LABEL, "ticks": False, "grid": False, "domain": False},
     }
     color = {
         "field": "kind",
@@ -218,48 +236,39 @@ def _lanes(lanes: Sequence[Span], *, numbered: bool) -> Spec:
         "scale": {"domain": kinds, "range": [KINDS[kind] for kind in kinds]},
         "legend": None,
     }
-    shared = {"y": lane, "color": color, "tooltip": [{"field": "what", "type": "nominal", "title": " "}]}
+    labels = _lane_text(lane, align="left", dx=5, fontSize=10, color="white")
     return {
         "data": {"name": "spans"},
         "height": {"step": 20},
         "layer": [
-            {
-                "transform": [{"filter": "datum.u > datum.t"}],
-                "mark": {
-                    "type": "bar",
-                    "height": 13,
-                    "cornerRadius": 2,
-                    "strokeWidth": 2,
-                    "clip": True,
-                    "tooltip": True,
-                },
-                "encoding": {"x": _x("t"), "x2": {"field": "u"}, **shared, "stroke": color},
-            },
-            {
-                "transform": [{"filter": "datum.u === datum.t"}],
-                "mark": {"type": "tick", "thickness": 3, "size": 14, "clip": True, "tooltip": True},
-                "encoding": {"x": _x("t"), **shared},
-            },
-            {
-                "transform": [{"filter": "datum.label !== ''"}],
-                "mark": {
-                    "type": "text",
-                    "align": "left",
-                    "dx": 5,
-                    "fontSize": 10,
-                    "color": "white",
-                    "fontWeight": 600,
-                    "clip": True,
-                    "tooltip": False,
-                },
-                "encoding": {"x": _x("t"), "y": lane, "text": {"field": "label", "type": "nominal"}},
-            },
-            {
-                "data": {"name": "numbers"},
-                "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, "clip": True, "tooltip": False},
-                "encoding": {"x": _x("t"), "y": lane, "text": {"field": "label", "type": "nominal"}},
-            },
+            *_lane_marks(lane, color),
+            {"transform": [{"filter": "datum.label !== ''"}], **labels},
+            {"data": {"name": "numbers"}, **_lane_text(lane, fontSize=11)},
         ],
+    }
+
+
+def _lane_marks(lane: Spec, color: Spec) -> list[Spec]:
+    """Bars for what lasted, ticks for moments."""
+    shared = {"y": lane, "color": color, "tooltip": [{"field": "what", "type": "nominal", "title": " "}]}
+    return [
+        {
+            "transform": [{"filter": "datum.u > datum.t"}],
+            "mark": {"type": "bar", "height": 13, "cornerRadius": 2, "strokeWidth": 2, "clip": True, "tooltip": True},
+            "encoding": {"x": _x("t"), "x2": {"field": "u"}, **shared, "stroke": color},
+        },
+        {
+            "transform": [{"filter": "datum.u === datum.t"}],
+            "mark": {"type": "tick", "thickness": 3, "size": 14, "clip": True, "tooltip": True},
+            "encoding": {"x": _x("t"), **shared},
+        },
+    ]
+
+
+def _lane_text(lane: Spec, **look: Any) -> Spec:
+    return {
+        "mark": {"type": "text", "fontWeight": 600, "clip": True, "tooltip": False, **look},
+        "encoding": {"x": _x("t"), "y": lane, "text": {"field": "label", "type": "nominal"}},
     }
 
 
@@ -338,9 +347,12 @@ def _latency() -> Spec:
     }
 
 
-def _datapoints() -> Spec:
+def _datapoints(alarm: str, number: int, of: int) -> Spec:
+    """What one alarm counted; of several each is named, and the first has the legend."""
+    title = "alarm counted" if of == 1 else [_middle_cut(alarm), "counted"]
     return {
         "data": {"name": "points"},
+        "transform": [{"filter": {"field": "alarm", "equal": facts.plain(alarm)}}],
         "height": 70,
         "layer": [
             {
@@ -348,13 +360,13 @@ def _datapoints() -> Spec:
                 "encoding": {
                     "x": _x("t"),
                     "x2": {"field": "u"},
-                    "y": {**_y("value", "alarm counted"), "stack": None},
+                    "y": {**_y("value", title), "stack": None},
                     "y2": {"datum": 0},
                     "color": {
                         "field": "breaching",
                         "type": "nominal",
                         "scale": {"domain": ["not breaching", "breaching"], "range": ["#2f7fc1", "#d4483b"]},
-                        "legend": {},
+                        "legend": {} if number == 0 else None,
                     },
                     "tooltip": [
                         {"field": "alarm", "type": "nominal", "title": "alarm"},
@@ -368,6 +380,10 @@ def _datapoints() -> Spec:
             },
         ],
     }
+
+
+def _middle_cut(name: str) -> str:
+    return name if len(name) <= 18 else f"{name[:7]}…{name[-10:]}"
 
 
 def _dress(panel: Spec, number: int, of: int, domain: list[float], width: int, title: str) -> None:
@@ -397,7 +413,7 @@ def _x(field: str) -> Spec:
     return {"field": field, "type": "quantitative"}
 
 
-def _y(field: str, title: str, **more: Any) -> Spec:
+def _y(field: str, title: str | list[str], **more: Any) -> Spec:
     axis: Spec = {"title": title, "tickCount": 3, "minExtent": 60, "grid": True}
     scale = more.pop("scale", None)
     axis |= more

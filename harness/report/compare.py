@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.core.experiment import Call
+from harness.core.experiment import Call, Outcome
 from harness.core.verdict import Bounds, Finding, Severity, Verdict
 from harness.errors import ExitCode
 from harness.report import facts
@@ -98,6 +98,8 @@ MEASURES: tuple[Measure, ...] = (
 )
 _RANKS = {"as_expected": 0, "inconclusive": 1, "contrary": 2, "aborted": 2}
 _SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
+_LEFT_SPLIT = (Outcome.STOPPED, Outcome.FAILED)
+_NO_OUTCOME = (Outcome.NOT_STARTED, Outcome.UNKNOWN)
 _WRONG = (Call.MISSED, Call.FALSE_ALARM)
 
 
@@ -141,11 +143,18 @@ def _words(verdicts: Sequence[Verdict]) -> Iterator[Line]:
 
 
 def _outcome_changed(verdict: Verdict, first: Verdict) -> Change:
-    """Whether another outcome is for the better or the worse, which only the call and the expectation can tell."""
+    """Whether another outcome is for the better or the worse.
+
+    Left split is worse than either end; which end is the better one only the call and the expectation can tell.
+    """
     if verdict.outcome == first.outcome:
         return "same"
+    if verdict.outcome in _NO_OUTCOME:
+        return "unknown"
+    if verdict.outcome in _LEFT_SPLIT and first.outcome in (Outcome.PROMOTED, Outcome.ROLLED_BACK):
+        return "worse"
     called = _called(verdict.call, first.call)
-    return called if called != "same" else _result_changed(verdict, first)
+    return called if called in ("better", "worse") else _result_changed(verdict, first)
 
 
 def _called(call: Call, base: Call) -> Change:

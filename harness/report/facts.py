@@ -22,6 +22,8 @@ _HEADLINES = {
     Outcome.NOT_STARTED: "NOT STARTED",
     Outcome.UNKNOWN: "OUTCOME UNKNOWN",
 }
+NOTHING_SENT = "No request was sent, so nothing was measured: the outcome above is all that is known."
+NOBODY_CAN_SAY = "Nobody can say who got hurt: no request was sent after the creation of a deployment."
 LEDGER_HEAD: Row = ("step", "at", "took")
 EXPOSURE_HEAD: Row = ("exposure", "value", "what it is")
 MATRIX_HEAD: Row = ("intent", "ok", "failed")
@@ -77,6 +79,20 @@ def steps(verdict: Verdict) -> list[tuple[str, Bounds | None]]:
         ("all traffic on the baseline", seen.restored_s),
         ("first clean minute began", _exactly(seen.clean_s)),
     ]
+
+
+def any_step(verdict: Verdict) -> bool:
+    """Whether any step of a detection was seen."""
+    return any(at for _, at in steps(verdict))
+
+
+def no_step(verdict: Verdict) -> str:
+    """Why there is no ledger."""
+    if verdict.exposure.failed_requests == 0:
+        why = "nothing failed"
+    else:
+        why = "nothing was measured" if verdict.deployment.id else "no deployment was seen"
+    return f"No step of a detection was seen: {why}."
 
 
 def ledger(verdict: Verdict) -> list[Row]:

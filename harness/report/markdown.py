@@ -10,7 +10,10 @@ MOST_REASONS = 6
 MOST_FINDINGS = 6
 MOST_CRITERIA = 4
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+# GitHub links bare addresses, people and issues after it has undone escapes, so only a character between them helps.
+_LINKED = re.compile(r"://|@|#|\bwww(?=\.)|\bGH(?=-)", re.IGNORECASE)
+_BREAK = "\u200b"
 
 
 def markdown(verdict: Verdict) -> str:
@@ -19,11 +22,9 @@ def markdown(verdict: Verdict) -> str:
         [f"# {escaped(facts.headline(verdict))}", "", escaped(facts.subject(verdict)), ""],
         _bullets(verdict.because, MOST_REASONS),
         _timeline(verdict),
-        ["", *_table(facts.LEDGER_HEAD, facts.ledger(verdict)), "", f"Altogether {facts.totals(verdict)}."],
-        ["", *_table(facts.MATRIX_HEAD, facts.matrix(verdict)), "", f"Traffic: {facts.traffic(verdict)}."],
-        ["", *_table(facts.ARMS_HEAD, facts.arms(verdict)), ""],
-        [f"Arms: {facts.arms_source(verdict)}. Exposure: {facts.exposure(verdict)}."],
-        [f"Attribution: {facts.attribution(verdict)}."],
+        _ledger(verdict),
+        _requests(verdict),
+        _exposure(verdict),
         _criteria(verdict),
         _findings(verdict),
     )
@@ -31,8 +32,15 @@ def markdown(verdict: Verdict) -> str:
 
 
 def escaped(text: str) -> str:
-    """Foreign text that shows as it is and cannot become markup, a link or a table cell."""
-    return _SPECIAL.sub(r"\\\1", facts.plain(text)).replace("://", ":&#47;&#47;").replace("@", "&#64;")
+    """Foreign text that shows as it is and cannot become markup, an entity, a link or a table cell.
+
+    What would be linked by itself gets a space of no width behind its first character that counts.
+    """
+    return _SPECIAL.sub(r"\\\1", _LINKED.sub(_broken, facts.plain(text)))
+
+
+def _broken(match: re.Match[str]) -> str:
+    return f":{_BREAK}//" if match[0] == "://" else match[0] + _BREAK
 
 
 def _bullets(lines: Sequence[str], most: int) -> list[str]:
@@ -53,6 +61,27 @@ def _line(cells: Sequence[str]) -> str:
 def _timeline(verdict: Verdict) -> list[str]:
     steps = [f"{at} {step}" for step, at, _ in facts.ledger(verdict) if at != facts.NOT_MEASURED]
     return ["", " → ".join(["0 s created", *steps])] if steps else []
+
+
+def _ledger(verdict: Verdict) -> list[str]:
+    if not facts.any_step(verdict):
+        return ["", facts.no_step(verdict)]
+    return ["", *_table(facts.LEDGER_HEAD, facts.ledger(verdict)), "", f"Altogether {facts.totals(verdict)}."]
+
+
+def _requests(verdict: Verdict) -> list[str]:
+    if not verdict.traffic.sent:
+        return ["", facts.NOTHING_SENT]
+    return [
+        *("", *_table(facts.MATRIX_HEAD, facts.matrix(verdict)), "", f"Traffic: {facts.traffic(verdict)}."),
+        *("", *_table(facts.ARMS_HEAD, facts.arms(verdict)), "", f"Arms: {facts.arms_source(verdict)}."),
+    ]
+
+
+def _exposure(verdict: Verdict) -> list[str]:
+    hurt, counted = verdict.exposure.failed_requests, verdict.attribution.counted_errors
+    exposure = facts.NOBODY_CAN_SAY if hurt is None else f"Exposure: {facts.exposure(verdict)}."
+    return [exposure if counted is None else f"{exposure} Attribution: {facts.attribution(verdict)}."]
 
 
 def _criteria(verdict: Verdict) -> list[str]:

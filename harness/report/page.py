@@ -1,6 +1,6 @@
 """report.html: the page that a release meeting decides from, in one file that needs no network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +9,11 @@ import msgspec
 from harness.core.measure import rules_of
 from harness.core.verdict import ArmFacts, Verdict
 from harness.report import facts
-from harness.report.chart import Spec, alternative, counted_from
+from harness.report.chart import Spec, alternative, counted_from, drawn_alarms
 from harness.report.datapoints import Datapoint, chance_again, datapoints
 from harness.report.drawing import javascript
 from harness.report.history import History
+from harness.report.lanes import Span, spans
 from harness.report.seconds import CELLS, Slice
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 """Rows of the tables under the chart; the rest is in timeline.jsonl."""
 MOST_DATAPOINTS = 60
+MOST_FAULTS = 6
 
 MINUTES_HEAD: facts.Row = (
     "from", "sent/s", "fault/s", "canary/s", "failed/s", "p50 ms", "p95 ms", "p99 ms", "weight", "alarm"
@@ -47,7 +49,10 @@ def page(run: History, spec: Spec | None) -> str:
         minutes=minutes(run),
         ledger=ledger_bars(run.verdict),
         arms=arm_bars(run.verdict),
-        rules=[str(rule) for rule in rules_of(run.found)],
+        captions=captions(run, points),
+        rules=rules(run),
+        counting=counting(run),
+        of_alarm=of_alarm(run),
         chance=chance_again(run),
         datapoints_head=DATAPOINTS_HEAD,
         datapoints=[_datapoint(point, run.origin_s) for point in points[:MOST_DATAPOINTS]],
@@ -95,6 +100,46 @@ def tiles(verdict: Verdict) -> list[tuple[str, str]]:
         ("users hit", facts.count(hurt.users)),
         ("error budget used", facts.percent(hurt.error_budget_share)),
     ]
+
+
+def rules(run: History) -> dict[str, str]:
+    """Each rule of an alarm that counts failures, and the names of the alarms that have it."""
+    named: dict[str, list[str]] = {}
+    for rule in rules_of(run.found):
+        named.setdefault(str(rule), []).extend([rule.name] if rule.name else [])
+    return {rule: ", ".join(names) for rule, names in named.items()}
+
+
+def counting(run: History) -> str:
+    """Which alarm the attribution is about: of several the first, unless CloudWatch told the errors of all."""
+    names = [rule.name for rule in rules_of(run.found) if rule.name]
+    if len(names) > 1 and run.verdict.attribution.source == "cloudwatch":
+        return "the alarms"
+    return f"the alarm {names[0]}" if names else "the alarm"
+
+
+def of_alarm(run: History) -> str:
+    """Which alarm the chance is about, where there are several."""
+    names = [rule.name for rule in rules_of(run.found) if rule.name]
+    return f" of {names[0]} (the first of {len(names)} alarms)" if len(names) > 1 else ""
+
+
+def captions(run: History, points: Sequence[Datapoint]) -> list[str]:
+    """What the chart has no room to say: its faults, and the alarms whose datapoints it leaves to the table."""
+    faults = [f"{span.label} from {_from_to(span, run.origin_s)}" for span in spans(run) if span.kind == "fault"]
+    left = [name for name in dict.fromkeys(point.alarm for point in points) if name not in drawn_alarms(points)]
+    return [
+        *([f"Faults: {', '.join(faults[:MOST_FAULTS])}{_more(faults, MOST_FAULTS)}."] if faults else []),
+        *([f"Not drawn, but in the table of datapoints: {', '.join(left)}."] if left else []),
+    ]
+
+
+def _from_to(span: Span, origin_s: float) -> str:
+    return facts.span((span.from_s - origin_s, span.to_s - origin_s), digits=0)
+
+
+def _more(rows: Sequence[str], most: int) -> str:
+    return f" and {len(rows) - most} more" if len(rows) > most else ""
 
 
 def ledger_bars(verdict: Verdict) -> list[dict[str, Any]]:

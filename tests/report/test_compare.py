@@ -112,6 +112,16 @@ def test_call_is_compared(before: Call, after: Call, change: str, caught: Verdic
 
 
 @pytest.mark.parametrize(
+    ("outcome", "change"),
+    [(Outcome.STOPPED, "worse"), (Outcome.FAILED, "worse"), (Outcome.UNKNOWN, "unknown"), (Outcome.PROMOTED, "same")],
+)
+def test_outcome_without_an_end_is_worse(outcome: Outcome, change: str, caught: Verdict) -> None:
+    """A stop without a rollback leaves the alias split; which end is right the call must say."""
+    lines = against(caught, replace(caught, outcome=outcome)).lines
+    assert next(line for line in lines if line.name == "outcome").cells[1].change == change
+
+
+@pytest.mark.parametrize(
     ("before", "after", "exit_code"), [("warning", "error", 3), ("note", "warning", 0), ("error", "note", 0)]
 )
 def test_finding_of_another_severity_is_shown(

@@ -145,5 +145,5 @@ def test_what_is_no_run_folder_is_a_usage_error(name: str, tmp_path: Path) -> No
 
 def test_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
     """An experiment cannot be read from just any folder."""
-    with pytest.raises(UsageError, match="neither manifest.json nor timeline.jsonl"):
+    with pytest.raises(UsageError, match=r"neither manifest\.json nor timeline\.jsonl"):
         RunFolder.open(tmp_path).read_experiment()

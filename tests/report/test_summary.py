@@ -126,6 +126,35 @@ def test_foreign_text_stays_text_in_markdown(caught: Verdict) -> None:
     assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [5]
 
 
+@pytest.mark.parametrize(
+    ("foreign", "left"),
+    [
+        ("see www.evil.example/login", "www."),
+        ("see WWW.evil.example", "WWW."),
+        ("a@evil.example", "@evil"),
+        ("http://evil.example", "://"),
+        ("asked @everyone", "@everyone"),
+        ("fixes #12", "#12"),
+        ("GH-12", "GH-12"),
+        ("&copy;", " &copy;"),
+    ],
+)
+def test_foreign_text_links_nothing_by_itself(foreign: str, left: str, caught: Verdict) -> None:
+    """Nothing that GitHub would link or decode is left in one piece, and it reads as before."""
+    text = markdown(replace(caught, because=(foreign,)))
+    assert left not in text
+    assert foreign in text.replace("\u200b", "").replace("\\", "")
+
+
+def test_markdown_of_an_empty_run_says_so(unmeasured: Verdict) -> None:
+    """In sentences, not in tables of dashes."""
+    text = markdown(unmeasured)
+    assert "|" not in text
+    assert "No step of a detection was seen: no deployment was seen." in text
+    assert "No request was sent" in text
+    assert "Nobody can say who got hurt" in text
+
+
 @pytest.mark.parametrize("variant", [hostile, crowded, lambda verdict: verdict], ids=["hostile", "crowded", "plain"])
 def test_markdown_stays_under_60_lines(variant: Callable[[Verdict], Verdict], caught: Verdict) -> None:
     """A pull request can hold the report whole."""

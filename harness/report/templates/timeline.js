@@ -2,9 +2,22 @@
   const box = document.getElementById("chart");
   const spec = JSON.parse(document.getElementById("spec").textContent);
   const whole = spec.vconcat[0].layer[0].encoding.x.scale.domain;
-  const AXIS_PX = 84, LETTER_PX = 7, LEGEND_PX = 125;
+  const AXIS_PX = 84, LETTER_PX = 7, LEAST_LETTERS = 4, LEGEND_PX = 125;
   let view = null, drawn = 0;
 
+  const cut = (name, letters) =>
+    name.length < letters ? name : letters > LEAST_LETTERS ? `${name.slice(0, letters - 2)}…` : "";
+  // Numbers that would overprint share a label, as wide as all of them.
+  const apart = (numbers, pxPerS) => {
+    const labels = [];
+    for (const number of numbers) {
+      const last = labels.at(-1);
+      const needs = last && ((last.label.length + number.label.length) / 2 + 0.5) * LETTER_PX;
+      if (last && (number.t - last.t) * pxPerS < needs) last.label += ` ${number.label}`;
+      else labels.push({ ...number });
+    }
+    return labels;
+  };
   const fitted = (width) => {
     const copy = structuredClone(spec);
     for (const panel of copy.vconcat) {
@@ -15,8 +28,9 @@
     }
     const pxPerS = width / (whole[1] - whole[0]);
     for (const span of copy.datasets.spans) {
-      span.label = span.name.length * LETTER_PX < (span.u - span.t) * pxPerS ? span.name : "";
+      span.label = cut(span.name, Math.floor(((span.u - span.t) * pxPerS) / LETTER_PX));
     }
+    copy.datasets.numbers = apart(copy.datasets.numbers, pxPerS);
     return copy;
   };
   const draw = async () => {
