@@ -350,12 +350,13 @@ def _latency() -> Spec:
 def _datapoints(alarm: str, number: int, of: int) -> Spec:
     """What one alarm counted; of several each is named, and the first has the legend."""
     title = "alarm counted" if of == 1 else [_middle_cut(alarm), "counted"]
+    own = [{"filter": {"field": "alarm", "equal": facts.plain(alarm)}}]
     return {
         "data": {"name": "points"},
-        "transform": [{"filter": {"field": "alarm", "equal": facts.plain(alarm)}}],
         "height": 70,
         "layer": [
             {
+                "transform": own,
                 "mark": {"type": "bar", "clip": True, "opacity": 0.75, "tooltip": True},
                 "encoding": {
                     "x": _x("t"),
@@ -375,6 +376,7 @@ def _datapoints(alarm: str, number: int, of: int) -> Spec:
                 },
             },
             {
+                "transform": own,
                 "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#d4483b", "clip": True},
                 "encoding": {"x": _x("t"), "x2": {"field": "u"}, "y": {"field": "threshold", "type": "quantitative"}},
             },

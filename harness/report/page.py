@@ -121,7 +121,7 @@ def counting(run: History) -> str:
 def of_alarm(run: History) -> str:
     """Which alarm the chance is about, where there are several."""
     names = [rule.name for rule in rules_of(run.found) if rule.name]
-    return f" of {names[0]} (the first of {len(names)} alarms)" if len(names) > 1 else ""
+    return f"of {facts.plain(names[0])} (the first of {len(names)} alarms)" if len(names) > 1 else ""
 
 
 def captions(run: History, points: Sequence[Datapoint]) -> list[str]:

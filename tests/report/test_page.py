@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from harness.core.timeline import (
     AlarmChanged,
+    AlarmDefined,
     AlarmSeen,
     Asked,
     DeploymentSeen,
@@ -376,3 +377,20 @@ def test_run_that_was_cut_off_has_a_true_page(sample: History, past: Past, upto:
     if "spec" in shown.scripts:
         ends = max(slice_["u"] for slice_ in shown.spec["datasets"]["slices"]) if run.found.requests else 0
         assert ends <= run.found.end_s - run.origin_s + 1.1
+
+
+def test_several_alarms_are_told_apart(past: Past, build: Any) -> None:
+    """A panel each for a few, the others by name; rule, attribution and chance say whose they are."""
+    names = tuple(f"fake-user-errors-of-{number}" for number in range(10))
+    events: list[Event] = []
+    for event in build():
+        if isinstance(event, GroupSeen):
+            event = replace(event, alarms=names)
+        known = isinstance(event, AlarmDefined)
+        events.extend([replace(event, name=name) for name in names] if known else [event])
+    shown = reading(past(events))
+    panels = [panel for panel in shown.spec["vconcat"] if panel["data"]["name"] == "points"]
+    assert [panel["layer"][0]["transform"][0]["filter"]["equal"] for panel in panels] == [*names[:3]]
+    assert "Not drawn, but in the table of datapoints: " + ", ".join(names[3:]) in shown.text
+    assert all(name in shown.text for name in names)
+    assert "of fake-user-errors-of-0 (the first of 10 alarms)" in shown.text

@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
+from harness.core.experiment import Call
+from harness.core.verdict import Verdict
 from harness.report.chart import chart
+from harness.report.compare import compare
+from harness.report.comparison import compared_page
 from harness.report.history import History
 from harness.report.page import page as page_of
 
@@ -98,6 +103,39 @@ def test_phone_needs_no_sideways_scrolling(opened: Open) -> None:
     assert drawn_width(page) <= PHONE["width"]
     page.set_viewport_size({"width": 1000, "height": 740})
     until(page, lambda: drawn_width(page) > 700)
+
+
+OVERPRINTED = """
+() => {
+  const boxes = [...document.querySelectorAll("#chart svg .mark-text.role-mark text")]
+    .filter(text => /^[\\d ]+$/.test(text.textContent)).map(text => text.getBoundingClientRect());
+  return [boxes.length, boxes.filter((box, at) => at && box.left < boxes[at - 1].right).length];
+}
+"""
+
+
+def test_phone_tells_steps_and_faults_apart(opened: Open) -> None:
+    """No number stands on another, and the fault is named where its bar is too short for words."""
+    page = opened(viewport=PHONE)
+    labels, overprinted = page.evaluate(OVERPRINTED)
+    assert labels > 1
+    assert overprinted == 0
+    assert "Faults: error share 0.05 from" in page.inner_text("figcaption")
+
+
+def test_comparison_fits_a_phone(browser: "Browser", caught: Verdict) -> None:
+    """What got worse is on the screen, with the name of its run."""
+    worse = replace(caught, call=Call.MISSED)
+    runs = [(Path(f"erroruser/{number}"), verdict) for number, verdict in enumerate((caught, caught, worse))]
+    context = browser.new_context(offline=True, viewport=PHONE)
+    page = context.new_page()
+    page.set_content(compared_page(compare(runs)))
+    box = page.locator("td.worse").first.bounding_box()
+    width = page.evaluate("document.querySelector('#compared').scrollWidth")
+    context.close()
+    assert box is not None
+    assert box["x"] + box["width"] <= PHONE["width"]
+    assert width <= PHONE["width"]
 
 
 def test_dark_mode_is_dark_and_its_chart_legible(opened: Open) -> None:
