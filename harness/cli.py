@@ -60,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(words)
     except HarnessError as error:
         _complain(str(error))
+        if os.environ.get("GITHUB_ACTIONS"):
+            from harness.report.actions import announce_refusal
+
+            announce_refusal(str(error), error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
         _complain("stopped by SIGINT")

@@ -3,7 +3,7 @@
 import argparse
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,6 +14,9 @@ from harness.errors import UsageError
 from harness.report.folder import masked, without_secrets
 from harness.streams import say
 
+if TYPE_CHECKING:
+    from harness.load.options import Settings
+
 Document = dict[str, Any]
 
 
@@ -22,17 +25,19 @@ def print_plan(command: Sequence[str], environment: Mapping[str, str], *, as_jso
 
     Raises UsageError where the run itself would. As text it is YAML: the experiment, with the rest as comments.
     """
-    experiment = resolved(command, environment)
+    settings = resolved(command, environment)
+    experiment, local = settings.experiment, _is_rehearsal(settings)
     if as_json:
-        say(msgspec.json.format(msgspec.json.encode(_document(experiment, command)), indent=2).decode())
+        document = _document(experiment, command, local=local)
+        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
         return
-    said = [shlex.join(masked(command)), "", *_writes(experiment), "", *_rails(experiment)]
+    said = [shlex.join(masked(command)), "", *_writes(experiment, local=local), "", *_rails(experiment)]
     say("\n".join(f"# {line}".rstrip() for line in said))
     say(msgspec.yaml.encode(without_secrets(experiment)).decode().rstrip())
 
 
-def resolved(command: Sequence[str], environment: Mapping[str, str]) -> Experiment:
-    """The experiment that a Locust process would read from its command line and environment."""
+def resolved(command: Sequence[str], environment: Mapping[str, str]) -> "Settings":
+    """The settings that a Locust process would read from its command line and environment."""
     import configargparse
 
     from harness.load import options
@@ -44,26 +49,39 @@ def resolved(command: Sequence[str], environment: Mapping[str, str]) -> Experime
         given, _ = parser.parse_known_args([*command], env_vars={**environment})
     except argparse.ArgumentError as error:
         raise UsageError(str(error)) from error
-    return options.settings_of(given).experiment
+    return options.settings_of(given)
 
 
-def _document(experiment: Experiment, command: Sequence[str]) -> Document:
+def _is_rehearsal(settings: "Settings") -> bool:
+    """Whether the run would have leave to write because its cloud is one of this machine's."""
+    from harness.aws.clients import Aws, services_of
+
+    return settings.rehearsal and Aws().is_local(*services_of(settings.experiment))
+
+
+def _document(experiment: Experiment, command: Sequence[str], *, local: bool) -> Document:
     limits = limits_of(experiment.rails, experiment.target.host)
     rails: Document = {name: None if limit == float("inf") else limit for name in RAILS for limit in [limits.of(name)]}
     return {
         "command": masked(command),
         "writes": writes_of(experiment),
-        "writes_allowed": experiment.allow_writes,
+        "writes_allowed": experiment.allow_writes or local,
         "rails": {**rails, "hosts": _hosts(experiment)},
         "experiment": without_secrets(experiment),
     }
 
 
-def _writes(experiment: Experiment) -> list[str]:
+def _writes(experiment: Experiment, *, local: bool) -> list[str]:
     writes = writes_of(experiment)
     if not writes:
         return ["Changes nothing on AWS."]
-    leave = "allowed" if experiment.allow_writes else "NOT allowed: give --allow-writes, or allow_writes: true"
+    leave = (
+        "allowed"
+        if experiment.allow_writes
+        else "allowed: a local cloud is no production"
+        if local
+        else "NOT allowed: give --allow-writes, or allow_writes: true"
+    )
     return [f"Changes on AWS ({leave}):", *(f"  {_told(write)}" for write in writes)]
 
 

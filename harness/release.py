@@ -56,7 +56,12 @@ def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar="NAME", help=_HELP[name])
     parser.add_argument("--deployment", metavar="ID", help="the deployment to watch, instead of the group's next one")
     outcomes = ", ".join(Outcome)
-    parser.add_argument("--expect", metavar="OUTCOME", choices=list(Outcome), help=f"what must come out: {outcomes}")
+    parser.add_argument(
+        "--expect",
+        metavar="OUTCOME",
+        choices=[outcome.value for outcome in Outcome],
+        help=f"what must come out: {outcomes}",
+    )
 
 
 def asked_of(options: argparse.Namespace, experiment: Experiment) -> Experiment:

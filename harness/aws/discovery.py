@@ -116,7 +116,8 @@ def _chosen(aws: Aws, wanted: Deployment, candidates: Sequence[Candidate]) -> Ca
         raise UsageError(
             f"more than one deployment group{what or ' is there'}: name one; {there_are(map(str, fitting))}"
         )
-    raise UsageError(f"no deployment group{what or ' of that name is there'}; {there_are(map(str, candidates))}")
+    named = f" of the name {wanted.group}" if wanted.group else ""
+    raise UsageError(f"no deployment group{what or f'{named} is there'}; {there_are(map(str, candidates))}")
 
 
 def _fits(one: Candidate, wanted: Deployment) -> bool:

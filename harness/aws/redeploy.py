@@ -10,12 +10,14 @@ CodeDeploy would otherwise find it elsewhere than they left it.
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from harness.aws.clients import ASK_ONCE, Answer, Aws, action
 from harness.aws.journal import Journal
 from harness.aws.parsing import mapping, text
-from harness.errors import AwsError, HarnessError, NotFound, UsageError
+from harness.core.experiment import Deployment
+from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError
 
 DESCRIBING = action("lambda", "update_function_configuration")
 PUBLISHING = action("lambda", "publish_version")
@@ -141,17 +143,7 @@ def publish_again(aws: Aws, *, function: str, alias: str, journal: Journal) -> t
 
     Raises UsageError where $LATEST is not what is in service, since that would be shipped, and HarnessError.
     """
-    placed = aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
-    in_service = str(placed.get("FunctionVersion"))
-    if weights_of(placed):
-        raise UsageError(f"deployment.redeploy: the alias {alias} is split; give all traffic to one version first")
-    latest = _configuration(aws, function)
-    served = _configuration(aws, function, in_service)
-    if differing := ", ".join(differences(latest, served)):
-        raise UsageError(
-            f"deployment.redeploy: $LATEST of {function} is not version {in_service} in service ({differing} differ); "
-            "it would be shipped: deploy it as you do, or publish it and give target_version"
-        )
+    in_service, latest, served = redeployable(aws, function=function, alias=alias)
     mark = f"canary-harness redeploy {secrets.token_hex(4)}"
     before = text(latest.get("Description")) or ""
     description = Description(aws, function=function, mark=mark, journal=journal, before=before)
@@ -164,6 +156,33 @@ def publish_again(aws: Aws, *, function: str, alias: str, journal: Journal) -> t
         raise AwsError(PUBLISHING, "NothingChanged", f"Lambda published no version beside {in_service}")
     _await(aws, function, version, "State", "Active", ACTIVE_WITHIN_S)
     return in_service, version
+
+
+def check_redeploy(aws: Aws, wanted: Deployment) -> None:
+    """Raises UsageError where it is known before any traffic that a redeployment cannot be."""
+    if not (wanted.redeploy and wanted.function):
+        return
+    with suppress(AwsError, Unreachable):  # what AWS does not tell now is asked again when it is time to deploy
+        redeployable(aws, function=wanted.function, alias=wanted.alias)
+
+
+def redeployable(aws: Aws, *, function: str, alias: str) -> tuple[str, Answer, Answer]:
+    """The version in service, and the configurations of $LATEST and of that version, which are the same.
+
+    Raises UsageError where they are not or the alias is split, and HarnessError where nobody says.
+    """
+    placed = aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
+    in_service = str(placed.get("FunctionVersion"))
+    if weights_of(placed):
+        raise UsageError(f"deployment.redeploy: the alias {alias} is split; give all traffic to one version first")
+    latest = _configuration(aws, function)
+    served = _configuration(aws, function, in_service)
+    if differing := ", ".join(differences(latest, served)):
+        raise UsageError(
+            f"deployment.redeploy: $LATEST of {function} is not version {in_service} in service ({differing} differ); "
+            "it would be shipped: deploy it as you do, or publish it and give target_version"
+        )
+    return in_service, latest, served
 
 
 def differences(latest: Mapping[str, Any], version: Mapping[str, Any]) -> list[str]:

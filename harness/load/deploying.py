@@ -14,11 +14,12 @@ from harness.aws.watcher import Watcher
 from harness.core.experiment import Experiment
 from harness.core.rollout import Rollout
 from harness.core.timeline import CommandEnded, CommandStarted, Event
-from harness.errors import UsageError
+from harness.errors import Throttled, Unavailable, Unreachable, UsageError
 from harness.load.command import Command
 from harness.load.steering import Timebase
 from harness.report.folder import RunFolder, masked_text
 
+ASK_AGAIN_WALL_S = 1.0
 PHASE_S = 60.0
 PHASE_ROOM_S = 10.0
 SEEN_WITHIN_S = 60.0
@@ -88,6 +89,7 @@ class Deploying:
         wanted = self._run.experiment.deployment
         if wanted.target_version or wanted.redeploy:
             self._run.sleep_until(self._steady_until_s())
+            self._await_aws(str(wanted.function), wanted.alias)
             self._create(wanted.target_version or self._published_again())
         elif self._command:
             self._run.sleep_until(self._run.experiment.steady_s)
@@ -120,7 +122,8 @@ class Deploying:
     def give_back(self) -> None:
         """After the last look gives the alias back to the version that was in service, where ours took its place."""
         if self._placed and not self._placed.heal():
-            text = "the alias could not be given back to the version that was in service; the timeline says why"
+            healing = f"canary-harness alarm reset --run {self._run.folder.path}"
+            text = f"the alias could not be given back to the version that was in service; `{healing}` does it later"
             self._run.trouble("redeploy", text)
 
     def _steady_until_s(self) -> float:
@@ -145,6 +148,17 @@ class Deploying:
         )
         self._placed.announce()
         return after
+
+    def _await_aws(self, function: str, alias: str) -> None:
+        """Waits out an outage before anything is changed; a run that waits too long gives up."""
+        while True:
+            try:
+                self._aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
+            except (Unreachable, Unavailable, Throttled) as error:
+                self._run.trouble("deployment", f"it waits until AWS answers: {error}")
+                gevent.sleep(ASK_AGAIN_WALL_S)
+            else:
+                return
 
     def _create(self, target_version: str) -> None:
         deployment = self._run.experiment.deployment

@@ -17,6 +17,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.load import options
 from harness.load.panel.routes import Panel
 from harness.load.roles import Director, Master, Role, Single, Worker
+from harness.report.actions import announce_refusal
 from harness.streams import bear_any_stream
 
 SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
@@ -38,6 +39,7 @@ def init(environment: Any, **_: Any) -> None:
         role = _role(environment)
     except HarnessError as error:
         sys.stderr.write(f"canary-harness: {error}\n")
+        announce_refusal(str(error), error.exit_code)
         sys.exit(error.exit_code)
     if environment.web_ui and isinstance(role, Director):
         Panel(environment, role)

@@ -33,6 +33,7 @@ from harness.load.panel.chronicle import Chronicle
 from harness.load.recorder import unstarted
 from harness.load.run import Run
 from harness.load.steering import Steering, unpacked
+from harness.report.actions import announce_refusal
 
 BEGIN, STEERING, END = "canary-begin", "canary-steering", "canary-end"
 PACING, ROWS, FAILURE = "canary-pacing", "canary-rows", "canary-failure"
@@ -241,6 +242,8 @@ class Director(Role):
     def _refuse(self, reason: str, code: ExitCode) -> None:
         """Leaves a test without a run: Locust goes on to spawn users, which the stop then ends."""
         log.error("%s", reason)
+        if self.environment.web_ui is None:
+            announce_refusal(reason, code)
         self.run, self._code, self.refused = None, code, reason
         gevent.spawn(self._stop_refused)
 

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 import harness
 from harness.aws.clients import Aws, services_of
 from harness.aws.discovery import discover_for_a_run
+from harness.aws.redeploy import check_redeploy
 from harness.aws.watcher import Watcher
 from harness.core.experiment import AlarmState, ArrivalRate, Experiment, Pattern
 from harness.core.faults import ShareKind
@@ -89,6 +90,7 @@ class Run:
         if watched(self.experiment):
             self._aws.warm(*services_of(self.experiment))
             self.experiment = discover_for_a_run(self._aws, self.experiment)
+            check_redeploy(self._aws, self.experiment.deployment)
         self.limits = limits_of(self.experiment.rails, self.experiment.target.host)
         self.may_write = self._leave_to_write(settings)
         self.folder = _folder(settings, self.experiment)
@@ -447,14 +449,16 @@ class Run:
             self._settled.set()
 
     def _spawn(self, play: Callable[..., None], *arguments: object) -> None:
+        name = getattr(play, "__name__", "a planned fault").strip("_")
+
         def guarded() -> None:
             try:
                 play(*arguments)
             except HarnessError as error:
-                self.fail(play.__name__.strip("_"), str(error))
+                self.fail(name, str(error))
             except Exception as error:
-                log.exception("%s failed", play.__name__)
-                self.fail(play.__name__.strip("_"), repr(error))
+                log.exception("%s failed", name)
+                self.fail(name, repr(error))
 
         self._greenlets.append(gevent.spawn(guarded))
 

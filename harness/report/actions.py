@@ -1,15 +1,16 @@
 """What GitHub Actions is told at the end of a run: step summary, outputs and annotations; elsewhere nothing happens."""
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from harness.core.verdict import Bounds, Verdict
 from harness.errors import HarnessError
 from harness.report import facts
 from harness.report.folder import RunFolder
-from harness.report.markdown import markdown
+from harness.report.markdown import escaped, markdown
+from harness.streams import tell
 
 MOST_FINDINGS = 8
 """GitHub shows ten annotations of a kind and step."""
@@ -24,11 +25,23 @@ def announce(verdict: Verdict, folder: RunFolder, environment: Mapping[str, str]
     Annotations go to stderr, which Actions reads as well as stdout.
     """
     told = os.environ if environment is None else environment
-    _append(told.get("GITHUB_STEP_SUMMARY"), markdown(verdict))
-    _append(told.get("GITHUB_OUTPUT"), "".join(f"{name}={value}\n" for name, value in outputs(verdict, folder).items()))
     if told.get("GITHUB_ACTIONS") == "true":
         for line in annotations(verdict):
-            print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is how Actions is told
+            tell(line)
+    _append(told.get("GITHUB_OUTPUT"), "".join(f"{name}={value}\n" for name, value in outputs(verdict, folder).items()))
+    _append(told.get("GITHUB_STEP_SUMMARY"), markdown(verdict))
+
+
+def announce_refusal(sentence: str, code: int, environment: Mapping[str, str] | None = None) -> None:
+    """Tells GitHub Actions of a command that ended without a verdict."""
+    told = os.environ if environment is None else environment
+    with suppress(HarnessError):  # the sentence is on stderr, too
+        _append(
+            told.get("GITHUB_STEP_SUMMARY"), f"**canary-harness** ended with exit code {code}: {escaped(sentence)}\n"
+        )
+        _append(told.get("GITHUB_OUTPUT"), f"exit_code={code}\n")
+    if told.get("GITHUB_ACTIONS") == "true":
+        tell(_annotation("error", TITLE, sentence))
 
 
 def outputs(verdict: Verdict, folder: RunFolder) -> dict[str, str]:

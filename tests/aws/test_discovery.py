@@ -359,7 +359,7 @@ def test_a_deployment_that_a_run_is_told_to_follow_must_exist(account: Account) 
             "no deployment group deploys the function nobody; there are pay-app/pay-group, shop-app",
         ),
         ({"application": "nobody"}, "knows no application nobody; there are pay-app, shop-app"),
-        ({"group": "nobody"}, "no deployment group of that name is there; there are pay-app/pay-group"),
+        ({"group": "nobody"}, "no deployment group of the name nobody is there; there are pay-app/pay-group"),
         ({"application": "pay-app", "group": "nobody"}, "pay-app has no deployment group nobody; there are pay-group"),
         ({"id": "d-NOBODY000"}, "deployment.id: CodeDeploy knows no d-NOBODY000"),
         ({}, "more than one deployment group is there: name one; there are pay-app/pay-group, shop-app"),

@@ -4,12 +4,14 @@ from typing import Any
 
 import boto3
 import pytest
+from msgspec.structs import replace
 
 from harness.aws import redeploy
 from harness.aws.clients import Aws
 from harness.aws.healing import heal, unhealed
 from harness.aws.journal import Journal
-from harness.aws.redeploy import PlacedAlias, publish_again
+from harness.aws.redeploy import PlacedAlias, check_redeploy, publish_again
+from harness.core.experiment import Deployment
 from harness.core.timeline import Event, Write
 from harness.errors import UsageError
 
@@ -98,6 +100,16 @@ def test_a_split_alias_is_refused(function: Function) -> None:
     function.place("2", v1=0.1)
     with pytest.raises(UsageError, match="is split"):
         function.publish()
+
+
+def test_what_cannot_be_redeployed_is_known_before_any_traffic(function: Function) -> None:
+    """A split alias is configuration; an outage is not, and is no reason to refuse."""
+    wanted = Deployment(redeploy=True, function=function.named["FunctionName"], alias=function.alias["Name"])
+    check_redeploy(function.aws, wanted)
+    check_redeploy(function.aws, replace(wanted, alias="nobody"))
+    function.place("2", v1=0.1)
+    with pytest.raises(UsageError, match="is split"):
+        check_redeploy(function.aws, wanted)
 
 
 def test_a_description_left_by_a_crash_is_put_back(function: Function) -> None:

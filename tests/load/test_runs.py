@@ -836,6 +836,17 @@ def test_a_deployment_that_cannot_be_made_ends_the_run(rehearse: Callable[..., t
     assert "CreateDeployment" in ended.detail
 
 
+def test_a_fault_that_cannot_be_made_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """Without the fault that was planned the run would prove something else, and look as if it had proved this."""
+    fault = Fault(at_s=1, fis_template="EXT1a2b3c4d5e6f7")
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=60, faults=(fault,)))
+    cloud.fis._templates.clear()  # somebody deleted it
+    assert run.end(30) == 1
+    (ended,) = of(RunEnded, run.events())
+    assert ended.why == "failed"
+    assert "fis:StartExperiment" in ended.detail
+
+
 def test_an_outcome_that_does_not_come_is_given_up(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
     """After `give_up_s` the run ends inconclusive."""
     run, _ = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=30, give_up_s=150))

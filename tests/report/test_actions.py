@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from harness.core.verdict import Detection, Finding, Verdict
 from harness.errors import HarnessError
-from harness.report.actions import annotations, announce, outputs
+from harness.report.actions import annotations, announce, announce_refusal, outputs
 from harness.report.folder import RunFolder
 from tests.report.conftest import caught
 
@@ -82,3 +82,13 @@ def test_a_file_that_cannot_be_written_is_one_sentence(folder: RunFolder, tmp_pa
     """It names the file."""
     with pytest.raises(HarnessError, match="nowhere/summary of GitHub Actions cannot be written"):
         announce(caught(), folder, {"GITHUB_STEP_SUMMARY": str(tmp_path / "nowhere" / "summary")})
+
+
+def test_a_command_without_a_verdict_is_told_too(tmp_path: Path, capsys: Any) -> None:
+    """A usage error on Actions is an annotation, a line of the summary and an output, not only a line of the log."""
+    summary, output = tmp_path / "summary", tmp_path / "output"
+    told = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
+    announce_refusal("no function nope is there", 2, told)
+    assert capsys.readouterr().err == "::error title=canary-harness::no function nope is there\n"
+    assert "exit code 2: no function nope is there" in summary.read_text()
+    assert output.read_text() == "exit_code=2\n"
