@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 import gevent
 import msgspec
-from locust.runners import MasterRunner
 
 from harness.core.experiment import Experiment
 from harness.load.fleet import Fleet
@@ -172,7 +171,7 @@ class View:
 
 def hindrance(runner: Any) -> str | None:
     """Why Locust could begin no test now; None where it could."""
-    if isinstance(runner, MasterRunner) and not runner.worker_count:
+    if getattr(runner, "worker_count", None) == 0:  # only a master's has it
         return "no worker is connected to this master: start one with --worker, or wait for those of --processes"
     return None
 
