@@ -55,6 +55,11 @@ class FaultTime(Struct, frozen=True):
         """Whether it made the function itself fail, for every request alike."""
         return self.kind in HURTING
 
+    @property
+    def plans_requests(self) -> bool:
+        """Whether it planned fault requests."""
+        return self.kind in ("error_share", "client_version_share")
+
     def share(self, kind: ShareKind) -> float | None:
         """The share of fault requests it planned; None of another kind of fault."""
         try:
@@ -72,6 +77,7 @@ class Evidence(Struct, frozen=True):
 
     `requests` are all, `since` those from the deployment's creation on (none before a creation is known). `end_s` is
     the end of the run, or of what is there of it; `looks` are the instants of the good ones, `blind` the failed ones.
+    `sent` counts all requests, those to the endpoints of other groups too.
     """
 
     experiment: Experiment
@@ -87,6 +93,7 @@ class Evidence(Struct, frozen=True):
     command: CommandFacts | None
     rails: tuple[RailTripped, ...]
     exemplars: tuple[Exemplar, ...]
+    sent: int
     end_s: float
 
     def is_canary(self, version: str | None) -> bool:
@@ -125,6 +132,7 @@ def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) 
         command=_command(events),
         rails=tuple(event for event in events if isinstance(event, RailTripped)),
         exemplars=tuple(event for event in events if isinstance(event, Exemplar)),
+        sent=sum(event.count for event in events if isinstance(event, Requests)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
     )
 

@@ -23,6 +23,7 @@ from harness.core.verdict import Attribution, Detection, Finding, Severity
 SLOWEST_ALARM_S = 150.0
 SURE_ENOUGH = 0.9
 LATE_S = 0.25
+LOST = 0.001
 LONG_BLINDNESS_S = 30.0
 UNANSWERED = 0.01
 MOST_UNANSWERED = 4
@@ -266,7 +267,7 @@ def _canary_weight(found: Evidence) -> float | None:
     config = found.rollout.config
     if config is not None and config.step:
         return config.step
-    return found.rollout.split_weight
+    return found.rollout.bake_weight
 
 
 def late_fault(scene: Scene) -> Finding | None:
@@ -414,6 +415,18 @@ def schedule_late(scene: Scene) -> Finding | None:
     )
 
 
+def requests_lost(scene: Scene) -> Finding | None:
+    """Requests were planned of which nothing is known, such as rows of a worker that were lost."""
+    facts = scene.measures.traffic
+    if not facts.lost or facts.lost <= LOST * (facts.planned or 0):
+        return None
+    return _warning(
+        "requests-lost",
+        f"Nothing is known of {facts.lost} of {facts.planned} planned requests: they were neither counted as sent nor "
+        "as not started. Rows of the timeline are missing; look for a worker that died, or a disk that was full.",
+    )
+
+
 # Our own eyes
 
 
@@ -511,6 +524,7 @@ CHECKS: tuple[Check, ...] = (
     unanswered,
     share_not_met,
     schedule_late,
+    requests_lost,
     superseded,
     permission_missing,
     credentials_refused,

@@ -153,7 +153,8 @@ def _good_invocations(found: Evidence) -> int | None:
 
 def _likely_good_answers(found: Evidence) -> int | None:
     """With nobody's good requests failing, the canary's did not either: its share of them is expected by weight."""
-    window, weight = arms_window(found), found.rollout.weight_at_end
+    window, rollout = arms_window(found), found.rollout
+    weight = rollout.weight_at_end if rollout.bake_weight is None else rollout.bake_weight
     if window is None or weight is None:
         return None
     good = [seen for seen in found.since if seen.intent == "good" and window[0] <= seen.at_s < window[1]]

@@ -16,7 +16,7 @@ from harness.core.findings import findings_of
 from harness.core.groups import events_of, for_all, name_of, others
 from harness.core.harm import Harm, harm_of
 from harness.core.histogram import merge, quantile_s
-from harness.core.measure import measure, metric_sum
+from harness.core.measure import lost_of, measure, metric_sum
 from harness.core.rollout import Rollout, replay
 from harness.core.timeline import Event
 from harness.core.verdict import Bounds, Criterion, DeploymentFacts, Result, Verdict
@@ -258,6 +258,9 @@ def _lateness(found: Evidence) -> str | None:
     unstarted = sum(second.unstarted for second in found.arrivals)
     if unstarted > MOST_UNSTARTED * planned:
         return f"{unstarted} of {planned} planned requests were never started"
+    lost = lost_of(found)
+    if lost is not None and lost > MOST_UNSTARTED * planned:
+        return f"nothing is known of {lost} of {planned} planned requests"
     lag_s = (quantile_s(merge(second.lag for second in found.arrivals), 0.99) or 0.0) * found.rollout.speed
     return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None
 
@@ -325,6 +328,8 @@ def _undecided(rollout: Rollout) -> str:
         return f"What became of {rollout.wanted} is not known: it was never seen."
     if rollout.refused:
         return f"No deployment was created: {rollout.refused}"
+    if rollout.looks and not rollout.ended_run:
+        return "What CodeDeploy did is not known: the timeline was cut off before a deployment was seen."
     if rollout.looks:
         return "No deployment was seen."
     return "What CodeDeploy did is not known: nothing was seen of it."

@@ -9,7 +9,7 @@ from harness.core.alarm import Rule, breach_s, rule_of, rule_of_experiment
 from harness.core.evidence import Evidence, answers, count, failed, first_s, is_fault, planned_share, server_failed
 from harness.core.histogram import merge, quantile_s
 from harness.core.stats import clopper_pearson, fisher_worse
-from harness.core.timeline import Requests
+from harness.core.timeline import Exemplar, Requests
 from harness.core.verdict import ArmFacts, Arms, Attribution, Bounds, Detection, Exposure, Source, TrafficFacts
 
 # API Gateway answers 502 for a function that threw, and a service behind it cannot put its version in that answer. Only
@@ -51,11 +51,22 @@ def traffic_of(found: Evidence) -> TrafficFacts:
         planned=sum(second.planned for second in found.arrivals) if found.arrivals else None,
         sent=sum(seen.count for seen in found.requests),
         unstarted=sum(second.unstarted for second in found.arrivals) if found.arrivals else None,
+        lost=lost_of(found),
         good=answers(found.requests, "good"),
         fault=answers(found.requests, "fault"),
         error_share=achieved_share(found),
         schedule_lag_p99_s=lag,
     )
+
+
+def lost_of(found: Evidence) -> int | None:
+    """How many planned requests were neither sent nor given up: nobody knows of them; None without a plan.
+
+    None before the run has ended too: the last seconds may still be under way.
+    """
+    if not found.arrivals or found.rollout.ended_run is None:
+        return None
+    return max(0, sum(second.planned - second.unstarted for second in found.arrivals) - found.sent)
 
 
 def achieved_share(found: Evidence) -> float | None:
@@ -184,12 +195,28 @@ def exposure_of(found: Evidence, canary: ArmFacts) -> Exposure:
 
 
 def requests_per_s(found: Evidence) -> float | None:
-    """The planned rate from the deployment's creation on, or that of the requests where no plan was kept."""
+    """The planned rate from the deployment's creation on, or that of the requests where no plan was kept.
+
+    It is over the time that had traffic: not the waiting before it and the looks after it.
+    """
     created_s = found.rollout.created_s
-    if created_s is None or found.end_s <= created_s:
+    if created_s is None:
         return None
-    planned = sum(second.planned for second in found.arrivals if second.at_s >= created_s) or count(found.since)
-    return planned / (found.end_s - created_s) or None
+    planned = {second.at_s: 0 for second in found.arrivals if second.at_s >= created_s}
+    for second in found.arrivals:
+        if second.at_s in planned:
+            planned[second.at_s] += second.planned
+    if not any(planned.values()):
+        return _sent_per_s(found, created_s)
+    return sum(planned.values()) / (max(planned) + 1 - min(planned))
+
+
+def _sent_per_s(found: Evidence, created_s: float) -> float | None:
+    whole = [seen for seen in found.since if seen.count and seen.at_s >= created_s]
+    if not whole:
+        return None
+    times = [seen.at_s for seen in whole]
+    return count(whole) / (max(times) + 1 - min(times))
 
 
 def _budget_share(found: Evidence, failures: int) -> float | None:
@@ -263,7 +290,8 @@ def detection_of(found: Evidence) -> Detection:
     alarm, restored, origin_s = alarm_start(found), found.rollout.restored, origin(found)
     return Detection(
         first_fault_s=_since(created_s, first_fault(found)),
-        first_error_s=_since(created_s, first_s(found.since, failed)),
+        first_fault_requested=_first_fault_requested(found),
+        first_error_s=_since(created_s, _first_instant(found, failed)),
         breach_s=_since(created_s, first_breach(found)),
         alarm_s=_bounds_since(created_s, alarm),
         stopped_s=_bounds_since(created_s, found.rollout.stopped),
@@ -276,21 +304,55 @@ def detection_of(found: Evidence) -> Detection:
 
 def origin(found: Evidence) -> float | None:
     """Where both times are counted from: the first fault or the first harm on the canary, whichever came first."""
-    on_canary = first_s(found.since, lambda seen: failed(seen) and found.is_canary(seen.version))
+    on_canary = _first_instant(found, lambda seen: failed(seen) and found.is_canary(seen.version))
     starts = [at_s for at_s in (first_fault(found), on_canary) if at_s is not None]
     return min(starts, default=None)
 
 
 def first_fault(found: Evidence) -> float | None:
     """The first fault request or tampering with the alarm or the function, from the creation on."""
+    starts = (_first_tampering(found), _first_instant(found, is_fault))
+    return min((at_s for at_s in starts if at_s is not None), default=None)
+
+
+def _first_fault_requested(found: Evidence) -> bool | None:
+    tampered_s, requested_s = _first_tampering(found), _first_instant(found, is_fault)
+    if tampered_s is None and requested_s is None:
+        return None
+    return requested_s is not None and (tampered_s is None or requested_s <= tampered_s)
+
+
+def _first_tampering(found: Evidence) -> float | None:
     created_s = found.rollout.created_s
-    done = [
-        fault.began_s
-        for fault in found.faults
-        if (fault.forces_alarm or fault.hurts_service) and created_s is not None and fault.began_s >= created_s
-    ]
-    requested = first_s(found.since, is_fault)
-    return min([*done, *([] if requested is None else [requested])], default=None)
+    done = (fault.began_s for fault in found.faults if fault.forces_alarm or fault.hurts_service)
+    return min((at_s for at_s in done if created_s is not None and at_s >= created_s), default=None)
+
+
+def _first_instant(found: Evidence, fits: Callable[[Requests], bool]) -> float | None:
+    """When the first request that fits was due: to the second, and closer where an exemplar or a fault's start tells.
+
+    Whole seconds are counted; a fault request is never due before the fault or the creation, in whose second it counts.
+    """
+    second_s = first_s(found.since, fits)
+    if second_s is None:
+        return None
+    first = [seen for seen in found.since if seen.at_s == second_s and seen.count and fits(seen)]
+    features = {_features(seen) for seen in first}
+    sampled = [one.at_s for one in found.exemplars if math.floor(one.at_s) == second_s and _features(one) in features]
+    return max(min(sampled, default=second_s), _earliest(found, second_s, first))
+
+
+def _features(seen: Requests | Exemplar) -> tuple[str, str, str, str | None, int]:
+    return seen.intent, seen.persona, seen.endpoint, seen.version, seen.status
+
+
+def _earliest(found: Evidence, second_s: float, first: Sequence[Requests]) -> float:
+    """The earliest instant of the second at which these requests can have been due."""
+    if found.rollout.created_s is None or not all(map(is_fault, first)):
+        return second_s
+    begun = [fault.began_s for fault in found.faults if fault.plans_requests and math.floor(fault.began_s) == second_s]
+    before = planned_share(found, second_s) > 0
+    return max(second_s, found.rollout.created_s, *([] if before or not begun else [min(begun)]))
 
 
 def first_clean_minute(found: Evidence) -> float | None:

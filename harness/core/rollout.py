@@ -110,6 +110,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     traffic of its own. `canary_began`, `shifted` and `returned` are when the alias was first split, first wholly on the
     canary, and last back on the baseline. `agreed` is the first look at which the alias was where the outcome puts it.
     `others` are deployments of the group that are not this release's.
+    `splits` are the canary's weights while the versions shared the traffic, each from when a look showed it.
     `ahead_s` is how far AWS's clock is ahead of the run's. `unsearched` says that the last search for the deployment
     failed, so that its absence proves nothing.
     """
@@ -141,6 +142,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     shifted: Bounds | None = None
     returned: Bounds | None = None
     split_weight: float | None = None
+    splits: tuple[tuple[float, float], ...] = ()
     ended: Bounds | None = None
     end_seen_s: float | None = None
     grace_over: bool = False
@@ -185,8 +187,11 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
     @property
     def outcome(self) -> Outcome:
-        """What CodeDeploy did; unknown while that is open, not_started if looks show no deployment."""
-        if self.phase is Phase.WAITING and (self.refused or (self.looks and not self.unsearched)):
+        """What CodeDeploy did; unknown while that is open, not_started if looks up to the run's end show no deployment.
+
+        A timeline that was cut off may have lost the deployment, so it proves no absence.
+        """
+        if self.phase is Phase.WAITING and (self.refused or (self.ended_run and self.looks and not self.unsearched)):
             return Outcome.NOT_STARTED
         return _OUTCOMES.get(self.phase, Outcome.UNKNOWN)
 
@@ -210,6 +215,11 @@ class Rollout(Struct, frozen=True, kw_only=True):
         if self.outcome is Outcome.PROMOTED:
             return 1.0
         return self.split_weight if self.split_weight is not None else self.weight
+
+    @property
+    def bake_weight(self) -> float | None:
+        """The canary's last share while both versions had traffic, so below 1; None if they never shared it."""
+        return self.splits[-1][1] if self.splits else None
 
     @property
     def bake_ends_s(self) -> float | None:
@@ -472,8 +482,15 @@ def _moved(known: Rollout, before: AliasSeen | None, seen: AliasSeen) -> Rollout
     if not known.ended or seen.asked_s <= known.ended[1]:
         known = replace(known, split_weight=_weight(seen, known.baseline))
     if place == "split":
-        return replace(known, canary_began=known.canary_began or since)
+        return _split(replace(known, canary_began=known.canary_began or since), seen)
     return replace(known, shifted=known.shifted or since)
+
+
+def _split(known: Rollout, seen: AliasSeen) -> Rollout:
+    weight = _weight(seen, known.baseline)
+    if known.bake_weight == weight:
+        return known
+    return replace(known, splits=(*known.splits, (seen.asked_s, weight)))
 
 
 def _compared(known: Rollout, seen: AliasSeen) -> Rollout:

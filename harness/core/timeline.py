@@ -437,7 +437,10 @@ def encode(event: Event) -> bytes:
 
 
 def decode(lines: Iterable[bytes]) -> Iterator[Event]:
-    """The events of a timeline; a last line cut off by a crash is left out, anything else broken is a TimelineError."""
+    """The events of a timeline; a last line cut off by a crash is left out, anything else broken is a TimelineError.
+
+    So is a timeline of another schema than this one's.
+    """
     return _decoded(lines, _decoder.decode)
 
 
@@ -487,6 +490,17 @@ def _decoded(lines: Iterable[bytes], decode_line: Callable[[bytes], Event]) -> I
         if not line.strip():
             continue
         try:
-            yield decode_line(line)
+            event = decode_line(line)
         except msgspec.DecodeError as error:
             pending = (number, error)
+            continue
+        _check_schema(event)
+        yield event
+
+
+def _check_schema(event: Event) -> None:
+    if isinstance(event, RunStarted) and event.schema != SCHEMA:
+        raise TimelineError(
+            f"the timeline is of schema {event.schema}, and this canary-harness reads schema {SCHEMA}: "
+            "read it with the version that wrote it"
+        )

@@ -34,9 +34,11 @@ class Detection(Struct, frozen=True, kw_only=True):
     """The detection ledger: instants in seconds since the deployment's creation.
 
     `clean_s` is the beginning of the first minute without a failed request once the deployment was over.
+    `first_fault_requested` says whether the first fault was a request, or else tampering with the alarm or function.
     """
 
     first_fault_s: float | None = None
+    first_fault_requested: bool | None = None
     first_error_s: float | None = None
     breach_s: float | None = None
     alarm_s: Bounds | None = None
@@ -55,11 +57,15 @@ class Answers(Struct, frozen=True, kw_only=True):
 
 
 class TrafficFacts(Struct, frozen=True, kw_only=True):
-    """What was sent over the whole run; `error_share` is the achieved share from the deployment's creation on."""
+    """What was sent over the whole run; `error_share` is the achieved share from the deployment's creation on.
+
+    `lost` are requests that were planned, and neither counted as sent nor as not started; None where no plan was kept.
+    """
 
     planned: int | None = None
     sent: int = 0
     unstarted: int | None = None
+    lost: int | None = None
     good: Answers = Answers()
     fault: Answers = Answers()
     error_share: float | None = None

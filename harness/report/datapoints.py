@@ -35,12 +35,12 @@ def datapoints(run: History) -> list[Datapoint]:
 
 
 def chance_again(run: History) -> float | None:
-    """How likely the first alarm breaches if only the canary fails as it did, at this rate and weight: an estimate.
+    """How likely the first alarm breaches if only the canary fails as it did, at this rate and the weight of the bake: an estimate.
 
     None where the rate, the weight or the canary's failures were not measured, or no alarm counts failures.
     """
     rule, rate = next(iter(rules_of(run.found)), None), requests_per_s(run.found)
-    canary, weight = run.verdict.arms.canary, run.rollout.split_weight
+    canary, weight = run.verdict.arms.canary, run.rollout.bake_weight
     if rule is None or rate is None or not weight or not canary.requests or canary.failures is None:
         return None
     return chance(rule, rate * weight * canary.failures / canary.requests)

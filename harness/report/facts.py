@@ -71,7 +71,7 @@ def steps(verdict: Verdict) -> list[tuple[str, Bounds | None]]:
     """The steps of the detection in their order, in seconds since the creation; None of what was not seen."""
     seen = verdict.detection
     return [
-        ("first fault request", _exactly(seen.first_fault_s)),
+        ("first fault request" if seen.first_fault_requested else "first fault", _exactly(seen.first_fault_s)),
         ("first failed request", _exactly(seen.first_error_s)),
         ("period that breached ended", _exactly(seen.breach_s)),
         ("alarm in ALARM", seen.alarm_s),

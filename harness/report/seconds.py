@@ -12,6 +12,7 @@ from harness.core.evidence import Evidence, failed
 from harness.core.histogram import Bins, Packed, merge, quantiles_s
 from harness.core.rollout import Rollout
 from harness.core.timeline import Event, Intent, Look, Write
+from harness.core.verdict import Bounds
 
 T = TypeVar("T")
 ArmName = Literal["baseline", "canary", "unknown"]
@@ -53,7 +54,7 @@ class Seconds:
         self._end_s = found.end_s
         self._counts = _counted(found)
         self._planned = _planned(found)
-        self._weights = tuple(weights_of(events))
+        self._weights = tuple(weights_of(events, found.rollout.restored))
         self._alarms = tuple(alarm_steps(found.rollout))
 
     def slices(self, width_s: int = 1) -> list[Slice]:
@@ -114,16 +115,22 @@ class Steps:
         return self._value
 
 
-def weights_of(events: Iterable[Event]) -> Iterator[tuple[float, float | None]]:
-    """The canary's weight as looks saw it: (instant, share), a step each time it changed."""
-    rollout, before = Rollout(), None
+def weights_of(events: Iterable[Event], restored: Bounds | None = None) -> Iterator[tuple[float, float | None]]:
+    """The canary's weight as looks saw it: (instant, share), a step each time it changed.
+
+    A rollback that CodeDeploy dated ends it there, and not when the next look at the alias came.
+    """
+    rollout, before, since_s = Rollout(), None, 0.0
     for event in events:
         if not isinstance(event, Look | Write):
             continue
         rollout = rollout.step(event)
         if rollout.weight is not None and rollout.weight != before:
-            before = rollout.weight
-            yield event.at_s, before
+            before, at_s = rollout.weight, event.at_s
+            if restored and before == 0 and since_s <= restored[1] < at_s:
+                at_s = restored[1]
+            since_s = at_s
+            yield at_s, before
 
 
 def alarm_steps(rollout: Rollout) -> list[tuple[float, float | None]]:
