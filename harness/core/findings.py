@@ -12,7 +12,7 @@ from harness.core.alarm import UNHANDLED_STATUS, chance, error_rate_for
 from harness.core.evidence import Evidence, count, failed, is_fault, planned_share, server_failed
 from harness.core.experiment import Outcome
 from harness.core.harm import Harm
-from harness.core.measure import Measures, origin, requests_per_s, rules_of
+from harness.core.measure import Measures, comparable, is_comparable_in_part, origin, requests_per_s, rules_of
 from harness.core.refusals import BAD_CREDENTIALS, DENIED
 from harness.core.stats import clopper_pearson
 from harness.core.timeline import AlarmDefined, Requests
@@ -415,6 +415,18 @@ def schedule_late(scene: Scene) -> Finding | None:
     )
 
 
+def compared_in_part(scene: Scene) -> Finding | None:
+    """The canary's weight and the faults changed together, so only a part of the time compares the versions fairly."""
+    if not is_comparable_in_part(scene.found):
+        return None
+    return _note(
+        "compared-in-part",
+        "The canary's weight and the planned faults changed while both versions had traffic, so the versions are "
+        f'compared, and "all at once" is estimated, by the {count(comparable(scene.found))} requests of the time with '
+        "the gravest faults alone: over all the time, a fault that came late would seem to be the canary's.",
+    )
+
+
 def requests_lost(scene: Scene) -> Finding | None:
     """Requests were planned of which nothing is known, such as rows of a worker that were lost."""
     facts = scene.measures.traffic
@@ -525,6 +537,7 @@ CHECKS: tuple[Check, ...] = (
     share_not_met,
     schedule_late,
     requests_lost,
+    compared_in_part,
     superseded,
     permission_missing,
     credentials_refused,

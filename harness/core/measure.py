@@ -1,6 +1,7 @@
 """What was measured: traffic, arms, exposure, attribution and the detection ledger, from the evidence of a run."""
 
 import math
+from bisect import bisect
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -8,7 +9,7 @@ from msgspec import Struct
 from harness.core.alarm import Rule, breach_s, rule_of, rule_of_experiment
 from harness.core.evidence import Evidence, answers, count, failed, first_s, is_fault, planned_share, server_failed
 from harness.core.histogram import merge, quantile_s
-from harness.core.stats import clopper_pearson, fisher_worse
+from harness.core.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
 from harness.core.timeline import Exemplar, Requests
 from harness.core.verdict import ArmFacts, Arms, Attribution, Bounds, Detection, Exposure, Source, TrafficFacts
 
@@ -82,8 +83,9 @@ def achieved_share(found: Evidence) -> float | None:
 def arms_of(found: Evidence) -> Arms:
     """Both arms over the time in which they shared the traffic; if they never did, from the creation on.
 
+    Where the canary's weight and the faults changed meanwhile, they are compared over `comparable` time alone.
     `p_value` compares them, and only where they shared the traffic. By response headers it looks at good requests
-    alone: fault requests fail on every version, so they would only add noise.
+    alone, weight by weight over the whole time: fault requests fail on every version, so they would only add noise.
     """
     window = arms_window(found)
     if window is None:
@@ -106,6 +108,37 @@ def arms_window(found: Evidence) -> Bounds | None:
     return began_s, math.inf if ended_s is None else ended_s
 
 
+def comparable(found: Evidence) -> list[Requests]:
+    """The requests over which the arms are compared: as many faults were planned for each of them.
+
+    A fault that comes when the canary has much of the traffic hits more of the canary's requests than of the
+    baseline's, though both fail alike. So where the weight changed, this is the time of the gravest faults alone.
+    """
+    window = arms_window(found)
+    if window is None:
+        return []
+    within = [seen for seen in found.since if window[0] <= seen.at_s < window[1]]
+    if len(found.rollout.splits) < 2 or not within:
+        return within
+    plans = {at_s: _plan(found, at_s) for at_s in {seen.at_s for seen in within}}
+    gravest = max(plans.values())
+    return [seen for seen in within if plans[seen.at_s] == gravest]
+
+
+def is_comparable_in_part(found: Evidence) -> bool:
+    """Whether the arms are compared over less than all the time in which they shared the traffic."""
+    window = arms_window(found)
+    whole = count(seen for seen in found.since if window and window[0] <= seen.at_s < window[1])
+    return count(comparable(found)) < whole
+
+
+def _plan(found: Evidence, at_s: float) -> tuple[bool, float]:
+    """What our own faults did in a second, so that the graver of two is the greater."""
+    # A fault that began within the second counts from the next on: in its own, only a part of the requests met it.
+    hurts = any(fault.hurts_service and fault.lasts(at_s) for fault in found.faults)
+    return hurts, planned_share(found, at_s)
+
+
 def headers_tell(requests: Sequence[Requests]) -> bool:
     """Whether response headers say which version answered, failures included."""
     told = [seen for seen in requests if seen.version is not None]
@@ -116,14 +149,28 @@ def headers_tell(requests: Sequence[Requests]) -> bool:
 
 
 def _arms_by_header(found: Evidence, within: Sequence[Requests]) -> Arms:
-    baseline = [seen for seen in within if found.is_baseline(seen.version)]
-    canary = [seen for seen in within if found.is_canary(seen.version)]
-    worse = fisher_worse(good_failures(canary), good_failures(baseline)) if found.rollout.shared else None
+    compared = comparable(found)
     return Arms(
-        baseline=_arm(found.rollout.baseline, baseline),
-        canary=_arm(found.rollout.canary, canary),
+        baseline=_arm(found.rollout.baseline, [seen for seen in compared if found.is_baseline(seen.version)]),
+        canary=_arm(found.rollout.canary, [seen for seen in compared if found.is_canary(seen.version)]),
         source="response header",
-        p_value=worse,
+        p_value=_worse_by_weight(found, within) if found.rollout.shared else None,
+    )
+
+
+def _worse_by_weight(found: Evidence, within: Sequence[Requests]) -> float | None:
+    """The canary against the baseline within each weight and each plan of faults, all taken together."""
+    strata: dict[tuple[int, tuple[bool, float]], list[Requests]] = {}
+    starts = [at_s for at_s, _ in found.rollout.splits]
+    keys = {at_s: (max(1, bisect(starts, at_s)), _plan(found, at_s)) for at_s in {seen.at_s for seen in within}}
+    for seen in within:
+        strata.setdefault(keys[seen.at_s], []).append(seen)
+    return fisher_worse_in_all(
+        (
+            good_failures([seen for seen in stratum if found.is_canary(seen.version)]),
+            good_failures([seen for seen in stratum if found.is_baseline(seen.version)]),
+        )
+        for stratum in strata.values()
     )
 
 
@@ -142,35 +189,46 @@ def _arm(version: str | None, requests: Sequence[Requests]) -> ArmFacts:
 
 
 def _arms_by_metric(found: Evidence, window: Bounds) -> Arms:
-    baseline = _metric_arm(found, found.rollout.baseline, window)
-    canary = _metric_arm(found, found.rollout.canary, window)
+    whole = is_comparable_in_part(found)
+    if whole:
+        times = [seen.at_s for seen in comparable(found)]
+        window = min(times), max(times) + 1
+        if len({_plan(found, at_s) for at_s in range(int(window[0]), int(window[1]))}) > 1:
+            # Faults that came and went: no period is known to be of one kind.
+            return Arms(
+                baseline=ArmFacts(version=found.rollout.baseline), canary=ArmFacts(version=found.rollout.canary)
+            )
+    baseline = _metric_arm(found, found.rollout.baseline, window, whole)
+    canary = _metric_arm(found, found.rollout.canary, window, whole)
     worse = fisher_worse(_rate(canary), _rate(baseline)) if found.rollout.shared else None
     return Arms(baseline=baseline, canary=canary, source="cloudwatch", p_value=worse)
 
 
-def _metric_arm(found: Evidence, version: str | None, window: Bounds) -> ArmFacts:
-    requests = metric_sum(found, "Invocations", version, window) if version else None
+def _metric_arm(found: Evidence, version: str | None, window: Bounds, whole: bool) -> ArmFacts:
+    requests = metric_sum(found, "Invocations", version, window, whole=whole) if version else None
     if requests is None:
         return ArmFacts(version=version)
-    failures = min(requests, metric_sum(found, "Errors", version, window) or 0)
+    failures = min(requests, metric_sum(found, "Errors", version, window, whole=whole) or 0)
     interval = clopper_pearson(failures, requests)
     return ArmFacts(version=version, requests=requests, failures=failures, failure_interval=interval)
 
 
-def metric_sum(found: Evidence, metric: str, version: str | None, window: Bounds) -> int | None:
-    """A Lambda metric added up over the periods of a window; the last look at a period wins.
+def metric_sum(found: Evidence, metric: str, version: str | None, window: Bounds, *, whole: bool = False) -> int | None:
+    """A Lambda metric added up over the periods of a window, of `whole` ones alone; the last look at a period wins.
 
     `version` None is the series of all versions. None if the series has no datapoint there. A period that straddles the
     end counts, but not after a promotion: most of it would be the time in which the canary had all the traffic.
     """
-    ends_s = window[1] if found.rollout.promoted else math.inf
+    ends_s = window[1] if whole or found.rollout.promoted else math.inf
     points: dict[float, float] = {}
     for seen in found.metrics:
         if seen.metric == metric and seen.version == version:
             points |= {
                 start_s: value
                 for start_s, value in seen.points
-                if start_s + seen.period_s > window[0] and start_s < window[1] and start_s + seen.period_s <= ends_s
+                if (start_s >= window[0] if whole else start_s + seen.period_s > window[0])
+                and start_s < window[1]
+                and start_s + seen.period_s <= ends_s
             }
     return round(sum(points.values())) if points else None
 
@@ -227,10 +285,9 @@ def _budget_share(found: Evidence, failures: int) -> float | None:
 
 
 def _all_at_once(found: Evidence, canary: ArmFacts) -> Bounds | None:
-    window = arms_window(found)
-    if window is None or found.rollout.shared is None or canary.failure_interval is None:
+    if found.rollout.shared is None or canary.failure_interval is None:
         return None
-    during = count(seen for seen in found.since if window[0] <= seen.at_s < window[1])
+    during = count(comparable(found))
     low, high = canary.failure_interval
     return low * during, high * during
 

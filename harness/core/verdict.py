@@ -85,7 +85,11 @@ class ArmFacts(Struct, frozen=True, kw_only=True):
 
 
 class Arms(Struct, frozen=True, kw_only=True):
-    """Both arms over the same time, and where the version of a request was known from."""
+    """Both arms over the same time, and where the version of a request was known from.
+
+    Where the canary's weight and the planned faults changed meanwhile, it is the time of the gravest faults alone, and
+    the finding `compared-in-part` says so; `p_value` takes all the time, weight by weight.
+    """
 
     baseline: ArmFacts = ArmFacts()
     canary: ArmFacts = ArmFacts()

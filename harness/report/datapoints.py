@@ -35,9 +35,9 @@ def datapoints(run: History) -> list[Datapoint]:
 
 
 def chance_again(run: History) -> float | None:
-    """How likely the first alarm breaches if only the canary fails as it did, at this rate and the weight of the bake: an estimate.
+    """How likely the first alarm breaches if only the canary fails as it did, at this rate and the bake's weight.
 
-    None where the rate, the weight or the canary's failures were not measured, or no alarm counts failures.
+    An estimate; None where rate, weight or the canary's failures were not measured, or no alarm counts failures.
     """
     rule, rate = next(iter(rules_of(run.found)), None), requests_per_s(run.found)
     canary, weight = run.verdict.arms.canary, run.rollout.bake_weight

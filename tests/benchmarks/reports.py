@@ -1,8 +1,9 @@
 """Wall seconds and peak memory of all reports of an hour at 10,000 requests a second, from its timeline alone.
 
-The timeline is synthetic, of the recorder's shape: 36 million requests of all personas, both endpoints and both
-versions, 5 % of them fault requests, and a whole canary release beside them. Peer: decoding the same lines in full,
-which is what a report would begin with if it read every histogram. Needs nothing.
+The timeline is synthetic, of the recorder's shape: 36 million requests of all personas and both endpoints, and a whole
+canary release beside them, in whose time both versions answer and 5 % are fault requests. Peer: decoding the same lines in full,
+which is what a report would begin with if it read every histogram. Needs nothing; with Chrome a PNG is written too, and
+with pyarrow the table as Parquet.
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +64,7 @@ def rows() -> Iterator[Row]:
 
 def measured(run: Path) -> tuple[float, float]:
     """Wall seconds and peak resident MiB of the command that writes every format."""
-    words = ["report", str(run), "--chart", str(run / "chart.svg"), "--table", str(run / "seconds.csv")]
+    words = ["report", str(run), "--chart", str(run / CHART), "--table", str(run / TABLE)]
     script = (
         "import sys, json, resource, time; began = time.perf_counter(); from harness.cli import main; "
         "code = main(sys.argv[1:]); used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024; "
@@ -85,26 +87,38 @@ def write_run(run: Path, seconds: int = SECONDS, rate: int = RATE) -> None:
     with folder.timeline.open("wb") as file:
         for event in _before():
             file.write(encode(event))
-        patterns = [[encode(event) for event in _second(seed, rate)] for seed in range(PATTERNS)]
+        quiet, shared = (
+            [[encode(event) for event in _second(seed, rate, weight, faults)] for seed in range(PATTERNS)]
+            for weight, faults in ((0.0, 0.0), (WEIGHT, FAULT_SHARE))
+        )
         for second in range(seconds):
+            patterns = shared if CREATED_S <= second < GONE_S else quiet
             for line in patterns[second % PATTERNS]:
-                if CREATED_S <= second < GONE_S or (b'"version":"2"' not in line and b'"fault"' not in line):
-                    file.write(line.replace(b'"at_s":0.0', b'"at_s":%d.0' % second, 1))
+                file.write(line.replace(b'"at_s":0.0', b'"at_s":%d.0' % second, 1))
         for event in _after(seconds):
             file.write(encode(event))
 
 
-def _second(seed: int, rate: int) -> Iterator[Event]:
+def _second(seed: int, rate: int, weight: float, faults: float) -> Iterator[Event]:
+    """A second at the canary's weight and share of fault requests: exactly so many requests as are planned."""
     draw = np.random.default_rng(seed)
-    whole = sum(PERSONAS.values())
     yield Arrivals(at_s=0.0, planned=rate, started=rate, lag=histogram(draw.lognormal(-7.6, 0.5, rate).tolist()))
-    for version, share in (("1", 1 - WEIGHT), ("2", WEIGHT)):
-        for persona, weight in PERSONAS.items():
-            for endpoint, part in (("/fakeUser", 0.8), ("/featureToggles", 0.2)):
-                count = round(rate * (1 - FAULT_SHARE) * share * weight / whole * part)
-                yield _row(draw, count, "good", persona, endpoint, version)
-        for endpoint, part in (("/fakeUser", 0.8), ("/featureToggles", 0.2)):
-            yield _row(draw, round(rate * FAULT_SHARE * share * part), "fault", "error", endpoint, version)
+    cells = _cells(weight, faults)
+    edges = [round(rate * edge) for edge in accumulate((share for _, share in cells), initial=0.0)]
+    for (features, _), (first, last) in zip(cells, pairwise(edges), strict=True):
+        if last > first:
+            yield _row(draw, last - first, *features)
+
+
+def _cells(weight: float, faults: float) -> list[tuple[tuple[str, str, str, str], float]]:
+    """Intent, persona, endpoint and version of the requests, and the share of all that are like that."""
+    people = {("good", name): (1 - faults) * share / sum(PERSONAS.values()) for name, share in PERSONAS.items()}
+    return [
+        ((intent, persona, endpoint, version), share * part * of_version)
+        for version, of_version in (("1", 1 - weight), ("2", weight))
+        for (intent, persona), share in {**people, ("fault", "error"): faults}.items()
+        for endpoint, part in (("/fakeUser", 0.8), ("/featureToggles", 0.2))
+    ]
 
 
 def _row(draw: np.random.Generator, count: int, intent: str, persona: str, endpoint: str, version: str) -> Requests:

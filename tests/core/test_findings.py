@@ -52,7 +52,7 @@ EXPECTED = {
     "alarm-already-on": {"alarm-covers-all-versions", "alarm-already-on"},
     "hook-failure": {"alarm-covers-all-versions", "hook-failed"},
     "no-rollback": {"alarm-covers-all-versions", "alias-left-split", "no-rollback-configured"},
-    "linear": {"alarm-covers-all-versions"},
+    "linear": {"alarm-covers-all-versions", "compared-in-part"},
     "wrong-dimension": {"alarm-no-data"},
 }
 
@@ -319,3 +319,17 @@ def test_why_requests_got_no_answer_is_told(findings: Any, row: Any) -> None:
     events = [*changed(row("healthy"), Requests, status=0, outcome="failed", version=None), *sample]
     text = findings(events)["unanswered"].text
     assert "good requests got no answer: of a sample, nothing came for 35 s (2); no connection" in text
+
+
+def test_lost_requests_are_a_warning_and_whole_ones_none(findings: Any, row: Any) -> None:
+    """A few seconds without their rows do not spoil a run, but are said."""
+    whole = row("healthy")
+    lossy = [event for event in whole if not (isinstance(event, Requests) and event.at_s in (200.0, 201.0))]
+    assert "Nothing is known of 40 of" in findings(lossy)["requests-lost"].text
+    assert "requests-lost" not in findings(whole)
+
+
+def test_comparison_of_a_part_of_the_time_is_said(findings: Any, row: Any) -> None:
+    """Where weight and faults changed together."""
+    assert "gravest faults" in findings(row("linear"))["compared-in-part"].text
+    assert "compared-in-part" not in findings(row("linear", faults=()))

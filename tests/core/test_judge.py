@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from harness.core.experiment import Call, Outcome
 from harness.core.histogram import bin_of
 from harness.core.judge import judge
-from harness.core.timeline import Arrivals, Event, RunEnded, RunStarted, Write
+from harness.core.timeline import Arrivals, Event, Requests, RunEnded, RunStarted, Write
 from harness.core.verdict import Verdict
 
 STORIES = {
@@ -178,10 +178,14 @@ def test_giving_up_is_fine_where_the_outcome_was_expected(row: Any, experiment: 
 
 def test_no_deployment_is_inconclusive_unless_expected(row: Any, experiment: Any, sent: Any) -> None:
     """The looks were good and showed none."""
-    idle = [event for event in row("healthy") if event.at_s < 59]
+    looked = [event for event in row("healthy") if event.at_s < 59]
+    idle = [*looked, RunEnded(at_s=59.0, why="settled")]
     verdict = judge(experiment(expect={"outcome": "promoted"}), idle)
     assert (verdict.outcome, verdict.exit_code) == ("not_started", 4)
     assert judge(experiment(expect={"outcome": "not_started"}), idle).exit_code == 0
+    cut_off = judge(experiment(expect={"outcome": "not_started"}), looked)
+    assert (cut_off.outcome, cut_off.exit_code) == ("unknown", 4)
+    assert "cut off" in cut_off.because[0]
 
 
 def test_nothing_at_all_is_unknown_with_a_reason(experiment: Any) -> None:
@@ -243,7 +247,7 @@ def test_every_prefix_has_a_verdict_that_claims_no_more_than_was_seen(
     """A run that died anywhere is judged, and its outcome is the later one's or open."""
     events = row(name)
     verdict = judge(experiment(), events[: int(share * len(events))])
-    assert verdict.outcome in (Outcome(STORIES[name][0]), Outcome.UNKNOWN, Outcome.NOT_STARTED)
+    assert verdict.outcome in (Outcome(STORIES[name][0]), Outcome.UNKNOWN)
     assert verdict.because
 
 
@@ -283,10 +287,10 @@ def test_missed_canary_is_never_as_expected_unless_it_is_said(row: Any, experime
     assert (verdict.call, verdict.result, verdict.exit_code) == ("missed", "contrary", 3)
 
 
-def test_late_load_generator_proves_nothing(row: Any, experiment: Any) -> None:
+def test_late_load_generator_proves_nothing(row: Any, experiment: Any, sent: Any) -> None:
     """Requests that start over a minute late belong to other datapoints than was planned."""
     late = Arrivals(at_s=100.0, planned=10_000, started=10_000, lag={bin_of(2.0): 10_000})
-    timeline = [*row("healthy"), late]
+    timeline = [*row("healthy"), late, sent(100.0, count=10_000)]
     fast = [replace(event, speed=60.0) if isinstance(event, RunStarted) else event for event in timeline]
     assert judge(experiment(), timeline).exit_code == 0
     assert judge(experiment(), fast).result == "inconclusive"
@@ -296,3 +300,14 @@ def test_requests_that_never_started_prove_nothing(row: Any, experiment: Any) ->
     """Half of the traffic is not the traffic that was asked for."""
     skipped = Arrivals(at_s=100.0, planned=100_000, started=50_000, unstarted=50_000)
     assert judge(experiment(), [*row("healthy"), skipped]).result == "inconclusive"
+
+
+def test_requests_of_which_nothing_is_known_prove_nothing(row: Any, experiment: Any) -> None:
+    """A tenth of the rows is missing: planned, and neither sent nor given up."""
+    whole = row("healthy")
+    lossy = [event for event in whole if not isinstance(event, Requests) or event.at_s % 10]
+    verdict = judge(experiment(), lossy)
+    assert verdict.result == "inconclusive"
+    assert "nothing is known of" in " ".join(verdict.because)
+    assert verdict.traffic.lost == verdict.traffic.planned - verdict.traffic.sent > 0
+    assert judge(experiment(), whole).traffic.lost == 0

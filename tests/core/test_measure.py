@@ -14,6 +14,7 @@ from harness.core.measure import (
     detection_of,
     exposure_of,
     metric_sum,
+    requests_per_s,
     rules_of,
     traffic_of,
 )
@@ -21,7 +22,9 @@ from harness.core.rollout import replay
 from harness.core.timeline import (
     AlarmChanged,
     AlarmSeen,
+    Arrivals,
     Event,
+    Exemplar,
     FaultEnded,
     FaultStarted,
     MetricSeen,
@@ -118,6 +121,56 @@ def test_fault_requests_do_not_blame_the_canary(look_into: Any, build: Any) -> N
     assert arms.canary.failures > 0
 
 
+def test_fault_that_came_late_in_a_linear_release_is_not_the_canarys(look_into: Any, row: Any) -> None:
+    """Both versions fail 5 % while the fault lasts, and the canary has half of the traffic then."""
+    found = look_into(row("linear"))
+    arms = arms_of(found)
+    rates = [arm.failures / arm.requests for arm in (arms.baseline, arms.canary)]
+    assert rates == [pytest.approx(0.05, abs=0.02)] * 2
+    assert arms.p_value == 1.0
+    low, high = exposure_of(found, arms.canary).all_at_once_failures
+    assert low < 0.05 * 20 * 130 < high
+    assert high < 200
+
+
+def test_weight_that_did_not_change_compares_all_the_time(look_into: Any, row: Any) -> None:
+    """A fault that came late hits both versions alike."""
+    arms = arms_of(look_into(row("late-fault")))
+    assert arms.baseline.requests + arms.canary.requests == pytest.approx(20 * 305, abs=100)
+
+
+def test_function_that_failed_late_in_a_linear_release_does_not_blame_the_canary(
+    look_into: Any, build: Any, row: Any
+) -> None:
+    """Good requests of both versions fail alike while the concurrency is taken; mixed, the canary would seem worse."""
+    went = {"canary_fails": 0.2, "baseline_fails": 0.2, "faults": ()}
+    broken, healthy = row("linear", **went), row("linear", faults=())
+    events = [
+        *[event for event in healthy if not isinstance(event, Requests) or event.at_s < 300],
+        *[event for event in broken if isinstance(event, Requests) and event.at_s >= 300],
+        FaultStarted(at_s=300.0, fault="taken", kind="concurrency", value="0"),
+    ]
+    arms = arms_of(look_into(sorted(events, key=lambda event: event.at_s)))
+    assert arms.p_value > 0.01
+    assert arms.baseline.failures / arms.baseline.requests == pytest.approx(0.2, abs=0.05)
+
+
+def test_periods_of_cloudwatch_are_compared_whole_where_the_faults_changed(look_into: Any, row: Any) -> None:
+    """A period in which the fault began is mixed, and left out."""
+    found = look_into(row("linear", headers=False, faults=((250, 9e9, 0.05),)))
+    arms = arms_of(found)
+    assert arms.source == "cloudwatch"
+    assert arms.p_value > 0.01
+    assert arms.baseline.failures / arms.baseline.requests == pytest.approx(0.05, abs=0.02)
+
+
+def test_arms_are_not_compared_by_periods_where_faults_came_and_went(look_into: Any, row: Any) -> None:
+    """No period is known to be of one kind: nothing is claimed."""
+    events = row("linear", headers=False, faults=((100, 130, 0.05), (250, 280, 0.05)))
+    arms = arms_of(look_into(events))
+    assert (arms.source, arms.canary.requests, arms.p_value) == ("unknown", None, None)
+
+
 def test_percentiles_are_over_good_and_failed_answers_alike(look_into: Any, build: Any) -> None:
     """Every request took 20 ms."""
     arm = arms_of(look_into(build(canary_fails=0.5))).canary
@@ -175,6 +228,15 @@ def test_exposure_counts_requests_and_users_that_met_a_failure(look_into: Any, b
     exposure = exposure_of(look_into([*build(rate=0, metrics=False), before, *hurt]), ArmFacts())
     told = (exposure.failed_requests, exposure.failed_good_requests, exposure.users, exposure.blast_radius)
     assert told == (2, 2, 1, pytest.approx(2 / 9))
+
+
+def test_rate_is_over_the_time_that_had_traffic(look_into: Any, build: Any) -> None:
+    """Looks that go on after the load do not thin it out."""
+    late = MetricSeen(at_s=900.0, asked_s=899.0, metric="Errors", version=None, period_s=60, points=())
+    assert requests_per_s(look_into([*build(), late])) == pytest.approx(20.0)
+    unplanned = [event for event in build() if not isinstance(event, Arrivals)]
+    assert requests_per_s(look_into([*unplanned, late])) == pytest.approx(20.0, rel=0.01)
+    assert requests_per_s(look_into([late])) is None
 
 
 def test_error_budget_is_that_of_the_objective_at_the_rate_of_the_run(look_into: Any, row: Any) -> None:
@@ -306,6 +368,44 @@ def test_forced_alarm_is_the_first_fault(look_into: Any, row: Any) -> None:
 def test_first_fault_is_the_first_request_and_not_the_plan(look_into: Any, row: Any) -> None:
     """Two a minute: the first of them is sent half a minute after the share was set."""
     assert detection_of(look_into(row("below-threshold"))).first_fault_s == 29.0
+
+
+def exemplar(at_s: float, **given: Any) -> Exemplar:
+    """A failed request of the sample."""
+    fields = {"intent": "fault", "persona": "error", "endpoint": "/fakeUser", "version": "1", "status": 502}
+    return Exemplar(at_s=at_s, reason="", latency_s=0.02, **{**fields, **given})
+
+
+def test_first_fault_and_failure_are_dated_by_the_sample(look_into: Any, row: Any) -> None:
+    """Requests are counted by the second, and an exemplar knows its own instant."""
+    events = [*row("erroruser", faults=((10, 9e9, 1.0),)), exemplar(70.4), exemplar(70.7), exemplar(65.1)]
+    ledger = detection_of(look_into(events))
+    assert (ledger.first_fault_s, ledger.first_error_s) == (pytest.approx(10.4), pytest.approx(10.4))
+
+
+def test_first_fault_request_is_not_before_its_fault(look_into: Any, row: Any) -> None:
+    """Without an exemplar the fault's start is the earliest that it can have been."""
+    events = row("erroruser", created_s=60.5, faults=((9.9, 9e9, 1.0),))
+    counted = [
+        msgspec.structs.replace(event, at_s=70.0)
+        if isinstance(event, Requests) and event.intent == "fault" and event.at_s == 71.0
+        else event
+        for event in events
+    ]
+    ledger = detection_of(look_into(counted))
+    assert (ledger.first_fault_s, ledger.first_error_s) == (pytest.approx(9.9), pytest.approx(9.9))
+
+
+def test_first_fault_is_never_before_the_creation(look_into: Any, row: Any, sent: Any) -> None:
+    """It counts by the whole second in which the deployment was created."""
+    events = [*row("erroruser", created_s=60.6), sent(60.0, ok=False, intent="fault", persona="error")]
+    assert detection_of(look_into(events)).first_fault_s == 0.0
+
+
+def test_ledger_says_whether_the_first_fault_was_a_request(look_into: Any, row: Any) -> None:
+    """An alarm that was forced is no request; without any fault nothing is said."""
+    told = [detection_of(look_into(row(name))) for name in ("erroruser", "forced-alarm", "healthy")]
+    assert [ledger.first_fault_requested for ledger in told] == [True, False, None]
 
 
 def test_forced_alarm_began_with_the_call_that_set_it(look_into: Any, row: Any) -> None:

@@ -18,12 +18,14 @@ from harness.core.timeline import (
     LifecycleEvent,
     LookFailed,
     NoDeployment,
+    RunEnded,
     RunStarted,
     TargetSeen,
     Write,
 )
 
 FORWARD, ROLLBACK = "d-FORWARD01", "d-ROLLBACK1"
+ENDED = RunEnded(at_s=900.0, why="given_up")
 
 
 def deployment(at_s: float, status: str = "InProgress", **given: Any) -> DeploymentSeen:
@@ -103,8 +105,24 @@ def test_nothing_seen_is_unknown() -> None:
 
 
 def test_looks_without_a_deployment_are_not_started() -> None:
-    """We looked, and there was none."""
-    assert replay([alias(1.0)]).outcome is Outcome.NOT_STARTED
+    """We looked to the end of the run, and there was none."""
+    assert replay([alias(1.0), ENDED]).outcome is Outcome.NOT_STARTED
+
+
+def test_a_timeline_that_was_cut_off_proves_no_absence() -> None:
+    """The deployment may be in what was lost."""
+    assert replay([alias(1.0)]).outcome is Outcome.UNKNOWN
+    assert replay([alias(1.0), NoDeployment(at_s=7.0, asked_s=6.9)]).outcome is Outcome.UNKNOWN
+
+
+def test_weight_of_the_bake_is_the_last_one_below_all() -> None:
+    """Whether a look falls between the last shift and the deployment's end does not change it."""
+    before = [alias(1.0), created(), deployment(70.0), alias(80.0, v2=0.1)]
+    shifted = [*before, alias(369.0, "2"), deployment(370.0, "Succeeded", completed_s=369.5)]
+    unseen = [*before, deployment(370.0, "Succeeded", completed_s=369.5), alias(371.0, "2")]
+    assert replay(shifted).split_weight == 1.0
+    assert replay(shifted).bake_weight == replay(unseen).bake_weight == 0.1
+    assert replay([alias(1.0), created(), deployment(70.0), alias(80.0, "2")]).bake_weight is None
 
 
 def failed_look(at_s: float, call: str) -> LookFailed:
@@ -116,8 +134,8 @@ def failed_look(at_s: float, call: str) -> LookFailed:
 def test_a_search_that_fails_proves_no_absence(call: str) -> None:
     """Other looks may be good; only a search that was read proves that there is none."""
     blind = [alias(1.0), failed_look(2.0, f"codedeploy:{call}"), alias(6.0)]
-    assert replay(blind).outcome is Outcome.UNKNOWN
-    assert replay([*blind, NoDeployment(at_s=7.0, asked_s=6.9)]).outcome is Outcome.NOT_STARTED
+    assert replay([*blind, ENDED]).outcome is Outcome.UNKNOWN
+    assert replay([*blind, NoDeployment(at_s=7.0, asked_s=6.9), ENDED]).outcome is Outcome.NOT_STARTED
 
 
 def test_refused_creation_is_not_started() -> None:
@@ -191,7 +209,7 @@ def test_the_deployment_that_the_run_was_told_to_follow_is_the_one_though_it_had
 def test_deployment_that_ended_before_the_run_is_history() -> None:
     """What was over before the first look is nobody's outcome now."""
     old = deployment(1.0, "Succeeded", deployment_id="d-OLD", created_s=-900.0, completed_s=-600.0)
-    assert replay([old]).outcome is Outcome.NOT_STARTED
+    assert replay([old, ENDED]).outcome is Outcome.NOT_STARTED
 
 
 def test_promotion_is_settled_when_the_alias_shows_it() -> None:

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from harness.core.stats import clopper_pearson, fisher_worse, poisson_at_least, poisson_mean_for
+from harness.core.stats import clopper_pearson, fisher_worse, fisher_worse_in_all, poisson_at_least, poisson_mean_for
 
 arms = st.integers(1, 400).flatmap(lambda requests: st.tuples(st.integers(0, requests), st.just(requests)))
 
@@ -76,3 +77,31 @@ def test_judging_does_not_import_scipy_stats() -> None:
     """It takes seconds to import, and every command would pay them."""
     code = "import sys, harness.core.judge; sys.exit('scipy.stats' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(arms, arms)
+def test_one_stratum_is_fishers_test(canary: tuple[int, int], baseline: tuple[int, int]) -> None:
+    """With nothing to stratify by, both are the same."""
+    assert fisher_worse_in_all([(canary, baseline)]) == pytest.approx(fisher_worse(canary, baseline) or 0.0, abs=1e-12)
+
+
+@given(st.lists(st.tuples(arms, arms), min_size=2, max_size=3))
+def test_strata_together_are_the_sum_over_all_ways(strata: list[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    """The chance is that of scipy's hypergeometric draws, added up."""
+    drawn = [
+        reference.hypergeom(canary[1] + baseline[1], canary[0] + baseline[0], canary[1]).pmf(range(401))
+        for canary, baseline in strata
+    ]
+    chances = drawn[0]
+    for more in drawn[1:]:
+        chances = np.convolve(chances, more)
+    exact = chances[sum(canary[0] for canary, _ in strata) :].sum()
+    assert fisher_worse_in_all(strata) == pytest.approx(exact, rel=1e-6, abs=1e-12)
+
+
+def test_strata_are_not_mixed() -> None:
+    """Failures that came when the canary had most of the traffic are no proof, though all taken as one would be."""
+    strata = [((0, 100), (0, 900)), ((90, 900), (10, 100))]
+    assert (fisher_worse((90, 1000), (10, 1000)) or 1.0) < 1e-10
+    assert (fisher_worse_in_all(strata) or 0.0) > 0.4
+    assert fisher_worse_in_all([((0, 0), (3, 9))]) is None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from harness.core.timeline import Event, Requests, RunStarted, Trouble, decode, encode, skim
+from harness.core.timeline import SCHEMA, Event, Requests, RunStarted, Trouble, decode, encode, skim
 from harness.errors import TimelineError
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
@@ -36,7 +36,10 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.DictType():
             return st.dictionaries(values(kind.key_type), values(kind.value_type), max_size=3)
         case inspect.StructType():
-            return st.builds(kind.cls, **{field.name: values(field.type) for field in kind.fields})
+            fields = {field.name: values(field.type) for field in kind.fields}
+            if kind.cls is RunStarted:
+                fields["schema"] = st.just(SCHEMA)
+            return st.builds(kind.cls, **fields)
     return PLAIN[type(kind)]
 
 
@@ -69,6 +72,14 @@ def test_broken_line_in_the_middle_is_an_error() -> None:
     whole = encode(Trouble(at_s=0.0, what="x", message="y"))
     with pytest.raises(TimelineError, match="line 2"):
         list(decode([whole, b"{broken}\n", whole]))
+
+
+@pytest.mark.parametrize("read", [decode, skim])
+def test_timeline_of_another_schema_is_refused(read: Any) -> None:
+    """A word may mean something else there; the message names both versions."""
+    line = encode(RunStarted(at_s=0.0, experiment="x", epoch_s=1.0, schema=2))
+    with pytest.raises(TimelineError, match="is of schema 2, and this canary-harness reads schema 1"):
+        list(read([line]))
 
 
 def test_empty_lines_do_not_matter() -> None:

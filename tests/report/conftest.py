@@ -56,6 +56,7 @@ def caught() -> Verdict:
         ),
         detection=Detection(
             first_fault_s=0.5,
+            first_fault_requested=True,
             first_error_s=0.75,
             breach_s=3.25,
             alarm_s=(118.0, 118.0),

@@ -104,13 +104,13 @@ def test_ledger_dates_what_the_timeline_does(shown: Reading, lines: list[dict[st
     forward = next(line for line in of(lines, "deployment_seen", status="Stopped"))
     alarm_s = next(line["changed_s"] for line in of(lines, "alarm_changed", to_state="ALARM"))
     first = of(lines, "fault_started")[0]["at_s"]
-    rows = since(lines, created_s)
+    sampled = of(lines, "exemplar")
     assert number(at["first fault request"]) == pytest.approx(
-        min(row["at_s"] for row in rows if row["intent"] == "fault") - created_s, abs=0.06
+        min(row["at_s"] for row in sampled if row["intent"] == "fault") - created_s, abs=0.06
     )
     assert number(at["first fault request"]) == pytest.approx(first - created_s, abs=1.0)
     assert number(at["first failed request"]) == pytest.approx(
-        min(row["at_s"] for row in rows if row["outcome"] == "failed") - created_s, abs=0.06
+        min(row["at_s"] for row in sampled) - created_s, abs=0.06
     )
     assert number(at["alarm in ALARM"]) == pytest.approx(alarm_s - created_s, abs=0.06)
     assert number(at["deployment stopped"]) == pytest.approx(forward["completed_s"] - created_s, abs=0.06)
@@ -152,7 +152,8 @@ def test_exposure_counts_what_the_timeline_does(shown: Reading, lines: list[dict
     assert number(told["users"]) == len({row["persona"] for row in hurt})
     assert number(told["blast radius"]) == pytest.approx(100 * total(hurt) / total(rows), abs=0.06)
     planned = sum(line["planned"] for line in of(lines, "arrivals") if line["at_s"] >= created_s)
-    rate = planned / (lines[-1]["at_s"] - created_s)
+    seconds = [line["at_s"] for line in of(lines, "arrivals") if line["at_s"] >= created_s]
+    rate = planned / (max(seconds) + 1 - min(seconds))
     budget = 0.001 * rate * 30 * 86_400
     assert number(told["error budget used"]) == pytest.approx(100 * total(hurt) / budget, rel=0.03)
 

@@ -117,3 +117,10 @@ def test_wrong_words_are_usage(words: list[str], said: str, capsys: Capture) -> 
     """One sentence that names the fix."""
     assert cli.main(words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_weight_ends_where_the_ledger_says_that_all_traffic_was_restored(sample: History) -> None:
+    """And not when the next look at the alias came."""
+    table, restored_s = frames_of(sample).seconds, sample.rollout.restored[1]  # type: ignore[index]
+    assert (table[table["at_s"] >= restored_s]["weight"] == 0).all()
+    assert table[(table["at_s"] < restored_s) & (table["at_s"] > restored_s - 10)]["weight"].iloc[0] > 0
