@@ -1,13 +1,13 @@
 """A timeline made small while it grows: the same verdict from a fraction of the rows.
 
-A recorder writes a row for each second, persona, endpoint and version. No measure looks at endpoints or service times,
-and at personas only where a request failed, so a live view adds the rows up before it judges them again and again.
+A recorder writes a row for each second, persona, endpoint and version. No measure looks at service times, and at
+personas and endpoints only where a request failed, so a live view adds the rows up before it judges them again.
 """
 
 from msgspec.structs import replace
 
 from harness.core.histogram import merge
-from harness.core.timeline import Arrivals, Event, Exemplar, Requests
+from harness.core.timeline import Arrivals, Event, Requests
 
 Key = tuple[object, ...]
 
@@ -26,7 +26,7 @@ class Condensed:
             self._add_row(event)
         elif isinstance(event, Arrivals):
             self._add_second(event)
-        elif not isinstance(event, Exemplar):
+        else:
             self._others.append(event)
 
     def events(self) -> tuple[Event, ...]:
@@ -34,11 +34,11 @@ class Condensed:
         return (*self._others, *self._seconds.values(), *(row.whole() for row in self._rows.values()))
 
     def _add_row(self, row: Requests) -> None:
-        persona = row.persona if row.outcome == "failed" else ""
-        key = (row.at_s, row.intent, row.version, row.status, row.outcome, persona)
+        persona, endpoint = (row.persona, row.endpoint) if row.outcome == "failed" else ("", "")
+        key = (row.at_s, row.intent, row.version, row.status, row.outcome, persona, endpoint)
         sum_ = self._rows.get(key)
         if sum_ is None:
-            self._rows[key] = _Row(row, persona)
+            self._rows[key] = _Row(row, persona, endpoint)
         else:
             sum_.add(row)
 
@@ -59,11 +59,12 @@ class Condensed:
 class _Row:
     """Rows added up; made whole again only when that is asked for, since there are many rows and few who ask."""
 
-    __slots__ = ("_count", "_first", "_latency", "_persona", "_whole")
+    __slots__ = ("_count", "_endpoint", "_first", "_latency", "_persona", "_whole")
 
-    def __init__(self, first: Requests, persona: str) -> None:
+    def __init__(self, first: Requests, persona: str, endpoint: str) -> None:
         self._first = first
         self._persona = persona
+        self._endpoint = endpoint
         self._count = first.count
         self._latency = dict(first.latency)
         self._whole: Requests | None = None
@@ -82,7 +83,7 @@ class _Row:
                 at_s=first.at_s,
                 intent=first.intent,
                 persona=self._persona,
-                endpoint="",
+                endpoint=self._endpoint,
                 version=first.version,
                 outcome=first.outcome,
                 status=first.status,

@@ -36,15 +36,26 @@ def harm_of(found: Evidence, measures: Measures) -> Harm:
 
 def _unbearable(found: Evidence) -> str | None:
     """Failures that would have breached the alarm, were it to count what clients see."""
-    created_s, suspect = found.rollout.created_s, worse_than_ever(found)
+    created_s, suspect, over_s = found.rollout.created_s, worse_than_ever(found), _answered_s(found)
     for rule in rules_of(found):
-        end_s = rule_breach(found, rule, lambda seen: _is_harm(found, seen, suspect))
+        end_s = rule_breach(found, rule, lambda seen: seen.at_s < over_s and _is_harm(found, seen, suspect))
         if end_s is not None and created_s is not None:
             return (
                 f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period "
                 f"that ended {end_s - created_s:.0f} s after the creation."
             )
     return None
+
+
+def _answered_s(found: Evidence) -> float:
+    """Until when a failure can be what a rollback answered; never where the canary had no traffic before it."""
+    rollout = found.rollout
+    if rollout.outcome is not Outcome.ROLLED_BACK:
+        return math.inf
+    if _never_had_traffic(found):
+        return -math.inf
+    at = rollout.ended or rollout.restored
+    return at[0] if at else math.inf
 
 
 def _is_harm(found: Evidence, seen: Requests, suspect: bool) -> bool:

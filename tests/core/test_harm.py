@@ -117,3 +117,9 @@ def test_canary_that_never_had_traffic_did_no_harm(harm: Any, row: Any) -> None:
     found = harm(row("alarm-already-on"))
     assert found.done is False
     assert "never had traffic" in found.because[0]
+
+
+def test_failures_after_the_rollback_are_not_this_releases_harm(harm: Any, row: Any) -> None:
+    """CodeDeploy took a canary back that never had traffic: what fails afterwards did not bring that about."""
+    always = ((-180, -30, 0.05), (0, 9e9, 0.05))
+    assert harm(row("alarm-already-on", faults=always)).done is False
