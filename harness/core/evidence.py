@@ -75,8 +75,9 @@ class FaultTime(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """A timeline sorted for measuring.
 
-    `requests` are all, `since` those from the deployment's creation on (none before a creation is known). `end_s` is
-    the end of the run, or of what is there of it; `looks` are the instants of the good ones, `blind` the failed ones.
+    `requests` are all, `since` those from the deployment's creation on (none before a creation is known) until the next
+    one's. `end_s` is the end of the run, or of what is there of it, and `until_s` the same or the next deployment's
+    creation; `looks` are the instants of the good ones, `blind` the failed ones.
     `sent` counts all requests, those to the endpoints of other groups too.
     """
 
@@ -95,6 +96,11 @@ class Evidence(Struct, frozen=True):
     exemplars: tuple[Exemplar, ...]
     sent: int
     end_s: float
+
+    @property
+    def until_s(self) -> float:
+        """Until when what was measured can be this deployment's doing."""
+        return min(self.end_s, self.rollout.superseded_s)
 
     def is_canary(self, version: str | None) -> bool:
         """Whether this version is the one on trial; with no name for it, whatever is not the baseline."""
@@ -122,7 +128,11 @@ def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) 
         experiment=experiment,
         rollout=rollout,
         requests=requests,
-        since=tuple(seen for seen in requests if created_s is not None and _is_since(seen, created_s)),
+        since=tuple(
+            seen
+            for seen in requests
+            if created_s is not None and _is_since(seen, created_s) and seen.at_s < rollout.superseded_s
+        ),
         arrivals=tuple(event for event in events if isinstance(event, Arrivals)),
         metrics=tuple(event for event in events if isinstance(event, MetricSeen)),
         faults=tuple(_fault_times(events)),

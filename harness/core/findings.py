@@ -3,6 +3,7 @@
 A check returns None where it has nothing to say; it never reports health.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -103,18 +104,18 @@ def hook_failed(scene: Scene) -> Finding | None:
 
 def superseded(scene: Scene) -> Finding | None:
     """Another deployment of the group began after this one."""
-    created_s = scene.found.rollout.created_s
-    later = [
-        other.deployment_id
-        for other in scene.found.rollout.others
-        if created_s is not None and other.created_s is not None and other.created_s > created_s
-    ]
-    if not later:
+    rollout = scene.found.rollout
+    if rollout.superseded_by:
+        names = ", ".join(rollout.superseded_by)
+        text = f"The group's next deployment began ({names}): nothing from then on is counted for this one."
+        return _warning("superseded-by-other-deployment", text)
+    created_s = rollout.created_s
+    beside = [other for other in rollout.others if created_s is not None and (other.created_s or -math.inf) > created_s]
+    if not beside:
         return None
-    return _warning(
-        "superseded-by-other-deployment",
-        f"Another deployment began during this run ({', '.join(later)}): what was measured after it may be its doing.",
-    )
+    names = ", ".join(other.deployment_id for other in beside)
+    text = f"Another deployment began during this run ({names}): what was measured after it may be its doing."
+    return _warning("superseded-by-other-deployment", text)
 
 
 # The net

@@ -130,7 +130,7 @@ def _never_had_traffic(found: Evidence) -> bool:
     if rollout.outcome is Outcome.PROMOTED or rollout.place != "baseline":
         return False
     answered = any(found.is_canary(seen.version) for seen in found.since)
-    return not (answered or rollout.canary_began or rollout.shifted)
+    return not (answered or rollout.shared or rollout.shifted)
 
 
 def _healthy_without_canary(found: Evidence) -> Harm:
@@ -155,7 +155,7 @@ def _good_invocations(found: Evidence) -> int | None:
     canary, window = found.rollout.canary, arms_window(found)
     if canary is None or window is None:
         return None
-    window = (window[0], found.end_s)
+    window = (window[0], found.until_s)
     invocations = metric_sum(found, "Invocations", canary, window)
     if invocations is None:
         return None

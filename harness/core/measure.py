@@ -102,10 +102,8 @@ def arms_window(found: Evidence) -> Bounds | None:
     """The time over which the arms are compared; None before the creation."""
     if found.rollout.created_s is None:
         return None
-    if found.rollout.shared is None:
-        return found.rollout.created_s, math.inf
-    began_s, ended_s = found.rollout.shared
-    return began_s, math.inf if ended_s is None else ended_s
+    began_s, ended_s = found.rollout.shared or (found.rollout.created_s, None)
+    return began_s, found.rollout.superseded_s if ended_s is None else ended_s
 
 
 def comparable(found: Evidence) -> list[Requests]:
@@ -217,9 +215,10 @@ def metric_sum(found: Evidence, metric: str, version: str | None, window: Bounds
     """A Lambda metric added up over the periods of a window, of `whole` ones alone; the last look at a period wins.
 
     `version` None is the series of all versions. None if the series has no datapoint there. A period that straddles the
-    end counts, but not after a promotion: most of it would be the time in which the canary had all the traffic.
+    end counts, but not after a promotion: most of it would be the time in which the canary had all the traffic. None
+    counts that reaches into the group's next deployment.
     """
-    ends_s = window[1] if whole or found.rollout.promoted else math.inf
+    ends_s = min(found.rollout.superseded_s, window[1] if whole or found.rollout.promoted else math.inf)
     points: dict[float, float] = {}
     for seen in found.metrics:
         if seen.metric == metric and seen.version == version:
@@ -422,7 +421,7 @@ def first_clean_minute(found: Evidence) -> float | None:
     if over_s is None or not failures:
         return None
     starts = (over_s, *(second + 1 for second in failures if second + 1 > over_s))
-    ends = (*(second for second in failures if second + 1 > over_s), found.end_s)
+    ends = (*(second for second in failures if second + 1 > over_s), found.until_s)
     gaps = (start for start, end in zip(starts, ends, strict=True) if end - start >= MINUTE_S)
     return next((start for start in gaps if _busy(found, start)), None)
 
@@ -464,7 +463,7 @@ def alarm_start(found: Evidence) -> Bounds | None:
         episode.start
         for name in found.rollout.alarm_names
         for episode in found.rollout.alarm_episodes(name)
-        if episode.end is None or episode.end[1] > created_s
+        if (episode.end is None or episode.end[1] > created_s) and episode.start[0] < found.rollout.superseded_s
     )
     return min(lasting, default=None)
 

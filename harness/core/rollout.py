@@ -31,6 +31,7 @@ from harness.core.timeline import (
     DeploymentSeen,
     Event,
     GroupSeen,
+    LifecycleEvent,
     Look,
     LookFailed,
     NoDeployment,
@@ -214,7 +215,9 @@ class Rollout(Struct, frozen=True, kw_only=True):
         """The canary's share when the deployment ended, before any rollback; while it lasts, the share now."""
         if self.outcome is Outcome.PROMOTED:
             return 1.0
-        return self.split_weight if self.split_weight is not None else self.weight
+        if self.split_weight is not None:
+            return self.split_weight
+        return self.weight if self.ended is None or self._dated_shift is None else self._dated_weight
 
     @property
     def bake_weight(self) -> float | None:
@@ -243,23 +246,32 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
     @property
     def restored(self) -> Bounds | None:
-        """When all traffic was on the baseline again: after the stop, by the rollback's end or a look at the alias."""
-        if self.outcome is not Outcome.ROLLED_BACK or self.ended is None or self.agreed is None:
+        """When all traffic was on the baseline again: after the stop, by the rollback's end or a look at the alias.
+
+        The rollback's end alone tells it where the alias already belongs to the group's next deployment.
+        """
+        if self.outcome is not Outcome.ROLLED_BACK or self.ended is None:
             return None
+        done_s = self.rollback.completed_s if self.rollback else None
+        if self.agreed is None:
+            return (self.ended[0], done_s) if self.superseded_by and done_s is not None else None
         low, high = self.returned or (self.ended[0], self.agreed.at_s)
         low = max(low, self.ended[0])
-        done_s = self.rollback.completed_s if self.rollback else None
         if done_s is not None and low <= done_s <= high:
             high = done_s
         return low, max(low, high)
 
     @property
     def shared(self) -> tuple[float, float | None] | None:
-        """From when until when both arms had traffic, as wide as looks leave it; open while they do, None if never."""
-        if self.canary_began is None:
+        """From when until when both arms had traffic, as wide as looks leave it; open while they do, None if never.
+
+        CodeDeploy's dates tell it where no look showed the alias split: of a deployment that was over before, too.
+        """
+        began = self.canary_began or self._dated_shift
+        if began is None:
             return None
         ends = [bounds[1] for bounds in (self.restored or self.returned, self.shifted, self.promoted) if bounds]
-        return self.canary_began[0], min(ends, default=None)
+        return began[0], min(ends, default=None)
 
     @property
     def canary_gone_s(self) -> float | None:
@@ -293,9 +305,18 @@ class Rollout(Struct, frozen=True, kw_only=True):
     @property
     def superseded_by(self) -> tuple[str, ...]:
         """The deployments of the group that began after this one ended."""
+        return tuple(other.deployment_id for other in self._later)
+
+    @property
+    def superseded_s(self) -> float:
+        """When the group's next deployment was created: nothing from then on is this one's doing; infinite if none."""
+        return min((other.created_s for other in self._later if other.created_s is not None), default=math.inf)
+
+    @property
+    def _later(self) -> tuple[DeploymentSeen, ...]:
         ended_s = self.ended[0] if self.ended else math.inf
         later = (other for other in self.others if other.created_s is not None and other.created_s >= ended_s)
-        return tuple(other.deployment_id for other in later if not is_rollback(other))
+        return tuple(other for other in later if not is_rollback(other))
 
     @property
     def left_split(self) -> bool:
@@ -320,16 +341,38 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
     @property
     def _shift_began_s(self) -> float | None:
-        for event in self.target.lifecycle if self.target else ():
-            if event.name == "AllowTraffic" and event.started_s is not None:
-                return event.started_s
+        allowed = self._lifecycle("AllowTraffic")
+        if allowed and allowed.started_s is not None:
+            return allowed.started_s
         return self.canary_began[1] if self.canary_began else None
 
+    @property
+    def _dated_shift(self) -> Bounds | None:
+        """When CodeDeploy, by its own dates, gave the canary a part of the traffic; None if all at once, or never."""
+        allowed = self._lifecycle("AllowTraffic")
+        began_s = allowed.started_s if allowed and allowed.status in _SHIFTED_STATUSES else None
+        return _exactly(began_s) if self.config and self.config.step else None
+
+    @property
+    def _dated_weight(self) -> float | None:
+        """The share that the steps of the configuration had reached by CodeDeploy's dates."""
+        began, config = self._dated_shift, self.config
+        if began is None or self.ended is None or config is None or not config.step:
+            return None
+        linear = config.kind == "linear" and config.interval_s
+        steps = 1 + (math.floor((self.ended[0] - began[0]) / config.interval_s) if linear and config.interval_s else 0)
+        return min(1.0, steps * config.step)
+
     def _lifecycle_status(self, name: str) -> str | None:
+        event = self._lifecycle(name)
+        return event.status if event else None
+
+    def _lifecycle(self, name: str) -> LifecycleEvent | None:
         lifecycle = self.target.lifecycle if self.target else ()
-        return next((event.status for event in lifecycle if event.name == name), None)
+        return next((event for event in lifecycle if event.name == name), None)
 
 
+_SHIFTED_STATUSES = frozenset({"InProgress", "Succeeded", "Failed"})
 _PLACE_BY_SHIFT: Mapping[str | None, Place] = {"Pending": "baseline", "InProgress": "split", "Succeeded": "canary"}
 
 
