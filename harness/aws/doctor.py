@@ -24,7 +24,7 @@ from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
 from harness.core.alarm import rule_of
 from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
-from harness.core.arming.snapshot import LOOK_BACK_S, Points
+from harness.core.arming.snapshot import GONE, LOOK_BACK_S, Points
 from harness.core.experiment import Experiment
 from harness.core.timeline import AlarmDefined, DeploymentSeen, Event
 from harness.errors import HarnessError, NotFound
@@ -134,6 +134,7 @@ class _Examination:
             active=self.attempt(lambda: tuple(self._active())),
             last=self._sight.forward,
             hooks=self.attempt(lambda: tuple(self._hooks())),
+            target_state=self.attempt(self._target_state),
             points=self.attempt(self._points) or {},
         )
 
@@ -202,6 +203,19 @@ class _Examination:
         named = {**hooks_of(self.eyes, self._sight.application, self._revision), **asked}
         for event, function in named.items():
             yield Hook(event, function, self.attempt(partial(self._exists, function)))
+
+    def _target_state(self) -> str | None:
+        """Lambda's word for the version that is to be deployed; a version without one is invocable."""
+        function, version = self._sight.function, self._experiment.deployment.target_version
+        if not function or not version:
+            return None
+        try:
+            answer, _ = self.eyes.ask("lambda", "get_function_configuration", FunctionName=function, Qualifier=version)
+        except Blind as blind:
+            if isinstance(blind.__cause__, NotFound):
+                return GONE
+            raise
+        return text(answer.get("State")) or "Active"
 
     def _exists(self, function: str) -> bool:
         try:

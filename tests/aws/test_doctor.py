@@ -328,6 +328,9 @@ MISARMED = {
     "the version is live already": Misarmed(
         "target-version", "error", lambda c: c.want(deployment=Deployment(target_version="2"))
     ),
+    "no such version": Misarmed(
+        "target-version", "error", lambda c: c.want(deployment=Deployment(target_version="42"))
+    ),
     "a hook that does not exist": Misarmed("hooks", "error", fail_by_a_hook),
     "a hook of the experiment that does not exist": Misarmed(
         "hooks", "error", lambda c: c.want(deployment=Deployment(hooks={"AfterAllowTraffic": "Succeeded"}))
@@ -378,6 +381,20 @@ def test_one_good_alarm_makes_another_one_a_warning(clinic: Clinic) -> None:
     check = clinic.check("alarm-function")
     assert check.severity == "warning"
     assert "shop-checkout" in check.seen
+
+
+def test_a_version_that_waits_to_be_deployed_is_well(clinic: Clinic) -> None:
+    """It is published and not in service."""
+    clinic.want(deployment=Deployment(target_version="1"))
+    assert clinic.check("target-version").severity == "ok"
+
+
+def test_a_version_that_may_not_be_looked_at_is_unknown(clinic: Clinic) -> None:
+    """It is never taken for well."""
+    clinic.want(deployment=Deployment(target_version="1"))
+    deny(clinic, lambda asked: asked != "lambda:GetFunctionConfiguration")
+    check = clinic.check("target-version")
+    assert (check.severity, "lambda:GetFunctionConfiguration" in check.seen) == ("unknown", True)
 
 
 def test_a_group_that_does_not_exist_is_told_as_such(clinic: Clinic) -> None:

@@ -55,7 +55,11 @@ QUESTIONS = (
     Question("rollback-on-request", "Without it StopDeployment leaves the alias split.", release.on_request),
     Question("alias-exists", "CodeDeploy shifts an alias; the first one goes live without it.", release.alias_exists),
     Question("alias-weights", "A deployment of an alias that is split already fails at once.", release.alias_whole),
-    Question("target-version", "A version that is live already cannot be shifted to.", release.target_is_new),
+    Question(
+        "target-version",
+        "A version that is not there, or is live already, cannot be shifted to.",
+        release.target_is_there_and_new,
+    ),
     Question("no-active-deployment", "A group runs one deployment at a time.", release.none_active),
     Question("gradual-shift", "All traffic at once is no canary.", release.gradual),
     Question("deployed-before", "A first deployment has no good revision to roll back to.", release.deployed_before),

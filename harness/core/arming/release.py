@@ -3,10 +3,11 @@
 import math
 
 from harness.core.arming.diagnosis import Answer, Severity
-from harness.core.arming.snapshot import Hook, Snapshot, Unseen
+from harness.core.arming.snapshot import GONE, Hook, Snapshot, Unseen
 from harness.core.experiment import AWS_PREFIX, RollbackEvent
 from harness.core.timeline import ConfigSeen, DeploymentSeen
 
+_NOT_INVOCABLE = ("Pending", "Failed")
 _NOT_THERE = ("DoesNotExistException", "ResourceNotFoundException")
 
 
@@ -65,15 +66,24 @@ def alias_whole(snapshot: Snapshot) -> Answer:
     return Answer("error", f"The alias {alias.alias} is split ({split}) and no deployment runs.", advice)
 
 
-def target_is_new(snapshot: Snapshot) -> Answer:
-    """The version that the experiment deploys is not the one in service."""
+def target_is_there_and_new(snapshot: Snapshot) -> Answer:
+    """The version that the experiment deploys is there, can be invoked, and is not the one in service."""
     target = snapshot.experiment.deployment.target_version
     if target is None:
-        return Answer("ok", "The experiment deploys nothing by itself.")
-    if target == snapshot.alias().version:
+        return Answer("ok", "The experiment deploys no version that it names.")
+    state, live = snapshot.target_state, snapshot.alias().version
+    advice = "Publish a new version and name that in deployment.target_version."
+    if state == GONE:
+        return Answer("error", f"The function {snapshot.function} has no version {target}.", advice)
+    if target == live:
         seen = f"The experiment deploys version {target}, which the alias {snapshot.alias_name} points at already."
-        return Answer("error", seen, "Publish a new version and name that in deployment.target_version.")
-    return Answer("ok", f"Version {target} is to take over from version {snapshot.alias().version}.")
+        return Answer("error", seen, advice)
+    if state is None:
+        raise Unseen(snapshot.failure("lambda:GetFunctionConfiguration") or f"version {target} could not be looked at")
+    if state in _NOT_INVOCABLE:
+        seen = f"Version {target} of the function {snapshot.function} is {state} and cannot be invoked."
+        return Answer("error", seen, "Wait until Lambda says Active, or publish another version.")
+    return Answer("ok", f"Version {target} is to take over from version {live}.")
 
 
 def none_active(snapshot: Snapshot) -> Answer:

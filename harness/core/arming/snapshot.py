@@ -22,6 +22,7 @@ from harness.core.timeline import (
 )
 
 LAMBDA = "AWS/Lambda"
+GONE = "gone"
 LOOK_BACK_S = 3600.0
 """How far back "lately" reaches."""
 
@@ -65,8 +66,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     `last` is the deployment that was looked at as the latest one, None if the group never deployed. `points` holds the
     datapoints of each alarm's own metric within the last hour. `denied` and `untried` are IAM actions, `needed` those
     of them that a run cannot do without; `writes` are the actions that the experiment would change AWS with. What could
-    not be read is None, or missing in `points`, and `sightings` has the failed look. `why_not_counted` is empty where
-    CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
+    not be read is None, or missing in `points`, and `sightings` has the failed look. `target_state` is Lambda's word
+    for the version that the experiment deploys, `GONE` where the function has no such version. `why_not_counted` is
+    empty where CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
     """
 
     experiment: Experiment
@@ -74,6 +76,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     active: tuple[DeploymentSeen, ...] | None = None
     last: str | None = None
     hooks: tuple[Hook, ...] | None = None
+    target_state: str | None = None
     points: Mapping[str, Points] = {}
     good: Probed | None = None
     fault: Probed | None = None
