@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from harness.core.experiment import Experiment
-from harness.core.plan import PlannedWrite, writes_of
+from harness.core.experiment import Deployment, Experiment
+from harness.core.plan import PlannedWrite, group_of, writes_of
 from harness.core.rails import RAILS, host_of, limits_of
 from harness.errors import UsageError
 from harness.report.folder import masked, without_secrets
@@ -26,12 +26,14 @@ def print_plan(command: Sequence[str], environment: Mapping[str, str], *, as_jso
     Raises UsageError where the run itself would. As text it is YAML: the experiment, with the rest as comments.
     """
     settings = resolved(command, environment)
-    experiment, local = settings.experiment, _is_rehearsal(settings)
+    experiment, unfound = _found(settings.experiment)
+    local = _is_rehearsal(settings)
     if as_json:
-        document = _document(experiment, command, local=local)
+        document = _document(experiment, command, unfound, local=local)
         say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
         return
-    said = [shlex.join(masked(command)), "", *_writes(experiment, local=local), "", *_rails(experiment)]
+    parts = (_groups(experiment, unfound), _writes(experiment, local=local), _rails(experiment))
+    said = [shlex.join(masked(command)), *(line for part in parts if part for line in ("", *part))]
     say("\n".join(f"# {line}".rstrip() for line in said))
     say(msgspec.yaml.encode(without_secrets(experiment)).decode().rstrip())
 
@@ -52,6 +54,15 @@ def resolved(command: Sequence[str], environment: Mapping[str, str]) -> "Setting
     return options.settings_of(given)
 
 
+def _found(experiment: Experiment) -> tuple[Experiment, str]:
+    """The experiment with the names that AWS tells, and why it told none where it could not be asked."""
+    from harness.aws.clients import Aws
+    from harness.aws.discovery import discover_for_a_plan
+    from harness.load.options import watched
+
+    return discover_for_a_plan(Aws(), experiment) if watched(experiment) else (experiment, "")
+
+
 def _is_rehearsal(settings: "Settings") -> bool:
     """Whether the run would have leave to write because its cloud is one of this machine's."""
     from harness.aws.clients import Aws, services_of
@@ -59,16 +70,33 @@ def _is_rehearsal(settings: "Settings") -> bool:
     return settings.rehearsal and Aws().is_local(*services_of(settings.experiment))
 
 
-def _document(experiment: Experiment, command: Sequence[str], *, local: bool) -> Document:
+def _document(experiment: Experiment, command: Sequence[str], unfound: str, *, local: bool) -> Document:
     limits = limits_of(experiment.rails, experiment.target.host)
     rails: Document = {name: None if limit == float("inf") else limit for name in RAILS for limit in [limits.of(name)]}
     return {
         "command": masked(command),
+        "not_found_because": unfound or None,
         "writes": writes_of(experiment),
         "writes_allowed": experiment.allow_writes or local,
         "rails": {**rails, "hosts": _hosts(experiment)},
         "experiment": without_secrets(experiment),
     }
+
+
+def _groups(experiment: Experiment, unfound: str) -> list[str]:
+    """What is watched, by the names that AWS has for it."""
+    from harness.load.options import watched
+
+    if not watched(experiment):
+        return ["Watches nothing: no deployment is named."]
+    told = [f"Watches {_watched(one)}" for one in (experiment.deployment, *experiment.also)]
+    return [*told, f"  Names could not be looked up on AWS: {unfound}"] if unfound else told
+
+
+def _watched(wanted: Deployment) -> str:
+    which = f"deployment {wanted.id} of " if wanted.id else ""
+    shifts = f", which shifts {wanted.alias} of {wanted.function}" if wanted.function else ""
+    return f"{which}{group_of(wanted)}{shifts}"
 
 
 def _writes(experiment: Experiment, *, local: bool) -> list[str]:
@@ -92,9 +120,13 @@ def _told(write: PlannedWrite) -> str:
 
 def _rails(experiment: Experiment) -> list[str]:
     limits = limits_of(experiment.rails, experiment.target.host)
-    told = (f"  {name}: {limits.of(name):g}, {rail.bounds}" for name, rail in RAILS.items())
+    told = (f"  {name}: {_limit(limits.of(name))}, {rail.bounds}" for name, rail in RAILS.items())
     hosts = " and ".join([*_hosts(experiment), "this machine"])
     return ["Guard rails:", *told, f"  hosts: {hosts} only"]
+
+
+def _limit(limit: float) -> str:
+    return "no limit to this machine" if limit == float("inf") else f"{limit:g}"
 
 
 def _hosts(experiment: Experiment) -> list[str]:

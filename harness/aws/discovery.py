@@ -5,7 +5,7 @@ and by what their last deployment shifted. GetDeploymentGroup is the truth for a
 composite among them consists of. The service's address cannot be found: AWS leads from a function to no host.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -60,8 +60,29 @@ def discover(aws: Aws, experiment: Experiment, *, whole: bool = True) -> Experim
 
 def discover_for_a_run(aws: Aws, experiment: Experiment) -> Experiment:
     """The same for a run and all of its groups; it goes on with the names it has where AWS cannot be asked for more."""
-    first = _discovered(aws, experiment)
-    further = [_discovered(aws, replace(experiment, deployment=also)).deployment for also in experiment.also]
+    return _all_groups(aws, experiment, _discovered)
+
+
+def discover_for_a_plan(aws: Aws, experiment: Experiment) -> tuple[Experiment, str]:
+    """The same for what is said before a run, and why AWS told nothing where it could not be asked, else empty.
+
+    Raises UsageError where a name is wrong.
+    """
+    try:
+        aws.warm()
+    except UsageError as error:
+        return experiment, str(error)
+    try:
+        return _all_groups(aws, experiment, _looked_up), ""
+    except UsageError:
+        raise
+    except HarnessError as error:
+        return experiment, str(error)
+
+
+def _all_groups(aws: Aws, experiment: Experiment, find_one: Callable[[Aws, Experiment], Experiment]) -> Experiment:
+    first = find_one(aws, experiment)
+    further = [find_one(aws, replace(experiment, deployment=also)).deployment for also in experiment.also]
     names = [found.group for found in (first.deployment, *further)]
     twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
     if twice:
@@ -69,12 +90,17 @@ def discover_for_a_run(aws: Aws, experiment: Experiment) -> Experiment:
     return replace(first, also=tuple(further))
 
 
+def _looked_up(aws: Aws, experiment: Experiment) -> Experiment:
+    wanted = experiment.deployment
+    if wanted.id:
+        deployment_of(aws, wanted.id)
+    return discover(aws, experiment, whole=bool(wanted.target_version or wanted.redeploy))
+
+
 def _discovered(aws: Aws, experiment: Experiment) -> Experiment:
     wanted = experiment.deployment
     try:
-        if wanted.id:
-            deployment_of(aws, wanted.id)
-        return discover(aws, experiment, whole=bool(wanted.target_version or wanted.redeploy))
+        return _looked_up(aws, experiment)
     except UsageError:
         raise
     except HarnessError:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from harness.core.experiment import Experiment, Fault
+from harness.core.experiment import Deployment, Experiment, Fault
 from harness.core.faults import EffectKind, effects_of
 
 
@@ -22,9 +22,20 @@ def writes_of(experiment: Experiment) -> tuple[PlannedWrite, ...]:
     return (*_deployment(experiment), *(_effect(experiment, kind, fault) for _, kind, fault in effects_of(experiment)))
 
 
+def group_of(wanted: Deployment) -> str:
+    """The deployment group as it is called; where only something leads to it, what that is."""
+    if wanted.application and wanted.group:
+        return f"{wanted.application}/{wanted.group}"
+    if wanted.group:
+        return f"the group {wanted.group}"
+    ways = (("stack", wanted.stack), ("application", wanted.application), ("function", wanted.function))
+    told = " and ".join(f"the {kind} {name}" for kind, name in ways if name)
+    return f"the group of {told}" if told else "the only group there is"
+
+
 def _deployment(experiment: Experiment) -> Iterator[PlannedWrite]:
     wanted = experiment.deployment
-    subject = f"{wanted.application or '?'}/{wanted.group or '?'}"
+    subject = group_of(wanted)
     if wanted.redeploy:
         yield from _redeployment(experiment, subject)
     if wanted.target_version:

@@ -111,12 +111,17 @@ def check_leave(settings: Settings) -> None:
     A rehearsal may: its cloud is no production.
     """
     writes = writes_of(settings.experiment)
-    if writes and not (settings.experiment.allow_writes or settings.rehearsal):
+    if lacks_leave(settings):
         named = "; ".join(f"{write.call} on {write.subject}" for write in writes)
         raise UsageError(
             f"this would change AWS ({named}); give --allow-writes (Locust: --canary-allow-writes), "
             "or allow_writes: true in the experiment, if it is meant"
         )
+
+
+def lacks_leave(settings: Settings) -> bool:
+    """Whether the plan changes something on AWS and nobody allowed that."""
+    return not (settings.experiment.allow_writes or settings.rehearsal) and bool(writes_of(settings.experiment))
 
 
 def watched(experiment: Experiment) -> bool:

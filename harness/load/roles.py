@@ -20,7 +20,10 @@ from typing import Any
 import gevent
 import gevent.event
 from locust.runners import STATE_MISSING, STATE_RUNNING
+from msgspec.structs import replace
 
+from harness.aws.clients import Aws
+from harness.aws.discovery import discover_for_a_plan
 from harness.core.experiment import Rails, Traffic
 from harness.core.rails import host_refusal
 from harness.core.rates import worded
@@ -79,6 +82,13 @@ class Role(ABC):
         """SIGINT or SIGTERM came."""
 
 
+def _check_leave(settings: options.Settings) -> None:
+    """Raises UsageError where the plan may not be played, with the names that AWS has for what it would change."""
+    if options.lacks_leave(settings):
+        found, _ = discover_for_a_plan(Aws(), settings.experiment)
+        options.check_leave(replace(settings, experiment=found))
+
+
 class Director(Role):
     """Directs one run after the other, each from a test's start to its stop."""
 
@@ -99,7 +109,7 @@ class Director(Role):
         self._given = environment.parsed_options
         self._fixed = options.fixed(self._given)
         settings = options.settings_of(self._given)
-        options.check_leave(settings)
+        _check_leave(settings)
         experiment = settings.experiment
         self._named = tuple(filter(None, (environment.host, experiment.target.host)))
         self._apply_defaults(experiment)

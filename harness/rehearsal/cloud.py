@@ -15,6 +15,7 @@ from harness.errors import CloudError, ExitCode
 from harness.rehearsal import servers, stack
 from harness.rehearsal.admission import Throttle
 from harness.rehearsal.clock import CloudClock, Schedule
+from harness.rehearsal.cloudformation import CloudFormation
 from harness.rehearsal.cloudwatch import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.fis import Fis
@@ -64,6 +65,7 @@ class Cloud:
             self.schedule, self.functions, self.cloudwatch, rng=self._rng("codedeploy"), **home
         )
         self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
+        self.cloudformation = CloudFormation(self.clock, **home)
         self._undo = contextlib.ExitStack()
         self._ready: dict[str, Any] | None = None
 
@@ -103,6 +105,7 @@ class Cloud:
         self._undo.callback(self.functions.close)
         self._run(servers.ControlPlane(Wire(self._services(), self.schedule), aws))
         made = stack.set_up(self.experiment, self, account=ACCOUNT, region=REGION)
+        self.cloudformation.provide(made)
         for fault in self.experiment.faults:
             if fault.fis_template is not None:
                 self.fis.provide(fault.fis_template, made.function)
@@ -115,7 +118,13 @@ class Cloud:
         self._undo.callback(part.stop)
 
     def _services(self) -> dict[str, object]:
-        return {"codedeploy": self.codedeploy, "cloudwatch": self.cloudwatch, "lambda": self.functions, "fis": self.fis}
+        return {
+            "codedeploy": self.codedeploy,
+            "cloudwatch": self.cloudwatch,
+            "lambda": self.functions,
+            "fis": self.fis,
+            "cloudformation": self.cloudformation,
+        }
 
     def _gateway(self, made: stack.Stack) -> Gateway:
         api = Api(
@@ -143,6 +152,7 @@ class Cloud:
             "service_url": f"{service_url}/{STAGE}",
             "region": REGION,
             "account": ACCOUNT,
+            "stack": made.name,
             "function": made.function,
             "alias": made.alias,
             "application": made.application,

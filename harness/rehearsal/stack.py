@@ -74,9 +74,10 @@ class Services(Protocol):
 
 
 class Stack(Struct, frozen=True, kw_only=True):
-    """What was set up, by name. `config` is the full name of the deployment configuration, `hooks` the function of
-    each hooked lifecycle event."""
+    """What was set up, by name. `name` is the CloudFormation stack's, `config` the full name of the deployment
+    configuration, `hooks` the function of each hooked lifecycle event."""
 
+    name: str
     application: str
     group: str
     function: str
@@ -93,6 +94,7 @@ def names(experiment: Experiment) -> Stack:
     wanted = experiment.deployment
     function = wanted.function or FUNCTION
     return Stack(
+        name=wanted.stack or wanted.application or APPLICATION,
         application=wanted.application or APPLICATION,
         group=wanted.group or f"{function}DeploymentGroup",
         function=function,

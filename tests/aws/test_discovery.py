@@ -480,7 +480,7 @@ def test_the_alarm_of_an_experiment_stays(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    "known", [("function",), ("application",), ("group",), ("application", "group"), ()], ids="+".join
+    "known", [("function",), ("application",), ("group",), ("stack",), ("application", "group"), ()], ids="+".join
 )
 @pytest.mark.parametrize("deployed", [True, False])
 def test_the_local_cloud_s_deployment_is_found(

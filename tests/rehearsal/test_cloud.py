@@ -26,7 +26,18 @@ from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory
 
 READY_KEYS = {
-    *("endpoint_url", "service_url", "region", "account", "function", "alias", "application", "group", "alarm"),
+    *(
+        "endpoint_url",
+        "service_url",
+        "region",
+        "account",
+        "stack",
+        "function",
+        "alias",
+        "application",
+        "group",
+        "alarm",
+    ),
     *("speed", "now", "epoch", "clock", "baseline", "canary", "config", "hooks"),
 }
 BETA = {"Authorization": "betauser@company.com", "X-Client-Version": "2"}

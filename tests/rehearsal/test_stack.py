@@ -55,6 +55,7 @@ def test_names_are_readable_without_any_wish(make: Make) -> None:
     """The names of a Serverless Framework project."""
     _, made = make()
     assert made == Stack(
+        name="fake-user",
         application="fake-user",
         group="fake-user-FakeUserDeploymentGroup",
         function=FUNCTION,

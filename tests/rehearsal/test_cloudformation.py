@@ -1,0 +1,125 @@
+"""CloudFormation of the local cloud tells of the stack that was set up, by boto3 and by the harness."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from harness import cli
+from harness.rehearsal.cloud import Cloud
+
+Check = Callable[[Any, str, Any], None]
+
+
+@pytest.fixture
+def cloudformation(canary_aws: Mapping[str, str]) -> Any:
+    """boto3's client."""
+    return boto3.client("cloudformation")
+
+
+def test_resources_of_the_stack_are_those_that_were_made(
+    canary_cloud: Cloud, cloudformation: Any, fits_model: Check
+) -> None:
+    """By their types, with the physical ids that CloudFormation gives them."""
+    names = canary_cloud.ready
+    answer = cloudformation.list_stack_resources(StackName=names["stack"])
+    fits_model(cloudformation, "ListStackResources", answer)
+    found = {one["ResourceType"]: one["PhysicalResourceId"] for one in answer["StackResourceSummaries"]}
+    assert found["AWS::Lambda::Function"] == names["function"]
+    assert found["AWS::Lambda::Alias"].endswith(f":function:{names['function']}:{names['alias']}")
+    assert found["AWS::CodeDeploy::DeploymentGroup"] == names["group"]
+    assert found["AWS::CloudWatch::Alarm"] == names["alarm"]
+
+
+def test_a_stack_is_described_by_its_name_or_id(canary_cloud: Cloud, cloudformation: Any, fits_model: Check) -> None:
+    """As AWS does."""
+    (stack,) = cloudformation.describe_stacks()["Stacks"]
+    answer = cloudformation.describe_stacks(StackName=stack["StackId"])
+    fits_model(cloudformation, "DescribeStacks", answer)
+    assert answer["Stacks"] == [stack]
+    assert stack["StackName"] == canary_cloud.ready["stack"]
+
+
+@pytest.mark.parametrize("by", ["StackName", "PhysicalResourceId"])
+def test_resources_are_described_by_their_stack_or_one_of_them(
+    canary_cloud: Cloud, cloudformation: Any, fits_model: Check, by: str
+) -> None:
+    """All of the stack."""
+    asked = {"StackName": canary_cloud.ready["stack"], "PhysicalResourceId": canary_cloud.ready["function"]}[by]
+    answer = cloudformation.describe_stack_resources(**{by: asked})
+    fits_model(cloudformation, "DescribeStackResources", answer)
+    assert canary_cloud.ready["group"] in [one["PhysicalResourceId"] for one in answer["StackResources"]]
+
+
+@pytest.mark.usefixtures("canary_cloud")
+@pytest.mark.parametrize("operation", ["list_stack_resources", "describe_stacks", "describe_stack_resources"])
+def test_a_stack_that_does_not_exist_is_refused(cloudformation: Any, operation: str) -> None:
+    """With CloudFormation's words."""
+    with pytest.raises(ClientError, match=r"ValidationError.*Stack with id gone does not exist"):
+        getattr(cloudformation, operation)(StackName="gone")
+
+
+# What a person on a laptop types
+
+
+def test_doctor_finds_the_net_by_its_stack(
+    canary_cloud: Cloud, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A first deployment is a warning and no error."""
+    code = cli.main(["doctor", "--stack", canary_cloud.ready["stack"], "--json"])
+    diagnosis = json.loads(capsys.readouterr().out)
+    assert (diagnosis["group"], diagnosis["function"]) == (canary_cloud.ready["group"], canary_cloud.ready["function"])
+    assert code == 0
+
+
+def test_plan_names_what_the_stack_leads_to(
+    canary_cloud: Cloud, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Group, function and alarm by their names, before anything is done to them."""
+    names = canary_cloud.ready
+    assert cli.main(["run", "forced-alarm", "--stack", names["stack"], "--redeploy", "--dry-run"]) == 0
+    plan = capsys.readouterr().out
+    group = f"{names['application']}/{names['group']}"
+    assert f"Watches {group}, which shifts {names['alias']} of {names['function']}" in plan
+    assert f"codedeploy:CreateDeployment on {group}" in plan
+    assert f"cloudwatch:SetAlarmState on {names['alarm']}" in plan
+
+
+def test_plan_for_what_is_not_there_is_refused(
+    canary_cloud: Cloud, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the run would be, with what there is."""
+    assert cli.main(["plan", "--function", "gone"]) == 2
+    assert canary_cloud.ready["group"] in capsys.readouterr().err
+
+
+def test_plan_says_why_names_could_not_be_looked_up(
+    monkeypatch: pytest.MonkeyPatch, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the call, and the rest of the plan all the same."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert cli.main(["plan", "--stack", "shop", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert "cloudformation:ListStackResources got no answer" in plan["not_found_because"]
+    assert plan["experiment"]["deployment"]["stack"] == "shop"
+
+
+def test_refusal_to_write_names_what_would_be_changed(
+    canary_cloud: Cloud, canary_aws: Mapping[str, str], tmp_path: Path
+) -> None:
+    """Without a rehearsal's clock nobody gave leave."""
+    names = canary_cloud.ready
+    words = ["run", "forced-alarm", "--stack", names["stack"], "--host", names["service_url"]]
+    without = {name: value for name, value in os.environ.items() if name != "LOCUST_CANARY_CLOCK"}
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *words], env=without, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert f"this would change AWS (cloudwatch:SetAlarmState on {names['alarm']})" in done.stderr
