@@ -1,7 +1,8 @@
 """The command that deploys, as a process of its own: its output is streamed and kept, signals reach it, none survives.
 
 It gets a process group of its own, so that whatever it starts ends with it, and no input, so that a question that
-nobody can answer ends it instead of hanging.
+nobody can answer ends it instead of hanging. It writes to a file that we read, and not to us: where we are killed, it
+goes on to its end, since a tool that dies of a closed pipe in the middle of a deployment leaves a half-made one.
 """
 
 import atexit
@@ -13,7 +14,6 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import gevent
 
@@ -21,8 +21,8 @@ from harness.errors import HarnessError, UsageError
 
 GRACE_S = 5.0
 """Wall time that the command has to end after a signal, before it is killed."""
-LAST_WORDS_S = 1.0
-"""Wall time in which what it wrote last is read; what it left running may hold its output open for ever."""
+TELL_EVERY_S = 0.1
+"""Wall time between two looks for what it wrote."""
 
 _OURS = "LOCUST_CANARY_"
 
@@ -39,34 +39,34 @@ class Command:
         self._log = log
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
-        self._reader: gevent.Greenlet | None = None
+        self._teller: gevent.Greenlet | None = None
         if not self._words or not shutil.which(self._words[0]):
             raise UsageError(f"deployment.command: there is no command {self._words[0] if self._words else repr(text)}")
 
     def start(self) -> None:
         """Starts it; raises HarnessError where the system does not let us."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-        self._log.touch()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the person's own command
-                self._words,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with self._log.open("ab") as output:
+                self._process = subprocess.Popen(  # noqa: S603 - the person's own command
+                    self._words,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
         except OSError as error:
             raise HarnessError(f"the command {self._words[0]} cannot be started: {error.strerror}") from error
         atexit.register(self.kill)
-        self._reader = gevent.spawn(self._read, self._process.stdout)
+        self._teller = gevent.spawn(self._tell, self._process)
 
     def wait(self) -> int:
         """Waits for its end; the exit code, or the negative number of the signal that ended it."""
         assert self._process is not None
         code = self._process.wait()
-        if self._reader:
-            self._reader.join(LAST_WORDS_S)
+        if self._teller:
+            self._teller.join()
         return code
 
     def stop(self, signum: int) -> None:
@@ -89,9 +89,19 @@ class Command:
             if self._process is not None:
                 os.killpg(self._process.pid, signum)
 
-    def _read(self, output: IO[bytes]) -> None:
-        with self._log.open("wb") as log:
-            for line in output:
-                log.write(line)
-                log.flush()
-                self._say(line.decode(errors="replace").rstrip("\r\n"))
+    def _tell(self, process: "subprocess.Popen[bytes]") -> None:
+        """Says each line that it writes, until it has ended; what it left running may write on unheard."""
+        rest, ended = b"", False
+        with self._log.open("rb") as written:
+            while not ended:
+                ended = process.poll() is not None  # asked first: what it wrote last is read after that
+                *lines, rest = (rest + written.read()).split(b"\n")
+                for line in lines:
+                    self._say_line(line)
+                if not ended:
+                    gevent.sleep(TELL_EVERY_S)
+        if rest:
+            self._say_line(rest)
+
+    def _say_line(self, line: bytes) -> None:
+        self._say(line.decode(errors="replace").rstrip("\r"))

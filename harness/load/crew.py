@@ -72,6 +72,11 @@ class Crew:
         """Whether one pacer sends for all users."""
         return self._steering is None or self._steering.traffic.users is None
 
+    @property
+    def sends(self) -> bool:
+        """Whether a test is on that requests are sent for."""
+        return self._traffic is not None
+
     def begin(self, steering: Steering) -> None:
         """Starts recording for a new test."""
         self._steering = steering

@@ -170,12 +170,11 @@ class Faults:
         self._apply_shares(why, by)
         return self._end_all(self._names(), why, by)
 
-    def reassert(self) -> None:
-        """Holds what is in effect against what was seen."""
-        alarms = self._run.rollout.alarms
+    def hold(self) -> None:
+        """Forces alarms again that an evaluation took back."""
         for made in [*self._made.values()]:
-            if isinstance(made.effect, ForcedAlarm) and made.subject in alarms:
-                made.effect.reassert(alarms[made.subject].state)
+            if isinstance(made.effect, ForcedAlarm):
+                made.effect.hold()
 
     # The plan
 

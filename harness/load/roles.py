@@ -11,6 +11,7 @@ Master and workers talk in Locust's own messages:
 """
 
 import logging
+import os
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -48,7 +49,9 @@ WEB_FORM = "the web form"
 BEGUN_WITHIN_S = 5.0
 """Wall time in which Locust spawns a few users after it told us of a test."""
 ROUND_S = 0.5
-"""Wall time between two looks for changed options and lost workers."""
+"""Wall time between two looks for changed options, lost workers, and a lost master."""
+MASTER_SILENT_S = 10.0
+"""Wall time without a word of the master, who answers each second, after which a worker sends no more."""
 
 log = logging.getLogger(__name__)
 
@@ -470,6 +473,7 @@ class Worker(Role):
         )
         for message, listener in ((BEGIN, self._on_begin), (STEERING, self._on_steering), (END, self._on_end)):
             self._runner.register_message(message, listener)
+        gevent.spawn(self._mind_master, os.getppid() if environment.parsed_options.processes else None)
 
     def test_start(self) -> None:
         """Waits for the master's word, which comes before the first user."""
@@ -488,6 +492,20 @@ class Worker(Role):
         """Ends as Locust does."""
         if code is ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
+
+    def _mind_master(self, parent: int | None) -> None:
+        """Ends this process once its master is gone: nobody could stop what it sends (Locust itself waits a minute)."""
+        while parent is None or os.getppid() == parent:
+            if self.crew.sends and self._silent_s() > MASTER_SILENT_S:
+                break
+            gevent.sleep(ROUND_S)
+        log.error("the master is gone, so this worker ends")
+        self.crew.stop()
+        self._runner.quit()
+
+    def _silent_s(self) -> float:
+        """Wall time since the master's last word."""
+        return time.time() - (self._runner.last_heartbeat_timestamp or time.time())
 
     def _send_rows(self, rows: Sequence[Event], last: bool) -> None:
         self._runner.send_message(ROWS, {"lines": b"".join(map(encode, rows)), "last": last})

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 import harness
 from harness.aws.clients import Aws, services_of
 from harness.aws.discovery import discover_for_a_run
+from harness.aws.forced_alarm import HOLD_EVERY_S
 from harness.aws.redeploy import check_redeploy
 from harness.aws.watcher import Watcher
 from harness.core.experiment import AlarmState, ArrivalRate, Experiment, Pattern
@@ -137,6 +138,7 @@ class Run:
             for neighbour in self._neighbours:
                 neighbour.watcher.disregard()
             self._spawn(self._watch)
+            self._spawn(self._hold_faults)
         for play in self.faults.plays(watched=self._watcher is not None):
             self._spawn(play)
 
@@ -331,7 +333,12 @@ class Run:
             self._look_now.clear()
             for watcher in watchers:
                 watcher.look()
-            self.faults.reassert()
+
+    def _hold_faults(self) -> None:
+        """In a rhythm of its own: CodeDeploy must meet the fault between two looks that wait for AWS, too."""
+        while True:
+            gevent.sleep(max(SHORTEST_REST_S, HOLD_EVERY_S / self.base.speed))
+            self.faults.hold()
 
     def _keep_to_rails(self) -> None:
         while True:

@@ -1,6 +1,8 @@
 """A forced alarm is taken back, whatever happens."""
 
+import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from harness.errors import AccessDenied, NotFound, Unreachable
 
 GONE = NotFound("cloudwatch:SetAlarmState", "ResourceNotFound", "no such alarm")
 LOST = Unreachable("cloudwatch:SetAlarmState", "read timeout")
+MEANWHILE_S = 0.05
+"""Wall time in which what does not wait would be done."""
 
 
 class Alarm:
@@ -89,7 +93,7 @@ def test_a_state_that_the_evaluation_took_back_is_forced_again(stage: Stage) -> 
     fault = forced(stage)
     fault.inject()
     alarm.state = "OK"
-    assert fault.reassert("OK")
+    fault.hold()
     assert alarm.state == "ALARM"
     assert [step for step, _ in journal(stage)] == ["intended", "done", "intended", "done"]
 
@@ -104,8 +108,67 @@ def test_nothing_is_forced_again_without_need(stage: Stage, moment: str) -> None
     if moment == "after":
         fault.heal()
     writes = len(stage.events)
-    assert not fault.reassert("ALARM" if moment == "during" else "OK")
+    fault.hold()
     assert len(stage.events) == writes
+
+
+def test_a_look_that_fails_forces_nothing(stage: Stage) -> None:
+    """The next one may tell more."""
+    Alarm(stage, "OK")
+    fault = forced(stage)
+    fault.inject()
+    stage.aws.script["describe_alarms"] = LOST
+    fault.hold()
+    assert len(stage.aws.called("set_alarm_state")) == 1
+
+
+class Slow(Alarm):
+    """An alarm that takes its time with every state ALARM; `begun` and `may_end` are of the call that is under way."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage, "OK")
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def set(self, StateValue: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        """SetAlarmState."""
+        if StateValue == "ALARM":
+            self.begun.set()
+            assert self.may_end.wait(10)
+            self.begun.clear()
+        return super().set(StateValue)
+
+
+def test_a_look_while_the_state_is_being_set_forces_it_no_second_time(stage: Stage) -> None:
+    """What it would see is what was there before."""
+    alarm, fault = Slow(stage), forced(stage)
+    with ThreadPoolExecutor() as pool:
+        injecting = pool.submit(fault.inject)
+        assert alarm.begun.wait(10)
+        holding = pool.submit(fault.hold)
+        wait([holding], MEANWHILE_S)
+        alarm.may_end.set()
+        injecting.result(10)
+        holding.result(10)
+    assert len(stage.aws.called("set_alarm_state")) == 1
+
+
+def test_what_is_healed_while_it_is_forced_again_stays_healed(stage: Stage) -> None:
+    """The healing waits for the call that is under way, which would otherwise come after it."""
+    alarm, fault = Slow(stage), forced(stage)
+    alarm.may_end.set()
+    fault.inject()
+    alarm.state = "OK"
+    alarm.may_end.clear()
+    with ThreadPoolExecutor() as pool:
+        holding = pool.submit(fault.hold)
+        assert alarm.begun.wait(10)
+        healing = pool.submit(fault.heal)
+        wait([healing], MEANWHILE_S)
+        alarm.may_end.set()
+        holding.result(10)
+        assert healing.result(10)
+    assert alarm.state == "OK"
+    assert [step for step, _ in journal(stage)][-2:] == ["done", "undone"]
 
 
 def test_healing_twice_does_it_once(stage: Stage) -> None:

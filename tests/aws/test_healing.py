@@ -22,7 +22,7 @@ def crashed(stage: Stage) -> list[Event]:
     journal = Journal(stage.events.append, stage.clock)
     aws: Any = stage.aws
     script: dict[str, Any] = {}
-    Alarm(stage, "INSUFFICIENT_DATA")
+    taken_back = Alarm(stage, "INSUFFICIENT_DATA")
     script |= stage.aws.script
     Function(stage, 5)
     script |= stage.aws.script
@@ -31,7 +31,8 @@ def crashed(stage: Stage) -> list[Event]:
     stage.aws.script = {**script, "get_experiment_template": {"experimentTemplate": {"id": "EXT1"}}}
     alarm = ForcedAlarm(aws, name="errors", state="ALARM", reason="x", journal=journal)
     alarm.inject()
-    alarm.reassert("OK")
+    taken_back.state = "OK"
+    alarm.hold()
     ReservedConcurrency(aws, function="fn", limit=0, journal=journal).inject()
     FisExperiment(aws, template="EXT1", journal=journal).inject()
     return [*stage.events]

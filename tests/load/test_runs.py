@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import random
 import resource
 import shlex
 import signal
@@ -25,19 +24,16 @@ import msgspec
 import psutil
 import pytest
 
-from harness import cli
 from harness.aws.clients import Aws
 from harness.aws.deployer import app_spec, create_deployment
 from harness.core.experiment import Alarm, Expect, Experiment, Fault, Outcome, Rails, Traffic
 from harness.core.histogram import merge, quantile_s
-from harness.core.judge import judge
 from harness.core.timeline import (
     Arrivals,
     Asked,
     Beside,
     CommandEnded,
     CommandStarted,
-    DeploymentSeen,
     Event,
     FaultEnded,
     FaultStarted,
@@ -45,7 +41,6 @@ from harness.core.timeline import (
     RailTripped,
     Requests,
     RunEnded,
-    RunStarted,
     Trouble,
     Write,
 )
@@ -782,34 +777,6 @@ def test_a_guard_rail_stops_faults_and_run(rehearse: Callable[..., tuple[Play, "
     assert run.verdict().result == "aborted"
     assert any("fault_requests tripped" in reason for reason in run.verdict().because)
     assert is_as_before(cloud)
-
-
-@pytest.mark.parametrize(
-    "seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 50))], ids=str
-)
-def test_what_a_killed_run_left_is_healed_from_its_journal(
-    rehearse: Callable[..., tuple[Play, "Cloud"]],
-    seed: int,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Killed at any moment: its timeline reads, nothing is claimed that was not seen, and the cloud gets well again."""
-    experiment = Experiment(name="test", traffic=TRAFFIC, alarm=DEAF, steady_s=240, faults=EVERYTHING)
-    run, cloud = rehearse(experiment)
-    aws_environment(cloud, monkeypatch)
-    run.wait_for(lambda events: bool(of(RunStarted, events)))
-    time.sleep(random.Random(seed).uniform(0.0, 7.0))
-    assert cli.main(["alarm", "reset", "--run", str(run.folder.path)]) == 2  # it still goes on
-    run.process.kill()
-    assert run.end() == -signal.SIGKILL
-    events = run.events()
-    verdict = judge(experiment, events)
-    ended = any(seen.status in ("Succeeded", "Stopped", "Failed") for seen in of(DeploymentSeen, events))
-    assert ended or verdict.outcome not in (Outcome.PROMOTED, Outcome.ROLLED_BACK)
-    assert cli.main(["alarm", "reset", "--run", str(run.folder.path)]) == 0, capsys.readouterr()
-    assert is_as_before(cloud)
-    assert cli.main(["alarm", "status", "--run", str(run.folder.path)]) == 0
-    assert judge(experiment, run.events()) == verdict
 
 
 def test_a_cloud_that_dies_ends_the_run_soon(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
