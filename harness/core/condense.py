@@ -1,15 +1,27 @@
 """A timeline made small while it grows: the same verdict from a fraction of the rows.
 
 A recorder writes a row for each second, persona, endpoint and version. No measure looks at service times, and at
-personas and endpoints only where a request failed, so a live view adds the rows up before it judges them again.
+personas only where a request failed or was meant to, so who judges a long run adds the rows up before.
 """
+
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from harness.core.histogram import merge
+from harness.core.histogram import Bins, Unread, merge, merge_each
 from harness.core.timeline import Arrivals, Event, Requests
 
 Key = tuple[object, ...]
+READ_AT_ONCE = 1024
+"""Histograms that were left unread are read so many at a time."""
+
+
+def condensed(events: Iterable[Event]) -> list[Event]:
+    """The events of a whole timeline, added up. Raises TimelineError where a histogram is broken."""
+    small = Condensed()
+    for event in events:
+        small.add(event)
+    return [*small.events()]
 
 
 class Condensed:
@@ -19,6 +31,7 @@ class Condensed:
         self._rows: dict[Key, _Row] = {}
         self._seconds: dict[float, Arrivals] = {}
         self._others: list[Event] = []
+        self._unread: list[tuple[_Row, bytes]] = []
 
     def add(self, event: Event) -> None:
         """Takes one more event of the timeline."""
@@ -31,16 +44,35 @@ class Condensed:
 
     def events(self) -> tuple[Event, ...]:
         """What to judge; what was taken later does not change it."""
+        self._read()
         return (*self._others, *self._seconds.values(), *(row.whole() for row in self._rows.values()))
 
     def _add_row(self, row: Requests) -> None:
-        persona, endpoint = (row.persona, row.endpoint) if row.outcome == "failed" else ("", "")
-        key = (row.at_s, row.intent, row.version, row.status, row.outcome, persona, endpoint)
+        persona = row.persona if row.outcome == "failed" or row.intent == "fault" else ""
+        key = (row.at_s, row.intent, row.version, row.status, row.outcome, persona, row.endpoint)
         sum_ = self._rows.get(key)
         if sum_ is None:
-            self._rows[key] = _Row(row, persona, endpoint)
+            sum_ = self._rows[key] = _Row(row, persona)
+        sum_.count(row.count)
+        if isinstance(row.latency, Unread):
+            self._leave_unread(sum_, row.latency.text)
         else:
-            sum_.add(row)
+            sum_.add(row.latency)
+
+    def _leave_unread(self, row: "_Row", text: bytes) -> None:
+        self._unread.append((row, text))
+        if len(self._unread) >= READ_AT_ONCE:
+            self._read()
+
+    def _read(self) -> None:
+        if not self._unread:
+            return
+        rows = [*dict.fromkeys(row for row, _ in self._unread)]
+        number = {row: index for index, row in enumerate(rows)}
+        sums = merge_each([text for _, text in self._unread], [number[row] for row, _ in self._unread])
+        for row, latency in zip(rows, sums, strict=True):
+            row.add(latency)
+        self._unread = []
 
     def _add_second(self, second: Arrivals) -> None:
         before = self._seconds.get(second.at_s)
@@ -59,21 +91,21 @@ class Condensed:
 class _Row:
     """Rows added up; made whole again only when that is asked for, since there are many rows and few who ask."""
 
-    __slots__ = ("_count", "_endpoint", "_first", "_latency", "_persona", "_whole")
+    __slots__ = ("_count", "_first", "_latency", "_persona", "_whole")
 
-    def __init__(self, first: Requests, persona: str, endpoint: str) -> None:
+    def __init__(self, first: Requests, persona: str) -> None:
         self._first = first
         self._persona = persona
-        self._endpoint = endpoint
-        self._count = first.count
-        self._latency = dict(first.latency)
+        self._count = 0
+        self._latency: Bins = {}
         self._whole: Requests | None = None
 
-    def add(self, row: Requests) -> None:
-        self._count += row.count
-        latency = self._latency
-        for bin_, count in row.latency.items():
-            latency[bin_] = latency.get(bin_, 0) + count
+    def count(self, more: int) -> None:
+        self._count += more
+        self._whole = None
+
+    def add(self, latency: Bins) -> None:
+        self._latency = merge((self._latency, latency)) if self._latency else latency
         self._whole = None
 
     def whole(self) -> Requests:
@@ -83,12 +115,12 @@ class _Row:
                 at_s=first.at_s,
                 intent=first.intent,
                 persona=self._persona,
-                endpoint=self._endpoint,
+                endpoint=first.endpoint,
                 version=first.version,
                 outcome=first.outcome,
                 status=first.status,
                 count=self._count,
-                latency=dict(self._latency),
+                latency=self._latency,
                 service_time={},
             )
         return self._whole

@@ -17,6 +17,7 @@ SUB_BUCKET_BITS = 7
 _SUB_BUCKETS = 1 << SUB_BUCKET_BITS
 _WORTH_AN_ARRAY = 64
 _CHUNK = 4_000_000
+_MOST_PLACES = 4_000_000
 _COLON_TO_COMMA = bytes.maketrans(b":", b",")
 _HIGHEST_BIN = 1 << 16
 """Far beyond the bin of a century; a broken file may hold anything."""
@@ -57,13 +58,13 @@ class Unread(Mapping[int, int]):
 
 
 class Packed(Mapping[int, int]):
-    """A histogram in two arrays: a few bytes a bin, and `merge` adds many of them up at once."""
+    """A histogram in two arrays, its bins ascending: a few bytes a bin, and `merge` adds many of them up at once."""
 
     __slots__ = ("bins", "counts")
 
-    def __init__(self, histogram: Bins) -> None:
-        self.bins = np.fromiter(histogram.keys(), np.int64, len(histogram))
-        self.counts = np.fromiter(histogram.values(), np.int64, len(histogram))
+    def __init__(self, bins: Numbers, counts: Numbers) -> None:
+        self.bins = bins
+        self.counts = counts
 
     def __getitem__(self, bin_: int) -> int:
         counts: Histogram = dict(zip(self.bins.tolist(), self.counts.tolist(), strict=True))
@@ -103,7 +104,7 @@ def seconds_of(bin_: int) -> float:
     return ((mantissa << exponent) + ((1 << exponent) - 1) / 2) / 1e6
 
 
-def merge(histograms: Iterable[Bins]) -> Histogram:
+def merge(histograms: Iterable[Bins]) -> Bins:
     """All counts together."""
     total: Histogram = {}
     unread: list[bytes] = []
@@ -115,12 +116,37 @@ def merge(histograms: Iterable[Bins]) -> Histogram:
             packed.append(histogram)
         else:
             _add(total, histogram)
-    for texts in _chunks(unread):
-        total = _added(total, _sum_of(texts))
-    if packed:
-        bins, counts = (np.concatenate([getattr(each, name) for each in packed]) for name in Packed.__slots__)
-        total = _added(total, _sum(bins, counts))
-    return total
+    packed.extend(_sum_of(texts) for texts in _chunks(unread))
+    if not packed:
+        return total
+    return _joined([*packed, _packed(total)] if total else packed)
+
+
+def merge_each(texts: Sequence[bytes], owners: Sequence[int]) -> list[Bins]:
+    """The sum of the unread histograms of each owner, by number of owner; all of them are read at once.
+
+    An owner is a number from 0 on, one a text, and there is at least one.
+    """
+    numbers, of = _numbers_of(texts), max(owners) + 1
+    if numbers is None or not _usual(numbers[::2]):
+        return _merged_one_by_one(texts, owners)
+    bins, counts = numbers[::2], numbers[1::2]
+    width = int(bins.max(initial=0)) + 1
+    if width * of > _MOST_PLACES:
+        return _merged_one_by_one(texts, owners)
+    places = np.repeat(np.array(owners, np.int64), [text.count(b":") for text in texts]) * width + bins
+    sums = np.bincount(places, weights=counts, minlength=of * width)
+    present = np.flatnonzero(sums)
+    edges = np.searchsorted(present, np.arange(1, of) * width)
+    kept = np.split(present % width, edges), np.split(sums[present].astype(np.int64), edges)
+    return [Packed(*arrays) for arrays in zip(*kept, strict=True)]
+
+
+def _merged_one_by_one(texts: Sequence[bytes], owners: Sequence[int]) -> list[Bins]:
+    owned: list[list[Bins]] = [[] for _ in range(max(owners) + 1)]
+    for text, owner in zip(texts, owners, strict=True):
+        owned[owner].append(Unread(text))
+    return [merge(each) for each in owned]
 
 
 def _add(total: Histogram, more: Bins) -> None:
@@ -128,12 +154,16 @@ def _add(total: Histogram, more: Bins) -> None:
         total[bin_] = total.get(bin_, 0) + count
 
 
-def _added(total: Histogram, more: Histogram) -> Histogram:
-    """Both together, in the place of one of them."""
-    if not total:
-        return more
-    _add(total, more)
-    return total
+def _packed(histogram: Bins) -> Packed:
+    bins = np.fromiter(histogram.keys(), np.int64, len(histogram))
+    counts = np.fromiter(histogram.values(), np.int64, len(histogram))
+    return _sum(bins, counts)
+
+
+def _joined(packed: Sequence[Packed]) -> Packed:
+    if len(packed) == 1:
+        return packed[0]
+    return _sum(np.concatenate([each.bins for each in packed]), np.concatenate([each.counts for each in packed]))
 
 
 def _chunks(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
@@ -150,23 +180,33 @@ def _chunks(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield chunk
 
 
-def _sum_of(texts: Sequence[bytes]) -> Histogram:
+def _sum_of(texts: Sequence[bytes]) -> Packed:
     """Histograms added up without making a mapping of each; what is not as we write it is read one by one."""
-    objects = all(text.startswith(b"{") for text in texts)
-    numbers = _numbers(b",".join(filter(None, (text[1:-1] for text in texts)))) if objects else None
+    numbers = _numbers_of(texts)
     if numbers is None:
-        return merge(Unread(text)._read() for text in texts)
+        return _packed(merge(Unread(text)._read() for text in texts))
     return _sum(numbers[::2], numbers[1::2])
 
 
-def _sum(bins: Numbers, counts: Numbers) -> Histogram:
-    if bins.size and (bins.min() < 0 or bins.max() >= _HIGHEST_BIN):
+def _sum(bins: Numbers, counts: Numbers) -> Packed:
+    if not _usual(bins):
         bins, places = np.unique(bins, return_inverse=True)
-        counts = np.bincount(places, weights=counts).astype(np.int64)
-        return dict(zip(bins.tolist(), counts.tolist(), strict=True))
+        return Packed(bins, np.bincount(places, weights=counts).astype(np.int64))
     sums = np.bincount(bins, weights=counts)
     present = np.flatnonzero(sums)
-    return dict(zip(present.tolist(), sums[present].astype(np.int64).tolist(), strict=True))
+    return Packed(present, sums[present].astype(np.int64))
+
+
+def _usual(bins: Numbers) -> bool:
+    """Whether an array with a place for each bin is not too long."""
+    return not bins.size or bool(bins.min() >= 0 and bins.max() < _HIGHEST_BIN)
+
+
+def _numbers_of(texts: Sequence[bytes]) -> Numbers | None:
+    """Bins and counts in turn of all texts; None where any is not as we write it."""
+    if not all(text.startswith(b"{") for text in texts):
+        return None
+    return _numbers(b",".join(filter(None, (text[1:-1] for text in texts))))
 
 
 def _numbers(pairs: bytes) -> Numbers | None:
@@ -186,15 +226,12 @@ def quantile_s(histogram: Bins, q: float) -> float | None:
 
 
 def quantiles_s(histogram: Bins, qs: Sequence[float]) -> list[float | None]:
-    """`quantile_s` of several shares at once, which must ascend."""
-    count = sum(histogram.values())
+    """`quantile_s` of several shares at once."""
+    packed = histogram if isinstance(histogram, Packed) else _packed(histogram)
+    passed = packed.counts.cumsum()
+    count = int(passed[-1]) if passed.size else 0
     if not count:
         return [None for _ in qs]
     ranks = [max(1, -int(-q * count // 1)) for q in qs]
-    found: list[float | None] = []
-    passed = 0
-    for bin_ in sorted(histogram):
-        passed += histogram[bin_]
-        while len(found) < len(ranks) and ranks[len(found)] <= passed:
-            found.append(seconds_of(bin_))
-    return found + [seconds_of(max(histogram))] * (len(ranks) - len(found))
+    places = np.minimum(np.searchsorted(passed, ranks), passed.size - 1)
+    return [seconds_of(bin_) for bin_ in packed.bins[places].tolist()]

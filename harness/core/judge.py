@@ -60,20 +60,24 @@ class Reason(Struct, frozen=True):
 
 def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
     """The verdict on a run, or on as much of it as there is; of several groups, the one for all."""
-    first = judge_one(experiment, events)
+    return judge_sorted(evidence(experiment, events, replay(events)), events)
+
+
+def judge_sorted(found: Evidence, events: Sequence[Event]) -> Verdict:
+    """The same of a timeline that is sorted already as the first group sees it."""
+    first, experiment = _judge_one(found), found.experiment
     if not experiment.also:
         return first
     further = {
-        name: judge_one(seen, [*events_of(name, seen.deployment, events)]) for name, seen in others(experiment).items()
+        name: judge(seen, [*events_of(name, seen.deployment, events)]) for name, seen in others(experiment).items()
     }
     name = name_of(experiment.deployment, 0)
     return for_all(name, {name: first, **further})
 
 
-def judge_one(experiment: Experiment, events: Sequence[Event]) -> Verdict:
+def _judge_one(found: Evidence) -> Verdict:
     """The verdict on the experiment's first deployment group alone."""
-    rollout = replay(events)
-    found = evidence(experiment, events, rollout)
+    experiment, rollout = found.experiment, found.rollout
     measures = measure(found)
     harm = harm_of(found, measures)
     call = call_of(rollout.outcome, harm)

@@ -6,7 +6,7 @@ import platform
 import re
 import shlex
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from harness import __version__
+from harness.core.condense import condensed
 from harness.core.experiment import ERROR_PERSONA, PERSONAS, Arm, Experiment
 from harness.core.parse import parse
 from harness.core.timeline import Event, RunStarted, decode, encode, skim
@@ -205,11 +206,18 @@ class RunFolder:
 
     def read_events(self) -> list[Event]:
         """The whole timeline, skimmed; none of a run that ended before its first event. Raises TimelineError."""
+        return self._read(list)
+
+    def read_condensed(self) -> list[Event]:
+        """The whole timeline, added up to what judging and reporting tell apart. Raises TimelineError."""
+        return self._read(condensed)
+
+    def _read(self, kept: Callable[[Iterator[Event]], list[Event]]) -> list[Event]:
         if self.manifest.exists() and not self.timeline.exists():
             return []
         try:
             with self.timeline.open("rb") as lines:
-                return list(skim(lines))
+                return kept(skim(lines))
         except OSError as error:
             raise TimelineError(f"{self.timeline} cannot be read: {error.strerror}") from error
         except TimelineError as error:

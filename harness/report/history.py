@@ -5,7 +5,7 @@ from functools import cached_property
 
 from harness.core.evidence import Evidence, evidence
 from harness.core.experiment import Experiment
-from harness.core.judge import judge
+from harness.core.judge import judge_sorted
 from harness.core.rollout import Rollout, replay
 from harness.core.timeline import Event
 from harness.core.verdict import Verdict
@@ -15,7 +15,11 @@ from harness.report.seconds import Seconds
 
 @dataclass(frozen=True)
 class History:
-    """One run, read and judged. `manifest` is None of a folder that lost it; `asked_in` is what stood in for it."""
+    """One run, read and judged.
+
+    `events` of a folder are added up, and no longer in the order of their lines: requests come last. `manifest` is None
+    of a folder that lost it; `asked_in` is what stood in for it.
+    """
 
     events: list[Event]
     found: Evidence
@@ -45,7 +49,7 @@ def history(
 ) -> History:
     """A run of these events, judged."""
     found = evidence(experiment, events, replay(events))
-    return History(events, found, judge(experiment, events), manifest, asked_in)
+    return History(events, found, judge_sorted(found, events), manifest, asked_in)
 
 
 def read(folder: RunFolder) -> History:
@@ -56,4 +60,4 @@ def read(folder: RunFolder) -> History:
 def read_as(folder: RunFolder, experiment: Experiment) -> History:
     """The same, where the experiment is known."""
     manifest = folder.read_manifest() if folder.manifest.exists() else None
-    return history(experiment, folder.read_events(), manifest, folder.asked_in.name)
+    return history(experiment, folder.read_condensed(), manifest, folder.asked_in.name)

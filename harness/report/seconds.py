@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from harness.core.alarm import Turn
 from harness.core.evidence import Evidence, failed
-from harness.core.histogram import Bins, Packed, merge, quantiles_s
+from harness.core.histogram import Bins, merge, quantiles_s
 from harness.core.rollout import Rollout
 from harness.core.timeline import Event, Intent, Look, Write
 from harness.core.verdict import Bounds
@@ -56,12 +56,18 @@ class Seconds:
         self._planned = _planned(found)
         self._weights = tuple(weights_of(events, found.rollout.restored))
         self._alarms = tuple(alarm_steps(found.rollout))
+        self._slices: dict[int, list[Slice]] = {}
 
     def slices(self, width_s: int = 1) -> list[Slice]:
         """The run in slices of so many seconds, from the first with anything in it to the last; empty without traffic.
 
         Slices begin at multiples of their width. A slice in which nothing was sent is there all the same.
         """
+        if width_s not in self._slices:
+            self._slices[width_s] = self._sliced(width_s)
+        return self._slices[width_s]
+
+    def _sliced(self, width_s: int) -> list[Slice]:
         counts, planned = _grouped(self._counts, width_s), _grouped(self._planned, width_s)
         numbers = [*counts, *planned]
         weights, alarms = Steps(self._weights), Steps(self._alarms)
@@ -165,7 +171,7 @@ def _counted(found: Evidence) -> dict[int, _Counts]:
         second.failures[cell] += seen.count if failed(seen) else 0
         second.latencies.append(seen.latency)
     for second in counts.values():
-        second.latency = Packed(merge(second.latencies))
+        second.latency = merge(second.latencies)
         second.latencies = []
     return counts
 

@@ -1,20 +1,25 @@
 """Wall seconds and peak memory of all reports of an hour at 10,000 requests a second, from its timeline alone.
 
 The timeline is synthetic, of the recorder's shape: 36 million requests of all personas and both endpoints, and a whole
-canary release beside them, in whose time both versions answer and 5 % are fault requests. The chart is written as PNG,
-and the table as Parquet where pyarrow is installed, as CSV elsewhere. Peer: decoding the same lines in full, which is
-what a report would begin with if it read every histogram. Needs nothing.
+canary release beside them, in whose time both versions answer and 5 % are fault requests. One command writes HTML,
+Markdown, JUnit, verdict, CSV, SVG, PNG, and Parquet where pyarrow is installed. A small run before has Python's
+bytecode and the page's script in their caches, as in any installation that has written a report. The processor seconds
+of each part are those of a process that makes one after the other. Peer: decoding the same lines in full, which is what
+a report would begin with if it read every histogram. Needs nothing.
 """
 
 import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -36,6 +41,7 @@ from harness.core.timeline import (
 )
 from tests.benchmarks.rows import Row
 
+T = TypeVar("T")
 SECONDS = 3600
 RATE = 10_000
 FAULT_SHARE = 0.05
@@ -43,16 +49,22 @@ CREATED_S, GONE_S = 600, 2400
 WEIGHT = 0.1
 PATTERNS = 12
 """Different seconds that take turns: drawing 36 million latencies would take longer than all that is measured."""
-CHART, TABLE = "chart.png", "seconds.parquet" if find_spec("pyarrow") else "seconds.csv"
+CHARTS = ("chart.svg", "chart.png")
+TABLES = ("seconds.csv", *(("seconds.parquet",) if find_spec("pyarrow") else ()))
 WANTED_S, WANTED_MIB = 5.0, 500.0
 
 
 def rows() -> Iterator[Row]:
-    """Every format in one process of its own, as `canary-harness report` with a chart and a table."""
+    """Every format in one process of its own, as `canary-harness report` with charts and tables."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "hour"
+        run, small = Path(folder) / "hour", Path(folder) / "small"
+        environ = {**os.environ, "PYTHONPYCACHEPREFIX": str(Path(folder) / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+        write_run(small, seconds=60, rate=100)
         write_run(run)
-        seconds, mib = measured(run)
+        told(COMMAND, small, environ)
+        told(PARTS, small, environ)
+        seconds, busy, mib = told(COMMAND, run, environ)["all"]
+        parts = told(PARTS, run, environ)
         began = time.perf_counter()
         with (run / "timeline.jsonl").open("rb") as lines:
             sum(1 for _ in decode(lines))
@@ -60,23 +72,67 @@ def rows() -> Iterator[Row]:
         size = (run / "report.html").stat().st_size / 2**20
     what = f"all reports of {SECONDS * RATE:,} requests"
     yield Row(what=what, value=seconds, unit="s", peer="decode", peer_value=decoded_s, wanted=f"< {WANTED_S:g}")
+    yield Row(what=f"{what}, processor time", value=busy, unit="s")
+    yield from (Row(what=f"  {part}", value=value, unit="s") for part, (value,) in parts.items())
     yield Row(what=f"{what}, peak memory", value=mib, unit="MiB", wanted=f"< {WANTED_MIB:g}")
     yield Row(what="size of report.html", value=size, unit="MiB", wanted="< 3")
 
 
-def measured(run: Path) -> tuple[float, float]:
-    """Wall seconds and peak resident MiB of the command that writes every format."""
-    words = ["report", str(run), "--chart", str(run / CHART), "--table", str(run / TABLE)]
-    script = (
-        "import sys, json, resource, time; began = time.perf_counter(); from harness.cli import main; "
-        "code = main(sys.argv[1:]); used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024; "
-        "print(json.dumps([code, time.perf_counter() - began, used]))"
-    )
-    said = subprocess.check_output([sys.executable, "-c", script, *words], text=True)
-    code, seconds, mib = json.loads(said.splitlines()[-1])
+COMMAND, PARTS = "command", "parts"
+
+
+def told(of: str, run: Path, environ: Mapping[str, str]) -> dict[str, list[float]]:
+    """What a process of its own measured of the command, or of its parts."""
+    words = [sys.executable, "-m", "tests.benchmarks.reports", of, str(run)]
+    said = subprocess.check_output(words, text=True, env=environ)
+    measured: dict[str, list[float]] = json.loads(said.splitlines()[-1])
+    return measured
+
+
+def of_command(run: Path) -> dict[str, list[float]]:
+    """Wall seconds, processor seconds and peak resident MiB of the command that writes every format."""
+    began = time.perf_counter()
+    from harness.cli import main
+
+    charts = [word for name in CHARTS for word in ("--chart", str(run / name))]
+    tables = [word for name in TABLES for word in ("--table", str(run / name))]
+    code = main(["report", str(run), *charts, *tables])
     if code:
         raise RuntimeError(f"canary-harness report ended with {code}")
-    return seconds, mib
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"all": [time.perf_counter() - began, time.process_time(), used]}
+
+
+def of_parts(run: Path) -> dict[str, list[float]]:
+    """Processor seconds of each part of the command, in the order in which one needs another."""
+    from harness.report.chart import chart
+    from harness.report.drawing import save_pictures
+    from harness.report.folder import RunFolder
+    from harness.report.history import history
+    from harness.report.junit import junit
+    from harness.report.markdown import markdown
+    from harness.report.page import page
+    from harness.report.saving import save_table
+
+    spent = {"start and imports": [time.process_time()]}
+
+    def timed(part: str, work: Callable[[], T]) -> T:
+        began = time.process_time()
+        made = work()
+        spent[part] = [time.process_time() - began]
+        return made
+
+    folder = RunFolder.open(run)
+    events = timed("timeline read", folder.read_condensed)
+    seen = timed("verdict", lambda: history(folder.read_experiment(), events))
+    spec = timed("chart", lambda: chart(seen)) or {}
+    timed("HTML", lambda: page(seen, spec))
+    timed("Markdown and JUnit", lambda: (markdown(seen.verdict), junit(seen.verdict)))
+    for name in TABLES:
+        timed(Path(name).suffix, lambda name=name: save_table(seen, run / name))
+    timed("SVG", lambda: save_pictures(spec, [run / CHARTS[0]]))
+    timed("SVG and PNG", lambda: save_pictures(spec, [run / name for name in CHARTS]))
+    return spent
 
 
 def write_run(run: Path, seconds: int = SECONDS, rate: int = RATE) -> None:
@@ -177,3 +233,14 @@ def _after(seconds: int) -> Iterator[Event]:
     )  # fmt: skip
     yield AliasSeen(at_s=GONE_S + 0.2, asked_s=GONE_S + 0.1, function="function", alias="Live", version="1")
     yield RunEnded(at_s=float(seconds), why="settled")
+
+
+def main() -> None:
+    """Prints what one process measures of the command, or of its parts."""
+    of, run = sys.argv[1:]
+    measured = {COMMAND: of_command, PARTS: of_parts}[of](Path(run))
+    print(json.dumps(measured))  # noqa: T201 - for the process that asked
+
+
+if __name__ == "__main__":
+    main()

@@ -1,24 +1,16 @@
 """A condensed timeline."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from harness.core.condense import Condensed
+from harness.core.condense import Condensed, condensed
 from harness.core.judge import judge
-from harness.core.timeline import Event, Requests
+from harness.core.timeline import Requests
 from harness.report.folder import RunFolder
 
 SAMPLE = RunFolder(Path(__file__).parents[2] / "reports" / "sample")
-
-
-def condensed(events: Sequence[Event]) -> tuple[Event, ...]:
-    """The events, taken one by one."""
-    small = Condensed()
-    for event in events:
-        small.add(event)
-    return small.events()
 
 
 @pytest.mark.parametrize("upto", [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
@@ -49,3 +41,13 @@ def test_what_was_handed_out_does_not_change() -> None:
     for event in events[1500:]:
         small.add(event)
     assert judge(SAMPLE.read_experiment(), before) == kept
+
+
+def test_endpoints_and_who_was_meant_to_fail_are_kept_apart() -> None:
+    """A group may answer some endpoints alone, and an exemplar dates the first fault by its persona."""
+    events, experiment = SAMPLE.read_events(), SAMPLE.read_experiment()
+    for endpoint in {event.endpoint for event in events if isinstance(event, Requests)}:
+        narrow = replace(experiment, deployment=replace(experiment.deployment, endpoints=(endpoint,)))
+        assert judge(narrow, condensed(events)) == judge(narrow, events)
+    personas = {event.persona for event in condensed(events) if isinstance(event, Requests) and event.intent == "fault"}
+    assert "" not in personas

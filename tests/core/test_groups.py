@@ -6,8 +6,8 @@ from typing import Any, get_args
 import pytest
 
 from harness.core.experiment import Also, Deployment, Expect, Experiment, Outcome
-from harness.core.groups import events_of, others
-from harness.core.judge import judge, judge_one
+from harness.core.groups import alone, events_of, others
+from harness.core.judge import judge
 from harness.core.parse import parse
 from harness.core.rollout import replay
 from harness.core.timeline import Beside, Event, Look, LookFailed, Seen, decode, encode
@@ -36,9 +36,9 @@ def events(build: Build) -> list[Event]:
 
 def test_the_first_group_is_judged_as_if_it_were_alone(events: list[Event]) -> None:
     """What is seen beside it changes nothing of it."""
-    alone = [event for event in events if not isinstance(event, Beside)]
-    assert replay(events) == replay(alone)
-    assert judge_one(both(), events) == judge_one(both(), alone)
+    own = [event for event in events if not isinstance(event, Beside)]
+    assert replay(events) == replay(own)
+    assert judge(alone(both()), events) == judge(alone(both()), own)
 
 
 def test_each_group_has_its_own_outcome(events: list[Event]) -> None:
@@ -72,8 +72,8 @@ def test_requests_count_for_the_group_that_answers_them(build: Build) -> None:
     events = [*build(), *beside(build())]
     wanted = both(endpoints=("featureToggles",))
     seen = others(wanted)["second"]
-    assert judge_one(seen, [*events_of("second", seen.deployment, events)]).traffic.sent == 0
-    assert judge_one(wanted, events).traffic.sent > 0
+    assert judge(seen, [*events_of("second", seen.deployment, events)]).traffic.sent == 0
+    assert judge(alone(wanted), events).traffic.sent > 0
 
 
 def test_what_is_seen_beside_survives_the_file(events: list[Event]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.histogram import Unread, bin_of, histogram, merge, quantile_s, seconds_of
+from harness.core.histogram import Unread, bin_of, histogram, merge, merge_each, quantile_s, quantiles_s, seconds_of
 from harness.errors import TimelineError
 
 durations = st.floats(-1, 5000) | st.floats(0, 0.01)
@@ -65,3 +65,30 @@ def test_unread_text_that_is_no_histogram_is_an_error(text: bytes) -> None:
 def test_unread_bin_beyond_all_time_takes_no_memory() -> None:
     """A bin that no duration has does not become an array of that length."""
     assert merge([Unread(b'{"900000000000":1}'), Unread(b'{"1":1}')]) == {1: 1, 900000000000: 1}
+
+
+@given(parts=st.lists(st.tuples(st.lists(durations, max_size=90), st.integers(0, 4)), min_size=1, max_size=9))
+def test_sums_of_many_owners_are_those_of_each(parts: list[tuple[list[float], int]]) -> None:
+    """Read at once or one by one, each owner has what is its own."""
+    owners = [owner for _, owner in parts]
+    sums = merge_each([msgspec.json.encode(histogram(part)) for part, _ in parts], owners)
+    assert sums == [merge(histogram(part) for part, of in parts if of == owner) for owner in range(max(owners) + 1)]
+
+
+@pytest.mark.parametrize("text", [b'{ "1" : 2 ,\n"300":1}', b'{"900000000000":1}', b'{"65000":3}'])
+def test_sums_of_many_owners_take_texts_of_another_writer(text: bytes) -> None:
+    """However far its bins are."""
+    owners = [*range(200), 0]
+    sums = merge_each([text] * 200 + [b'{"1":1}'], owners)
+    assert sums[0] == merge([Unread(text), {1: 1}])
+    assert sums[199] == Unread(text)
+
+
+@given(durations_s=st.lists(durations, min_size=1, max_size=300), q=st.floats(0.01, 1))
+def test_a_quantile_is_one_of_the_durations(durations_s: list[float], q: float) -> None:
+    """The one whose rank it is, to the width of its bin."""
+    rank = max(1, -int(-q * len(durations_s) // 1))
+    truth = seconds_of(sorted(map(bin_of, durations_s))[rank - 1])
+    bins = histogram(durations_s)
+    assert quantiles_s(bins, [q, 1.0]) == quantiles_s(merge([Unread(msgspec.json.encode(bins))]), [q, 1.0])
+    assert quantile_s(bins, q) == truth

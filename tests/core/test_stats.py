@@ -73,9 +73,17 @@ def test_no_errors_at_all_are_certain_to_come() -> None:
     assert poisson_mean_for(0, 0.9) == 0.0
 
 
-def test_judging_does_not_import_scipy_stats() -> None:
-    """It takes seconds to import, and every command would pay them."""
-    code = "import sys, harness.core.judge; sys.exit('scipy.stats' in sys.modules)"
+def test_locust_starts_without_scipy() -> None:
+    """It takes as long to import as all the rest of the harness, and every process of a test would pay that."""
+    code = "import sys, locust, harness.load.plugin; sys.exit(any(name in sys.modules for name in ('scipy', 'pandas')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_special_functions_do_not_import_scipy_stats() -> None:
+    """It takes seconds to import, and every verdict would pay them."""
+    code = (
+        "import sys; from harness.core.stats import *; poisson_mean_for(3, 0.9); sys.exit('scipy.stats' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -1,12 +1,12 @@
-"""A run of many requests: a quarter of an hour at 1,000 a second, read without its histograms."""
+"""A run of many requests: a quarter of an hour at 1,000 a second, read in seconds."""
 
 import pytest
 
-from harness.core.histogram import Unread
+from harness.core.histogram import Packed, Unread
 from harness.core.timeline import Arrivals, Requests
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
-from harness.report.history import History, read
+from harness.report.history import History, history, read
 from harness.report.page import page
 from tests.benchmarks.reports import CREATED_S, FAULT_SHARE, write_run
 
@@ -14,11 +14,17 @@ SECONDS, RATE = 900, 1000
 
 
 @pytest.fixture(scope="module")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> History:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The folder of the run."""
+    path = tmp_path_factory.mktemp("busy") / "run"
+    write_run(path, SECONDS, RATE)
+    return RunFolder(path)
+
+
+@pytest.fixture(scope="module")
+def busy(folder: RunFolder) -> History:
     """The run, from its folder."""
-    folder = tmp_path_factory.mktemp("busy") / "run"
-    write_run(folder, SECONDS, RATE)
-    return read(RunFolder(folder))
+    return read(folder)
 
 
 def test_every_request_is_counted(busy: History) -> None:
@@ -39,11 +45,19 @@ def test_wider_slices_add_up_to_the_same(busy: History) -> None:
         assert sum(sum(part.sent) for part in parts) == busy.verdict.traffic.sent
 
 
-def test_histograms_stay_unread(busy: History) -> None:
-    """They are most of a timeline, and would be thirty times as large in memory."""
+def test_histograms_stay_packed(busy: History) -> None:
+    """They are most of a timeline, and would be thirty times as large in memory as mappings."""
     held = [event.latency for event in busy.events if isinstance(event, Requests)]
     lags = [event.lag for event in busy.events if isinstance(event, Arrivals)]
-    assert all(isinstance(bins, Unread) for bins in (*held, *lags))
+    assert all(isinstance(bins, Packed) for bins in held)
+    assert all(isinstance(bins, Unread) for bins in lags)
+
+
+def test_whole_timeline_gives_the_same_verdict_and_table(folder: RunFolder, busy: History) -> None:
+    """What is added up while it is read is what no number tells apart."""
+    whole = history(folder.read_experiment(), folder.read_events())
+    assert whole.verdict == busy.verdict
+    assert whole.seconds.slices() == busy.seconds.slices()
 
 
 def test_page_stays_small(busy: History) -> None:

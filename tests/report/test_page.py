@@ -26,6 +26,7 @@ from harness.core.timeline import (
     Trouble,
 )
 from harness.report.chart import chart
+from harness.report.folder import RunFolder
 from harness.report.history import History
 from harness.report.page import page
 from tests.report.reading import Reading
@@ -367,9 +368,10 @@ def test_linear_release_shows_every_shift(past: Past, row: Any) -> None:
 
 
 @pytest.mark.parametrize("upto", range(40))
-def test_run_that_was_cut_off_has_a_true_page(sample: History, past: Past, upto: int) -> None:
+def test_run_that_was_cut_off_has_a_true_page(past: Past, upto: int) -> None:
     """Wherever it was cut, the page says of the rest that it is not known, and the chart ends where the lines do."""
-    events = sample.events[: len(sample.events) * upto // 40]
+    events = RunFolder(SAMPLE).read_events()
+    events = events[: len(events) * upto // 40]
     run = past(events, expect={"outcome": "rolled_back"})
     shown = reading(run)
     assert "the run was cut off, or still lasts" in shown.text

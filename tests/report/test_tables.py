@@ -73,12 +73,12 @@ def run(tmp_path: Path, sample: History, row: Any) -> Path:
 
 def test_command_makes_every_report_from_the_timeline_alone(run: Path, tmp_path: Path, capsys: Capture) -> None:
     """And says where they are; what a run says of itself is no failure of the command."""
-    files = [tmp_path / "chart.svg", tmp_path / "seconds.csv", tmp_path / "seconds.parquet"]
-    assert cli.main(["report", str(run), "--chart", str(files[0]), "--table", str(files[1])]) == 0
-    assert cli.main(["report", str(run), "--table", str(files[2])]) == 0
+    files = [tmp_path / name for name in ("seconds.csv", "seconds.parquet", "chart.svg", "chart.png")]
+    options = zip(("--table", "--table", "--chart", "--chart"), map(str, files), strict=True)
+    assert cli.main(["report", str(run), *(word for option in options for word in option)]) == 0
     assert all(file.stat().st_size for file in files)
+    assert capsys.readouterr().out.split()[-4:] == [str(file) for file in files]
     assert {file.name for file in run.iterdir()} >= {"report.html", "report.md", "junit.xml", "verdict.json"}
-    assert str(run / "report.html") in capsys.readouterr().out
 
 
 def test_csv_and_parquet_hold_the_same(run: Path, tmp_path: Path) -> None:

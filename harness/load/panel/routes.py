@@ -35,6 +35,9 @@ class Panel:
     """Adds the Canary tab to a Locust web page."""
 
     def __init__(self, environment: Any, show: Show) -> None:
+        # Judging needs it. Imported when somebody first looks, it would hold up the requests of a test under way.
+        import scipy.special  # noqa: F401
+
         self._environment = environment
         self._show = show
         self._view = View(show, environment)
