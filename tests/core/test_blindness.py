@@ -40,7 +40,6 @@ CALLS: dict[type, str] = {
 EVERY_CALL = sorted(set(CALLS.values()))
 DENIED = ("AccessDeniedException", "User is not authorized. Allow {call} in the policy of these credentials.")
 EXPIRED = ("ExpiredTokenException", "The security token is expired. The credentials have expired: renew them.")
-DECIDED = ("promoted", "rolled_back", "stopped", "failed")
 
 
 def blinded(

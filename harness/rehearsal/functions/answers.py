@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.rehearsal.functions.names import LATEST, Address
+from harness.rehearsal.functions.names import Address
 from harness.rehearsal.functions.records import Alias, Configuration, Package
 from harness.rehearsal.refusal import Refusal
 
@@ -82,8 +82,3 @@ def page(key: str, items: Sequence[Answer], params: Mapping[str, Any]) -> Answer
 def timestamp(at_s: float) -> str:
     """An instant as Lambda writes it, to the millisecond in UTC."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
-
-
-def by_number(version: str) -> int:
-    """Sorts versions as AWS lists them: $LATEST first, then by number."""
-    return 0 if version == LATEST else int(version)
