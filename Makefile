@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Tests and rehearsals start hundreds of Python processes, most of whose start-up is compiling where nothing is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: rehearse test check soak bench sample lock clean
 
 rehearse: $(VENV)/.ready

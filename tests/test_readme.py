@@ -59,7 +59,8 @@ def test_readme_make_targets_exist(target: str) -> None:
     assert subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True).returncode == 0
 
 
-RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and "--all" not in c]
+ONE = "canary-harness rehearse erroruser"
+RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and c != ONE and "--all" not in c]
 DOCTOR = (
     "canary-harness doctor --application shop --group shop-api --function shop-api"
     " --host https://api.example.com/shared"
@@ -75,6 +76,7 @@ REPORTS = (
 ALARMS = [command for command in commands() if command.startswith("canary-harness alarm") and "--run" not in command]
 OTHERS = {
     **dict.fromkeys(CURLS, "test_readme_game_day_page_has_our_options_and_answers"),
+    ONE: "test_readme_judge_repeats_the_verdict",
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
@@ -242,8 +244,8 @@ def test_readme_watch_asks_for_the_stack(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_readme_judge_repeats_the_verdict(tmp_path: Path) -> None:
-    """A run judged again has the verdict it had."""
-    assert run_harness(tmp_path, "rehearse", "all-at-once").returncode == 0
+    """A run judged again has the verdict it had, and an alarm reset after it nothing to undo."""
+    assert run_harness(tmp_path, *shlex.split(ONE)[1:]).returncode == 0
     verdict = (tmp_path / "reports" / "latest" / "verdict.json").read_bytes()
     assert run_harness(tmp_path, "judge", "reports/latest").returncode == 0
     assert run_harness(tmp_path, "alarm", "reset", "--run", "reports/latest").returncode == 0

@@ -51,13 +51,6 @@ def rehearse(folder: Path, name: str, *, seed: int = 1, speed: float = 60) -> Pl
     return play(folder, name, "--seed", str(seed), "--speed", str(speed))[0]
 
 
-@pytest.fixture(scope="module")
-def all_of_them(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Played]:
-    """Every packaged experiment, played once, by its name."""
-    runs = play(tmp_path_factory.mktemp("reports"), "--all")
-    return {verdict["experiment"]: (code, verdict) for code, verdict in runs}
-
-
 def check_story(name: str, code: int, verdict: dict[str, Any]) -> None:
     """Holds a verdict against what the experiment states."""
     outcome, calls = STORIES[name]
@@ -67,6 +60,8 @@ def check_story(name: str, code: int, verdict: dict[str, Any]) -> None:
     assert code == 0, context
     if name in FINDINGS:
         assert FINDINGS[name] in {finding["id"] for finding in verdict["findings"]}, context
+    if name == "erroruser":
+        assert verdict["traffic"]["fault"]["failed"]
     if name == "broken-canary":
         assert verdict["attribution"]["canary_share"] >= 0.95
     if name == "hook-failure":
@@ -78,10 +73,13 @@ def check_story(name: str, code: int, verdict: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STORIES)
-def test_experiment_plays_as_stated(name: str, all_of_them: dict[str, Played]) -> None:
+def test_every_experiment_plays_as_stated(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Each packaged experiment ends in the outcome, the call and the finding it is there to show."""
-    check_story(name, *all_of_them[name])
+    runs = {verdict["experiment"]: (code, verdict) for code, verdict in play(tmp_path, "--all")}
+    assert set(runs) == set(STORIES)
+    for name, (code, verdict) in runs.items():
+        with subtests.test(name):
+            check_story(name, code, verdict)
 
 
 @pytest.mark.soak
@@ -101,9 +99,13 @@ def test_experiment_plays_as_stated_in_real_time(name: str, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_same_seed_gives_the_same_story_at_every_speed(tmp_path: Path) -> None:
-    """Speeds 10, 60 and 300 agree on the outcome, and on the time to detect within a poll and an evaluation tick."""
+    """Speeds 10, 60 and 300 agree on the outcome, and on the time to detect within a poll and an evaluation tick.
+
+    What the machine is late by passes so many times faster, too.
+    """
     poll_s, tick_s = 15.0, 60.0
-    verdicts = [rehearse(tmp_path, "erroruser", seed=7, speed=speed)[1] for speed in (10, 60, 300)]
-    assert {verdict["outcome"] for verdict in verdicts} == {"rolled_back"}
-    detected = [verdict["detection"]["time_to_detect_s"][1] for verdict in verdicts]
-    assert max(detected) - min(detected) <= poll_s + tick_s
+    verdicts = {speed: rehearse(tmp_path, "erroruser", seed=7, speed=speed)[1] for speed in (10, 60, 300)}
+    assert {verdict["outcome"] for verdict in verdicts.values()} == {"rolled_back"}
+    detected = [verdict["detection"]["time_to_detect_s"][1] for verdict in verdicts.values()]
+    late_s = max(speed * verdict["traffic"]["schedule_lag_p99_s"] for speed, verdict in verdicts.items())
+    assert max(detected) - min(detected) <= poll_s + tick_s + late_s

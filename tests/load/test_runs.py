@@ -26,7 +26,7 @@ import pytest
 
 from harness.aws.clients import Aws
 from harness.aws.deployer import app_spec, create_deployment
-from harness.core.experiment import Alarm, Expect, Experiment, Fault, Outcome, Rails, Traffic
+from harness.core.experiment import Alarm, Experiment, Fault, Rails, Traffic
 from harness.core.histogram import merge, quantile_s
 from harness.core.timeline import (
     Arrivals,
@@ -277,41 +277,35 @@ def rehearse(
 
 
 @pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
-def test_totals_equal_the_services_own_count(play: Callable[..., Play], service: Service, processes: list[str]) -> None:
-    """Every request is recorded once, the share is exact, and no start is missing, in one process or in several."""
+def test_totals_equal_the_services_own_count_and_locusts(
+    play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
+) -> None:
+    """Every request is recorded once, by us and by Locust, the share is exact, and no start is missing."""
     words = ["--canary-arrival-rate", "400", "--canary-error-share", "0.1", "--run-time", "4", *processes]
-    run = play("-f", CANARY, "--host", service.url, *words)
+    run = play("-f", CANARY, "--host", service.url, "--json-file", str(tmp_path / "locust"), *words)
     assert run.end() == 4
     assert run.requests() == service.seen
-    total = service.seen.total()
+    total, fault = service.seen.total(), service.seen["fault"]
     for sent in run.requests_by_worker().values():
         assert abs(sent["fault"] - 0.1 * sent.total()) < 1
     arrivals = of(Arrivals, run.events())
     assert sum(row.planned for row in arrivals) == sum(row.started for row in arrivals) == total
-    assert total > 800
-
-
-def test_a_closed_loop_is_recorded_as_exactly(play: Callable[..., Play], service: Service) -> None:
-    """Users that wait for their answers send what they send, and all of it is recorded."""
-    run = play("-f", CANARY, "--host", service.url, "--canary-users", "5", "--run-time", "3")
-    assert run.end() == 4
-    assert run.requests() == service.seen
-    assert service.seen["good"] >= 5
-
-
-@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
-def test_locusts_statistics_hold_every_request(
-    play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
-) -> None:
-    """What Locust shows and writes are the same numbers as ours, failures and errors too."""
-    words = ["--canary-arrival-rate", "400", "--canary-error-share", "0.1", "--run-time", "3", *processes]
-    run = play("-f", CANARY, "--host", service.url, "--json-file", str(tmp_path / "locust"), *words)
-    assert run.end() == 4
-    fault = service.seen["fault"]
+    assert total > 200
     shown = locusts_counts(tmp_path / "locust.json")
     assert shown.pop("/fakeUser [fault]") == (fault, fault)
     assert sum(requests for requests, _ in shown.values()) == service.seen["good"]
     assert not any(failures for _, failures in shown.values())
+
+
+def test_a_closed_loop_is_recorded_as_exactly(play: Callable[..., Play], service: Service) -> None:
+    """Users that wait for their answers send what they send; the end says that no deployment was watched meanwhile."""
+    run = play("-f", CANARY, "--host", service.url, "--canary-users", "5", "--run-time", "3")
+    assert run.end() == 4
+    assert run.requests() == service.seen
+    assert service.seen["good"] >= 5
+    (ended,) = of(RunEnded, run.events())
+    assert "no deployment was watched" in ended.detail
+    assert any("no deployment was watched" in reason for reason in run.verdict().because)
 
 
 def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
@@ -347,15 +341,6 @@ def test_a_proxy_of_the_environment_is_used_and_said(play: Callable[..., Play], 
     assert f"the environment names the proxy {service.url}" in run.log.read_text(encoding="utf-8")
 
 
-def test_the_end_says_that_no_deployment_was_watched(play: Callable[..., Play], service: Service) -> None:
-    """Traffic alone is inconclusive, and the reason says what is missing."""
-    run = play("-f", CANARY, "--host", service.url, "--run-time", "2")
-    assert run.end() == 4
-    (ended,) = of(RunEnded, run.events())
-    assert "no deployment was watched" in ended.detail
-    assert any("no deployment was watched" in reason for reason in run.verdict().because)
-
-
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_with_what_was_seen(
     play: Callable[..., Play], service: Service, signum: int, code: int
@@ -377,15 +362,17 @@ def test_a_stall_of_the_service_shows_in_the_latency_and_not_in_the_schedule(
     """Starts go on while nothing is answered, and their latency runs from the due time."""
     run = play("-f", CANARY, "--host", service.url, "--canary-arrival-rate", "100", "--run-time", "5")
     run.wait_for(lambda events: bool(of(Requests, events)))
-    service.stall(1.0)
-    run.end()
-    started = Counter[float]()
-    for row in of(Arrivals, run.events()):
-        started[row.at_s] += row.started  # a second may come in several rows
-    assert all(abs(started[second] - 100) <= 10 for second in sorted(started)[1:-1])
+    service.stall(2.0)
+    assert run.end() == 4
+    arrivals = of(Arrivals, run.events())
+    late = quantile_s(merge(row.lag for row in arrivals), 1.0)
     waited = quantile_s(merge(row.latency for row in of(Requests, run.events())), 1.0)
+    assert late is not None
     assert waited is not None
-    assert waited == pytest.approx(1.0, abs=0.3)
+    assert late < 1.0
+    assert 1.5 < waited < 3.5
+    assert sum(row.unstarted for row in arrivals) == 0
+    assert sum(row.started for row in arrivals) > 300
 
 
 def test_lost_workers_are_told_and_taken_over_until_none_is_left(play: Callable[..., Play], service: Service) -> None:
@@ -497,15 +484,6 @@ def test_without_a_run_a_signal_ends_the_web_page_without_complaint(play: Callab
 # With a cloud
 
 TRAFFIC = Traffic(arrival_rate=5.0)
-
-
-def test_error_users_are_caught(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
-    """The whole road in one process: steady traffic, deployment, fault requests, alarm, rollback, verdict."""
-    wanted = Traffic(arrival_rate=5.0, error_share=0.1)
-    run, _ = rehearse(Experiment(name="test", traffic=wanted, steady_s=30, expect=Expect(outcome=Outcome.ROLLED_BACK)))
-    assert run.end(60) == 0
-    assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
-    assert run.requests()["fault"] > 0
 
 
 def test_the_next_deployment_of_the_group_is_followed(
