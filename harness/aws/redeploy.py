@@ -7,6 +7,7 @@ was promoted, the alias goes back to the version that was in service, which has 
 CodeDeploy would otherwise find it elsewhere than they left it.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -27,6 +28,10 @@ SETTLED_WITHIN_S = 60.0
 ACTIVE_WITHIN_S = 300.0
 """Wall time that an update, and a new version (SnapStart takes minutes), may take until it can be used."""
 BETWEEN_LOOKS_S = 1.0
+
+_MARK = re.compile(r"canary-harness redeploy \w+ of version (?P<before>\w+) by (?P<run>.+)", re.DOTALL)
+LONGEST_DESCRIPTION = 256
+"""AWS's limit, in characters."""
 
 # What differs between $LATEST and a version of it though both do the same.
 _OF_THE_VERSION = frozenset(
@@ -138,13 +143,14 @@ class PlacedAlias:
         return True
 
 
-def publish_again(aws: Aws, *, function: str, alias: str, journal: Journal) -> tuple[str, str]:
+def publish_again(aws: Aws, *, function: str, alias: str, run: str, journal: Journal) -> tuple[str, str]:
     """The version in service and a new one with the same code and configuration; every write is journaled.
 
-    Raises UsageError where $LATEST is not what is in service, since that would be shipped, and HarnessError.
+    `run` is the folder whose journal heals it, which its description tells. Raises UsageError where `redeployable`
+    does, and HarnessError.
     """
     in_service, latest, served = redeployable(aws, function=function, alias=alias)
-    mark = f"canary-harness redeploy {secrets.token_hex(4)}"
+    mark = f"canary-harness redeploy {secrets.token_hex(4)} of version {in_service} by {run}"[:LONGEST_DESCRIPTION]
     before = text(latest.get("Description")) or ""
     description = Description(aws, function=function, mark=mark, journal=journal, before=before)
     try:
@@ -169,14 +175,18 @@ def check_redeploy(aws: Aws, wanted: Deployment) -> None:
 def redeployable(aws: Aws, *, function: str, alias: str) -> tuple[str, Answer, Answer]:
     """The version in service, and the configurations of $LATEST and of that version, which are the same.
 
-    Raises UsageError where they are not or the alias is split, and HarnessError where nobody says.
+    Raises UsageError where they are not, where the alias is split, or where an earlier redeployment was not healed;
+    and HarnessError where nobody says.
     """
     placed = aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
     in_service = str(placed.get("FunctionVersion"))
-    if weights_of(placed):
+    for version in weights_of(placed):
+        _check_healed(_configuration(aws, function, version), f"the alias {alias} still shifts to version {version}")
         raise UsageError(f"deployment.redeploy: the alias {alias} is split; give all traffic to one version first")
     latest = _configuration(aws, function)
     served = _configuration(aws, function, in_service)
+    _check_healed(latest, f"the description of {function} is still changed")
+    _check_healed(served, f"the alias {alias} was not given back, it is on version {in_service}")
     if differing := ", ".join(differences(latest, served)):
         raise UsageError(
             f"deployment.redeploy: $LATEST of {function} is not version {in_service} in service ({differing} differ); "
@@ -185,15 +195,25 @@ def redeployable(aws: Aws, *, function: str, alias: str) -> tuple[str, Answer, A
     return in_service, latest, served
 
 
+def _check_healed(configuration: Answer, left: str) -> None:
+    """Raises UsageError where this bears the mark of an earlier redeployment: healed later, the two would get mixed."""
+    mark = _MARK.fullmatch(text(configuration.get("Description")) or "")
+    if mark:
+        raise UsageError(
+            f"deployment.redeploy: an earlier one of version {mark['before']} is not healed: {left}; "
+            f"heal it first by `canary-harness alarm reset --run {mark['run']}`, once its deployment is over"
+        )
+
+
 def differences(latest: Mapping[str, Any], version: Mapping[str, Any]) -> list[str]:
     """The names of what makes $LATEST another thing than a version; their values may be secret."""
     names = {name for name in (*latest, *version) if not _is_of_the_version(name)}
     return sorted(name for name in names if latest.get(name) != version.get(name))
 
 
-def weights_of(alias: Answer) -> bool:
-    """Whether an alias splits its traffic."""
-    return bool(mapping(mapping(alias.get("RoutingConfig")).get("AdditionalVersionWeights")))
+def weights_of(alias: Answer) -> Mapping[str, Any]:
+    """The weights of the versions that an alias gives traffic to beside its own; empty where it is not split."""
+    return mapping(mapping(alias.get("RoutingConfig")).get("AdditionalVersionWeights"))
 
 
 def _is_of_the_version(name: str) -> bool:

@@ -142,7 +142,8 @@ class Deploying:
         """A new version of the code in service."""
         wanted = self._run.experiment.deployment
         function, journal = str(wanted.function), Journal(self._run.record, self._run.base.now_s)
-        before, after = publish_again(self._aws, function=function, alias=wanted.alias, journal=journal)
+        run = str(self._run.folder.path)
+        before, after = publish_again(self._aws, function=function, alias=wanted.alias, run=run, journal=journal)
         self._placed = PlacedAlias(
             self._aws, function=function, alias=wanted.alias, before=before, after=after, journal=journal
         )

@@ -35,7 +35,11 @@ class Function:
     def publish(self) -> tuple[str, str]:
         """Version in service and new version."""
         return publish_again(
-            self.aws, function=self.named["FunctionName"], alias=self.alias["Name"], journal=self.journal()
+            self.aws,
+            function=self.named["FunctionName"],
+            alias=self.alias["Name"],
+            run="reports/net/1",
+            journal=self.journal(),
         )
 
     def configuration(self, version: str = "$LATEST") -> Any:
@@ -99,6 +103,37 @@ def test_a_split_alias_is_refused(function: Function) -> None:
     """There is no one version in service."""
     function.place("2", v1=0.1)
     with pytest.raises(UsageError, match="is split"):
+        function.publish()
+
+
+@pytest.mark.parametrize(
+    ("placed", "weights", "left"),
+    [
+        ("3", {}, "the alias Live was not given back, it is on version 3"),
+        ("2", {"v3": 0.1}, "the alias Live still shifts to version 3"),
+    ],
+    ids=["promoted", "being shifted"],
+)
+def test_a_redeployment_that_was_not_healed_is_not_redeployed(
+    function: Function, placed: str, weights: dict[str, float], left: str
+) -> None:
+    """Healed in the wrong order, the two would leave the alias on a version of ours: the first one is to be healed."""
+    function.publish()
+    function.place(placed, **weights)
+    with pytest.raises(UsageError) as refused:
+        function.publish()
+    assert str(refused.value) == (
+        f"deployment.redeploy: an earlier one of version 2 is not healed: {left}; "
+        "heal it first by `canary-harness alarm reset --run reports/net/1`, once its deployment is over"
+    )
+    function.place("2")
+    function.publish()
+
+
+def test_a_description_that_was_not_put_back_is_not_taken_for_the_functions_own(function: Function) -> None:
+    """The run that set it knows what was there before."""
+    function.change(Description="canary-harness redeploy 1a2b of version 2 by reports/net/1")
+    with pytest.raises(UsageError, match=r"the description of .* is still changed; heal it first by .* reports/net/1"):
         function.publish()
 
 
