@@ -169,6 +169,7 @@ class Director(Role):
         if self.run:
             self.environment.runner.stop()
             self.test_stop()
+        self._closing.wait()  # another greenlet, which stops the test by our own word, may have taken the run
         code = self._signal or self._code
         if code is None and self._given.headless:
             code = ExitCode.INCONCLUSIVE  # Locust ended before the test began, and nothing was seen of anything

@@ -674,35 +674,6 @@ def test_a_redeployment_proves_the_net_and_leaves_no_trace(
     assert lambdas.get_function_configuration(**function)["Description"] == before
 
 
-STAYS = """
-import os, signal, subprocess, sys, time
-
-signal.signal(signal.SIGINT, lambda *_: print("told", flush=True))
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.DEVNULL)
-print(os.getpid(), child.pid, flush=True)
-while True:
-    time.sleep(1)
-"""
-
-
-def test_a_signal_reaches_the_command_and_nothing_of_it_survives(
-    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], tmp_path: Path
-) -> None:
-    """It gets the signal that came; what does not end by itself is killed, with all that it started."""
-    cloud = canary_cloud_factory(speed=60.0)
-    (tmp_path / "stays.py").write_text(STAYS)
-    names = ["--canary-function", cloud.ready["function"], "--canary-command", f"{sys.executable} stays.py"]
-    run = play("-f", CANARY, "--host", cloud.ready["service_url"], *names, **cloud_variables(cloud))
-    run.wait_for(lambda events: bool(of(CommandStarted, events)) and b"\n" in run.folder.command_log.read_bytes())
-    pids = [int(word) for word in run.folder.command_log.read_text().split()[:2]]
-    run.process.send_signal(signal.SIGINT)
-    assert run.end(30) == 130
-    assert "told" in run.folder.command_log.read_text()
-    assert [ended.exit_code for ended in of(CommandEnded, run.events())] == [-signal.SIGKILL]
-    psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5)
-    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
-
-
 DEAF = Alarm(threshold=1e9)
 """An alarm that rings only if it is forced."""
 EVERYTHING = (
