@@ -26,12 +26,13 @@ GRID = "rgba(128, 136, 146, 0.28)"
 LONG_S = 7200.0
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
-# Okabe and Ito's colours: told apart by colour-blind people too, and at least 3:1 on white and on near-black.
+# Those with a version are told apart by colour-blind people of each kind, too, and all but the last are at least 3:1 on
+# white and on near-black.
 SERIES = {
     ("good", "baseline"): ("good, baseline", "#2f7fc1"),
-    ("good", "canary"): ("good, canary", "#d98200"),
+    ("good", "canary"): ("good, canary", "#d07c00"),
     ("good", "unknown"): ("good, version unknown", "#85898f"),
-    ("fault", "baseline"): ("fault, baseline", "#8a63d2"),
+    ("fault", "baseline"): ("fault, baseline", "#973df2"),
     ("fault", "canary"): ("fault, canary", "#d4483b"),
     ("fault", "unknown"): ("fault, version unknown", "#6b5a50"),
 }
@@ -59,7 +60,7 @@ CONFIG: Spec = {
     "font": "system-ui, sans-serif",
     "background": "transparent",
 }
-QUANTILES = {"p50": "#2f9e8f", "p95": "#2f7fc1", "p99": "#8a63d2"}
+QUANTILES = {"p50": "#85898f", "p95": "#2f7fc1", "p99": "#973df2"}
 
 
 def chart(run: History, width: int = 860) -> Spec | None:
@@ -94,12 +95,12 @@ def chart(run: History, width: int = 860) -> Spec | None:
 
 def _panels(run: History, lanes: Sequence[Span], parts: Sequence[Slice], points: Sequence[Datapoint]) -> list[Spec]:
     """The panels that have something to show, from the top."""
-    failing = _present(part.failures for part in parts)
+    sent, failing = _present(part.sent for part in parts), _present(part.failures for part in parts)
     drawn = drawn_alarms(points)
     panels = [
         _lanes(lanes, numbered=facts.any_step(run.verdict)) if lanes else None,
         _weight() if any(part.weight is not None for part in parts) else None,
-        _stacked("sent", "requests/s", 120, _present(part.sent for part in parts)) if parts else None,
+        _stacked("sent", "requests/s", 120, sent) if sent else None,
         _stacked("failed", "failures/s", 80, failing) if failing else None,
         _latency() if any(part.p50_ms is not None for part in parts) else None,
         *(_datapoints(name, number, len(drawn)) for number, name in enumerate(drawn)),
@@ -275,21 +276,27 @@ def _lane_text(lane: Spec, **look: Any) -> Spec:
 def _weight() -> Spec:
     return {
         "data": {"name": "slices"},
-        "height": 40,
-        "mark": {"type": "area", "interpolate": "step-after", "color": "#d98200", "opacity": 0.55, "clip": True},
+        "height": 52,
+        "mark": {
+            "type": "area",
+            "interpolate": "step-after",
+            "color": "#d07c00",
+            "fillOpacity": 0.55,
+            "line": {"color": "#d07c00", "strokeWidth": 1.5, "clip": True},
+            "clip": True,
+        },
         "encoding": {
             "x": _x("t"),
-            "y": _y("weight", "canary weight", format="%", scale={"domain": [0, 1]}, values=[0, 0.5, 1]),
+            "y": _y("weight", ["canary", "weight"], format="%", scale={"domain": [0, 1]}, values=[0, 0.5, 1]),
             "tooltip": [_told("t", "s", ".0f"), _told("weight", "canary weight", ".0%")],
         },
     }
 
 
 def _stacked(what: str, title: str, height: int, cells: Sequence[int]) -> Spec:
-    """Stacked bars of the cells that are there; the first of all where none is, so that a silent run has its axis."""
-    shown = cells or [0]
-    names = [SERIES[CELLS[index]][0] for index in shown]
-    colors = [SERIES[CELLS[index]][1] for index in shown]
+    """Stacked bars of the cells that are there."""
+    names = [SERIES[CELLS[index]][0] for index in cells]
+    colors = [SERIES[CELLS[index]][1] for index in cells]
     series: Spec = {"field": "series", "type": "nominal", "scale": {"domain": names, "range": colors}}
     series["legend"] = {"columns": 6} if what == "sent" else None
     number = f"toNumber(slice(datum.key, {len(what)}))"
@@ -297,7 +304,7 @@ def _stacked(what: str, title: str, height: int, cells: Sequence[int]) -> Spec:
         "data": {"name": "slices"},
         "height": height,
         "transform": [
-            {"fold": [f"{what}{index}" for index in shown], "as": ["key", "rate"]},
+            {"fold": [f"{what}{index}" for index in cells], "as": ["key", "rate"]},
             {"filter": "datum.rate > 0"},
             {"calculate": number, "as": "order"},
             {"calculate": f"{list(map(_series_name, range(len(CELLS))))}[datum.order]", "as": "series"},

@@ -1,5 +1,7 @@
 """What a report says of a verdict, in words: the rows that the terminal and Markdown both print."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from harness.core.experiment import Objective, Outcome
@@ -13,6 +15,12 @@ _ALL_AT_ONCE = (
     "estimate of failed requests, had all traffic of the time that both arms shared met the canary (95 % interval of "
     "its failure rate); no alarm would have rolled that back"
 )
+
+_SOURCES: Mapping[Source, str] = {
+    "response header": "version by response header",
+    "cloudwatch": "version by CloudWatch",
+    "unknown": "version unknown",
+}
 
 _HEADLINES = {
     Outcome.PROMOTED: "PROMOTED",
@@ -159,20 +167,25 @@ def exposure(verdict: Verdict) -> str:
     hurt = verdict.exposure
     failed = f"{count(hurt.failed_requests)} failed requests ({count(hurt.failed_good_requests)} of them good)"
     users = "1 user" if hurt.users == 1 else f"{count(hurt.users)} users"
-    budget = f"error budget used {percent(hurt.error_budget_share)}"
-    return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}, {budget}"
+    used = f"error budget used {percent(hurt.error_budget_share)}"
+    return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}, {used}"
+
+
+def budget(objective: Objective) -> str:
+    """The error budget in words."""
+    return f"{percent(objective.availability)} over {objective.days:g} days"
 
 
 def exposures(verdict: Verdict, objective: Objective) -> list[Row]:
     """Who got hurt, a number a row, and what each counts."""
     hurt = verdict.exposure
-    budget = f"of what {percent(objective.availability)} over {objective.days:g} days allows, were this rate to last"
+    allowed = f"of what {budget(objective)} allows, were this rate to last"
     return [
         ("failed requests", count(hurt.failed_requests), "from the deployment's creation on"),
         ("good requests among them", count(hurt.failed_good_requests), "nobody meant these to fail"),
         ("users", count(hurt.users), "distinct personas that met a failure"),
         ("blast radius", percent(hurt.blast_radius), "failed ÷ all requests"),
-        ("error budget used", percent(hurt.error_budget_share), budget),
+        ("error budget used", percent(hurt.error_budget_share), allowed),
         ("all at once instead", _estimate(hurt.all_at_once_failures), _ALL_AT_ONCE),
     ]
 
@@ -186,10 +199,11 @@ def attribution(verdict: Verdict) -> str:
 
 def arms_source(verdict: Verdict) -> str:
     """Where the version of a request was known from, and the p-value against a canary no worse than the baseline."""
-    of = " by good requests" if verdict.arms.source == "response header" else ""
-    return (
-        f"{_source(verdict.arms.source)}; {_chance(verdict.arms.p_value)} for a canary no worse than the baseline{of}"
-    )
+    source = _source(verdict.arms.source)
+    if verdict.arms.p_value is None:
+        return f"{source}; whether the canary was worse is not known"
+    of = "good requests alone" if verdict.arms.source == "response header" else "all requests"
+    return f"{source}; {_chance(verdict.arms.p_value)} for a canary no worse than the baseline (exact test, {of})"
 
 
 def run(verdict: Verdict) -> Row:
@@ -264,18 +278,16 @@ def _arm(name: str, facts: ArmFacts) -> Row:
 def _rate(facts: ArmFacts) -> str:
     if not facts.requests or facts.failures is None:
         return NOT_MEASURED
-    rate = f"{facts.failures / facts.requests:.1%}"
+    rate = percent(facts.failures / facts.requests)
     if facts.failure_interval is None:
         return rate
-    low, high = facts.failure_interval
-    return f"{rate} ({low:.1%}–{high:.1%})"
+    low, high = map(percent, facts.failure_interval)
+    return f"{rate} ({low.removesuffix(' %')}–{high})"
 
 
-def _chance(p_value: float | None) -> str:
-    if p_value is None:
-        return f"p {NOT_MEASURED}"
+def _chance(p_value: float) -> str:
     return f"p = {p_value:.2g}" if p_value >= SMALLEST_P else f"p < {SMALLEST_P:g}"
 
 
 def _source(source: Source) -> str:
-    return "version unknown" if source == "unknown" else f"version by {source}"
+    return _SOURCES[source]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from harness.core.evidence import FaultTime
 from harness.core.timeline import (
     Asked,
     CommandEnded,
@@ -18,7 +19,7 @@ from harness.core.timeline import (
     Trouble,
     Write,
 )
-from harness.report.facts import plain
+from harness.report.facts import percent, plain, words
 from harness.report.history import History
 
 Kind = Literal["done", "going", "ok", "alarm", "blind", "fault", "trouble", "note"]
@@ -126,15 +127,20 @@ def _alarms(run: History) -> Iterator[Span]:
 
 def _faults(run: History) -> Iterator[Span]:
     for fault in run.found.faults:
-        told = f"error share {fault.value}" if fault.kind == "error_share" else f"{fault.kind} {fault.value}"
+        told = plain(f"{words(fault.kind)} {_value(fault)}")
         yield Span(
             lane="faults",
             kind="fault",
-            label=plain(told.replace("_", " ")),
+            label=told,
             from_s=fault.began_s,
             to_s=_until(run, None if math.isinf(fault.ended_s) else fault.ended_s),
-            detail=plain(told.replace("_", " ")),
+            detail=told,
         )
+
+
+def _value(fault: FaultTime) -> str:
+    share = fault.share("error_share") if fault.kind == "error_share" else fault.share("client_version_share")
+    return fault.value if share is None else percent(share)
 
 
 def _people(run: History) -> Iterator[Span]:

@@ -1,11 +1,14 @@
 """report.html: the page that a release meeting decides from, in one file that needs no network."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
+from harness.core.experiment import Objective
 from harness.core.measure import rules_of
 from harness.core.verdict import ArmFacts, Verdict
 from harness.report import facts
@@ -41,7 +44,8 @@ def page(run: History, spec: Spec | None) -> str:
         verdict=run.verdict,
         facts=facts,
         result=facts.result(run.verdict),
-        tiles=tiles(run.verdict),
+        tiles=tiles(run.verdict, run.found.experiment.objective),
+        asks=asks(run.verdict),
         spec=spec,
         alternative=alternative(run),
         counted_from=counted_from(run),
@@ -89,17 +93,50 @@ def _safe_json(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def tiles(verdict: Verdict) -> list[tuple[str, str]]:
-    """The numbers that are asked for first, with what they are."""
+class Tile(Struct, frozen=True):
+    """A number that is asked for first, and what it is of."""
+
+    name: str
+    value: str
+    what: str
+
+
+def tiles(verdict: Verdict, objective: Objective) -> list[Tile]:
+    """The numbers that are asked for first."""
     seen, hurt = verdict.detection, verdict.exposure
+    good = f"{facts.count(hurt.failed_good_requests)} of them good"
     return [
-        ("time to detect", facts.span(seen.time_to_detect_s)),
-        ("time to roll back", facts.span(seen.time_to_roll_back_s)),
-        ("failed requests", facts.count(hurt.failed_requests)),
-        ("blast radius", facts.percent(hurt.blast_radius)),
-        ("users hit", facts.count(hurt.users)),
-        ("error budget used", facts.percent(hurt.error_budget_share)),
+        _tile(
+            "time to detect", facts.span(seen.time_to_detect_s), "from first fault or harm to ALARM", _unseen(verdict)
+        ),
+        _tile(
+            "time to roll back",
+            facts.span(seen.time_to_roll_back_s),
+            "until all is on the baseline again",
+            _unseen(verdict),
+        ),
+        _tile("failed requests", facts.count(hurt.failed_requests), good),
+        _tile("blast radius", facts.percent(hurt.blast_radius), "of all requests failed"),
+        _tile("users hit", facts.count(hurt.users), "personas that met a failure"),
+        _tile("error budget used", facts.percent(hurt.error_budget_share), f"of {facts.budget(objective)}"),
     ]
+
+
+def _tile(name: str, value: str, what: str, unseen: str = "not measured") -> Tile:
+    return Tile(name, value, unseen if value == facts.NOT_MEASURED else what)
+
+
+def _unseen(verdict: Verdict) -> str:
+    """Why there is no time to detect or to roll back."""
+    if verdict.detection.first_fault_s is not None or verdict.exposure.failed_requests:
+        return "not seen after the first fault"
+    return "not measured" if verdict.exposure.failed_requests is None else "no fault and no failure"
+
+
+def asks(verdict: Verdict) -> str:
+    """How many findings of each severity there are, the gravest first; empty where there is none."""
+    counts = Counter(finding.severity for finding in verdict.findings)
+    return ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts.items())
 
 
 def rules(run: History) -> dict[str, str]:
@@ -128,7 +165,9 @@ def captions(run: History, points: Sequence[Datapoint]) -> list[str]:
     """What the chart has no room to say: its faults, and the alarms whose datapoints it leaves to the table."""
     faults = [f"{span.label} from {_from_to(span, run.origin_s)}" for span in spans(run) if span.kind == "fault"]
     left = [name for name in dict.fromkeys(point.alarm for point in points) if name not in drawn_alarms(points)]
+    silent = run.seconds.slices(run.seconds.width_for(MOST_ROWS)) and not run.verdict.traffic.sent
     return [
+        *(["No request was sent, so there is no traffic to draw."] if silent else []),
         *([f"Faults: {', '.join(faults[:MOST_FAULTS])}{_more(faults, MOST_FAULTS)}."] if faults else []),
         *([f"Not drawn, but in the table of datapoints: {', '.join(left)}."] if left else []),
     ]

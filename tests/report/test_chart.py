@@ -1,5 +1,6 @@
 """The main chart as a specification and as a picture."""
 
+import itertools
 import json
 import struct
 from collections.abc import Callable
@@ -7,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import altair
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from harness.core.timeline import LookFailed
 from harness.report import drawing
-from harness.report.chart import MOST_MOMENTS, MOST_SLICES, chart, numbers
+from harness.report.chart import MOST_MOMENTS, MOST_SLICES, QUANTILES, SERIES, chart, numbers
 from harness.report.history import History
 from harness.report.seconds import Steps
 
@@ -100,3 +102,31 @@ def test_javascript_is_bundled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_specification_is_json(sample: History) -> None:
     """No value that a browser cannot read, such as NaN."""
     assert json.loads(json.dumps(chart(sample), allow_nan=False))
+
+
+# Machado, Oliveira and Fernandes 2009: how complete dichromats see linear sRGB.
+SIGHTS = {
+    "all colours": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052)),
+    "deuteranopia": ((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969)),
+    "tritanopia": ((1.256, -0.077, -0.179), (-0.078, 0.931, 0.148), (0.005, 0.691, 0.304)),
+}
+
+
+def lab(colour: str, sight: str) -> Any:
+    """A colour in CIELAB, as that sight sees it."""
+    channels = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(SIGHTS[sight]) @ linear, 0, 1)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(to_xyz @ seen / np.array([0.9505, 1.0, 1.089]))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_colours_of_one_panel_are_told_apart_by_whoever_looks(sight: str) -> None:
+    """A difference of twice ten is seen at a glance; bars of 10 % lie on bars of 90 %."""
+    of_versions = [colour for (_, arm), (_, colour) in SERIES.items() if arm != "unknown"]
+    for colours in (of_versions, [*QUANTILES.values()]):
+        for one, other in itertools.combinations(colours, 2):
+            assert np.linalg.norm(lab(one, sight) - lab(other, sight)) > 20

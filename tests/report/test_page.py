@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from harness.core.experiment import Experiment
 from harness.core.timeline import (
     AlarmChanged,
     AlarmDefined,
@@ -28,7 +29,7 @@ from harness.core.timeline import (
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
 from harness.report.history import History
-from harness.report.page import page
+from harness.report.page import Tile, page, tiles
 from tests.report.reading import Reading
 
 Past = Callable[..., History]
@@ -242,7 +243,7 @@ def test_page_loads_nothing_from_anywhere(sample: History) -> None:
         for name, value in given.items()
         if name in ("src", "href", "data", "action", "srcset")
     ]
-    neighbours = {"timeline.jsonl", "verdict.json", "report.md", "junit.xml", "#content", "data:,"}
+    neighbours = {"timeline.jsonl", "verdict.json", "report.md", "junit.xml", "#content", "#findings-title", "data:,"}
     assert set(addresses) == neighbours
     assert len(text.encode()) < MOST_BYTES
 
@@ -397,3 +398,33 @@ def test_several_alarms_are_told_apart(past: Past, build: Any) -> None:
     assert "Not drawn, but in the table of datapoints: " + ", ".join(names[3:]) in shown.text
     assert all(name in shown.text for name in names)
     assert "of fake-user-errors-of-0 (the first of 10 alarms)" in shown.text
+
+
+def test_run_without_traffic_has_no_empty_axis(past: Past, row: Any) -> None:
+    """What was seen is drawn, and that nothing was sent is said."""
+    shown = reading(past(row("healthy", rate=0)))
+    assert {panel["data"]["name"] for panel in shown.spec["vconcat"]} == {"spans", "slices"}
+    assert len(shown.spec["vconcat"]) == 2
+    assert "No request was sent, so there is no traffic to draw." in shown.text
+
+
+def test_first_numbers_say_what_they_are_of(past: Past, row: Any) -> None:
+    """And why there is none, where there is none."""
+    objective = Experiment(name="built").objective
+    hurt = {tile.name: tile for tile in tiles(past(row("erroruser")).verdict, objective)}
+    assert hurt["failed requests"].what == "0 of them good"
+    assert hurt["error budget used"].what == "of 99.9 % over 30 days"
+    fine = {tile.name: tile for tile in tiles(past(row("healthy")).verdict, objective)}
+    assert fine["time to detect"] == Tile("time to detect", "–", "no fault and no failure")
+    silent = tiles(past(row("healthy", rate=0)).verdict, objective)
+    assert {tile.what for tile in silent} == {"not measured"}
+
+
+def test_findings_are_announced_at_the_top(past: Past, row: Any) -> None:
+    """With a link to them, the gravest first; a run without findings announces none."""
+    run = past(row("wrong-dimension"))
+    severities = Counter(finding.severity for finding in run.verdict.findings)
+    assert severities
+    text = reading(run).text
+    announced = text[text.index("What should we change?") :].splitlines()[0]
+    assert all(f"{count} {severity}" in announced for severity, count in severities.items())

@@ -120,7 +120,7 @@ def test_phone_tells_steps_and_faults_apart(opened: Open) -> None:
     labels, overprinted = page.evaluate(OVERPRINTED)
     assert labels > 1
     assert overprinted == 0
-    assert "Faults: error share 0.05 from" in page.inner_text("figcaption")
+    assert "Faults: error share 5 % from" in page.inner_text("figcaption")
 
 
 def test_comparison_fits_a_phone(browser: "Browser", caught: Verdict) -> None:
