@@ -36,7 +36,7 @@ sample: $(VENV)/.ready
 	rm -rf reports/sample && mkdir -p reports/sample
 	cd build/sample/latest && cp experiment.yaml manifest.json timeline.jsonl $(CURDIR)/reports/sample/
 	$(BIN)/canary-harness report reports/sample
-	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1080,1230 \
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1080,1440 \
 		--virtual-time-budget=10000 --screenshot=reports/sample/report.png file://$(CURDIR)/reports/sample/report.html
 	rm -rf build/sample
 
