@@ -25,11 +25,10 @@ from unittest import mock
 
 import psutil
 
-from harness.aws.clients import Aws
-from harness.aws.deployer import create_deployment
 from harness.core.rollout import Rollout
 from harness.load.panel.chronicle import Chronicle
 from harness.report.folder import RunFolder
+from tests import pipeline
 from tests.benchmarks.processes import free_port, running, wait_for
 from tests.benchmarks.rows import Row, show
 
@@ -133,17 +132,7 @@ def _looks(state: dict[str, Any]) -> int:
 
 def _deploy(ready: dict[str, str]) -> None:
     with mock.patch.dict(os.environ, _variables(ready)):
-        create_deployment(
-            Aws(),
-            application=ready["application"],
-            group=ready["group"],
-            function=ready["function"],
-            alias=ready["alias"],
-            target_version=ready["canary"],
-            experiment="benchmark",
-            record=lambda _: None,
-            now=lambda: 0.0,
-        )
+        pipeline.deploy(ready)
 
 
 def _variables(ready: dict[str, str]) -> dict[str, str]:

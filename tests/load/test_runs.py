@@ -24,8 +24,7 @@ import msgspec
 import psutil
 import pytest
 
-from harness.aws.clients import Aws
-from harness.aws.deployer import app_spec, create_deployment
+from harness.aws.deployer import app_spec
 from harness.core.experiment import Alarm, Experiment, Fault, Rails, Traffic
 from harness.core.histogram import merge, quantile_s
 from harness.core.timeline import (
@@ -49,6 +48,7 @@ from harness.errors import TimelineError
 from harness.rehearsal.fixtures import aws_environment
 from harness.rehearsal.play import Ready, resolve
 from harness.report.folder import RunFolder
+from tests import pipeline
 
 if TYPE_CHECKING:
     from harness.rehearsal.cloud import Cloud
@@ -484,6 +484,8 @@ def test_without_a_run_a_signal_ends_the_web_page_without_complaint(play: Callab
 # With a cloud
 
 TRAFFIC = Traffic(arrival_rate=5.0)
+CALM = ("--canary-arrival-rate", "5")
+"""Three hundred a second at speed 60: the cloud shares a process with the test, and perhaps the machine with others."""
 
 
 def test_the_next_deployment_of_the_group_is_followed(
@@ -493,29 +495,11 @@ def test_the_next_deployment_of_the_group_is_followed(
     cloud = canary_cloud_factory(speed=60.0)
     aws_environment(cloud, monkeypatch)
     ready = cloud.ready
-    words = [
-        "--canary-function",
-        ready["function"],
-        "--host",
-        ready["service_url"],
-        "--canary-error-share",
-        "0.2",
-        "--canary-expect",
-        "rolled_back",
-    ]
+    words = ["--canary-function", ready["function"], "--host", ready["service_url"], *CALM]
+    words += ["--canary-error-share", "0.2", "--canary-expect", "rolled_back"]
     run = play("-f", CANARY, *words, **cloud_variables(cloud))
     run.wait_for(lambda events: bool(of(Requests, events)) and bool(of(GroupSeen, events)))
-    create_deployment(
-        Aws(),
-        application=ready["application"],
-        group=ready["group"],
-        function=ready["function"],
-        alias=ready["alias"],
-        target_version=ready["canary"],
-        experiment="by somebody else",
-        record=lambda _: None,
-        now=lambda: 0.0,
-    )
+    pipeline.deploy(ready)
     assert run.end(60) == 0
     assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
     resolved = run.folder.read_experiment()
@@ -536,22 +520,12 @@ def test_two_groups_are_watched_in_one_run_and_judged_each(
     experiment = tmp_path / "two.yaml"
     also = f"also: [{{group: {second['group']}, expect: {{outcome: promoted}}}}]"
     first = f"deployment: {{function: {ready['function']}}}\nexpect: {{outcome: rolled_back}}"
-    experiment.write_text(f"name: two\nsteady_s: 10\ntraffic: {{error_share: 0.2}}\n{first}\n{also}\n")
+    experiment.write_text(f"name: two\nsteady_s: 10\ntraffic: {{arrival_rate: 5, error_share: 0.2}}\n{first}\n{also}\n")
     words = ["--host", ready["service_url"], "--canary-experiment", str(experiment)]
     run = play("-f", CANARY, *words, **cloud_variables(cloud))
     run.wait_for(lambda events: bool(of(Beside, events)) and bool(of(GroupSeen, events)))
-    for names in (ready, second):
-        create_deployment(
-            Aws(),
-            application=ready["application"],
-            group=names["group"],
-            function=names["function"],
-            alias=ready["alias"],
-            target_version="2",
-            experiment="by somebody else",
-            record=lambda _: None,
-            now=lambda: 0.0,
-        )
+    pipeline.deploy(ready)
+    pipeline.deploy({**ready, **second})
     run.end(60)
     verdict = run.verdict()
     assert {name: group.outcome for name, group in verdict.groups.items()} == {
@@ -616,11 +590,9 @@ def test_a_command_deploys_under_traffic_and_is_judged_with_its_deployment(
     (tmp_path / "deploys.py").write_text(DEPLOYS)
     spec = app_spec(ready["function"], ready["alias"], ready["baseline"], ready["canary"])
     command = [sys.executable, "deploys.py", ready["application"], ready["group"], spec]
-    words = ["--canary-function", ready["function"], "--canary-error-share", "0.2", "--canary-expect", "rolled_back"]
-    run = play(
-        *["-f", CANARY, "--host", ready["service_url"], "--canary-command", shlex.join(command), *words],
-        **cloud_variables(cloud),
-    )
+    words = ["--canary-function", ready["function"], "--canary-command", shlex.join(command), *CALM]
+    words += ["--canary-error-share", "0.2", "--canary-expect", "rolled_back"]
+    run = play("-f", CANARY, "--host", ready["service_url"], *words, **cloud_variables(cloud))
     said = run.process.stderr.read().decode()  # type: ignore[union-attr]
     assert run.end(60) == 0, said
     verdict, events = run.verdict(), run.events()
@@ -641,7 +613,7 @@ def test_a_command_that_fails_before_any_deployment_ends_the_run(
     """Nothing is waited for that cannot come: exit code 1, and the sentence says which command failed how."""
     cloud = canary_cloud_factory(speed=60.0)
     command = shlex.join([sys.executable, "-c", "import sys; sys.exit('no such template')"])
-    names = ["--canary-function", cloud.ready["function"], "--canary-command", command]
+    names = ["--canary-function", cloud.ready["function"], "--canary-command", command, *CALM]
     run = play("-f", CANARY, "--host", cloud.ready["service_url"], *names, **cloud_variables(cloud))
     assert run.end(60) == 1
     (ended,) = of(RunEnded, run.events())
@@ -660,11 +632,9 @@ def test_a_redeployment_proves_the_net_and_leaves_no_trace(
     lambdas = boto3.client("lambda")
     lambdas.update_alias(**alias, FunctionVersion=ready["canary"])  # $LATEST is in service
     before = lambdas.get_function_configuration(**function)["Description"]
-    words = ["--canary-function", ready["function"], "--canary-redeploy", "--canary-allow-writes"]
-    run = play(
-        *["-f", CANARY, "--host", ready["service_url"], *words, "--canary-expect", "promoted"],
-        **cloud_variables(cloud),
-    )
+    words = ["--canary-function", ready["function"], "--canary-redeploy", "--canary-allow-writes", *CALM]
+    words += ["--canary-expect", "promoted"]
+    run = play("-f", CANARY, "--host", ready["service_url"], *words, **cloud_variables(cloud))
     assert run.end(60) == 0
     assert (run.verdict().outcome, run.verdict().call) == ("promoted", "cleared")
     written = [(event.call.partition(":")[2], event.step) for event in of(Write, run.events())]
