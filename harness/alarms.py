@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 ALLOWED = "LOCUST_CANARY_ALLOW_WRITES"
 REASON = "canary-harness: set by hand"
 LOOK_EVERY_S = 5.0
-"""Wall time between two looks at an alarm that is held."""
+"""Time between two looks at an alarm that is held, by the clock of the environment."""
+SHORTEST_REST_S = 0.05
 EXIT_CODES = """\
 exit codes:
   0    done, or nothing was left to do
@@ -133,16 +134,18 @@ def _hold(aws: "Aws", options: argparse.Namespace, before: str) -> int:
     """Holds the state, whatever evaluations say, until the time is over or a signal comes."""
     from harness.aws.forced_alarm import ForcedAlarm
     from harness.aws.journal import Journal
+    from harness.checkup import clock_of_environment
     from harness.launch import Interrupts
 
+    speed = clock_of_environment().speed
     journal = Journal(_say_write, time.time)
     forced = ForcedAlarm(aws, name=options.name, state=options.state, reason=options.reason, journal=journal)
-    until_s = time.monotonic() + options.for_s
+    until_s = time.monotonic() + options.for_s / speed
     healed = False
     with Interrupts() as stop:
         try:
             forced.inject()
-            while not _over(until_s, stop):
+            while not _over(until_s, LOOK_EVERY_S / speed, stop):
                 forced.hold()
         finally:
             healed = forced.heal()
@@ -153,11 +156,11 @@ def _hold(aws: "Aws", options: argparse.Namespace, before: str) -> int:
     return 128 + stop.signum if stop.count else ExitCode.AS_EXPECTED
 
 
-def _over(until_s: float, stop: "Interrupts") -> bool:
-    """Waits until the next look is due; whether the time is over or a signal came."""
-    look_s = min(until_s, time.monotonic() + LOOK_EVERY_S)
+def _over(until_s: float, look_every_s: float, stop: "Interrupts") -> bool:
+    """Waits until the next look is due, both in wall time; whether the time is over or a signal came."""
+    look_s = min(until_s, time.monotonic() + max(look_every_s, SHORTEST_REST_S))
     while time.monotonic() < look_s and not stop.count:
-        time.sleep(0.05)
+        time.sleep(SHORTEST_REST_S)
     return bool(stop.count) or time.monotonic() >= until_s
 
 
@@ -235,9 +238,12 @@ class RunJournal:
 
     def _now_s(self) -> float:
         """Seconds since the run began, as far as that can be told now: never before its last event."""
+        from harness.checkup import clock_of_environment
+
         last_s = max((event.at_s for event in self._events), default=0.0)
         began = next((event.epoch_s for event in self._events if hasattr(event, "epoch_s")), None)
-        return last_s if began is None else max(last_s, time.time() - began)
+        now_s = clock_of_environment().experiment_s(time.time())
+        return last_s if began is None else max(last_s, now_s - began)
 
 
 # What all do

@@ -1,8 +1,9 @@
 """Guard rails: how far a run may go, decided from the experiment, from what a person asks for, and from what was seen.
 
-    refusals   before the run: values beyond a rail
-    refusal    while it lasts: a change that would go beyond one
-    tripped    while it lasts: what was seen is beyond one
+    refusals       before the run: values beyond a rail
+    sure_to_trip   before the run: rails that it cannot keep
+    refusal        while it lasts: a change that would go beyond one
+    tripped        while it lasts: what was seen is beyond one
 
 Nothing here acts; whoever does is told why in one sentence.
 """
@@ -100,6 +101,37 @@ def refusals(experiment: Experiment, limits: Limits) -> Iterator[ExperimentError
         yield ExperimentError("traffic.arrival_rate", why)
     if why := refusal(limits, "error_share", share):
         yield ExperimentError("traffic.error_share" if share == experiment.traffic.error_share else "faults", why)
+
+
+def sure_to_trip(experiment: Experiment, limits: Limits, speed: float) -> Iterator[ExperimentError]:
+    """Every rail that would trip before a run that follows a deployment can end, at a clock's speed."""
+    give_up_s = experiment.give_up_s / speed
+    if limits.wall_time_s * ROUNDING < give_up_s:
+        yield ExperimentError(
+            "rails.wall_time_s",
+            f"{limits.wall_time_s:g} s are over before give_up_s is ({_wall(give_up_s, speed)}), so the rail would "
+            "stop a run that still waits; lower give_up_s, or raise rails.wall_time_s",
+        )
+    faults = _faults_at_the_end(experiment)
+    if limits.fault_requests * ROUNDING < faults:
+        yield ExperimentError(
+            "rails.fault_requests",
+            f"{limits.fault_requests:g} are fewer than the {faults:.0f} fault requests that traffic.arrival_rate and "
+            "traffic.error_share plan for steady_s alone, after the deployment; lower one of these, or raise "
+            "rails.fault_requests",
+        )
+
+
+def _wall(give_up_s: float, speed: float) -> str:
+    return f"{give_up_s:g} s" if speed == 1 else f"{give_up_s:g} s of wall time at speed {speed:g}"
+
+
+def _faults_at_the_end(experiment: Experiment) -> float:
+    """The fault requests that are planned for the time after the deployment, whatever becomes of it."""
+    traffic = experiment.traffic
+    if traffic.users is not None or isinstance(traffic.arrival_rate, tuple):
+        return 0.0
+    return traffic.arrival_rate * traffic.error_share * experiment.steady_s
 
 
 def refusal(limits: Limits, name: RailName, value: float) -> str | None:

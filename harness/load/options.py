@@ -14,7 +14,7 @@ from harness.core.clock import Clock
 from harness.core.experiment import Experiment, Outcome
 from harness.core.parse import parse
 from harness.core.plan import writes_of
-from harness.core.rails import RAILS, RailName, is_host, limits_of, refusals
+from harness.core.rails import RAILS, RailName, is_host, limits_of, refusals, sure_to_trip
 from harness.core.sense import about_making
 from harness.errors import UsageError
 from harness.load.client import service_url
@@ -77,11 +77,14 @@ def settings_of(options: Any) -> Settings:
     run_dir, clock = _given(options, "run_dir"), _given(options, "clock")
     if experiment.target.host:
         service_url(experiment.target.host)
-    for refused in refusals(experiment, limits_of(experiment.rails, experiment.target.host)):
+    clock_of_run, limits = _clock_of(clock or ""), limits_of(experiment.rails, experiment.target.host)
+    for refused in refusals(experiment, limits):
+        raise refused
+    for refused in sure_to_trip(experiment, limits, clock_of_run.speed) if watched(experiment) else ():
         raise refused
     return Settings(
         experiment=experiment,
-        clock=_clock_of(clock or ""),
+        clock=clock_of_run,
         rehearsal=clock is not None,
         free_terminal=bool(getattr(options, "headless", False) and getattr(options, "only_summary", False)),
         run_dir=Path(run_dir) if run_dir else None,

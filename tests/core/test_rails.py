@@ -9,7 +9,17 @@ from msgspec.structs import replace
 from harness.core.experiment import Experiment, Fault, Rails, Traffic
 from harness.core.judge import judge
 from harness.core.parse import parse, rehearsable
-from harness.core.rails import RAILS, Seen, blind_limit_s, host_refusal, limits_of, refusal, refusals, tripped
+from harness.core.rails import (
+    RAILS,
+    Seen,
+    blind_limit_s,
+    host_refusal,
+    limits_of,
+    refusal,
+    refusals,
+    sure_to_trip,
+    tripped,
+)
 from harness.core.timeline import RailTripped, RunEnded
 from harness.errors import ExperimentError
 from harness.rehearsal import experiments
@@ -166,3 +176,45 @@ def test_faults_stopped_for_want_of_sight_that_never_came_back_are_inconclusive(
 def test_limits_that_do_not_hold_are_infinite() -> None:
     """So that nothing is ever beyond them."""
     assert limits_of(Rails(), "http://localhost").arrival_rate == math.inf
+
+
+def doomed(experiment: Experiment, speed: float = 1.0) -> list[str]:
+    """The rails that an experiment cannot keep."""
+    return [str(problem) for problem in sure_to_trip(experiment, limits_of(experiment.rails, AWS_HOST), speed)]
+
+
+def test_a_run_that_may_not_last_as_long_as_it_waits_is_refused() -> None:
+    """The sentence names both fields and the fix."""
+    (sentence,) = doomed(Experiment(name="x", rails=Rails(wall_time_s=600)))
+    assert sentence == (
+        "rails.wall_time_s: 600 s are over before give_up_s is (1800 s), so the rail would stop a run that still "
+        "waits; lower give_up_s, or raise rails.wall_time_s"
+    )
+
+
+def test_wall_time_is_held_against_the_clock_s_speed() -> None:
+    """Half an hour at speed 60 takes half a minute."""
+    assert doomed(Experiment(name="x", rails=Rails(wall_time_s=600)), 60.0) == []
+    assert "30 s of wall time at speed 60" in doomed(Experiment(name="x", rails=Rails(wall_time_s=20)), 60.0)[0]
+
+
+def test_a_plan_that_needs_more_faults_than_may_be_is_refused() -> None:
+    """Those after the deployment alone are too many, whatever becomes of it."""
+    traffic = Traffic(arrival_rate=20, error_share=0.05)
+    assert doomed(Experiment(name="x", traffic=traffic, rails=Rails(fault_requests=60))) == []
+    (sentence,) = doomed(Experiment(name="x", traffic=traffic, rails=Rails(fault_requests=59)))
+    assert sentence.startswith("rails.fault_requests: 59 are fewer than the 60 fault requests")
+
+
+@pytest.mark.parametrize(
+    "traffic", [Traffic(users=50, error_share=0.5), Traffic(arrival_rate=1000.0)], ids=["closed loop", "no faults"]
+)
+def test_what_is_not_sure_to_trip_is_let_be(traffic: Traffic) -> None:
+    """Nobody knows how many requests a closed loop sends; without faults there are none."""
+    assert doomed(Experiment(name="x", traffic=traffic, rails=Rails(fault_requests=1))) == []
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_packaged_experiments_can_keep_their_rails(name: str) -> None:
+    """The defaults leave them room."""
+    assert doomed(parse(experiments.text(name), source=name)) == []

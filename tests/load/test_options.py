@@ -148,6 +148,14 @@ def test_a_value_that_cannot_be_ends_the_program(
     assert sentence in capsys.readouterr().err
 
 
+def test_a_rail_that_is_sure_to_trip_is_refused_where_a_deployment_is_followed() -> None:
+    """Traffic alone waits for nothing."""
+    short = ("--canary-max-wall-time", "10m")
+    assert settings(*short).experiment.rails.wall_time_s == 600
+    with pytest.raises(UsageError, match=r"rails\.wall_time_s: .* lower give_up_s"):
+        settings(*short, "--canary-group", "live")
+
+
 def test_an_experiment_that_is_not_there_is_one_sentence() -> None:
     """It names the experiments that are."""
     with pytest.raises(UsageError, match="'nope' is no file that can be read, nor one of healthy, erroruser"):

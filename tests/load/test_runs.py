@@ -688,11 +688,11 @@ def test_every_fault_is_healed_when_a_signal_ends_the_run(rehearse: Callable[...
 
 def test_a_guard_rail_stops_faults_and_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
     """The trip is an event, a reason in the verdict, and exit code 5."""
-    traffic, rails = Traffic(arrival_rate=5.0, error_share=0.2), Rails(fault_requests=5)
+    traffic, rails = Traffic(arrival_rate=5.0, error_share=0.2), Rails(fault_requests=35)
     run, cloud = rehearse(Experiment(name="test", traffic=traffic, alarm=DEAF, rails=rails, steady_s=30))
     assert run.end(60) == 5
     (trip,) = of(RailTripped, run.events())
-    assert (trip.rail, trip.limit) == ("fault_requests", 5)
+    assert (trip.rail, trip.limit) == ("fault_requests", 35)
     assert run.verdict().result == "aborted"
     assert any("fault_requests tripped" in reason for reason in run.verdict().because)
     assert is_as_before(cloud)
