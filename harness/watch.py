@@ -15,11 +15,11 @@ from harness.aws.watcher import Watcher
 from harness.core.clock import Clock
 from harness.core.experiment import Experiment
 from harness.core.rollout import Rollout
-from harness.core.timeline import Event, RunEnded, RunStarted, encode
+from harness.core.timeline import Beside, Event, RunEnded, RunStarted, encode
 from harness.core.verdict import Verdict
 from harness.errors import ExitCode, UsageError
 from harness.launch import Interrupts
-from harness.load.beside import neighbours
+from harness.load.beside import neighbours, rollouts
 from harness.load.contact import Contact
 from harness.load.steering import Timebase
 from harness.report.actions import announce
@@ -146,7 +146,7 @@ class _Lookout:
 
     def _rest(self, stop: Interrupts) -> None:
         while not stop.count:
-            self._progress.show(self._rollout, None, self._base.now_s())
+            self._progress.show(self._rollout, None, self._base.now_s(), rollouts(self._neighbours))
             next_look_s = min(watcher.next_look_s for watcher in self._watchers())
             rest_s = self._base.wall_s(next_look_s) - time.time()
             time.sleep(max(0.01, min(FRAME_S, rest_s)))
@@ -156,5 +156,7 @@ class _Lookout:
     def _record(self, event: Event) -> None:
         self._rollout = self._rollout.step(event)
         self._contact.note(event)
+        if isinstance(event, Beside):
+            self._progress.tell(event.seen, rollouts(self._neighbours)[event.group], event.group)
         self._progress.tell(event, self._rollout)
         self._write(encode(event))

@@ -85,4 +85,7 @@ def _facts(verdict: Verdict) -> GroupFacts:
         result=verdict.result,
         exit_code=verdict.exit_code,
         deployment=verdict.deployment.id,
+        expected=verdict.expected,
+        time_to_detect_s=verdict.detection.time_to_detect_s,
+        time_to_roll_back_s=verdict.detection.time_to_roll_back_s,
     )

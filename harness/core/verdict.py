@@ -155,6 +155,9 @@ class GroupFacts(Struct, frozen=True, kw_only=True):
     result: Result
     exit_code: int
     deployment: str | None = None
+    expected: Outcome | None = None
+    time_to_detect_s: Bounds | None = None
+    time_to_roll_back_s: Bounds | None = None
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The further deployment groups of a run: each is watched for itself, and told in the timeline as beside the first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from harness.aws.clients import Aws
@@ -39,3 +39,8 @@ def neighbours(
 ) -> tuple[Neighbour, ...]:
     """The further groups of an experiment."""
     return tuple(Neighbour(name, seen, aws, record, now, epoch_s) for name, seen in others(experiment).items())
+
+
+def rollouts(some: Iterable[Neighbour]) -> dict[str, Rollout]:
+    """What is known of further groups, by their names."""
+    return {one.name: one.rollout for one in some}

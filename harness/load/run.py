@@ -32,6 +32,7 @@ from harness.core.rates import peak_rate
 from harness.core.rollout import Rollout
 from harness.core.timeline import (
     Asked,
+    Beside,
     Event,
     Note,
     RailTripped,
@@ -45,7 +46,7 @@ from harness.core.timeline import (
 )
 from harness.core.verdict import Verdict
 from harness.errors import ExitCode, HarnessError, NotAllowed, UsageError
-from harness.load.beside import neighbours
+from harness.load.beside import neighbours, rollouts
 from harness.load.contact import Contact
 from harness.load.deploying import Deploying
 from harness.load.faults import Faults
@@ -363,7 +364,7 @@ class Run:
     def _show(self) -> None:
         while True:
             if self._watcher:
-                self._progress.show(self.rollout, self.tally, self.base.now_s())
+                self._progress.show(self.rollout, self.tally, self.base.now_s(), rollouts(self._neighbours))
             if problem := self._contact.lost():
                 self.fail("contact", f"neither AWS nor the service answers any more: {problem}")
                 return
@@ -448,6 +449,8 @@ class Run:
         else:
             self.rollout = self.rollout.step(event)
             self._progress.tell(event, self.rollout)
+        if isinstance(event, Beside):
+            self._progress.tell(event.seen, rollouts(self._neighbours)[event.group], event.group)
         if self._follow:
             self._follow(event, self.rollout)
         if self.rollout.created_s is not None:

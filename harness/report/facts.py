@@ -1,5 +1,6 @@
 """What a report says of a verdict, in words: the rows that the terminal and Markdown both print."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -38,21 +39,30 @@ MATRIX_HEAD: Row = ("intent", "ok", "failed")
 ARMS_HEAD: Row = ("arm", "version", "requests", "failed", "failure rate (95 %)", "p50", "p95", "p99 ms")
 CRITERIA_HEAD: Row = ("criterion", "limit", "measured", "met")
 RUNS_HEAD: Row = ("experiment", "outcome", "call", "result", "detect", "roll back", "exit")
+NAMED_GROUPS = 3
+GROUPS_HEAD: Row = ("group", "outcome", "expected", "call", "result", "detect", "roll back", "deployment")
 
 
 def headline(verdict: Verdict) -> str:
-    """The outcome first, as `ROLLED BACK · caught · as expected (exit 0)`."""
-    parts = dict.fromkeys((_HEADLINES[verdict.outcome], words(verdict.call), result(verdict)))
+    """The outcome first, as `ROLLED BACK · caught · as expected (exit 0)`; of several groups each one's."""
+    parts = dict.fromkeys((outcome(verdict), *([] if verdict.groups else [words(verdict.call)]), result(verdict)))
     return f"{' · '.join(parts)} (exit {verdict.exit_code})"
 
 
 def outcome(verdict: Verdict) -> str:
-    """The outcome as a headline says it."""
-    return _HEADLINES[verdict.outcome]
+    """The outcome as a headline says it; of several groups each one's, by name while they are few."""
+    if not verdict.groups:
+        return _HEADLINES[verdict.outcome]
+    if len(verdict.groups) <= NAMED_GROUPS:
+        return ", ".join(f"{plain(name)} {_HEADLINES[group.outcome]}" for name, group in verdict.groups.items())
+    counts = Counter(group.outcome for group in verdict.groups.values())
+    return ", ".join(f"{number} {_HEADLINES[outcome]}" for outcome, number in counts.most_common())
 
 
 def result(verdict: Verdict) -> str:
-    """The result against the expectation; where nothing was expected, it says so."""
+    """The result against the expectation; where nothing was expected, it says so. Of several groups the worst."""
+    if verdict.groups:
+        return words(verdict.result)
     if verdict.result == "as_expected" and verdict.expected is None and verdict.expected_call is None:
         return "nothing was expected"
     if verdict.result == "contrary" and verdict.expected not in (None, verdict.outcome):
@@ -240,6 +250,23 @@ def span(bounds: Bounds | None, *, digits: int = 1) -> str:
     if low == high:
         return f"{low} s"
     return f"{low} to {high} s" if "-" in low else f"{low}–{high} s"
+
+
+def groups(verdict: Verdict) -> list[Row]:
+    """One line for each of several deployment groups; none where there is but one."""
+    return [
+        (
+            name,
+            words(group.outcome),
+            words(group.expected) if group.expected else NOT_MEASURED,
+            words(group.call),
+            words(group.result),
+            span(group.time_to_detect_s, digits=0),
+            span(group.time_to_roll_back_s, digits=0),
+            group.deployment or NOT_MEASURED,
+        )
+        for name, group in verdict.groups.items()
+    ]
 
 
 def words(name: str) -> str:

@@ -48,6 +48,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
 
 
+def inner_name(group: str) -> str:
+    """What the folder of one of several deployment groups is called within the run's."""
+    return re.sub(r"[^\w.-]", "_", group)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """One run on disk; make one with `create` or `open`."""
@@ -134,7 +139,7 @@ class RunFolder:
 
     def within(self, group: str) -> "RunFolder":
         """The folder of one of several deployment groups, made where it is missing."""
-        inner = RunFolder(self.path / re.sub(r"[^\w.-]", "_", group))
+        inner = RunFolder(self.path / inner_name(group))
         inner.path.mkdir(exist_ok=True)
         return inner
 

@@ -54,13 +54,21 @@ def junit(verdict: Verdict) -> str:
 
 
 def cases(verdict: Verdict) -> list[Case]:
-    """The verdict first, then criteria, then steps."""
-    return [_whole(verdict), *_expectations(verdict), *_criteria(verdict), *_steps(verdict)]
+    """The verdict first, then one for each of several groups, then criteria, then steps."""
+    return [_whole(verdict), *_groups(verdict), *_expectations(verdict), *_criteria(verdict), *_steps(verdict)]
 
 
 def _whole(verdict: Verdict) -> Case:
     state: State = "error" if verdict.exit_code == ExitCode.HARNESS_FAILED else _BY_RESULT[verdict.result]
     return Case("verdict", state, f"{facts.headline(verdict)}. {' '.join(verdict.because)}")
+
+
+def _groups(verdict: Verdict) -> Iterator[Case]:
+    for name, group in verdict.groups.items():
+        state: State = "error" if group.exit_code == ExitCode.HARNESS_FAILED else _BY_RESULT[group.result]
+        expected = f", {facts.words(group.expected)} was expected" if group.expected else ""
+        said = f"{facts.words(group.outcome)}, {facts.words(group.call)}, {facts.words(group.result)}{expected}"
+        yield Case(f"group {name}", state, said)
 
 
 def _expectations(verdict: Verdict) -> Iterator[Case]:

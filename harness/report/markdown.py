@@ -9,6 +9,7 @@ from harness.report import facts
 MOST_REASONS = 6
 MOST_FINDINGS = 6
 MOST_CRITERIA = 4
+MOST_GROUPS = 8
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 # GitHub links bare addresses, people and issues after it has undone escapes, so only a character between them helps.
@@ -20,6 +21,7 @@ def markdown(verdict: Verdict) -> str:
     """The whole report as GitHub's Markdown."""
     sections = (
         [f"# {escaped(facts.headline(verdict))}", "", escaped(facts.subject(verdict)), ""],
+        _groups(verdict),
         _bullets(verdict.because, MOST_REASONS),
         _timeline(verdict),
         _ledger(verdict),
@@ -56,6 +58,16 @@ def _table(head: facts.Row, rows: Iterable[facts.Row]) -> list[str]:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _groups(verdict: Verdict) -> list[str]:
+    """What became of each group; the rest of the report is about the first one."""
+    rows = facts.groups(verdict)
+    if not rows:
+        return []
+    left = len(rows) - MOST_GROUPS
+    more = [f"\nand {left} more in verdict.json"] if left > 0 else []
+    return [*_table(facts.GROUPS_HEAD, rows[:MOST_GROUPS]), *more, "", f"Of {escaped(rows[0][0])}:", ""]
 
 
 def _timeline(verdict: Verdict) -> list[str]:

@@ -15,6 +15,7 @@ from harness.report import facts
 from harness.report.chart import Spec, alternative, counted_from, drawn_alarms
 from harness.report.datapoints import Datapoint, chance_again, datapoints
 from harness.report.drawing import javascript
+from harness.report.folder import inner_name
 from harness.report.history import History
 from harness.report.lanes import Span, spans
 from harness.report.seconds import CELLS, Slice
@@ -44,6 +45,7 @@ def page(run: History, spec: Spec | None) -> str:
         verdict=run.verdict,
         facts=facts,
         result=facts.result(run.verdict),
+        groups=groups(run.verdict),
         tiles=tiles(run.verdict, run.found.experiment.objective),
         asks=asks(run.verdict),
         spec=spec,
@@ -91,6 +93,14 @@ def _safe_json(value: object) -> str:
     """JSON that cannot end the script element it stands in."""
     text = msgspec.json.encode(value).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def groups(verdict: Verdict) -> list[dict[str, Any]]:
+    """One row for each of several groups, with the page of its own."""
+    return [
+        {"cells": cells, "href": f"{inner_name(cells[0])}/report.html", "result": verdict.groups[cells[0]].result}
+        for cells in facts.groups(verdict)
+    ]
 
 
 class Tile(Struct, frozen=True):

@@ -3,9 +3,9 @@
 import logging
 import sys
 import time
-from collections import deque
-from collections.abc import Iterable
-from types import TracebackType
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType, TracebackType
 from typing import TextIO, cast
 
 from msgspec import Struct
@@ -26,6 +26,8 @@ FRAME_S = 0.1
 WIDEST = 80
 RECENT = 4
 """Transitions that the panel shows, the latest."""
+
+NO_OTHERS: Mapping[str, Rollout] = MappingProxyType({})
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ class Progress:
     def __init__(self, console: Console | None = None, *, free: bool = True) -> None:
         self._console = console or PatientConsole(stderr=True)
         self._drawn = free and self._console.is_terminal
-        self._teller = Teller()
+        self._tellers: defaultdict[str, Teller] = defaultdict(Teller)
         self._live: Live | None = None
         self._moved: list[tuple[logging.StreamHandler[TextIO], TextIO]] = []
         self._next_frame_s = 0.0
@@ -66,19 +68,25 @@ class Progress:
         """Closes."""
         self.close()
 
-    def show(self, rollout: Rollout, tally: Tally | None, at_s: float) -> None:
-        """Shows how things stand at `at_s` (experiment time since the run began); without a tally nothing is sent."""
+    def show(
+        self, rollout: Rollout, tally: Tally | None, at_s: float, beside: Mapping[str, Rollout] = NO_OTHERS
+    ) -> None:
+        """Shows how things stand at `at_s` (experiment time since the run began); without a tally nothing is sent.
+
+        `beside` are the further deployment groups of the run, by name.
+        """
         if self._drawn:
-            self._draw(rollout, tally, at_s)
+            self._draw(rollout, tally, at_s, beside)
         elif at_s - self._said_at_s >= HEARTBEAT_S:
             sent = [_requests(tally)] if tally else []
-            where = f"{_weight(rollout)}{_bake(rollout, at_s)}"
-            self._line(at_s, " · ".join((_phase(rollout), where, *_alarms(rollout), *sent)))
+            others = (f"{facts.plain(name)}: {_state(other, at_s)}" for name, other in beside.items())
+            self._line(at_s, "; ".join((" · ".join((_state(rollout, at_s), *sent)), *others)))
 
-    def tell(self, event: Event, rollout: Rollout) -> None:
-        """Tells what an event changed, if it did; `rollout` is what it led to."""
-        for line in self._teller.tell(event, rollout):
-            self._line(line.at_s, f"{line.by}: {line.text}" if line.by else line.text)
+    def tell(self, event: Event, rollout: Rollout, group: str = "") -> None:
+        """Tells what an event changed, if it did; `rollout` is what it led to, `group` the further one it is about."""
+        for line in self._tellers[group].tell(event, rollout):
+            by = line.by or facts.plain(group)
+            self._line(line.at_s, f"{by}: {line.text}" if by else line.text)
 
     def say(self, line: str) -> None:
         """Shows a line of somebody else's above the panel, colours and all."""
@@ -93,7 +101,7 @@ class Progress:
                 handler.setStream(stream)
             self._moved.clear()
 
-    def _draw(self, rollout: Rollout, tally: Tally | None, at_s: float) -> None:
+    def _draw(self, rollout: Rollout, tally: Tally | None, at_s: float, beside: Mapping[str, Rollout]) -> None:
         now_s = time.monotonic()
         if now_s < self._next_frame_s:
             return
@@ -106,7 +114,13 @@ class Progress:
             self._live.start()
             self._move_log()
         width = min(WIDEST, self._console.width)
-        self._live.update(_panel(rollout, tally, at_s, self._recent, width), refresh=True)
+        panel = Panel(
+            Group(*_rows(rollout, tally, at_s, beside), *map(_dim, self._recent)),
+            title=f"{at_s:.0f} s",
+            title_align="right",
+            width=width,
+        )
+        self._live.update(panel, refresh=True)
 
     def _move_log(self) -> None:
         """Has the log printed above the panel, not through it."""
@@ -129,14 +143,22 @@ def _on_stderr() -> list[logging.StreamHandler[TextIO]]:
     return [handler for handler in handlers if handler.stream is sys.stderr]
 
 
-def _panel(rollout: Rollout, tally: Tally | None, at_s: float, recent: Iterable[str], width: int) -> Panel:
-    lines = [
-        Text.assemble((_phase(rollout), "bold"), f" · {_weight(rollout)}", _bake(rollout, at_s)),
-        Text(" · ").join(_coloured_alarms(rollout)) or Text("no alarm seen yet", style="dim"),
-        *([Text(_requests(tally))] if tally else []),
-        *(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in recent),
-    ]
-    return Panel(Group(*lines), title=f"{at_s:.0f} s", title_align="right", width=width)
+def _rows(rollout: Rollout, tally: Tally | None, at_s: float, beside: Mapping[str, Rollout]) -> Iterator[Text]:
+    yield Text.assemble((_phase(rollout), "bold"), f" · {_weight(rollout)}", _bake(rollout, at_s))
+    yield Text(" · ").join(_coloured_alarms(rollout)) or Text("no alarm seen yet", style="dim")
+    for name, other in beside.items():
+        told = Text.assemble(f"{facts.plain(name)}: ", (_phase(other), "bold"), f" · {_weight(other)}")
+        yield Text(" · ").join((told + _bake(other, at_s), *_coloured_alarms(other)))
+    if tally:
+        yield Text(_requests(tally))
+
+
+def _dim(line: str) -> Text:
+    return Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _state(rollout: Rollout, at_s: float) -> str:
+    return " · ".join((_phase(rollout), f"{_weight(rollout)}{_bake(rollout, at_s)}", *_alarms(rollout)))
 
 
 def _phase(rollout: Rollout) -> str:

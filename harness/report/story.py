@@ -26,12 +26,12 @@ LineKind = Literal["run", "release", "alarm", "fault", "person", "trouble"]
 _PHASES: Mapping[Phase, str] = {
     Phase.CREATED: "deployment {id} was created",
     Phase.BEFORE_TRAFFIC: "{id} prepares: no traffic on the canary yet",
-    Phase.CANARY: "the bake began: version {canary} is on trial",
-    Phase.AFTER_TRAFFIC: "all traffic shifted to version {canary}",
-    Phase.PROMOTED: "{id} succeeded: version {canary} was promoted",
+    Phase.CANARY: "the bake began: {canary} is on trial",
+    Phase.AFTER_TRAFFIC: "all traffic shifted to {canary}",
+    Phase.PROMOTED: "{id} succeeded: {canary} was promoted",
     Phase.STOPPING: "{id} was stopped, and its rollback is awaited",
-    Phase.ROLLING_BACK: "the rollback to version {baseline} began",
-    Phase.ROLLED_BACK: "rolled back to version {baseline}",
+    Phase.ROLLING_BACK: "the rollback to {baseline} began",
+    Phase.ROLLED_BACK: "rolled back to {baseline}",
     Phase.STOPPED: "{id} was stopped and not rolled back",
     Phase.FAILED: "{id} failed and was not rolled back",
 }
@@ -80,8 +80,8 @@ def _release(at_s: float, before: Rollout, after: Rollout) -> Iterator[Line]:
     if after.phase != before.phase and after.phase in _PHASES:
         names = {
             "id": after.forward.deployment_id if after.forward else after.wanted,
-            "canary": after.canary or "?",
-            "baseline": after.baseline or "?",
+            "canary": f"version {after.canary}" if after.canary else "the new version",
+            "baseline": f"version {after.baseline}" if after.baseline else "the version in service",
         }
         yield Line(at_s=at_s, kind="release", text=_PHASES[after.phase].format(**names))
     if after.weight is not None and after.weight != (before.weight or 0.0):

@@ -16,6 +16,8 @@ _BANNER_STYLES = {
     "inconclusive": "bold black on yellow",
     "aborted": "bold white on red",
 }
+GROUP_COLUMNS = 5
+"""Of the table of groups, so that it fits a terminal; the reports have all."""
 _SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
@@ -24,6 +26,11 @@ def summary(verdict: Verdict, run_dir: Path, console: Console) -> None:
     console.print()
     console.print(Text(f" {facts.headline(verdict)} ", style=_BANNER_STYLES[verdict.result]))
     console.print(_foreign(facts.subject(verdict), style="dim"))
+    if verdict.groups:
+        console.print()
+        rows = (row[:GROUP_COLUMNS] for row in facts.groups(verdict))
+        console.print(_table("Groups", facts.GROUPS_HEAD[:GROUP_COLUMNS], rows, left=GROUP_COLUMNS))
+        console.print()
     for reason in verdict.because:
         console.print(_indented("•", reason))
     console.print()
