@@ -62,7 +62,10 @@ class Plan(Struct, frozen=True):
 
     def due_s(self, level: float) -> float:
         """When the arrival at `level` is due: never if no rate gets there, at once if it is overdue."""
-        return self.paces[max(0, bisect_left(self.paces, level, key=_level) - 1)].due_s(level)
+        pace = self.paces[-1]
+        if level <= pace.level:  # seldom: most arrivals are of the newest pace
+            pace = self.paces[max(0, bisect_left(self.paces, level, key=_level) - 1)]
+        return pace.due_s(level)
 
     def changed(self, at_s: float, legs: Sequence[Leg]) -> "Plan":
         """The same plan until `at_s`, the rate that `legs` ask for from then on."""
@@ -127,7 +130,10 @@ class Pacer:
         """Goes on to the next arrival of this worker."""
         self._passed.clear()
         self._go_on()
-        self._take_over()
+        if self._changes:
+            self._take_over()
+        else:
+            self._due_s = self._plan.due_s(self._level)
 
     def change(self, plan: Plan, part: Part, since_s: float) -> None:
         """Goes on by another plan or as another part from `since_s` on; call it when that is reached."""

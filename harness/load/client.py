@@ -37,9 +37,13 @@ from harness.errors import UsageError
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 MAX_HEAD = 64 * 1024
-"""Bytes of an answer's status line and headers beyond which it is refused."""
+"""Bytes in a row that are no body (status line and headers, a chunk's head, a trailer) beyond which it is refused."""
 BODY_KEPT = 1024 * 1024
 """Bytes on the wire up to which a body is kept for reading; a longer one is only counted."""
+BODIES_KEPT = 64 * 1024 * 1024
+"""Bytes of unfinished bodies that a client keeps in all; with more of them, they are only counted."""
+PIECES_KEPT = 1024
+"""Pieces of a body that are kept apart; each takes some forty bytes, were it of one byte."""
 DECODED_KEPT = 16 * 1024 * 1024
 """Bytes up to which a compressed body is decoded."""
 OPENING = 64
@@ -56,6 +60,8 @@ _READABLE, _WRITABLE = 1, 2
 _TLS_READ = 64 * 1024
 _buffer = bytearray(64 * 1024)
 _view = memoryview(_buffer)
+_plain = bytearray(_TLS_READ)
+_plain_view = memoryview(_plain)
 
 
 class Timeouts(Struct, frozen=True):
@@ -157,6 +163,7 @@ class AnswerParser:
         "_headers",
         "_in_body",
         "_llhttp",
+        "_no_body",
         "answer",
         "keep",
         "on_body",
@@ -172,7 +179,7 @@ class AnswerParser:
         self.on_body = self._chunks.append
         self._llhttp = httptools.HttpResponseParser(self)
         self._head_only = self._in_body = False
-        self._counted = 0
+        self._counted = self._no_body = 0
         self.received = 0
         self.keep = False
         self.answer: Response | None = None
@@ -185,12 +192,13 @@ class AnswerParser:
         self._chunks.clear()
         self._head_only = head_only
         self._in_body = self.keep = False
-        self._counted = self.received = 0
+        self._counted = self._no_body = self.received = 0
         self.answer = None
 
     def feed(self, received: "memoryview | bytes", size: int) -> None:
         """Takes `size` bytes; `answer` is set if they completed it. Raises NoAnswer if they cannot be one."""
         self.received += size
+        pieces = len(self._chunks)
         try:
             self._llhttp.feed_data(received)
         except httptools.HttpParserUpgrade as error:
@@ -200,6 +208,7 @@ class AnswerParser:
             if self.answer is None:
                 raise NoAnswer(_SWITCHED if "Upgrade" in str(error) else f"malformed answer: {error}") from error
         if self.answer is None:
+            self._no_body = self._no_body + size if len(self._chunks) == pieces else 0
             self._hold_limits()
 
     def end(self) -> None:
@@ -237,13 +246,24 @@ class AnswerParser:
             self.answer = Response(llhttp.get_status_code(), self._headers.copy(), chunks, length)
             self.keep = llhttp.should_keep_alive()
 
+    @property
+    def held(self) -> int:
+        """Bytes of an unfinished body that are kept, about."""
+        return self.received - self._counted if self._in_body and self.answer is None else 0
+
+    def let_go(self) -> None:
+        """Keeps no more of the body than its length."""
+        self._counted += sum(map(len, self._chunks))
+        self._chunks.clear()
+
     def _hold_limits(self) -> None:
-        if self._in_body:
-            if self.received > BODY_KEPT:
-                self._counted += sum(map(len, self._chunks))
-                self._chunks.clear()
-        elif self.received > MAX_HEAD:
-            raise NoAnswer(f"the headers of the answer are longer than {MAX_HEAD} bytes")
+        if self._no_body > MAX_HEAD:
+            part = "a trailer or a chunk's head is" if self._in_body else "the headers of the answer are"
+            raise NoAnswer(f"{part} longer than {MAX_HEAD} bytes")
+        if self.received > BODY_KEPT:
+            self.let_go()
+        elif len(self._chunks) > PIECES_KEPT:
+            self._chunks[:] = [b"".join(self._chunks)]
 
     def _says_length(self) -> bool:
         return any(name.lower() in (b"content-length", b"transfer-encoding") for name in self._headers)
@@ -268,7 +288,6 @@ class Connection:
         "_heard",
         "_hub",
         "_outcome",
-        "_parser",
         "_raw",
         "_timeouts",
         "_tls",
@@ -276,6 +295,7 @@ class Connection:
         "_waiting",
         "_watcher",
         "open",
+        "parser",
         "reused",
     )
 
@@ -283,7 +303,7 @@ class Connection:
         self._raw = raw
         self._tls = tls
         self._timeouts = timeouts
-        self._parser = AnswerParser()
+        self.parser = AnswerParser()
         self._waiter: Any = None
         self._waiting = False
         self._outcome: Response | NoAnswer | None = None
@@ -296,7 +316,7 @@ class Connection:
 
     def ask(self, request: Prepared) -> Response:
         """Sends a request and waits for its answer; raises NoAnswer, and the connection is closed then."""
-        self._parser.begin(head_only=request.head_only)
+        self.parser.begin(head_only=request.head_only)
         self._outcome = None
         self._waiting = True
         self._asked = self._heard = time.monotonic()
@@ -344,7 +364,7 @@ class Connection:
     def _settle(self, outcome: "Response | NoAnswer") -> None:
         """Notes the outcome; the connection stays open only after an answer that allows another."""
         self._outcome = outcome
-        if isinstance(outcome, NoAnswer) or not self._parser.keep:
+        if isinstance(outcome, NoAnswer) or not self.parser.keep:
             self.open = False
             self._watcher.stop()
 
@@ -354,8 +374,8 @@ class Connection:
             self._waiter.switch()
 
     def _broken(self, error: OSError) -> NoAnswer:
-        reason = f"{'the answer broke off' if self._parser.received else 'no answer'}: {reason_of(error)}"
-        return NoAnswer(reason) if self._parser.received else ClosedEarly(reason)
+        reason = f"{'the answer broke off' if self.parser.received else 'no answer'}: {reason_of(error)}"
+        return NoAnswer(reason) if self.parser.received else ClosedEarly(reason)
 
     # Writing
 
@@ -409,10 +429,10 @@ class Connection:
         tls.incoming.write(_view[:size])
         while tls.incoming.pending and self.open:
             try:
-                plain = tls.session.read(_TLS_READ)
+                plain: Any = tls.session.read(_TLS_READ, _plain)  # how many bytes, other than its annotation says
             except ssl.SSLWantReadError:
                 break
-            self._take(plain, len(plain))
+            self._take(_plain_view[:plain], plain)
             if not plain:
                 return
         if tls.outgoing.pending and self.open:
@@ -424,13 +444,13 @@ class Connection:
             self.close()
             return
         if size:
-            self._parser.feed(received, size)
+            self.parser.feed(received, size)
         elif self._outcome is None:
-            self._parser.end()
-        if self._parser.answer is None:
+            self.parser.end()
+        if self.parser.answer is None:
             self._heard = time.monotonic()
         else:
-            self._settle(self._parser.answer)
+            self._settle(self.parser.answer)
 
 
 def reason_of(error: OSError) -> str:
@@ -531,6 +551,9 @@ class Client:
         for connection in self._connections:
             connection.expire(now)
         self._connections = [connection for connection in self._connections if connection.open]
+        if sum(connection.parser.held for connection in self._connections) > BODIES_KEPT:
+            for connection in self._connections:
+                connection.parser.let_go()
 
     # Connecting
 

@@ -19,7 +19,7 @@ from harness.load.steering import Steering
 
 MAX_IN_FLIGHT = 4000
 """Requests of one process under way at once, beyond which a due start is given up and counted as unstarted."""
-BATCH = 64
+BATCH = 16
 """Starts in a row before answers get their turn, so that a backlog does not open a connection for each of them."""
 LOOK_UP_S = 0.1
 """Wall time after which a waiting pacer looks for new steering, at the latest."""
@@ -136,9 +136,11 @@ class Traffic:
         self._recorder.started(now_s, 0.0)
         self._in_flight += 1
         try:
-            self._perform(self._next(), now_s)
+            answered = self._perform(self._next(), now_s)
         finally:
             self._in_flight -= 1
+        if not answered:
+            gevent.sleep(0)  # what fails at once would keep the others from their turn
 
     def send_in_turn(self, pause: Callable[[], None]) -> NoReturn:
         """Sends one request after the other with a pause in between, until the pause or somebody else ends it."""
@@ -230,7 +232,8 @@ class Traffic:
             self._idle.append(own)
             planned, due_s = self._hub.switch()
 
-    def _perform(self, planned: Planned, due_s: float) -> None:
+    def _perform(self, planned: Planned, due_s: float) -> bool:
+        """Sends a request and counts what came of it; whether there was an answer."""
         began = time.time()
         response, error = None, None
         try:
@@ -244,6 +247,7 @@ class Traffic:
             raise
         finally:
             self._account(planned, due_s, began, response, error)
+        return response is not None
 
     def _account(self, planned: Planned, due_s: float, began: float, response: Any, error: str | None) -> None:
         ended = time.time()

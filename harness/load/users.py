@@ -1,6 +1,9 @@
 """Locust users that send canary traffic; subclass `CanaryUser` in a locustfile."""
 
+import gevent
 from locust import User, constant, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 import harness.load.plugin  # noqa: F401 - importing it is what makes Locust play experiments
 from harness.load.client import Client, Prepared
@@ -18,6 +21,7 @@ class CanaryUser(User):  # type: ignore[misc]
     abstract = True
     wait_time = constant(1)
     sends_canary_traffic = True
+    _state: str | None
 
     @classmethod
     def prepare(cls, client: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
@@ -39,6 +43,16 @@ class CanaryUser(User):  # type: ignore[misc]
         self._traffic = self._crew.join(self)
         think_s = self.wait_time
         self.wait_time = lambda: think_s() / self._traffic.speed
+
+    def wait(self) -> None:
+        """Thinks, as any user of Locust; without think time nothing more, for the answer was wait enough."""
+        think_s = self.wait_time()
+        if think_s > 0 and self._state != LOCUST_STATE_STOPPING:
+            self._state = LOCUST_STATE_WAITING
+            gevent.sleep(think_s)
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_RUNNING
 
     def on_stop(self) -> None:
         """Leaves it."""

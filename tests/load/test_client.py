@@ -22,6 +22,7 @@ from harness.errors import UsageError
 from harness.load.client import (
     BODY_KEPT,
     MAX_HEAD,
+    PIECES_KEPT,
     AnswerParser,
     Client,
     ClosedEarly,
@@ -189,6 +190,32 @@ def test_a_long_body_is_counted_and_not_kept(serve: Serve, client_of: ClientOf) 
         response.body()
 
 
+def test_a_body_in_many_pieces_is_kept_in_few() -> None:
+    """A server that sends each byte as a chunk of its own gets no more memory than another."""
+    parser = AnswerParser()
+    parser.begin(head_only=False)
+    for piece in (CHUNKED, *[b"1\r\nx\r\n" * 1000] * 20):
+        parser.feed(piece, len(piece))
+    assert len(parser.on_body.__self__) <= PIECES_KEPT + 1000
+    parser.feed(b"0\r\n\r\n", 5)
+    assert parser.answer
+    assert parser.answer.body() == b"x" * 20_000
+
+
+def test_bodies_that_do_not_end_are_not_kept_beyond_a_bound(
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many requests wait for the rest of their bodies, a client keeps so much of them and counts the rest."""
+    monkeypatch.setattr("harness.load.client.BODIES_KEPT", 100_000)
+    begun = b"HTTP/1.1 200 OK\r\nContent-Length: 50001\r\n\r\n" + b"x" * 50_000
+    client = client_of(serve([begun, 0.3, b"x"]))
+    jobs = [gevent.spawn(get, client) for _ in range(3)]
+    for job in jobs:
+        assert job.get().length == 50_001
+        with pytest.raises(NoAnswer, match="too long to keep"):
+            job.get().body()
+
+
 def test_a_long_request_is_sent_whole(client_of: ClientOf) -> None:
     """A body larger than the socket's buffer goes out piece by piece."""
     received = []
@@ -247,6 +274,9 @@ def test_ipv6_addresses_are_understood(serve: Serve) -> None:
         ([b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"], "switched protocols"),
         ([b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"x" * (MAX_HEAD + 1)], "headers of the answer are longer"),
         ([b"HTTP/1.1 200 OK\r\n" + b"X-Many: x\r\n" * 20_000], "headers of the answer are longer"),
+        ([b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 4000], "headers of the answer are longer"),
+        ([CHUNKED + b"5;a=" + b"b" * 3 * MAX_HEAD], "a chunk's head is longer"),
+        ([CHUNKED + b"2\r\nok\r\n0\r\n" + b"X-Trailer: x\r\n" * 20_000], "trailer or a chunk's head is longer"),
         ([b"HTTP/1.1 100 Continue\r\n\r\n"], "closed in the middle"),
         ([1.2], "nothing came for"),
         ([b"HTTP/1.1 200 OK\r\n", 1.2], "nothing came for"),

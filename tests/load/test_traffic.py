@@ -239,6 +239,16 @@ def sent_in_order(**options: Any) -> list[str]:
     return rig.client.sent
 
 
+def test_a_closed_loop_whose_requests_fail_at_once_lets_others_go_on() -> None:
+    """A refused connection takes no time, and the greenlet that met it has not waited for anything."""
+    rig = Rig()
+    rig.client.answer = lambda _: (_ for _ in ()).throw(NoAnswer("no connection: connection refused"))
+    loop = gevent.spawn(rig.traffic.send_in_turn, lambda: None)
+    gevent.sleep(0.05)
+    loop.kill()
+    assert rig.client.sent
+
+
 def test_the_same_seed_sends_the_same_requests() -> None:
     """Persona, endpoint, client version and intent are all drawn by seed."""
     assert sent_in_order(seed=4, share=0.2) == sent_in_order(seed=4, share=0.2)
