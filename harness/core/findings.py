@@ -454,7 +454,8 @@ def looks_failed(scene: Scene) -> Finding | None:
     return _finding(
         "looks-failed",
         "warning" if longest_s >= LONG_BLINDNESS_S else "note",
-        f"{len(blind)} looks at the control plane failed ({most}); for up to {longest_s:.0f} s nothing was seen. "
+        f"{len(blind)} look{'s' if len(blind) > 1 else ''} at the control plane failed ({most}); for up to "
+        f"{longest_s:.0f} s nothing was seen. "
         "Changes in that time are dated no closer.",
     )
 

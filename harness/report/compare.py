@@ -13,6 +13,7 @@ from harness.report import facts
 
 Change = Literal["same", "better", "worse", "unknown"]
 TOLERANCE = 0.2
+EXPERIMENT = "experiment"
 SLACK_MS = 5.0
 """Latencies this close to each other are the same: machines differ by that much from one minute to the next."""
 
@@ -136,7 +137,7 @@ def _worst(findings: Sequence[Finding]) -> dict[str, Finding]:
 
 def _words(verdicts: Sequence[Verdict]) -> Iterator[Line]:
     first = verdicts[0]
-    yield Line("experiment", tuple(Cell(verdict.experiment) for verdict in verdicts))
+    yield Line(EXPERIMENT, tuple(Cell(verdict.experiment) for verdict in verdicts))
     yield Line("outcome", tuple(Cell(facts.words(each.outcome), _outcome_changed(each, first)) for each in verdicts))
     yield Line("call", tuple(Cell(facts.words(each.call), _called(each.call, first.call)) for each in verdicts))
     yield Line("result", tuple(Cell(facts.words(each.result), _result_changed(each, first)) for each in verdicts))

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from harness.errors import ExitCode
 from harness.report import facts
-from harness.report.compare import Change, Comparison, Turned
+from harness.report.compare import EXPERIMENT, Change, Comparison, Turned
 from harness.report.page import render
 
 _MARKS: dict[Change, str] = {"same": "", "better": "better", "worse": "WORSE", "unknown": "not measured"}
@@ -29,13 +29,24 @@ def headline(comparison: Comparison) -> str:
 
 
 def because(comparison: Comparison) -> str:
-    """Why, in a sentence."""
+    """Why, in a sentence; and in another that the runs are of different experiments, where they are."""
+    return " ".join(filter(None, (_changes(comparison), _experiments(comparison))))
+
+
+def _changes(comparison: Comparison) -> str:
     beyond = f"beyond the tolerance of {facts.percent(comparison.tolerance)}"
     if comparison.regressions:
         return f"Worse {beyond}: {', '.join(comparison.regressions)}."
     if comparison.unknown:
         return f"Measured in the first run and not in a later one: {', '.join(comparison.unknown)}."
     return f"Nothing is worse than in the first run {beyond}."
+
+
+def _experiments(comparison: Comparison) -> str:
+    names = dict.fromkeys(cell.told for line in comparison.lines if line.name == EXPERIMENT for cell in line.cells)
+    if len(names) < 2:
+        return ""
+    return f"The runs are of different experiments ({', '.join(names)}), so what differs may be their doing."
 
 
 def compared_page(comparison: Comparison) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from harness.core.verdict import Verdict
 from harness.report import facts
 
-MOST_REASONS = 6
+MOST_REASONS = 5
 MOST_FINDINGS = 6
 MOST_CRITERIA = 4
 MOST_GROUPS = 8
@@ -93,7 +93,7 @@ def _requests(verdict: Verdict) -> list[str]:
 def _exposure(verdict: Verdict) -> list[str]:
     hurt, counted = verdict.exposure.failed_requests, verdict.attribution.counted_errors
     exposure = facts.NOBODY_CAN_SAY if hurt is None else f"Exposure: {facts.exposure(verdict)}."
-    return [exposure if counted is None else f"{exposure} Attribution: {facts.attribution(verdict)}."]
+    return ["", exposure if counted is None else f"{exposure} Attribution: {facts.attribution(verdict)}."]
 
 
 def _criteria(verdict: Verdict) -> list[str]:

@@ -11,7 +11,7 @@ from harness import cli
 from harness.core.experiment import Call, Outcome
 from harness.core.verdict import Finding, Severity, Verdict
 from harness.report.compare import Comparison, compare
-from harness.report.comparison import compared_page, show
+from harness.report.comparison import because, compared_page, show
 from tests.report.reading import Reading
 
 Capture = pytest.CaptureFixture[str]
@@ -153,6 +153,13 @@ def test_terminal_says_what_got_worse(caught: Verdict, screen: Callable[..., obj
     text = shown.text  # type: ignore[attr-defined]
     assert text.strip().startswith("REGRESSION (exit 3)")
     assert "235.0 s WORSE" in text
+
+
+def test_runs_of_different_experiments_are_told(caught: Verdict) -> None:
+    """What differs may be what was asked; of one experiment nothing is said."""
+    other = replace(caught, experiment="healthy")
+    assert "different experiments (erroruser, healthy)" in because(against(caught, other))
+    assert "experiments" not in because(against(caught, caught))
 
 
 def test_page_has_a_row_a_number_and_a_column_a_run(caught: Verdict) -> None:
