@@ -118,12 +118,13 @@ class Stage:
     def __init__(self, cloud: "Cloud", folder: Path, experiment: Experiment = EXPERIMENT) -> None:
         self.cloud = cloud
         self.experiment = experiment
+        self.variables = cloud_variables(cloud)
         self._folder = folder
         self._started: list[Started] = []
 
     def start(self, words: Sequence[str]) -> Started:
         """Starts a command."""
-        self._started.append(Started(self._folder, words, cloud_variables(self.cloud)))
+        self._started.append(Started(self._folder, words, self.variables))
         return self._started[-1]
 
     def close(self) -> None:

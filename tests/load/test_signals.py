@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +13,16 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
+from harness import cli
 from harness.core.experiment import Fault
-from harness.core.timeline import CommandEnded, Event, FaultStarted, RunEnded, Write
+from harness.core.timeline import CommandEnded, Event, FaultStarted, RunEnded, Trouble, Write
+from tests.aws.fault_proxy import Silent, proxy_of
 from tests.load.staging import EXPERIMENT, Stage, Started
 from tests.load.test_runs import is_as_before, of
 
 WITHIN_S = 10.0
+SILENT_WITHIN_S = 15.0
+"""Two calls, one after the other, each wait for their answer as long as they may, before the report is written."""
 AT_ONCE_S = 2.0
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 BEFORE = replace(
@@ -136,3 +141,25 @@ def test_a_second_signal_ends_all_at_once(deploying: Started, signum: signal.Sig
     deploying.send(signum, "process")
     assert seconds_until_end(deploying, signum) < AT_ONCE_S
     assert not alive(started)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("command", [Stage.alone, Stage.with_workers])
+def test_a_signal_while_aws_is_silent_ends_soon_and_tells_what_is_left(
+    stage: Stage, command: Callable[[Stage], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What could not be taken back is told with the command that does it, which then does."""
+    stage.experiment = BEFORE
+    silent = threading.Event()
+    with proxy_of(stage.cloud.ready["endpoint_url"], lambda _: Silent(30.0) if silent.is_set() else None) as proxy:
+        stage.variables["AWS_ENDPOINT_URL"] = proxy.url
+        started = stage.start(command(stage))
+        started.wait_until(all_begun)
+        silent.set()
+        started.send(signal.SIGINT, "process")
+        assert seconds_until_end(started, signal.SIGINT) < SILENT_WITHIN_S
+    folder = started.folder
+    assert folder.page.exists()
+    assert any("alarm reset --run" in trouble.message for trouble in of(Trouble, folder.read_events()))
+    assert cli.main(["alarm", "reset", "--run", str(folder.path)]) == 0, capsys.readouterr()
+    assert is_as_before(stage.cloud)
