@@ -15,6 +15,7 @@ from harness.core.experiment import Outcome
 from harness.core.harm import Harm
 from harness.core.measure import Measures, comparable, is_comparable_in_part, origin, requests_per_s, rules_of
 from harness.core.refusals import BAD_CREDENTIALS, DENIED
+from harness.core.rollout import Rollout
 from harness.core.stats import clopper_pearson
 from harness.core.timeline import AlarmDefined, Requests
 from harness.core.verdict import Attribution, Detection, Finding, Severity
@@ -181,11 +182,16 @@ def alarm_no_data(scene: Scene) -> Finding | None:
 
 def _never_had_data(found: Evidence, name: str) -> bool:
     created_s, states = found.rollout.created_s, found.rollout.alarm_turns(name)
-    if created_s is None or not states:
+    if created_s is None or not states or not _seen_to_the_end(found.rollout, name):
         return False
     before = [turn for turn in states if turn.since[0] < created_s]
     after = [turn for turn in states if turn.since[0] >= created_s]
     return all(turn.state == "INSUFFICIENT_DATA" for turn in (*before[-1:], *after))
+
+
+def _seen_to_the_end(rollout: Rollout, name: str) -> bool:
+    """Whether an alarm was still looked at when the deployment had ended: what was not seen is not known."""
+    return rollout.ended is not None and name in rollout.alarms and rollout.alarms[name].asked_s >= rollout.ended[0]
 
 
 def _why_no_data(found: Evidence, defined: AlarmDefined | None) -> str:
@@ -232,12 +238,14 @@ def alarm_covers_all_versions(scene: Scene) -> Finding | None:
     if not broad or _never_had_data(scene.found, str(broad[0])):
         return None
     function, alias = _names(scene.found)
+    place = f"Resource={function}:{alias}" if function else "Resource of the alias"
+    version = f"ExecutedVersion={rollout.canary}" if rollout.canary else "ExecutedVersion of the canary"
     mostly_others = told.canary_share is not None and told.canary_share < 0.5
     return _finding(
         "alarm-covers-all-versions",
         "warning" if mostly_others else "note",
         f"The alarm {broad[0]} counts the errors of all versions{_whose(told)}. To blame the canary alone, give it the "
-        f"dimensions Resource={function}:{alias} and ExecutedVersion={rollout.canary or 'of the canary'}.",
+        f"dimensions {place} and {version}.",
     )
 
 

@@ -132,7 +132,7 @@ class Run:
                 harness=harness.__version__,
             )
         )
-        for play in (self._direct, self._give_up, self._keep_to_rails, self._show):
+        for play in (self._deploy, self._give_up, self._keep_to_rails, self._show):
             self._spawn(play)
         if self._deploying:
             self._deploying.disregard_others()
@@ -304,7 +304,7 @@ class Run:
 
     # What a run does, each in a greenlet of its own
 
-    def _direct(self) -> None:
+    def _deploy(self) -> None:
         if not self._deploying:
             return
         self._deploying.play()

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from harness.core.refusals import DENIED
 from harness.core.rollout import Phase, Rollout
 from harness.core.timeline import (
     Asked,
@@ -52,6 +53,7 @@ class Teller:
     def __init__(self) -> None:
         self._before = Rollout()
         self._blind = False
+        self._denied: set[str] = set()
 
     def tell(self, event: Event, rollout: Rollout) -> tuple[Line, ...]:
         """The lines that an event is worth; most are worth none."""
@@ -68,12 +70,21 @@ class Teller:
             yield from told(event)
 
     def _sight(self, event: Event) -> Iterator[Line]:
-        if isinstance(event, LookFailed) and not self._blind:
-            self._blind = True
-            yield Line(at_s=event.at_s, kind="trouble", text=f"a look failed: {facts.plain(event.message)}")
+        if isinstance(event, LookFailed):
+            if self._is_news(event):
+                yield Line(at_s=event.at_s, kind="trouble", text=f"a look failed: {facts.plain(event.message)}")
         elif isinstance(event, Look) and self._blind:
             self._blind = False
             yield Line(at_s=event.at_s, kind="trouble", text="looks succeed again")
+
+    def _is_news(self, failed: LookFailed) -> bool:
+        """Whether a failed look is the first one; what is not allowed fails beside looks that succeed, for ever."""
+        if failed.code in DENIED:
+            news = failed.call not in self._denied
+            self._denied.add(failed.call)
+            return news
+        news, self._blind = not self._blind, True
+        return news
 
 
 def _release(at_s: float, before: Rollout, after: Rollout) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from harness.core.findings import CHECKS
 from harness.core.judge import judge
 from harness.core.timeline import (
     AlarmGone,
+    AlarmSeen,
     AliasSeen,
     Arrivals,
     ClockSeen,
@@ -116,6 +117,12 @@ def test_alarm_without_data_says_why(dimensions: dict[str, str], why: str, findi
 def test_alarm_that_had_data_before_has_data(findings: Any, row: Any) -> None:
     """One OK is enough to know that it can see."""
     assert "alarm-no-data" not in findings(row("erroruser", idle_alarm="INSUFFICIENT_DATA"))
+
+
+def test_alarm_that_nobody_saw_to_the_end_may_have_had_data(findings: Any, row: Any) -> None:
+    """Credentials that expire in the middle say nothing of the alarm."""
+    events = [seen for seen in row("wrong-dimension") if not (isinstance(seen, AlarmSeen) and seen.at_s > 100)]
+    assert "alarm-no-data" not in findings(events)
 
 
 def test_alarm_that_is_gone_guards_nothing(findings: Any, row: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.rollout import Rollout
-from harness.core.timeline import Asked, Event, FaultStarted, LookFailed, Note, Trouble, Write
+from harness.core.timeline import AlarmSeen, Asked, Event, FaultStarted, LookFailed, Note, Trouble, Write
 from harness.report.folder import RunFolder
 from harness.report.story import Line, Teller
 
@@ -63,6 +63,15 @@ def test_blindness_is_told_when_it_begins() -> None:
     failed = LookFailed(at_s=1.0, asked_s=0.5, call="codedeploy:GetDeployment", code="Throttling", message="too fast")
     lines = told(failed, failed, failed)
     assert [line.text for line in lines] == ["a look failed: too fast"]
+
+
+def test_a_permission_that_is_missing_is_told_once() -> None:
+    """Other looks succeed in between, and it would be told with each of them."""
+    call = "lambda:GetAlias"
+    denied = LookFailed(at_s=1.0, asked_s=0.5, call=call, code="AccessDeniedException", message="allow it")
+    seen = AlarmSeen(at_s=2.0, asked_s=1.9, name="errors", state="OK")
+    lines = told(denied, seen, denied, seen)
+    assert [line.text for line in lines if line.kind == "trouble"] == ["a look failed: allow it"]
 
 
 @pytest.mark.parametrize(("step", "kind"), [("done", "fault"), ("failed", "trouble"), ("undone", "fault")])
