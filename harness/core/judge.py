@@ -128,6 +128,7 @@ def deployment_of(rollout: Rollout) -> DeploymentFacts:
     forward, rollback = rollout.forward, rollout.rollback
     if forward is None:
         return DeploymentFacts(id=rollout.wanted)
+    created_s, ended = rollout.created_s, rollout.ended
     return DeploymentFacts(
         id=forward.deployment_id,
         application=forward.application,
@@ -138,6 +139,8 @@ def deployment_of(rollout: Rollout) -> DeploymentFacts:
         error_code=forward.error_code,
         error_message=forward.error_message,
         weight_at_end=rollout.weight_at_end,
+        shifts=() if created_s is None else tuple((at_s - created_s, weight) for at_s, weight in rollout.splits),
+        ended_s=None if created_s is None or ended is None else (ended[0] - created_s, ended[1] - created_s),
     )
 
 

@@ -17,7 +17,11 @@ Source = Literal["response header", "cloudwatch", "unknown"]
 
 
 class DeploymentFacts(Struct, frozen=True, kw_only=True):
-    """The forward deployment as CodeDeploy reported it last; all None if none was seen."""
+    """The forward deployment as CodeDeploy reported it last; all None if none was seen.
+
+    `shifts` are the canary's weights while the versions shared the traffic, each with the instant from which a look
+    showed it; `ended_s` is when the deployment ended. Both are in seconds since its creation.
+    """
 
     id: str | None = None
     application: str | None = None
@@ -28,6 +32,8 @@ class DeploymentFacts(Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     error_message: str | None = None
     weight_at_end: float | None = None
+    shifts: tuple[tuple[float, float], ...] = ()
+    ended_s: Bounds | None = None
 
 
 class Detection(Struct, frozen=True, kw_only=True):

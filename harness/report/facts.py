@@ -118,6 +118,23 @@ def ledger(verdict: Verdict) -> list[Row]:
     return [(step.name, span(step.at), span(step.took)) for step in timed(verdict)]
 
 
+def course(verdict: Verdict) -> list[str]:
+    """How the release went, in the order of time: creation, shifts and end, and the steps of the detection.
+
+    Empty where nothing but the creation was seen.
+    """
+    seen, promoted = verdict.deployment, verdict.outcome is Outcome.PROMOTED
+    told: list[tuple[Bounds, str, int]] = [
+        *(((at_s, at_s), f"{percent(weight)} on the canary", 0) for at_s, weight in seen.shifts),
+        *((at, name, 1) for name, at in steps(verdict) if at),
+        *([(seen.ended_s, "promoted", 0)] if promoted and seen.ended_s else []),
+    ]
+    if not told:
+        return []
+    in_order = sorted([((0.0, 0.0), "created", 0), *told], key=lambda each: sum(each[0]))
+    return [f"{span(at, digits=digits)} {what}" for at, what, digits in in_order]
+
+
 class Step(Struct, frozen=True):
     """A step of the detection: when it was, how long after the one before, and that as a share of all steps together.
 

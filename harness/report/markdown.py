@@ -71,8 +71,8 @@ def _groups(verdict: Verdict) -> list[str]:
 
 
 def _timeline(verdict: Verdict) -> list[str]:
-    steps = [f"{at} {step}" for step, at, _ in facts.ledger(verdict) if at != facts.NOT_MEASURED]
-    return ["", " → ".join(["0 s created", *steps])] if steps else []
+    course = facts.course(verdict)
+    return ["", " → ".join(course)] if course else []
 
 
 def _ledger(verdict: Verdict) -> list[str]:

@@ -62,6 +62,14 @@ def test_weight_at_the_end_is_in_the_verdict(row: Any, experiment: Any) -> None:
     assert judge(experiment(), row("linear")).deployment.weight_at_end == pytest.approx(0.7)
 
 
+def test_verdict_tells_each_shift_and_the_end(experiment: Any, row: Any) -> None:
+    """A linear release shifts until it is stopped; the look that shows a shift comes after it."""
+    deployment = judge(experiment(), row("linear")).deployment
+    assert [weight for _, weight in deployment.shifts] == pytest.approx([step / 10 for step in range(1, 8)])
+    assert all(5 + 60 * step <= at_s <= 20 + 60 * step for step, (at_s, _) in enumerate(deployment.shifts))
+    assert deployment.ended_s == pytest.approx((370.0, 370.0), abs=1.0)
+
+
 def test_rollback_is_named(row: Any, experiment: Any) -> None:
     """Both deployments are in the verdict, the forward one first."""
     facts = judge(experiment(), row("erroruser")).deployment
