@@ -40,6 +40,8 @@ _CHILD = re.compile(
     r"\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*"
     r"""(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\s()"']+))\s*\)"""
 )
+_MANY = re.compile(r"""\bAT_LEAST\s*\([^()"']*,\s*\((?P<names>(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^()"'])*)\)""")
+_NAME = re.compile(r"""\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\s,"']+))\s*,?""")
 _ARN = re.compile(r"^arn:[^:]*:cloudwatch:[^:]*:[^:]*:alarm:")
 
 
@@ -277,9 +279,17 @@ def alarms_gone(names: Iterable[str], listed: Iterable[str | None], stamp: Stamp
 
 def children_of(rule: str | None) -> tuple[str, ...]:
     """The names of the alarms that a composite's rule mentions, ARNs cut to names, in order and each once."""
-    found = (match["double"] or match["single"] or match["bare"] or "" for match in _CHILD.finditer(rule or ""))
-    names = (_ARN.sub("", re.sub(r"\\(.)", r"\1", name)) for name in found)
+    found = sorted(_mentioned(rule or ""), key=lambda match: match.start())
+    told = (match["double"] or match["single"] or match["bare"] or "" for match in found)
+    names = (_ARN.sub("", re.sub(r"\\(.)", r"\1", name)) for name in told)
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _mentioned(rule: str) -> Iterator[re.Match[str]]:
+    """Each place where a rule names an alarm, in `ALARM(a)` and in the list of `AT_LEAST(2, ALARM, (a, b))`."""
+    yield from _CHILD.finditer(rule)
+    for many in _MANY.finditer(rule):
+        yield from _NAME.finditer(rule, *many.span("names"))
 
 
 def alarm_changed(item: object, stamp: Stamp) -> AlarmChanged | LookFailed:

@@ -296,6 +296,15 @@ def test_a_composite_names_its_children_in_every_spelling() -> None:
     assert parsing.children_of(rule) == ("a one", "b", "c", "d", 'with "quotes"')
 
 
+def test_the_alarms_that_a_rule_counts_are_its_children() -> None:
+    """Named in the list of AT_LEAST, in order with the others."""
+    rule = (
+        'ALARM(z) OR AT_LEAST(2, ALARM, (a, "b, (one)", arn:aws:cloudwatch:eu-north-1:123456789012:alarm:c)) '
+        "AND AT_LEAST(50%, NOT OK, (d,e)) AND OK(a)"
+    )
+    assert parsing.children_of(rule) == ("z", "a", "b, (one)", "c", "d", "e")
+
+
 def test_a_state_change_carries_reason_and_datapoints(stamp: Stamp) -> None:
     """HistoryData is JSON in a text, with the datapoints that decided."""
     event = seen(parsing.alarm_changed(CHANGE, stamp), AlarmChanged)

@@ -1,4 +1,7 @@
-"""The rule of a composite alarm: `ALARM("a") AND NOT (OK(b) OR FALSE)`; NOT binds tighter than AND, AND than OR."""
+"""The rule of a composite alarm: `ALARM("a") AND NOT (OK(b) OR FALSE)`; NOT binds tighter than AND, AND than OR.
+
+`AT_LEAST(2, ALARM, (a, b, c))` counts alarms in a state, `AT_LEAST(50%, NOT OK, (a, b))` a share of those that are not.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,8 +18,10 @@ MOST_ELEMENTS = 500
 DEEPEST = 100
 """How deep a rule may nest. Assumption: AWS states none."""
 
-_TOKEN = re.compile(r'\s*(?:(?P<sign>[()])|"(?P<quoted>[^"]*)"|(?P<word>[^\s()"]+))')
-_WORDS = frozenset({*STATES, "AND", "OR", "NOT"})
+AT_LEAST = "AT_LEAST"
+_TOKEN = re.compile(r'\s*(?:(?P<sign>[(),])|"(?P<quoted>[^"]*)"|(?P<word>[^\s(),"]+))')
+_WORDS = frozenset({*STATES, "AND", "OR", "NOT", AT_LEAST, ","})
+_LEAST = re.compile(r"(?P<number>\d{1,3})(?P<percent>%)?")
 
 
 class Constant(Struct, frozen=True):
@@ -52,7 +57,22 @@ class Either(Struct, frozen=True):
     right: "Rule"
 
 
-Rule = Constant | InState | Not | Both | Either
+class AtLeast(Struct, frozen=True):
+    """Whether so many of the named alarms, or so many percent of them, are in a state, or are not."""
+
+    number: int
+    percent: bool
+    state: str
+    negated: bool
+    names: tuple[str, ...]
+
+    def holds(self, states: Mapping[str, str]) -> bool:
+        """Whether it is true, given the state of each alarm that exists."""
+        met = sum((states.get(name) == self.state) != self.negated for name in self.names)
+        return met * 100 >= self.number * len(self.names) if self.percent else met >= self.number
+
+
+Rule = Constant | InState | Not | Both | Either | AtLeast
 
 
 class _Token(Struct, frozen=True):
@@ -81,6 +101,8 @@ def holds(rule: Rule, states: Mapping[str, str]) -> bool:
             return value
         case InState(state=state, name=name):
             return states.get(name) == state
+        case AtLeast():
+            return rule.holds(states)
         case Not(operand=operand):
             return not holds(operand, states)
         case Both(left=left, right=right):
@@ -98,6 +120,8 @@ def _names(rule: Rule) -> Iterator[str]:
     match rule:
         case InState(name=name):
             yield name
+        case AtLeast(names=names):
+            yield from names
         case Not(operand=operand):
             yield from _names(operand)
         case Both(left=left, right=right) | Either(left=left, right=right):
@@ -164,19 +188,52 @@ class _Parser:
         for word, value in CONSTANTS.items():
             if self._took(word):
                 return Constant(value)
-        for state in STATES:
-            if self._took(state):
-                return self._in_state(state)
-        raise _unsupported(self._token)
+        if self._took(AT_LEAST):
+            return self._at_least()
+        return self._in_state(self._state())
 
     def _in_state(self, state: str) -> Rule:
         self._expect("(")
+        name = self._name()
+        self._expect(")")
+        return InState(state, name)
+
+    def _at_least(self) -> Rule:
+        self._expect("(")
+        token = self._token
+        least = _LEAST.fullmatch(token.text)
+        if least is None:
+            raise _unsupported(token)
+        self._next += 1
+        self._expect(",")
+        negated, state = self._took("NOT"), self._state()
+        self._expect(",")
+        names = self._list_of_names()
+        self._expect(")")
+        if not 1 <= int(least["number"]) <= (100 if least["percent"] else len(names)):
+            raise _unsupported(token)
+        return AtLeast(int(least["number"]), bool(least["percent"]), state, negated, names)
+
+    def _list_of_names(self) -> tuple[str, ...]:
+        self._expect("(")
+        names = [self._name()]
+        while self._took(","):
+            names.append(self._name())
+        self._expect(")")
+        return tuple(names)
+
+    def _state(self) -> str:
+        state = next((state for state in STATES if self._took(state)), None)
+        if state is None:
+            raise _unsupported(self._token)
+        return state
+
+    def _name(self) -> str:
         token = self._token
         if token.kind not in ("word", "quoted") or not token.text:
             raise _unsupported(token)
         self._next += 1
-        self._expect(")")
-        return InState(state, name_of(token.text))
+        return name_of(token.text)
 
     @property
     def _token(self) -> _Token:

@@ -9,13 +9,38 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.rehearsal.cloudwatch.rule import Both, Constant, Either, InState, Not, Rule, children, holds, parse
+from harness.rehearsal.cloudwatch.rule import (
+    AtLeast,
+    Both,
+    Constant,
+    Either,
+    InState,
+    Not,
+    Rule,
+    children,
+    holds,
+    parse,
+)
 from harness.rehearsal.refusal import Refusal
 
 STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 
 names = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"], exclude_characters='"'), min_size=1)
-leaves = st.one_of(st.builds(Constant, st.booleans()), st.builds(InState, st.sampled_from(STATES), names))
+counts = st.builds(
+    lambda negated, state, listed: AtLeast(len(listed), False, state, negated, tuple(listed)),
+    st.booleans(),
+    st.sampled_from(STATES),
+    st.lists(names, min_size=1, max_size=3),
+)
+shares = st.builds(
+    lambda share, state, listed: AtLeast(share, True, state, False, tuple(listed)),
+    st.integers(1, 100),
+    st.sampled_from(STATES),
+    st.lists(names, min_size=1, max_size=3),
+)
+leaves = st.one_of(
+    st.builds(Constant, st.booleans()), st.builds(InState, st.sampled_from(STATES), names), counts, shares
+)
 rules = st.recursive(
     leaves,
     lambda inner: st.one_of(st.builds(Not, inner), st.builds(Both, inner, inner), st.builds(Either, inner, inner)),
@@ -30,6 +55,10 @@ def written(rule: Rule) -> str:
             return str(value).upper()
         case InState(state=state, name=name):
             return f'{state}("{name}")'
+        case AtLeast():
+            least = f"{rule.number}{'%' if rule.percent else ''}"
+            listed = ", ".join(f'"{name}"' for name in rule.names)
+            return f"AT_LEAST({least}, {'NOT ' if rule.negated else ''}{rule.state}, ({listed}))"
         case Not(operand=operand):
             return f"NOT ({written(operand)})"
         case Both(left=left, right=right):
@@ -285,3 +314,52 @@ def test_half_a_suppressor_is_refused(aws: Any, suppressor: dict[str, Any]) -> N
     two_alarms(aws, "ALARM(a)")
     params = {"AlarmName": "both", "AlarmRule": "ALARM(a)", **suppressor}
     assert refusal(aws.client.put_composite_alarm, **params)[0] == "ValidationError"
+
+
+@pytest.mark.parametrize(
+    ("rule", "ringing", "true"),
+    [
+        ("AT_LEAST(2, ALARM, (a, b, c))", "ab", True),
+        ("AT_LEAST(2, ALARM, (a, b, c))", "a", False),
+        ("AT_LEAST(2,NOT ALARM,(a,b,c))", "a", True),
+        ("AT_LEAST(50%, OK, (a, b, c, d))", "ab", True),
+        ("AT_LEAST(50%, OK, (a, b, c, d))", "abc", False),
+        ("AT_LEAST(100%, NOT OK, (a, b, c))", "abc", True),
+        ("AT_LEAST(34%, ALARM, (a, b, c))", "a", False),
+        ("AT_LEAST(1, ALARM, (a)) AND NOT AT_LEAST(1, ALARM, (b))", "a", True),
+    ],
+)
+def test_alarms_in_a_state_are_counted(rule: str, ringing: str, true: bool) -> None:
+    """By number or by share, those that are in it or those that are not."""
+    states = {name: "ALARM" if name in ringing else "OK" for name in "abcd"}
+    assert holds(parse(rule), states) is true
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "AT_LEAST(",
+        "AT_LEAST(4, ALARM, (a, b, c))",
+        "AT_LEAST(0, ALARM, (a))",
+        "AT_LEAST(101%, ALARM, (a))",
+        "AT_LEAST(two, ALARM, (a, b))",
+        "AT_LEAST(1, RINGING, (a))",
+        "AT_LEAST(1, ALARM, ())",
+        "AT_LEAST(1, ALARM, (a b))",
+        "AT_LEAST(1, ALARM, (ALARM(a)))",
+        "AT_LEAST(1, ALARM)",
+    ],
+)
+def test_a_count_that_cannot_be_is_refused(rule: str) -> None:
+    """With the token that is wrong."""
+    with pytest.raises(Refusal, match="Unsupported token"):
+        parse(rule)
+
+
+def test_a_composite_counts_its_alarms(aws: Any) -> None:
+    """As CloudWatch would evaluate it, children told in the end."""
+    two_alarms(aws, 'AT_LEAST(2, ALARM, ("a", "b"))')
+    force(aws, "a", "ALARM")
+    assert aws.state("both") == "OK"
+    force(aws, "b", "ALARM")
+    assert aws.state("both") == "ALARM"
