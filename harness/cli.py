@@ -119,6 +119,19 @@ class _Parser(argparse.ArgumentParser):
         """Raises UsageError."""
         raise UsageError(f"{message} (see {self.prog} --help)")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Like argparse's, but each command itself refuses what it does not know, and says what may be meant."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown[0], self._option_string_actions)}")
+        return known, unknown
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    name, _, _ = word.partition("=")
+    close = difflib.get_close_matches(name, [option for option in known if option.startswith("--")], n=1)
+    return f"; did you mean {close[0]}?" if close and name.startswith("-") else ""
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(

@@ -101,6 +101,12 @@ def said(capture: Capture) -> str:
         (["cloud", "--port", "70000"], "argument --port: must be between 0 and 65535, got 70000"),
         (["run", "no.yaml"], "cannot read the experiment no.yaml: No such file or directory"),
         (["judge", "nowhere"], "nowhere is not a run folder; give one such as reports/latest"),
+        (
+            ["watch", "--functon=x"],
+            "unrecognized arguments: --functon=x; did you mean --function? (see canary-harness w",
+        ),
+        (["alarm", "set", "x", "OK", "--fro", "5m"], "unrecognized arguments: --fro 5m; did you mean --for?"),
+        (["judge", "x", "y"], "unrecognized arguments: y (see canary-harness judge --help)"),
         (["dance"], "argument COMMAND: invalid choice: 'dance'"),
         ([], "the following arguments are required: COMMAND"),
     ],

@@ -6,6 +6,7 @@ call that waits lets the other greenlets run. Creating a client costs about 0.2 
 `warm` does that before the traffic starts.
 """
 
+import difflib
 import json
 import os
 import re
@@ -159,6 +160,18 @@ class Clients:
         if type(held) is type(fresh) is Credentials:
             held.access_key, held.secret_key, held.token = fresh.access_key, fresh.secret_key, fresh.token
 
+    def doubt_of_region(self, service: str) -> str:
+        """What speaks against the region, where the service's address on AWS does not exist; else empty."""
+        meta = self.of(service).meta
+        known = [name for part in self._opened().get_available_partitions() for name in self._regions(service, part)]
+        if meta.region_name in known or meta.region_name not in meta.endpoint_url:
+            return ""
+        close = difflib.get_close_matches(meta.region_name, known, n=1)
+        return f"boto3 knows no region {meta.region_name}" + (f", did you mean {close[0]}?" if close else "")
+
+    def _regions(self, service: str, partition: str) -> list[str]:
+        return list(self._opened().get_available_regions(service, partition_name=partition))
+
     def _opened(self) -> Any:
         with self._lock:
             self._session = self._session or _session()
@@ -197,6 +210,11 @@ class Aws:
             self._clients.of(service)
         self._clients.check_credentials()
 
+    @property
+    def region(self) -> str:
+        """The region that is asked."""
+        return str(self._clients.of(SERVICES[0]).meta.region_name)
+
     def is_local(self, *services: str) -> bool:
         """Whether calls of `services` stay on this machine, in an embedded cloud or another emulator."""
         return all(is_loopback(self._clients.of(service).meta.endpoint_url) for service in services)
@@ -230,6 +248,8 @@ class Aws:
             return method(**params)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             mapped = _mapped(call, error)
+            if isinstance(error, EndpointConnectionError) and (doubt := self._clients.doubt_of_region(service)):
+                mapped = Unreachable(call, f"{_one_line(str(error))}; {doubt}")
             if isinstance(mapped, BadCredentials):
                 self._clients.renew_credentials()
             raise mapped from error

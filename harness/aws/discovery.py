@@ -5,7 +5,8 @@ and by what their last deployment shifted. GetDeploymentGroup is the truth for a
 composite among them consists of. The service's address cannot be found: AWS leads from a function to no host.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -93,7 +94,8 @@ def _all_groups(aws: Aws, experiment: Experiment, find_one: Callable[[Aws, Exper
 def _looked_up(aws: Aws, experiment: Experiment) -> Experiment:
     wanted = experiment.deployment
     if wanted.id:
-        deployment_of(aws, wanted.id)
+        with _naming_the_region(aws):
+            deployment_of(aws, wanted.id)
     return discover(aws, experiment, whole=bool(wanted.target_version or wanted.redeploy))
 
 
@@ -109,11 +111,21 @@ def _discovered(aws: Aws, experiment: Experiment) -> Experiment:
         raise
 
 
+@contextmanager
+def _naming_the_region(aws: Aws) -> Iterator[None]:
+    """Says where was looked: what is not there is often there in another region."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{error} (looked in {aws.region})") from error
+
+
 def find(aws: Aws, wanted: Deployment, *, whole: bool = True) -> Subject:
     """The one group that fits what is given, with all that belongs to it; raises HarnessError."""
-    chosen = _chosen(aws, wanted, candidates_of(aws, wanted))
-    seen = _group(aws, chosen)
-    function, alias = _what_is_shifted(aws, wanted, chosen, whole=whole)
+    with _naming_the_region(aws):
+        chosen = _chosen(aws, wanted, candidates_of(aws, wanted))
+        seen = _group(aws, chosen)
+        function, alias = _what_is_shifted(aws, wanted, chosen, whole=whole)
     return Subject(
         application=chosen.application,
         group=chosen.group,

@@ -35,6 +35,8 @@ class FakeAws:
     An exception is raised, a function is called with the parameters. What is not scripted does not exist.
     """
 
+    region = "eu-north-1"
+
     def __init__(self) -> None:
         self.script: dict[str, Any] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []

@@ -324,6 +324,28 @@ def test_under_gevent_calls_wait_side_by_side(tmp_path: Path) -> None:
     assert 0.5 <= float(took) < 2.0
 
 
+def test_a_region_that_does_not_exist_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address cannot be found, and the sentence says which region is near."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    session = boto3.session.Session(region_name="eu-nort-1", **keys)
+
+    def nowhere(request: Any, **_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    session.events.register("before-send", nowhere)
+    with pytest.raises(Unreachable, match="no region eu-nort-1, did you mean eu-north-1"):
+        Aws(Patience(attempts=1), Clients(session)).call("codedeploy", "list_applications")
+
+
+def test_a_region_that_exists_is_not_doubted(aws: Aws, wire: Wire) -> None:
+    """Then it is the network."""
+    wire.answers = deque([EndpointConnectionError(endpoint_url=URL)])
+    with pytest.raises(Unreachable) as caught:
+        aws.call("codedeploy", "list_applications")
+    assert "did you mean" not in str(caught.value)
+
+
 def test_no_region_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which variable to set."""
     monkeypatch.delenv("AWS_REGION")

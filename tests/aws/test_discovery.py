@@ -376,7 +376,7 @@ def test_what_is_not_there_is_told_with_what_is(account: Account, wanted: Mappin
 def test_an_account_without_any_group_is_told_as_such(account: Account) -> None:
     """Most likely the region or the account is the wrong one."""
     account.groups.clear()
-    with pytest.raises(UsageError, match="none in this region and account"):
+    with pytest.raises(UsageError, match=r"none in this region and account \(looked in eu-north-1\)"):
         account.find(function="pay-charge")
 
 
