@@ -10,6 +10,7 @@ from harness.aws.looks import MOST_PAGES
 from harness.aws.naming import belong_together
 from harness.aws.parsing import mapping, sequence, text
 from harness.core.experiment import Deployment
+from harness.core.rollout import ROLLBACK_CREATOR
 from harness.errors import AwsError, NotFound, UsageError
 
 BATCH_OF_APPLICATIONS = 100
@@ -56,6 +57,21 @@ def deployment_of(aws: Aws, deployment_id: str) -> Mapping[str, Any]:
     except NotFound as error:
         raise UsageError(f"deployment.id: CodeDeploy knows no {deployment_id} in this region and account") from error
     return mapping(answer.get("deploymentInfo"))
+
+
+def check_deployment(aws: Aws, wanted: Deployment) -> None:
+    """Raises UsageError where the deployment of `id` cannot be the one to follow: a rollback, or another group's."""
+    known = deployment_of(aws, str(wanted.id))
+    undone = text(mapping(known.get("rollbackInfo")).get("rollbackTriggeringDeploymentId"))
+    if undone or text(known.get("creator")) == ROLLBACK_CREATOR:
+        forward = f"the rollback of {undone}: give that one" if undone else "a rollback: give the one that it undid"
+        raise UsageError(f"deployment.id: {wanted.id} is {forward}")
+    own = (text(known.get("applicationName")), text(known.get("deploymentGroupName")))
+    if any(
+        named and there and named != there for named, there in zip((wanted.application, wanted.group), own, strict=True)
+    ):
+        asked = "/".join(filter(None, (wanted.application, wanted.group)))
+        raise UsageError(f"deployment.id: {wanted.id} is a deployment of {own[0]}/{own[1]} and not of {asked}")
 
 
 def _of_deployment(aws: Aws, deployment_id: str) -> Candidate:

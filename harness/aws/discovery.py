@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.candidates import Candidate, candidates_of, deployment_of, group_names, newest, pages, there_are
+from harness.aws.candidates import Candidate, candidates_of, check_deployment, group_names, newest, pages, there_are
 from harness.aws.clients import Aws
 from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
 from harness.aws.naming import functions_for, is_named_after
@@ -95,7 +95,7 @@ def _looked_up(aws: Aws, experiment: Experiment) -> Experiment:
     wanted = experiment.deployment
     if wanted.id:
         with _naming_the_region(aws):
-            deployment_of(aws, wanted.id)
+            check_deployment(aws, wanted)
     return discover(aws, experiment, whole=bool(wanted.target_version or wanted.redeploy))
 
 

@@ -31,6 +31,7 @@ _HEADLINES = {
     Outcome.NOT_STARTED: "NOT STARTED",
     Outcome.UNKNOWN: "OUTCOME UNKNOWN",
 }
+OTHERS_SENT = "The run sent no requests of its own; what CloudWatch counted is other people's."
 NOTHING_SENT = "No request was sent, so nothing was measured: the outcome above is all that is known."
 NOBODY_CAN_SAY = "Nobody can say who got hurt: no request was sent after the creation of a deployment."
 LEDGER_HEAD: Row = ("step", "at", "took")
@@ -284,6 +285,11 @@ def groups(verdict: Verdict) -> list[Row]:
         )
         for name, group in verdict.groups.items()
     ]
+
+
+def others_traffic(verdict: Verdict) -> bool:
+    """Whether a run that sent nothing knows of other people's requests."""
+    return not verdict.traffic.sent and verdict.arms.source == "cloudwatch"
 
 
 def words(name: str) -> str:

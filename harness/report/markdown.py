@@ -83,11 +83,19 @@ def _ledger(verdict: Verdict) -> list[str]:
 
 def _requests(verdict: Verdict) -> list[str]:
     if not verdict.traffic.sent:
-        return ["", facts.NOTHING_SENT]
+        return ["", *_others_requests(verdict)]
     return [
         *("", *_table(facts.MATRIX_HEAD, facts.matrix(verdict)), "", f"Traffic: {facts.traffic(verdict)}."),
         *("", *_table(facts.ARMS_HEAD, facts.arms(verdict)), "", f"Arms: {facts.arms_source(verdict)}."),
     ]
+
+
+def _others_requests(verdict: Verdict) -> list[str]:
+    """What CloudWatch counted of other people's requests, where the run sent none of its own."""
+    if not facts.others_traffic(verdict):
+        return [facts.NOTHING_SENT]
+    arms = _table(facts.ARMS_HEAD, facts.arms(verdict))
+    return [facts.OTHERS_SENT, "", *arms, "", f"Arms: {facts.arms_source(verdict)}."]
 
 
 def _exposure(verdict: Verdict) -> list[str]:

@@ -37,8 +37,11 @@ def summary(verdict: Verdict, run_dir: Path, console: Console) -> None:
     console.print(_table("Detection", facts.LEDGER_HEAD, facts.ledger(verdict)))
     console.print(_labelled("Altogether", facts.totals(verdict)))
     console.print()
-    console.print(_table("Requests", facts.MATRIX_HEAD, facts.matrix(verdict)))
-    console.print(_labelled("Traffic", facts.traffic(verdict)))
+    if facts.others_traffic(verdict):
+        console.print(_labelled("Requests", facts.OTHERS_SENT))
+    else:
+        console.print(_table("Requests", facts.MATRIX_HEAD, facts.matrix(verdict)))
+        console.print(_labelled("Traffic", facts.traffic(verdict)))
     console.print()
     console.print(_table("Arms over the same time", facts.ARMS_HEAD, facts.arms(verdict)))
     console.print(_labelled("Told apart", facts.arms_source(verdict)))

@@ -348,6 +348,25 @@ def test_a_deployment_that_a_run_is_told_to_follow_must_exist(account: Account) 
         discover_for_a_run(account.aws, Experiment(name="x", deployment=named))  # type: ignore[arg-type]
 
 
+def test_a_deployment_of_another_group_is_refused(account: Account) -> None:
+    """A run would wait for what it can never see, or judge what nobody asked about."""
+    for named in (Deployment(group="pay-group", id="d-000000000"), Deployment(application="pay-app", id="d-000000000")):
+        with pytest.raises(
+            UsageError, match=r"d-000000000 is a deployment of shop-app/shop-prod-Cart.* and not of pay-"
+        ):
+            discover_for_a_run(account.aws, Experiment(name="x", deployment=named))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "known", [{"creator": "codeDeployRollback"}, {"rollbackInfo": {"rollbackTriggeringDeploymentId": "d-FORWARD"}}]
+)
+def test_a_rollback_is_not_followed(account: Account, known: dict[str, Any]) -> None:
+    """It is no release: the deployment that it undid is."""
+    account.aws.script["get_deployment"] = {"deploymentInfo": {"deploymentId": "d-UNDID", **known}}
+    with pytest.raises(UsageError, match=r"deployment\.id: d-UNDID is (a rollback|the rollback of d-FORWARD)"):
+        discover_for_a_run(account.aws, Experiment(name="x", deployment=Deployment(id="d-UNDID")))  # type: ignore[arg-type]
+
+
 # What is not found
 
 
