@@ -29,6 +29,8 @@ LARGEST_BODY = 10_000
 _SCRIPT = '<script type="module" src="./canary/assets/embed.js"></script>'
 _SANDBOX = "sandbox allow-scripts allow-popups allow-downloads"
 _GUARDED = frozenset({"locust", NAME})
+_ENDING = ("cleanup", "stopping")
+"""What Locust calls a test that is ending. Told so, its page asks no more, and never offers a new test."""
 
 
 class Panel:
@@ -115,6 +117,8 @@ class Panel:
             response.headers["X-Content-Type-Options"] = "nosniff"
         elif request.endpoint == "locust.index" and response.mimetype == "text/html":
             response.set_data(response.get_data(as_text=True).replace("</body>", f"{_SCRIPT}</body>"))
+        elif request.endpoint == "locust.request_stats" and response.mimetype == "application/json":
+            _keep_asked(response)
         return response
 
     # Reading
@@ -208,6 +212,13 @@ def _error(reason: str, status: int) -> Response:
     response = _json(msgspec.json.encode({"schema": 1, "error": reason}))
     response.status_code = status
     return response
+
+
+def _keep_asked(response: Response) -> None:
+    """Tells Locust's page of a test that is ending that it runs."""
+    told = msgspec.json.decode(response.get_data())
+    if told.get("state") in _ENDING:
+        response.set_data(msgspec.json.encode({**told, "state": "running"}))
 
 
 def _told(error: Exception) -> Response:

@@ -195,3 +195,13 @@ def test_a_name_that_no_file_can_have_is_not_found(
     with caplog.at_level(logging.WARNING):
         assert client.get(f"/canary/{folder}/{name}").status_code == 404
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("running", "running"), ("stopping", "running"), ("cleanup", "running"), ("stopped", "stopped")],
+)
+def test_a_test_that_is_ending_is_asked_after(client: FlaskClient, state: str, told: str) -> None:
+    """Told that it is stopping, Locust's page would never ask whether it has stopped."""
+    client.application.add_url_rule("/stats/requests", "locust.request_stats", lambda: {"state": state, "stats": []})
+    assert client.get("/stats/requests").get_json() == {"state": told, "stats": []}
