@@ -190,7 +190,7 @@ def _unexplained(seen: DeploymentSeen) -> bool:
 
 
 def _listed_deployments(eyes: Eyes, sight: Sight) -> list[str]:
-    since = {"start": eyes.date(-LOOK_BACK_S)}
+    since = {"start": eyes.date(sight.began_s - LOOK_BACK_S)}
     pages = eyes.pages("codedeploy", "list_deployments", **_where(sight), createTimeRange=since)
     return [name for page, _ in pages for name in map(text, sequence(page.get("deployments"))) if name]
 

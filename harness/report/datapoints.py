@@ -30,8 +30,9 @@ class Datapoint(Struct, frozen=True, kw_only=True):
 
 
 def datapoints(run: History) -> list[Datapoint]:
-    """The periods of each alarm that counts failures, alarm by alarm."""
-    return [point for rule in rules_of(run.found) for point in _points_of(run.found, rule)]
+    """The periods of each alarm that counts failures, alarm by alarm, to the end of what is shown."""
+    points = (point for rule in rules_of(run.found) for point in _points_of(run.found, rule))
+    return [point for point in points if point.from_s <= run.ends_s]
 
 
 def chance_again(run: History) -> float | None:

@@ -12,6 +12,9 @@ from harness.core.verdict import Verdict
 from harness.report.folder import Manifest, RunFolder
 from harness.report.seconds import Seconds
 
+AFTERWARDS_S = 600.0
+"""How much is shown of the time after a release that was over before anybody looked."""
+
 
 @dataclass(frozen=True)
 class History:
@@ -37,6 +40,14 @@ class History:
         """What reports count from: the deployment's creation, or the beginning of a run that saw none."""
         created_s = self.rollout.created_s
         return 0.0 if created_s is None else created_s
+
+    @property
+    def ends_s(self) -> float:
+        """Where what is shown of the release ends: with the run, or soon after a release that was over before it."""
+        over = self.rollout.restored or self.rollout.ended
+        if over is None or over[1] >= 0:
+            return self.found.end_s
+        return min(self.found.until_s, over[1] + AFTERWARDS_S)
 
     @cached_property
     def seconds(self) -> Seconds:

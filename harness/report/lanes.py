@@ -108,18 +108,18 @@ _ALARM_KINDS: dict[str, Kind] = {"OK": "ok", "ALARM": "alarm"}
 
 
 def _alarms(run: History) -> Iterator[Span]:
-    names = run.rollout.alarm_names
+    names, began_s = run.rollout.alarm_names, min(0.0, run.origin_s)
     for name in names[:MOST_ALARMS]:
         turns = run.rollout.alarm_turns(name)
         ends = [turn.since[1] for turn in turns[1:]]
         for turn, end_s in zip(turns, [*ends, None], strict=True) if turns else ():
-            if _until(run, end_s) < 0:
+            if _until(run, end_s) < began_s or turn.since[1] > run.ends_s:
                 continue
             yield Span(
                 lane=plain(name) if len(names) > 1 else "alarm",
                 kind=_ALARM_KINDS.get(turn.state, "blind"),
                 label=plain(turn.state),
-                from_s=max(0.0, turn.since[1]),
+                from_s=max(began_s, turn.since[1]),
                 to_s=_until(run, end_s),
                 detail=plain(f"{name}: {turn.state}"),
             )
@@ -182,4 +182,4 @@ def _moment(lane: str, kind: Kind, at_s: float, detail: str) -> Span:
 
 
 def _until(run: History, end_s: float | None) -> float:
-    return run.found.end_s if end_s is None else end_s
+    return run.ends_s if end_s is None else min(end_s, run.ends_s)

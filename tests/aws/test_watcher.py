@@ -697,3 +697,20 @@ def test_no_answer_of_aws_breaks_the_watcher(spoiled: dict[str, Any]) -> None:
     watcher.final_looks()
     assert list(decode([encode(event) for event in stage.events])) == stage.events
     assert judge(Experiment(name="spoiled"), stage.events).result == "inconclusive"
+
+
+def test_what_came_after_a_deployment_long_over_is_listed_from_its_time_on(stage: Stage) -> None:
+    """The next deployment ended its time, however long ago that was."""
+    day_s = 86_400.0
+    stage.aws.script["get_deployment"] = {
+        "deploymentInfo": {
+            "deploymentId": "d-OLD",
+            "status": "Succeeded",
+            "createTime": at(-day_s),
+            "completeTime": at(-day_s + 300),
+        }
+    }
+    stage.aws.script["list_deployments"] = {"deployments": []}
+    stage.watcher(id="d-OLD").look()
+    (asked,) = [params for name, params in stage.aws.calls if name == "list_deployments"]
+    assert asked["createTimeRange"]["start"] <= at(-day_s)

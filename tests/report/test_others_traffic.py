@@ -6,12 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.judge import judge
-from harness.core.timeline import Arrivals, Event, Requests, RunStarted
+from harness.core.timeline import AlarmChanged, AlarmSeen, Arrivals, Event, Requests, RunStarted
 from harness.core.verdict import Verdict
 from harness.report import facts
-from harness.report.history import History
+from harness.report.history import AFTERWARDS_S, History
+from harness.report.lanes import spans
 from harness.report.markdown import markdown
 from harness.report.page import page
+from tests.core.test_over import BROKEN, CREATED_S, STOPPED_S, alias, over
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,21 @@ def test_run_that_knows_of_no_request_says_so(unmeasured: Verdict) -> None:
 def test_verdict_of_others_traffic_is_told_by_cloudwatch(verdict: Verdict) -> None:
     """The fixture is what it says."""
     assert (verdict.call, verdict.arms.source) == ("caught", "cloudwatch")
+
+
+def test_chart_of_a_release_long_over_ends_soon_after_it(past: Callable[..., History]) -> None:
+    """However late somebody looked, and with the alarm's states of its own time."""
+    run = past(over(alias(), *BROKEN, *alarm_rang()))
+    lanes = {span.lane: span for span in spans(run)}
+    assert run.ends_s == run.rollout.restored[1] + AFTERWARDS_S  # type: ignore[index]
+    assert (lanes["deployment"].from_s, lanes["alarm"].kind) == (CREATED_S, "alarm")
+    assert all(span.from_s <= span.to_s <= run.ends_s for span in spans(run))
+
+
+def alarm_rang() -> list[Event]:
+    """The alarm rang when the deployment was stopped, and nobody took it back."""
+    seen = {"asked_s": 2.0, "at_s": 2.1}
+    return [
+        AlarmChanged(name="errors", changed_s=STOPPED_S - 1, from_state="OK", to_state="ALARM", **seen),
+        AlarmSeen(name="errors", state="ALARM", since_s=STOPPED_S - 1, **seen),
+    ]
