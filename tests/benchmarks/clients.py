@@ -5,13 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from harness.core.timeline import Event, decode
-from tests.benchmarks.processes import pinned, running
+from tests.benchmarks.processes import running
 from tests.benchmarks.service import CORE, Service
 
 CLIENT_CORE = CORE + 1
@@ -51,10 +51,14 @@ def sending(client: Client, service: Service) -> Iterator[int]:
         yield process.pid
 
 
-def played(client: Client, service: Service) -> None:
-    """Runs a client that ends by itself."""
-    command, environment = pinned(CLIENT_CORE, client.command), client.environment(service)
-    subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def played(client: Client, service: Service, within_s: float = 300.0) -> None:
+    """Runs a client that ends by itself; one that does not is ended."""
+    environment, quiet = client.environment(service), subprocess.DEVNULL
+    with (
+        running(client.command, core=CLIENT_CORE, env=environment, stdout=quiet, stderr=quiet) as process,
+        suppress(subprocess.TimeoutExpired),
+    ):
+        process.wait(within_s)
 
 
 def timeline(folder: Path) -> list[Event]:
