@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 LONGEST_S = 604_800.0
 """A week: far beyond the 50 hours that a Lambda deployment may take."""
+MAX_USERS = 1_000_000
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
@@ -106,7 +107,7 @@ class Traffic(Part, frozen=True, kw_only=True):
     """What the users send. `users` set means closed loop, otherwise arrivals are open at `arrival_rate`."""
 
     arrival_rate: ArrivalRate = 20.0
-    users: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    users: Annotated[int, Meta(ge=1, le=MAX_USERS)] | None = None
     arrivals: Arrivals = "even"
     error_share: Share = 0.0
     pattern: Pattern = "even"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness.core import rates
 from harness.core.clock import Clock
-from harness.core.experiment import Experiment, Outcome
+from harness.core.experiment import MAX_USERS, Experiment, Outcome
 from harness.core.parse import parse
 from harness.core.plan import writes_of
 from harness.core.rails import RAILS, RailName, is_host, limits_of, refusals, sure_to_trip
@@ -164,7 +164,7 @@ def _experiment(source: str | None) -> Experiment:
         return parse(experiments.text(source), source=source)
     try:
         text = Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no text in UTF-8, or no path at all
         names = ", ".join(experiments.NAMES)
         raise UsageError(f"--canary-experiment: {source!r} is no file that can be read, nor one of {names}") from error
     return parse(text, source=source)
@@ -257,9 +257,15 @@ def _whole(text: str) -> str:
     return text
 
 
+def _natural(text: str) -> str:
+    if int(_whole(text) or "0") < 0:
+        raise ArgumentTypeError(f"must not be negative, not {text!r}")
+    return text
+
+
 def _count(text: str) -> str:
-    if text and int(_whole(text)) < 1:
-        raise ArgumentTypeError(f"must be at least 1, not {text!r}")
+    if text and not 1 <= int(_whole(text)) <= MAX_USERS:
+        raise ArgumentTypeError(f"must be at least 1 and at most {MAX_USERS:,}, not {text!r}")
     return text
 
 
@@ -340,7 +346,7 @@ _CHECKS: dict[str, Callable[[str], str]] = {
     "hosts": _host_names,
     "max-arrival-rate": _least_zero,
     "max-error-share": _share,
-    "max-fault-requests": _whole,
+    "max-fault-requests": _natural,
     "max-wall-time": _duration,
     "max-blind": _duration,
 }
