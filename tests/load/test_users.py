@@ -4,12 +4,15 @@ from typing import Any
 
 import gevent
 import pytest
-from locust import constant
-from locust.env import Environment
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
-from harness.load.users import CanaryUser
+with pytest.MonkeyPatch.context() as environment_variables:
+    environment_variables.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # other tests need sockets as they are
+    from locust import constant
+    from locust.env import Environment
+    from locust.exception import StopUser
+    from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
+
+    from harness.load.users import CanaryUser
 
 
 def user(think_s: float, state: str = LOCUST_STATE_RUNNING) -> Any:
