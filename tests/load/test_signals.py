@@ -163,3 +163,25 @@ def test_a_signal_while_aws_is_silent_ends_soon_and_tells_what_is_left(
     assert any("alarm reset --run" in trouble.message for trouble in of(Trouble, folder.read_events()))
     assert cli.main(["alarm", "reset", "--run", str(folder.path)]) == 0, capsys.readouterr()
     assert is_as_before(stage.cloud)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("signum", CODES)
+@pytest.mark.parametrize("command", [Stage.alone, Stage.with_workers])
+def test_a_second_signal_waits_for_no_healing(
+    stage: Stage, command: Callable[[Stage], list[str]], signum: signal.Signals
+) -> None:
+    """The journal tells what is left, and the timeline reads."""
+    stage.experiment = BEFORE
+    silent = threading.Event()
+    with proxy_of(stage.cloud.ready["endpoint_url"], lambda _: Silent(30.0) if silent.is_set() else None) as proxy:
+        stage.variables["AWS_ENDPOINT_URL"] = proxy.url
+        started = stage.start(command(stage))
+        started.wait_until(all_begun)
+        silent.set()
+        started.send(signum, "process")
+        time.sleep(1)
+        started.send(signum, "process")
+        assert seconds_until_end(started, signum) < AT_ONCE_S
+    assert cli.main(["alarm", "reset", "--run", str(started.folder.path)]) == 0
+    assert is_as_before(stage.cloud)
