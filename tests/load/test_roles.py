@@ -7,10 +7,13 @@ from typing import Any
 
 import gevent
 import pytest
-from locust.stats import RequestStats
 
-from harness.load import roles
-from harness.load.roles import Worker
+with pytest.MonkeyPatch.context() as environment_variables:
+    environment_variables.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # other tests need sockets as they are
+    from locust.stats import RequestStats
+
+    from harness.load import roles
+    from harness.load.roles import Worker
 
 LONG_S, SHORT_S = 2 * roles.MASTER_SILENT_S, 0.0
 ROUND_S = 0.01
