@@ -11,9 +11,12 @@ unexport PYTHONDONTWRITEBYTECODE
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
 
-# Whole runs mostly wait for their clock, so two of them share the machine; what burns the cores goes before.
+# A test waits now and then, so there is one more at work than cores. Whole runs mostly wait for their clock: two of
+# them share the machine, after the rest, which burns the cores.
+WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 test: check
-	$(BIN)/pytest -n auto -m "not slow and not soak"
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not soak"
 	$(BIN)/pytest -n 2 --dist worksteal -m "slow and not soak"
 
 check: $(VENV)/.ready-dev

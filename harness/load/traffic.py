@@ -103,11 +103,6 @@ class Traffic:
         self._changed = gevent.event.Event()
 
     @property
-    def in_flight(self) -> int:
-        """Requests under way."""
-        return self._in_flight
-
-    @property
     def speed(self) -> float:
         """Experiment seconds in a second."""
         return self._base.speed
