@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.core.clock import Clock, read_clock
-from harness.core.experiment import Deployment, Experiment
+from harness.core.experiment import Also, Deployment, Experiment
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
-from harness.streams import say
+from harness.streams import say, tell
 
 if TYPE_CHECKING:
     from harness.aws.doctor import Waiting
@@ -89,6 +90,8 @@ def run_doctor(asked: Asked) -> int:
     if asked.print_policy:
         _print_policy(wanted)
         return ExitCode.AS_EXPECTED
+    for also in wanted.also:
+        tell(f"only the first group is examined; for the other one: canary-harness doctor {_flags(also)}")
     diagnosis = _diagnosed(wanted, asked)
     _print(diagnosis, as_json=asked.as_json)
     return diagnosis.exit_code
@@ -102,6 +105,12 @@ def _wanted(asked: Asked) -> Experiment:
     deployment: Deployment = replace(experiment.deployment, **given)
     host = asked.host or experiment.target.host
     return replace(experiment, deployment=deployment, target=replace(experiment.target, host=host))
+
+
+def _flags(named: Also) -> str:
+    """The options that lead to a further group."""
+    given = {name: getattr(named, name) for name in ("stack", "application", "group", "function")}
+    return " ".join(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value)
 
 
 def _print_policy(experiment: Experiment) -> None:

@@ -11,7 +11,7 @@ import pytest
 from harness import checkup
 from harness.aws import discovery
 from harness.checkup import Asked, add_doctor_arguments, asked_of, run_doctor
-from harness.core.experiment import Deployment, Experiment, Traffic
+from harness.core.experiment import Also, Deployment, Experiment, Traffic
 from harness.errors import AccessDenied, Unreachable, UsageError
 from harness.rehearsal.cloud import Cloud
 
@@ -90,6 +90,15 @@ def test_without_a_host_nothing_is_sent(cloud: Cloud, capsys: pytest.CaptureFixt
     run_doctor(asked("--json", experiment=WANTED))
     checks = {check["id"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert (checks["host"]["severity"], checks["good-request"]["severity"]) == ("warning", "note")
+
+
+def test_a_further_group_is_named_with_the_command_that_examines_it(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One diagnosis is of one group: nobody should take the other one for armed."""
+    both = Experiment(name="both", also=(Also(application="shop", group="my toggles"),))
+    run_doctor(asked("--group", cloud.ready["group"], experiment=both))
+    assert "for the other one: canary-harness doctor --application shop --group 'my toggles'" in capsys.readouterr().err
 
 
 def test_a_group_that_is_not_there_is_a_usage_error(cloud: Cloud) -> None:
