@@ -107,6 +107,9 @@ def about_making(deployment: Deployment) -> Problems:
     given = [name for name in ways if getattr(deployment, name) not in (None, False)]
     if len(given) > 1:
         yield ExperimentError(f"deployment.{given[0]}", f"cannot stand beside {given[1]}: each says what deploys")
+    if deployment.target_version is not None and not deployment.target_version.isdecimal():
+        problem = f"must be the number of a published version such as 42, got {shown(deployment.target_version)}"
+        yield ExperimentError("deployment.target_version", problem)
     if deployment.command is not None and not _words(deployment.command):
         yield ExperimentError("deployment.command", f"must be a command, got {shown(deployment.command)}")
 

@@ -94,7 +94,8 @@ def _in_truth(value: Any, _: inspect.BoolType, path: str) -> Problems:
 
 def _in_text(value: Any, kind: inspect.StrType, path: str) -> Problems:
     if not isinstance(value, str):
-        yield ExperimentError(path, f"must be text, got {shown(value)}")
+        quoted = f'; write "{value}"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
+        yield ExperimentError(path, f"must be text, got {shown(value)}{quoted}")
     elif kind.pattern and not re.search(kind.pattern, value):
         yield ExperimentError(
             path, f"must be 1 to 64 letters, digits, dots, dashes and underscores, got {shown(value)}"

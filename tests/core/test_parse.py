@@ -91,7 +91,10 @@ FIELD_ERRORS = {
         "alarm.evaluation_periods: must cover at most one day together with period_s"
     ),
     "alarm: {dimensions: versions}": "alarm.dimensions: must be alias, function or version or a map, got 'versions'",
-    "alarm: {dimensions: {Resource: 3}}": "alarm.dimensions.Resource: must be text, got 3",
+    "alarm: {dimensions: {Resource: 3}}": 'alarm.dimensions.Resource: must be text, got 3; write "3"',
+    "deployment: {target_version: $LATEST}": (
+        "deployment.target_version: must be the number of a published version such as 42, got '$LATEST'"
+    ),
     "alarm: {dimensions: {Resource: '{arn}'}}": (
         "alarm.dimensions.Resource: unknown placeholder {arn}; known are {alias}, {alias_arn}, {function}, {version}"
     ),
@@ -144,7 +147,7 @@ TEXT_ERRORS = {
     "traffic: {}": "name: is missing",
     "name: ''": "name: must be 1 to 64 letters, digits, dots, dashes and underscores, got ''",
     "name: ../../etc": "name: must be 1 to 64 letters, digits, dots, dashes and underscores, got '../../etc'",
-    "name: 3": "name: must be text, got 3",
+    "name: 3": 'name: must be text, got 3; write "3"',
     "name: x\ntraffic: {a: [1": "f.yaml: line 2, column 16: expected ',' or ']', but got '<stream end>'",
     "name: x\nname: y": "f.yaml: line 2, column 1: the key name is given twice",
     "name: x\n? [a]\n: 1": "f.yaml: line 2, column 3: a key must be plain text",
