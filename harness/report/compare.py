@@ -1,6 +1,6 @@
 """Several runs side by side: what got better or worse than in the first of them, and which findings came and went."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -41,20 +41,30 @@ class Line(Struct, frozen=True):
     cells: tuple[Cell, ...]
 
 
-class Turned(Struct, frozen=True):
-    """A finding of the last run that the first one had with another severity, `before`."""
+class Came(Finding, frozen=True, kw_only=True):
+    """A finding that the first run did not have, and the later runs that have it."""
+
+    runs: tuple[str, ...]
+
+
+class Turned(Struct, frozen=True, kw_only=True):
+    """A finding that the first run had with another severity, `before`, and the later runs that have it so."""
 
     finding: Finding
     before: Severity
+    runs: tuple[str, ...]
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """Runs side by side against the first one; `came`, `went` and `turned` are findings of the last run against it."""
+    """Runs side by side against the first one.
+
+    `came` and `turned` are findings of any later run, `went` those of the first that the last no longer has.
+    """
 
     names: tuple[str, ...]
     tolerance: float
     lines: tuple[Line, ...]
-    came: tuple[Finding, ...]
+    came: tuple[Came, ...]
     went: tuple[Finding, ...]
     turned: tuple[Turned, ...]
     regressions: tuple[str, ...]
@@ -106,19 +116,14 @@ _WRONG = (Call.MISSED, Call.FALSE_ALARM)
 
 def compare(runs: Sequence[tuple[Path, Verdict]], tolerance: float = TOLERANCE) -> Comparison:
     """Compares later runs with the first: worse is what is more than `tolerance` (a share) above it for certain."""
-    verdicts = [verdict for _, verdict in runs]
-    first, last = verdicts[0], verdicts[-1]
+    verdicts, names = [verdict for _, verdict in runs], tuple("/".join(path.resolve().parts[-2:]) for path, _ in runs)
+    first, later = verdicts[0], [*zip(names, verdicts, strict=True)][1:]
     lines = (*_words(verdicts), *(_line(measure, verdicts, tolerance) for measure in MEASURES))
-    before, after = _worst(first.findings), _worst(last.findings)
-    came = tuple(finding for finding in last.findings if finding.id not in before)
-    turned = tuple(
-        Turned(finding, before[id_].severity)
-        for id_, finding in after.items()
-        if id_ in before and before[id_].severity != finding.severity
-    )
+    came, turned = tuple(_came(first, later)), tuple(_turned(first, later))
     errors = [finding.id for finding in (*came, *(each.finding for each in turned)) if finding.severity == "error"]
+    after = _worst(verdicts[-1].findings)
     return Comparison(
-        names=tuple("/".join(path.resolve().parts[-2:]) for path, _ in runs),
+        names=names,
         tolerance=tolerance,
         lines=lines,
         came=came,
@@ -127,6 +132,30 @@ def compare(runs: Sequence[tuple[Path, Verdict]], tolerance: float = TOLERANCE) 
         regressions=(*_regressions(lines, "worse"), *(f"finding {id_}" for id_ in dict.fromkeys(errors))),
         unknown=tuple(_regressions(lines, "unknown")),
     )
+
+
+def _came(first: Verdict, later: Sequence[tuple[str, Verdict]]) -> Iterator[Came]:
+    before = _worst(first.findings)
+    new = ((name, each) for name, verdict in later for each in verdict.findings if each.id not in before)
+    for finding, runs in _by_finding(new).items():
+        yield Came(id=finding.id, severity=finding.severity, text=finding.text, runs=runs)
+
+
+def _turned(first: Verdict, later: Sequence[tuple[str, Verdict]]) -> Iterator[Turned]:
+    before = _worst(first.findings)
+    known = ((name, each) for name, verdict in later for each in _worst(verdict.findings).values() if each.id in before)
+    other = ((name, each) for name, each in known if each.severity != before[each.id].severity)
+    for finding, runs in _by_finding(other).items():
+        yield Turned(finding=finding, before=before[finding.id].severity, runs=runs)
+
+
+def _by_finding(found: Iterable[tuple[str, Finding]]) -> dict[Finding, tuple[str, ...]]:
+    """Each finding once, and the runs that have it word for word."""
+    runs: dict[Finding, tuple[str, ...]] = {}
+    for name, finding in found:
+        if name not in runs.setdefault(finding, ()):
+            runs[finding] += (name,)
+    return runs
 
 
 def _worst(findings: Sequence[Finding]) -> dict[str, Finding]:

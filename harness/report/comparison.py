@@ -1,12 +1,14 @@
 """Runs side by side for people: on the terminal, and as a page."""
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.errors import ExitCode
 from harness.report import facts
-from harness.report.compare import EXPERIMENT, Change, Comparison, Turned
+from harness.report.compare import EXPERIMENT, Came, Change, Comparison, Turned
 from harness.report.page import render
 
 _MARKS: dict[Change, str] = {"same": "", "better": "better", "worse": "WORSE", "unknown": "not measured"}
@@ -60,6 +62,7 @@ def compared_page(comparison: Comparison) -> str:
         facts=facts,
         marks=_MARKS,
         turned=_turned,
+        in_runs=_runs,
     )
 
 
@@ -71,12 +74,22 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print(Text(facts.plain(because(comparison))))
     console.print()
     console.print(_table(comparison))
-    for title, findings in (("came", comparison.came), ("went", comparison.went)):
-        for finding in findings:
-            console.print(Text(facts.plain(f"finding {title}: {finding.id} ({finding.severity}): {finding.text}")))
-    for each in comparison.turned:
-        told = f"finding changed: {each.finding.id} ({_turned(each)}): {each.finding.text}"
+    for told in _findings(comparison):
         console.print(Text(facts.plain(told)))
+
+
+def _findings(comparison: Comparison) -> Iterator[str]:
+    for came in comparison.came:
+        yield f"finding came{_runs(came, comparison)}: {came.id} ({came.severity}): {came.text}"
+    for went in comparison.went:
+        yield f"finding went: {went.id} ({went.severity}): {went.text}"
+    for each in comparison.turned:
+        yield f"finding changed{_runs(each, comparison)}: {each.finding.id} ({_turned(each)}): {each.finding.text}"
+
+
+def _runs(seen: Came | Turned, comparison: Comparison) -> str:
+    """Which of several later runs have a finding."""
+    return f" in {', '.join(seen.runs)}" if len(comparison.names) > 2 else ""
 
 
 def _turned(each: Turned) -> str:

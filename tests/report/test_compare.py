@@ -84,6 +84,21 @@ def test_findings_come_and_go_and_a_new_error_is_a_regression(caught: Verdict) -
     assert comparison.regressions == ("finding alarm-no-data",)
 
 
+def test_error_of_a_run_in_between_is_a_regression(caught: Verdict, screen: Callable[..., object]) -> None:
+    """Shown with the name of its run, on the terminal and the page, though the last run no longer has it."""
+    finding = Finding(id="alarm-not-on-group", severity="error", text="The alarm is not on the group.")
+    turned = replace(caught.findings[0], severity="error")
+    comparison = against(caught, replace(caught, findings=(finding, turned)), caught)
+    assert comparison.regressions == ("finding alarm-not-on-group", "finding alarm-covers-all-versions")
+    assert (comparison.exit_code, comparison.went) == (3, ())
+    name = comparison.names[1]
+    shown = screen(width=120)
+    show(comparison, shown.console)  # type: ignore[attr-defined]
+    assert f"finding came in {name}: alarm-not-on-group (error)" in shown.text  # type: ignore[attr-defined]
+    assert f"finding changed in {name}: alarm-covers-all-versions (warning → error)" in shown.text  # type: ignore[attr-defined]
+    assert "The alarm is not on the group." in Reading(compared_page(comparison)).text
+
+
 def test_miss_after_a_catch_is_a_regression(caught: Verdict) -> None:
     """Outcome and call say so, even where times are missing and nothing was expected."""
     detection = replace(caught.detection, alarm_s=None, time_to_detect_s=None, time_to_roll_back_s=None)
