@@ -105,6 +105,8 @@ def _worse(measures: Measures) -> str | None:
 
 def _healthy(found: Evidence, measures: Measures) -> Harm:
     """Health needs evidence: good answers by the canary, or a canary that surely never had traffic."""
+    if found.rollout.created_s is None:
+        return _unknown(_nothing_to_hold_against(found))
     if not found.since and found.rollout.sends:
         return _unknown("there was no traffic after the deployment's creation")
     if _never_had_traffic(found):
@@ -119,6 +121,13 @@ def _healthy(found: Evidence, measures: Measures) -> Harm:
     return Harm(
         False, (f"No harm was found: the canary gave {good} good answers{_excluded(found, measures.arms.canary)}.",)
     )
+
+
+def _nothing_to_hold_against(found: Evidence) -> str:
+    if not found.requests:
+        return "no deployment was seen, and no request was sent"
+    sent, bad = count(found.requests), count(found.requests, failed)
+    return f"{sent} requests were sent and {bad} failed, but no deployment was seen to hold them against"
 
 
 def _unknown(why: str) -> Harm:

@@ -33,7 +33,6 @@ _HEADLINES = {
 }
 OTHERS_SENT = "The run sent no requests of its own; what CloudWatch counted is other people's."
 NOTHING_SENT = "No request was sent, so nothing was measured: the outcome above is all that is known."
-NOBODY_CAN_SAY = "Nobody can say who got hurt: no request was sent after the creation of a deployment."
 LEDGER_HEAD: Row = ("step", "at", "took")
 EXPOSURE_HEAD: Row = ("exposure", "value", "what it is")
 MATRIX_HEAD: Row = ("intent", "ok", "failed")
@@ -188,6 +187,25 @@ def traffic(verdict: Verdict) -> str:
     lag = None if facts.schedule_lag_p99_s is None else facts.schedule_lag_p99_s * 1000
     kept = f"{count(facts.sent)} sent of {count(facts.planned)} planned, {count(facts.unstarted)} not started"
     return f"{kept}; error share {percent(facts.error_share)}; schedule lag p99 {number(lag)} ms"
+
+
+def unheld(verdict: Verdict) -> bool:
+    """Whether there was traffic and no deployment to hold it against."""
+    return verdict.deployment.id is None and verdict.exposure.failed_requests is None and bool(verdict.traffic.sent)
+
+
+def failures(verdict: Verdict) -> int | None:
+    """How many of all requests of the run failed, whenever they were sent; None where none was."""
+    good, fault = verdict.traffic.good.failed, verdict.traffic.fault.failed
+    return None if good is None or fault is None else good + fault
+
+
+def nobody_can_say(verdict: Verdict) -> str:
+    """Why there is no exposure."""
+    if unheld(verdict):
+        why = f"{count(failures(verdict))} of {count(verdict.traffic.sent)} requests failed, and no deployment was seen"
+        return f"Nobody can say whom a release hurt: {why} to hold them against."
+    return "Nobody can say who got hurt: no request was sent after the creation of a deployment."
 
 
 def exposure(verdict: Verdict) -> str:

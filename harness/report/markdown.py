@@ -100,7 +100,7 @@ def _others_requests(verdict: Verdict) -> list[str]:
 
 def _exposure(verdict: Verdict) -> list[str]:
     hurt, counted = verdict.exposure.failed_requests, verdict.attribution.counted_errors
-    exposure = facts.NOBODY_CAN_SAY if hurt is None else f"Exposure: {facts.exposure(verdict)}."
+    exposure = facts.nobody_can_say(verdict) if hurt is None else f"Exposure: {facts.exposure(verdict)}."
     return ["", exposure if counted is None else f"{exposure} Attribution: {facts.attribution(verdict)}."]
 
 

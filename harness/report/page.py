@@ -113,8 +113,7 @@ class Tile(Struct, frozen=True):
 
 def tiles(verdict: Verdict, objective: Objective) -> list[Tile]:
     """The numbers that are asked for first."""
-    seen, hurt = verdict.detection, verdict.exposure
-    good = f"{facts.count(hurt.failed_good_requests)} of them good"
+    seen, hurt, unseen = verdict.detection, verdict.exposure, _unmeasured(verdict)
     return [
         _tile(
             "time to detect", facts.span(seen.time_to_detect_s), "from first fault or harm to ALARM", _unseen(verdict)
@@ -125,22 +124,34 @@ def tiles(verdict: Verdict, objective: Objective) -> list[Tile]:
             "until all is on the baseline again",
             _unseen(verdict),
         ),
-        _tile("failed requests", facts.count(hurt.failed_requests), good),
-        _tile("blast radius", facts.percent(hurt.blast_radius), "of all requests failed"),
-        _tile("users hit", facts.count(hurt.users), "personas that met a failure"),
-        _tile("error budget used", facts.percent(hurt.error_budget_share), f"of {facts.budget(objective)}"),
+        _failed_tile(verdict),
+        _tile("blast radius", facts.percent(hurt.blast_radius), "of all requests failed", unseen),
+        _tile("users hit", facts.count(hurt.users), "personas that met a failure", unseen),
+        _tile("error budget used", facts.percent(hurt.error_budget_share), f"of {facts.budget(objective)}", unseen),
     ]
 
 
-def _tile(name: str, value: str, what: str, unseen: str = "not measured") -> Tile:
+def _tile(name: str, value: str, what: str, unseen: str) -> Tile:
     return Tile(name, value, unseen if value == facts.NOT_MEASURED else what)
+
+
+def _failed_tile(verdict: Verdict) -> Tile:
+    if facts.unheld(verdict):
+        return Tile("failed requests", facts.count(facts.failures(verdict)), "in the whole run: no deployment was seen")
+    hurt = verdict.exposure
+    good = f"{facts.count(hurt.failed_good_requests)} of them good"
+    return _tile("failed requests", facts.count(hurt.failed_requests), good, _unmeasured(verdict))
+
+
+def _unmeasured(verdict: Verdict) -> str:
+    return "no deployment was seen" if facts.unheld(verdict) else "not measured"
 
 
 def _unseen(verdict: Verdict) -> str:
     """Why there is no time to detect or to roll back."""
     if verdict.detection.first_fault_s is not None or verdict.exposure.failed_requests:
         return "not seen after the first fault"
-    return "not measured" if verdict.exposure.failed_requests is None else "no fault and no failure"
+    return _unmeasured(verdict) if verdict.exposure.failed_requests is None else "no fault and no failure"
 
 
 def asks(verdict: Verdict) -> str:

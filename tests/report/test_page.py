@@ -29,6 +29,7 @@ from harness.core.timeline import (
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
 from harness.report.history import History
+from harness.report.markdown import markdown
 from harness.report.page import Tile, page, tiles
 from tests.report.reading import Reading
 
@@ -317,7 +318,23 @@ def test_run_without_a_deployment_counts_from_its_own_beginning(past: Past, sent
     shown = reading(past([RunStarted(at_s=0.0, experiment="x", epoch_s=0.0), *(sent(float(at)) for at in range(90))]))
     assert "seconds since the run began" in shown.text
     assert shown.table("matrix")[0] == ["good", "90", "0"]
-    assert "no request was sent after the creation" in shown.text
+    assert "0 of 90 requests failed, and no deployment was seen to hold them against" in shown.text
+
+
+def test_failures_without_a_deployment_are_counted_and_held_against_none(past: Past) -> None:
+    """The page contradicts itself nowhere: there was traffic, some of it failed, and nobody saw a deployment."""
+    gone = ("DeploymentSeen", "TargetSeen", "Write")
+    run = past([event for event in RunFolder(SAMPLE).read_events() if type(event).__name__ not in gone])
+    shown = reading(run)
+    good, fault = shown.table("matrix")
+    failed = int(number(good[2]) + number(fault[2]))
+    assert failed > 0
+    told = {tile.name: tile for tile in tiles(run.verdict, Experiment(name="built").objective)}
+    assert told["failed requests"].value == str(failed)
+    assert told["blast radius"].what == told["time to detect"].what == "no deployment was seen"
+    assert f"requests were sent and {failed} failed, but no deployment was seen" in shown.text
+    assert "after the creation" not in shown.text
+    assert "deployment's creation" not in markdown(run.verdict)
 
 
 def test_run_without_traffic_says_that_nothing_was_measured(past: Past, row: Any) -> None:
