@@ -75,6 +75,11 @@ class Rule(Struct, frozen=True, kw_only=True):
         """Whether a period with so many failures among so many requests breaches."""
         return _BREACHES[self.comparison](_VALUES[self.statistic](failures, requests), self.threshold)
 
+    @property
+    def only_grows(self) -> bool:
+        """Whether a period that breaches goes on to, whatever comes until its end."""
+        return self.statistic != "Average"
+
     def errors_needed(self) -> int | None:
         """The fewest failures that make one period breach; None where that depends on the number of requests."""
         if self.statistic == "Average":
@@ -125,7 +130,8 @@ def breach_s(
     """The end of the first period that completes M breaching ones of N, in seconds since the run began.
 
     `fails` says which requests count as failures. Periods without any request do not breach, however the alarm treats
-    missing data: they are no evidence of harm. CloudWatch itself comes one to three minutes later.
+    missing data: they are no evidence of harm. CloudWatch itself comes one to three minutes later. The end lies ahead
+    where the last of them still lasts.
     """
     breaching = _breaching_periods(rule, requests, epoch_s, fails)
     for first, last in zip(breaching, breaching[rule.datapoints - 1 :], strict=False):

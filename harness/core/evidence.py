@@ -102,6 +102,11 @@ class Evidence(Struct, frozen=True):
         """Until when what was measured can be this deployment's doing."""
         return min(self.end_s, self.rollout.superseded_s)
 
+    @property
+    def knows_canary(self) -> bool:
+        """Whether anything tells which version is on trial: where nothing does, no request is known not to be its."""
+        return bool(self.rollout.canary or self.rollout.baseline)
+
     def is_canary(self, version: str | None) -> bool:
         """Whether this version is the one on trial; with no name for it, whatever is not the baseline."""
         if version is None:

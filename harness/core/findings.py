@@ -250,7 +250,7 @@ def alarm_covers_all_versions(scene: Scene) -> Finding | None:
 
 
 def _whose(told: Attribution) -> str:
-    if not told.counted_errors:
+    if not told.counted_errors or told.from_canary is None:
         return ""
     return f"; {told.from_canary} of the {told.counted_errors} errors it counted came from the canary"
 

@@ -40,9 +40,10 @@ def _unbearable(found: Evidence) -> str | None:
     for rule in rules_of(found):
         end_s = rule_breach(found, rule, lambda seen: seen.at_s < over_s and _is_harm(found, seen, suspect))
         if end_s is not None and created_s is not None:
+            verb = "ended" if end_s <= found.end_s else "ends"
             return (
                 f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period "
-                f"that ended {end_s - created_s:.0f} s after the creation."
+                f"that {verb} {end_s - created_s:.0f} s after the creation."
             )
     return None
 
@@ -153,6 +154,8 @@ def _healthy_without_canary(found: Evidence) -> Harm:
 
 def _good_answers(found: Evidence, measures: Measures) -> int | None:
     """How many requests the canary answered well; None where nothing tells."""
+    if not found.knows_canary:
+        return None
     if headers_tell(found.since):
         return count(found.since, lambda seen: found.is_canary(seen.version) and not failed(seen))
     if measures.arms.source == "cloudwatch":

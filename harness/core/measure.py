@@ -147,12 +147,15 @@ def headers_tell(requests: Sequence[Requests]) -> bool:
 
 
 def _arms_by_header(found: Evidence, within: Sequence[Requests]) -> Arms:
-    compared = comparable(found)
+    compared, rollout = comparable(found), found.rollout
+    baseline = [seen for seen in compared if found.is_baseline(seen.version)] if rollout.baseline else None
+    canary = [seen for seen in compared if found.is_canary(seen.version)] if found.knows_canary else None
+    are_told = baseline is not None and canary is not None
     return Arms(
-        baseline=_arm(found.rollout.baseline, [seen for seen in compared if found.is_baseline(seen.version)]),
-        canary=_arm(found.rollout.canary, [seen for seen in compared if found.is_canary(seen.version)]),
+        baseline=_arm(rollout.baseline, baseline),
+        canary=_arm(rollout.canary, canary),
         source="response header",
-        p_value=_worse_by_weight(found, within) if found.rollout.shared else None,
+        p_value=_worse_by_weight(found, within) if rollout.shared and are_told else None,
     )
 
 
@@ -172,7 +175,9 @@ def _worse_by_weight(found: Evidence, within: Sequence[Requests]) -> float | Non
     )
 
 
-def _arm(version: str | None, requests: Sequence[Requests]) -> ArmFacts:
+def _arm(version: str | None, requests: Sequence[Requests] | None) -> ArmFacts:
+    if requests is None:
+        return ArmFacts(version=version)
     total, failures = count(requests), count(requests, failed)
     latency = merge(seen.latency for seen in requests)
     return ArmFacts(
@@ -327,8 +332,11 @@ def _attributed_by_header(found: Evidence, window: Bounds) -> Attribution:
 
 
 def _attribution(found: Evidence, of_all: int, from_canary: int, source: Source) -> Attribution:
-    # An alarm on one executed version counts no other.
     rules = rules_of(found)
+    if not found.knows_canary:
+        counts_all = not any(rule.version for rule in rules)
+        return Attribution(counted_errors=of_all, source=source) if counts_all else Attribution()
+    # An alarm on one executed version counts no other.
     only_canary = rules and all(found.is_canary(rule.version) for rule in rules)
     counted = from_canary if only_canary else of_all
     share = from_canary / counted if counted else None
@@ -431,19 +439,25 @@ def _busy(found: Evidence, start_s: float) -> bool:
 
 
 def first_breach(found: Evidence) -> float | None:
-    """The end of the period in which the failures that clients saw would have breached an alarm of the group."""
+    """The end of the period in which the failures that clients saw would have breached an alarm of the group.
+
+    None until the timeline reached it, though the period may be certain to breach before.
+    """
     ends = (rule_breach(found, rule, server_failed) for rule in rules_of(found))
-    return min((end for end in ends if end is not None), default=None)
+    return min((end for end in ends if end is not None and end <= found.end_s), default=None)
 
 
 def rule_breach(found: Evidence, rule: Rule, fails: Callable[[Requests], bool]) -> float | None:
     """When one alarm would have breached; one on the canary's version alone is fed with the canary's answers alone.
 
-    The dimensions are not looked at otherwise: what matters is what the alarm is meant to count.
+    The dimensions are not looked at otherwise: what matters is what the alarm is meant to count. It may be after the
+    end of the timeline where nothing can undo the breach: failures add up, but their average may fall again.
     """
     only_canary = found.is_canary(rule.version)
     fed = [seen for seen in found.since if not only_canary or seen.version is None or found.is_canary(seen.version)]
-    return breach_s(rule, fed, found.rollout.epoch_s + found.rollout.ahead_s, fails)
+    end_s = breach_s(rule, fed, found.rollout.epoch_s + found.rollout.ahead_s, fails)
+    is_certain = rule.only_grows or found.rollout.ended_run is not None
+    return end_s if end_s is not None and (is_certain or end_s <= found.end_s) else None
 
 
 def rules_of(found: Evidence) -> tuple[Rule, ...]:

@@ -87,6 +87,7 @@ class Traffic:
         self._fire = fire
         self._steering = steering
         self._pending: deque[Steering] = deque()
+        self._holding = deque([steering])
         self._base = steering.timebase
         part = steering.part or WHOLE
         wanted, seed = steering.traffic, steering.seed
@@ -131,7 +132,7 @@ class Traffic:
         self._recorder.started(now_s, 0.0)
         self._in_flight += 1
         try:
-            answered = self._perform(self._next(), now_s)
+            answered = self._perform(self._next(now_s), now_s)
         finally:
             self._in_flight -= 1
         if not answered:
@@ -165,6 +166,7 @@ class Traffic:
         while self._pending and self._pending[0].since_s <= now_s:
             before, self._steering = self._steering, self._pending.popleft()
             steering, part = self._steering, self._steering.part or WHOLE
+            self._holding.append(steering)
             self._pacer.change(steering.plan, part, steering.since_s)
             if steering.traffic.pattern != before.traffic.pattern:
                 self._is_fault = share_draw(steering.traffic.pattern, steering.seed, part).draw
@@ -195,17 +197,29 @@ class Traffic:
             self._changed.clear()
             self._changed.wait(min(wait_s, LOOK_UP_S))
 
-    def _next(self) -> Planned:
+    def _next(self, due_s: float) -> Planned:
         requests = self._requests
-        error_share, version_share = self._steering.error_share, self._steering.client_version_share
+        error_share, version_share = self._shares(due_s)
         if not self._is_fault(error_share + version_share):
             return requests.good()
         if version_share and self._is_version_fault(version_share / (error_share + version_share)):
             return requests.refused()
         return requests.fault()
 
+    def _shares(self, due_s: float) -> tuple[float, float]:
+        """The shares of fault requests for one due then, which the times of due requests never go back from.
+
+        One that is late has no share that began after it was due, nor one that was taken back since.
+        """
+        holding = self._holding
+        while len(holding) > 1 and holding[1].since_s <= due_s:
+            holding.popleft()
+        if len(holding) == 1:
+            return holding[0].error_share, holding[0].client_version_share
+        return min(each.error_share for each in holding), min(each.client_version_share for each in holding)
+
     def _start(self, due_s: float) -> None:
-        planned = self._next()
+        planned = self._next(due_s)
         if self._in_flight >= MAX_IN_FLIGHT:
             self._recorder.unstarted(due_s)
             return

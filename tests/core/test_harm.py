@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from harness.core.evidence import evidence
 from harness.core.harm import Harm, harm_of
 from harness.core.measure import measure
 from harness.core.rollout import replay
-from harness.core.timeline import Event
+from harness.core.timeline import AlarmDefined, AliasSeen, DeploymentSeen, Event, TargetSeen
 
 
 @pytest.fixture
@@ -27,6 +28,31 @@ def test_failures_beyond_what_the_alarm_bears_are_harm(harm: Any, row: Any) -> N
     found = harm(row("wrong-dimension"))
     assert found.done is True
     assert "Errors Sum >= 3 in 60 s, 1 of 1" in found.because[0]
+
+
+def test_harm_in_a_period_that_lasts_is_not_told_as_past(harm: Any, row: Any) -> None:
+    """Failures only add up, so the harm is certain; the end of the period lies ahead until the timeline reached it."""
+    events = row("erroruser")
+    early, late = (harm([event for event in events if event.at_s <= upto_s]) for upto_s in (75.0, 121.0))
+    assert "first in the period that ends 60 s after the creation" in early.because[0]
+    assert "first in the period that ended 60 s after the creation" in late.because[0]
+
+
+def test_average_of_a_period_that_lasts_proves_no_harm(harm: Any, row: Any) -> None:
+    """Good answers may still bring it down; a run that has ended sends none."""
+    rule = {"statistic": "Average", "threshold": 0.02}
+    events = [replace(event, **rule) if isinstance(event, AlarmDefined) else event for event in row("erroruser")]
+    cut = [event for event in events if event.at_s <= 75.0]
+    assert harm(cut).done is not True
+    assert harm([*cut, events[-1]]).done is True
+
+
+def test_answers_of_an_unknown_canary_are_not_counted_as_none(harm: Any, row: Any) -> None:
+    """Nothing told which version is on trial, so none is said to have answered."""
+    events = [event for event in row("healthy") if not isinstance(event, AliasSeen | DeploymentSeen | TargetSeen)]
+    assert harm(events).because == (
+        "Whether harm was done is not known: nothing tells which version answered a request.",
+    )
 
 
 def test_failures_that_the_alarm_bears_are_none(harm: Any, row: Any) -> None:

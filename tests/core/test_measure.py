@@ -22,13 +22,16 @@ from harness.core.rollout import replay
 from harness.core.timeline import (
     AlarmChanged,
     AlarmSeen,
+    AliasSeen,
     Arrivals,
+    DeploymentSeen,
     Event,
     Exemplar,
     FaultEnded,
     FaultStarted,
     MetricSeen,
     Requests,
+    TargetSeen,
     Write,
 )
 from harness.core.verdict import ArmFacts, Arms, Attribution, Detection, Exposure
@@ -323,6 +326,19 @@ def test_alarm_on_the_canarys_version_counts_no_other(look_into: Any, row: Any) 
     assert told.counted_errors == told.from_canary
 
 
+@pytest.mark.parametrize("metrics", [True, False])
+def test_errors_of_an_unknown_canary_are_nobodys(look_into: Any, row: Any, metrics: bool) -> None:
+    """Where no look told which version is on trial, nothing is said not to be its: neither a share nor an arm."""
+    looks = AliasSeen | DeploymentSeen | TargetSeen
+    failing = row("erroruser", metrics=metrics, headers=True)
+    failing = [event for event in failing if not isinstance(event, looks)]
+    found = look_into(failing)
+    told = attribution_of(found)
+    assert told.counted_errors > 100
+    assert (told.from_canary, told.canary_share) == (None, None)
+    assert (arms_of(found).baseline, arms_of(found).canary) == (ArmFacts(), ArmFacts())
+
+
 def test_no_share_of_nothing(look_into: Any, row: Any) -> None:
     """Zero errors came from nobody."""
     assert attribution_of(look_into(row("healthy"))).canary_share is None
@@ -356,6 +372,19 @@ def test_a_good_request_that_the_baseline_failed_starts_no_clock(look_into: Any,
     ledger = detection_of(look_into([*row("broken-canary"), sent(61.0, ok=False)]))
     assert ledger.first_error_s == 1.0
     assert ledger.time_to_detect_s == (115.5, 115.5)
+
+
+@pytest.mark.parametrize("upto_s", range(60, 200, 7))
+def test_no_step_is_dated_after_the_end_of_the_timeline(look_into: Any, row: Any, upto_s: int) -> None:
+    """Whatever a prefix of a timeline tells of had happened by its end, and the step is open until then."""
+    cut = [event for event in row("erroruser") if event.at_s <= upto_s]
+    found, ledger = look_into(cut), detection_of(look_into(cut))
+    created_s = found.rollout.created_s
+    assert (ledger.breach_s is None) == (found.end_s < 120.0)
+    instants = [ledger.first_fault_s, ledger.first_error_s, ledger.breach_s, ledger.clean_s]
+    bounds = [ledger.alarm_s, ledger.stopped_s, ledger.restored_s]
+    latest = [*(at_s for at_s in instants if at_s is not None), *(at[1] for at in bounds if at)]
+    assert max(latest, default=0.0) + (created_s or 0.0) <= found.end_s
 
 
 def test_forced_alarm_is_the_first_fault(look_into: Any, row: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 import pytest
+from msgspec.structs import replace
 
 from harness.core.experiment import Traffic as Wanted
 from harness.core.pacing import Part, Plan
@@ -229,6 +230,21 @@ def test_a_new_share_holds_from_its_instant_on() -> None:
     gevent.sleep(0.11)
     rig.traffic.send_one()
     assert [name.startswith("error") for name in rig.client.sent] == [False, True]
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 1.0), (1.0, 0.0)])
+def test_what_was_due_before_a_change_and_started_after_it_is_good(before: float, after: float) -> None:
+    """A late request has no share that began since, so no fault comes before its fault; nor one that was taken back."""
+    rig = Rig(rate=20.0, share=before, speed=20.0)
+    time.sleep(0.25)  # nothing is started meanwhile: five seconds' requests are late
+    changed_s = rig.base.now_s()
+    rig.traffic.steer(replace(rig.steering, error_share=after, since_s=changed_s))
+    rig.pace(0.2)
+    late = [row for row in rig.rows() if row.at_s + 1 <= changed_s]
+    later = [row for row in rig.rows() if row.at_s > changed_s]
+    assert sum(row.count for row in late) > 50
+    assert {row.intent for row in late} == {"good"}
+    assert {row.intent for row in later} == {"fault" if after else "good"}
 
 
 def sent_in_order(**options: Any) -> list[str]:
