@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from harness.core.clock import Clock, read_clock
 from harness.core.experiment import Also, Deployment, Experiment
+from harness.core.qualified import with_a_bare_function
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
 from harness.streams import say, tell
 
@@ -55,7 +56,7 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stack", metavar="NAME", help="CloudFormation stack (Serverless Framework, SAM, CDK) to look in"
     )
-    parser.add_argument("--function", metavar="NAME", help="Lambda function that is deployed")
+    parser.add_argument("--function", metavar="NAME", help="Lambda function that is deployed: its name, name:alias or ARN")
     parser.add_argument("--application", metavar="NAME", help="CodeDeploy application")
     parser.add_argument("--group", metavar="NAME", help="CodeDeploy deployment group")
     parser.add_argument("--alias", metavar="NAME", help="alias that is shifted; default: found, or the experiment's")
@@ -102,7 +103,7 @@ def _wanted(asked: Asked) -> Experiment:
     experiment = asked.experiment or Experiment(name="doctor")
     names = ("stack", "function", "application", "group", "alias")
     given = {name: value for name in names if (value := getattr(asked, name)) is not None}
-    deployment: Deployment = replace(experiment.deployment, **given)
+    deployment: Deployment = replace(experiment.deployment, **with_a_bare_function(given))
     host = asked.host or experiment.target.host
     return replace(experiment, deployment=deployment, target=replace(experiment.target, host=host))
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.core.experiment import Experiment, Outcome
+from harness.core.qualified import with_a_bare_function
 from harness.errors import UsageError
 from harness.launch import locust_command
 
 _NAMES = ("stack", "function", "application", "group", "alias")
 _HELP = {
     "stack": "CloudFormation stack (Serverless Framework, SAM, CDK) to look in",
-    "function": "Lambda function that is deployed",
+    "function": "Lambda function that is deployed: its name, name:alias or ARN",
     "application": "CodeDeploy application",
     "group": "CodeDeploy deployment group",
     "alias": "alias that is shifted; default: found, or the experiment's",
@@ -77,7 +78,7 @@ def asked_of(options: argparse.Namespace, experiment: Experiment) -> Experiment:
     return replace(
         experiment,
         allow_writes=experiment.allow_writes or getattr(options, "allow_writes", False),
-        deployment=replace(experiment.deployment, **given),
+        deployment=replace(experiment.deployment, **with_a_bare_function(given)),
         expect=replace(experiment.expect, outcome=outcome and Outcome(outcome)),
         target=replace(experiment.target, host=host),
     )

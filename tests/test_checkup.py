@@ -57,6 +57,15 @@ def test_json_is_the_whole_diagnosis(cloud: Cloud, capsys: pytest.CaptureFixture
     assert {"id", "severity", "seen", "matters", "advice"} == set(document["checks"][0])
 
 
+def test_a_function_may_be_named_by_its_arn_and_alias(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is what a console or a stack's outputs give to copy."""
+    names = cloud.ready
+    arn = f"arn:aws:lambda:{names['region']}:{names['account']}:function:{names['function']}:{names['alias']}"
+    assert run_doctor(asked("--function", arn, "--json", experiment=WANTED)) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["function"], document["alias"]) == (names["function"], names["alias"])
+
+
 def test_a_misarmed_cloud_ends_with_3(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong comes first, with why it matters and what to do."""
     where = {"applicationName": cloud.ready["application"], "currentDeploymentGroupName": cloud.ready["group"]}

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import boto3
+import botocore.session
 import tenacity
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -123,8 +124,8 @@ def next_page(answer: Answer) -> dict[str, str]:
 class Clients:
     """boto3's clients of one session, each created when it is first used and then kept.
 
-    Credentials, region, profile and endpoints come from boto3's own chain, never from options of ours. Safe to share
-    among threads and greenlets.
+    Credentials, region, profile and endpoints come from boto3's own chain, never from options of ours; before it
+    AWS_REGION says which region. Safe to share among threads and greenlets.
     """
 
     def __init__(self, session: Any = None) -> None:
@@ -189,8 +190,11 @@ class Clients:
 
 
 def _session() -> Any:
-    # boto3 knows AWS_DEFAULT_REGION only; all other SDKs, and people, know AWS_REGION.
-    return boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+    # boto3 knows AWS_DEFAULT_REGION only; all other SDKs, and people, know AWS_REGION. A pipeline sets a variable that
+    # it does not have to nothing, which botocore takes for a region.
+    core = botocore.session.get_session()
+    named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return boto3.session.Session(botocore_session=core, region_name=named or core.get_scoped_config().get("region"))
 
 
 class Aws:

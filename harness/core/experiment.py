@@ -124,7 +124,8 @@ class Deployment(Part, frozen=True, kw_only=True):
     one. A command is words as one would type them, no shell's.
 
     `config` is a CodeDeploy configuration with or without its `CodeDeployDefault.Lambda` prefix; left out, the group's
-    own holds. `stack` is a CloudFormation stack to look in. `hooks` is for rehearsals: the status that a hook function
+    own holds. `stack` is a CloudFormation stack to look in. In a file `function` may be an ARN or name:alias,
+    whose alias then goes to `alias`. `hooks` is for rehearsals: the status that a hook function
     of the cloud will report. `endpoints` are those whose requests this function answers; none means all.
     """
 

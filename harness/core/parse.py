@@ -9,6 +9,7 @@ from msgspec import inspect
 
 from harness.core.criteria import check_criteria
 from harness.core.experiment import Experiment
+from harness.core.qualified import with_a_bare_function
 from harness.core.rails import limits_of, refusals
 from harness.core.sense import contradictions, only_on_aws
 from harness.core.shape import Problems, mismatches
@@ -27,7 +28,7 @@ def parse(text: str, *, source: str) -> Experiment:
     """
     tree = _tree(text, source)
     _refuse(mismatches(tree, inspect.type_info(Experiment), source))
-    experiment = msgspec.convert(tree, Experiment)
+    experiment = msgspec.convert(_with_bare_functions(tree), Experiment)
     _refuse(contradictions(experiment))
     check_criteria(experiment.criteria)
     return experiment
@@ -47,6 +48,13 @@ def schema() -> dict[str, Any]:
 def verdict_schema() -> dict[str, Any]:
     """The JSON Schema of verdict.json."""
     return {"$schema": _DIALECT, "title": "canary-harness verdict", **msgspec.json.schema(Verdict)}
+
+
+def _with_bare_functions(tree: dict[str, Any]) -> dict[str, Any]:
+    """A tree that has the right types, with the functions of all its groups by name and their aliases apart."""
+    also = [with_a_bare_function(group, f"also[{index}]") for index, group in enumerate(tree.get("also", ()))]
+    deployment = with_a_bare_function(tree.get("deployment", {}))
+    return {**tree, "deployment": deployment, "also": also}
 
 
 def _refuse(problems: Problems) -> None:

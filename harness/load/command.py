@@ -25,6 +25,7 @@ TELL_EVERY_S = 0.1
 """Wall time between two looks for what it wrote."""
 
 _OURS = "LOCUST_CANARY_"
+_REGION, _REGION_OF_BOTO3 = "AWS_REGION", "AWS_DEFAULT_REGION"
 
 
 class Command:
@@ -45,12 +46,11 @@ class Command:
 
     def start(self) -> None:
         """Starts it; raises HarnessError where the system does not let us."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         try:
             with self._log.open("ab") as output:
                 self._process = subprocess.Popen(  # noqa: S603 - the person's own command
                     self._words,
-                    env=environment,
+                    env=_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -105,3 +105,11 @@ class Command:
 
     def _say_line(self, line: bytes) -> None:
         self._say(line.decode(errors="replace").rstrip("\r"))
+
+
+def _environment() -> dict[str, str]:
+    """Ours without our own options, and with the region that we look in where boto3 finds it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    if environment.get(_REGION) and not environment.get(_REGION_OF_BOTO3):
+        environment[_REGION_OF_BOTO3] = environment[_REGION]
+    return environment

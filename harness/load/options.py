@@ -14,6 +14,7 @@ from harness.core.clock import Clock
 from harness.core.experiment import MAX_USERS, Experiment, Outcome
 from harness.core.parse import parse
 from harness.core.plan import writes_of
+from harness.core.qualified import with_a_bare_function
 from harness.core.rails import RAILS, RailName, is_host, limits_of, refusals, sure_to_trip
 from harness.core.sense import about_making
 from harness.errors import UsageError
@@ -175,6 +176,7 @@ def _overridden(experiment: Experiment, options: Any) -> Experiment:
     for part, fields in _OVERRIDES.items():
         given = {field: (kind, _given(options, option)) for option, (field, kind) in fields.items()}
         changes = {field: kind(value) for field, (kind, value) in given.items() if value is not None}
+        changes = with_a_bare_function(changes) if part == "deployment" else changes
         experiment = replace(experiment, **{part: replace(getattr(experiment, part), **changes)})
     if _given(options, "arrival_rate") is not None and _given(options, "users") is None:
         experiment = replace(experiment, traffic=replace(experiment.traffic, users=None))
@@ -318,7 +320,7 @@ _OPTIONS = (
     ("deployment", "ID", "Deployment to watch; without it the next one of the group"),
     ("target-version", "VERSION", "Published version to deploy once traffic is steady"),
     ("command", "COMMAND", "Command that deploys, started once traffic is steady"),
-    ("function", "NAME", "Lambda function whose deployments to watch"),
+    ("function", "NAME", "Lambda function whose deployments to watch: its name, name:alias or ARN"),
     ("alias", "NAME", "Alias that the deployment shifts"),
     ("alarm", "NAME", "CloudWatch alarm to watch besides those of the group"),
     ("expect", "OUTCOME", f"Outcome that must come out: {', '.join(Outcome)}"),

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from shlex import join
 
+import pytest
+
 from harness.load.command import Command
 
 STARTS = """
@@ -48,3 +50,20 @@ def test_a_command_goes_on_to_its_end_when_we_are_killed(tmp_path: Path) -> None
     while log.read_text() != "begun\nended\n":
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"), [(None, "eu-north-1"), ("", "eu-north-1"), ("eu-west-1", "eu-west-1")], ids=repr
+)
+def test_a_command_finds_the_region_where_boto3_looks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, passed: str
+) -> None:
+    """The harness goes by AWS_REGION, which boto3 ignores; what the person set for boto3 stays."""
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    if given is not None:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", given)
+    told: list[str] = []
+    command = Command(python("import os; print(os.environ['AWS_DEFAULT_REGION'])"), tmp_path / "log", told.append)
+    command.start()
+    assert (command.wait(), told) == (0, [passed])

@@ -64,6 +64,17 @@ def test_flags_go_before_the_file(experiment_file: str) -> None:
     assert (experiment.target.host, experiment.expect.outcome) == ("http://x/s", Outcome.PROMOTED)
 
 
+def test_a_function_with_its_alias_goes_before_the_file_s_alias(tmp_path: Path) -> None:
+    """What stands behind the name is said on the command line; beside another alias there it is refused."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ndeployment: {function: other, alias: Beta}\n", encoding="utf-8")
+    words = ["--canary-experiment", str(path), "--canary-function", "shop-api:Prod"]
+    deployment = settings(*words).experiment.deployment
+    assert (deployment.function, deployment.alias) == ("shop-api", "Prod")
+    with pytest.raises(ExperimentError, match="names the alias Prod"):
+        settings(*words, "--canary-alias", "Beta")
+
+
 def test_a_rate_may_ramp_and_burst() -> None:
     """In words on the command line, as in the web form."""
     rate = settings("--canary-arrival-rate", "5 for 30s, to 50 in 1m").experiment.traffic.arrival_rate
