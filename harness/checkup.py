@@ -56,7 +56,9 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stack", metavar="NAME", help="CloudFormation stack (Serverless Framework, SAM, CDK) to look in"
     )
-    parser.add_argument("--function", metavar="NAME", help="Lambda function that is deployed: its name, name:alias or ARN")
+    parser.add_argument(
+        "--function", metavar="NAME", help="Lambda function that is deployed: its name, name:alias or ARN"
+    )
     parser.add_argument("--application", metavar="NAME", help="CodeDeploy application")
     parser.add_argument("--group", metavar="NAME", help="CodeDeploy deployment group")
     parser.add_argument("--alias", metavar="NAME", help="alias that is shifted; default: found, or the experiment's")
