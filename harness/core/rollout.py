@@ -113,12 +113,13 @@ class Rollout(Struct, frozen=True, kw_only=True):
     `others` are deployments of the group that are not this release's.
     `splits` are the canary's weights while the versions shared the traffic, each from when a look showed it.
     `ahead_s` is how far AWS's clock is ahead of the run's. `unsearched` says that the last search for the deployment
-    failed, so that its absence proves nothing.
+    failed, so that its absence proves nothing; `missed_s` is when the last one was asked that found none.
     """
 
     epoch_s: float = 0.0
     ahead_s: float = 0.0
     unsearched: bool = False
+    missed_s: float | None = None
     ended_run: RunEnded | None = None
     sends: bool = True
     wanted: str | None = None
@@ -595,8 +596,8 @@ def _alarm_gone(known: Rollout, seen: AlarmGone) -> Rollout:
     return replace(known, alarms=left, missing_alarms=known.missing_alarms | {seen.name})
 
 
-def _no_deployment(known: Rollout, _: NoDeployment) -> Rollout:
-    return replace(known, unsearched=False)
+def _no_deployment(known: Rollout, listed: NoDeployment) -> Rollout:
+    return replace(known, unsearched=False, missed_s=listed.asked_s)
 
 
 def _clock_seen(known: Rollout, seen: ClockSeen) -> Rollout:

@@ -22,8 +22,9 @@ from harness.report.folder import RunFolder, masked_text
 ASK_AGAIN_WALL_S = 1.0
 PHASE_S = 60.0
 PHASE_ROOM_S = 10.0
-SEEN_WITHIN_S = 60.0
-"""Experiment time after the command's end in which a deployment that it made must have been seen."""
+LISTED_WITHIN_S = 60.0
+"""Experiment time after the command's end from which on AWS lists a deployment that it made (assumption)."""
+LOOK_EVERY_WALL_S = 0.1
 
 
 class Run(Protocol):
@@ -52,9 +53,6 @@ class Run(Protocol):
     def sleep_until(self, at_s: float) -> None:
         """Waits for an instant of the run."""
 
-    def created_within(self, limit_s: float) -> bool:
-        """Waits for the deployment's creation; whether it came within so many experiment seconds."""
-
     def look_now(self) -> None:
         """Has the watcher look at once."""
 
@@ -76,6 +74,7 @@ class Deploying:
         self._command = Command(wanted.command, run.folder.command_log, run.say) if wanted.command else None
         self._placed: PlacedAlias | None = None
         self._ended_s: float | None = None
+        self._nothing_seen = ""
         self._running = False
         self._stopping: gevent.Greenlet | None = None
 
@@ -95,10 +94,21 @@ class Deploying:
             self._run.sleep_until(self._run.experiment.steady_s)
             self._play(self._command)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether a command has ended so long ago that whatever deployment it made has been seen."""
-        return self._ended_s is not None and self._run.base.now_s() > self._ended_s + SEEN_WITHIN_S
+    def made_none(self, rollout: Rollout) -> bool:
+        """Whether the command made no deployment of this rollout's group: a search after its end found none.
+
+        Time alone tells nothing: while AWS cannot be asked, a deployment may well be there.
+        """
+        if rollout.forward is not None or rollout.missed_s is None or self._ended_s is None:
+            return False
+        return rollout.missed_s >= self._ended_s + LISTED_WITHIN_S
+
+    def seen_late(self, detail: str) -> str:
+        """Why the run ended; a deployment that appeared only after that is no longer said not to be there."""
+        late = self._run.rollout.forward
+        if late is None or not self._nothing_seen or detail != self._nothing_seen:
+            return detail
+        return f"{detail} until the run was ending: {late.deployment_id} came too late to be followed"
 
     def disregard_others(self) -> None:
         """Takes what the group deployed before for none of this run's."""
@@ -190,13 +200,19 @@ class Deploying:
         self._running = True
         command.wait()
         code = self._note_end(command)
-        # It may have started the deployment in its last moment, and AWS lists what is new with a delay.
-        if run.rollout.forward is None and not run.created_within(SEEN_WITHIN_S):
-            nothing = f"the command ended with exit code {code} and no deployment was seen"
-            if code:
-                run.fail("command", nothing)
-            else:
-                run.settle(nothing)
+        # It may have started the deployment in its last moment.
+        while run.rollout.forward is None and not self.made_none(run.rollout):
+            gevent.sleep(LOOK_EVERY_WALL_S)
+        if run.rollout.forward is None:
+            self._end_without(code)
+
+    def _end_without(self, code: int | None) -> None:
+        """Ends a run whose command made no deployment."""
+        self._nothing_seen = f"the command ended with exit code {code} and no deployment was seen"
+        if code:
+            self._run.fail("command", self._nothing_seen)
+        else:
+            self._run.settle(self._nothing_seen)
 
     def _note_end(self, command: Command) -> int | None:
         """Records the end of the command, once; its exit code."""

@@ -265,7 +265,7 @@ class Run:
                 neighbour.watcher.final_looks()
         if self._deploying:
             self._deploying.give_back()
-        self.record(replace(self._over, at_s=self.base.now_s()))
+        self.record(replace(self._over, at_s=self.base.now_s(), detail=self._detail_of(self._over)))
         self._progress.close()
         self._closed = True
         with contextlib.suppress(OSError):  # a disk that is full has been told already, by `record`
@@ -318,7 +318,7 @@ class Run:
         """Whether a further group is open: its deployment is on its way, or may still come."""
         assert self._deploying is not None
         open_ones = [neighbour.rollout for neighbour in self._neighbours if not neighbour.rollout.settled]
-        return any(rollout.forward is not None or not self._deploying.is_over for rollout in open_ones)
+        return any(not self._deploying.made_none(rollout) for rollout in open_ones)
 
     def _give_up(self) -> None:
         if self._watcher:
@@ -383,10 +383,6 @@ class Run:
         """Has the watcher look at once."""
         self._look_now.set()
 
-    def created_within(self, limit_s: float) -> bool:
-        """Waits for the deployment's creation; whether it came within so many experiment seconds."""
-        return bool(self._created.wait(limit_s / self.base.speed))
-
     def send_share(self, kind: ShareKind, share: float) -> None:
         """Has this share of fault requests sent from now on."""
         self.fleet.set_share(kind, share)
@@ -416,6 +412,10 @@ class Run:
         return self._deploying.planned_s if self._deploying else None
 
     # The end
+
+    def _detail_of(self, over: RunEnded) -> str:
+        """Why the run ended, as it is true after the last look."""
+        return self._deploying.seen_late(over.detail) if self._deploying else over.detail
 
     def _why_stopped(self) -> str:
         if self._watcher:
