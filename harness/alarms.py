@@ -195,9 +195,13 @@ def _heal(folder: "RunJournal", options: argparse.Namespace) -> int:
     if options.dry_run or not writes:
         return _left(folder, options) if writes else _nothing_left(options)
     healed = folder.heal(_aws(), writes)
-    lines = [f"{one.call} on {one.subject}: {'undone' if one.healed else 'LEFT'}, {one.told}" for one in healed]
-    _tell(options, healed, lines)
+    _tell(options, healed, [_became(one) for one in healed])
     return ExitCode.AS_EXPECTED if all(one.healed for one in healed) else ExitCode.HARNESS_FAILED
+
+
+def _became(one: "Healed") -> str:
+    word = "LEFT" if not one.healed else "undone" if one.found else "nothing to undo"
+    return f"{one.call} on {one.subject}: {word}, {one.told}"
 
 
 def _nothing_left(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.aws.clients import Answer, Aws, next_page
 from harness.aws.looks import MOST_PAGES
@@ -40,14 +41,29 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 def candidates_of(aws: Aws, wanted: Deployment) -> list[Candidate]:
-    """The groups to choose from; raises UsageError where a name that was given does not exist, and HarnessError."""
-    if wanted.application and wanted.group:
-        return [Candidate(application=wanted.application, group=wanted.group, last=(wanted.id,) if wanted.id else None)]
-    if wanted.id:
-        return [_of_deployment(aws, wanted.id)]
+    """The groups to choose from; raises UsageError where names do not exist or contradict, and HarnessError."""
+    named = _named_outright(aws, wanted)
     if wanted.stack:
-        return _of_stack(aws, wanted.stack)
-    return list(_listed(aws, wanted.application))
+        of_stack = _of_stack(aws, wanted.stack)
+        return [_in_stack(named, of_stack, wanted.stack)] if named else of_stack
+    return [named] if named else list(_listed(aws, wanted.application))
+
+
+def _named_outright(aws: Aws, wanted: Deployment) -> Candidate | None:
+    """The group that application and group, or a deployment's id, leave no choice about."""
+    if wanted.application and wanted.group:
+        return Candidate(application=wanted.application, group=wanted.group, last=(wanted.id,) if wanted.id else None)
+    return _of_deployment(aws, wanted.id) if wanted.id else None
+
+
+def _in_stack(named: Candidate, of_stack: Sequence[Candidate], stack: str) -> Candidate:
+    """A group that was named besides its stack, with what the stack knows of it."""
+    for one in of_stack:
+        if (one.application, one.group) == (named.application, named.group):
+            return replace(one, last=named.last)
+    raise UsageError(
+        f"deployment.stack: the stack {stack} has no deployment group {named}; {there_are(map(str, of_stack))}"
+    )
 
 
 def deployment_of(aws: Aws, deployment_id: str) -> Mapping[str, Any]:

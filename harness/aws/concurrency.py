@@ -1,7 +1,7 @@
 """A fault that throttles a function by its reserved concurrency, and gives back what was reserved before."""
 
 from harness.aws.clients import ASK_ONCE, HEAL, Aws, action
-from harness.aws.journal import Journal
+from harness.aws.journal import AS_BEFORE, Journal
 from harness.errors import HarnessError, NotFound
 
 THROTTLING = action("lambda", "put_function_concurrency")
@@ -71,9 +71,15 @@ class ReservedConcurrency:
         except HarnessError:
             reserved = self._limit
         if reserved != self._limit:
-            self._entry.note("undone", f"no longer {self._limit}")
+            self._entry.note("undone", self._why_gone(reserved))
             return True
         return self._give_back()
+
+    def _why_gone(self, reserved: int | None) -> str:
+        """Why there is nothing to give back, where `reserved` is not ours."""
+        if reserved == self._before:
+            return AS_BEFORE
+        return f"no longer {self._limit} but {_told(reserved)}, which somebody else set"
 
     def _give_back(self) -> bool:
         aws = self._aws.with_patience(HEAL)

@@ -4,7 +4,7 @@ import threading
 from typing import Literal, get_args
 
 from harness.aws.clients import ASK_ONCE, HEAL, Aws, action
-from harness.aws.journal import Journal
+from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.looks import BOTH_KINDS
 from harness.aws.parsing import alarms_of, text
 from harness.core.experiment import AlarmState
@@ -89,18 +89,23 @@ class ForcedAlarm:
         self._entry.note("done", self._state)
 
     def _healed(self) -> bool:
-        try:
-            gone = self._state_now(self._aws.with_patience(ASK_ONCE)) != self._state
-        except NotFound:
-            gone = True
-        except HarnessError:
-            gone = False
+        gone = self._why_gone()
         if gone:
-            self._entry.note("undone", f"no longer {self._state}")
+            self._entry.note("undone", gone)
         before = self._entry.before or "OK"
-        healed = gone or self._try(before, "canary-harness: the forced state ends", "undone")
+        healed = bool(gone) or self._try(before, "canary-harness: the forced state ends", "undone")
         self._forced = not healed
         return healed
+
+    def _why_gone(self) -> str:
+        """Why there is nothing to take back; empty where the state is there, or nobody says."""
+        try:
+            there = self._state_now(self._aws.with_patience(ASK_ONCE)) == self._state
+        except NotFound:
+            return "the alarm is gone"
+        except HarnessError:
+            return ""
+        return "" if there else AS_BEFORE
 
     def _try(self, state: str, reason: str, step: Literal["done", "undone"]) -> bool:
         try:

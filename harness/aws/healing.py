@@ -9,7 +9,7 @@ from harness.aws.clients import Aws
 from harness.aws.concurrency import THROTTLING, ReservedConcurrency
 from harness.aws.fis import STARTING, FisExperiment
 from harness.aws.forced_alarm import FORCING, ForcedAlarm
-from harness.aws.journal import Journal
+from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.redeploy import DESCRIBING, RETURNING, Description, PlacedAlias
 from harness.core.experiment import AlarmState
 from harness.core.timeline import Event, Write
@@ -27,12 +27,16 @@ class Left(Protocol):
 
 
 class Healed(Struct, frozen=True, kw_only=True):
-    """What became of one change: `told` is a sentence for a person."""
+    """What became of one change: `told` is a sentence for a person.
+
+    `healed` says that nothing is left of it, `found` that it was there when it was to be undone.
+    """
 
     call: str
     subject: str
     healed: bool
     told: str
+    found: bool = True
 
 
 def unhealed(events: Iterable[Event]) -> list[Write]:
@@ -69,7 +73,8 @@ def _heal(write: Write, left: Left, notes: list[Write]) -> Healed:
     except HarnessError as error:
         return Healed(call=write.call, subject=write.subject, healed=False, told=str(error))
     healed = left.heal()
-    return Healed(call=write.call, subject=write.subject, healed=healed, told=notes[-1].detail)
+    told = notes[-1].detail
+    return Healed(call=write.call, subject=write.subject, healed=healed, told=told, found=told != AS_BEFORE)
 
 
 def _alarm(aws: Aws, write: Write, journal: Journal) -> Left:

@@ -6,6 +6,8 @@ from typing import Literal
 from harness.core.timeline import Event, Write
 
 Step = Literal["intended", "done", "failed", "undone"]
+AS_BEFORE = "it never took effect, or was already taken back"
+"""What is told of a change that is not there when it is to be undone."""
 
 
 class Journal:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from harness.aws.clients import ASK_ONCE, Answer, Aws, action
-from harness.aws.journal import Journal
+from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.parsing import mapping, text
 from harness.core.experiment import Deployment
 from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError
@@ -81,16 +81,22 @@ class Description:
         if not self._held:
             return True
         try:
-            if text(_configuration(self._aws, self._function).get("Description")) == self._mark:
-                self._set(self._before)
+            told = self._put_back()
         except NotFound:
-            pass
+            told = "the function is gone"
         except HarnessError as error:
             self._entry.note("failed", str(error))
             return False
-        self._entry.note("undone", f"description: {self._before or 'none'}")
+        self._entry.note("undone", told)
         self._held = False
         return True
+
+    def _put_back(self) -> str:
+        """Puts back what was there unless somebody did; which of them. Raises HarnessError."""
+        if text(_configuration(self._aws, self._function).get("Description")) != self._mark:
+            return AS_BEFORE
+        self._set(self._before)
+        return f"description: {self._before or 'none'}"
 
     def exists(self) -> bool:
         """Whether there is such a function; raises HarnessError where nobody says."""

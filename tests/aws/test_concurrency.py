@@ -69,6 +69,7 @@ def test_what_somebody_else_set_since_is_left_alone(stage: Stage) -> None:
     function.reserved = 7
     assert fault.heal()
     assert function.reserved == 7
+    assert stage.seen(Write)[-1].detail == "no longer 0 but 7, which somebody else set"
 
 
 def test_a_refused_throttle_is_raised_and_journaled(stage: Stage) -> None:

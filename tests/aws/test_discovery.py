@@ -312,6 +312,19 @@ def test_a_stack_that_does_not_exist_is_told_as_such(account: Account) -> None:
         account.find("nowhere")
 
 
+def test_a_stack_beside_the_group_must_have_it(account: Account) -> None:
+    """Which of the two is wrong, nobody but the person knows."""
+    serverless(account)
+    own = {"application": "dev-app", "group": "shop-dev-CartLambdaFunctionDeploymentGroup"}
+    assert account.find("shop-dev", **own).function == "shop-dev-cart"
+    with pytest.raises(UsageError, match="knows no stack nowhere"):
+        account.find("nowhere", **own)
+    with pytest.raises(UsageError, match=r"the stack shop-dev has no deployment group pay-app/pay-group; there are"):
+        account.find("shop-dev", application="pay-app", group="pay-group")
+    with pytest.raises(UsageError, match=r"the stack shop-dev has no deployment group pay-app/pay-group; there are"):
+        account.find("shop-dev", id="d-000000001")
+
+
 def test_a_stack_without_any_group_is_told_as_such(account: Account) -> None:
     """A stack can be there and deploy nothing gradually."""
     account.stack("plain", ("Lambda::Function", "Fn", "fn"))

@@ -9,7 +9,7 @@ import pytest
 from scripted_aws import Stage
 
 from harness.aws.forced_alarm import ForcedAlarm
-from harness.aws.journal import Journal
+from harness.aws.journal import AS_BEFORE, Journal
 from harness.core.timeline import Write
 from harness.errors import AccessDenied, NotFound, Unreachable
 
@@ -84,7 +84,7 @@ def test_a_state_that_the_evaluation_took_back_is_left_alone(stage: Stage) -> No
     alarm.state = "INSUFFICIENT_DATA"
     assert fault.heal()
     assert alarm.state == "INSUFFICIENT_DATA"
-    assert journal(stage)[-1] == ("undone", "no longer ALARM")
+    assert journal(stage)[-1] == ("undone", AS_BEFORE)
 
 
 def test_a_state_that_the_evaluation_took_back_is_forced_again(stage: Stage) -> None:

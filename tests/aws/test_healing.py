@@ -8,11 +8,12 @@ from test_concurrency import Function
 from test_fis import Service
 from test_forced_alarm import Alarm
 
-from harness.aws.concurrency import ReservedConcurrency
+from harness.aws.concurrency import THROTTLING, ReservedConcurrency
 from harness.aws.fis import FisExperiment
-from harness.aws.forced_alarm import ForcedAlarm
+from harness.aws.forced_alarm import FORCING, ForcedAlarm
 from harness.aws.healing import heal, unhealed
-from harness.aws.journal import Journal
+from harness.aws.journal import AS_BEFORE, Journal
+from harness.aws.redeploy import DESCRIBING
 from harness.core.timeline import Event, Write
 from harness.errors import Unreachable
 
@@ -49,6 +50,22 @@ def test_everything_that_was_left_is_undone(stage: Stage) -> None:
     told = healed(stage, crashed(stage))
     assert told == {"errors": "True: INSUFFICIENT_DATA", "fn": "True: 5", "EXT1": "True: EXP0 was stopped"}
     assert healed(stage, stage.events) == {}
+
+
+def test_what_was_never_made_is_not_said_to_be_undone(stage: Stage) -> None:
+    """Killed between the note and the call: what is as it was before is left alone, and told as that."""
+    script: dict[str, Any] = {}
+    Alarm(stage, "OK")
+    script |= stage.aws.script
+    Function(stage, 77)
+    stage.aws.script = {**script, **stage.aws.script, "get_function_configuration": {"Description": "mine"}}
+    writes = [
+        Write(at_s=1.0, call=call, subject="x", step="intended", before=before, after=after)
+        for call, before, after in ((FORCING, "OK", "ALARM"), (THROTTLING, "77", "3"), (DESCRIBING, "mine", "a mark"))
+    ]
+    done = heal(stage.aws, writes, stage.events.append, stage.clock)  # type: ignore[arg-type]
+    assert [(one.healed, one.found, one.told) for one in done] == [(True, False, AS_BEFORE)] * 3
+    assert unhealed([*writes, *stage.events]) == []
 
 
 def test_what_was_undone_already_is_not_left(stage: Stage) -> None:
