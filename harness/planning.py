@@ -23,7 +23,8 @@ Document = dict[str, Any]
 def print_plan(command: Sequence[str], environment: Mapping[str, str], *, as_json: bool) -> None:
     """Prints what a Locust command would play: every write on AWS by name, the guard rails, and the experiment.
 
-    Raises UsageError where the run itself would. As text it is YAML: the experiment, with the rest as comments.
+    Raises UsageError where the run itself would, but for leave to write that nobody gave: that is said in the plan,
+    since it is made to decide on it. As text it is YAML: the experiment, with the rest as comments.
     """
     settings = resolved(command, environment)
     experiment, unfound = _found(settings.experiment)
@@ -58,9 +59,19 @@ def _found(experiment: Experiment) -> tuple[Experiment, str]:
     """The experiment with the names that AWS tells, and why it told none where it could not be asked."""
     from harness.aws.clients import Aws
     from harness.aws.discovery import discover_for_a_plan
+    from harness.load.command import words_of
+    from harness.load.deploying import check_making
     from harness.load.options import watched
 
-    return discover_for_a_plan(Aws(), experiment) if watched(experiment) else (experiment, "")
+    if not watched(experiment):
+        return experiment, ""
+    aws = Aws()
+    found, unfound = discover_for_a_plan(aws, experiment)
+    if not unfound:
+        check_making(aws, found.deployment)
+    elif found.deployment.command:
+        words_of(found.deployment.command)
+    return found, unfound
 
 
 def _is_rehearsal(settings: "Settings") -> bool:
@@ -78,6 +89,7 @@ def _document(experiment: Experiment, command: Sequence[str], unfound: str, *, l
         "not_found_because": unfound or None,
         "writes": writes_of(experiment),
         "writes_allowed": experiment.allow_writes or local,
+        "refused_because": _refusal(experiment, local=local),
         "rails": {**rails, "hosts": _hosts(experiment)},
         "experiment": without_secrets(experiment),
     }
@@ -104,13 +116,19 @@ def _writes(experiment: Experiment, *, local: bool) -> list[str]:
     if not writes:
         return ["Changes nothing on AWS."]
     leave = (
-        "allowed"
-        if experiment.allow_writes
-        else "allowed: a local cloud is no production"
-        if local
-        else "NOT allowed: give --allow-writes, or allow_writes: true"
+        "allowed" if experiment.allow_writes else "allowed: a local cloud is no production" if local else "NOT allowed"
     )
-    return [f"Changes on AWS ({leave}):", *(f"  {_told(write)}" for write in writes)]
+    refusal = _refusal(experiment, local=local)
+    refused = [f"  The run is refused: {refusal}"] if refusal else []
+    return [f"Changes on AWS ({leave}):", *(f"  {_told(write)}" for write in writes), *refused]
+
+
+def _refusal(experiment: Experiment, *, local: bool) -> str | None:
+    """Why the run would be refused for want of leave to write, in the words of the run; None where it has it."""
+    from harness.load.options import lacking_leave
+
+    has_leave = experiment.allow_writes or local or not writes_of(experiment)
+    return None if has_leave else lacking_leave(experiment)
 
 
 def _told(write: PlannedWrite) -> str:

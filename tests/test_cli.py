@@ -251,8 +251,10 @@ def test_judge_prints_a_summary(tmp_path: Path, capsys: Capture) -> None:
     assert folder.markdown.is_file()
 
 
-def test_dry_run_prints_the_plan(tmp_path: Path, capsys: Capture) -> None:
+def test_dry_run_prints_the_plan(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command, and the experiment with every default and option; no secrets, and nothing is started."""
+    (tmp_path / "sam").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     file = tmp_path / "mine.yaml"
     file.write_text("name: mine\ncanary: {env: {API_TOKEN: hunter2}}")
     words = ["--stack", "shop", "--expect", "promoted", "--host", "https://example.com"]

@@ -163,8 +163,11 @@ def test_readme_experiments_are_valid(tmp_path: Path) -> None:
 
 
 def run_harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """One command of ours, to its end."""
-    return subprocess.run([sys.executable, "-m", "harness", *words], cwd=folder, capture_output=True, text=True)
+    """One command of ours, to its end, where SAM is there to be named."""
+    (folder / "sam").touch(mode=0o755)
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "harness", *words]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
 
 
 @pytest.mark.slow

@@ -41,11 +41,7 @@ def create_deployment(
     try:
         answer = aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
         current = str(answer.get("FunctionVersion"))
-        if current == target_version:
-            raise UsageError(
-                f"deployment.target_version: version {current} is what {alias} serves already; "
-                "name another version, or deploy the same code once more by deployment.redeploy"
-            )
+        check_target(alias, current, target_version)
         spec = app_spec(function, alias, current, target_version, hooks)
         request = _request(application, group, config, spec, f"canary-harness {experiment} {secrets.token_hex(4)}")
         deployment_id = _created(aws, request)
@@ -54,6 +50,15 @@ def create_deployment(
         raise
     record(Write(at_s=now(), call=_CALL, subject=subject, step="done", detail=deployment_id))
     return deployment_id
+
+
+def check_target(alias: str, current: str, target_version: str) -> None:
+    """Raises UsageError where a deployment would shift an alias to the version that it is on."""
+    if current == target_version:
+        raise UsageError(
+            f"deployment.target_version: version {current} is what {alias} serves already; "
+            "name another version, or deploy the same code once more by deployment.redeploy"
+        )
 
 
 def app_spec(function: str, alias: str, current: str, target: str, hooks: Collection[HookEvent] = ()) -> str:

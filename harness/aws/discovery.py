@@ -6,19 +6,20 @@ composite among them consists of. The service's address cannot be found: AWS lea
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.aws.candidates import Candidate, candidates_of, check_deployment, group_names, newest, pages, there_are
 from harness.aws.clients import Aws
+from harness.aws.deployer import check_target
 from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
 from harness.aws.naming import functions_for, is_named_after
 from harness.aws.parsing import Stamp, alarms_of, children_of, group_seen, mapping, sequence, target_seen, text
 from harness.core.experiment import Deployment, Experiment
 from harness.core.timeline import GroupSeen, TargetSeen
-from harness.errors import AwsError, HarnessError, NotFound, Throttled, Unavailable, UsageError
+from harness.errors import AwsError, HarnessError, NotFound, Throttled, Unavailable, Unreachable, UsageError
 
 MOST_HISTORIES = 50
 """Groups whose last deployment is read, two calls each, before a person is asked to say more."""
@@ -96,7 +97,12 @@ def _looked_up(aws: Aws, experiment: Experiment) -> Experiment:
     if wanted.id:
         with _naming_the_region(aws):
             check_deployment(aws, wanted)
-    return discover(aws, experiment, whole=bool(wanted.target_version or wanted.redeploy))
+    makes_one = bool(wanted.target_version or wanted.redeploy)
+    found = discover(aws, experiment, whole=makes_one)
+    if makes_one or wanted.alias != ANY_ALIAS:
+        with suppress(AwsError, Unreachable):  # what AWS does not tell now is no mistake
+            _check_versions(aws, found.deployment)
+    return found
 
 
 def _discovered(aws: Aws, experiment: Experiment) -> Experiment:
@@ -183,6 +189,36 @@ def _may_shift(aws: Aws, one: Candidate, function: str) -> bool:
 
 
 # What belongs to it
+
+
+def _check_versions(aws: Aws, wanted: Deployment) -> None:
+    """Raises UsageError where there is no such alias, or its deployment could not shift it to the version wanted."""
+    function, target = wanted.function, wanted.target_version
+    if function is None:
+        return
+    try:
+        placed = aws.call("lambda", "get_alias", FunctionName=function, Name=wanted.alias)
+    except NotFound as error:
+        raise UsageError(_no_alias(aws, function, wanted.alias)) from error
+    if target:
+        check_target(wanted.alias, str(placed.get("FunctionVersion")), target)
+        _check_published(aws, function, target)
+
+
+def _no_alias(aws: Aws, function: str, alias: str) -> str:
+    try:
+        aws.call("lambda", "get_function_configuration", FunctionName=function)
+    except NotFound:
+        return f"deployment.function: Lambda knows no function {function} in this region and account"
+    return f"deployment.alias: the function {function} has no alias {alias}; {there_are(_aliases(aws, function))}"
+
+
+def _check_published(aws: Aws, function: str, version: str) -> None:
+    try:
+        aws.call("lambda", "get_function_configuration", FunctionName=function, Qualifier=version)
+    except NotFound as error:
+        problem = f"the function {function} has no version {version}; publish it first, or name one that there is"
+        raise UsageError(f"deployment.target_version: {problem}") from error
 
 
 def _what_is_shifted(aws: Aws, wanted: Deployment, chosen: Candidate, *, whole: bool) -> tuple[str | None, str]:

@@ -28,6 +28,14 @@ _OURS = "LOCUST_CANARY_"
 _REGION, _REGION_OF_BOTO3 = "AWS_REGION", "AWS_DEFAULT_REGION"
 
 
+def words_of(text: str) -> list[str]:
+    """A command's words; raises UsageError where there is no such command."""
+    words = shlex.split(text)
+    if not words or not shutil.which(words[0]):
+        raise UsageError(f"deployment.command: there is no command {words[0] if words else repr(text)}")
+    return words
+
+
 class Command:
     """One start of a command, given as it would be typed, without a shell.
 
@@ -36,13 +44,11 @@ class Command:
     """
 
     def __init__(self, text: str, log: Path, say: Callable[[str], None]) -> None:
-        self._words = shlex.split(text)
+        self._words = words_of(text)
         self._log = log
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._teller: gevent.Greenlet | None = None
-        if not self._words or not shutil.which(self._words[0]):
-            raise UsageError(f"deployment.command: there is no command {self._words[0] if self._words else repr(text)}")
 
     def start(self) -> None:
         """Starts it; raises HarnessError where the system does not let us."""

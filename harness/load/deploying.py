@@ -9,13 +9,13 @@ import gevent
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
 from harness.aws.journal import Journal
-from harness.aws.redeploy import PlacedAlias, publish_again
+from harness.aws.redeploy import PlacedAlias, check_redeploy, publish_again
 from harness.aws.watcher import Watcher
-from harness.core.experiment import Experiment
+from harness.core.experiment import Deployment, Experiment
 from harness.core.rollout import Rollout
 from harness.core.timeline import CommandEnded, CommandStarted, Event
 from harness.errors import Throttled, Unavailable, Unreachable, UsageError
-from harness.load.command import Command
+from harness.load.command import Command, words_of
 from harness.load.steering import Timebase
 from harness.report.folder import RunFolder, masked_text
 
@@ -25,6 +25,13 @@ PHASE_ROOM_S = 10.0
 LISTED_WITHIN_S = 60.0
 """Experiment time after the command's end from which on AWS lists a deployment that it made (assumption)."""
 LOOK_EVERY_WALL_S = 0.1
+
+
+def check_making(aws: Aws, wanted: Deployment) -> None:
+    """Raises UsageError where it is known before any traffic that the deployment of a run cannot come about."""
+    if wanted.command:
+        words_of(wanted.command)
+    check_redeploy(aws, wanted)
 
 
 class Run(Protocol):

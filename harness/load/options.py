@@ -114,13 +114,17 @@ def check_leave(settings: Settings) -> None:
 
     A rehearsal may: its cloud is no production.
     """
-    writes = writes_of(settings.experiment)
     if lacks_leave(settings):
-        named = "; ".join(f"{write.call} on {write.subject}" for write in writes)
-        raise UsageError(
-            f"this would change AWS ({named}); give --allow-writes (Locust: --canary-allow-writes), "
-            "or allow_writes: true in the experiment, if it is meant"
-        )
+        raise UsageError(lacking_leave(settings.experiment))
+
+
+def lacking_leave(experiment: Experiment) -> str:
+    """What is said where nobody allowed what an experiment changes on AWS."""
+    named = "; ".join(f"{write.call} on {write.subject}" for write in writes_of(experiment))
+    return (
+        f"this would change AWS ({named}); give --allow-writes (Locust: --canary-allow-writes), "
+        "or allow_writes: true in the experiment, if it is meant"
+    )
 
 
 def lacks_leave(settings: Settings) -> bool:

@@ -23,7 +23,6 @@ import harness
 from harness.aws.clients import Aws, services_of
 from harness.aws.discovery import discover_for_a_run
 from harness.aws.forced_alarm import HOLD_EVERY_S
-from harness.aws.redeploy import check_redeploy
 from harness.aws.watcher import Watcher
 from harness.core.experiment import AlarmState, ArrivalRate, Experiment, Pattern
 from harness.core.faults import ShareKind
@@ -48,7 +47,7 @@ from harness.core.verdict import Verdict
 from harness.errors import ExitCode, HarnessError, NotAllowed, UsageError
 from harness.load.beside import neighbours, rollouts
 from harness.load.contact import Contact
-from harness.load.deploying import Deploying
+from harness.load.deploying import Deploying, check_making
 from harness.load.faults import Faults
 from harness.load.fleet import Fleet, Post
 from harness.load.guard import Guard
@@ -92,7 +91,7 @@ class Run:
         if watched(self.experiment):
             self._aws.warm(*services_of(self.experiment))
             self.experiment = discover_for_a_run(self._aws, self.experiment)
-            check_redeploy(self._aws, self.experiment.deployment)
+            check_making(self._aws, self.experiment.deployment)
         self.limits = limits_of(self.experiment.rails, self.experiment.target.host)
         self.may_write = self._leave_to_write(settings)
         self.folder = _folder(settings, self.experiment)

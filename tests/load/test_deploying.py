@@ -89,7 +89,9 @@ def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Any,
 
 def blind(at_s: float) -> LookFailed:
     """A search that failed."""
-    return LookFailed(at_s=at_s, asked_s=at_s, call="codedeploy:ListDeployments", code="Throttling", message="slow down")
+    return LookFailed(
+        at_s=at_s, asked_s=at_s, call="codedeploy:ListDeployments", code="Throttling", message="slow down"
+    )
 
 
 def deployed(at_s: float) -> DeploymentSeen:

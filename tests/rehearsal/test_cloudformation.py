@@ -84,12 +84,62 @@ def test_plan_names_what_the_stack_leads_to(
 ) -> None:
     """Group, function and alarm by their names, before anything is done to them."""
     names = canary_cloud.ready
-    assert cli.main(["run", "forced-alarm", "--stack", names["stack"], "--redeploy", "--dry-run"]) == 0
+    words = ["run", "forced-alarm", "--stack", names["stack"], "--target-version", names["canary"], "--dry-run"]
+    assert cli.main(words) == 0
     plan = capsys.readouterr().out
     group = f"{names['application']}/{names['group']}"
     assert f"Watches {group}, which shifts {names['alias']} of {names['function']}" in plan
     assert f"codedeploy:CreateDeployment on {group}" in plan
     assert f"cloudwatch:SetAlarmState on {names['alarm']}" in plan
+    assert f"The run is refused: this would change AWS (codedeploy:CreateDeployment on {group}" in plan
+    assert cli.main([*words, "--allow-writes"]) == 0
+    assert "refused" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--target-version", "99"], "has no version 99; publish it first, or name one that there is"),
+        (["--target-version", "1"], "deployment.target_version: version 1 is what Live serves already"),
+        (["--alias", "nope"], "has no alias nope; there are Live"),
+        (["--alias", "nope", "--target-version", "2"], "has no alias nope; there are Live"),
+        (["--function", "nope", "--target-version", "2"], "deployment.function: Lambda knows no function nope"),
+        (["--redeploy"], "deployment.redeploy: $LATEST of fake-user-FakeUser is not version 1 in service"),
+        (["--stack", "nope"], "deployment.stack: CloudFormation knows no stack nope"),
+        (["--", "/nonexistent/cmd"], "deployment.command: there is no command /nonexistent/cmd"),
+    ],
+)
+def test_what_the_run_would_refuse_the_plan_refuses(
+    canary_cloud: Cloud, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    """Whether or not there is leave to write."""
+    names = ["--application", canary_cloud.ready["application"], "--group", canary_cloud.ready["group"]]
+    assert cli.main(["plan", *names, *words]) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert not said.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["--target-version", "99"], ["--", "/nonexistent/cmd"]])
+def test_a_run_that_cannot_deploy_is_refused_before_its_traffic(
+    canary_cloud: Cloud, canary_aws: Mapping[str, str], tmp_path: Path, words: list[str]
+) -> None:
+    """In the sentence of its plan."""
+    ready = canary_cloud.ready
+    asked = ["--function", ready["function"], "--host", ready["service_url"], "--allow-writes", *words]
+    plan, run = (
+        subprocess.run(
+            [sys.executable, "-m", "harness", command, *asked],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        for command in ("plan", "run")
+    )
+    assert (plan.returncode, run.returncode) == (2, 2)
+    assert plan.stderr.strip().removeprefix("canary-harness: ") in run.stderr
 
 
 def test_plan_for_what_is_not_there_is_refused(
