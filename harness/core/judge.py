@@ -19,7 +19,7 @@ from harness.core.histogram import merge, quantile_s
 from harness.core.measure import lost_of, measure, metric_sum
 from harness.core.rollout import Rollout, replay
 from harness.core.timeline import Event
-from harness.core.verdict import Bounds, Criterion, DeploymentFacts, Result, Verdict
+from harness.core.verdict import Bounds, Criterion, DeploymentFacts, Result, Shift, Verdict
 from harness.errors import ExitCode
 
 _CALLS: Mapping[tuple[Outcome, bool | None], Call] = {
@@ -139,9 +139,13 @@ def deployment_of(rollout: Rollout) -> DeploymentFacts:
         error_code=forward.error_code,
         error_message=forward.error_message,
         weight_at_end=rollout.weight_at_end,
-        shifts=() if created_s is None else tuple((at_s - created_s, weight) for at_s, weight in rollout.splits),
+        shifts=() if created_s is None else tuple(_since(created_s, shift) for shift in rollout.shifts),
         ended_s=None if created_s is None or ended is None else (ended[0] - created_s, ended[1] - created_s),
     )
+
+
+def _since(created_s: float, shift: Shift) -> Shift:
+    return Shift(shift.weight, (shift.at_s[0] - created_s, shift.at_s[1] - created_s))
 
 
 # What was expected

@@ -162,7 +162,7 @@ def _arms_by_header(found: Evidence, within: Sequence[Requests]) -> Arms:
 def _worse_by_weight(found: Evidence, within: Sequence[Requests]) -> float | None:
     """The canary against the baseline within each weight and each plan of faults, all taken together."""
     strata: dict[tuple[int, tuple[bool, float]], list[Requests]] = {}
-    starts = [at_s for at_s, _ in found.rollout.splits]
+    starts = [shift.at_s[1] for shift in found.rollout.splits]
     keys = {at_s: (max(1, bisect(starts, at_s)), _plan(found, at_s)) for at_s in {seen.at_s for seen in within}}
     for seen in within:
         strata.setdefault(keys[seen.at_s], []).append(seen)

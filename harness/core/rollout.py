@@ -40,7 +40,7 @@ from harness.core.timeline import (
     TargetSeen,
     Write,
 )
-from harness.core.verdict import Bounds
+from harness.core.verdict import Bounds, Shift
 
 GRACE_S = 30.0
 UNSEEN_ALIAS_S = 120.0
@@ -107,11 +107,13 @@ class Rollout(Struct, frozen=True, kw_only=True):
     """All that is known of one release at one point of the timeline; `step` folds in the next event.
 
     `forward`, `rollback`, `target`, `alias`, `group`, `config` are the last looks at each; `alarms` the last by name.
+    `weighed` is the last look at the target that told its weight while the deployment lasted: later it tells the past.
     `wanted` is the id of the deployment that this run created or was told to follow; `sends` says whether the run has
     traffic of its own. `canary_began`, `shifted` and `returned` are when the alias was first split, first wholly on the
     canary, and last back on the baseline. `agreed` is the first look at which the alias was where the outcome puts it.
     `others` are deployments of the group that are not this release's.
-    `splits` are the canary's weights while the versions shared the traffic, each from when a look showed it.
+    `splits` are the canary's weights while the versions shared the traffic, as looks at alias and target bracket them;
+    `held_s` is when the last look was asked for that still showed the weight of now.
     `ahead_s` is how far AWS's clock is ahead of the run's. `unsearched` says that the last search for the deployment
     failed, so that its absence proves nothing; `missed_s` is when the last one was asked that found none.
     """
@@ -130,6 +132,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     first_seen_s: float | None = None
     rollback: DeploymentSeen | None = None
     target: TargetSeen | None = None
+    weighed: TargetSeen | None = None
     alias: AliasSeen | None = None
     group: GroupSeen | None = None
     config: ConfigSeen | None = None
@@ -144,7 +147,8 @@ class Rollout(Struct, frozen=True, kw_only=True):
     shifted: Bounds | None = None
     returned: Bounds | None = None
     split_weight: float | None = None
-    splits: tuple[tuple[float, float], ...] = ()
+    splits: tuple[Shift, ...] = ()
+    held_s: float = 0.0
     ended: Bounds | None = None
     end_seen_s: float | None = None
     grace_over: bool = False
@@ -206,10 +210,12 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
     @property
     def weight(self) -> float | None:
-        """The last known share of traffic on the canary."""
-        if self.alias:
-            return _weight(self.alias, self.baseline)
-        return self.target.weight if self.target else None
+        """The last known share of traffic on the canary; CodeDeploy tells it too while the deployment lasts."""
+        if self.alias is None:
+            return self.target.weight if self.target else None
+        if self.weighed and self.weighed.asked_s > self.alias.asked_s:
+            return self.weighed.weight
+        return _weight(self.alias, self.baseline)
 
     @property
     def weight_at_end(self) -> float | None:
@@ -223,7 +229,12 @@ class Rollout(Struct, frozen=True, kw_only=True):
     @property
     def bake_weight(self) -> float | None:
         """The canary's last share while both versions had traffic, so below 1; None if they never shared it."""
-        return self.splits[-1][1] if self.splits else None
+        return self.splits[-1].weight if self.splits else None
+
+    @property
+    def shifts(self) -> tuple[Shift, ...]:
+        """The canary's weights while the versions shared the traffic; none before CodeDeploy's dates allow it."""
+        return tuple(Shift(shift.weight, self._allowed(shift)) for shift in self.splits)
 
     @property
     def bake_ends_s(self) -> float | None:
@@ -353,6 +364,19 @@ class Rollout(Struct, frozen=True, kw_only=True):
         allowed = self._lifecycle("AllowTraffic")
         began_s = allowed.started_s if allowed and allowed.status in _SHIFTED_STATUSES else None
         return _exactly(began_s) if self.config and self.config.step else None
+
+    def _allowed(self, shift: Shift) -> Bounds:
+        """The bounds of a shift without the time before AllowTraffic began, and the intervals until its step.
+
+        Assumption: no step comes early, and intervals count from the begin of AllowTraffic.
+        """
+        (low, high), allowed, config = shift.at_s, self._lifecycle("AllowTraffic"), self.config
+        if allowed is None or allowed.started_s is None:
+            return low, high
+        earliest_s = allowed.started_s
+        if config and config.kind == "linear" and config.step and config.interval_s:
+            earliest_s += (round(shift.weight / config.step) - 1) * config.interval_s
+        return (earliest_s, high) if low <= earliest_s <= high else (low, high)
 
     @property
     def _dated_weight(self) -> float | None:
@@ -496,12 +520,16 @@ def _target(known: Rollout, seen: TargetSeen) -> Rollout:
     followed = known.wanted or (known.forward.deployment_id if known.forward else None)
     if seen.deployment_id != followed:
         return known
-    return replace(
+    known = replace(
         known,
         target=seen,
         baseline=seen.current_version or known.baseline,
         canary=seen.target_version or known.canary,
     )
+    if seen.weight is None or known.ended:
+        return known
+    known = replace(known, weighed=seen, split_weight=seen.weight or known.split_weight)
+    return _split(known, seen, seen.weight)
 
 
 def _alias(known: Rollout, seen: AliasSeen) -> Rollout:
@@ -521,20 +549,26 @@ def _moved(known: Rollout, before: AliasSeen | None, seen: AliasSeen) -> Rollout
     since = (max(before.asked_s, created_s) if before else created_s, seen.at_s)
     if place == "baseline":
         was_away = known.canary_began or known.shifted
+        known = _split(known, seen, 0.0)
         return replace(known, returned=known.returned or since) if was_away else known
     known = replace(known, returned=None, canary=known.canary or _canary_of(seen, known.baseline))
     if not known.ended or seen.asked_s <= known.ended[1]:
         known = replace(known, split_weight=_weight(seen, known.baseline))
     if place == "split":
-        return _split(replace(known, canary_began=known.canary_began or since), seen)
+        known = replace(known, canary_began=known.canary_began or since)
+        return _split(known, seen, _weight(seen, known.baseline))
     return replace(known, shifted=known.shifted or since)
 
 
-def _split(known: Rollout, seen: AliasSeen) -> Rollout:
-    weight = _weight(seen, known.baseline)
-    if known.bake_weight == weight:
+def _split(known: Rollout, seen: AliasSeen | TargetSeen, weight: float) -> Rollout:
+    """The weight that a look showed; less than one before it showed is an answer from before, and no shift."""
+    held = known.bake_weight or 0.0
+    if weight >= 1 or weight < held or known.created_s is None:
         return known
-    return replace(known, splits=(*known.splits, (seen.asked_s, weight)))
+    if math.isclose(weight, held):
+        return replace(known, held_s=max(known.held_s, seen.asked_s))
+    since = (min(max(known.held_s, known.created_s), seen.at_s), seen.at_s)
+    return replace(known, splits=(*known.splits, Shift(weight, since)), held_s=seen.asked_s)
 
 
 def _compared(known: Rollout, seen: AliasSeen) -> Rollout:

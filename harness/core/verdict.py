@@ -16,11 +16,19 @@ Severity = Literal["error", "warning", "note"]
 Source = Literal["response header", "cloudwatch", "unknown"]
 
 
+class Shift(Struct, frozen=True):
+    """The canary got a share (0..1) of the traffic, at some instant within `at_s`."""
+
+    weight: float
+    at_s: Bounds
+
+
 class DeploymentFacts(Struct, frozen=True, kw_only=True):
     """The forward deployment as CodeDeploy reported it last; all None if none was seen.
 
-    `shifts` are the canary's weights while the versions shared the traffic, each with the instant from which a look
-    showed it; `ended_s` is when the deployment ended. Both are in seconds since its creation.
+    `shifts` are the canary's weights while the versions shared the traffic, each from between the last look that did
+    not show it, or the earliest instant by CodeDeploy's own dates, and the first look that did; `ended_s` is when the
+    deployment ended. Both are in seconds since its creation.
     """
 
     id: str | None = None
@@ -32,7 +40,7 @@ class DeploymentFacts(Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     error_message: str | None = None
     weight_at_end: float | None = None
-    shifts: tuple[tuple[float, float], ...] = ()
+    shifts: tuple[Shift, ...] = ()
     ended_s: Bounds | None = None
 
 

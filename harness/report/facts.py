@@ -125,7 +125,7 @@ def course(verdict: Verdict) -> list[str]:
     """
     seen, promoted = verdict.deployment, verdict.outcome is Outcome.PROMOTED
     told: list[tuple[Bounds, str, int]] = [
-        *(((at_s, at_s), f"{percent(weight)} on the canary", 0) for at_s, weight in seen.shifts),
+        *((shift.at_s, f"{percent(shift.weight)} on the canary", 1) for shift in seen.shifts),
         *((at, name, 1) for name, at in steps(verdict) if at),
         *([(seen.ended_s, "promoted", 0)] if promoted and seen.ended_s else []),
     ]

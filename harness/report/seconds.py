@@ -11,7 +11,7 @@ from harness.core.alarm import Turn
 from harness.core.evidence import Evidence, failed
 from harness.core.histogram import Bins, merge, quantiles_s
 from harness.core.rollout import Rollout
-from harness.core.timeline import Event, Intent, Look, Write
+from harness.core.timeline import AliasSeen, Event, Intent, Look, TargetSeen, Write
 from harness.core.verdict import Bounds
 
 T = TypeVar("T")
@@ -30,8 +30,8 @@ class Slice(Struct, frozen=True, kw_only=True):
     """A part of the run that begins at `at_s` since it began.
 
     `sent` and `failures` are counts in the order of CELLS. `planned`, `started` and `unstarted` are None where no
-    schedule was noted, the latencies where no request was sent, `weight` before the alias was seen, `in_alarm` before
-    any alarm was.
+    schedule was noted, the latencies where no request was sent, `weight` before the alias was seen and while it
+    changed between two looks, `in_alarm` before any alarm was seen.
     """
 
     at_s: float
@@ -54,7 +54,7 @@ class Seconds:
         self._end_s = found.end_s
         self._counts = _counted(found)
         self._planned = _planned(found)
-        self._weights = tuple(weights_of(events, found.rollout.restored))
+        self._weights = tuple(weights_of(events, found.rollout))
         self._alarms = tuple(alarm_steps(found.rollout))
         self._slices: dict[int, list[Slice]] = {}
 
@@ -121,22 +121,39 @@ class Steps:
         return self._value
 
 
-def weights_of(events: Iterable[Event], restored: Bounds | None = None) -> Iterator[tuple[float, float | None]]:
-    """The canary's weight as looks saw it: (instant, share), a step each time it changed.
+def weights_of(events: Iterable[Event], whole: Rollout) -> Iterator[tuple[float, float | None]]:
+    """The canary's weight as looks saw it: (instant, share), a step each time it changed; None while it may have.
 
-    A rollback that CodeDeploy dated ends it there, and not when the next look at the alias came.
+    `whole` is what the events come to: later looks tell by CodeDeploy's own dates when a change was, or was not yet.
     """
-    rollout, before, since_s = Rollout(), None, 0.0
+    rollout, before, held_s, since_s = Rollout(), None, 0.0, 0.0
     for event in events:
         if not isinstance(event, Look | Write):
             continue
         rollout = rollout.step(event)
-        if rollout.weight is not None and rollout.weight != before:
-            before, at_s = rollout.weight, event.at_s
-            if restored and before == 0 and since_s <= restored[1] < at_s:
-                at_s = restored[1]
-            since_s = at_s
-            yield at_s, before
+        weight = rollout.weight
+        if weight is not None and weight != before:
+            low, high = (event.at_s, event.at_s) if before is None else _changed(weight, (held_s, event.at_s), whole)
+            if since_s < high and low < high:
+                yield max(low, since_s), None
+            yield high, weight
+            before, since_s = weight, high
+        if isinstance(event, AliasSeen | TargetSeen) and _shows(rollout, event):
+            held_s = max(held_s, event.asked_s)
+
+
+def _shows(rollout: Rollout, seen: AliasSeen | TargetSeen) -> bool:
+    if isinstance(seen, AliasSeen):
+        return True
+    return seen is rollout.weighed and seen.weight == rollout.weight
+
+
+def _changed(weight: float, looks: Bounds, whole: Rollout) -> Bounds:
+    """When the weight became this: between two looks, and closer where CodeDeploy dated it."""
+    (low, high), restored = looks, whole.restored
+    if weight == 0 and restored and low <= restored[1]:
+        return max(low, restored[0]), max(low, min(high, restored[1]))
+    return next((shift.at_s for shift in whole.shifts if (shift.weight, shift.at_s[1]) == (weight, high)), looks)
 
 
 def alarm_steps(rollout: Rollout) -> list[tuple[float, float | None]]:

@@ -25,8 +25,8 @@ class Frames:
     seconds      a row a second, `at_s` its beginning since the run began. `planned`, `started`, `unstarted`: the
                  schedule. `sent_<intent>_<arm>` and `failed_<intent>_<arm>`: requests that began in it, by intent (good,
                  fault) and by the arm that answered (baseline, canary, unknown). `p50_ms`, `p95_ms`, `p99_ms`: latency
-                 from the due time, wall time. `weight`: the canary's share of traffic, 0..1. `in_alarm`: whether any
-                 alarm of the group was in ALARM.
+                 from the due time, wall time. `weight`: the canary's share of traffic, 0..1, missing while it changed
+                 between two looks. `in_alarm`: whether any alarm of the group was in ALARM.
     spans        what happened beside the traffic: `lane`, `kind`, `label`, `from_s`, `to_s` (equal for a moment), `detail`.
     datapoints   a row for each period of each alarm: `alarm`, `from_s`, `to_s`, `threshold`, `value` (CloudWatch's),
                  `of_canary` (CloudWatch's of the canary alone), `seen` (as clients saw it), `breaching`.

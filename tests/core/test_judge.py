@@ -63,10 +63,11 @@ def test_weight_at_the_end_is_in_the_verdict(row: Any, experiment: Any) -> None:
 
 
 def test_verdict_tells_each_shift_and_the_end(experiment: Any, row: Any) -> None:
-    """A linear release shifts until it is stopped; the look that shows a shift comes after it."""
+    """A linear release shifts until it is stopped; each shift lies between two looks."""
     deployment = judge(experiment(), row("linear")).deployment
-    assert [weight for _, weight in deployment.shifts] == pytest.approx([step / 10 for step in range(1, 8)])
-    assert all(5 + 60 * step <= at_s <= 20 + 60 * step for step, (at_s, _) in enumerate(deployment.shifts))
+    assert [shift.weight for shift in deployment.shifts] == pytest.approx([step / 10 for step in range(1, 8)])
+    for step, shift in enumerate(deployment.shifts):
+        assert shift.at_s[0] <= 5 + 60 * step <= shift.at_s[1] <= 20 + 60 * step
     assert deployment.ended_s == pytest.approx((370.0, 370.0), abs=1.0)
 
 

@@ -12,6 +12,7 @@ from harness.core.timeline import (
     AlarmSeen,
     AliasSeen,
     ClockSeen,
+    ConfigSeen,
     DeploymentSeen,
     Event,
     GroupSeen,
@@ -113,6 +114,35 @@ def test_a_timeline_that_was_cut_off_proves_no_absence() -> None:
     """The deployment may be in what was lost."""
     assert replay([alias(1.0)]).outcome is Outcome.UNKNOWN
     assert replay([alias(1.0), NoDeployment(at_s=7.0, asked_s=6.9)]).outcome is Outcome.UNKNOWN
+
+
+def test_a_shift_lies_between_two_looks_at_the_alias_or_the_target() -> None:
+    """Whichever showed the weight first; a late answer that shows the weight from before undoes nothing."""
+    looks = [alias(62.0), target(70.0, weight=0.1), alias(72.0), alias(75.0, v2=0.1), alias(120.0, v2=0.1)]
+    seen = replay([alias(1.0), created(), deployment(61.0), *looks, target(125.0, weight=0.2), alias(130.0, v2=0.2)])
+    first, second = seen.shifts
+    assert (first.weight, second.weight) == (0.1, 0.2)
+    assert first.at_s == pytest.approx((62.0, 70.0), abs=1.0)
+    assert second.at_s == pytest.approx((120.0, 125.0), abs=1.0)
+    assert seen.weight == 0.2
+
+
+def test_no_shift_comes_before_codedeploys_dates_allow_it() -> None:
+    """The first not before AllowTraffic began, a step of a linear one not before its interval was over."""
+    began = LifecycleEvent(name="AllowTraffic", status="InProgress", started_s=65.0)
+    config = ConfigSeen(at_s=1.0, asked_s=1.0, name="L", kind="linear", step=0.1, interval_s=60.0)
+    looks = [alias(62.0), alias(70.0, v2=0.1), alias(120.0, v2=0.1), alias(130.0, v2=0.2)]
+    seen = replay([alias(1.0), config, created(), deployment(61.0), *looks, target(131.0, lifecycle=(began,))])
+    assert [shift.at_s[0] for shift in seen.shifts] == [65.0, 125.0]
+
+
+def test_the_target_tells_the_weight_while_the_alias_was_not_asked_again() -> None:
+    """Once the deployment has ended it tells the weight that it had, and the alias alone the one of now."""
+    events = [alias(1.0), created(), deployment(61.0), alias(75.0, v2=0.1), target(80.0, weight=0.2)]
+    assert replay(events).weight == 0.2
+    ended = [*events, deployment(90.0, "Stopped", completed_s=85.0), alias(91.0), target(92.0, weight=0.2)]
+    assert replay(ended[:-2]).weight == 0.2
+    assert replay(ended).weight == 0.0
 
 
 def test_weight_of_the_bake_is_the_last_one_below_all() -> None:

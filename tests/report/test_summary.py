@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.experiment import Outcome
-from harness.core.verdict import Criterion, DeploymentFacts, Detection, Finding, Verdict
+from harness.core.verdict import Criterion, DeploymentFacts, Detection, Finding, Shift, Verdict
 from harness.report import facts
 from harness.report.markdown import markdown
 from harness.report.picture import picture
@@ -235,12 +235,13 @@ def test_picture_is_an_svg_that_loads_nothing(caught: Verdict, tmp_path: Path) -
 
 def test_markdown_tells_the_release_in_one_line_of_time(caught: Verdict) -> None:
     """Shifts and steps as they came, and the end of a promotion; nothing of a release that nobody saw."""
-    shifts = ((5.0, 0.1), (65.0, 0.2))
+    shifts = (Shift(0.1, (3.5, 7.0)), Shift(0.2, (65.0, 65.0)))
     linear = replace(caught, deployment=replace(caught.deployment, shifts=shifts))
     line = next(line for line in markdown(linear).splitlines() if "→" in line)
     assert line.startswith("0 s created → 0.5 s first fault request → ")
     assert (
-        "→ 3.2 s period that breached ended → 5 s 10 % on the canary → 65 s 20 % on the canary → 118.0 s alarm" in line
+        "→ 3.2 s period that breached ended → 3.5–7.0 s 10 % on the canary → 65.0 s 20 % on the canary → 118.0 s alarm"
+        in line
     )
     fine = replace(linear, outcome=Outcome.PROMOTED, detection=Detection())
     promoted = replace(fine, deployment=replace(fine.deployment, ended_s=(304.0, 304.0)))

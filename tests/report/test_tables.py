@@ -119,6 +119,17 @@ def test_wrong_words_are_usage(words: list[str], said: str, capsys: Capture) -> 
     assert said in capsys.readouterr().err
 
 
+def test_weight_is_not_known_while_it_changed_between_two_looks(sample: History) -> None:
+    """Canary answers arrive before a look shows the weight, and none while the weight is said to be nothing."""
+    table = frames_of(sample).seconds
+    (shift,) = sample.verdict.deployment.shifts
+    since_s = table["since_creation_s"]
+    assert table[(since_s > shift.at_s[0]) & (since_s < shift.at_s[1])]["weight"].isna().all()
+    nothing = table[(since_s >= 0) & (table["weight"] == 0) & (since_s + 1 < shift.at_s[1])]
+    assert len(nothing) > 1
+    assert nothing["sent_good_canary"].sum() == 0
+
+
 def test_weight_ends_where_the_ledger_says_that_all_traffic_was_restored(sample: History) -> None:
     """And not when the next look at the alias came."""
     table, restored_s = frames_of(sample).seconds, sample.rollout.restored[1]  # type: ignore[index]
