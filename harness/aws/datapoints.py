@@ -19,7 +19,8 @@ def stat_of(alarm: AlarmDefined) -> Stat:
         "MetricName": alarm.metric,
         "Dimensions": [{"Name": name, "Value": value} for name, value in alarm.dimensions.items()],
     }
-    return {"Metric": metric, "Period": alarm.period_s or METRIC_PERIOD_S, "Stat": alarm.statistic}
+    stat = {"Metric": metric, "Period": alarm.period_s or METRIC_PERIOD_S, "Stat": alarm.statistic}
+    return {**stat, "Unit": alarm.unit} if alarm.unit else stat
 
 
 def failures_of(alarm: AlarmDefined) -> Stat:

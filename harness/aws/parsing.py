@@ -239,6 +239,7 @@ def alarm_defined(alarm: Mapping[str, Any], stamp: Stamp) -> AlarmDefined | None
         threshold=number(alarm.get("Threshold")),
         comparison=text(alarm.get("ComparisonOperator")),
         missing=text(alarm.get("TreatMissingData")) or "missing",
+        unit=text(alarm.get("Unit")),
     )
 
 

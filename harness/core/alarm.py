@@ -28,6 +28,13 @@ _BREACHES: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
 }
+SIGNS: Mapping[str, str] = {
+    "GreaterThanOrEqualToThreshold": ">=",
+    "GreaterThanThreshold": ">",
+    "LessThanThreshold": "<",
+    "LessThanOrEqualToThreshold": "<=",
+}
+"""How a comparison is written."""
 _VALUES: Mapping[str, Callable[[int, int], float]] = {
     "Sum": lambda failures, _: float(failures),
     "Average": lambda failures, requests: failures / requests,
@@ -63,9 +70,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     version: str | None = None
 
     def __str__(self) -> str:
-        sign = ">=" if self.comparison == "GreaterThanOrEqualToThreshold" else ">"
         periods = f"{self.datapoints} of {self.evaluation_periods}"
-        return f"{self.metric} {self.statistic} {sign} {self.threshold:g} in {self.period_s} s, {periods}"
+        limit = f"{SIGNS[self.comparison]} {self.threshold:g}"
+        return f"{self.metric} {self.statistic} {limit} in {self.period_s} s, {periods}"
 
     def counts(self, status: int) -> bool:
         """Whether the metric counts an answer of this HTTP status."""

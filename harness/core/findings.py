@@ -209,7 +209,8 @@ def _why_no_data(found: Evidence, defined: AlarmDefined | None) -> str:
     if version and found.rollout.canary and version != found.rollout.canary:
         return f"its dimension ExecutedVersion is {version}, and the canary is version {found.rollout.canary}."
     shown = ", ".join(f"{key}={value}" for key, value in defined.dimensions.items()) or "none"
-    return f"nothing is written to {defined.namespace} {defined.metric} with the dimensions {shown}."
+    unit = f" in the unit {defined.unit}" if defined.unit else ""
+    return f"nothing is written to {defined.namespace} {defined.metric}{unit} with the dimensions {shown}."
 
 
 def _names(found: Evidence) -> tuple[str | None, str | None]:

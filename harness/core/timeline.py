@@ -201,6 +201,7 @@ class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
     comparison: str | None = None
     missing: str | None = None
     rule: str | None = None
+    unit: str | None = None
 
 
 class AlarmSeen(Look, frozen=True, kw_only=True, tag="alarm_seen"):

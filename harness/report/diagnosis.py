@@ -1,5 +1,7 @@
 """The doctor's diagnosis for a person: what is wrong first, and what is well in one line each."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -59,14 +61,23 @@ def _table(diagnosis: Diagnosis) -> Table:
     grid.add_column(width=max(map(len, SEVERITIES)), no_wrap=True)
     grid.add_column(overflow="fold")
     for severity in reversed(SEVERITIES):
-        for check in diagnosis.of(severity):
-            grid.add_row(Text(severity, style=_STYLES[severity]), _told(check))
+        for alike in _alike(diagnosis.of(severity)):
+            grid.add_row(Text(severity, style=_STYLES[severity]), _told(*alike))
     return grid
 
 
-def _told(check: Check) -> Text:
-    seen = Text.assemble(facts.plain(check.seen), " ", (f"[{check.id}]", "dim"))
-    if check.severity in ("ok", "note"):
+def _alike(checks: Sequence[Check]) -> list[list[Check]]:
+    """The checks, those that are unknown for the same reason together: one thing that is missing blinds many."""
+    groups: dict[str, list[Check]] = {}
+    for check in checks:
+        groups.setdefault(check.seen if check.severity == "unknown" else check.id, []).append(check)
+    return [*groups.values()]
+
+
+def _told(check: Check, *others: Check) -> Text:
+    ids = ", ".join(one.id for one in (check, *others))
+    seen = Text.assemble(facts.plain(check.seen), " ", (f"[{ids}]", "dim"))
+    if others or check.severity in ("ok", "note"):
         return seen
     more = " ".join(part for part in (check.matters, check.advice) if part)
     return Text.assemble(seen, "\n", (facts.plain(more), "dim"))

@@ -289,6 +289,18 @@ MISARMED = {
     "all versions": Misarmed("alarm-versions", "note", nothing),
     "the version in service": Misarmed("alarm-versions", "error", nothing, stack(alarm=Alarm(dimensions="version"))),
     "a metric that nobody writes": Misarmed("alarm-data", "error", nothing, stack(alarm=Alarm(metric="Error"))),
+    "a unit that nobody writes": Misarmed("alarm-unit", "error", lambda c: c.redefine(Unit="Seconds")),
+    "a unit that nobody writes, seen by its data": Misarmed(
+        "alarm-data", "error", lambda c: c.redefine(Unit="Seconds")
+    ),
+    "a namespace misspelt": Misarmed("alarm-data", "error", lambda c: c.redefine(Namespace="AWS/lambda")),
+    "an API that is not there": Misarmed(
+        "alarm-data",
+        "warning",
+        lambda c: c.redefine(
+            Namespace="AWS/ApiGateway", MetricName="5XXError", Dimensions=[{"Name": "ApiName", "Value": "x"}]
+        ),
+    ),
     "no traffic for an hour": Misarmed("alarm-data", "warning", lambda c: c.cloud.advance(65 * MINUTE_S)),
     "in ALARM already": Misarmed("alarm-state", "error", ring),
     "in INSUFFICIENT_DATA": Misarmed("alarm-state", "warning", replace_by_a_new_alarm),
@@ -345,6 +357,9 @@ MISARMED = {
     "the fault is refused before the function": Misarmed("handled-errors", "error", lambda c: c.answer(fault=403)),
     "the host leads to another function": Misarmed("fault-counted", "error", lead_elsewhere),
     "thin traffic": Misarmed("enough-traffic", "warning", lambda c: c.want(traffic=Traffic(arrival_rate=0.1))),
+    "a threshold that no traffic reaches": Misarmed(
+        "enough-traffic", "error", lambda c: c.redefine(Threshold=100_000.0)
+    ),
     "few faults": Misarmed(
         "enough-traffic", "warning", lambda c: c.want(traffic=Traffic(arrival_rate=2, error_share=0.01))
     ),

@@ -14,7 +14,17 @@ from harness.core.arming.alarms import slowest_s, tries
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import Unseen
 from harness.core.arming.traffic import Plan, chance_of_a_period, planned
-from harness.core.experiment import ALL_ROLLBACK_EVENTS, Deployment, Experiment, Fault, Target, Traffic
+from harness.core.experiment import (
+    ALL_ROLLBACK_EVENTS,
+    Call,
+    Deployment,
+    Expect,
+    Experiment,
+    Fault,
+    Outcome,
+    Target,
+    Traffic,
+)
 from harness.core.timeline import (
     AlarmChanged,
     AlarmDefined,
@@ -229,6 +239,56 @@ def test_an_alarm_by_an_expression_is_said_not_to_be_judged() -> None:
     assert (check.severity, "expression" in check.seen) == ("note", True)
 
 
+@pytest.mark.parametrize(
+    ("metric", "namespace", "unit", "severity"),
+    [
+        ("Errors", "AWS/Lambda", None, "ok"),
+        ("Errors", "AWS/Lambda", "Count", "ok"),
+        ("Errors", "AWS/Lambda", "Seconds", "error"),
+        ("Duration", "AWS/Lambda", "Milliseconds", "ok"),
+        ("5XXError", "AWS/ApiGateway", "None", "error"),
+        ("Failures", "Shop", "Seconds", "note"),
+    ],
+)
+def test_an_alarm_asks_for_its_metric_in_the_unit_it_is_published_in(
+    metric: str, namespace: str, unit: str | None, severity: str
+) -> None:
+    """In any other CloudWatch has no datapoint; what teams publish themselves has the unit that they give it."""
+    alarm = replace(ERRORS, metric=metric, namespace=namespace, unit=unit)
+    assert asked("alarm-unit", seeing(alarm)).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    [
+        ({"namespace": "AWS/lambda"}, "error"),
+        ({"namespace": "AWS/Lamda"}, "error"),
+        ({"namespace": "AWS/ApiGateway", "metric": "5XXError", "dimensions": {"ApiName": "x"}}, "warning"),
+        ({"namespace": "Shop", "metric": "Failures"}, "warning"),
+    ],
+)
+def test_a_metric_without_data_that_is_not_lambda_s_is_held_against_the_invocations(
+    changes: dict[str, Any], severity: str
+) -> None:
+    """Nobody writes to a misspelt namespace of AWS's; other metrics may be written with failures alone."""
+    check = asked("alarm-data", seeing(replace(ERRORS, **changes), points={"errors": ()}))
+    assert (check.severity, "50 times" in check.seen) == (severity, severity == "warning")
+
+
+def test_an_alarm_that_does_not_count_failures_upwards_is_shown_as_any_other() -> None:
+    """Signs and plain numbers, as people write them."""
+    assert "(Errors Minimum >= 3)" in asked("alarm-threshold", seeing(replace(ERRORS, statistic="Minimum"))).seen
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [(("Resource",), "the dimension Resource, which Lambda never writes alone"), (("Stage", "Tier"), "together")],
+)
+def test_dimensions_that_lambda_never_writes_are_told_by_their_number(names: tuple[str, ...], told: str) -> None:
+    """One alone, or several together."""
+    assert told in asked("alarm-resource", seeing(replace(ERRORS, dimensions=dict.fromkeys(names, "fn")))).seen
+
+
 def test_what_rang_within_the_last_hour_is_told() -> None:
     """And what rang before is not."""
     rang = AlarmChanged(**AT, name="errors", changed_s=-600.0, from_state="OK", to_state="ALARM")
@@ -344,6 +404,36 @@ def test_a_closed_loop_promises_no_rate() -> None:
     assert asked("enough-traffic", replace(ARMED, experiment=experiment)).severity == "note"
 
 
+@pytest.mark.parametrize(
+    ("asks", "severity"),
+    [
+        ({"traffic": Traffic(error_share=0.05)}, "error"),
+        ({"faults": (Fault(at_s=0, error_share=0.5),)}, "error"),
+        ({"traffic": Traffic(arrival_rate=1), "expect": Expect(outcome=Outcome.ROLLED_BACK)}, "error"),
+        ({"traffic": Traffic(arrival_rate=1), "expect": Expect(call=Call.CAUGHT)}, "error"),
+        ({"traffic": Traffic(arrival_rate=1)}, "warning"),
+        ({"traffic": Traffic(error_share=0.05), "expect": Expect(outcome=Outcome.PROMOTED)}, "note"),
+        ({"traffic": Traffic(error_share=0.05), "faults": (Fault(at_s=0, force_alarm="ALARM"),)}, "warning"),
+        ({}, "error"),
+    ],
+)
+def test_an_alarm_that_cannot_ring_is_an_error_where_it_must(asks: dict[str, Any], severity: str) -> None:
+    """Where failures are sent or a rollback is expected, and where nobody said what is sent; not where it is forced."""
+    experiment = Experiment(name="x", deployment=EXPERIMENT.deployment, **asks)
+    snapshot = seeing(replace(ERRORS, threshold=100_000.0), experiment=experiment)
+    assert asked("enough-traffic", snapshot).severity == severity
+
+
+@pytest.mark.parametrize(("invoked", "severity"), [(50.0, "error"), (600_000.0, "ok")])
+def test_without_an_experiment_the_busiest_minute_counts_if_it_is_above_the_default(
+    invoked: float, severity: str
+) -> None:
+    """A threshold that suits a busy service is no mistake."""
+    busy = replace(INVOKED, points=((-180.0, 10.0), (-120.0, invoked)))
+    snapshot = seeing(replace(ERRORS, threshold=5000.0), busy, experiment=replace(EXPERIMENT, traffic=Traffic()))
+    assert asked("enough-traffic", snapshot).severity == severity
+
+
 # Requests of our own
 
 
@@ -384,9 +474,10 @@ def test_an_alarm_that_waits_for_the_next_version_cannot_count_a_fault_yet() -> 
         (replace(ARMED, active=(LAST,)), "a deployment runs"),
         (seeing(replace(ERRORS, threshold=1.0)), "ring errors"),
         (seeing(replace(ERRORS, threshold=0.01, statistic="Average")), "ring errors"),
-        (seeing(without=AlarmDefined), "no alarm guards the group"),
+        (seeing(without=AlarmDefined), "no alarm that CloudWatch knows guards the group"),
+        (seeing(replace(GROUP, alarms=()), without=AlarmDefined), "no alarm guards the group"),
     ],
-    ids=["armed", "unknown", "deploying", "touchy", "average", "unguarded"],
+    ids=["armed", "unknown", "deploying", "touchy", "average", "gone", "unguarded"],
 )
 def test_a_fault_is_sent_only_where_it_can_do_no_harm(snapshot: Snapshot, why: str | None) -> None:
     """It must not ring the alarm by itself, nor count against a deployment."""

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from harness.core.arming import Check, Diagnosis, Severity
@@ -50,6 +51,15 @@ def test_what_is_wrong_says_why_it_matters_and_what_to_do() -> None:
     text = printed(diagnosis(check("bad", "error", "Mend it."), check("good", "ok", "Leave it.")))
     assert "bad matters. Mend it." in text
     assert "good matters." not in text
+
+
+def test_what_is_unknown_for_one_reason_is_told_once() -> None:
+    """A missing alarm blinds a dozen questions; each is still named."""
+    blind = [replace(check(name, "unknown"), seen="Not known: no alarm.") for name in ("a", "b")]
+    text = printed(diagnosis(*blind, check("c", "unknown")))
+    assert text.count("Not known: no alarm.") == 1
+    assert "[a, b]" in text
+    assert "c was seen. [c]" in text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ warning.
 import math
 from collections.abc import Callable, Sequence
 
-from harness.core.alarm import Rule, rule_of
+from harness.core.alarm import SIGNS, Rule, rule_of
 from harness.core.arming.diagnosis import SEVERITIES, Answer, worst
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Snapshot, Unseen
@@ -22,8 +22,12 @@ TIGHT = 0.8
 """The share of the bake that an alarm may take before a fault must begin almost with it to be caught."""
 
 _NAMED_DIMENSIONS = ({"FunctionName"}, {"FunctionName", "Resource"}, {"FunctionName", "Resource", "ExecutedVersion"})
+_COUNT = "Count"
+_UNITS = {"Errors": _COUNT, "Invocations": _COUNT, "Throttles": _COUNT, "Duration": "Milliseconds"}
 _UPWARDS = ("GreaterThanOrEqualToThreshold", "GreaterThanThreshold")
 _FAILURES = ("Errors", "5XXError", "5xx", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count")
+_RESERVED = "AWS/"
+"""How the namespaces begin that nobody but AWS writes to."""
 _MISSING_DATA = {
     "notBreaching": Answer("ok", "{name} takes missing data for good."),
     "missing": Answer(
@@ -121,7 +125,8 @@ def _right_resource(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
     names, resource = set(alarm.dimensions), alarm.dimensions.get("Resource")
     if names and names not in _NAMED_DIMENSIONS:
         known = "FunctionName, with it Resource, and with both ExecutedVersion"
-        seen = f"{alarm.name} has the dimensions {', '.join(sorted(names))}, which Lambda never writes together."
+        several = ("dimensions", "together") if len(names) > 1 else ("dimension", "alone")
+        seen = f"{alarm.name} has the {several[0]} {', '.join(sorted(names))}, which Lambda never writes {several[1]}."
         return Answer("error", seen, f"Lambda writes {known}.")
     expected = f"{snapshot.function}:{snapshot.alias_name}"
     if resource is None or resource == expected:
@@ -167,7 +172,9 @@ def _can_breach(_: Snapshot, alarm: AlarmDefined) -> Answer:
     rule = rule_of(alarm)
     if rule is not None:
         return _reachable(rule)
-    what = f"{alarm.name} ({alarm.metric} {alarm.statistic} {alarm.comparison} {alarm.threshold})"
+    sign = SIGNS.get(str(alarm.comparison), alarm.comparison)
+    limit = "no threshold" if alarm.threshold is None else f"{alarm.threshold:g}"
+    what = f"{alarm.name} ({alarm.metric} {alarm.statistic} {sign} {limit})"
     if alarm.metric is None:
         return Answer("note", f"{alarm.name} computes its metric by an expression, which is not judged here.")
     if alarm.metric not in _FAILURES:
@@ -186,6 +193,30 @@ def _reachable(rule: Rule) -> Answer:
     return Answer("ok", f"{rule.name} rings at {rule}.")
 
 
+def right_unit(snapshot: Snapshot) -> Answer:
+    """It asks for its metric in the unit in which that is published."""
+    return _one_suffices(snapshot, _right_unit)
+
+
+def _right_unit(_: Snapshot, alarm: AlarmDefined) -> Answer:
+    if alarm.unit is None:
+        return Answer("ok", f"{alarm.name} takes its metric in any unit.")
+    named = f"{alarm.name} counts {alarm.namespace} {alarm.metric} in {alarm.unit} alone"
+    published = _published_unit(alarm)
+    if published is None:
+        return Answer("note", f"{named}; in which unit that is published is not known here.")
+    if alarm.unit != published:
+        return Answer("error", f"{named}, and it is published in {published}.", "Leave its unit out.")
+    return Answer("ok", f"{named}, as it is published.")
+
+
+def _published_unit(alarm: AlarmDefined) -> str | None:
+    if alarm.namespace == LAMBDA:
+        return _UNITS.get(str(alarm.metric))
+    of_aws = str(alarm.namespace).startswith(_RESERVED)
+    return _COUNT if of_aws and alarm.metric in _FAILURES else None
+
+
 def has_data(snapshot: Snapshot) -> Answer:
     """Its metric had datapoints lately."""
     return _one_suffices(snapshot, _has_data)
@@ -198,8 +229,10 @@ def _has_data(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
     points = snapshot.lately(alarm)
     if points:
         return Answer("ok", f"{alarm.name} had {len(points)} datapoints within the last hour, the last {_age(points)}.")
+    if _misspells_lambda(alarm):
+        return Answer("error", f"{what} never has data: Lambda writes to {LAMBDA}.", f"Make its namespace {LAMBDA}.")
     if alarm.namespace != LAMBDA:
-        return Answer("warning", f"{what} had no datapoint within the last hour.", "Send traffic and examine again.")
+        return _without_data(snapshot, what)
     if snapshot.watches_the_next_version(alarm):
         return Answer("note", f"{what} has no datapoint yet: its version is not in service.")
     invoked = snapshot.invocations()
@@ -208,6 +241,31 @@ def _has_data(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
         return Answer("error", seen, "Correct its metric and dimensions.")
     seen = f"{what} had no datapoint within the last hour, and the function no invocation."
     return Answer("warning", seen, "Send traffic and examine again.")
+
+
+def _misspells_lambda(alarm: AlarmDefined) -> bool:
+    """Whether its namespace is meant to be Lambda's: but for AWS nobody writes to AWS/..., and others name no function.
+
+    CloudWatch tells upper and lower case apart.
+    """
+    namespace = str(alarm.namespace)
+    if namespace == LAMBDA or not namespace.upper().startswith(_RESERVED):
+        return False
+    return namespace.upper() == LAMBDA.upper() or (alarm.metric in _UNITS and "FunctionName" in alarm.dimensions)
+
+
+def _without_data(snapshot: Snapshot, what: str) -> Answer:
+    """Of a metric that need not come with each invocation: another way may lead to the function."""
+    invoked = snapshot.invocations()
+    if not invoked:
+        seen = f"{what} had no datapoint within the last hour, and the function no invocation."
+        return Answer("warning", seen, "Send traffic and examine again.")
+    seen = (
+        f"{what} had no datapoint within the last hour, though the function was invoked {invoked:.0f} times: what AWS "
+        "counts of requests has datapoints with any request, so none came by this way, or its names are wrong."
+    )
+    advice = "Correct its namespace, metric and dimensions, unless it is a metric that is written with failures alone."
+    return Answer("warning", seen, advice)
 
 
 def _shown(alarm: AlarmDefined) -> str:

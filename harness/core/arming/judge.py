@@ -36,6 +36,7 @@ QUESTIONS = (
         alarms.right_versions,
     ),
     Question("alarm-threshold", "An alarm that can never ring, or always does, guards nothing.", alarms.can_breach),
+    Question("alarm-unit", "CloudWatch converts no units: in another one a metric has no data.", alarms.right_unit),
     Question("alarm-data", "An alarm without datapoints never rings.", alarms.has_data),
     Question(
         "alarm-state",

@@ -123,8 +123,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """The metric alarms that guard the group, those below composites too; raises Unseen if there is none to see."""
         guards = tuple(alarm for alarm in self._defined().values() if alarm.kind == "metric")
         if not guards:
-            self.group()
-            _unseen(self.failure("cloudwatch:DescribeAlarms") or "no alarm guards the group")
+            known = "no alarm that CloudWatch knows" if self.group().alarms else "no alarm"
+            _unseen(self.failure("cloudwatch:DescribeAlarms") or f"{known} guards the group")
         return guards
 
     def composites(self) -> tuple[AlarmDefined, ...]:
@@ -159,10 +159,15 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     def invocations(self) -> float:
         """How often the function was invoked within the last hour, on any version; raises Unseen."""
-        seen = [metric for metric in self.sighted(MetricSeen) if metric.metric == "Invocations" and not metric.version]
-        if not seen:
+        seen = self._invoked()
+        if seen is None:
             _unseen(self.failure("cloudwatch:GetMetricData") or "the invocations of the function could not be read")
-        return sum(value for _, value in seen[-1].points)
+        return sum(value for _, value in seen.points)
+
+    def busiest_rate(self) -> float:
+        """Invocations a second in the busiest period within the last hour, 0 where none were seen."""
+        seen = self._invoked()
+        return max((value / seen.period_s for _, value in seen.points), default=0.0) if seen else 0.0
 
     def watches_the_next_version(self, alarm: AlarmDefined) -> bool:
         """Whether an alarm counts one version only, and that is not yet in service."""
@@ -181,6 +186,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """Why the look by this call failed; None if none did."""
         look = self.failed(call)
         return f"{call} failed: {look.code}" if look else None
+
+    def _invoked(self) -> MetricSeen | None:
+        seen = (metric for metric in self.sighted(MetricSeen) if metric.metric == "Invocations" and not metric.version)
+        return next(reversed([*seen]), None)
 
     def _only(self, kind: type[Sighting], call: str) -> Sighting:
         seen = self.sighted(kind)

@@ -4,19 +4,22 @@ import math
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.alarm import UNHANDLED_STATUS, Rule
 from harness.core.arming.alarms import tries
 from harness.core.arming.diagnosis import Answer
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, Probed, Snapshot, Unseen
-from harness.core.experiment import Experiment, Outcome
+from harness.core.experiment import Call, Experiment, Outcome, Traffic
 from harness.core.findings import SURE_ENOUGH
 from harness.core.rates import lasting_rate
 from harness.core.stats import poisson_at_least
 from harness.core.timeline import AlarmDefined
 
 FAILED_FROM = 400
+HOPELESS = 0.01
+"""Below this chance to ring in time an alarm does not guard a deployment."""
 
 _REASONS: Mapping[int, str] = {
     401: "the request carried no identity that the authorizer takes",
@@ -141,40 +144,68 @@ class Plan(Struct, frozen=True):
 
 def enough(snapshot: Snapshot) -> Answer:
     """So many failures come that an alarm rings, not by luck."""
-    experiment, bake = snapshot.experiment, bake_s(snapshot.config())
+    experiment, bake = _with_its_traffic(snapshot), bake_s(snapshot.config())
     if experiment.traffic.users is not None:
         return Answer("note", "A closed loop sends as fast as it is answered, so no chance can be told beforehand.")
-    chances = [_chance(snapshot, alarm, rule, bake) for alarm, rule in snapshot.rules()]
+    step = snapshot.config().step or 1.0
+    chances = [_chance(planned(experiment, rule, step), alarm, rule, bake) for alarm, rule in snapshot.rules()]
     if not chances:
         raise Unseen("no alarm that counts failures guards the group")
-    likely, seen = max(chances)
+    likely, in_time, seen = max(chances)
     if likely >= SURE_ENOUGH:
         return Answer("ok", seen)
     if experiment.expect.outcome is Outcome.PROMOTED:
         return Answer("note", f"{seen} The experiment expects a promotion.")
-    return Answer("warning", seen, "Send more requests, raise the error share, or lower the threshold.")
+    hopeless = in_time < HOPELESS and _must_ring(snapshot.experiment)
+    advice = "Send more requests, raise the error share, or lower the threshold."
+    if not _says_its_traffic(snapshot.experiment):
+        advice = "Lower the threshold, or examine with an experiment that says which traffic is to come."
+    return Answer("error" if hopeless else "warning", seen, advice)
 
 
-def _chance(snapshot: Snapshot, alarm: AlarmDefined, rule: Rule, bake: float) -> tuple[float, str]:
-    plan = planned(snapshot.experiment, rule, snapshot.config().step or 1.0)
+def _with_its_traffic(snapshot: Snapshot) -> Experiment:
+    """Where nobody said what is sent: the default, or what the function had in its busiest minute if that was more."""
+    experiment, busiest = snapshot.experiment, snapshot.busiest_rate()
+    if _says_its_traffic(experiment) or busiest <= lasting_rate(experiment.traffic.arrival_rate):
+        return experiment
+    return replace(experiment, traffic=replace(experiment.traffic, arrival_rate=busiest))
+
+
+def _says_its_traffic(experiment: Experiment) -> bool:
+    return experiment.traffic != Traffic() or bool(experiment.faults)
+
+
+def _must_ring(experiment: Experiment) -> bool:
+    """Whether an alarm that does not ring of itself leaves the deployment unguarded, or the expectation unmet."""
+    if any(fault.force_alarm == "ALARM" for fault in experiment.faults):
+        return False
+    expected = experiment.expect.outcome is Outcome.ROLLED_BACK or Call.CAUGHT in experiment.expect.calls
+    return expected or _highest_share(experiment) > 0 or not _says_its_traffic(experiment)
+
+
+def _chance(plan: Plan, alarm: AlarmDefined, rule: Rule, bake: float) -> tuple[float, float, str]:
     once = chance_of_a_period(rule, plan)
     in_time = 1 - (1 - once) ** tries(alarm, bake)
     seen = (
         f"{rule.name} ({rule}) meets {plan.failures_per_s * rule.period_s:.3g} failures a period where {plan.why}: the "
         f"chance that a given period breaches is {once:.2g}, that it rings in time {in_time:.2g} (Poisson)."
     )
-    return once, seen
+    return once, in_time, seen
 
 
 def planned(experiment: Experiment, rule: Rule, step: float) -> Plan:
     """What the alarm meets at the highest planned error share, or without one of a canary that fails every request."""
     sent = lasting_rate(experiment.traffic.arrival_rate)
     rate = sent * (step if rule.version else 1.0)
-    shares = (fault.error_share for fault in experiment.faults if fault.error_share is not None)
-    share = max((experiment.traffic.error_share, *shares))
+    share = _highest_share(experiment)
     if share:
         return Plan(rate * share, rate, f"{share:.2%} of {sent:g} requests/s are faults")
     return Plan(sent * step, rate, f"a canary with {step:.0%} of {sent:g} requests/s always fails")
+
+
+def _highest_share(experiment: Experiment) -> float:
+    shares = (fault.error_share for fault in experiment.faults if fault.error_share is not None)
+    return max((experiment.traffic.error_share, *shares))
 
 
 def chance_of_a_period(rule: Rule, plan: Plan) -> float:

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.core.alarm import SIGNS
 from harness.core.experiment import AlarmState, Outcome
 from harness.core.rollout import Phase, Rollout
 from harness.core.timeline import AlarmDefined, FaultStarted
@@ -192,20 +193,12 @@ def _alarm(chronicle: Chronicle, name: str, stopping: tuple[str, ...], seen: Poi
     )
 
 
-_SIGNS = {
-    "GreaterThanOrEqualToThreshold": ">=",
-    "GreaterThanThreshold": ">",
-    "LessThanThreshold": "<",
-    "LessThanOrEqualToThreshold": "<=",
-}
-
-
 def _rule(defined: AlarmDefined | None) -> str | None:
     if defined is None:
         return None
     if defined.kind == "composite":
         return defined.rule
-    sign = _SIGNS.get(str(defined.comparison), str(defined.comparison))
+    sign = SIGNS.get(str(defined.comparison), str(defined.comparison))
     periods = defined.evaluation_periods or 1
     limit = facts.number(defined.threshold)
     counted = f"{defined.metric} {defined.statistic} {sign} {limit} in {defined.period_s} s"
