@@ -96,14 +96,14 @@ def chart(run: History, width: int = 860) -> Spec | None:
 def _panels(run: History, lanes: Sequence[Span], parts: Sequence[Slice], points: Sequence[Datapoint]) -> list[Spec]:
     """The panels that have something to show, from the top."""
     sent, failing = _present(part.sent for part in parts), _present(part.failures for part in parts)
-    drawn = drawn_alarms(points)
+    drawn, told = drawn_alarms(points), {_breaching(point) for point in points}
     panels = [
         _lanes(lanes, numbered=facts.any_step(run.verdict)) if lanes else None,
         _weight() if any(part.weight is not None for part in parts) else None,
         _stacked("sent", "requests/s", 120, sent) if sent else None,
         _stacked("failed", "failures/s", 80, failing) if failing else None,
         _latency() if any(part.p50_ms is not None for part in parts) else None,
-        *(_datapoints(name, number, len(drawn)) for number, name in enumerate(drawn)),
+        *(_datapoints(name, number, len(drawn), told) for number, name in enumerate(drawn)),
     ]
     return [panel for panel in panels if panel]
 
@@ -208,14 +208,30 @@ def _point(point: Datapoint, origin_s: float) -> Spec:
         "u": round(point.to_s - origin_s, 2),
         "value": value,
         "threshold": point.threshold,
-        "breaching": "breaching" if point.breaching else "not breaching",
+        "breaching": _breaching(point),
         "what": f"{facts.number(value)} counted by {told}, threshold {facts.number(point.threshold)}",
     }
+
+
+def _breaching(point: Datapoint) -> str:
+    if point.breaching is None:
+        return LASTS
+    word = "breaching" if point.breaching else "not breaching"
+    return word if point.counted_by == "CloudWatch" else f"{word} by clients' count"
 
 
 # Panels
 
 
+LASTS = "not over"
+BREACHING = {
+    "not breaching": "#2f7fc1",
+    "breaching": "#d4483b",
+    "not breaching by clients' count": "#b9d3ea",
+    "breaching by clients' count": "#f2bfb9",
+    LASTS: "#c4c9cf",
+}
+"""Colours of periods: pale ones are not the alarm's own, CloudWatch told no value of them."""
 LANE_LABEL = "length(datum.label) > 18 ? slice(datum.label, 0, 7) + '…' + slice(datum.label, -10) : datum.label"
 """Names of alarms begin and end alike, and what tells them apart is mostly at the end."""
 
@@ -354,8 +370,9 @@ def _latency() -> Spec:
     }
 
 
-def _datapoints(alarm: str, number: int, of: int) -> Spec:
+def _datapoints(alarm: str, number: int, of: int, told: set[str]) -> Spec:
     """What one alarm counted; of several each is named, and the first has the legend."""
+    colors = {words: color for words, color in BREACHING.items() if words in told}
     title = "alarm counted" if of == 1 else [_middle_cut(alarm), "counted"]
     own = [{"filter": {"field": "alarm", "equal": facts.plain(alarm)}}]
     return {
@@ -373,7 +390,7 @@ def _datapoints(alarm: str, number: int, of: int) -> Spec:
                     "color": {
                         "field": "breaching",
                         "type": "nominal",
-                        "scale": {"domain": ["not breaching", "breaching"], "range": ["#2f7fc1", "#d4483b"]},
+                        "scale": {"domain": list(colors), "range": list(colors.values())},
                         "legend": {} if number == 0 else None,
                     },
                     "tooltip": [

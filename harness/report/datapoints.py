@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Literal
 
 from msgspec import Struct
 
@@ -16,7 +17,8 @@ class Datapoint(Struct, frozen=True, kw_only=True):
     """One period of an alarm, in seconds since the run began.
 
     `value` is CloudWatch's own, None where it told none; `seen` what clients saw of what the alarm is meant to count,
-    None where they sent nothing. `breaching` is CloudWatch's, or the clients' where it told none.
+    None where they sent nothing. `breaching` goes by CloudWatch's value, or by the clients' where it told none, as
+    `counted_by` says; None where neither counted, and while a period lasts that has not breached yet.
     """
 
     alarm: str
@@ -27,6 +29,7 @@ class Datapoint(Struct, frozen=True, kw_only=True):
     of_canary: float | None
     seen: float | None
     breaching: bool | None
+    counted_by: Literal["CloudWatch", "clients"] | None
 
 
 def datapoints(run: History) -> list[Datapoint]:
@@ -56,15 +59,18 @@ def _points_of(found: Evidence, rule: Rule) -> Iterator[Datapoint]:
     canaries = {_number(found, rule, start_s): value for start_s, value in canary.items()}
     for number in sorted(numbers):
         value, counted = values.get(number), seen.get(number)
+        to_s = (number + 1) * rule.period_s - found.rollout.epoch_s
+        breaching = _breaches(rule, value, counted)
         yield Datapoint(
             alarm=rule.name or "alarm",
             from_s=number * rule.period_s - found.rollout.epoch_s,
-            to_s=(number + 1) * rule.period_s - found.rollout.epoch_s,
+            to_s=to_s,
             threshold=rule.threshold,
             value=value,
             of_canary=canaries.get(number),
             seen=_statistic(rule, counted),
-            breaching=_breaches(rule, value, counted),
+            breaching=breaching if to_s <= found.end_s or (breaching and rule.only_grows) else None,
+            counted_by="CloudWatch" if value is not None else None if breaching is None else "clients",
         )
 
 

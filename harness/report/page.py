@@ -262,14 +262,16 @@ def _minute(part: Slice, width_s: float, origin_s: float) -> facts.Row:
 
 _ALARM_WORDS: Mapping[bool | None, str] = {True: "ALARM", False: "not in ALARM", None: facts.NOT_MEASURED}
 _BREACHING_WORDS: Mapping[bool | None, str] = {True: "yes", False: "no", None: facts.NOT_MEASURED}
+BY_CLIENTS = " by clients' count"
 
 
 def _datapoint(point: Datapoint, origin_s: float) -> facts.Row:
     numbers = (point.value, point.of_canary, point.seen, point.threshold)
+    by = BY_CLIENTS if point.counted_by == "clients" and point.breaching is not None else ""
     return (
         facts.span((point.from_s - origin_s, point.to_s - origin_s), digits=0),
         *map(facts.number, numbers),
-        _BREACHING_WORDS[point.breaching],
+        _BREACHING_WORDS[point.breaching] + by,
         facts.plain(point.alarm),
     )
 

@@ -29,7 +29,9 @@ class Frames:
                  between two looks. `in_alarm`: whether any alarm of the group was in ALARM.
     spans        what happened beside the traffic: `lane`, `kind`, `label`, `from_s`, `to_s` (equal for a moment), `detail`.
     datapoints   a row for each period of each alarm: `alarm`, `from_s`, `to_s`, `threshold`, `value` (CloudWatch's),
-                 `of_canary` (CloudWatch's of the canary alone), `seen` (as clients saw it), `breaching`.
+                 `of_canary` (CloudWatch's of the canary alone), `seen` (as clients saw it), `breaching`
+                 (missing while a period that has not breached lasts), `counted_by` (CloudWatch, or the clients where it
+                 told no value).
 
     What nobody measured is missing (NA), never 0.
     """  # noqa: E501 - a table

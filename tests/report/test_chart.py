@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from harness.core.timeline import LookFailed
 from harness.report import drawing
 from harness.report.chart import MOST_MOMENTS, MOST_SLICES, QUANTILES, SERIES, chart, numbers
+from harness.report.datapoints import datapoints
 from harness.report.history import History
 from harness.report.seconds import Steps
 
@@ -97,6 +98,23 @@ def test_javascript_is_bundled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(calls) == 1
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     assert drawing.javascript() == "bundle"
+
+
+def test_what_clients_counted_does_not_look_like_the_alarms_own(past: Past, row: Any) -> None:
+    """Where CloudWatch told no value its periods have words and colours of their own; one that lasts has no answer."""
+    run = past([event for event in row("healthy") if event.at_s <= 200.0])
+    *ended, last = datapoints(run)
+    assert {(point.breaching, point.counted_by) for point in ended} == {(False, "clients")}
+    assert last.breaching is None
+    (panel,) = (panel for panel in chart(run)["vconcat"] if panel["data"]["name"] == "points")
+    assert panel["layer"][0]["encoding"]["color"]["scale"]["domain"] == ["not breaching by clients' count", "not over"]
+    assert {point.counted_by for point in datapoints(past(row("erroruser")))} == {"CloudWatch"}
+
+
+def test_a_period_that_lasts_may_have_breached_for_certain(past: Past, row: Any) -> None:
+    """Failures only add up; what has not breached yet still may."""
+    run = past([event for event in row("erroruser") if event.at_s <= 75.0])
+    assert [point.breaching for point in datapoints(run)] == [False, True]
 
 
 def test_specification_is_json(sample: History) -> None:

@@ -178,7 +178,8 @@ def test_datapoints_are_cloudwatchs_and_the_clients(
         assert value == "–" or number(value) == points[start]
         assert number(clients) == seen[start]
         counted = number(clients) if value == "–" else number(value)
-        assert breaching == ("yes" if counted >= number(threshold) else "no")
+        by = " by clients' count" if value == "–" else ""
+        assert breaching == ("yes" if counted >= number(threshold) else "no") + by
 
 
 def test_attribution_is_the_sum_of_the_periods_until_the_canary_was_gone(
