@@ -180,6 +180,14 @@ def test_a_child_of_a_composite_that_is_gone_is_found() -> None:
     assert (check.severity, "child" in check.seen) == ("error", True)
 
 
+def test_alarms_that_are_all_gone_leave_one_reason_for_all_that_is_unknown() -> None:
+    """The group names one, so nobody is told that none guards it."""
+    gone = seeing(AlarmGone(**AT, name="errors"), without=AlarmDefined)
+    unknown = diagnose(replace(gone, sightings=tuple(seen for seen in gone.sightings if seen != OK))).of("unknown")
+    assert {check.seen for check in unknown} == {"Not known: no alarm that CloudWatch knows guards the group."}
+    assert "alarm-state" in {check.id for check in unknown}
+
+
 def test_a_composite_that_exists_is_shown_with_its_rule() -> None:
     """A person sees when it rings."""
     both = AlarmDefined(**AT, name="both", kind="composite", rule="ALARM(errors)")

@@ -223,7 +223,8 @@ def has_data(snapshot: Snapshot) -> Answer:
 
 
 def _has_data(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
-    what = f"{alarm.name} ({alarm.namespace} {alarm.metric} of {_shown(alarm)})"
+    unit = f" in {alarm.unit}" if alarm.unit else ""
+    what = f"{alarm.name} ({alarm.namespace} {alarm.metric}{unit} of {_shown(alarm)})"
     if alarm.metric is None:
         return Answer("note", f"{alarm.name} computes its metric by an expression, which is not read here.")
     points = snapshot.lately(alarm)
@@ -238,7 +239,9 @@ def _has_data(snapshot: Snapshot, alarm: AlarmDefined) -> Answer:
     invoked = snapshot.invocations()
     if invoked:
         seen = f"{what} had no datapoint within the last hour, though the function was invoked {invoked:.0f} times."
-        return Answer("error", seen, "Correct its metric and dimensions.")
+        return Answer(
+            "error", seen, "Correct its metric, dimensions and unit." if unit else "Correct its metric and dimensions."
+        )
     seen = f"{what} had no datapoint within the last hour, and the function no invocation."
     return Answer("warning", seen, "Send traffic and examine again.")
 

@@ -122,10 +122,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def alarms(self) -> tuple[AlarmDefined, ...]:
         """The metric alarms that guard the group, those below composites too; raises Unseen if there is none to see."""
         guards = tuple(alarm for alarm in self._defined().values() if alarm.kind == "metric")
-        if not guards:
-            known = "no alarm that CloudWatch knows" if self.group().alarms else "no alarm"
-            _unseen(self.failure("cloudwatch:DescribeAlarms") or f"{known} guards the group")
-        return guards
+        return guards or self._unguarded()
 
     def composites(self) -> tuple[AlarmDefined, ...]:
         """The composite alarms among those that guard the group."""
@@ -146,8 +143,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def states(self) -> Mapping[str, AlarmSeen]:
         """The state of every guarding alarm, metric and composite; raises Unseen unless all were seen."""
         states = {seen.name: seen for seen in self.sighted(AlarmSeen)}
-        guards = self._defined()
-        if not guards or guards.keys() - states.keys():
+        guards = self._defined() or self._unguarded()
+        if guards.keys() - states.keys():
             _unseen(self.failure("cloudwatch:DescribeAlarms") or "the state of an alarm could not be read")
         return {name: states[name] for name in guards}
 
@@ -194,6 +191,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def _only(self, kind: type[Sighting], call: str) -> Sighting:
         seen = self.sighted(kind)
         return seen[-1] if seen else _unseen(self.failure(call) or f"{call} was not asked")
+
+    def _unguarded(self) -> NoReturn:
+        known = "no alarm that CloudWatch knows" if self.group().alarms else "no alarm"
+        _unseen(self.failure("cloudwatch:DescribeAlarms") or f"{known} guards the group")
 
     def _defined(self) -> Mapping[str, AlarmDefined]:
         """The definitions of the group's alarms, and of what composites among them refer to."""
