@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
@@ -22,6 +23,8 @@ CELLS = tuple((intent, arm) for intent in INTENTS for arm in ARMS)
 QUANTILES = (0.50, 0.95, 0.99)
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 """How long the parts of a long run may be in a chart."""
+LONGEST_GAP = 3600
+"""So many slices without anything in them are listed one by one; a longer gap is a stray line's, or a night's."""
 
 _CELL = {cell: index for index, cell in enumerate(CELLS)}
 
@@ -61,7 +64,8 @@ class Seconds:
     def slices(self, width_s: int = 1) -> list[Slice]:
         """The run in slices of so many seconds, from the first with anything in it to the last; empty without traffic.
 
-        Slices begin at multiples of their width. A slice in which nothing was sent is there all the same.
+        Slices begin at multiples of their width. A slice in which nothing was sent is there all the same, unless it is
+        one of more than LONGEST_GAP in a row, which are all left out.
         """
         if width_s not in self._slices:
             self._slices[width_s] = self._sliced(width_s)
@@ -69,17 +73,25 @@ class Seconds:
 
     def _sliced(self, width_s: int) -> list[Slice]:
         counts, planned = _grouped(self._counts, width_s), _grouped(self._planned, width_s)
-        numbers = [*counts, *planned]
         weights, alarms = Steps(self._weights), Steps(self._alarms)
         return [
             _slice(number * width_s, counts.get(number, []), planned.get(number, []), weights, alarms)
-            for number in (range(min(numbers), max(numbers) + 1) if numbers else ())
+            for number in _bridged(sorted({*counts, *planned}))
         ]
 
     def width_for(self, most: int) -> int:
         """The narrowest slices of which the run has at most so many."""
-        fits = (width_s for width_s in WIDTHS_S if self._end_s / width_s <= most)
-        return next(fits, math.ceil(self._end_s / most))
+        lasted_s = self._end_s - min((*self._counts, *self._planned), default=0)
+        fits = (width_s for width_s in WIDTHS_S if lasted_s / width_s <= most)
+        return next(fits, math.ceil(lasted_s / most))
+
+
+def _bridged(numbers: Sequence[int]) -> Iterator[int]:
+    """These in their order, and those between them where they are few."""
+    yield from numbers[:1]
+    for before, number in pairwise(numbers):
+        yield from range(before + 1, number) if number - before - 1 <= LONGEST_GAP else ()
+        yield number
 
 
 def columns(parts: Sequence[Slice], created_s: float | None) -> dict[str, list[Any]]:

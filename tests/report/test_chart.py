@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from harness.core.timeline import LookFailed
+from harness.core.timeline import LookFailed, Requests
 from harness.report import drawing
 from harness.report.chart import MOST_MOMENTS, MOST_SLICES, QUANTILES, SERIES, chart, numbers
 from harness.report.datapoints import datapoints
 from harness.report.history import History
-from harness.report.seconds import Steps
+from harness.report.seconds import CELLS, Steps
 
 Past = Callable[..., History]
 
@@ -63,6 +63,22 @@ def test_long_runs_are_drawn_in_wider_slices(past: Past, build: Any) -> None:
     total = sum(row["sent0"] + row["sent1"] for row in spec["datasets"]["slices"])
     width = spec["datasets"]["slices"][0]["u"] - spec["datasets"]["slices"][0]["t"]
     assert total * width == pytest.approx(run.verdict.traffic.sent, rel=0.01)
+
+
+@pytest.mark.parametrize("stray_s", [1e6, 1e7, -1e5, -1e9])
+def test_stray_line_does_not_blow_the_report_up(stray_s: float, past: Past, build: Any) -> None:
+    """What lies between it and the run is nothing, and takes neither rows nor bars; every request is counted."""
+    events = build()
+    stray = replace(next(event for event in events if isinstance(event, Requests)), at_s=stray_s)
+    run = past([*events[:-1], stray, events[-1]])
+    seconds, spec = run.seconds.slices(), chart(run)
+    assert spec is not None
+    assert len(seconds) < 1000
+    assert sum(sum(part.sent) for part in seconds) == run.verdict.traffic.sent
+    drawn = spec["datasets"]["slices"]
+    assert len(drawn) <= MOST_SLICES + 1
+    rates = sum(row[f"sent{cell}"] * (row["u"] - row["t"]) for row in drawn for cell in range(len(CELLS)))
+    assert rates == pytest.approx(run.verdict.traffic.sent, rel=0.1)
 
 
 def test_looks_that_failed_all_day_do_not_fill_the_page(past: Past, row: Any) -> None:
