@@ -21,6 +21,10 @@ LETTER_PX = 7.0
 LEGIBLE = 0.02
 """The share of the width under which two labels would touch."""
 STEPS_LANE = "steps"
+UNDER_POINTER = "under pointer"
+"""The layer of what is never seen and only hit, which pictures do without."""
+MOST_TOLD = 3
+"""Spans of a lane that are told one by one in words."""
 MOST_DRAWN_ALARMS = 3
 GRID = "rgba(128, 136, 146, 0.28)"
 LONG_S = 7200.0
@@ -131,10 +135,28 @@ def counted_from(run: History) -> str:
 
 
 def alternative(run: History) -> str:
-    """The chart in words, for who cannot see it."""
+    """The chart in words, for who cannot see it: the steps, what is in each lane, and the traffic."""
     told = [f"{at} {step}" for step, at, *_ in facts.ledger(run.verdict) if at != facts.NOT_MEASURED]
-    traffic = facts.traffic(run.verdict)
-    return facts.plain(f"Timeline of {facts.headline(run.verdict)}. {'; '.join(told)}. {traffic}.")
+    sent = run.verdict.traffic.sent
+    traffic = facts.traffic(run.verdict) if sent else "No request was sent"
+    sentences = (f"Timeline of {facts.headline(run.verdict)}", "; ".join(told), *_lanes_told(run), traffic)
+    return facts.plain(" ".join(f"{sentence}." for sentence in sentences if sentence))
+
+
+def _lanes_told(run: History) -> list[str]:
+    lanes: dict[str, list[Span]] = {}
+    for span in spans(run):
+        lanes.setdefault(span.lane, []).append(span)
+    return [f"{lane}: {_lane_told(drawn, run.origin_s)}" for lane, drawn in lanes.items()]
+
+
+def _lane_told(drawn: Sequence[Span], origin_s: float) -> str:
+    if len(drawn) <= MOST_TOLD:
+        return ", ".join(f"{span.label or span.detail} ({_when(span, origin_s)})" for span in drawn)
+    whole = min(span.from_s for span in drawn) - origin_s, max(span.to_s for span in drawn) - origin_s
+    names = dict.fromkeys(span.label for span in drawn if span.label)
+    named = f": {', '.join(names)}" if len(names) <= 2 * MOST_TOLD and names else ""
+    return f"{len(drawn)}{named} ({facts.span(whole)})"
 
 
 def steps(run: History) -> list[Spec]:
@@ -174,12 +196,17 @@ def _fewer(lanes: Sequence[Span]) -> list[Span]:
 def _row(part: Slice, width_s: float, origin_s: float) -> Spec:
     row: Spec = {"t": round(part.at_s - origin_s, 2), "u": round(part.at_s - origin_s + width_s, 2)}
     for index in range(len(CELLS)):
-        row[f"sent{index}"] = round(part.sent[index] / width_s, 3)
-        row[f"failed{index}"] = round(part.failures[index] / width_s, 3)
+        row[f"sent{index}"] = _rate(part.sent[index], width_s)
+        row[f"failed{index}"] = _rate(part.failures[index], width_s)
     for name, value in (("p50", part.p50_ms), ("p95", part.p95_ms), ("p99", part.p99_ms)):
         row[name] = None if value is None else round(value, 3)
     row["weight"] = part.weight
     return row
+
+
+def _rate(count: int, width_s: float) -> float:
+    """Requests a second in six digits that count: one request in a day is not none."""
+    return float(f"{count / width_s:.6g}") if count else 0.0
 
 
 def _span(span: Span, origin_s: float, s_per_px: float) -> Spec:
@@ -189,8 +216,9 @@ def _span(span: Span, origin_s: float, s_per_px: float) -> Spec:
         "kind": span.kind,
         "name": span.label,
         "label": span.label if fits else "",
-        "t": round(span.from_s - origin_s, 2),
+        "t": (begins := round(span.from_s - origin_s, 2)),
         "u": round(span.to_s - origin_s, 2),
+        "at": begins,
         "what": f"{span.detail} ({_when(span, origin_s)})",
     }
 
@@ -253,14 +281,14 @@ def _lanes(lanes: Sequence[Span], *, numbered: bool) -> Spec:
         "scale": {"domain": kinds, "range": [KINDS[kind] for kind in kinds]},
         "legend": None,
     }
-    labels = _lane_text(lane, align="left", dx=5, fontSize=10, color="white")
+    labels = _lane_text("at", lane, align="left", dx=5, fontSize=10, color="white")
     return {
         "data": {"name": "spans"},
         "height": {"step": 20},
         "layer": [
             *_lane_marks(lane, color),
             {"transform": [{"filter": "datum.label !== ''"}], **labels},
-            {"data": {"name": "numbers"}, **_lane_text(lane, fontSize=11)},
+            {"data": {"name": "numbers"}, **_lane_text("t", lane, fontSize=11)},
         ],
     }
 
@@ -282,10 +310,10 @@ def _lane_marks(lane: Spec, color: Spec) -> list[Spec]:
     ]
 
 
-def _lane_text(lane: Spec, **look: Any) -> Spec:
+def _lane_text(at: str, lane: Spec, **look: Any) -> Spec:
     return {
         "mark": {"type": "text", "fontWeight": 600, "clip": True, "tooltip": False, **look},
-        "encoding": {"x": _x("t"), "y": lane, "text": {"field": "label", "type": "nominal"}},
+        "encoding": {"x": _x(at), "y": lane, "text": {"field": "label", "type": "nominal"}},
     }
 
 
@@ -347,11 +375,10 @@ def _series_name(index: int) -> str:
 
 
 def _latency() -> Spec:
-    return {
-        "data": {"name": "slices"},
-        "height": 90,
+    """A line a quantile; all of a slice are told wherever the pointer or finger is in it, for lines are thin."""
+    lines: Spec = {
         "transform": [{"fold": list(QUANTILES), "as": ["quantile", "ms"]}, {"filter": "isValid(datum.ms)"}],
-        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.3, "clip": True, "tooltip": True},
+        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.3, "clip": True},
         "encoding": {
             "x": _x("t"),
             "y": _y("ms", "latency ms"),
@@ -361,13 +388,16 @@ def _latency() -> Spec:
                 "scale": {"domain": list(QUANTILES), "range": list(QUANTILES.values())},
                 "legend": {},
             },
-            "tooltip": [
-                _told("t", "s", ".0f"),
-                {"field": "quantile", "type": "nominal", "title": "quantile"},
-                _told("ms", "ms", ".4~g"),
-            ],
         },
     }
+    told = [_told("t", "s", ".0f"), *(_told(name, f"{name} ms", ".4~g") for name in QUANTILES)]
+    under: Spec = {
+        "name": UNDER_POINTER,
+        "transform": [{"filter": "isValid(datum.p50)"}],
+        "mark": {"type": "rect", "opacity": 0, "clip": True, "tooltip": True},
+        "encoding": {"x": _x("t"), "x2": {"field": "u"}, "tooltip": told},
+    }
+    return {"data": {"name": "slices"}, "height": 90, "layer": [lines, under]}
 
 
 def _datapoints(alarm: str, number: int, of: int, told: set[str]) -> Spec:

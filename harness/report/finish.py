@@ -12,6 +12,7 @@ from harness.report.chart import chart
 from harness.report.folder import RunFolder
 from harness.report.history import History, history, read_as
 from harness.report.junit import junit
+from harness.report.lanes import faults
 from harness.report.markdown import markdown
 from harness.report.page import page
 from harness.report.shelf import write_index
@@ -59,6 +60,6 @@ def write(folder: RunFolder, run: History) -> None:
 
 def _write(folder: RunFolder, run: History) -> None:
     folder.write_verdict(run.verdict)
-    folder.write_text(folder.markdown, markdown(run.verdict))
+    folder.write_text(folder.markdown, markdown(run.verdict, faults(run)))
     folder.write_text(folder.junit, junit(run.verdict))
     folder.write_text(folder.page, page(run, chart(run)))

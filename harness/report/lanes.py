@@ -19,11 +19,12 @@ from harness.core.timeline import (
     Trouble,
     Write,
 )
-from harness.report.facts import percent, plain, words
+from harness.report.facts import percent, plain, span, words
 from harness.report.history import History
 
 Kind = Literal["done", "going", "ok", "alarm", "blind", "fault", "trouble", "note"]
 MOST_ALARMS = 12
+MOST_FAULTS = 6
 
 
 class Span(Struct, frozen=True, kw_only=True):
@@ -44,6 +45,16 @@ def spans(run: History) -> list[Span]:
     """All lanes of a run, from the top: the release, the alarms, what was done, and what went wrong."""
     lanes = (_command, _lifecycle, _alarms, _faults, _rails, _people, _writes, _blind, _trouble)
     return [span for lane in lanes for span in lane(run)]
+
+
+def faults(run: History) -> str:
+    """The faults of a run and their times in a sentence; empty where there was none."""
+    told = [
+        f"{fault.label} from {span((fault.from_s - run.origin_s, fault.to_s - run.origin_s), digits=0)}"
+        for fault in _faults(run)
+    ]
+    more = f" and {len(told) - MOST_FAULTS} more" if len(told) > MOST_FAULTS else ""
+    return f"Faults: {', '.join(told[:MOST_FAULTS])}{more}." if told else ""
 
 
 def _command(run: History) -> Iterator[Span]:

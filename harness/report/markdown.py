@@ -17,13 +17,14 @@ _LINKED = re.compile(r"://|@|#|\bwww(?=\.)|\bGH(?=-)", re.IGNORECASE)
 _BREAK = "\u200b"
 
 
-def markdown(verdict: Verdict) -> str:
-    """The whole report as GitHub's Markdown."""
+def markdown(verdict: Verdict, faults: str = "") -> str:
+    """The whole report as GitHub's Markdown; `faults` tells them in a sentence, where the timeline is at hand."""
     sections = (
         [f"# {escaped(facts.headline(verdict))}", "", escaped(facts.subject(verdict)), ""],
         _groups(verdict),
         _bullets(verdict.because, MOST_REASONS),
         _timeline(verdict),
+        ["", escaped(faults)] if faults else [],
         _ledger(verdict),
         _requests(verdict),
         _exposure(verdict),

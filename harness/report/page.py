@@ -17,7 +17,7 @@ from harness.report.datapoints import Datapoint, chance_again, datapoints
 from harness.report.drawing import javascript
 from harness.report.folder import inner_name
 from harness.report.history import History
-from harness.report.lanes import Span, spans
+from harness.report.lanes import faults
 from harness.report.seconds import CELLS, Slice
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 """Rows of the tables under the chart; the rest is in timeline.jsonl."""
 MOST_DATAPOINTS = 60
-MOST_FAULTS = 6
 
 MINUTES_HEAD: facts.Row = (
     "from", "sent/s", "fault/s", "canary/s", "failed/s", "p50 ms", "p95 ms", "p99 ms", "weight", "alarm"
@@ -184,22 +183,13 @@ def of_alarm(run: History) -> str:
 
 def captions(run: History, points: Sequence[Datapoint]) -> list[str]:
     """What the chart has no room to say: its faults, and the alarms whose datapoints it leaves to the table."""
-    faults = [f"{span.label} from {_from_to(span, run.origin_s)}" for span in spans(run) if span.kind == "fault"]
     left = [name for name in dict.fromkeys(point.alarm for point in points) if name not in drawn_alarms(points)]
     silent = run.seconds.slices(run.seconds.width_for(MOST_ROWS)) and not run.verdict.traffic.sent
     return [
         *(["No request was sent, so there is no traffic to draw."] if silent else []),
-        *([f"Faults: {', '.join(faults[:MOST_FAULTS])}{_more(faults, MOST_FAULTS)}."] if faults else []),
+        *([told] if (told := faults(run)) else []),
         *([f"Not drawn, but in the table of datapoints: {', '.join(left)}."] if left else []),
     ]
-
-
-def _from_to(span: Span, origin_s: float) -> str:
-    return facts.span((span.from_s - origin_s, span.to_s - origin_s), digits=0)
-
-
-def _more(rows: Sequence[str], most: int) -> str:
-    return f" and {len(rows) - most} more" if len(rows) > most else ""
 
 
 def ledger_bars(verdict: Verdict) -> list[dict[str, Any]]:
