@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.report import facts
 from harness.report.datapoints import Datapoint, datapoints
+from harness.report.drawing import UNDER_POINTER
 from harness.report.history import History
 from harness.report.lanes import Span, spans
 from harness.report.seconds import CELLS, Slice
@@ -21,8 +22,6 @@ LETTER_PX = 7.0
 LEGIBLE = 0.02
 """The share of the width under which two labels would touch."""
 STEPS_LANE = "steps"
-UNDER_POINTER = "under pointer"
-"""The layer of what is never seen and only hit, which pictures do without."""
 MOST_TOLD = 3
 """Spans of a lane that are told one by one in words."""
 MOST_DRAWN_ALARMS = 3

@@ -13,6 +13,8 @@ import msgspec
 
 PNG_SCALE = 2.0
 VEGA_LITE = "6.4"
+UNDER_POINTER = "under pointer"
+"""The layer of what is never seen and only hit, which pictures do without."""
 
 
 def save_pictures(spec: dict[str, Any], paths: Iterable[Path]) -> None:
@@ -79,5 +81,17 @@ def _cache() -> Path:
 
 
 def _on_white(spec: dict[str, Any]) -> str:
-    config = {**spec.get("config", {}), "background": "white", "padding": 8}
-    return msgspec.json.encode({**spec, "config": config, "params": []}).decode()
+    """A chart that nobody points at: without tooltips, what is only hit, and words for each of thousands of bars."""
+    config = {**spec.get("config", {}), "background": "white", "padding": 8, "mark": {"aria": False}}
+    panels = [{**panel, "layer": list(_still(panel))} for panel in spec["vconcat"]]
+    return msgspec.json.encode({**spec, "vconcat": panels, "config": config, "params": []}).decode()
+
+
+def _still(panel: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The layers of a panel that nobody zooms: slices lie in what is shown, and to clip each would take its time."""
+    for layer in panel["layer"]:
+        if layer.get("name") == UNDER_POINTER:
+            continue
+        encoding = {name: told for name, told in layer["encoding"].items() if name != "tooltip"}
+        clip = layer.get("data", panel["data"])["name"] != "slices"
+        yield {**layer, "encoding": encoding, "mark": {**layer["mark"], "tooltip": None, "clip": clip}}

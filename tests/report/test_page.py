@@ -26,7 +26,8 @@ from harness.core.timeline import (
     RunStarted,
     Trouble,
 )
-from harness.report.chart import chart
+from harness.report import lanes
+from harness.report.chart import alternative, chart
 from harness.report.folder import RunFolder
 from harness.report.history import History
 from harness.report.markdown import markdown
@@ -361,6 +362,25 @@ def test_only_faults_are_all_drawn_as_faults(past: Past, row: Any) -> None:
     good, fault = shown.table("matrix")
     assert good[1:] == ["0", "0"]
     assert number(fault[2]) > 1000
+
+
+def test_chart_without_traffic_is_told_in_words(past: Past) -> None:
+    """What is drawn, and that nothing was sent; the faults in Markdown, too."""
+    faults = [FaultStarted(at_s=float(at), fault=f"f{at}", kind="error_share", value="0.05") for at in (10, 20)]
+    run = past([RunStarted(at_s=0.0, experiment="x", epoch_s=0.0), *faults, Note(at_s=60.0, text="over", by="me")])
+    told = alternative(run)
+    assert "faults: error share 5 % (10.0–60.0 s), error share 5 % (20.0–60.0 s)." in told
+    assert "No request was sent." in told
+    assert ". ." not in told
+    assert "Faults: error share 5 % from 10–60 s, error share 5 % from 20–60 s." in markdown(
+        run.verdict, lanes.faults(run)
+    )
+
+
+def test_many_moments_are_counted_in_words(past: Past) -> None:
+    """Sixty looks that failed are not read out one by one."""
+    blind = LookFailed(at_s=0.0, asked_s=0.0, call="codedeploy:GetDeployment", code="Throttling", message="slow down")
+    assert "failed looks: 60 (0.0–59.0 s)." in alternative(past([replace(blind, at_s=float(at)) for at in range(60)]))
 
 
 def test_ten_alarms_have_a_lane_each(past: Past, row: Any) -> None:

@@ -96,6 +96,42 @@ def test_chart_is_drawn_zooms_and_tells(opened: Open) -> None:
     assert "errors: ALARM" in tooltip.inner_text()
 
 
+def lane_texts(page: "Page") -> list[str]:
+    """Names of bars and numbers of steps."""
+    texts: Iterable[str] = page.evaluate(
+        "[...document.querySelectorAll('#chart svg .mark-text.role-mark text')].map(each => each.textContent)"
+    )
+    return [*texts]
+
+
+def test_zoom_reveals_names_and_steps(opened: Open) -> None:
+    """Names stay where their bars are shown, steps that stand apart have a number each, and two seconds are enough."""
+    page = opened(viewport={"width": 1280, "height": 900})
+    assert "5 6" in lane_texts(page)
+    for move in ("in", "in", "right", "right"):
+        page.click(f"[data-zoom={move}]")
+    until(page, lambda: {"4", "5", "6"} <= set(lane_texts(page)))
+    assert {"OK", "AllowTraffic", "error share 5 %"} <= set(lane_texts(page))
+    for _ in range(20):
+        page.click("[data-zoom=in]")
+    assert all(len(label) <= len("1,000.5") for label in ticks(page) if label[-1].isdigit())
+    page.click("[data-zoom=all]")
+    until(page, lambda: "5 6" in lane_texts(page))
+
+
+def test_latency_is_told_wherever_the_pointer_is_in_its_second(opened: Open) -> None:
+    """A finger cannot hit a line."""
+    page = opened(viewport=PHONE)
+    second = page.locator("#chart svg .mark-rect path[aria-label*='p99 ms']").nth(50)
+    second.scroll_into_view_if_needed()
+    box = second.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    told = page.wait_for_selector("#vg-tooltip-element.visible")
+    assert told is not None
+    assert all(f"{name} ms" in told.inner_text() for name in ("p50", "p95", "p99"))
+
+
 def test_phone_needs_no_sideways_scrolling(opened: Open) -> None:
     """At 360 pixels the chart is redrawn to fit, and wide tables scroll in themselves."""
     page = opened(viewport=PHONE)
