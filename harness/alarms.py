@@ -48,6 +48,10 @@ def add_alarm_arguments(parser: argparse.ArgumentParser) -> None:
     _add_leave(force)
     reset = _does(does, "reset", _reset, "set alarms to OK, or undo all that a crashed run left changed on AWS")
     _add_subjects(reset)
+    text = (
+        "with --run: try again so long, such as 15m, while a deployment still shifts the alias, or AWS does not answer"
+    )
+    reset.add_argument("--wait", type=_seconds, metavar="TIME", dest="wait_s", help=text)
     _add_leave(reset)
 
 
@@ -174,6 +178,8 @@ def _force(aws: "Aws", name: str, state: str, reason: str) -> None:
 def _reset(options: argparse.Namespace) -> int:
     if _subjects(options):
         return _heal(RunJournal(options.run), options)
+    if options.wait_s is not None:
+        raise UsageError("--wait goes with --run FOLDER: an alarm is set at once")
     if options.dry_run:
         _tell(options, [], [f"would call cloudwatch:SetAlarmState on {name}: OK" for name in options.names])
         return ExitCode.AS_EXPECTED
@@ -194,9 +200,34 @@ def _heal(folder: "RunJournal", options: argparse.Namespace) -> int:
     writes = folder.unhealed()
     if options.dry_run or not writes:
         return _left(folder, options) if writes else _nothing_left(options)
-    healed = folder.heal(_aws(), writes)
+    healed = _healed_within(options.wait_s or 0.0, folder, writes)
     _tell(options, healed, [_became(one) for one in healed])
     return ExitCode.AS_EXPECTED if all(one.healed for one in healed) else ExitCode.HARNESS_FAILED
+
+
+def _healed_within(wait_s: float, folder: "RunJournal", writes: "Sequence[Write]") -> "list[Healed]":
+    """Undoes what a run left, and tries again so long while something is left; a signal ends the wait."""
+    from harness.checkup import clock_of_environment
+    from harness.launch import Interrupts
+
+    aws, speed = _aws(), clock_of_environment().speed
+    until_s = time.monotonic() + wait_s / speed
+    with Interrupts() as stop:
+        healed = folder.heal(aws, writes)
+        told = ""
+        while not all(one.healed for one in healed) and not _over(until_s, LOOK_EVERY_S / speed, stop):
+            left = [at for at, one in enumerate(healed) if not one.healed]
+            told = _tell_once("\n".join(_became(healed[at]) for at in left), told)
+            for at, again in zip(left, folder.heal(aws, [writes[at] for at in left]), strict=True):
+                healed[at] = again
+    return healed
+
+
+def _tell_once(text: str, told: str) -> str:
+    """Says why it waits, once; what was told last."""
+    if text != told:
+        tell(text)
+    return text
 
 
 def _became(one: "Healed") -> str:
@@ -216,7 +247,7 @@ class RunJournal:
         from harness.report.folder import RunFolder
 
         self._folder: RunFolder = RunFolder.open(path)
-        self._folder.read_experiment()
+        self._deployment = self._folder.read_experiment().deployment
         if self._folder.is_held:
             raise UsageError(f"the run in {path} still goes on; stop it first, it undoes what it did")
         self._events: list[Event] = [*self._folder.read_events(), *self._folder.read_healing()]
@@ -238,7 +269,7 @@ class RunJournal:
             def record(event: "Event") -> None:
                 file.write(encode(event))
 
-            return heal(aws, writes, record, self._now_s)
+            return heal(aws, writes, record, self._now_s, self._deployment)
 
     def _now_s(self) -> float:
         """Seconds since the run began, as far as that can be told now: never before its last event."""

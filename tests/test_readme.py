@@ -85,6 +85,7 @@ OTHERS = {
     "canary-harness watch --stack shop-prod --expect promoted": "test_readme_watch_asks_for_the_stack",
     "canary-harness plan game.yaml": "test_readme_plan_is_printed",
     "canary-harness alarm reset --run reports/latest": "test_readme_judge_repeats_the_verdict",
+    "canary-harness alarm reset --run reports/latest --wait 15m": "tests/test_alarms.py waits",
     **dict.fromkeys(ALARMS, "test_readme_alarm_commands_do_what_they_say"),
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
     **dict.fromkeys(REPORTS, "test_readme_reports_are_made_again"),

@@ -1,19 +1,27 @@
 """Healing after a crash: what a run's journal says was changed on AWS and never undone, and undoing it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.aws.clients import Aws
 from harness.aws.concurrency import THROTTLING, ReservedConcurrency
 from harness.aws.fis import STARTING, FisExperiment
 from harness.aws.forced_alarm import FORCING, ForcedAlarm
 from harness.aws.journal import AS_BEFORE, Journal
-from harness.aws.redeploy import DESCRIBING, RETURNING, Description, PlacedAlias
-from harness.core.experiment import AlarmState
-from harness.core.timeline import Event, Write
+from harness.aws.parsing import Stamp, config_seen, mapping, sequence, text
+from harness.aws.redeploy import DESCRIBING, RETURNING, STILL_SHIFTED, Description, PlacedAlias
+from harness.core.arming.release import bake_s
+from harness.core.arming.snapshot import Unseen
+from harness.core.experiment import AlarmState, Deployment
+from harness.core.timeline import ConfigSeen, Event, Write
 from harness.errors import HarnessError
+
+UNDER_WAY = ("Created", "Queued", "InProgress", "Ready")
+"""States of a deployment that may still shift an alias."""
 
 
 class Left(Protocol):
@@ -53,8 +61,17 @@ def unhealed(events: Iterable[Event]) -> list[Write]:
     return [*pending.values()]
 
 
-def heal(aws: Aws, writes: Iterable[Write], record: Callable[[Event], None], now: Callable[[], float]) -> list[Healed]:
-    """Undoes each of these changes that is still there, and journals that; never raises for what AWS answers."""
+def heal(
+    aws: Aws,
+    writes: Iterable[Write],
+    record: Callable[[Event], None],
+    now: Callable[[], float],
+    deployment: Deployment | None = None,
+) -> list[Healed]:
+    """Undoes each of these changes that is still there, and journals that; never raises for what AWS answers.
+
+    `deployment` names the group of the run, whose deployment may stand in the way.
+    """
     notes: list[Write] = []
 
     def take(event: Event) -> None:
@@ -62,7 +79,43 @@ def heal(aws: Aws, writes: Iterable[Write], record: Callable[[Event], None], now
         notes.append(cast(Write, event))
 
     journal = Journal(take, now)
-    return [_heal(write, _MAKERS[write.call](aws, write, journal), notes) for write in writes]
+    healed = [_heal(write, _MAKERS[write.call](aws, write, journal), notes) for write in writes]
+    return [_explained(aws, one, deployment) for one in healed]
+
+
+def _explained(aws: Aws, healed: Healed, deployment: Deployment | None) -> Healed:
+    """What became of a change, with the deployment that it has to wait for."""
+    under_way = _under_way(aws, deployment) if deployment and healed.told == STILL_SHIFTED else ""
+    return replace(healed, told=f"{healed.told}: {under_way}") if under_way else healed
+
+
+def _under_way(aws: Aws, wanted: Deployment) -> str:
+    """Which deployment of a group is under way, and how long; empty where nobody says."""
+    group = {"applicationName": wanted.application, "deploymentGroupName": wanted.group}
+    try:
+        listed = aws.call("codedeploy", "list_deployments", **group, includeOnlyStatuses=UNDER_WAY)
+        found = next(filter(None, map(text, sequence(listed.get("deployments")))), None)
+        if found is None:
+            return ""
+        known = mapping(aws.call("codedeploy", "get_deployment", deploymentId=found).get("deploymentInfo"))
+        ends = _shifts_until(aws, known)
+    except HarnessError:
+        return ""
+    return f"{found} of {wanted.application}/{wanted.group} is {known.get('status')}{ends}"
+
+
+def _shifts_until(aws: Aws, deployment: Mapping[str, object]) -> str:
+    """When a deployment has shifted all, unless hooks hold it up or an alarm stops it; empty where nobody says."""
+    name, created = text(deployment.get("deploymentConfigName")), deployment.get("createTime")
+    if name is None or not isinstance(created, datetime):
+        return ""
+    answer = aws.call("codedeploy", "get_deployment_config", deploymentConfigName=name)
+    config = config_seen(name, answer.get("deploymentConfigInfo"), Stamp("codedeploy:GetDeploymentConfig", 0, 0, 0))
+    try:
+        shifted = created + timedelta(seconds=bake_s(config)) if isinstance(config, ConfigSeen) else None
+    except Unseen:
+        return ""
+    return f" and bakes until about {shifted.astimezone(UTC):%H:%M:%S} UTC, longer if it has hooks" if shifted else ""
 
 
 def _heal(write: Write, left: Left, notes: list[Write]) -> Healed:

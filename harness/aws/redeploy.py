@@ -29,6 +29,8 @@ ACTIVE_WITHIN_S = 300.0
 """Wall time that an update, and a new version (SnapStart takes minutes), may take until it can be used."""
 BETWEEN_LOOKS_S = 1.0
 
+STILL_SHIFTED = "a deployment still shifts it; heal again when that is over"
+
 _MARK = re.compile(r"canary-harness redeploy \w+ of version (?P<before>\w+) by (?P<run>.+)", re.DOTALL)
 LONGEST_DESCRIPTION = 256
 """AWS's limit, in characters."""
@@ -138,10 +140,11 @@ class PlacedAlias:
 
     def _healed(self, alias: Answer) -> bool:
         if weights_of(alias):
-            self._entry.note("failed", "a deployment still shifts it; heal again when that is over")
+            self._entry.note("failed", STILL_SHIFTED)
             return False
-        if text(alias.get("FunctionVersion")) != self._after:
-            self._entry.note("undone", f"it is on version {alias.get('FunctionVersion')}")
+        version = text(alias.get("FunctionVersion"))
+        if version != self._after:
+            self._entry.note("undone", AS_BEFORE if version == self._before else f"it is on version {version}")
             return True
         once = self._aws.with_patience(ASK_ONCE)
         once.call("lambda", "update_alias", **self._named, FunctionVersion=self._before, RevisionId=alias["RevisionId"])

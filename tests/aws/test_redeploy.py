@@ -1,5 +1,6 @@
 """The code in service is published once more, and nothing else of the function stays changed."""
 
+import re
 from typing import Any
 
 import boto3
@@ -10,7 +11,7 @@ from harness.aws import redeploy
 from harness.aws.clients import Aws
 from harness.aws.healing import heal, unhealed
 from harness.aws.journal import Journal
-from harness.aws.redeploy import PlacedAlias, check_redeploy, publish_again
+from harness.aws.redeploy import RETURNING, PlacedAlias, check_redeploy, publish_again
 from harness.core.experiment import Deployment
 from harness.core.timeline import Event, Write
 from harness.errors import UsageError
@@ -187,3 +188,21 @@ def test_a_promoted_alias_goes_back_and_any_other_is_left_alone(
     (healed,) = heal(Aws(), [left], function.events.append, lambda: 0.0)
     assert (healed.healed, function.placed) == (done, then)
     assert bool(unhealed(function.events)) is not done
+
+
+def test_a_deployment_that_still_shifts_the_alias_is_named(canary_cloud: Any, canary_aws: Any) -> None:
+    """With when it will be over: whoever heals has to come back then, and then nothing is left."""
+    ready = canary_cloud.ready
+    deployment_id = canary_cloud.deploy()
+    canary_cloud.advance(30)
+    events: list[Event] = []
+    subject = f"{ready['function']}:{ready['alias']}"
+    write = Write(at_s=0.0, call=RETURNING, subject=subject, step="intended", before="1", after="2")
+    wanted = Deployment(application=ready["application"], group=ready["group"])
+    (left,) = heal(Aws(), [write], events.append, lambda: 0.0, wanted)
+    assert not left.healed
+    named = rf"{deployment_id} of .*/{ready['group']} is InProgress and bakes until about [\d:]{{8}} UTC"
+    assert re.search(named, left.told)
+    canary_cloud.advance(600)
+    (healed,) = heal(Aws(), [write], events.append, lambda: 0.0, wanted)
+    assert (healed.healed, healed.told) == (True, "back on version 1")
