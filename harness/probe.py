@@ -6,10 +6,10 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from harness.core.arming import Probed
 from harness.core.experiment import ERROR_PERSONA, Experiment
+from harness.core.rails import is_url
 from harness.errors import UsageError
 
 TIMEOUT_S = 30.0
@@ -25,7 +25,7 @@ class Prober:
 
     def __init__(self, experiment: Experiment) -> None:
         host = experiment.target.host or ""
-        if urlsplit(host).scheme not in ("http", "https"):
+        if not is_url(host):
             raise UsageError(f"--host: must be a URL such as https://example.com/stage, not {host!r}")
         self._url = f"{host.rstrip('/')}/fakeUser"
         traffic = experiment.traffic

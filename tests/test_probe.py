@@ -104,7 +104,9 @@ def test_no_answer_has_a_reason() -> None:
     assert "refused" in probed.problem
 
 
-@pytest.mark.parametrize("host", ["shop.example", "ftp://shop.example", ""])
+@pytest.mark.parametrize(
+    "host", ["shop.example", "ftp://shop.example", "", "http://x/st age", "http://x/日本", "http://ex..ample"]
+)
 def test_a_host_that_is_no_address_is_a_usage_error(host: str) -> None:
     """Before anything is sent."""
     with pytest.raises(UsageError, match="--host: must be a URL"):

@@ -45,6 +45,8 @@ RAILS: dict[RailName, Rail] = {
 SHORTEST_BLIND_WALL_S = 8.0
 """Wall time without sight at the least: one call may be tried for so long, however fast the clock of a rehearsal is."""
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+")
+_NAME = re.compile(r"[A-Za-z0-9._:%-]+")  # also an IPv4 address, and an IPv6 one with or without its zone
+_VISIBLE = re.compile(r"[!-~]*")
 ROUNDING = 1 + 1e-9
 """What a sum of shares may be off by."""
 RATE_WINDOW_S = 10.0
@@ -184,6 +186,20 @@ def host_refusal(url: str, named: Iterable[str], allowed: Sequence[str]) -> str 
 def is_host(name: str) -> bool:
     """Whether a name may stand on a list of hosts."""
     return bool(_HOST.fullmatch(name))
+
+
+def is_url(text: str) -> bool:
+    """Whether requests can be sent to an http or https URL: its host is a name or an address, the rest visible ASCII.
+
+    A host may have letters of any script; a path with them must be percent-encoded.
+    """
+    try:
+        parts = urlsplit(text)
+        name = (parts.hostname or "").encode("idna").decode("ascii")
+        whole = parts.scheme in ("http", "https") and parts.port != 0 and text.isprintable()
+    except ValueError:
+        return False
+    return whole and bool(_NAME.fullmatch(name) and _VISIBLE.fullmatch(parts.path + parts.query))
 
 
 def host_of(url: str) -> str:

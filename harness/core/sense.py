@@ -4,7 +4,6 @@ import math
 import re
 import shlex
 import string
-from urllib.parse import urlsplit
 
 from harness.core.experiment import (
     AWS_CONFIGS,
@@ -19,7 +18,7 @@ from harness.core.experiment import (
     Traffic,
 )
 from harness.core.faults import KINDS, effects_of, highest_share, name_of
-from harness.core.rails import ROUNDING, is_host
+from harness.core.rails import ROUNDING, is_host, is_url
 from harness.core.shape import Problems, shown
 from harness.errors import ExperimentError
 
@@ -50,7 +49,7 @@ def contradictions(experiment: Experiment) -> Problems:
 
 def _about_target(experiment: Experiment) -> Problems:
     host = experiment.target.host
-    if host is not None and not _is_url(host):
+    if host is not None and not is_url(host):
         yield ExperimentError("target.host", f"must be a URL such as https://example.com/stage, got {shown(host)}")
 
 
@@ -211,7 +210,7 @@ def _about_arm(arm: Arm, path: str) -> Problems:
         yield ExperimentError(path, "give handler or url, not both")
     if arm.handler is not None and not _HANDLER.fullmatch(arm.handler):
         yield ExperimentError(f"{path}.handler", f"must be module:function, got {shown(arm.handler)}")
-    if arm.url is not None and not _is_url(arm.url):
+    if arm.url is not None and not is_url(arm.url):
         yield ExperimentError(f"{path}.url", f"must be a URL such as http://127.0.0.1:3000, got {shown(arm.url)}")
     if arm.url is not None and arm.env:
         yield ExperimentError(f"{path}.env", "cannot reach a service that runs elsewhere; set it where url is served")
@@ -233,14 +232,6 @@ def _number(value: str | float) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return False
 
 
 def only_on_aws(experiment: Experiment) -> Problems:

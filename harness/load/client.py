@@ -33,6 +33,7 @@ import httptools
 from gevent import get_hub, getcurrent
 from msgspec import Struct
 
+from harness.core.rails import is_url
 from harness.errors import UsageError
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
@@ -646,14 +647,9 @@ def _read_some(raw: RawSocket, give_up: float) -> bytes:
 
 def service_url(host: str) -> SplitResult:
     """A service's address in parts; raises UsageError if it is no plain http or https address."""
-    problem = f"the host must be an http or https address such as https://example.com/stage, not {host!r}"
-    try:
-        url = urlsplit(host.strip())
-        valid = url.scheme in _PORTS and url.hostname and url.port != 0 and _ascii(url.hostname)
-    except ValueError as error:
-        raise UsageError(problem) from error
-    if not valid or url.query or url.fragment or url.username is not None:
-        raise UsageError(problem)
+    url = urlsplit(host.strip()) if is_url(host.strip()) else None
+    if url is None or url.query or url.fragment or url.username is not None:
+        raise UsageError(f"the host must be an http or https address such as https://example.com/stage, not {host!r}")
     return url
 
 

@@ -60,6 +60,7 @@ FIELD_ERRORS = {
     "seed: 1.5": "seed: must be a whole number, got 1.5",
     "seed: yes": "seed: must be a whole number, got true",
     "target: {host: example.com}": "target.host: must be a URL such as https://example.com/stage, got 'example.com'",
+    "target: {host: 'http://ex..ample'}": "target.host: must be a URL such as https://example.com/stage, got 'http://ex..ample'",
     "target: {host: 'http://x:port'}": "target.host: must be a URL such as https://example.com/stage, got 'http://x:port'",
     "rollback: [NEVER]": (
         "rollback[0]: must be DEPLOYMENT_FAILURE, DEPLOYMENT_STOP_ON_ALARM or DEPLOYMENT_STOP_ON_REQUEST, got 'NEVER'"
