@@ -13,6 +13,8 @@ time limits.
 
 import contextlib
 import errno
+import gzip
+import io
 import os
 import ssl
 import time
@@ -49,6 +51,14 @@ DECODED_KEPT = 16 * 1024 * 1024
 """Bytes up to which a compressed body is decoded."""
 OPENING = 64
 """Connections that are opened at once; whoever waits for a turn takes a kept one that became idle meanwhile."""
+AT_ONCE_S = 0.1
+"""Seconds within which a server's goodbye to an idle connection arrives after a request that crossed it.
+
+It was under way when the request was sent, so it takes a round trip at most; some 0.1 s lie between AWS regions of one
+continent. What breaks later broke while the server worked on the request, and that is what a test must see.
+"""
+CODINGS = 5
+"""Codings of one body that are undone; curl and urllib3 have the same bound."""
 WARM_S = 1.0
 SWEEP_S = 0.1
 ADDRESSES_KEPT_S = 60.0
@@ -120,38 +130,57 @@ class Response:
         return None if value is None else value.decode("latin-1")
 
     def body(self) -> bytes:
-        """The body with gzip or deflate undone.
+        """The body with all codings of Content-Encoding undone, the last first.
 
-        Raises NoAnswer if it is not what Content-Encoding says, or was too long to keep.
+        Raises NoAnswer if it is not what they say, if one is neither gzip nor deflate, or if it was too long to keep.
         """
         raw = b"".join(self._chunks)
         if len(raw) != self.length:
             raise NoAnswer(f"the body of {self.length} bytes was too long to keep")
-        encoding = (self.header(b"Content-Encoding") or "").strip().lower()
-        return _decoded(raw, encoding) if raw and encoding in _WINDOW_BITS else raw
+        named = [coding.strip().lower() for coding in (self.header(b"Content-Encoding") or "").split(",")]
+        codings = [coding for coding in named if coding not in ("", "identity")] if raw else []
+        if len(codings) > CODINGS:
+            raise NoAnswer(f"the body is encoded {len(codings)} times, which is more than {CODINGS}")
+        for coding in reversed(codings):
+            raw = _decoded(raw, coding)
+        return raw
 
 
-_WINDOW_BITS = {
-    "gzip": (16 + zlib.MAX_WBITS,),
-    "x-gzip": (16 + zlib.MAX_WBITS,),
-    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),  # servers send it with zlib's frame and without
-}
+def _decoded(raw: bytes, coding: str) -> bytes:
+    if coding not in _DECODERS:
+        raise NoAnswer(f"the body is encoded as {coding!r}; only gzip and deflate can be undone")
+    try:
+        plain = _DECODERS[coding](raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise NoAnswer(f"the body is not valid {coding}: {error}") from error
+    if len(plain) > DECODED_KEPT:
+        raise NoAnswer(f"the body is longer than {DECODED_KEPT} bytes when decoded")
+    return plain
 
 
-def _decoded(raw: bytes, encoding: str) -> bytes:
-    problem = "it is cut off"
-    for window_bits in _WINDOW_BITS[encoding]:
-        decoder = zlib.decompressobj(window_bits)
-        try:
-            plain = decoder.decompress(raw, DECODED_KEPT)
-        except zlib.error as error:
-            problem = str(error)
-            continue
-        if decoder.unconsumed_tail:
-            raise NoAnswer(f"the body is longer than {DECODED_KEPT} bytes when decoded")
-        if decoder.eof:
-            return plain
-    raise NoAnswer(f"the body is not valid {encoding}: {problem}")
+def _gunzipped(raw: bytes) -> bytes:
+    """The bytes of all members, up to one more than are kept."""
+    with gzip.GzipFile(fileobj=io.BytesIO(raw)) as members:
+        return members.read(DECODED_KEPT + 1)
+
+
+def _inflated(raw: bytes) -> bytes:
+    """The bytes of a deflate stream, up to one more than are kept; servers send it with zlib's frame and without."""
+    try:
+        return _inflated_by(raw, zlib.MAX_WBITS)
+    except zlib.error:
+        return _inflated_by(raw, -zlib.MAX_WBITS)
+
+
+def _inflated_by(raw: bytes, window_bits: int) -> bytes:
+    decoder = zlib.decompressobj(window_bits)
+    plain = decoder.decompress(raw, DECODED_KEPT + 1)
+    if not decoder.eof and len(plain) <= DECODED_KEPT:
+        raise EOFError("it is cut off")
+    return plain
+
+
+_DECODERS = {"gzip": _gunzipped, "x-gzip": _gunzipped, "deflate": _inflated}
 
 
 class AnswerParser:
@@ -178,7 +207,7 @@ class AnswerParser:
         # llhttp calls these two straight, without a Python frame of ours in between.
         self.on_header = self._headers.__setitem__
         self.on_body = self._chunks.append
-        self._llhttp = httptools.HttpResponseParser(self)
+        self._llhttp = self._started()
         self._head_only = self._in_body = False
         self._counted = self._no_body = 0
         self.received = 0
@@ -188,13 +217,19 @@ class AnswerParser:
     def begin(self, *, head_only: bool) -> None:
         """Makes ready for the answer to the next request; `head_only` if it will have no body whatever it says."""
         if self._head_only:
-            self._llhttp = httptools.HttpResponseParser(self)
+            self._llhttp = self._started()
         self._headers.clear()
         self._chunks.clear()
         self._head_only = head_only
         self._in_body = self.keep = False
         self._counted = self._no_body = self.received = 0
         self.answer = None
+
+    def _started(self) -> httptools.HttpResponseParser:
+        llhttp = httptools.HttpResponseParser(self)
+        # An interim answer may say `Connection: close` and is still followed by the answer, which ends our reading.
+        llhttp.set_dangerous_leniencies(lenient_keep_alive=True)
+        return llhttp
 
     def feed(self, received: "memoryview | bytes", size: int) -> None:
         """Takes `size` bytes; `answer` is set if they completed it. Raises NoAnswer if they cannot be one."""
@@ -285,7 +320,6 @@ class Connection:
     """
 
     __slots__ = (
-        "_asked",
         "_heard",
         "_hub",
         "_outcome",
@@ -295,6 +329,7 @@ class Connection:
         "_waiter",
         "_waiting",
         "_watcher",
+        "asked",
         "open",
         "parser",
         "reused",
@@ -308,19 +343,23 @@ class Connection:
         self._waiter: Any = None
         self._waiting = False
         self._outcome: Response | NoAnswer | None = None
-        self._asked = self._heard = 0.0
+        self.asked = self._heard = 0.0
         self.open = True
         self.reused = False
         self._hub = get_hub()
         self._watcher = self._hub.loop.io(raw.fileno(), _READABLE)
         self._watcher.start(self._on_readable)
 
-    def ask(self, request: Prepared) -> Response:
-        """Sends a request and waits for its answer; raises NoAnswer, and the connection is closed then."""
+    def ask(self, request: Prepared, asked: float = 0.0) -> Response:
+        """Sends a request and waits for its answer; raises NoAnswer, and the connection is closed then.
+
+        `asked` is the monotonic time from which its total time counts, now unless given.
+        """
         self.parser.begin(head_only=request.head_only)
         self._outcome = None
         self._waiting = True
-        self._asked = self._heard = time.monotonic()
+        self._heard = time.monotonic()
+        self.asked = asked or self._heard
         try:
             self._write(request.payload)
             while self._outcome is None:
@@ -349,7 +388,7 @@ class Connection:
         if not self._waiting or self._outcome is not None:
             return
         limits = self._timeouts
-        if now - self._asked > limits.total_s:
+        if now - self.asked > limits.total_s:
             self._settle(NoAnswer(f"the answer was not whole after {limits.total_s:g} s"))
         elif now - self._heard > limits.read_s:
             self._settle(NoAnswer(f"nothing came for {limits.read_s:g} s"))
@@ -508,16 +547,19 @@ class Client:
     def send(self, request: Prepared) -> Response:
         """Sends a request and waits for the whole answer; raises NoAnswer.
 
-        An idempotent request is sent once more if it met a kept connection that the server had closed meanwhile.
+        An idempotent request is sent once more if it met a kept connection that the server had just closed; the limit
+        of the whole time counts from the first.
         """
         connection = self._idle_connection() or self._new_connection()
         try:
             response = connection.ask(request)
         except ClosedEarly:
-            if not (connection.reused and request.idempotent):
+            at_once = time.monotonic() - connection.asked < AT_ONCE_S
+            if not (connection.reused and request.idempotent and at_once):
                 raise
+            asked = connection.asked
             connection = self._connect()
-            response = connection.ask(request)
+            response = connection.ask(request, asked)
         if connection.open:
             self._idle.append(connection)
         return response

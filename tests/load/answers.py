@@ -67,6 +67,8 @@ CASES = [
     Case("304 with chunks", CHUNKED.replace(b"200 OK", b"304 Not Modified") + b"5\r\nhello\r\n0\r\n\r\n"),
     Case("100 before the answer", b"HTTP/1.1 100 Continue\r\n\r\n" + FIVE),
     Case("103 before the answer", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + FIVE),
+    Case("103 that says close", b"HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n" + FIVE),
+    Case("bytes after the last answer", FIVE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + FIVE),
     Case("100 alone", b"HTTP/1.1 100 Continue\r\n\r\n"),
     Case("101 that nobody asked for", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
     Case("101 without Upgrade", b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),

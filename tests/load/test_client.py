@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.load.client import (
+    AT_ONCE_S,
     BODY_KEPT,
+    DECODED_KEPT,
     MAX_HEAD,
     PIECES_KEPT,
     AnswerParser,
@@ -112,6 +114,7 @@ def test_requests_at_the_same_time_use_connections_of_their_own(serve: Serve, cl
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, b""),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, 200, b"hello"),
         (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK, 200, b"hello"),
+        (b"HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n" + OK, 200, b"hello"),
         (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, b"until the end"),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end", 200, b"until the end"),
         (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, b""),
@@ -160,16 +163,38 @@ def test_a_connection_that_the_server_closes_is_not_kept(serve: Serve, client_of
         ("gzip", gzip.compress(b"hello", mtime=0)),
         ("deflate", zlib.compress(b"hello")),
         ("deflate", zlib.compress(b"hello", wbits=-15)),
-        ("br", b"whatever"),
+        ("gzip", gzip.compress(b"hel", mtime=0) + gzip.compress(b"lo", mtime=0)),
+        ("deflate, gzip", gzip.compress(zlib.compress(b"hello"), mtime=0)),
+        ("gzip, identity", gzip.compress(b"hello", mtime=0)),
         ("identity", b"hello"),
     ],
 )
 def test_a_body_is_decoded_when_it_is_read(serve: Serve, client_of: ClientOf, encoding: str, encoded: bytes) -> None:
-    """gzip and both kinds of deflate are undone, unknown encodings left as they are."""
+    """gzip of any number of members and both kinds of deflate are undone, one after the other."""
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(encoded)}\r\n\r\n"
     response = get(client_of(serve([head.encode() + encoded])))
     assert response.length == len(encoded)
-    assert response.body() == (encoded if encoding == "br" else b"hello")
+    assert response.body() == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encoded", "reason"),
+    [
+        ("br", b"whatever", "encoded as 'br'"),
+        ("br, gzip", gzip.compress(b"whatever", mtime=0), "encoded as 'br'"),
+        ("gzip" + ", gzip" * 5, b"whatever", "encoded 6 times"),
+        ("gzip", gzip.compress(b"hello", mtime=0) + b"garbage", "not valid gzip"),
+        pytest.param("gzip", gzip.compress(b"x" * (DECODED_KEPT + 1), mtime=0), "longer than .* when decoded", id="gz"),
+        pytest.param("deflate", zlib.compress(b"x" * (DECODED_KEPT + 1)), "longer than .* when decoded", id="zlib"),
+        ("deflate", zlib.compress(b"hello" * 100)[:-9], "not valid deflate"),
+        ("deflate", b"whatever", "not valid deflate"),
+    ],
+)
+def test_a_body_that_cannot_be_decoded_says_why(encoding: str, encoded: bytes, reason: str) -> None:
+    """Never the encoded bytes in place of the body, and never more than is kept."""
+    response = Response(200, {b"content-encoding": encoding.encode()}, [encoded], len(encoded))
+    with pytest.raises(NoAnswer, match=reason):
+        response.body()
 
 
 @pytest.mark.parametrize("encoded", [b"no gzip at all", gzip.compress(b"hello" * 100, mtime=0)[:-9]])
@@ -346,12 +371,36 @@ def test_one_wrong_byte_never_crashes_the_parser(at: int, byte: int) -> None:
 
 
 def test_an_idempotent_request_is_sent_again_when_a_kept_connection_was_closed(
-    serve: Serve, client_of: ClientOf
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server closes the kept connection as the second request arrives: it is sent once more, on a new one."""
+    monkeypatch.setattr("harness.load.client.AT_ONCE_S", 10.0)  # on a busy machine, at once takes its time
     server = serve([OK, "ask"], [OK])
     client = client_of(server)
     assert [get(client).status, get(client).status] == [200, 200]
+    assert server.connections == 2
+
+
+def test_a_server_that_dies_while_it_works_is_seen(serve: Serve, client_of: ClientOf) -> None:
+    """What held a request and then closed had it: it is not sent again."""
+    server = serve([OK, "ask", 2 * AT_ONCE_S], [OK])
+    client = client_of(server)
+    get(client)
+    with pytest.raises(ClosedEarly):
+        get(client)
+    assert server.connections == 1
+
+
+def test_the_whole_time_counts_from_the_first_sending(
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is sent again has no more time than another."""
+    monkeypatch.setattr("harness.load.client.AT_ONCE_S", 10.0)
+    server = serve([OK, "ask", 0.5], [0.5, OK, 1.0])
+    client = client_of(server, Timeouts(total_s=0.7))
+    get(client)
+    with pytest.raises(NoAnswer, match="was not whole after"):
+        get(client)
     assert server.connections == 2
 
 
