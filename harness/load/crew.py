@@ -210,7 +210,7 @@ def _client_of(host: str) -> Client:
     if proxy is None:
         return Client(host)
     log.warning(
-        "the environment names the proxy %s, so requests are sent by Locust's HttpSession, which is far slower; "
+        "the environment names the proxy %s, so requests are sent by the library requests, which is far slower; "
         "NO_PROXY may name the service's host to send them directly",
         without_credentials(proxy),
     )

@@ -34,6 +34,7 @@ from harness.load import options
 from harness.load.client import service_url
 from harness.load.crew import DRAIN_S, FLUSH_S, Crew
 from harness.load.panel.chronicle import Chronicle
+from harness.load.proxied import proxy_for
 from harness.load.recorder import unstarted
 from harness.load.run import Run
 from harness.load.steering import Steering, unpacked
@@ -248,7 +249,7 @@ class Director(Role):
             if getattr(user, "sends_canary_traffic", False):
                 if not host:
                     raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
-                service_url(host)
+                proxy_for(service_url(host))
             named = self._named or tuple(filter(None, (user.host,)))
             if host and (refused := host_refusal(host, named, rails.hosts)):
                 raise UsageError(refused)
