@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,10 +19,12 @@ from harness.load.proxied import ProxiedClient, proxy_for, without_credentials
 from harness.load.recorder import Recorder
 from harness.load.statistics import Statistics, others_listen
 from harness.load.steering import Steering
-from harness.load.traffic import OWN, Traffic
+from harness.load.traffic import OWN, Prepare, Traffic
 
 FLUSH_S = 0.25
 """Wall time between two flushes of rows and statistics."""
+HAND_OVER_S = 5.0
+"""Wall time within which others take over from a process that is about to leave, messages included."""
 DRAIN_S = 5.0
 """Wall time that requests under way get to be answered when a test stops."""
 
@@ -88,7 +91,9 @@ class Crew:
         self._flusher = gevent.spawn(self._flush, self._recorder, self._statistics, steering)
 
     def steer(self, steering: Steering) -> None:
-        """Takes new steering for the test that is on."""
+        """Takes new steering for the test that is on; without one it is of a test that is over."""
+        if self._recorder is None:
+            return
         self._steering = steering
         if self._traffic:
             self._traffic.steer(steering)
@@ -127,6 +132,15 @@ class Crew:
             self._users.remove(user)
             if not self._users:
                 self._tell_pacing(False)
+
+    def hand_over(self) -> None:
+        """Says that this process is about to leave, and paces on until the others have taken over."""
+        if self._traffic is None or not self.open_arrivals:
+            return
+        self._tell_pacing(False)
+        until = time.monotonic() + HAND_OVER_S
+        while self._traffic and self._traffic.paces_on and time.monotonic() < until:
+            gevent.sleep(0.02)
 
     def stop(self) -> None:
         """Starts no more requests of open arrivals."""
@@ -199,10 +213,17 @@ class Crew:
         request_event = self._environment.events.request
         fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
         first, *later = self._early
-        traffic = Traffic(self._client, user.prepare, first, self._recorder, fire)
+        traffic = Traffic(self._client, self._prepares(user), first, self._recorder, fire)
         for steering in later:
             traffic.steer(steering)
         return traffic
+
+    def _prepares(self, user: Any) -> dict[Prepare, float]:
+        """How requests are prepared by each class that sends canary traffic, with its share of all users."""
+        kinds = [kind for kind in self._environment.user_classes if getattr(kind, "sends_canary_traffic", False)]
+        if kinds in ([], [type(user)]):
+            return {user.prepare: 1.0}
+        return {kind(self._environment).prepare: kind.fixed_count or kind.weight for kind in kinds}
 
 
 def _client_of(host: str) -> Client:

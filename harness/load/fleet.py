@@ -68,10 +68,15 @@ class Fleet:
             self._change()
 
     def leave(self, worker: str) -> None:
-        """A worker that sends no more, or is lost; the others take its part over."""
-        if worker in self._workers:
-            self._workers.remove(worker)
-            self._change()
+        """A worker that is to send no more, or is lost; its part is its own until the others take it over."""
+        if worker not in self._workers:
+            return
+        since_s = self._next_change_s()
+        part = Part(self._workers.index(worker), len(self._workers))
+        nothing_more = self._steering.plan.changed(since_s, (Leg(since_s, 0.0),))
+        self._post(worker, replace(self._steering, plan=nothing_more, since_s=since_s, part=part))
+        self._workers.remove(worker)
+        self._change(since_s=since_s)
 
     def set_arrival_rate(self, arrival_rate: ArrivalRate) -> None:
         """Another arrival rate from now on, which `at_s` of steps counts from; a ramp begins at the rate of now."""

@@ -43,7 +43,7 @@ from harness.report.actions import announce_refusal
 BEGIN, STEERING, END = "canary-begin", "canary-steering", "canary-end"
 PACING, ROWS, FAILURE = "canary-pacing", "canary-rows", "canary-failure"
 LAST_ROWS_S = 10.0
-"""Wall time that workers get to send their last rows."""
+"""Wall time that workers get to send their last rows, once their users are stopped."""
 ONE_SIGNAL_S = 0.5
 """Wall time in which a second signal is the same one."""
 WEB_FORM = "the web form"
@@ -91,6 +91,10 @@ def _check_leave(settings: options.Settings) -> None:
     if options.lacks_leave(settings):
         found, _ = discover_for_a_plan(Aws(), settings.experiment)
         options.check_leave(replace(settings, experiment=found))
+
+
+def _sends_canary_traffic(user: Any) -> bool:
+    return getattr(user, "sends_canary_traffic", False)
 
 
 class Director(Role):
@@ -228,25 +232,31 @@ class Director(Role):
         """How many users open arrivals need, so that every sending process has one."""
         return 1
 
+    @property
+    def sends_canary_traffic(self) -> bool:
+        """Whether any class of the locustfiles sends what the experiment asks for."""
+        return any(map(_sends_canary_traffic, self.environment.user_classes))
+
     def _apply_defaults(self, experiment: Any) -> None:
         """Fills in what a person need not say: the host of the experiment, and how many users its traffic takes."""
         self.environment.host = self.environment.host or experiment.target.host
-        if not any(getattr(user, "sends_canary_traffic", False) for user in self.environment.user_classes):
+        closed = experiment.traffic.users or not all(map(_sends_canary_traffic, self.environment.user_classes))
+        if closed and not self.environment.stop_timeout:
+            # Locust would kill users in the middle of their last request: sent, and counted as failed or not at all.
+            self.environment.stop_timeout = DRAIN_S
+        if not self.sends_canary_traffic:
             return
         if self._given.headless:
             self._check_host(self.environment.host, experiment.rails)
         users = experiment.traffic.users or self.least_users()
         self._given.num_users = self._given.num_users or users
         self._given.spawn_rate = self._given.spawn_rate or min(users, 100)
-        if experiment.traffic.users and not self.environment.stop_timeout:
-            # Locust would kill users in the middle of their last request, which then counted as failed.
-            self.environment.stop_timeout = DRAIN_S
 
     def _check_host(self, asked: str | None, rails: Rails) -> None:
         """Refuses traffic to nowhere, and to a host that nobody named when Locust was started."""
         for user in self.environment.user_classes:
             host = asked or user.host
-            if getattr(user, "sends_canary_traffic", False):
+            if _sends_canary_traffic(user):
                 if not host:
                     raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
                 proxy_for(service_url(host))
@@ -366,6 +376,7 @@ class Master(Director):
         self._runner = environment.runner
         self._done: set[str] = set()
         self._recorded_s: dict[str, float] = {}
+        self._leaving: set[str] = set()
         self._runner.register_message(PACING, self._on_pacing)
         self._runner.register_message(ROWS, self._on_rows)
         self._runner.register_message(FAILURE, self._on_failure)
@@ -383,12 +394,13 @@ class Master(Director):
         """Tells all workers."""
         self._done.clear()
         self._recorded_s.clear()
+        self._leaving.clear()
         self._runner.send_message(BEGIN, steering.packed())
 
     def end(self) -> None:
         """Waits for the last rows of all workers that are still there."""
         self._runner.send_message(END)
-        with gevent.Timeout(LAST_ROWS_S, False):
+        with gevent.Timeout(LAST_ROWS_S + (self.environment.stop_timeout or 0.0), False):
             while self._present() - self._done:
                 gevent.sleep(0.02)
         for worker in self._present() - self._done:
@@ -409,14 +421,18 @@ class Master(Director):
         if run is None:
             return
         self._part_with_lost(run)
-        if run.experiment.traffic.users is None and 0 < self._runner.target_user_count < len(present):
+        paced = run.experiment.traffic.users is None and self.sends_canary_traffic
+        if paced and 0 < self._runner.target_user_count < len(present):
             self._runner.start(len(present), len(present))
 
     def _part_with_lost(self, run: Run) -> None:
-        lost = set(run.fleet.workers) - self._present()
+        lost, left = set(run.fleet.workers) - self._present(), self._leaving - self._present()
         for worker in sorted(lost):
             self._lose(run, worker)
-        if lost and not run.fleet.workers:
+        for worker in sorted(left):
+            run.trouble("worker", f"worker {worker} left, and handed its part over")
+        self._leaving -= left
+        if (lost or left) and not run.fleet.workers:
             run.fail("worker", "the last worker was lost, so nobody sends any more")
 
     def _lose(self, run: Run, worker: str) -> None:
@@ -446,6 +462,10 @@ class Master(Director):
             self._runner.send_message(BEGIN, self.run.fleet.steering.packed(), client_id=client_id)
 
     def _on_pacing(self, msg: Any, **_: Any) -> None:
+        if msg.data["pacing"]:
+            self._leaving.discard(msg.node_id)
+        elif self.run and msg.node_id in self.run.fleet.workers:
+            self._leaving.add(msg.node_id)
         self.pacing(msg.node_id, pacing=msg.data["pacing"])
 
     def _on_failure(self, msg: Any, **_: Any) -> None:
@@ -485,7 +505,8 @@ class Worker(Role):
         self.crew.end()
 
     def quitting(self) -> None:
-        """Sends the last rows; failed requests are the master's to judge."""
+        """Hands over, and sends the last rows; failed requests are the master's to judge."""
+        self.crew.hand_over()
         self.crew.end()
         if self.environment.process_exit_code is None:
             self.environment.process_exit_code = 0
@@ -519,4 +540,9 @@ class Worker(Role):
         self.crew.steer(unpacked(msg.data))
 
     def _on_end(self, **_: Any) -> None:
-        gevent.spawn(self.crew.end)
+        gevent.spawn(self._end)
+
+    def _end(self) -> None:
+        """Stops the users as Locust does, which comes later by itself: what they still sent would not be recorded."""
+        self._runner.stop()
+        self.crew.end()

@@ -3,7 +3,8 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 import gevent
@@ -48,26 +49,32 @@ class Planned:
         self.context = {OWN: True, "intent": features.intent, "persona": features.persona}
 
 
+def _planned(
+    client: Client, prepare: Prepare, share: float, features: Features, version: str, weight: float
+) -> dict[Planned, float]:
+    prepared = prepare(client, features.persona, features.endpoint, version)
+    return {Planned(prepared, features): share * weight}
+
+
 class Requests:
     """Draws what to send next; the same seed draws the same again."""
 
-    def __init__(self, wanted: Wanted, seed: int, client: Client, prepare: Prepare, part: int) -> None:
+    def __init__(self, wanted: Wanted, seed: int, client: Client, prepares: Mapping[Prepare, float], part: int) -> None:
         good: dict[Planned, float] = {}
         fault: dict[Planned, float] = {}
-        for version, version_weight in wanted.client_versions.items():
-            for endpoint, endpoint_weight in wanted.endpoints.items():
-                for persona, weight in wanted.personas.items():
-                    prepared = prepare(client, persona, endpoint, version)
-                    features = Features("good", persona, endpoint)
-                    good[Planned(prepared, features)] = weight * endpoint_weight * version_weight
-            # The error user fails where it is looked up; its feature toggles are like anyone's.
-            prepared = prepare(client, ERROR_PERSONA, "fakeUser", version)
-            fault[Planned(prepared, Features("fault", ERROR_PERSONA, "fakeUser"))] = version_weight
         refused: dict[Planned, float] = {}
-        for wrong in WRONG_VERSIONS:
-            for persona, weight in wanted.personas.items():
-                prepared = prepare(client, persona, "fakeUser", wrong)
-                refused[Planned(prepared, Features("fault", persona, "fakeUser"))] = weight
+        for prepare, share in prepares.items():
+            planned = partial(_planned, client, prepare, share)
+            for version, weight in wanted.client_versions.items():
+                for endpoint, endpoint_weight in wanted.endpoints.items():
+                    for persona, persona_weight in wanted.personas.items():
+                        features = Features("good", persona, endpoint)
+                        good |= planned(features, version, persona_weight * endpoint_weight * weight)
+                # The error user fails where it is looked up; its feature toggles are like anyone's.
+                fault |= planned(Features("fault", ERROR_PERSONA, "fakeUser"), version, weight)
+            for wrong in WRONG_VERSIONS:
+                for persona, weight in wanted.personas.items():
+                    refused |= planned(Features("fault", persona, "fakeUser"), wrong, weight)
         self.refused = Mix(refused, f"refused {seed} {part}").draw
         self.good = Mix(good, f"good {seed} {part}").draw
         self.fault = Mix(fault, f"fault {seed} {part}").draw
@@ -76,11 +83,17 @@ class Requests:
 class Traffic:
     """Sends requests of one process as steered, open arrivals by one pacer or one at a time for closed loops.
 
+    `prepares` are the ways to prepare a request, each with its weight.
     Every request is counted by `recorder` and told to Locust by `fire`, in the words of Locust's `request` event.
     """
 
     def __init__(
-        self, client: Client, prepare: Prepare, steering: Steering, recorder: Recorder, fire: FireRequest
+        self,
+        client: Client,
+        prepares: Mapping[Prepare, float],
+        steering: Steering,
+        recorder: Recorder,
+        fire: FireRequest,
     ) -> None:
         self._client = client
         self._recorder = recorder
@@ -94,7 +107,7 @@ class Traffic:
         self._pacer = Pacer(steering.plan, part, arrivals=wanted.arrivals, seed=seed, since_s=steering.since_s)
         self._is_fault = share_draw(wanted.pattern, seed, part).draw
         self._is_version_fault = share_draw("even", seed, WHOLE).draw
-        self._requests = Requests(wanted, seed, client, prepare, part.index)
+        self._requests = Requests(wanted, seed, client, prepares, part.index)
         self._idle: list[Any] = []
         self._senders: list[Any] = []
         self._in_flight = 0
@@ -107,6 +120,11 @@ class Traffic:
     def speed(self) -> float:
         """Experiment seconds in a second."""
         return self._base.speed
+
+    @property
+    def paces_on(self) -> bool:
+        """Whether there is, or will be, anything to start of what is planned by now."""
+        return not self._stopped and self._pacer.due_s() < math.inf
 
     def steer(self, steering: Steering) -> None:
         """Takes new steering, which holds from its `since_s` on."""
@@ -219,10 +237,10 @@ class Traffic:
         return min(each.error_share for each in holding), min(each.client_version_share for each in holding)
 
     def _start(self, due_s: float) -> None:
-        planned = self._next(due_s)
         if self._in_flight >= MAX_IN_FLIGHT:
             self._recorder.unstarted(due_s)
             return
+        planned = self._next(due_s)  # only now, since shares are of the requests that are sent
         self._in_flight += 1
         if self._idle:
             self._hub.loop.run_callback(self._idle.pop().switch, planned, due_s)

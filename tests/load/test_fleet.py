@@ -75,6 +75,17 @@ def test_the_others_take_over_from_a_worker_that_leaves(fleet: Fleet, post: Post
     assert (post.last["b"].part, post.last["c"].part) == (Part(0, 2), Part(1, 2))
 
 
+def test_a_worker_that_leaves_keeps_its_part_until_the_others_take_over(fleet: Fleet, post: Post) -> None:
+    """No arrival is nobody's, however few are left."""
+    fleet.join("a")
+    fleet.join("b")
+    fleet.leave("a")
+    left, other = post.last["a"], post.last["b"]
+    assert (left.part, left.since_s, planned(left)) == (Part(0, 2), other.since_s, 0.0)
+    assert left.plan.level_at(left.since_s) == other.plan.level_at(left.since_s) > 0
+    assert left.since_s > fleet.steering.timebase.now_s()
+
+
 def test_nothing_is_planned_while_nobody_paces(fleet: Fleet) -> None:
     """When the last worker left, the plan stands still."""
     fleet.join("a")

@@ -31,6 +31,9 @@ class Runner:
     def register_message(self, *_: Any) -> None:
         """Hears nothing."""
 
+    def stop(self) -> None:
+        """Stops users."""
+
     def quit(self) -> None:
         """Notes that the process would end."""
         self.ended = True
@@ -46,6 +49,18 @@ def ends(monkeypatch: pytest.MonkeyPatch, *, heard_s_ago: float, sends: bool, pr
     for _ in range(5):
         gevent.sleep(ROUND_S)
     return runner.ended
+
+
+def test_users_stop_before_the_recording_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The master says that the test is over before Locust does; what is sent until then counts."""
+    done: list[str] = []
+    monkeypatch.setattr("harness.load.crew.Crew.end", lambda _: done.append("recording ended"))
+    runner = Runner(SHORT_S)
+    monkeypatch.setattr(runner, "stop", lambda: done.append("users stopped"))
+    options = SimpleNamespace(processes=None)
+    Worker(SimpleNamespace(runner=runner, parsed_options=options, stats=RequestStats()))._on_end()
+    gevent.sleep(ROUND_S)
+    assert done == ["users stopped", "recording ended"]
 
 
 def test_a_worker_whose_master_is_silent_ends(monkeypatch: pytest.MonkeyPatch) -> None:

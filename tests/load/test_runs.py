@@ -92,6 +92,7 @@ class Service:
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.port = 0
+        self.pause_s = 0.0
         self._stalled_until = 0.0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -128,7 +129,7 @@ class Service:
                 )
                 body = await reader.readexactly(length)
                 fails = b"erroruser" in head + body
-                await asyncio.sleep(self._stalled_until - time.monotonic())
+                await asyncio.sleep(max(self.pause_s, self._stalled_until - time.monotonic()))
                 self.seen["fault" if fails else "good"] += 1
                 status = b"502 Bad Gateway" if fails else b"200 OK"
                 writer.write(b"HTTP/1.1 %s\r\nX-Lambda-Version: 1\r\nContent-Length: 2\r\n\r\n{}" % status)
@@ -320,13 +321,18 @@ def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], serv
     assert heard == shown == run.requests().total() == service.seen.total()
 
 
-def test_requests_of_any_locustfile_are_recorded(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
-    """HttpUser and FastHttpUser of a person's own file, with the intent that their context tells."""
+@pytest.mark.parametrize("processes", [[], ["--processes", "3"]], ids=["one process", "three workers"])
+def test_requests_of_any_locustfile_are_recorded(
+    play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
+) -> None:
+    """HttpUser and FastHttpUser of a person's own file, with the intent that their context tells, to the last one."""
+    service.pause_s = 0.1  # some are under way when the run ends
     (tmp_path / "mine.py").write_text(FOREIGN, encoding="utf-8")
-    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "-u", "2", "-r", "2", "--run-time", "3")
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "-u", "2", "-r", "2", "--run-time", "3", *processes)
     assert run.end() == 4
     assert set(run.requests()) == {"good", "fault"}
-    assert abs(run.requests().total() - service.seen.total()) <= 2
+    assert run.requests() == service.seen
+    assert "of 3 users" not in run.log.read_text()  # more than a person asked for, one for each worker
     personas = {(row.endpoint, row.persona, row.version) for row in of(Requests, run.events())}
     assert personas == {("/slow", "anyone", "1"), ("/erroruser", "beta", "1")}
 
@@ -394,6 +400,23 @@ def test_lost_workers_are_told_and_taken_over_until_none_is_left(play: Callable[
     assert run.end() == 1
     (ended,) = of(RunEnded, run.events())
     assert (ended.why, ended.detail) == ("failed", "the last worker was lost, so nobody sends any more")
+
+
+def test_a_worker_that_is_told_to_leave_hands_its_part_over(play: Callable[..., Play], service: Service) -> None:
+    """Every arrival is started by somebody, and every request is recorded; the timeline says once who left."""
+    run = play(
+        *("-f", CANARY, "--host", service.url, "--canary-arrival-rate", "100", "--processes", "2", "--run-time", "6")
+    )
+    run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
+    psutil.Process(run.process.pid).children()[0].terminate()
+    assert run.end() == 4
+    (trouble,) = of(Trouble, run.events())
+    assert "left, and handed its part over" in trouble.message
+    assert run.requests() == service.seen
+    planned = Counter[float]()
+    for row in of(Arrivals, run.events()):
+        planned[row.at_s] += row.planned
+    assert {planned[second] for second in sorted(planned)[1:-1]} == {100}
 
 
 def started_after(at_s: float, events: list[Event]) -> list[int]:

@@ -53,11 +53,12 @@ class Rig:
         plan = Plan().changed(0.0, legs(options.pop("rate", 1000.0)))
         share, part = options.pop("share", 0.0), options.pop("part", Part())
         seed = options.pop("seed", 1)
+        prepares = options.pop("prepares", {prepare: 1.0})
         self.steering = Steering(
             timebase=self.base, traffic=Wanted(**options), seed=seed, plan=plan, error_share=share, part=part
         )
         fire = lambda **event: self.fired.append(event)  # noqa: E731 - one line is enough
-        self.traffic = Traffic(self.client, prepare, self.steering, self.recorder, fire)  # type: ignore[arg-type]
+        self.traffic = Traffic(self.client, prepares, self.steering, self.recorder, fire)  # type: ignore[arg-type]
 
     def pace(self, seconds: float) -> None:
         """Paces for a while and comes to an end."""
@@ -119,6 +120,52 @@ def test_what_has_no_room_is_counted_as_unstarted(monkeypatch: pytest.MonkeyPatc
     assert schedule["started"] == 5
     assert schedule["unstarted"] > 20
     assert schedule["planned"] == schedule["started"] + schedule["unstarted"]
+
+
+def test_the_even_share_is_exact_over_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that had no room takes no fault with it."""
+    monkeypatch.setattr(traffic, "MAX_IN_FLIGHT", 2)
+    rig = Rig(rate=1000.0, share=0.3)
+
+    def slow(_: Prepared) -> Response:
+        gevent.sleep(0.005)
+        return Response(200, {}, [], 0)
+
+    rig.client.answer = slow
+    rig.pace(0.2)
+    assert rig.schedule()["unstarted"] > 20
+    faults = 0
+    for count, name in enumerate(rig.client.sent, 1):
+        faults += name.startswith("error")
+        assert abs(faults - 0.3 * count) < 1
+
+
+def test_several_kinds_of_users_share_the_requests_by_weight() -> None:
+    """Good ones and faults alike."""
+
+    def other(_: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
+        return Prepared("GET", f"{persona} {endpoint} {client_version} other", b"")
+
+    sent = sent_in_order(prepares={prepare: 1.0, other: 3.0}, share=0.5)
+    for faults in (False, True):
+        others = [name.endswith("other") for name in sent if name.startswith("error") is faults]
+        assert sum(others) / len(others) == pytest.approx(0.75, abs=0.15)
+
+
+def test_traffic_that_is_relieved_starts_what_was_due_by_then_and_no_more() -> None:
+    """Whoever hands over paces on until the others have taken over."""
+    rig = Rig(rate=500.0)
+    pacer = gevent.spawn(rig.traffic.pace)
+    gevent.sleep(0.02)
+    since_s = rig.base.now_s() + 0.1
+    plan = rig.steering.plan.changed(since_s, legs(0.0))
+    rig.traffic.steer(replace(rig.steering, plan=plan, since_s=since_s))
+    assert rig.traffic.paces_on
+    while rig.traffic.paces_on:
+        gevent.sleep(0.01)
+    rig.end()
+    pacer.join()
+    assert len(rig.client.sent) == round(500 * since_s)
 
 
 def test_what_is_not_answered_at_the_end_counts_as_failed() -> None:
