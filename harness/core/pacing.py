@@ -93,6 +93,8 @@ class Part(Struct, frozen=True):
 
 
 WHOLE = Part()
+NOTHING = Part(0, 0)
+"""The part of a worker that is to send no more."""
 
 
 def levels(arrivals: Arrivals, seed: int) -> Iterator[float]:
@@ -149,10 +151,13 @@ class Pacer:
                 self._levels = itertools.chain(self._passed, self._levels)
                 self._passed = []
                 self._go_on(level)
-        self._due_s = self._plan.due_s(self._level)
+        self._due_s = math.inf if self._part == NOTHING else self._plan.due_s(self._level)
 
     def _go_on(self, least: float = 0.0) -> None:
         """Finds the next arrival of the own part from the level `least` on, remembering those it passes."""
+        if self._part == NOTHING:
+            self._level = math.inf
+            return
         index, count = self._part.index, self._part.count
         for number, level in self._levels:
             self._passed.append((number, level))

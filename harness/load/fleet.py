@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment import ArrivalRate, Experiment, Pattern
 from harness.core.faults import ShareKind
-from harness.core.pacing import Part
+from harness.core.pacing import NOTHING, Part
 from harness.core.rails import host_of
 from harness.core.rates import Leg, cut, legs, rate_at
 from harness.load.steering import Steering, Timebase
@@ -72,11 +72,9 @@ class Fleet:
         if worker not in self._workers:
             return
         since_s = self._next_change_s()
-        part = Part(self._workers.index(worker), len(self._workers))
-        nothing_more = self._steering.plan.changed(since_s, (Leg(since_s, 0.0),))
-        self._post(worker, replace(self._steering, plan=nothing_more, since_s=since_s, part=part))
         self._workers.remove(worker)
         self._change(since_s=since_s)
+        self._post(worker, replace(self._steering, part=NOTHING))
 
     def set_arrival_rate(self, arrival_rate: ArrivalRate) -> None:
         """Another arrival rate from now on, which `at_s` of steps counts from; a ramp begins at the rate of now."""

@@ -1,6 +1,7 @@
 """Pacing: arrivals on schedule, split exactly, and shares that are exact."""
 
 import itertools
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.experiment import Arrivals, Pattern
-from harness.core.pacing import CLUMP, WHOLE, BernoulliShare, BurstShare, Mix, Pacer, Part, Plan, levels, share_draw
+from harness.core.pacing import (
+    CLUMP,
+    NOTHING,
+    WHOLE,
+    BernoulliShare,
+    BurstShare,
+    Mix,
+    Pacer,
+    Part,
+    Plan,
+    levels,
+    share_draw,
+)
 from harness.core.rates import Leg, legs, read
 
 PATTERNS: tuple[Pattern, ...] = ("even", "bernoulli", "burst")
@@ -261,3 +274,17 @@ def test_a_mix_of_nothing_is_refused() -> None:
     """Weights that are all 0 leave nothing to draw."""
     with pytest.raises(ValueError, match="at least one"):
         Mix({"a": 0.0}, "seed")
+
+
+def test_who_leaves_and_comes_back_repeats_nothing_that_others_had_meanwhile() -> None:
+    """Its own part ends at one level and begins again at another."""
+    plan = at(10.0)
+    pacer = Pacer(plan, Part(0, 2))
+    pacer.change(plan, NOTHING, 1.0)
+    first = []
+    while pacer.due_s() < math.inf:
+        first.append(pacer.due_s())
+        pacer.advance()
+    pacer.change(plan, Part(1, 2), 2.0)
+    assert first == pytest.approx([0.05, 0.25, 0.45, 0.65, 0.85])
+    assert pacer.due_s() == pytest.approx(2.15)

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.experiment import Experiment, RateStep, Traffic
-from harness.core.pacing import Part
+from harness.core.pacing import NOTHING, Part
 from harness.load.fleet import Fleet
 from harness.load.steering import Steering, Timebase, unpacked
 
@@ -81,8 +81,7 @@ def test_a_worker_that_leaves_keeps_its_part_until_the_others_take_over(fleet: F
     fleet.join("b")
     fleet.leave("a")
     left, other = post.last["a"], post.last["b"]
-    assert (left.part, left.since_s, planned(left)) == (Part(0, 2), other.since_s, 0.0)
-    assert left.plan.level_at(left.since_s) == other.plan.level_at(left.since_s) > 0
+    assert (left.part, left.since_s, left.plan) == (NOTHING, other.since_s, other.plan)
     assert left.since_s > fleet.steering.timebase.now_s()
 
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.experiment import Traffic as Wanted
-from harness.core.pacing import Part, Plan
+from harness.core.pacing import NOTHING, Part, Plan
 from harness.core.rates import legs
 from harness.core.timeline import Arrivals, Event, Requests
 from harness.load import traffic
@@ -158,8 +158,7 @@ def test_traffic_that_is_relieved_starts_what_was_due_by_then_and_no_more() -> N
     pacer = gevent.spawn(rig.traffic.pace)
     gevent.sleep(0.02)
     since_s = rig.base.now_s() + 0.1
-    plan = rig.steering.plan.changed(since_s, legs(0.0))
-    rig.traffic.steer(replace(rig.steering, plan=plan, since_s=since_s))
+    rig.traffic.steer(replace(rig.steering, part=NOTHING, since_s=since_s))
     assert rig.traffic.paces_on
     while rig.traffic.paces_on:
         gevent.sleep(0.01)
