@@ -2,7 +2,7 @@
 
 from locust import between
 
-from harness.load.users import CanaryUser
+from harness.plugin.users import CanaryUser
 
 
 class Customer(CanaryUser):

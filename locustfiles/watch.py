@@ -3,4 +3,4 @@
 A request may say what it is: `self.client.get(path, context={"intent": "fault", "persona": "beta"})`.
 """
 
-import harness.load.plugin  # noqa: F401 - importing it is all
+import harness.plugin.plugin  # noqa: F401 - importing it is all

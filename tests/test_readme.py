@@ -23,8 +23,8 @@ import pytest
 import yaml
 
 from harness.aws.policy import policy
-from harness.core.parse import parse
-from harness.core.rails import RAILS
+from harness.core.experiment.parse import parse
+from harness.core.experiment.rails import RAILS
 from harness.rehearsal.cloud import Cloud
 from harness.report.actions import outputs
 from harness.report.folder import RunFolder
@@ -80,7 +80,7 @@ OTHERS = {
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
-    AROUND: "tests/load/test_runs.py runs a command, and test_readme_run_takes_a_command reads this one",
+    AROUND: "tests/plugin/test_runs.py runs a command, and test_readme_run_takes_a_command reads this one",
     AGAIN: "test_readme_redeployment_is_planned",
     "canary-harness watch --stack shop-prod --expect promoted": "test_readme_watch_asks_for_the_stack",
     "canary-harness plan game.yaml": "test_readme_plan_is_printed",

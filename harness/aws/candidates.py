@@ -10,8 +10,8 @@ from harness.aws.clients import Answer, Aws, next_page
 from harness.aws.looks import MOST_PAGES
 from harness.aws.naming import belong_together
 from harness.aws.parsing import mapping, sequence, text
-from harness.core.experiment import Deployment
-from harness.core.rollout import ROLLBACK_CREATOR
+from harness.core.experiment.types import Deployment
+from harness.core.timeline.rollout import ROLLBACK_CREATOR
 from harness.errors import AwsError, NotFound, UsageError
 
 BATCH_OF_APPLICATIONS = 100

@@ -44,9 +44,9 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
-from harness.core.experiment import Experiment
-from harness.core.rails import is_loopback
-from harness.core.refusals import BAD_CREDENTIALS, DENIED, WRONG_CLOCK
+from harness.core.experiment.rails import is_loopback
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.refusals import BAD_CREDENTIALS, DENIED, WRONG_CLOCK
 from harness.errors import (
     AccessDenied,
     AwsError,

@@ -6,7 +6,7 @@ from typing import Any
 from harness.aws.looks import METRIC_PERIOD_S, Eyes
 from harness.aws.parsing import mapping, metric_seen, sequence, text
 from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Points
-from harness.core.timeline import AlarmDefined
+from harness.core.timeline.events import AlarmDefined
 
 Stat = Mapping[str, Any]
 """A MetricStat, in AWS's own spelling."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.aws.clients import Aws, action
 from harness.aws.parsing import mapping, sequence, text
-from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, HookEvent
-from harness.core.timeline import Event, Write
+from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, HookEvent
+from harness.core.timeline.events import Event, Write
 from harness.errors import AwsError, HarnessError, Unavailable, Unreachable, UsageError
 
 ATTEMPTS = 4

@@ -17,8 +17,8 @@ from harness.aws.deployer import check_target
 from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
 from harness.aws.naming import functions_for, is_named_after
 from harness.aws.parsing import Stamp, alarms_of, children_of, group_seen, mapping, sequence, target_seen, text
-from harness.core.experiment import Deployment, Experiment
-from harness.core.timeline import GroupSeen, TargetSeen
+from harness.core.experiment.types import Deployment, Experiment
+from harness.core.timeline.events import GroupSeen, TargetSeen
 from harness.errors import AwsError, HarnessError, NotFound, Throttled, Unavailable, Unreachable, UsageError
 
 MOST_HISTORIES = 50

@@ -22,11 +22,11 @@ from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Blind, Events, Eyes
 from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
 from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
-from harness.core.alarm import rule_of
 from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
 from harness.core.arming.snapshot import GONE, LOOK_BACK_S, Points
-from harness.core.experiment import Experiment
-from harness.core.timeline import AlarmDefined, DeploymentSeen, Event
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.alarm_states import rule_of
+from harness.core.timeline.events import AlarmDefined, DeploymentSeen, Event
 from harness.errors import HarnessError, NotFound
 
 WAIT_S = 180.0

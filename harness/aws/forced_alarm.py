@@ -7,7 +7,7 @@ from harness.aws.clients import ASK_ONCE, HEAL, Aws, action
 from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.looks import BOTH_KINDS
 from harness.aws.parsing import alarms_of, text
-from harness.core.experiment import AlarmState
+from harness.core.experiment.types import AlarmState
 from harness.errors import HarnessError, NotFound
 
 FORCING = action("cloudwatch", "set_alarm_state")

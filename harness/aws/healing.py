@@ -16,8 +16,8 @@ from harness.aws.parsing import Stamp, config_seen, mapping, sequence, text
 from harness.aws.redeploy import DESCRIBING, RETURNING, STILL_SHIFTED, Description, PlacedAlias
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import Unseen
-from harness.core.experiment import AlarmState, Deployment
-from harness.core.timeline import ConfigSeen, Event, Write
+from harness.core.experiment.types import AlarmState, Deployment
+from harness.core.timeline.events import ConfigSeen, Event, Write
 from harness.errors import HarnessError
 
 UNDER_WAY = ("Created", "Queued", "InProgress", "Ready")

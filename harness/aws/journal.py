@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-from harness.core.timeline import Event, Write
+from harness.core.timeline.events import Event, Write
 
 Step = Literal["intended", "done", "failed", "undone"]
 AS_BEFORE = "it never took effect, or was already taken back"

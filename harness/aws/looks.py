@@ -34,7 +34,7 @@ from harness.aws.parsing import (
     text,
 )
 from harness.aws.sight import Sight, change_key, next_forward, rollback_of
-from harness.core.timeline import AlarmChanged, AlarmDefined, DeploymentSeen, Event, LookFailed, NoDeployment
+from harness.core.timeline.events import AlarmChanged, AlarmDefined, DeploymentSeen, Event, LookFailed, NoDeployment
 from harness.errors import HarnessError, Unavailable, Unreachable
 
 BOTH_KINDS = ("MetricAlarm", "CompositeAlarm")

@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from harness.core.experiment import AlarmState
-from harness.core.timeline import (
+from harness.core.experiment.types import AlarmState
+from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AlarmGone,

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from harness.core.experiment import Experiment
-from harness.core.plan import writes_of
+from harness.core.experiment.planned_writes import writes_of
+from harness.core.experiment.types import Experiment
 
 WATCHES = "CanaryHarnessWatches"
 FINDS_AND_EXAMINES = "CanaryHarnessFindsAndExamines"

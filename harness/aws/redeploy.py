@@ -17,7 +17,7 @@ from typing import Any
 from harness.aws.clients import ASK_ONCE, Answer, Aws, action
 from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.parsing import mapping, text
-from harness.core.experiment import Deployment
+from harness.core.experiment.types import Deployment
 from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError
 
 DESCRIBING = action("lambda", "update_function_configuration")

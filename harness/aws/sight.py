@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.aws.parsing import ENDED, children_of, is_rollback
-from harness.core.timeline import (
+from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AliasSeen,

@@ -6,8 +6,8 @@ from harness.aws.clients import Aws
 from harness.aws.looks import KINDS, Blind, Eyes, Kind, deployments_there
 from harness.aws.parsing import ENDED, is_rollback
 from harness.aws.sight import Sight
-from harness.core.experiment import Deployment
-from harness.core.timeline import ClockSeen, Event
+from harness.core.experiment.types import Deployment
+from harness.core.timeline.events import ClockSeen, Event
 
 NEVER_MADE = float("-inf")
 

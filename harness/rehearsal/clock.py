@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from harness.core.clock import Clock
+from harness.core.timeline.clock import Clock
 
 Action = Callable[[float], None]
 

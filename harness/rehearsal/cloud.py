@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from harness.core.experiment import Experiment
+from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode
 from harness.rehearsal import servers, stack
 from harness.rehearsal.admission import Throttle

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from harness.core.experiment import Experiment
+    from harness.core.experiment.types import Experiment
     from harness.rehearsal.cloud import Cloud
 
 CloudFactory = Callable[..., "Cloud"]

@@ -17,9 +17,9 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from harness.core.experiment import Experiment
+from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode, UsageError
-from harness.launch import POLL_S, Interrupts, await_end, end, locust_command, start
+from harness.processes import POLL_S, Interrupts, await_end, end, locust_command, start
 
 READY_WITHIN_S = 60.0
 """Wall time that a cloud may take to start; a second or two is usual."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from harness.core.experiment import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
+from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.refusal import Refusal

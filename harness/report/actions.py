@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from harness.core.verdict import Bounds, Verdict
+from harness.core.verdict.types import Bounds, Verdict
 from harness.errors import HarnessError
 from harness.report import facts
 from harness.report.folder import RunFolder

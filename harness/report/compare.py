@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.core.experiment import Call, Outcome
-from harness.core.verdict import Bounds, Finding, Severity, Verdict
+from harness.core.experiment.types import Call, Outcome
+from harness.core.verdict.types import Bounds, Finding, Severity, Verdict
 from harness.errors import ExitCode
 from harness.report import facts
 

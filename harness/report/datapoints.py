@@ -7,9 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.core.alarm import Rule, chance
-from harness.core.evidence import Evidence, failed
-from harness.core.measure import requests_per_s, rules_of
+from harness.core.timeline.alarm_states import Rule, chance
+from harness.core.verdict.evidence import Evidence, failed
+from harness.core.verdict.measure import requests_per_s, rules_of
 from harness.report.history import History
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from harness.core.experiment import Objective, Outcome
-from harness.core.verdict import ArmFacts, Bounds, Source, Verdict
+from harness.core.experiment.types import Objective, Outcome
+from harness.core.verdict.types import ArmFacts, Bounds, Source, Verdict
 
 NOT_MEASURED = "–"
 SMALLEST_P = 0.0001

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.core.experiment import Experiment
-from harness.core.groups import alone, events_of, name_of, others
-from harness.core.timeline import RunEnded
-from harness.core.verdict import Verdict
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.events import RunEnded
+from harness.core.verdict.groups import alone, events_of, name_of, others
+from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
 from harness.report.history import History, history, read_as

@@ -17,12 +17,12 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from harness import __version__
-from harness.core.condense import condensed
-from harness.core.experiment import ERROR_PERSONA, PERSONAS, Arm, Experiment
-from harness.core.parse import parse
-from harness.core.timeline import Event, RunStarted, decode, encode, skim
-from harness.core.verdict import Verdict
+from harness.core.experiment.parse import parse
+from harness.core.experiment.types import ERROR_PERSONA, PERSONAS, Arm, Experiment
+from harness.core.timeline.condense import condensed
+from harness.core.timeline.events import Event, RunStarted, decode, encode, skim
+from harness.core.verdict.types import Verdict
+from harness.core.version import __version__
 from harness.errors import HarnessError, TimelineError, UsageError
 
 MASK = "***"

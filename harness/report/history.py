@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.core.evidence import Evidence, evidence
-from harness.core.experiment import Experiment
-from harness.core.judge import judge_sorted
-from harness.core.rollout import Rollout, replay
-from harness.core.timeline import Event
-from harness.core.verdict import Verdict
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.events import Event
+from harness.core.timeline.rollout import Rollout, replay
+from harness.core.verdict.evidence import Evidence, evidence
+from harness.core.verdict.judge import judge_sorted
+from harness.core.verdict.types import Verdict
 from harness.report.folder import Manifest, RunFolder
 from harness.report.seconds import Seconds
 

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 from msgspec import Struct
 
-from harness.core.criteria import limit_word
-from harness.core.experiment import Outcome
-from harness.core.verdict import Result, Verdict
+from harness.core.experiment.types import Outcome
+from harness.core.verdict.criteria import limit_word
+from harness.core.verdict.types import Result, Verdict
 from harness.errors import ExitCode
 from harness.report import facts
 

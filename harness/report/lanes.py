@@ -6,8 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.core.evidence import FaultTime
-from harness.core.timeline import (
+from harness.core.timeline.events import (
     Asked,
     CommandEnded,
     CommandStarted,
@@ -19,6 +18,7 @@ from harness.core.timeline import (
     Trouble,
     Write,
 )
+from harness.core.verdict.evidence import FaultTime
 from harness.report.facts import percent, plain, span, words
 from harness.report.history import History
 

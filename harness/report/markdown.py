@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.core.verdict import Verdict
+from harness.core.verdict.types import Verdict
 from harness.report import facts
 
 MOST_REASONS = 5

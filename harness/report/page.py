@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from harness.core.experiment import Objective
-from harness.core.measure import rules_of
-from harness.core.verdict import ArmFacts, Verdict
+from harness.core.experiment.types import Objective
+from harness.core.verdict.measure import rules_of
+from harness.core.verdict.types import ArmFacts, Verdict
 from harness.report import facts
 from harness.report.chart import Spec, alternative, counted_from, drawn_alarms
 from harness.report.datapoints import Datapoint, chance_again, datapoints

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from harness.core.verdict import Verdict
+from harness.core.verdict.types import Verdict
 from harness.report.terminal import summary
 
 WIDTH = 96

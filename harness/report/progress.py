@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from harness.core.rollout import Rollout
-from harness.core.timeline import Event
+from harness.core.timeline.events import Event
+from harness.core.timeline.rollout import Rollout
 from harness.report import facts
 from harness.report.console import PatientConsole
 from harness.report.story import Teller

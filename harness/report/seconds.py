@@ -8,12 +8,12 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from harness.core.alarm import Turn
-from harness.core.evidence import Evidence, failed
-from harness.core.histogram import Bins, merge, quantiles_s
-from harness.core.rollout import Rollout
-from harness.core.timeline import AliasSeen, Event, Intent, Look, TargetSeen, Write
-from harness.core.verdict import Bounds
+from harness.core.timeline.alarm_states import Turn
+from harness.core.timeline.events import AliasSeen, Event, Intent, Look, TargetSeen, Write
+from harness.core.timeline.histogram import Bins, merge, quantiles_s
+from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.evidence import Evidence, failed
+from harness.core.verdict.types import Bounds
 
 T = TypeVar("T")
 ArmName = Literal["baseline", "canary", "unknown"]

@@ -5,9 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from harness.core.refusals import DENIED
-from harness.core.rollout import Phase, Rollout
-from harness.core.timeline import (
+from harness.core.timeline.events import (
     Asked,
     Event,
     FaultEnded,
@@ -20,6 +18,8 @@ from harness.core.timeline import (
     Trouble,
     Write,
 )
+from harness.core.timeline.refusals import DENIED
+from harness.core.timeline.rollout import Phase, Rollout
 from harness.report import facts
 
 LineKind = Literal["run", "release", "alarm", "fault", "person", "trouble"]

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.core.verdict import Finding, Verdict
+from harness.core.verdict.types import Finding, Verdict
 from harness.report import facts
 
 _BANNER_STYLES = {

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.aws.watcher import Watcher
-from harness.core.experiment import Deployment
-from harness.core.timeline import Event
+from harness.core.experiment.types import Deployment
+from harness.core.timeline.events import Event
 from harness.errors import HarnessError, NotFound
 
 EPOCH_S = 1_787_418_400.0

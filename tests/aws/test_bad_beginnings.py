@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.core.clock import Clock
-from harness.core.experiment import Deployment, Experiment
+from harness.core.experiment.types import Deployment, Experiment
+from harness.core.timeline.clock import Clock
 from harness.errors import UsageError
-from harness.launch import locust_command
-from harness.load.options import Settings
-from harness.load.run import Run
+from harness.plugin.options import Settings
+from harness.processes import locust_command
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import aws_environment
+from harness.run.run import Run
 
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")

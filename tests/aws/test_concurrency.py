@@ -7,7 +7,7 @@ from scripted_aws import Stage
 
 from harness.aws.concurrency import ReservedConcurrency
 from harness.aws.journal import Journal
-from harness.core.timeline import Write
+from harness.core.timeline.events import Write
 from harness.errors import AccessDenied, NotFound, Unreachable
 
 LOST = Unreachable("lambda:PutFunctionConcurrency", "read timeout")

@@ -9,7 +9,7 @@ import pytest
 from scripted_aws import Stage
 
 from harness.aws.deployer import app_spec, create_deployment, full_config_name
-from harness.core.timeline import Write
+from harness.core.timeline.events import Write
 from harness.errors import AwsError, NotFound, Throttled, Unavailable, Unreachable, UsageError
 
 LOST = Unreachable("codedeploy:CreateDeployment", "read timeout")

@@ -14,7 +14,7 @@ from scripted_aws import FakeAws
 from harness.aws.clients import Aws
 from harness.aws.discovery import Subject, discover, discover_for_a_run, find
 from harness.aws.naming import belong_together, functions_for, is_named_after
-from harness.core.experiment import Alarm, Deployment, Experiment
+from harness.core.experiment.types import Alarm, Deployment, Experiment
 from harness.errors import AccessDenied, AwsError, NotFound, Unavailable, UsageError
 
 ACCOUNT = "arn:aws:lambda:eu-north-1:123456789012:function"

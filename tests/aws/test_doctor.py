@@ -16,10 +16,10 @@ from harness.aws.discovery import discover
 from harness.aws.doctor import Waiting, examine
 from harness.aws.policy import actions
 from harness.core.arming import Check, Diagnosis, Probed, Severity
-from harness.core.experiment import Alarm, Deployment, Expect, Experiment, Fault, Outcome, Target, Traffic
-from harness.probe import Prober
+from harness.core.experiment.types import Alarm, Deployment, Expect, Experiment, Fault, Outcome, Target, Traffic
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory, aws_environment
+from harness.traffic.probe import Prober
 
 MINUTE_S = 60.0
 HASTY = Patience(attempts=2, first_wait_s=0.0, longest_wait_s=0.0)

@@ -10,7 +10,7 @@ from scripted_aws import Stage
 
 from harness.aws.fis import TAG, FisExperiment
 from harness.aws.journal import Journal
-from harness.core.timeline import Write
+from harness.core.timeline.events import Write
 from harness.errors import AwsError, Unreachable
 
 LOST = Unreachable("fis:StartExperiment", "read timeout")

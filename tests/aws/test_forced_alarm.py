@@ -10,7 +10,7 @@ from scripted_aws import Stage
 
 from harness.aws.forced_alarm import ForcedAlarm
 from harness.aws.journal import AS_BEFORE, Journal
-from harness.core.timeline import Write
+from harness.core.timeline.events import Write
 from harness.errors import AccessDenied, NotFound, Unreachable
 
 GONE = NotFound("cloudwatch:SetAlarmState", "ResourceNotFound", "no such alarm")

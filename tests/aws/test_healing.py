@@ -14,7 +14,7 @@ from harness.aws.forced_alarm import FORCING, ForcedAlarm
 from harness.aws.healing import heal, unhealed
 from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.redeploy import DESCRIBING
-from harness.core.timeline import Event, Write
+from harness.core.timeline.events import Event, Write
 from harness.errors import Unreachable
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.aws import parsing
 from harness.aws.parsing import Stamp
-from harness.core.timeline import (
+from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AlarmSeen,

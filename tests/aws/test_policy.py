@@ -13,7 +13,7 @@ from botocore.session import Session
 import harness.aws
 from harness.aws.clients import action
 from harness.aws.policy import FINDS_AND_EXAMINES, WATCHES, actions, narrowed, needed_for_writes, policy
-from harness.core.experiment import Alarm, Deployment, Experiment, Fault
+from harness.core.experiment.types import Alarm, Deployment, Experiment, Fault
 
 ASKING = frozenset({"call", "ask", "pages"})
 ROOM = Path(str(harness.aws.__file__)).parent

@@ -12,8 +12,8 @@ from harness.aws.clients import Aws
 from harness.aws.healing import heal, unhealed
 from harness.aws.journal import Journal
 from harness.aws.redeploy import RETURNING, PlacedAlias, check_redeploy, publish_again
-from harness.core.experiment import Deployment
-from harness.core.timeline import Event, Write
+from harness.core.experiment.types import Deployment
+from harness.core.timeline.events import Event, Write
 from harness.errors import UsageError
 
 

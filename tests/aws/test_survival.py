@@ -10,13 +10,13 @@ import pytest
 from fault_proxy import Interruption, Plan, Proxy, expired, only, proxy_of, reset, shaky
 from msgspec.structs import replace
 
+from harness import experiments
 from harness.aws.policy import actions
-from harness.core.experiment import Call, Experiment, Fault
-from harness.core.parse import parse
-from harness.core.timeline import Requests
-from harness.core.verdict import Verdict
-from harness.launch import Interrupts
-from harness.rehearsal import experiments
+from harness.core.experiment.parse import parse
+from harness.core.experiment.types import Call, Experiment, Fault
+from harness.core.timeline.events import Requests
+from harness.core.verdict.types import Verdict
+from harness.processes import Interrupts
 from harness.rehearsal import play as playing
 from harness.report.folder import RunFolder
 

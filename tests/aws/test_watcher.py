@@ -9,10 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_aws import EPOCH_S, FakeAws, Stage, at
 
-from harness.core.experiment import Experiment
-from harness.core.judge import judge
-from harness.core.rollout import replay
-from harness.core.timeline import (
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AlarmGone,
@@ -29,6 +27,8 @@ from harness.core.timeline import (
     decode,
     encode,
 )
+from harness.core.timeline.rollout import replay
+from harness.core.verdict.judge import judge
 from harness.errors import AccessDenied, AwsError, NotFound, Throttled, Unreachable
 
 CANARY = "CodeDeployDefault.LambdaCanary10Percent5Minutes"

@@ -15,9 +15,8 @@ from harness.aws.forced_alarm import ForcedAlarm
 from harness.aws.journal import Journal
 from harness.aws.policy import WATCHES, actions
 from harness.aws.watcher import Watcher
-from harness.core.experiment import Deployment
-from harness.core.rollout import replay
-from harness.core.timeline import (
+from harness.core.experiment.types import Deployment
+from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AlarmGone,
@@ -31,6 +30,7 @@ from harness.core.timeline import (
     MetricSeen,
     TargetSeen,
 )
+from harness.core.timeline.rollout import replay
 from harness.errors import AccessDenied, AwsError, BadCredentials, HarnessError
 
 

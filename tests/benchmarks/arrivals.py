@@ -15,8 +15,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.core.histogram import merge, quantile_s
-from harness.core.timeline import Arrivals
+from harness.core.timeline.events import Arrivals
+from harness.core.timeline.histogram import merge, quantile_s
 from tests.benchmarks import clients
 from tests.benchmarks.rows import Row, show
 from tests.benchmarks.service import NGINX, Service, nginx

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from harness.core.timeline import Event, decode
+from harness.core.timeline.events import Event, decode
 from tests.benchmarks.processes import running
 from tests.benchmarks.service import CORE, Service
 

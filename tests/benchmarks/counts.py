@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.core.timeline import Requests
+from harness.core.timeline.events import Requests
 from tests.benchmarks import clients
 from tests.benchmarks.processes import free_port
 from tests.benchmarks.rows import Row, show

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.rows import Row
-from tests.load.answers import CASES, Read, h11s, ours
+from tests.traffic.answers import CASES, Read, h11s, ours
 
 
 def rows() -> Iterator[Row]:

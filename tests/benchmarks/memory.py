@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
-from harness.core.experiment import PERSONAS
-from harness.core.timeline import Event, encode
-from harness.load.recorder import Features, Recorder, Reply
-from harness.load.steering import Timebase
+from harness.core.experiment.types import PERSONAS
+from harness.core.timeline.events import Event, encode
+from harness.traffic.recorder import Features, Recorder, Reply
+from harness.traffic.steering import Timebase
 from tests.benchmarks.rows import Row, show
 
 REQUESTS = 10_000_000

@@ -25,8 +25,8 @@ from unittest import mock
 
 import psutil
 
-from harness.core.rollout import Rollout
-from harness.load.panel.chronicle import Chronicle
+from harness.core.timeline.rollout import Rollout
+from harness.plugin.panel.chronicle import Chronicle
 from harness.report.folder import RunFolder
 from tests import pipeline
 from tests.benchmarks.processes import free_port, running, wait_for

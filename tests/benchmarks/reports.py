@@ -23,9 +23,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.core.experiment import PERSONAS, Experiment
-from harness.core.histogram import histogram
-from harness.core.timeline import (
+from harness.core.experiment.types import PERSONAS, Experiment
+from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AliasSeen,
@@ -39,6 +38,7 @@ from harness.core.timeline import (
     decode,
     encode,
 )
+from harness.core.timeline.histogram import histogram
 from tests.benchmarks.rows import Row
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def told(of: str, run: Path, environ: Mapping[str, str]) -> dict[str, list[float
 def of_command(run: Path) -> dict[str, list[float]]:
     """Wall seconds, processor seconds and peak resident MiB of the command that writes every format."""
     began = time.perf_counter()
-    from harness.cli import main
+    from harness.cli.main import main
 
     charts = [word for name in CHARTS for word in ("--chart", str(run / name))]
     tables = [word for name in TABLES for word in ("--table", str(run / name))]

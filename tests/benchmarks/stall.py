@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.core.histogram import merge, quantile_s
-from harness.core.timeline import Requests
+from harness.core.timeline.events import Requests
+from harness.core.timeline.histogram import merge, quantile_s
 from tests.benchmarks import clients
 from tests.benchmarks.rows import Row, show
 from tests.benchmarks.service import NGINX, Service, nginx

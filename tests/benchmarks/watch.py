@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from harness.core.timeline import Arrivals, DeploymentSeen
+from harness.core.timeline.events import Arrivals, DeploymentSeen
 from tests.benchmarks import clients
 from tests.benchmarks.processes import running
 from tests.benchmarks.rows import Row, show

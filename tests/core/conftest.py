@@ -7,9 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.core.experiment import ALL_ROLLBACK_EVENTS, Experiment
-from harness.core.histogram import bin_of
-from harness.core.timeline import (
+from harness.core.experiment.types import ALL_ROLLBACK_EVENTS, Experiment
+from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AlarmSeen,
@@ -29,6 +28,7 @@ from harness.core.timeline import (
     TargetSeen,
     Write,
 )
+from harness.core.timeline.histogram import bin_of
 
 EPOCH_S = 1_800_000_000.0  # a full minute
 FORWARD, ROLLBACK = "d-FORWARD01", "d-ROLLBACK1"

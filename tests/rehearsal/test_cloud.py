@@ -20,7 +20,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.core.experiment import Arm, Deployment, Experiment
+from harness.core.experiment.types import Arm, Deployment, Experiment
 from harness.errors import ExperimentError, UsageError
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory
@@ -378,7 +378,7 @@ def test_a_signal_ends_the_process_and_its_children(number: int, tmp_path: Path)
     (tmp_path / "mine.py").write_text(HANDLER)
     lines = (
         f"import os; os.chdir({str(tmp_path)!r})\n"
-        "from harness.core.experiment import Arm, Experiment\n"
+        "from harness.core.experiment.types import Arm, Experiment\n"
         "own = Experiment(name='own', canary=Arm(handler='mine:answer', env={'BUILD': 'new'}))"
     )
     with process("own, speed=60", lines=lines) as cloud:
@@ -399,7 +399,7 @@ def test_a_signal_before_it_is_ready_ends_it_with_the_signals_code(tmp_path: Pat
     (tmp_path / "slow.py").write_text(f"import time\nopen({str(started)!r}, 'w').close()\ntime.sleep(60)\n")
     lines = (
         f"import os; os.chdir({str(tmp_path)!r})\n"
-        "from harness.core.experiment import Arm, Experiment\n"
+        "from harness.core.experiment.types import Arm, Experiment\n"
         "own = Experiment(name='own', canary=Arm(handler='slow:answer'))"
     )
     with process("own", lines=lines) as cloud:
@@ -417,7 +417,7 @@ def test_a_hanging_service_does_not_make_the_end_wait(capfd: pytest.CaptureFixtu
     """SIGINT ends the cloud at once and in silence while somebody's own service owes an answer."""
     with closing(socket.create_server(("127.0.0.1", 0))) as hanging:
         lines = (
-            "from harness.core.experiment import Arm, Experiment\n"
+            "from harness.core.experiment.types import Arm, Experiment\n"
             f"arm = Arm(url='http://127.0.0.1:{hanging.getsockname()[1]}')\n"
             "own = Experiment(name='own', baseline=arm, canary=arm)"
         )
@@ -438,7 +438,7 @@ def test_a_killed_cloud_leaves_no_user_code_running(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(HANDLER)
     lines = (
         f"import os; os.chdir({str(tmp_path)!r})\n"
-        "from harness.core.experiment import Arm, Experiment\n"
+        "from harness.core.experiment.types import Arm, Experiment\n"
         "own = Experiment(name='own', canary=Arm(handler='mine:answer', env={'BUILD': 'new'}))"
     )
     with process("own", lines=lines) as cloud:

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import cli
+from harness.cli import main as cli
 from harness.rehearsal.cloud import Cloud
 
 Check = Callable[[Any, str, Any], None]

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from harness.core.experiment import Arm, Deployment, Experiment
+from harness.core.experiment.types import Arm, Deployment, Experiment
 from harness.errors import CloudError
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory, aws_environment

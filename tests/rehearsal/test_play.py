@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import launch
-from harness.core.experiment import Experiment, Traffic
+from harness import processes
+from harness.core.experiment.types import Experiment, Traffic
 from harness.errors import CloudError, HarnessError, UsageError
-from harness.launch import Interrupted, Interrupts
+from harness.processes import Interrupted, Interrupts
 from harness.rehearsal import play as playing
 from harness.rehearsal.play import Played, Ready, play, resolve
 
@@ -53,15 +53,15 @@ Stage = Callable[..., list[Played]]
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """Every process that was started, in order."""
-    processes: list[subprocess.Popen[bytes]] = []
-    real = launch.start
+    begun: list[subprocess.Popen[bytes]] = []
+    real = processes.start
 
     def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
-        processes.append(real(*arguments, **options))  # type: ignore[arg-type]
+        begun.append(real(*arguments, **options))  # type: ignore[arg-type]
         return processes[-1]
 
     monkeypatch.setattr(playing, "start", start)
-    return processes
+    return begun
 
 
 @pytest.fixture
@@ -242,12 +242,12 @@ def test_second_signal_kills_at_once(stage: Stage, tmp_path: Path) -> None:
     began_s = time.monotonic()
     with Interrupts() as stop, pytest.raises(Interrupted):
         list(stage("one", locust=STUBBORN_LOCUST, stop=stop))
-    assert time.monotonic() - began_s < launch.GRACE_S
+    assert time.monotonic() - began_s < processes.GRACE_S
 
 
 def test_deaf_process_is_killed_after_the_grace(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting is bounded."""
-    monkeypatch.setattr(launch, "GRACE_S", 0.2)
+    monkeypatch.setattr(processes, "GRACE_S", 0.2)
     monkeypatch.setattr(playing, "SPARE_S", -34.5)
     (played,) = stage("one", locust=STUBBORN_LOCUST)
     assert played.exit_code == 1
@@ -282,4 +282,4 @@ def test_resolved_experiment_names_what_the_cloud_set_up() -> None:
 
 def test_locustfile_is_found() -> None:
     """In a clone it lies beside the package."""
-    assert launch.locustfile().name == "canary.py"
+    assert processes.locustfile().name == "canary.py"

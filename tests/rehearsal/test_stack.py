@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.core.experiment import Alarm, Arm, Deployment, Experiment
+from harness.core.experiment.types import Alarm, Arm, Deployment, Experiment
 from harness.errors import ExperimentError
 from harness.rehearsal import stack
 from harness.rehearsal.cloud import ACCOUNT, REGION, Cloud

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from harness.core.experiment import Call, Experiment, Outcome
-from harness.core.timeline import Event
-from harness.core.verdict import (
+from harness.core.experiment.types import Call, Experiment, Outcome
+from harness.core.timeline.events import Event
+from harness.core.verdict.types import (
     Answers,
     ArmFacts,
     Arms,

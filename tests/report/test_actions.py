@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from harness.core.verdict import Detection, Finding, Verdict
+from harness.core.verdict.types import Detection, Finding, Verdict
 from harness.errors import HarnessError
 from harness.report.actions import annotations, announce, announce_refusal, outputs
 from harness.report.folder import RunFolder

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.core.histogram import Packed, Unread
-from harness.core.timeline import Arrivals, Requests
+from harness.core.timeline.events import Arrivals, Requests
+from harness.core.timeline.histogram import Packed, Unread
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
 from harness.report.history import History, history, read

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from harness.core.timeline import LookFailed, Requests
+from harness.core.timeline.events import LookFailed, Requests
 from harness.report import drawing
 from harness.report.chart import MOST_MOMENTS, MOST_SLICES, QUANTILES, SERIES, chart, numbers
 from harness.report.datapoints import datapoints

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from harness import cli
-from harness.core.experiment import Call, Outcome
-from harness.core.verdict import Finding, Severity, Verdict
+from harness.cli import main as cli
+from harness.core.experiment.types import Call, Outcome
+from harness.core.verdict.types import Finding, Severity, Verdict
 from harness.report.compare import Comparison, compare
 from harness.report.comparison import because, compared_page, show
 from tests.report.reading import Reading

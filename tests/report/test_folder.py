@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.experiment import Arm, Experiment
-from harness.core.timeline import RunStarted, encode
-from harness.core.verdict import Verdict
+from harness.core.experiment.types import Arm, Experiment
+from harness.core.timeline.events import RunStarted, encode
+from harness.core.verdict.types import Verdict
 from harness.errors import HarnessError, TimelineError, UsageError
 from harness.report.folder import MASK, RunFolder, masked
 

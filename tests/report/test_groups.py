@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.core.experiment import Also, Deployment, Expect, Experiment, Outcome
-from harness.core.timeline import Beside, Event, Look, LookFailed, encode
-from harness.core.verdict import Verdict
+from harness.core.experiment.types import Also, Deployment, Expect, Experiment, Outcome
+from harness.core.timeline.events import Beside, Event, Look, LookFailed, encode
+from harness.core.verdict.types import Verdict
 from harness.report.finish import finish
 from harness.report.folder import RunFolder
 from harness.report.progress import HEARTBEAT_S, Progress

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment import Outcome
-from harness.core.verdict import Criterion, Verdict
+from harness.core.experiment.types import Outcome
+from harness.core.verdict.types import Criterion, Verdict
 from harness.report.junit import cases, junit
 
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from harness.core.judge import judge
-from harness.core.timeline import AlarmChanged, AlarmSeen, Arrivals, Event, Requests, RunStarted
-from harness.core.verdict import Verdict
+from harness.core.timeline.events import AlarmChanged, AlarmSeen, Arrivals, Event, Requests, RunStarted
+from harness.core.verdict.judge import judge
+from harness.core.verdict.types import Verdict
 from harness.report import facts
 from harness.report.history import AFTERWARDS_S, History
 from harness.report.lanes import spans
 from harness.report.markdown import markdown
 from harness.report.page import page
-from tests.core.test_over import BROKEN, CREATED_S, STOPPED_S, alias, over
+from tests.core.verdict.test_over import BROKEN, CREATED_S, STOPPED_S, alias, over
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment import Experiment
-from harness.core.timeline import (
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AlarmSeen,

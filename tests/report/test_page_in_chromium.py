@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment import Call
-from harness.core.verdict import Verdict
+from harness.core.experiment.types import Call
+from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.compare import compare
 from harness.report.comparison import compared_page

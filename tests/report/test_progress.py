@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.core.rollout import Rollout
-from harness.core.timeline import AlarmSeen, AliasSeen
+from harness.core.timeline.events import AlarmSeen, AliasSeen
+from harness.core.timeline.rollout import Rollout
 from harness.report import progress
 from harness.report.progress import Progress, Tally
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment import Experiment
-from harness.core.verdict import Verdict
+from harness.core.experiment.types import Experiment
+from harness.core.verdict.types import Verdict
 from harness.report.finish import finish
 from harness.report.folder import RunFolder
 from harness.report.shelf import index, runs, trend, write_index

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.rollout import Rollout
-from harness.core.timeline import AlarmSeen, Asked, Event, FaultStarted, LookFailed, Note, Trouble, Write
+from harness.core.timeline.events import AlarmSeen, Asked, Event, FaultStarted, LookFailed, Note, Trouble, Write
+from harness.core.timeline.rollout import Rollout
 from harness.report.folder import RunFolder
 from harness.report.story import Line, Teller
 

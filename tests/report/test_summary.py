@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment import Outcome
-from harness.core.verdict import Criterion, DeploymentFacts, Detection, Finding, Shift, Verdict
+from harness.core.experiment.types import Outcome
+from harness.core.verdict.types import Criterion, DeploymentFacts, Detection, Finding, Shift, Verdict
 from harness.report import facts
 from harness.report.markdown import markdown
 from harness.report.picture import picture

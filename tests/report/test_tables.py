@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness import cli
-from harness.core.experiment import Experiment
-from harness.core.timeline import encode
+from harness.cli import main as cli
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.events import encode
 from harness.report import frames
 from harness.report.folder import RunFolder
 from harness.report.history import History

@@ -7,12 +7,12 @@ warning.
 import math
 from collections.abc import Callable, Sequence
 
-from harness.core.alarm import SIGNS, Rule, rule_of
 from harness.core.arming.diagnosis import SEVERITIES, Answer, worst
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Snapshot, Unseen
-from harness.core.findings import SLOWEST_ALARM_S
-from harness.core.timeline import AlarmChanged, AlarmDefined
+from harness.core.timeline.alarm_states import SIGNS, Rule, rule_of
+from harness.core.timeline.events import AlarmChanged, AlarmDefined
+from harness.core.verdict.findings import SLOWEST_ALARM_S
 
 Ask = Callable[[Snapshot, AlarmDefined], Answer]
 

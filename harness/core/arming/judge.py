@@ -7,7 +7,7 @@ from msgspec import Struct
 from harness.core.arming import access, alarms, release, traffic
 from harness.core.arming.diagnosis import Answer, Check, Diagnosis, exit_code
 from harness.core.arming.snapshot import Snapshot, Unseen
-from harness.core.timeline import AlarmDefined, AlarmGone
+from harness.core.timeline.events import AlarmDefined, AlarmGone
 
 
 class Question(Struct, frozen=True):

@@ -4,8 +4,8 @@ import math
 
 from harness.core.arming.diagnosis import Answer, Severity
 from harness.core.arming.snapshot import GONE, Hook, Snapshot, Unseen
-from harness.core.experiment import AWS_PREFIX, RollbackEvent
-from harness.core.timeline import ConfigSeen, DeploymentSeen
+from harness.core.experiment.types import AWS_PREFIX, RollbackEvent
+from harness.core.timeline.events import ConfigSeen, DeploymentSeen
 
 _NOT_INVOCABLE = ("Pending", "Failed")
 _NOT_THERE = ("DoesNotExistException", "ResourceNotFoundException")

@@ -5,9 +5,9 @@ from typing import NoReturn, TypeVar
 
 from msgspec import Struct
 
-from harness.core.alarm import Rule, rule_of
-from harness.core.experiment import Experiment
-from harness.core.timeline import (
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.alarm_states import Rule, rule_of
+from harness.core.timeline.events import (
     AlarmDefined,
     AlarmGone,
     AlarmSeen,

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.core.alarm import UNHANDLED_STATUS, Rule
 from harness.core.arming.alarms import tries
 from harness.core.arming.diagnosis import Answer
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, Probed, Snapshot, Unseen
-from harness.core.experiment import Call, Experiment, Outcome, Traffic
-from harness.core.findings import SURE_ENOUGH
-from harness.core.rates import lasting_rate
-from harness.core.stats import poisson_at_least
-from harness.core.timeline import AlarmDefined
+from harness.core.experiment.rates import lasting_rate
+from harness.core.experiment.types import Call, Experiment, Outcome, Traffic
+from harness.core.timeline.alarm_states import UNHANDLED_STATUS, Rule
+from harness.core.timeline.events import AlarmDefined
+from harness.core.verdict.findings import SURE_ENOUGH
+from harness.core.verdict.stats import poisson_at_least
 
 FAILED_FROM = 400
 HOPELESS = 0.01

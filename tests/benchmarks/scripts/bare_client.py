@@ -4,7 +4,7 @@ import sys
 
 import gevent
 
-from harness.load.client import Client, Prepared
+from harness.traffic.client import Client, Prepared
 
 HEADERS = {"Authorization": "standarduser@company.com", "X-Client-Version": "2"}
 

@@ -4,8 +4,8 @@ import os
 
 from locust import constant
 
-from harness.load.recorder import Recorder
-from harness.load.users import CanaryUser
+from harness.plugin.users import CanaryUser
+from harness.traffic.recorder import Recorder
 
 if os.environ.get("BENCHMARK_RECORDER") == "off":
     for counts in ("started", "answered"):

@@ -1,0 +1,325 @@
+"""The command `canary-harness alarm`: looks at alarms, forces them by hand, and heals what a crashed run left."""
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
+
+from harness.core.experiment.rates import duration_s
+from harness.core.experiment.types import AlarmState
+from harness.errors import ExitCode, UsageError
+from harness.streams import say, tell
+
+if TYPE_CHECKING:
+    from harness.aws.clients import Aws
+    from harness.aws.healing import Healed
+    from harness.core.timeline.events import Event, Write
+    from harness.processes import Interrupts
+
+ALLOWED = "LOCUST_CANARY_ALLOW_WRITES"
+REASON = "canary-harness: set by hand"
+LOOK_EVERY_S = 5.0
+"""Time between two looks at an alarm that is held, by the clock of the environment."""
+SHORTEST_REST_S = 0.05
+EXIT_CODES = """\
+exit codes:
+  0    done, or nothing was left to do
+  1    AWS said no, or something is left
+  2    usage, no credentials, or no such alarm
+"""
+
+
+def add_alarm_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what the command may do: `status`, `set` and `reset`."""
+    does = parser.add_subparsers(metavar="status|set|reset", required=True, dest="does", parser_class=type(parser))
+    status = _does(does, "status", _status, "show the state of alarms, or what a crashed run left changed on AWS")
+    _add_subjects(status)
+    force = _does(does, "set", _set, "force an alarm into a state; its next evaluation may take it back")
+    force.add_argument("name", metavar="ALARM")
+    force.add_argument("state", metavar="STATE", choices=get_args(AlarmState), help=", ".join(get_args(AlarmState)))
+    force.add_argument("--reason", default=REASON, help=f"told by the alarm's history; default: {REASON}")
+    text = "hold it so long, such as 30s or 5m, and then take it back; Ctrl-C takes it back at once"
+    force.add_argument("--for", type=_seconds, metavar="TIME", dest="for_s", help=text)
+    _add_leave(force)
+    reset = _does(does, "reset", _reset, "set alarms to OK, or undo all that a crashed run left changed on AWS")
+    _add_subjects(reset)
+    text = (
+        "with --run: try again so long, such as 15m, while a deployment still shifts the alias, or AWS does not answer"
+    )
+    reset.add_argument("--wait", type=_seconds, metavar="TIME", dest="wait_s", help=text)
+    _add_leave(reset)
+
+
+def _does(does: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = does.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(run_alarm=run)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _add_subjects(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="ALARM")
+    text = "everything that this run forced, throttled or started and did not undo: alarms, concurrency, FIS"
+    parser.add_argument("--run", type=Path, metavar="FOLDER", help=text)
+
+
+def _add_leave(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--allow-writes", action="store_true", help="without it nothing is changed on AWS")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
+
+
+def run_alarm(options: argparse.Namespace) -> int:
+    """Runs the command; the exit code. Raises HarnessError."""
+    command: Callable[[argparse.Namespace], int] = options.run_alarm
+    return command(options)
+
+
+# status
+
+
+def _status(options: argparse.Namespace) -> int:
+    if _subjects(options):
+        return _left(RunJournal(options.run), options)
+    aws = _aws()
+    seen = [_seen(aws, name) for name in options.names]
+    lines = [f"{alarm['name']}: {alarm['state']} since {alarm['since']}; {alarm['reason']}" for alarm in seen]
+    _tell(options, seen, lines)
+    return ExitCode.AS_EXPECTED
+
+
+def _left(folder: "RunJournal", options: argparse.Namespace) -> int:
+    writes = folder.unhealed()
+    lines = [f"{write.call} on {write.subject}: {write.detail}" for write in writes]
+    _tell(options, writes, lines or ["nothing is left of this run"])
+    return ExitCode.HARNESS_FAILED if writes else ExitCode.AS_EXPECTED
+
+
+def _seen(aws: "Aws", name: str) -> Mapping[str, str]:
+    from harness.aws.looks import BOTH_KINDS
+    from harness.aws.parsing import alarms_of
+
+    answer = aws.call("cloudwatch", "describe_alarms", AlarmNames=[name], AlarmTypes=BOTH_KINDS)
+    for alarm in alarms_of(answer):
+        since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
+        told = since.astimezone(UTC).isoformat(timespec="seconds") if isinstance(since, datetime) else "?"
+        state, reason = str(alarm.get("StateValue")), str(alarm.get("StateReason") or "no reason told")
+        return {"name": name, "state": state, "since": told, "reason": reason}
+    raise UsageError(f"there is no alarm named {name} in this account and region")
+
+
+# set
+
+
+def _set(options: argparse.Namespace) -> int:
+    held = f" for {options.for_s:g} s" if options.for_s else ""
+    if options.dry_run:
+        _tell(options, [], [f"would call cloudwatch:SetAlarmState on {options.name}: {options.state}{held}"])
+        return ExitCode.AS_EXPECTED
+    _check_leave(options)
+    aws = _aws()
+    before = _seen(aws, options.name)["state"]
+    if options.for_s:
+        return _hold(aws, options, before)
+    _force(aws, options.name, options.state, options.reason)
+    _tell(
+        options,
+        [{"name": options.name, "before": before, "state": options.state}],
+        [f"{options.name}: {before} to {options.state}"],
+    )
+    return ExitCode.AS_EXPECTED
+
+
+def _hold(aws: "Aws", options: argparse.Namespace, before: str) -> int:
+    """Holds the state, whatever evaluations say, until the time is over or a signal comes."""
+    from harness.aws.forced_alarm import ForcedAlarm
+    from harness.aws.journal import Journal
+    from harness.cli.doctor import clock_of_environment
+    from harness.processes import Interrupts
+
+    speed = clock_of_environment().speed
+    journal = Journal(_say_write, time.time)
+    forced = ForcedAlarm(aws, name=options.name, state=options.state, reason=options.reason, journal=journal)
+    until_s = time.monotonic() + options.for_s / speed
+    healed = False
+    with Interrupts() as stop:
+        try:
+            forced.inject()
+            while not _over(until_s, LOOK_EVERY_S / speed, stop):
+                forced.hold()
+        finally:
+            healed = forced.heal()
+    told = f"{options.name}: {before} again" if healed else f"{options.name} is still {options.state}: reset it by hand"
+    _tell(options, [{"name": options.name, "before": before, "healed": healed}], [told])
+    if not healed:
+        return ExitCode.HARNESS_FAILED
+    return 128 + stop.signum if stop.count else ExitCode.AS_EXPECTED
+
+
+def _over(until_s: float, look_every_s: float, stop: "Interrupts") -> bool:
+    """Waits until the next look is due, both in wall time; whether the time is over or a signal came."""
+    look_s = min(until_s, time.monotonic() + max(look_every_s, SHORTEST_REST_S))
+    while time.monotonic() < look_s and not stop.count:
+        time.sleep(SHORTEST_REST_S)
+    return bool(stop.count) or time.monotonic() >= until_s
+
+
+def _force(aws: "Aws", name: str, state: str, reason: str) -> None:
+    aws.call("cloudwatch", "set_alarm_state", AlarmName=name, StateValue=state, StateReason=reason)
+
+
+# reset
+
+
+def _reset(options: argparse.Namespace) -> int:
+    if _subjects(options):
+        return _heal(RunJournal(options.run), options)
+    if options.wait_s is not None:
+        raise UsageError("--wait goes with --run FOLDER: an alarm is set at once")
+    if options.dry_run:
+        _tell(options, [], [f"would call cloudwatch:SetAlarmState on {name}: OK" for name in options.names])
+        return ExitCode.AS_EXPECTED
+    _check_leave(options)
+    aws = _aws()
+    done = []
+    for name in options.names:
+        before = _seen(aws, name)["state"]
+        if before != "OK":
+            _force(aws, name, "OK", "canary-harness: reset by hand")
+        done.append({"name": name, "before": before, "state": "OK"})
+    _tell(options, done, [f"{one['name']}: {one['before']} to OK" for one in done])
+    return ExitCode.AS_EXPECTED
+
+
+def _heal(folder: "RunJournal", options: argparse.Namespace) -> int:
+    """Undoes what a run left; it had leave to do it, which holds for undoing it."""
+    writes = folder.unhealed()
+    if options.dry_run or not writes:
+        return _left(folder, options) if writes else _nothing_left(options)
+    healed = _healed_within(options.wait_s or 0.0, folder, writes)
+    _tell(options, healed, [_became(one) for one in healed])
+    return ExitCode.AS_EXPECTED if all(one.healed for one in healed) else ExitCode.HARNESS_FAILED
+
+
+def _healed_within(wait_s: float, folder: "RunJournal", writes: "Sequence[Write]") -> "list[Healed]":
+    """Undoes what a run left, and tries again so long while something is left; a signal ends the wait."""
+    from harness.cli.doctor import clock_of_environment
+    from harness.processes import Interrupts
+
+    aws, speed = _aws(), clock_of_environment().speed
+    until_s = time.monotonic() + wait_s / speed
+    with Interrupts() as stop:
+        healed = folder.heal(aws, writes)
+        told = ""
+        while not all(one.healed for one in healed) and not _over(until_s, LOOK_EVERY_S / speed, stop):
+            left = [at for at, one in enumerate(healed) if not one.healed]
+            told = _tell_once("\n".join(_became(healed[at]) for at in left), told)
+            for at, again in zip(left, folder.heal(aws, [writes[at] for at in left]), strict=True):
+                healed[at] = again
+    return healed
+
+
+def _tell_once(text: str, told: str) -> str:
+    """Says why it waits, once; what was told last."""
+    if text != told:
+        tell(text)
+    return text
+
+
+def _became(one: "Healed") -> str:
+    word = "LEFT" if not one.healed else "undone" if one.found else "nothing to undo"
+    return f"{one.call} on {one.subject}: {word}, {one.told}"
+
+
+def _nothing_left(options: argparse.Namespace) -> int:
+    _tell(options, [], ["nothing is left of this run"])
+    return ExitCode.AS_EXPECTED
+
+
+class RunJournal:
+    """A run's journal: what its timeline and earlier healings say; raises UsageError while the run still goes on."""
+
+    def __init__(self, path: Path) -> None:
+        from harness.report.folder import RunFolder
+
+        self._folder: RunFolder = RunFolder.open(path)
+        self._deployment = self._folder.read_experiment().deployment
+        if self._folder.is_held:
+            raise UsageError(f"the run in {path} still goes on; stop it first, it undoes what it did")
+        self._events: list[Event] = [*self._folder.read_events(), *self._folder.read_healing()]
+
+    def unhealed(self) -> "list[Write]":
+        """What was intended and never undone."""
+        from harness.aws.healing import unhealed
+
+        return unhealed(self._events)
+
+    def heal(self, aws: "Aws", writes: "Sequence[Write]") -> "list[Healed]":
+        """Undoes it, and notes that in the run folder before and after each call."""
+        from harness.aws.healing import heal
+        from harness.core.timeline.events import encode
+
+        with self._folder.healing.open("ab", buffering=0) as file:
+            file.write(b"\n")  # ends a line that was cut off
+
+            def record(event: "Event") -> None:
+                file.write(encode(event))
+
+            return heal(aws, writes, record, self._now_s, self._deployment)
+
+    def _now_s(self) -> float:
+        """Seconds since the run began, as far as that can be told now: never before its last event."""
+        from harness.cli.doctor import clock_of_environment
+
+        last_s = max((event.at_s for event in self._events), default=0.0)
+        began = next((event.epoch_s for event in self._events if hasattr(event, "epoch_s")), None)
+        now_s = clock_of_environment().experiment_s(time.time())
+        return last_s if began is None else max(last_s, now_s - began)
+
+
+# What all do
+
+
+def _subjects(options: argparse.Namespace) -> bool:
+    """Whether a run folder is meant; raises UsageError where that, or alarms, are not said."""
+    if bool(options.names) == bool(options.run):
+        raise UsageError("name alarms, or a run by --run FOLDER")
+    return bool(options.run)
+
+
+def _check_leave(options: argparse.Namespace) -> None:
+    if not (options.allow_writes or os.environ.get(ALLOWED, "").lower() in ("1", "true", "yes")):
+        raise UsageError("this changes an alarm on AWS; give --allow-writes if it is meant, or --dry-run to see it")
+
+
+def _aws() -> "Aws":
+    from harness.aws.clients import Aws
+
+    aws = Aws()
+    aws.warm("cloudwatch")
+    return aws
+
+
+def _say_write(event: "Event") -> None:
+    from harness.core.timeline.events import Write
+
+    if isinstance(event, Write):
+        tell(f"{event.call} on {event.subject}: {event.step}, {event.detail}")
+
+
+def _tell(options: argparse.Namespace, document: Any, lines: Sequence[str]) -> None:
+    if options.json:
+        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    else:
+        say("\n".join(lines))
+
+
+def _seconds(word: str) -> float:
+    try:
+        return duration_s(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a time such as 30s or 5m, got {word}") from error

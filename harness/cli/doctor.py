@@ -1,0 +1,203 @@
+"""The command `canary-harness doctor`: finds the deployment, examines it, and says whether the net is armed."""
+
+import argparse
+import json
+import math
+import os
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from harness.core.experiment.qualified import with_a_bare_function
+from harness.core.experiment.types import Also, Deployment, Experiment
+from harness.core.timeline.clock import Clock, read_clock
+from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
+from harness.streams import say, tell
+
+if TYPE_CHECKING:
+    from harness.aws.doctor import Waiting
+    from harness.core.arming import Diagnosis
+
+CLOCK = "LOCUST_CANARY_CLOCK"
+EXIT_CODES = """\
+exit codes:
+  0    armed: nothing worse than notes and warnings
+  1    the harness failed
+  2    usage, no credentials, or no such deployment group
+  3    not armed: at least one error
+  4    not known whether armed: something could not be looked at
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the command line asks; what it leaves out is the experiment's, or found."""
+
+    experiment: Experiment | None = None
+    stack: str | None = None
+    function: str | None = None
+    application: str | None = None
+    group: str | None = None
+    alias: str | None = None
+    host: str | None = None
+    wait_s: float = 180.0
+    as_json: bool = False
+    print_policy: bool = False
+
+
+def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command; `asked_of` reads them."""
+    parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for traffic and expectation")
+    parser.add_argument(
+        "--stack", metavar="NAME", help="CloudFormation stack (Serverless Framework, SAM, CDK) to look in"
+    )
+    parser.add_argument(
+        "--function", metavar="NAME", help="Lambda function that is deployed: its name, name:alias or ARN"
+    )
+    parser.add_argument("--application", metavar="NAME", help="CodeDeploy application")
+    parser.add_argument("--group", metavar="NAME", help="CodeDeploy deployment group")
+    parser.add_argument("--alias", metavar="NAME", help="alias that is shifted; default: found, or the experiment's")
+    parser.add_argument("--host", metavar="URL", help="where the service is; one good and one fault request go there")
+    text = "wait so long until CloudWatch counted the fault request; default: 180, 0 does not wait"
+    parser.add_argument("--wait", type=_seconds, default=180.0, metavar="SECONDS", help=text)
+    parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
+    parser.add_argument(
+        "--print-policy", action="store_true", help="print the IAM policy that the harness needs, and end"
+    )
+
+
+def asked_of(options: argparse.Namespace, experiment: Experiment | None) -> Asked:
+    """What the parsed options ask, with the experiment that the caller read."""
+    return Asked(
+        experiment=experiment,
+        stack=options.stack,
+        function=options.function,
+        application=options.application,
+        group=options.group,
+        alias=options.alias,
+        host=options.host,
+        wait_s=options.wait,
+        as_json=options.json,
+        print_policy=options.print_policy,
+    )
+
+
+def run_doctor(asked: Asked) -> int:
+    """Runs the command, result on stdout and progress on stderr; the exit code. Raises HarnessError."""
+    wanted = _wanted(asked)
+    if asked.print_policy:
+        _print_policy(wanted)
+        return ExitCode.AS_EXPECTED
+    for also in wanted.also:
+        tell(f"only the first group is examined; for the other one: canary-harness doctor {_flags(also)}")
+    diagnosis = _diagnosed(wanted, asked)
+    _print(diagnosis, as_json=asked.as_json)
+    return diagnosis.exit_code
+
+
+def _wanted(asked: Asked) -> Experiment:
+    """The experiment with the flags laid over it."""
+    experiment = asked.experiment or Experiment(name="doctor")
+    names = ("stack", "function", "application", "group", "alias")
+    given = {name: value for name in names if (value := getattr(asked, name)) is not None}
+    deployment: Deployment = replace(experiment.deployment, **with_a_bare_function(given))
+    host = asked.host or experiment.target.host
+    return replace(experiment, deployment=deployment, target=replace(experiment.target, host=host))
+
+
+def _flags(named: Also) -> str:
+    """The options that lead to a further group."""
+    given = {name: getattr(named, name) for name in ("stack", "application", "group", "function")}
+    return " ".join(f"--{name} {shlex.quote(value)}" for name, value in given.items() if value)
+
+
+def _print_policy(experiment: Experiment) -> None:
+    from harness.aws.policy import narrowed
+
+    say(json.dumps(narrowed(experiment), indent=2))
+
+
+def _diagnosed(wanted: Experiment, asked: Asked) -> "Diagnosis":
+    from harness.aws.clients import Aws
+    from harness.aws.discovery import discover
+    from harness.aws.doctor import examine
+    from harness.traffic.probe import Prober
+
+    probe = Prober(wanted) if wanted.target.host else None
+    aws = Aws()
+    aws.warm()
+    try:
+        experiment = discover(aws, wanted)
+    except (AwsError, Unreachable) as error:
+        return _nothing_found(wanted, error)
+    return examine(aws, experiment, probe=probe, waiting=_waiting(asked.wait_s))
+
+
+def _nothing_found(wanted: Experiment, error: HarnessError) -> "Diagnosis":
+    """The diagnosis where not even the names could be found."""
+    from harness.core.arming import Check, Diagnosis
+    from harness.core.arming.diagnosis import exit_code
+
+    denied = isinstance(error, AccessDenied)
+    check = Check(
+        id="permissions" if denied else "found",
+        severity="error" if denied else "unknown",
+        seen=str(error),
+        matters="What cannot be found cannot be examined.",
+        advice="Or name application, group, function and alias." if denied else "Try again.",
+    )
+    names = wanted.deployment
+    return Diagnosis(
+        experiment=wanted.name,
+        application=names.application,
+        group=names.group,
+        function=names.function,
+        alias=names.alias,
+        exit_code=exit_code([check]),
+        checks=(check,),
+    )
+
+
+def clock_of_environment() -> Clock:
+    """The clock that a rehearsal's environment names, else AWS's own; raises UsageError."""
+    try:
+        return read_clock(os.environ.get(CLOCK) or "0:1")
+    except ValueError as error:
+        raise UsageError(f"{CLOCK}: {error}") from error
+
+
+def _waiting(wait_s: float) -> "Waiting":
+    from harness.aws.doctor import Waiting
+
+    clock = clock_of_environment()
+    return Waiting(
+        now=lambda: clock.experiment_s(time.time()),
+        pause=lambda seconds: time.sleep(seconds / clock.speed),
+        wait_s=wait_s,
+        say=lambda text: print(text, file=sys.stderr, flush=True),  # noqa: T201 - stderr is for people
+    )
+
+
+def _print(diagnosis: "Diagnosis", *, as_json: bool) -> None:
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode(diagnosis), indent=2).decode())
+        return
+    from harness.report.console import PatientConsole
+    from harness.report.diagnosis import show
+
+    show(diagnosis, PatientConsole())
+
+
+def _seconds(word: str) -> float:
+    try:
+        seconds = float(word.removesuffix("s"))
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, 0 or more, got {word}")
+    return seconds

@@ -1,0 +1,152 @@
+"""The command `canary-harness plan`, and `run --dry-run`: what a run would do, resolved, and nothing done."""
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness.core.experiment.planned_writes import PlannedWrite, group_of, writes_of
+from harness.core.experiment.rails import RAILS, host_of, limits_of
+from harness.core.experiment.types import Deployment, Experiment
+from harness.errors import UsageError
+from harness.report.folder import masked, without_secrets
+from harness.streams import say
+
+if TYPE_CHECKING:
+    from harness.run.experiment import Settings
+
+Document = dict[str, Any]
+
+
+def print_plan(command: Sequence[str], environment: Mapping[str, str], *, as_json: bool) -> None:
+    """Prints what a Locust command would play: every write on AWS by name, the guard rails, and the experiment.
+
+    Raises UsageError where the run itself would, but for leave to write that nobody gave: that is said in the plan,
+    since it is made to decide on it. As text it is YAML: the experiment, with the rest as comments.
+    """
+    settings = resolved(command, environment)
+    experiment, unfound = _found(settings.experiment)
+    local = _is_rehearsal(settings)
+    if as_json:
+        document = _document(experiment, command, unfound, local=local)
+        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        return
+    parts = (_groups(experiment, unfound), _writes(experiment, local=local), _rails(experiment))
+    said = [shlex.join(masked(command)), *(line for part in parts if part for line in ("", *part))]
+    say("\n".join(f"# {line}".rstrip() for line in said))
+    say(msgspec.yaml.encode(without_secrets(experiment)).decode().rstrip())
+
+
+def resolved(command: Sequence[str], environment: Mapping[str, str]) -> "Settings":
+    """The settings that a Locust process would read from its command line and environment."""
+    import configargparse
+
+    from harness.plugin import options
+
+    parser = configargparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    options.add_options(parser)
+    parser.add_argument("--host", "-H", env_var="LOCUST_HOST")
+    try:
+        given, _ = parser.parse_known_args([*command], env_vars={**environment})
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error)) from error
+    return options.settings_of(given)
+
+
+def _found(experiment: Experiment) -> tuple[Experiment, str]:
+    """The experiment with the names that AWS tells, and why it told none where it could not be asked."""
+    from harness.aws.clients import Aws
+    from harness.aws.discovery import discover_for_a_plan
+    from harness.run.command import words_of
+    from harness.run.deploying import check_making
+    from harness.run.experiment import watched
+
+    if not watched(experiment):
+        return experiment, ""
+    aws = Aws()
+    found, unfound = discover_for_a_plan(aws, experiment)
+    if not unfound:
+        check_making(aws, found.deployment)
+    elif found.deployment.command:
+        words_of(found.deployment.command)
+    return found, unfound
+
+
+def _is_rehearsal(settings: "Settings") -> bool:
+    """Whether the run would have leave to write because its cloud is one of this machine's."""
+    from harness.aws.clients import Aws, services_of
+
+    return settings.rehearsal and Aws().is_local(*services_of(settings.experiment))
+
+
+def _document(experiment: Experiment, command: Sequence[str], unfound: str, *, local: bool) -> Document:
+    limits = limits_of(experiment.rails, experiment.target.host)
+    rails: Document = {name: None if limit == float("inf") else limit for name in RAILS for limit in [limits.of(name)]}
+    return {
+        "command": masked(command),
+        "not_found_because": unfound or None,
+        "writes": writes_of(experiment),
+        "writes_allowed": experiment.allow_writes or local,
+        "refused_because": _refusal(experiment, local=local),
+        "rails": {**rails, "hosts": _hosts(experiment)},
+        "experiment": without_secrets(experiment),
+    }
+
+
+def _groups(experiment: Experiment, unfound: str) -> list[str]:
+    """What is watched, by the names that AWS has for it."""
+    from harness.run.experiment import watched
+
+    if not watched(experiment):
+        return ["Watches nothing: no deployment is named."]
+    told = [f"Watches {_watched(one)}" for one in (experiment.deployment, *experiment.also)]
+    return [*told, f"  Names could not be looked up on AWS: {unfound}"] if unfound else told
+
+
+def _watched(wanted: Deployment) -> str:
+    which = f"deployment {wanted.id} of " if wanted.id else ""
+    shifts = f", which shifts {wanted.alias} of {wanted.function}" if wanted.function else ""
+    return f"{which}{group_of(wanted)}{shifts}"
+
+
+def _writes(experiment: Experiment, *, local: bool) -> list[str]:
+    writes = writes_of(experiment)
+    if not writes:
+        return ["Changes nothing on AWS."]
+    leave = (
+        "allowed" if experiment.allow_writes else "allowed: a local cloud is no production" if local else "NOT allowed"
+    )
+    refusal = _refusal(experiment, local=local)
+    refused = [f"  The run is refused: {refusal}"] if refusal else []
+    return [f"Changes on AWS ({leave}):", *(f"  {_told(write)}" for write in writes), *refused]
+
+
+def _refusal(experiment: Experiment, *, local: bool) -> str | None:
+    """Why the run would be refused for want of leave to write, in the words of the run; None where it has it."""
+    from harness.run.experiment import lacking_leave
+
+    has_leave = experiment.allow_writes or local or not writes_of(experiment)
+    return None if has_leave else lacking_leave(experiment)
+
+
+def _told(write: PlannedWrite) -> str:
+    undone = f"; undone by {write.undone_by}" if write.undone_by else ""
+    return f"{write.call} on {write.subject}: {write.what}{undone}"
+
+
+def _rails(experiment: Experiment) -> list[str]:
+    limits = limits_of(experiment.rails, experiment.target.host)
+    told = (f"  {name}: {_limit(limits.of(name))}, {rail.bounds}" for name, rail in RAILS.items())
+    hosts = " and ".join([*_hosts(experiment), "this machine"])
+    return ["Guard rails:", *told, f"  hosts: {hosts} only"]
+
+
+def _limit(limit: float) -> str:
+    return "no limit to this machine" if limit == float("inf") else f"{limit:g}"
+
+
+def _hosts(experiment: Experiment) -> list[str]:
+    named = [host_of(experiment.target.host)] if experiment.target.host else []
+    return [*(experiment.rails.hosts or named)]

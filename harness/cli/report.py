@@ -1,0 +1,153 @@
+"""The commands `canary-harness report` and `canary-harness compare`: reports of runs that were."""
+
+import argparse
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import ExitCode, UsageError
+from harness.streams import say, tell
+
+if TYPE_CHECKING:
+    from harness.core.verdict.types import Verdict
+    from harness.report.folder import RunFolder
+    from harness.report.history import History
+
+COMPARE_EXIT_CODES = """\
+exit codes:
+  0    nothing is worse than in the first run
+  1    the harness failed
+  2    usage, or no such run
+  3    regression: something is worse than in the first run, beyond the tolerance
+  4    not comparable: a number of the first run was not measured in a later one
+"""
+REPORT_EXIT_CODES = """\
+exit codes:
+  0    the reports were written, whatever they say
+  1    the harness failed, the timeline cannot be read, or nothing could be written
+  2    usage, or no such run
+"""
+PICTURES = (".svg", ".png")
+TABLES = (".csv", ".parquet")
+
+
+def add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `report`."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as reports/latest")
+    text = "save the main chart, too, as FILE.svg or FILE.png, without a browser; may be given for both"
+    parser.add_argument("--chart", type=_ending(PICTURES), action="append", default=[], metavar="FILE", help=text)
+    text = (
+        "save the per-second table, too, as FILE.csv or FILE.parquet (which needs the extra canary-harness[parquet]); "
+        "may be given for both"
+    )
+    parser.add_argument("--table", type=_ending(TABLES), action="append", default=[], metavar="FILE", help=text)
+
+
+def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `compare`."""
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders; the first is the measure")
+    text = "by how much more than in the first run a number may be, as a share; default: 0.2"
+    parser.add_argument("--tolerance", type=_share, default=0.2, metavar="SHARE", help=text)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="save the comparison as a page, too")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON instead of a table")
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Makes all reports of a run again from its timeline alone, and prints where they are."""
+    from harness.report.folder import RunFolder
+    from harness.report.history import read
+    from harness.report.saving import save_table
+
+    folder = RunFolder.open(options.run)
+    run = read(folder)
+    with _drawing(run, options.chart):
+        written = [folder.verdict, folder.markdown, folder.junit, folder.page] if saved(folder, run) else []
+        for path in options.table:
+            save_table(run, path)
+            written.append(path)
+    written.extend(options.chart)
+    for path in written:
+        say(str(path))
+    return ExitCode.AS_EXPECTED if written else ExitCode.HARNESS_FAILED
+
+
+def saved(folder: "RunFolder", run: "History") -> bool:
+    """Whether the reports could be written into the folder of the run; says in a sentence why not."""
+    from harness.report.finish import write
+
+    try:
+        write(folder, run)
+    except OSError as error:
+        tell(f"canary-harness: no report is saved: {folder.path}: {error.strerror or error}")
+        return False
+    return True
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Compares runs, judged again from their timelines; the exit code says whether something got worse."""
+    from harness.report.compare import compare
+    from harness.report.comparison import compared_page
+
+    if len(options.runs) < 2:
+        raise UsageError("compare needs two runs or more, such as reports/erroruser/*")
+    comparison = compare(_judged(options.runs), options.tolerance)
+    if options.html:
+        options.html.write_text(compared_page(comparison), encoding="utf-8")
+    if options.json:
+        import msgspec
+
+        document = {"exit_code": int(comparison.exit_code), **msgspec.to_builtins(comparison)}
+        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    else:
+        from harness.report.comparison import show
+        from harness.report.console import PatientConsole
+
+        show(comparison, PatientConsole())
+    return comparison.exit_code
+
+
+def _judged(paths: Sequence[Path]) -> list[tuple[Path, "Verdict"]]:
+    from harness.core.verdict.judge import judge
+    from harness.report.folder import RunFolder
+
+    folders = [RunFolder.open(path) for path in paths]
+    return [(folder.path, judge(folder.read_experiment(), folder.read_condensed())) for folder in folders]
+
+
+@contextlib.contextmanager
+def _drawing(run: "History", paths: Sequence[Path]) -> Iterator[None]:
+    """Saves the main chart meanwhile, on another core where there is one: to draw it is a third of all the work."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from harness.report.chart import chart
+    from harness.report.drawing import save_pictures
+
+    spec = chart(run) if paths else None
+    with ThreadPoolExecutor(1) as beside:
+        drawn = beside.submit(save_pictures, spec, paths) if spec else None
+        yield
+        if drawn:
+            drawn.result()
+    if paths and not spec:
+        raise UsageError(f"--chart {paths[0]}: nothing was seen and nothing was sent, so there is no chart")
+
+
+def _ending(endings: Sequence[str]) -> Callable[[str], Path]:
+    def path(word: str) -> Path:
+        if Path(word).suffix not in endings:
+            raise argparse.ArgumentTypeError(f"must end in {' or '.join(endings)}, got {word}")
+        return Path(word)
+
+    return path
+
+
+def _share(word: str) -> float:
+    try:
+        share = float(word)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a share, 0 or more, such as 0.2 for 20 %, got {word}")
+    return share

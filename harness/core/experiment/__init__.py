@@ -1,0 +1,1 @@
+"""What is asked: an experiment, read, checked and planned."""

@@ -1,0 +1,77 @@
+"""The faults of an experiment as a plan: which share holds when, counted from the deployment's creation."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from harness.core.experiment.types import Experiment, Fault
+
+BASE = "traffic.error_share"
+
+ShareKind = Literal["error_share", "client_version_share"]
+EffectKind = Literal["force_alarm", "concurrency", "fis_template"]
+SHARES: tuple[ShareKind, ...] = ("error_share", "client_version_share")
+"""Kinds of fault that change what is sent: a share of all requests that are meant to fail."""
+EFFECTS: tuple[EffectKind, ...] = ("force_alarm", "concurrency", "fis_template")
+"""Kinds of fault that change something on AWS."""
+KINDS = (*SHARES, *EFFECTS)
+
+
+class Share(NamedTuple):
+    """A share of fault requests and the name of the fault that asks for it."""
+
+    fault: str
+    share: float
+
+
+def name_of(index: int) -> str:
+    """How the timeline calls a fault of the list."""
+    return f"faults[{index}]"
+
+
+def kind_of(fault: Fault) -> ShareKind | EffectKind:
+    """The kind of a fault: its one key that is set."""
+    return next(kind for kind in KINDS if getattr(fault, kind) is not None)
+
+
+def effects_of(experiment: Experiment) -> Iterator[tuple[str, EffectKind, Fault]]:
+    """The faults that change something on AWS: name, kind, and what is asked."""
+    for index, fault in enumerate(experiment.faults):
+        for kind in EFFECTS:
+            if getattr(fault, kind) is not None:
+                yield name_of(index), kind, fault
+
+
+def share_at(experiment: Experiment, since_creation_s: float, kind: ShareKind = "error_share") -> Share | None:
+    """The share at an instant; of faults that overlap the last in the list holds, None where none is planned."""
+    holding = [
+        Share(name_of(index), getattr(fault, kind))
+        for index, fault in enumerate(experiment.faults)
+        if getattr(fault, kind) is not None and _lasts(fault, since_creation_s)
+    ]
+    if holding:
+        return holding[-1]
+    base = experiment.traffic.error_share if kind == "error_share" else 0.0
+    return Share(BASE, base) if base and since_creation_s >= 0 else None
+
+
+def total_at(experiment: Experiment, since_creation_s: float) -> float:
+    """The share of all fault requests at an instant, whatever makes them fail."""
+    shares = (share_at(experiment, since_creation_s, kind) for kind in SHARES)
+    return sum(share.share for share in shares if share)
+
+
+def changes_s(experiment: Experiment) -> list[float]:
+    """The instants at which a share may change, in order, counted from the deployment's creation."""
+    faults = [fault for fault in experiment.faults if kind_of(fault) in SHARES]
+    starts = [fault.at_s for fault in faults]
+    ends = [fault.at_s + fault.for_s for fault in faults if fault.for_s]
+    return sorted({0.0, *starts, *ends})
+
+
+def highest_share(experiment: Experiment) -> float:
+    """The most that the share of all fault requests ever comes to."""
+    return max(total_at(experiment, change_s) for change_s in changes_s(experiment))
+
+
+def _lasts(fault: Fault, at_s: float) -> bool:
+    return fault.at_s <= at_s and (fault.for_s is None or at_s < fault.at_s + fault.for_s)

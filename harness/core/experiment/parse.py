@@ -1,0 +1,106 @@
+"""From text to an `Experiment`, or to one sentence that names the field and the fix."""
+
+import re
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import inspect
+
+from harness.core.experiment.qualified import with_a_bare_function
+from harness.core.experiment.rails import limits_of, refusals
+from harness.core.experiment.sense import contradictions, only_on_aws
+from harness.core.experiment.shape import Problems, mismatches
+from harness.core.experiment.types import Experiment
+from harness.core.verdict.criteria import check_criteria
+from harness.core.verdict.types import Verdict
+from harness.errors import ExperimentError
+
+REHEARSED = "http://localhost"
+"""Where the service of a rehearsal is, as far as guard rails ask."""
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def parse(text: str, *, source: str) -> Experiment:
+    """The experiment that a YAML text describes; `source` names the text in errors that have no field.
+
+    Raises ExperimentError with the exact path for the first thing that is wrong.
+    """
+    tree = _tree(text, source)
+    _refuse(mismatches(tree, inspect.type_info(Experiment), source))
+    experiment = msgspec.convert(_with_bare_functions(tree), Experiment)
+    _refuse(contradictions(experiment))
+    check_criteria(experiment.criteria)
+    return experiment
+
+
+def rehearsable(experiment: Experiment) -> None:
+    """Raises ExperimentError for what only AWS can play, such as a host, and for what its own guard rails forbid."""
+    _refuse(only_on_aws(experiment))
+    _refuse(refusals(experiment, limits_of(experiment.rails, REHEARSED)))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of an experiment file."""
+    return {"$schema": _DIALECT, "title": "canary-harness experiment", **msgspec.json.schema(Experiment)}
+
+
+def verdict_schema() -> dict[str, Any]:
+    """The JSON Schema of verdict.json."""
+    return {"$schema": _DIALECT, "title": "canary-harness verdict", **msgspec.json.schema(Verdict)}
+
+
+def _with_bare_functions(tree: dict[str, Any]) -> dict[str, Any]:
+    """A tree that has the right types, with the functions of all its groups by name and their aliases apart."""
+    also = [with_a_bare_function(group, f"also[{index}]") for index, group in enumerate(tree.get("also", ()))]
+    deployment = with_a_bare_function(tree.get("deployment", {}))
+    return {**tree, "deployment": deployment, "also": also}
+
+
+def _refuse(problems: Problems) -> None:
+    for problem in problems:
+        raise problem
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML whose keys are always text and never given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: ARG002 - PyYAML's own
+        """A map as text to value; a key given twice would hide one of its values, so it is refused."""
+        self._refuse_twice(node)
+        self.flatten_mapping(node)
+        return {_key_of(key): self.construct_object(value, deep=True) for key, value in node.value}
+
+    def _refuse_twice(self, node: yaml.MappingNode) -> None:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            text = _key_of(key)
+            if text in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {text} is given twice", key.start_mark)
+            seen.add(text)
+
+
+# YAML 1.1 takes 1e-2 for text; people mean a number.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
+
+
+def _key_of(node: yaml.Node) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", node.start_mark)
+    return str(node.value)
+
+
+def _tree(text: str, source: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        raise ExperimentError(source, f"{_place(error)}: {error.problem or error.context}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ExperimentError(source, f"is not YAML: {str(error).splitlines()[0]}") from error
+
+
+def _place(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "is not YAML"

@@ -1,0 +1,236 @@
+"""Guard rails: how far a run may go, decided from the experiment, from what a person asks for, and from what was seen.
+
+    refusals       before the run: values beyond a rail
+    sure_to_trip   before the run: rails that it cannot keep
+    refusal        while it lasts: a change that would go beyond one
+    tripped        while it lasts: what was seen is beyond one
+
+Nothing here acts; whoever does is told why in one sentence.
+"""
+
+import fnmatch
+import ipaddress
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from harness.core.experiment.faults import highest_share
+from harness.core.experiment.rates import peak_rate
+from harness.core.experiment.types import Experiment, Rails
+from harness.errors import ExperimentError
+
+RailName = Literal["arrival_rate", "error_share", "fault_requests", "wall_time_s", "blind_s"]
+
+
+class Rail(Struct, frozen=True):
+    """One guard rail: its default, whether traffic to this machine itself is spared the default, and what it bounds."""
+
+    default: float
+    spares_loopback: bool
+    bounds: str
+
+
+RAILS: dict[RailName, Rail] = {
+    "arrival_rate": Rail(1000.0, True, "requests per second"),
+    "error_share": Rail(0.5, True, "share of fault requests"),
+    "fault_requests": Rail(10_000, True, "fault requests in the whole run"),
+    "wall_time_s": Rail(14_400.0, False, "seconds that the run takes"),
+    "blind_s": Rail(120.0, False, "seconds without any sight of the control plane while a fault is in effect"),
+}
+"""Every limit and its default, which `rails` of an experiment and `--canary-max-…` may change."""
+SHORTEST_BLIND_WALL_S = 8.0
+"""Wall time without sight at the least: one call may be tried for so long, however fast the clock of a rehearsal is."""
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+")
+_NAME = re.compile(r"[A-Za-z0-9._:%-]+")  # also an IPv4 address, and an IPv6 one with or without its zone
+_VISIBLE = re.compile(r"[!-~]*")
+ROUNDING = 1 + 1e-9
+"""What a sum of shares may be off by."""
+RATE_WINDOW_S = 10.0
+RATE_SLACK = 1.2
+"""A rate that nobody plans is measured over a window, and may be so much above its limit by chance."""
+
+
+class Trip(Struct, frozen=True):
+    """A rail that was gone beyond: its limit, what was seen, and why in one sentence."""
+
+    rail: RailName
+    limit: float
+    seen: float
+    message: str
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A run as its rails see it: seconds of experiment time but for `wall_s`; None where there is nothing to see.
+
+    `rate` is the measured one of traffic that is not planned; `blind_s` is counted while a fault is in effect.
+    """
+
+    fault_requests: int
+    wall_s: float
+    rate: float | None = None
+    blind_s: float | None = None
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The limits of one run; one that nobody set and that does not hold for this host is infinite."""
+
+    arrival_rate: float
+    error_share: float
+    fault_requests: float
+    wall_time_s: float
+    blind_s: float
+
+    def of(self, name: RailName) -> float:
+        """The limit of one rail."""
+        limit: float = getattr(self, name)
+        return limit
+
+
+def limits_of(rails: Rails, host: str | None) -> Limits:
+    """The limits that hold for traffic to `host`: what was set, and the defaults."""
+    spared = host is not None and is_loopback(host)
+    return Limits(**{name: _limit(getattr(rails, name), rail, spared) for name, rail in RAILS.items()})
+
+
+def refusals(experiment: Experiment, limits: Limits) -> Iterator[ExperimentError]:
+    """Every value of an experiment that is beyond a rail."""
+    share, traffic = highest_share(experiment), experiment.traffic
+    if traffic.users is None and (why := refusal(limits, "arrival_rate", peak_rate(traffic.arrival_rate))):
+        yield ExperimentError("traffic.arrival_rate", why)
+    if why := refusal(limits, "error_share", share):
+        yield ExperimentError("traffic.error_share" if share == experiment.traffic.error_share else "faults", why)
+
+
+def sure_to_trip(experiment: Experiment, limits: Limits, speed: float) -> Iterator[ExperimentError]:
+    """Every rail that would trip before a run that follows a deployment can end, at a clock's speed."""
+    give_up_s = experiment.give_up_s / speed
+    if limits.wall_time_s * ROUNDING < give_up_s:
+        yield ExperimentError(
+            "rails.wall_time_s",
+            f"{limits.wall_time_s:g} s are over before give_up_s is ({_wall(give_up_s, speed)}), so the rail would "
+            "stop a run that still waits; lower give_up_s, or raise rails.wall_time_s",
+        )
+    faults = _faults_at_the_end(experiment)
+    if limits.fault_requests * ROUNDING < faults:
+        yield ExperimentError(
+            "rails.fault_requests",
+            f"{limits.fault_requests:g} are fewer than the {faults:.0f} fault requests that traffic.arrival_rate and "
+            "traffic.error_share plan for steady_s alone, after the deployment; lower one of these, or raise "
+            "rails.fault_requests",
+        )
+
+
+def _wall(give_up_s: float, speed: float) -> str:
+    return f"{give_up_s:g} s" if speed == 1 else f"{give_up_s:g} s of wall time at speed {speed:g}"
+
+
+def _faults_at_the_end(experiment: Experiment) -> float:
+    """The fault requests that are planned for the time after the deployment, whatever becomes of it."""
+    traffic = experiment.traffic
+    if traffic.users is not None or isinstance(traffic.arrival_rate, tuple):
+        return 0.0
+    return traffic.arrival_rate * traffic.error_share * experiment.steady_s
+
+
+def refusal(limits: Limits, name: RailName, value: float) -> str | None:
+    """Why a value may not be; None where it may."""
+    limit = limits.of(name)
+    if value <= limit * ROUNDING:
+        return None
+    return f"{value:g} is beyond the guard rail of {limit:g} ({RAILS[name].bounds}); raise rails.{name} if it is meant"
+
+
+def tripped(limits: Limits, seen: Seen) -> Trip | None:
+    """The first rail that was gone beyond."""
+    measures: tuple[tuple[RailName, float | None, float], ...] = (
+        ("fault_requests", seen.fault_requests, limits.fault_requests),
+        ("wall_time_s", seen.wall_s, limits.wall_time_s),
+        ("arrival_rate", seen.rate, limits.arrival_rate * RATE_SLACK),
+        ("blind_s", seen.blind_s, limits.blind_s),
+    )
+    for name, value, limit in measures:
+        if value is not None and value > limit:
+            return _trip(name, limits, value)
+    return None
+
+
+def blind_limit_s(limits: Limits, speed: float) -> float:
+    """The experiment time without sight that is borne at a clock's speed."""
+    return max(limits.blind_s, SHORTEST_BLIND_WALL_S * speed)
+
+
+def host_refusal(url: str, named: Iterable[str], allowed: Sequence[str]) -> str | None:
+    """Why traffic may not go to a URL; None where it may.
+
+    This machine is always allowed. A list decides alone; without one it is the hosts of the URLs that were `named`.
+    """
+    host = host_of(url)
+    if is_loopback(url):
+        return None
+    if allowed:
+        if any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in allowed):
+            return None
+        return (
+            f"{host} is not on the list of allowed hosts ({', '.join(allowed)}); add it to rails.hosts if it is meant"
+        )
+    known = {host_of(one) for one in named}
+    if not known or host in known:
+        return None
+    return f"{host} is not the host that this run was started for ({', '.join(sorted(known))}); start it with --host"
+
+
+def is_host(name: str) -> bool:
+    """Whether a name may stand on a list of hosts."""
+    return bool(_HOST.fullmatch(name))
+
+
+def is_url(text: str) -> bool:
+    """Whether requests can be sent to an http or https URL: its host is a name or an address, the rest visible ASCII.
+
+    A host may have letters of any script; a path with them must be percent-encoded.
+    """
+    try:
+        parts = urlsplit(text)
+        name = (parts.hostname or "").encode("idna").decode("ascii")
+        whole = parts.scheme in ("http", "https") and parts.port != 0 and text.isprintable()
+    except ValueError:
+        return False
+    return whole and bool(_NAME.fullmatch(name) and _VISIBLE.fullmatch(parts.path + parts.query))
+
+
+def host_of(url: str) -> str:
+    """The host name of a URL, in lower case; empty where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine by its words alone; no name is looked up."""
+    host = host_of(url)
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _limit(given: float | None, rail: Rail, spared: bool) -> float:
+    if given is not None:
+        return float(given)
+    return math.inf if spared and rail.spares_loopback else rail.default
+
+
+def _trip(name: RailName, limits: Limits, value: float) -> Trip:
+    limit = limits.of(name)
+    if name == "blind_s":
+        message = (
+            f"the control plane was out of sight for {value:.0f} s, more than {limit:g} s, so the faults were stopped"
+        )
+    else:
+        message = f"{value:.0f} is more than the {limit:g} allowed ({RAILS[name].bounds})"
+    return Trip(name, limit, value, message)

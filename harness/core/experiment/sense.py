@@ -1,0 +1,250 @@
+"""What the types of an experiment cannot say: which values contradict each other or the world."""
+
+import math
+import re
+import shlex
+import string
+
+from harness.core.experiment.faults import KINDS, effects_of, highest_share, name_of
+from harness.core.experiment.rails import ROUNDING, is_host, is_url
+from harness.core.experiment.shape import Problems, shown
+from harness.core.experiment.types import (
+    AWS_CONFIGS,
+    AWS_PREFIX,
+    PERSONAS,
+    REHEARSED_CONFIG,
+    Arm,
+    Deployment,
+    Experiment,
+    Fault,
+    RateStep,
+    Traffic,
+)
+from harness.errors import ExperimentError
+
+LONGEST_SHIFT_MINUTES = 2880
+DAY_S = 86_400
+
+_CONFIG = re.compile(r"(?:Canary(\d+)Percent|Linear(\d+)PercentEvery)(\d+)Minutes?")
+_HANDLER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_TEMPLATE = re.compile(r"EXT[A-Za-z0-9]{1,61}")
+_PLACEHOLDERS = frozenset({"function", "alias", "alias_arn", "version"})
+_SHORT_PERIODS_S = (10, 20, 30)
+
+
+def contradictions(experiment: Experiment) -> Problems:
+    """Everything in an experiment that cannot be, though every value has the right type."""
+    yield from _about_target(experiment)
+    yield from _about_traffic(experiment.traffic)
+    if experiment.deployment.config is not None:
+        yield from _about_config(experiment.deployment.config)
+    yield from about_making(experiment.deployment)
+    yield from _about_groups(experiment)
+    yield from _about_alarm(experiment)
+    yield from _about_faults(experiment)
+    yield from _about_rails(experiment)
+    yield from _about_arm(experiment.baseline, "baseline")
+    yield from _about_arm(experiment.canary, "canary")
+
+
+def _about_target(experiment: Experiment) -> Problems:
+    host = experiment.target.host
+    if host is not None and not is_url(host):
+        yield ExperimentError("target.host", f"must be a URL such as https://example.com/stage, got {shown(host)}")
+
+
+def _about_traffic(traffic: Traffic) -> Problems:
+    # The default rate beside users is what a resolved experiment has.
+    if traffic.users is not None and traffic.arrival_rate != Traffic().arrival_rate:
+        yield ExperimentError("traffic", "give arrival_rate (open arrivals) or users (closed loop), not both")
+    if isinstance(traffic.arrival_rate, tuple):
+        yield from _about_rate_steps(traffic.arrival_rate)
+    for persona in traffic.personas:
+        if persona not in PERSONAS:
+            yield ExperimentError(f"traffic.personas.{persona}", f"unknown persona; known are {', '.join(PERSONAS)}")
+    for name in ("personas", "endpoints", "client_versions"):
+        if not any(getattr(traffic, name).values()):
+            yield ExperimentError(f"traffic.{name}", "needs at least one weight above 0")
+
+
+def _about_rate_steps(steps: tuple[RateStep, ...]) -> Problems:
+    path = "traffic.arrival_rate"
+    if not steps:
+        yield ExperimentError(path, "needs at least one step, such as {at_s: 0, rate: 20}")
+    if steps and steps[0].at_s:
+        yield ExperimentError(f"{path}[0].at_s", f"must be 0, when the run begins, got {steps[0].at_s:g}")
+    free_s = 0.0
+    for index, step in enumerate(steps):
+        yield from _about_rate_step(step, f"{path}[{index}]")
+        if step.at_s < free_s:
+            problem = f"must be at least {free_s:g}, where the step before it ends, got {step.at_s:g}"
+            yield ExperimentError(f"{path}[{index}].at_s", problem)
+        free_s = step.at_s + (step.for_s or 0.0)
+
+
+def _about_rate_step(step: RateStep, path: str) -> Problems:
+    if (step.rate is None) == (step.ramp_to is None):
+        yield ExperimentError(path, "needs exactly one of rate and ramp_to")
+    if step.ramp_to is not None and step.for_s is None:
+        yield ExperimentError(f"{path}.for_s", "is missing: how long the ramp takes")
+
+
+def _about_config(config: str) -> Problems:
+    word = config.removeprefix(AWS_PREFIX)
+    form = _CONFIG.fullmatch(word)
+    if form:
+        yield from _about_shift(int(form[1] or form[2]), int(form[3]), word)
+    if config.startswith("CodeDeployDefault.") and word not in AWS_CONFIGS:
+        yield ExperimentError(
+            "deployment.config", f"AWS has no {config}; a configuration of your own has no CodeDeployDefault prefix"
+        )
+
+
+def about_making(deployment: Deployment) -> Problems:
+    """What contradicts itself about how the deployment comes about."""
+    ways = ("id", "target_version", "redeploy", "command")
+    given = [name for name in ways if getattr(deployment, name) not in (None, False)]
+    if len(given) > 1:
+        yield ExperimentError(f"deployment.{given[0]}", f"cannot stand beside {given[1]}: each says what deploys")
+    if deployment.target_version is not None and not deployment.target_version.isdecimal():
+        problem = f"must be the number of a published version such as 42, got {shown(deployment.target_version)}"
+        yield ExperimentError("deployment.target_version", problem)
+    if deployment.command is not None and not _words(deployment.command):
+        yield ExperimentError("deployment.command", f"must be a command, got {shown(deployment.command)}")
+
+
+def _about_groups(experiment: Experiment) -> Problems:
+    for index, also in enumerate(experiment.also):
+        made = [name for name in ("target_version", "redeploy", "command", "hooks") if getattr(also, name)]
+        if made:
+            yield ExperimentError(f"also[{index}].{made[0]}", "a run makes its first deployment only; leave it out")
+        if not any((also.id, also.stack, also.application, also.group, also.function)):
+            yield ExperimentError(f"also[{index}]", "names no deployment group: give group, function or stack")
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
+
+
+def _about_shift(percent: int, minutes: int, word: str) -> Problems:
+    if not 1 <= percent <= 99:
+        yield ExperimentError("deployment.config", f"must shift between 1 and 99 percent, got {percent} in {word}")
+    if not 1 <= minutes <= LONGEST_SHIFT_MINUTES:
+        problem = f"must wait between 1 and {LONGEST_SHIFT_MINUTES} minutes, got {minutes} in {word}"
+        yield ExperimentError("deployment.config", problem)
+
+
+def _about_alarm(experiment: Experiment) -> Problems:
+    alarm = experiment.alarm
+    if alarm.period_s not in _SHORT_PERIODS_S and alarm.period_s % 60:
+        yield ExperimentError("alarm.period_s", f"must be 10, 20, 30 or a multiple of 60, got {alarm.period_s}")
+    if alarm.datapoints is not None and alarm.datapoints > alarm.evaluation_periods:
+        problem = f"must be at most evaluation_periods ({alarm.evaluation_periods}), got {alarm.datapoints}"
+        yield ExperimentError("alarm.datapoints", problem)
+    if alarm.period_s * alarm.evaluation_periods > DAY_S:
+        yield ExperimentError("alarm.evaluation_periods", "must cover at most one day together with period_s")
+    if isinstance(alarm.dimensions, dict):
+        for name, template in alarm.dimensions.items():
+            yield from _about_dimension(template, f"alarm.dimensions.{name}")
+
+
+def _about_dimension(template: str, path: str) -> Problems:
+    try:
+        names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+    except ValueError as error:
+        yield ExperimentError(path, f"has a brace without its partner: {error}")
+        return
+    for name in names:
+        if name not in _PLACEHOLDERS:
+            known = ", ".join(f"{{{word}}}" for word in sorted(_PLACEHOLDERS))
+            yield ExperimentError(path, f"unknown placeholder {{{name}}}; known are {known}")
+
+
+def _about_faults(experiment: Experiment) -> Problems:
+    for index, fault in enumerate(experiment.faults):
+        path = name_of(index)
+        given = [kind for kind in KINDS if getattr(fault, kind) is not None]
+        if len(given) != 1:
+            got = f", got {' and '.join(given)}" if given else ""
+            yield ExperimentError(path, f"needs exactly one of {', '.join(KINDS[:-1])} and {KINDS[-1]}{got}")
+            return
+        if fault.at_s < -experiment.steady_s:
+            problem = f"must be at least -steady_s ({-experiment.steady_s:g}), got {fault.at_s:g}"
+            yield ExperimentError(f"{path}.at_s", problem)
+        if fault.fis_template is not None and not _TEMPLATE.fullmatch(fault.fis_template):
+            problem = (
+                f"must be the id of an experiment template such as EXT1a2b3c4d5e6f7, got {shown(fault.fis_template)}"
+            )
+            yield ExperimentError(f"{path}.fis_template", problem)
+    if (share := highest_share(experiment)) > ROUNDING:
+        yield ExperimentError("faults", f"the shares that overlap come to {share:g} of all requests, at most 1 can be")
+    yield from _about_pairs(experiment)
+
+
+def _about_pairs(experiment: Experiment) -> Problems:
+    """Two faults that hold the same thing at the same time could not both be healed to what was there before."""
+    effects = [*effects_of(experiment)]
+    for place, (name, kind, fault) in enumerate(effects):
+        for earlier, other_kind, other in effects[:place]:
+            if kind == other_kind and kind != "fis_template" and _overlap(fault, other):
+                yield ExperimentError(f"{name}.{kind}", f"overlaps {earlier}: end that one before by for_s")
+
+
+def _overlap(one: Fault, other: Fault) -> bool:
+    first, second = sorted((one, other), key=lambda fault: fault.at_s)
+    return first.for_s is None or first.at_s + first.for_s > second.at_s
+
+
+def _about_rails(experiment: Experiment) -> Problems:
+    for index, host in enumerate(experiment.rails.hosts):
+        if not is_host(host):
+            problem = f"must be the name of a host such as api.example.com or *.example.com, got {shown(host)}"
+            yield ExperimentError(f"rails.hosts[{index}]", problem)
+
+
+def _about_arm(arm: Arm, path: str) -> Problems:
+    if arm.handler is not None and arm.url is not None:
+        yield ExperimentError(path, "give handler or url, not both")
+    if arm.handler is not None and not _HANDLER.fullmatch(arm.handler):
+        yield ExperimentError(f"{path}.handler", f"must be module:function, got {shown(arm.handler)}")
+    if arm.url is not None and not is_url(arm.url):
+        yield ExperimentError(f"{path}.url", f"must be a URL such as http://127.0.0.1:3000, got {shown(arm.url)}")
+    if arm.url is not None and arm.env:
+        yield ExperimentError(f"{path}.env", "cannot reach a service that runs elsewhere; set it where url is served")
+    if arm.handler is None and arm.url is None:
+        yield from _about_bundled(arm, path)
+
+
+def _about_bundled(arm: Arm, path: str) -> Problems:
+    for name, top in (("FAIL_RATIO", 1.0), ("LATENCY_MS", math.inf)):
+        value = _number(arm.env.get(name, 0))
+        if value is None or not 0 <= value <= top:
+            wanted = "between 0 and 1" if name == "FAIL_RATIO" else "at least 0"
+            yield ExperimentError(f"{path}.env.{name}", f"must be {wanted}, got {shown(arm.env[name])}")
+
+
+def _number(value: str | float) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def only_on_aws(experiment: Experiment) -> Problems:
+    """Everything that a rehearsal would have to ignore."""
+    config = experiment.deployment.config or REHEARSED_CONFIG
+    word = config.removeprefix(AWS_PREFIX)
+    if word != "AllAtOnce" and not _CONFIG.fullmatch(word):
+        wanted = "AllAtOnce, Canary<percent>Percent<minutes>Minutes or Linear<percent>PercentEvery<minutes>Minutes"
+        yield ExperimentError("deployment.config", f"a rehearsal knows {wanted}, got {shown(config)}")
+    if experiment.target.host is not None:
+        yield ExperimentError("target.host", "a rehearsal serves its own; leave it out, or name baseline.url")
+    if experiment.also:
+        yield ExperimentError("also", "a rehearsal has one deployment group; leave it out")
+    for name in ("id", "stack", "redeploy", "command"):
+        if getattr(experiment.deployment, name) not in (None, False):
+            yield ExperimentError(f"deployment.{name}", "a rehearsal creates its own deployment; leave it out")

@@ -1,0 +1,126 @@
+"""A timeline made small while it grows: the same verdict from a fraction of the rows.
+
+A recorder writes a row for each second, persona, endpoint and version. No measure looks at service times, and at
+personas only where a request failed or was meant to, so who judges a long run adds the rows up before.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from harness.core.timeline.events import Arrivals, Event, Requests
+from harness.core.timeline.histogram import Bins, Unread, merge, merge_each
+
+Key = tuple[object, ...]
+READ_AT_ONCE = 1024
+"""Histograms that were left unread are read so many at a time."""
+
+
+def condensed(events: Iterable[Event]) -> list[Event]:
+    """The events of a whole timeline, added up. Raises TimelineError where a histogram is broken."""
+    small = Condensed()
+    for event in events:
+        small.add(event)
+    return [*small.events()]
+
+
+class Condensed:
+    """The events of one run, added up where no measure tells them apart."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, _Row] = {}
+        self._seconds: dict[float, Arrivals] = {}
+        self._others: list[Event] = []
+        self._unread: list[tuple[_Row, bytes]] = []
+
+    def add(self, event: Event) -> None:
+        """Takes one more event of the timeline."""
+        if isinstance(event, Requests):
+            self._add_row(event)
+        elif isinstance(event, Arrivals):
+            self._add_second(event)
+        else:
+            self._others.append(event)
+
+    def events(self) -> tuple[Event, ...]:
+        """What to judge; what was taken later does not change it."""
+        self._read()
+        return (*self._others, *self._seconds.values(), *(row.whole() for row in self._rows.values()))
+
+    def _add_row(self, row: Requests) -> None:
+        persona = row.persona if row.outcome == "failed" or row.intent == "fault" else ""
+        key = (row.at_s, row.intent, row.version, row.status, row.outcome, persona, row.endpoint)
+        sum_ = self._rows.get(key)
+        if sum_ is None:
+            sum_ = self._rows[key] = _Row(row, persona)
+        sum_.count(row.count)
+        if isinstance(row.latency, Unread):
+            self._leave_unread(sum_, row.latency.text)
+        else:
+            sum_.add(row.latency)
+
+    def _leave_unread(self, row: "_Row", text: bytes) -> None:
+        self._unread.append((row, text))
+        if len(self._unread) >= READ_AT_ONCE:
+            self._read()
+
+    def _read(self) -> None:
+        if not self._unread:
+            return
+        rows = [*dict.fromkeys(row for row, _ in self._unread)]
+        number = {row: index for index, row in enumerate(rows)}
+        sums = merge_each([text for _, text in self._unread], [number[row] for row, _ in self._unread])
+        for row, latency in zip(rows, sums, strict=True):
+            row.add(latency)
+        self._unread = []
+
+    def _add_second(self, second: Arrivals) -> None:
+        before = self._seconds.get(second.at_s)
+        if before is None:
+            self._seconds[second.at_s] = second
+            return
+        self._seconds[second.at_s] = replace(
+            before,
+            planned=before.planned + second.planned,
+            started=before.started + second.started,
+            unstarted=before.unstarted + second.unstarted,
+            lag=merge((before.lag, second.lag)),
+        )
+
+
+class _Row:
+    """Rows added up; made whole again only when that is asked for, since there are many rows and few who ask."""
+
+    __slots__ = ("_count", "_first", "_latency", "_persona", "_whole")
+
+    def __init__(self, first: Requests, persona: str) -> None:
+        self._first = first
+        self._persona = persona
+        self._count = 0
+        self._latency: Bins = {}
+        self._whole: Requests | None = None
+
+    def count(self, more: int) -> None:
+        self._count += more
+        self._whole = None
+
+    def add(self, latency: Bins) -> None:
+        self._latency = merge((self._latency, latency)) if self._latency else latency
+        self._whole = None
+
+    def whole(self) -> Requests:
+        if self._whole is None:
+            first = self._first
+            self._whole = Requests(
+                at_s=first.at_s,
+                intent=first.intent,
+                persona=self._persona,
+                endpoint=first.endpoint,
+                version=first.version,
+                outcome=first.outcome,
+                status=first.status,
+                count=self._count,
+                latency=self._latency,
+                service_time={},
+            )
+        return self._whole

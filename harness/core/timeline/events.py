@@ -1,0 +1,507 @@
+"""The timeline: everything seen or done in one run, in one history.
+
+One JSON object a line, tagged by `type`, appended as things happen. `at_s` is the instant of an event in seconds of
+experiment time since the run began; every other field ending in `_s` that dates something uses the same origin, so an
+instant may be negative (an alarm that changed before the run). A look has `asked_s` and `at_s`: the state it reports
+held at some instant between the two. What was not there is None, never 0 or empty text. Only latencies, service times
+and schedule lags are wall time, because they measure real machines: at every speed a millisecond is a millisecond.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, Union, get_args
+
+import msgspec
+from msgspec import Struct
+
+from harness.core.experiment.types import AlarmState
+from harness.core.timeline.histogram import Bins, Unread
+from harness.errors import TimelineError
+
+SCHEMA = 1
+
+Intent = Literal["good", "fault"]
+Answer = Literal["ok", "failed"]
+
+
+class Entry(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every event has: `at_s`, when it happened or was learned."""
+
+    at_s: float
+
+
+class RunStarted(Entry, frozen=True, kw_only=True, tag="run_started"):
+    """The first line. `epoch_s` is experiment time at `at_s` = 0, in seconds since 1970.
+
+    `deployment` is the id of the deployment that the run was told to follow; `sends` is false for a run without traffic
+    of its own.
+    """
+
+    experiment: str
+    epoch_s: float
+    deployment: str | None = None
+    sends: bool = True
+    speed: float = 1.0
+    harness: str = ""
+    schema: int = SCHEMA
+
+
+Why = Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
+Signal = Literal["SIGINT", "SIGTERM"]
+
+
+class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
+    """The last line of a run that could still write it.
+
+    `why`: `settled` (the outcome was there), `given_up` (give_up_s), `stopped` (a person or a signal), `guard_rail`,
+    `failed` (the harness or its surroundings). `signal` is the one that stopped it, if one did. Where there are two
+    such lines, the later one is by who started the run, and counts.
+    """
+
+    why: Why
+    detail: str = ""
+    signal: Signal | None = None
+
+
+class Requests(Entry, frozen=True, kw_only=True, tag="requests"):
+    """Requests that really began in the second starting at `at_s` and shared all these features.
+
+    `version` is the Lambda version that answered, by its response header; None where no header said so. `status` 0 is
+    no answer. `latency` runs from the due time, `service_time` from the real start.
+    """
+
+    intent: Intent
+    persona: str
+    endpoint: str
+    version: str | None
+    outcome: Answer
+    status: int
+    count: int
+    latency: Bins
+    service_time: Bins
+    worker: str = ""
+
+
+class Arrivals(Entry, frozen=True, kw_only=True, tag="arrivals"):
+    """The schedule in the second starting at `at_s`: starts planned, started, and given up for lack of room.
+
+    `lag` is how late the starts were. A closed-loop user plans what it starts.
+    """
+
+    planned: int
+    started: int
+    unstarted: int = 0
+    lag: Bins = {}
+    worker: str = ""
+
+
+class Exemplar(Entry, frozen=True, kw_only=True, tag="exemplar"):
+    """One failed request as it was, from a bounded sample."""
+
+    intent: Intent
+    persona: str
+    endpoint: str
+    version: str | None
+    status: int
+    reason: str
+    latency_s: float
+
+
+class Look(Entry, frozen=True, kw_only=True):
+    """One successful read of the control plane."""
+
+    asked_s: float
+
+
+class GroupSeen(Look, frozen=True, kw_only=True, tag="group_seen"):
+    """The deployment group as configured."""
+
+    application: str
+    group: str
+    config: str
+    alarms: tuple[str, ...]
+    alarms_enabled: bool
+    rollback_events: tuple[str, ...]
+    ignore_poll_failure: bool = False
+
+
+class ConfigSeen(Look, frozen=True, kw_only=True, tag="config_seen"):
+    """How a deployment configuration shifts traffic: `step` (0..1) at first, each `interval_s` more or the rest."""
+
+    name: str
+    kind: Literal["all_at_once", "canary", "linear"]
+    step: float | None = None
+    interval_s: float | None = None
+
+
+class DeploymentSeen(Look, frozen=True, kw_only=True, tag="deployment_seen"):
+    """A deployment, forward or rollback; `status` is CodeDeploy's own word."""
+
+    deployment_id: str
+    status: str
+    creator: str | None = None
+    application: str | None = None
+    group: str | None = None
+    config: str | None = None
+    created_s: float | None = None
+    started_s: float | None = None
+    completed_s: float | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    rollback_id: str | None = None
+    rollback_of: str | None = None
+    rollback_message: str | None = None
+
+
+class LifecycleEvent(Struct, frozen=True, kw_only=True):
+    """One lifecycle event of a target as CodeDeploy shows it."""
+
+    name: str
+    status: str
+    started_s: float | None = None
+    ended_s: float | None = None
+    message: str | None = None
+
+
+class TargetSeen(Look, frozen=True, kw_only=True, tag="target_seen"):
+    """The deployment's target: which version goes where, with what weight (0..1)."""
+
+    deployment_id: str
+    status: str
+    function: str | None = None
+    alias: str | None = None
+    current_version: str | None = None
+    target_version: str | None = None
+    weight: float | None = None
+    lifecycle: tuple[LifecycleEvent, ...] = ()
+
+
+class AliasSeen(Look, frozen=True, kw_only=True, tag="alias_seen"):
+    """The alias: `version` takes what `weights` (version to share) leaves."""
+
+    function: str
+    alias: str
+    version: str
+    weights: dict[str, float] = {}
+
+
+class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
+    """How an alarm counts; read at the start and again when its configuration changed."""
+
+    name: str
+    kind: Literal["metric", "composite"] = "metric"
+    metric: str | None = None
+    namespace: str | None = None
+    dimensions: dict[str, str] = {}
+    statistic: str | None = None
+    period_s: int | None = None
+    evaluation_periods: int | None = None
+    datapoints: int | None = None
+    threshold: float | None = None
+    comparison: str | None = None
+    missing: str | None = None
+    rule: str | None = None
+    unit: str | None = None
+
+
+class AlarmSeen(Look, frozen=True, kw_only=True, tag="alarm_seen"):
+    """The state of an alarm, and since when by its own word."""
+
+    name: str
+    state: AlarmState
+    reason: str = ""
+    since_s: float | None = None
+
+
+class AlarmChanged(Look, frozen=True, kw_only=True, tag="alarm_changed"):
+    """A state change from the alarm's history; `changed_s` is CloudWatch's own date, exact to the millisecond."""
+
+    name: str
+    changed_s: float
+    from_state: str
+    to_state: str
+    reason: str = ""
+    datapoints: tuple[float, ...] = ()
+
+
+class AlarmGone(Look, frozen=True, kw_only=True, tag="alarm_gone"):
+    """CloudWatch does not know an alarm of this name."""
+
+    name: str
+
+
+class MetricSeen(Look, frozen=True, kw_only=True, tag="metric_seen"):
+    """Datapoints of a Lambda metric: start of period and value, for one executed version or for all (`version` None).
+
+    A later look at the same period replaces the earlier one.
+    """
+
+    metric: str
+    version: str | None
+    period_s: int
+    points: tuple[tuple[float, float], ...]
+
+
+class NoDeployment(Look, frozen=True, kw_only=True, tag="no_deployment"):
+    """The group's deployments were listed, and none of them is the one that the run waits for."""
+
+
+class ClockSeen(Entry, frozen=True, kw_only=True, tag="clock_seen"):
+    """AWS's clock is `ahead_s` ahead of this machine's; AWS's dates in the timeline are corrected by it."""
+
+    ahead_s: float
+
+
+class LookFailed(Entry, frozen=True, kw_only=True, tag="look_failed"):
+    """A read of the control plane that failed after its retries: evidence about us, not about the canary."""
+
+    asked_s: float
+    call: str
+    code: str
+    message: str
+
+
+Seen = (
+    GroupSeen
+    | ConfigSeen
+    | DeploymentSeen
+    | TargetSeen
+    | AliasSeen
+    | AlarmDefined
+    | AlarmSeen
+    | AlarmChanged
+    | AlarmGone
+    | MetricSeen
+    | NoDeployment
+    | ClockSeen
+    | LookFailed
+)
+"""Whatever a look comes to."""
+
+
+class Beside(Entry, frozen=True, kw_only=True, tag="beside"):
+    """What was seen of another deployment group of the same run; `group` is its name."""
+
+    group: str
+    seen: Seen
+
+
+class FaultStarted(Entry, frozen=True, kw_only=True, tag="fault_started"):
+    """A fault took effect. `kind` is its key in the experiment; `value` its share, state, concurrency or template.
+
+    `by` is who asked for it while the run lasted; empty where the experiment planned it.
+    """
+
+    fault: str
+    kind: Literal["error_share", "client_version_share", "force_alarm", "concurrency", "fis_template"]
+    value: str
+    by: str = ""
+
+
+class FaultEnded(Entry, frozen=True, kw_only=True, tag="fault_ended"):
+    """A fault was healed; `fault` is the name that its start gave, `by` whoever asked for its end, if anybody did."""
+
+    fault: str
+    why: str = ""
+    by: str = ""
+
+
+class Write(Entry, frozen=True, kw_only=True, tag="write"):
+    """A change of AWS by us: noted `intended` before the call, `done` or `failed` after it, `undone` when healed.
+
+    An intention that can be healed after a crash says from `before` what is put back (None: there was nothing) and by
+    `after` what is to be there then: a state, a number, or the mark of what was started.
+    """
+
+    call: str
+    subject: str
+    step: Literal["intended", "done", "failed", "undone"]
+    detail: str = ""
+    before: str | None = None
+    after: str | None = None
+
+
+class RailTripped(Entry, frozen=True, kw_only=True, tag="rail_tripped"):
+    """A guard rail stopped the faults, and but for `blind_s` the run: `seen` was beyond `limit`."""
+
+    rail: str
+    limit: float
+    seen: float
+    message: str
+
+
+class Note(Entry, frozen=True, kw_only=True, tag="note"):
+    """A moment that a person marked; `by` is who, as far as is known."""
+
+    text: str
+    by: str
+
+
+class Asked(Entry, frozen=True, kw_only=True, tag="asked"):
+    """A person asked for something while the run lasted; the events beside it show what came of it.
+
+    `refused` says why it was not done.
+    `what` is `error_share`, `arrival_rate`, `pattern`, `force_alarm`, `release_alarm`, `stop_faults` or `end`; of what
+    could not be read, the name of the control, with the beginning of what was sent as `value`.
+    """
+
+    what: str
+    value: str
+    by: str
+    refused: str | None = None
+
+
+class CommandStarted(Entry, frozen=True, kw_only=True, tag="command_started"):
+    """The command that deploys began; without secrets."""
+
+    command: str
+
+
+class CommandEnded(Entry, frozen=True, kw_only=True, tag="command_ended"):
+    """The command that deploys ended; a negative `exit_code` is the number of the signal that ended it."""
+
+    exit_code: int
+
+
+class Trouble(Entry, frozen=True, kw_only=True, tag="trouble"):
+    """Something went wrong with the harness or its surroundings: a worker lost, the cloud gone, a signal."""
+
+    what: str
+    message: str
+
+
+Event = (
+    RunStarted
+    | RunEnded
+    | Requests
+    | Arrivals
+    | Exemplar
+    | GroupSeen
+    | ConfigSeen
+    | DeploymentSeen
+    | TargetSeen
+    | AliasSeen
+    | AlarmDefined
+    | AlarmSeen
+    | AlarmChanged
+    | AlarmGone
+    | MetricSeen
+    | NoDeployment
+    | ClockSeen
+    | LookFailed
+    | FaultStarted
+    | FaultEnded
+    | Write
+    | Beside
+    | CommandStarted
+    | CommandEnded
+    | RailTripped
+    | Note
+    | Asked
+    | Trouble
+)
+
+
+class _Requests(Entry, frozen=True, kw_only=True, tag="requests"):
+    """A line of requests whose latency nobody has read yet."""
+
+    intent: Intent
+    persona: str
+    endpoint: str
+    version: str | None
+    outcome: Answer
+    status: int
+    count: int
+    latency: msgspec.Raw
+    worker: str = ""
+
+
+class _Arrivals(Entry, frozen=True, kw_only=True, tag="arrivals"):
+    """A line of arrivals whose lag nobody has read yet."""
+
+    planned: int
+    started: int
+    unstarted: int = 0
+    lag: msgspec.Raw = msgspec.Raw(b"{}")
+    worker: str = ""
+
+
+_OTHERS = tuple(kind for kind in get_args(Event) if kind not in (Requests, Arrivals))
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_skimmer: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[(_Requests, _Arrivals, *_OTHERS)])
+_encoder = msgspec.json.Encoder()
+
+
+def encode(event: Event) -> bytes:
+    """One line of a timeline, newline included."""
+    return _encoder.encode(event) + b"\n"
+
+
+def decode(lines: Iterable[bytes]) -> Iterator[Event]:
+    """The events of a timeline; a last line cut off by a crash is left out, anything else broken is a TimelineError.
+
+    So is a timeline of another schema than this one's.
+    """
+    return _decoded(lines, _decoder.decode)
+
+
+def skim(lines: Iterable[bytes]) -> Iterator[Event]:
+    """As `decode`, but in a fraction of the time and memory: histograms stay unread, and service times are left out.
+
+    This is what judging and reporting need: both add histograms up, and neither asks for service times.
+    """
+    return _decoded(lines, _skimmed)
+
+
+def _skimmed(line: bytes) -> Event:
+    seen = _skimmer.decode(line)
+    if isinstance(seen, _Requests):
+        return Requests(
+            at_s=seen.at_s,
+            intent=seen.intent,
+            persona=sys.intern(seen.persona),
+            endpoint=sys.intern(seen.endpoint),
+            version=seen.version and sys.intern(seen.version),
+            outcome=seen.outcome,
+            status=seen.status,
+            count=seen.count,
+            latency=Unread(bytes(seen.latency)),
+            service_time={},
+            worker=sys.intern(seen.worker),
+        )
+    if isinstance(seen, _Arrivals):
+        lag = Unread(bytes(seen.lag))
+        return Arrivals(
+            at_s=seen.at_s,
+            planned=seen.planned,
+            started=seen.started,
+            unstarted=seen.unstarted,
+            lag=lag,
+            worker=seen.worker,
+        )
+    event: Event = seen
+    return event
+
+
+def _decoded(lines: Iterable[bytes], decode_line: Callable[[bytes], Event]) -> Iterator[Event]:
+    pending: tuple[int, msgspec.DecodeError] | None = None
+    for number, line in enumerate(lines, 1):
+        if pending:
+            raise TimelineError(f"timeline line {pending[0]}: {pending[1]}") from pending[1]
+        if not line.strip():
+            continue
+        try:
+            event = decode_line(line)
+        except msgspec.DecodeError as error:
+            pending = (number, error)
+            continue
+        _check_schema(event)
+        yield event
+
+
+def _check_schema(event: Event) -> None:
+    if isinstance(event, RunStarted) and event.schema != SCHEMA:
+        raise TimelineError(
+            f"the timeline is of schema {event.schema}, and this canary-harness reads schema {SCHEMA}: "
+            "read it with the version that wrote it"
+        )

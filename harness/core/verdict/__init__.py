@@ -1,0 +1,1 @@
+"""What it means: from evidence to a verdict."""

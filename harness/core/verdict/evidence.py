@@ -1,0 +1,244 @@
+"""The evidence of a run: its timeline sorted for measuring, and how requests are counted.
+
+"From the deployment's creation on" means whole seconds: the second in which the deployment was created holds good
+requests from before it, which are left out, and the first fault requests, which are not.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from harness.core.experiment.faults import BASE, ShareKind
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.events import (
+    Arrivals,
+    CommandEnded,
+    CommandStarted,
+    Event,
+    Exemplar,
+    FaultEnded,
+    FaultStarted,
+    Intent,
+    Look,
+    LookFailed,
+    MetricSeen,
+    RailTripped,
+    Requests,
+    Trouble,
+    Write,
+)
+from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.types import Answers, CommandFacts
+
+FORCING = "cloudwatch:SetAlarmState"
+HURTING = ("concurrency", "fis_template")
+"""Kinds of fault that make the function itself fail."""
+
+
+class FaultTime(Struct, frozen=True):
+    """A fault that took effect, and from when until when; `ended_s` is infinite while it lasts."""
+
+    name: str
+    kind: str
+    value: str
+    began_s: float
+    ended_s: float
+
+    @property
+    def forces_alarm(self) -> bool:
+        """Whether it set the alarm to ALARM."""
+        return self.kind == "force_alarm" and self.value == "ALARM"
+
+    @property
+    def hurts_service(self) -> bool:
+        """Whether it made the function itself fail, for every request alike."""
+        return self.kind in HURTING
+
+    @property
+    def plans_requests(self) -> bool:
+        """Whether it planned fault requests."""
+        return self.kind in ("error_share", "client_version_share")
+
+    def share(self, kind: ShareKind) -> float | None:
+        """The share of fault requests it planned; None of another kind of fault."""
+        try:
+            return float(self.value) if self.kind == kind else None
+        except ValueError:
+            return None
+
+    def lasts(self, at_s: float) -> bool:
+        """Whether it was in effect at an instant."""
+        return self.began_s <= at_s < self.ended_s
+
+
+class Evidence(Struct, frozen=True):
+    """A timeline sorted for measuring.
+
+    `requests` are all, `since` those from the deployment's creation on (none before a creation is known) until the next
+    one's. `end_s` is the end of the run, or of what is there of it, and `until_s` the same or the next deployment's
+    creation; `looks` are the instants of the good ones, `blind` the failed ones.
+    `sent` counts all requests, those to the endpoints of other groups too.
+    """
+
+    experiment: Experiment
+    rollout: Rollout
+    requests: tuple[Requests, ...]
+    since: tuple[Requests, ...]
+    arrivals: tuple[Arrivals, ...]
+    metrics: tuple[MetricSeen, ...]
+    faults: tuple[FaultTime, ...]
+    looks: tuple[float, ...]
+    blind: tuple[LookFailed, ...]
+    troubles: tuple[Trouble, ...]
+    command: CommandFacts | None
+    rails: tuple[RailTripped, ...]
+    exemplars: tuple[Exemplar, ...]
+    sent: int
+    end_s: float
+
+    @property
+    def until_s(self) -> float:
+        """Until when what was measured can be this deployment's doing."""
+        return min(self.end_s, self.rollout.superseded_s)
+
+    @property
+    def knows_canary(self) -> bool:
+        """Whether anything tells which version is on trial: where nothing does, no request is known not to be its."""
+        return bool(self.rollout.canary or self.rollout.baseline)
+
+    def is_canary(self, version: str | None) -> bool:
+        """Whether this version is the one on trial; with no name for it, whatever is not the baseline."""
+        if version is None:
+            return False
+        return version == self.rollout.canary if self.rollout.canary else self.is_other(version)
+
+    def is_baseline(self, version: str | None) -> bool:
+        """Whether this version is the one in service."""
+        return version is not None and version == self.rollout.baseline
+
+    def is_other(self, version: str) -> bool:
+        """Whether this version is known not to be the one in service."""
+        return self.rollout.baseline is not None and version != self.rollout.baseline
+
+
+def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
+    """The timeline sorted for measuring."""
+    endpoints = experiment.deployment.endpoints
+    requests = tuple(
+        event for event in events if isinstance(event, Requests) and (not endpoints or event.endpoint in endpoints)
+    )
+    created_s = rollout.created_s
+    return Evidence(
+        experiment=experiment,
+        rollout=rollout,
+        requests=requests,
+        since=tuple(
+            seen
+            for seen in requests
+            if created_s is not None and _is_since(seen, created_s) and seen.at_s < rollout.superseded_s
+        ),
+        arrivals=tuple(event for event in events if isinstance(event, Arrivals)),
+        metrics=tuple(event for event in events if isinstance(event, MetricSeen)),
+        faults=tuple(_fault_times(events)),
+        looks=tuple(event.at_s for event in events if isinstance(event, Look)),
+        blind=tuple(event for event in events if isinstance(event, LookFailed)),
+        troubles=tuple(event for event in events if isinstance(event, Trouble)),
+        command=_command(events),
+        rails=tuple(event for event in events if isinstance(event, RailTripped)),
+        exemplars=tuple(event for event in events if isinstance(event, Exemplar)),
+        sent=sum(event.count for event in events if isinstance(event, Requests)),
+        end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
+    )
+
+
+def _command(events: Sequence[Event]) -> CommandFacts | None:
+    """The command that deployed; its exit code and time are None while it ran."""
+    started = next((event for event in events if isinstance(event, CommandStarted)), None)
+    if started is None:
+        return None
+    ended = next((event for event in events if isinstance(event, CommandEnded)), None)
+    if ended is None:
+        return CommandFacts(command=started.command)
+    return CommandFacts(command=started.command, exit_code=ended.exit_code, took_s=ended.at_s - started.at_s)
+
+
+def _is_since(seen: Requests, created_s: float) -> bool:
+    return seen.at_s >= (math.floor(created_s) if is_fault(seen) else created_s)
+
+
+def _fault_times(events: Sequence[Event]) -> Iterator[FaultTime]:
+    healed = [event for event in events if isinstance(event, FaultEnded)]
+    for fault in (event for event in events if isinstance(event, FaultStarted)):
+        ends = (end.at_s for end in healed if end.fault == fault.fault and end.at_s >= fault.at_s)
+        yield FaultTime(fault.fault, fault.kind, fault.value, _began(fault, events), min(ends, default=math.inf))
+
+
+def _began(fault: FaultStarted, events: Sequence[Event]) -> float:
+    """A fault is noted when its call has returned, but the alarm rings during the call: it began with the intention."""
+    if fault.kind != "force_alarm":
+        return fault.at_s
+    intended = (
+        event.at_s
+        for event in events
+        if isinstance(event, Write) and event.call == FORCING and event.step == "intended" and event.at_s <= fault.at_s
+    )
+    return max(intended, default=fault.at_s)
+
+
+def planned_share(found: Evidence, at_s: float) -> float:
+    """The share of fault requests that was planned for an instant: of each kind the latest fault that lasts.
+
+    The experiment's own error share begins with the deployment, and is a fault like the others where the timeline
+    tells of it.
+    """
+    return _error_share(found, at_s) + (_latest_share(found, "client_version_share", at_s) or 0.0)
+
+
+def _error_share(found: Evidence, at_s: float) -> float:
+    share = _latest_share(found, "error_share", at_s)
+    if share is not None:
+        return share
+    created_s = found.rollout.created_s
+    told = any(fault.name == BASE for fault in found.faults)
+    return found.experiment.traffic.error_share if not told and created_s is not None and at_s >= created_s else 0.0
+
+
+def _latest_share(found: Evidence, kind: ShareKind, at_s: float) -> float | None:
+    shares = [share for fault in found.faults if fault.lasts(at_s) and (share := fault.share(kind)) is not None]
+    return shares[-1] if shares else None
+
+
+def answers(requests: Iterable[Requests], intent: Intent) -> Answers:
+    """Requests of one intent by how they were answered."""
+    told = [seen for seen in requests if seen.intent == intent]
+    return Answers(ok=count(told, _ok), failed=count(told, failed))
+
+
+def failed(seen: Requests) -> bool:
+    """Whether the client saw a failure."""
+    return seen.outcome == "failed"
+
+
+def server_failed(seen: Requests) -> bool:
+    """Whether the service answered with a failure: no answer at all says as much about us, and 4xx about the caller."""
+    return seen.outcome == "failed" and seen.status >= 500
+
+
+def _ok(seen: Requests) -> bool:
+    return seen.outcome == "ok"
+
+
+def is_fault(seen: Requests) -> bool:
+    """Whether the request was meant to fail."""
+    return seen.intent == "fault"
+
+
+def count(requests: Iterable[Requests], fits: Callable[[Requests], bool] = lambda _: True) -> int:
+    """How many requests fit."""
+    return sum(seen.count for seen in requests if fits(seen))
+
+
+def first_s(requests: Iterable[Requests], fits: Callable[[Requests], bool]) -> float | None:
+    """The second in which the first request that fits was due."""
+    return min((seen.at_s for seen in requests if seen.count and fits(seen)), default=None)

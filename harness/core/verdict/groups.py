@@ -1,0 +1,91 @@
+"""Several deployment groups in one run: each gets its own view of the timeline, and all of them one verdict.
+
+The first group is the experiment's `deployment`; what is seen of any other stands in the timeline as `Beside`, so that
+whoever reads a timeline of one group reads these as before.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec.structs import asdict, replace
+
+from harness.core.experiment.types import Also, Deployment, Experiment
+from harness.core.timeline.events import Beside, ClockSeen, Event, Look, LookFailed, RunStarted, Write
+from harness.core.verdict.types import GroupFacts, Result, Verdict
+
+WORST_FIRST: Sequence[Result] = ("aborted", "contrary", "inconclusive", "as_expected")
+_CREATION = "codedeploy:CreateDeployment"
+
+
+def name_of(deployment: Deployment, index: int) -> str:
+    """What a group of a run is called: by its name, or else by what leads to it."""
+    return deployment.group or deployment.function or deployment.application or f"also[{index}]"
+
+
+def others(experiment: Experiment) -> Mapping[str, Experiment]:
+    """The experiment as each further group sees it, by the group's name; the first one is not among them."""
+    return {name_of(also, index): _as_seen_by(experiment, also) for index, also in enumerate(experiment.also)}
+
+
+def alone(experiment: Experiment) -> Experiment:
+    """The experiment as its first group sees it."""
+    return replace(experiment, also=())
+
+
+def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Iterator[Event]:
+    """The timeline as a further group sees it."""
+    for event in events:
+        match event:
+            case Beside():
+                if event.group == name:
+                    yield event.seen
+            case RunStarted():
+                yield replace(event, deployment=deployment.id)
+            case Look() | LookFailed() | ClockSeen():
+                continue
+            case Write(call=call) if call == _CREATION:
+                continue
+            case _:
+                yield event
+
+
+def for_all(first: str, verdicts: Mapping[str, Verdict]) -> Verdict:
+    """The verdict of the group `first`, with the result of the worst of all, and every group's in short."""
+    own = verdicts[first]
+    worst = min(verdicts.values(), key=lambda verdict: (verdict.exit_code != 1, WORST_FIRST.index(verdict.result)))
+    told = (f"{name}: {_told(verdict)}." for name, verdict in verdicts.items() if name != first)
+    return replace(
+        own,
+        result=worst.result,
+        exit_code=worst.exit_code,
+        because=(*own.because, *told),
+        groups={name: _facts(verdict) for name, verdict in verdicts.items()},
+    )
+
+
+def _as_seen_by(experiment: Experiment, also: Also) -> Experiment:
+    own = {field: value for field, value in asdict(also).items() if field != "expect"}
+    return replace(
+        experiment,
+        deployment=Deployment(**own),
+        alarm=replace(experiment.alarm, name=None),
+        expect=also.expect or experiment.expect,
+        also=(),
+    )
+
+
+def _told(verdict: Verdict) -> str:
+    words = (str(verdict.outcome), str(verdict.call), verdict.result)
+    return ", ".join(dict.fromkeys(word.replace("_", " ") for word in words))
+
+
+def _facts(verdict: Verdict) -> GroupFacts:
+    return GroupFacts(
+        outcome=verdict.outcome,
+        call=verdict.call,
+        result=verdict.result,
+        exit_code=verdict.exit_code,
+        deployment=verdict.deployment.id,
+        expected=verdict.expected,
+        time_to_detect_s=verdict.detection.time_to_detect_s,
+        time_to_roll_back_s=verdict.detection.time_to_roll_back_s,
+    )

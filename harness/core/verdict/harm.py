@@ -1,0 +1,208 @@
+"""Whether the release did harm, in three values; no data is never health.
+
+There are two ways to do harm: more failures were answered than the alarm is meant to bear, or the canary is worse than
+the baseline over the same time. A good request that failed counts towards the first only if the canary fails more than
+the baseline did, or while a fault of ours made the function fail: otherwise it would have failed without the release.
+"""
+
+import math
+
+from msgspec import Struct
+
+from harness.core.experiment.types import Outcome
+from harness.core.timeline.events import Requests
+from harness.core.verdict.evidence import Evidence, count, failed, is_fault, server_failed
+from harness.core.verdict.measure import (
+    Measures,
+    arms_window,
+    good_failures,
+    headers_tell,
+    metric_sum,
+    rule_breach,
+    rules_of,
+)
+from harness.core.verdict.stats import fisher_worse
+from harness.core.verdict.types import ArmFacts
+
+SIGNIFICANT = 0.01
+# Twenty good answers and no failure exclude a failure rate of 14 % at 95 %; fewer say next to nothing.
+ENOUGH_ANSWERS = 20
+
+
+class Harm(Struct, frozen=True):
+    """Whether harm was done (None: not known), and why we say so: sentences with the numbers."""
+
+    done: bool | None
+    because: tuple[str, ...]
+
+
+def harm_of(found: Evidence, measures: Measures) -> Harm:
+    """Harm from the deployment's creation to the end of the run."""
+    harms = tuple(said for said in (_unbearable(found), _worse(measures)) if said)
+    return Harm(True, harms) if harms else _healthy(found, measures)
+
+
+def _unbearable(found: Evidence) -> str | None:
+    """Failures that would have breached the alarm, were it to count what clients see."""
+    created_s, suspect, over_s = found.rollout.created_s, worse_than_ever(found), _answered_s(found)
+    for rule in rules_of(found):
+        end_s = rule_breach(found, rule, lambda seen: seen.at_s < over_s and _is_harm(found, seen, suspect))
+        if end_s is not None and created_s is not None:
+            verb = "ended" if end_s <= found.end_s else "ends"
+            return (
+                f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period "
+                f"that {verb} {end_s - created_s:.0f} s after the creation."
+            )
+    return None
+
+
+def _answered_s(found: Evidence) -> float:
+    """Until when a failure can be what a rollback answered; never where the canary had no traffic before it."""
+    rollout = found.rollout
+    if rollout.outcome is not Outcome.ROLLED_BACK:
+        return math.inf
+    if _never_had_traffic(found):
+        return -math.inf
+    at = rollout.ended or rollout.restored
+    return at[0] if at else math.inf
+
+
+def _is_harm(found: Evidence, seen: Requests, suspect: bool) -> bool:
+    if not server_failed(seen):
+        return False
+    by_us = is_fault(seen) or any(fault.hurts_service and fault.lasts(seen.at_s) for fault in found.faults)
+    return by_us or (suspect and not found.is_baseline(seen.version))
+
+
+def worse_than_ever(found: Evidence) -> bool:
+    """Whether the canary, from the creation on, failed significantly more than the baseline did in the whole run.
+
+    This is not over the same time, so it proves nothing alone. True if there never was a baseline to compare with.
+    """
+    canary, baseline = _whole_run(found)
+    chance = fisher_worse(canary, baseline)
+    return chance < SIGNIFICANT if chance is not None else canary[1] > 0
+
+
+def _whole_run(found: Evidence) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Failures and requests of the canary and of the baseline; none where nothing tells them apart."""
+    if headers_tell(found.requests):
+        canary = [seen for seen in found.since if found.is_canary(seen.version)]
+        baseline = [seen for seen in found.requests if found.is_baseline(seen.version)]
+        return good_failures(canary), good_failures(baseline)
+    return _by_metric(found, found.rollout.canary), _by_metric(found, found.rollout.baseline)
+
+
+def _by_metric(found: Evidence, version: str | None) -> tuple[int, int]:
+    if version is None:
+        return 0, 0
+    always = (-math.inf, math.inf)
+    requests = metric_sum(found, "Invocations", version, always) or 0
+    return min(requests, metric_sum(found, "Errors", version, always) or 0), requests
+
+
+def _worse(measures: Measures) -> str | None:
+    arms = measures.arms
+    if arms.p_value is None or arms.p_value >= SIGNIFICANT:
+        return None
+    compared = "good requests" if arms.source == "response header" else "requests"
+    return (
+        f"Harm was done: the canary failed {_failures(arms.canary)}, the baseline {_failures(arms.baseline)} over the "
+        f"same time (Fisher's exact test on the {compared}, one-sided, p = {arms.p_value:.1g}, by {arms.source})."
+    )
+
+
+def _healthy(found: Evidence, measures: Measures) -> Harm:
+    """Health needs evidence: good answers by the canary, or a canary that surely never had traffic."""
+    if found.rollout.created_s is None:
+        return _unknown(_nothing_to_hold_against(found))
+    if not found.since and found.rollout.sends:
+        return _unknown("there was no traffic after the deployment's creation")
+    if _never_had_traffic(found):
+        return _healthy_without_canary(found)
+    good = _good_answers(found, measures)
+    if good is None:
+        return _unknown("nothing tells which version answered a request")
+    if good < ENOUGH_ANSWERS:
+        return _unknown(f"the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} say too little")
+    if worse_than_ever(found):
+        return _unknown("the canary failed more than the baseline did, but not enough of it over the same time")
+    return Harm(
+        False, (f"No harm was found: the canary gave {good} good answers{_excluded(found, measures.arms.canary)}.",)
+    )
+
+
+def _nothing_to_hold_against(found: Evidence) -> str:
+    if not found.requests:
+        return "no deployment was seen, and no request was sent"
+    sent, bad = count(found.requests), count(found.requests, failed)
+    return f"{sent} requests were sent and {bad} failed, but no deployment was seen to hold them against"
+
+
+def _unknown(why: str) -> Harm:
+    return Harm(None, (f"Whether harm was done is not known: {why}.",))
+
+
+def _never_had_traffic(found: Evidence) -> bool:
+    rollout = found.rollout
+    if rollout.outcome is Outcome.PROMOTED or rollout.place != "baseline":
+        return False
+    answered = any(found.is_canary(seen.version) for seen in found.since)
+    return not (answered or rollout.shared or rollout.shifted)
+
+
+def _healthy_without_canary(found: Evidence) -> Harm:
+    if not found.rollout.sends:
+        return _unknown("the canary never had traffic")
+    good = count(found.since, lambda seen: not failed(seen))
+    if good < ENOUGH_ANSWERS:
+        return _unknown(f"only {good} requests were answered well")
+    return Harm(False, (f"No harm was found: the canary never had traffic, and {good} requests were answered well.",))
+
+
+def _good_answers(found: Evidence, measures: Measures) -> int | None:
+    """How many requests the canary answered well; None where nothing tells."""
+    if not found.knows_canary:
+        return None
+    if headers_tell(found.since):
+        return count(found.since, lambda seen: found.is_canary(seen.version) and not failed(seen))
+    if measures.arms.source == "cloudwatch":
+        return _good_invocations(found)
+    return _likely_good_answers(found)
+
+
+def _good_invocations(found: Evidence) -> int | None:
+    canary, window = found.rollout.canary, arms_window(found)
+    if canary is None or window is None:
+        return None
+    window = (window[0], found.until_s)
+    invocations = metric_sum(found, "Invocations", canary, window)
+    if invocations is None:
+        return None
+    return invocations - (metric_sum(found, "Errors", canary, window) or 0)
+
+
+def _likely_good_answers(found: Evidence) -> int | None:
+    """With nobody's good requests failing, the canary's did not either: its share of them is expected by weight."""
+    window, rollout = arms_window(found), found.rollout
+    weight = rollout.weight_at_end if rollout.bake_weight is None else rollout.bake_weight
+    if window is None or weight is None:
+        return None
+    good = [seen for seen in found.since if seen.intent == "good" and window[0] <= seen.at_s < window[1]]
+    return None if any(failed(seen) for seen in good) else int(count(good) * _weight(found, weight))
+
+
+def _weight(found: Evidence, weight_at_end: float) -> float:
+    step = found.rollout.config.step if found.rollout.config else None
+    return min(weight_at_end, step) if step else weight_at_end
+
+
+def _failures(arm: ArmFacts) -> str:
+    return f"{arm.failures} of {arm.requests} requests"
+
+
+def _excluded(found: Evidence, arm: ArmFacts) -> str:
+    if arm.failure_interval is None or not found.rollout.shared:
+        return ""
+    low, high = arm.failure_interval
+    return f"; {_failures(arm)} failed while both versions had traffic (95 % interval {low:.1%} to {high:.1%})"

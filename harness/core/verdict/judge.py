@@ -1,0 +1,378 @@
+"""From an experiment and its timeline to the verdict: pure and total, so any prefix of a timeline has a verdict.
+
+Fact and measure stay apart: the outcome is what CodeDeploy did, harm is what the requests met, the call is the one
+against the other, and the result is both against what was expected.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from harness.core.experiment.types import Call, Experiment, Outcome
+from harness.core.timeline.events import Event
+from harness.core.timeline.histogram import merge, quantile_s
+from harness.core.timeline.rollout import Rollout, replay
+from harness.core.verdict.criteria import hold, limit_word
+from harness.core.verdict.evidence import Evidence, count, evidence
+from harness.core.verdict.findings import findings_of
+from harness.core.verdict.groups import events_of, for_all, name_of, others
+from harness.core.verdict.harm import Harm, harm_of
+from harness.core.verdict.measure import lost_of, measure, metric_sum
+from harness.core.verdict.types import Bounds, Criterion, DeploymentFacts, Result, Shift, Verdict
+from harness.errors import ExitCode
+
+_CALLS: Mapping[tuple[Outcome, bool | None], Call] = {
+    (Outcome.PROMOTED, False): Call.CLEARED,
+    (Outcome.PROMOTED, True): Call.MISSED,
+    (Outcome.ROLLED_BACK, False): Call.FALSE_ALARM,
+    (Outcome.ROLLED_BACK, True): Call.CAUGHT,
+}
+_RESULT_WITHOUT_EXPECTATION: Mapping[Call, Result] = {
+    Call.CLEARED: "as_expected",
+    Call.CAUGHT: "as_expected",
+    Call.MISSED: "contrary",
+    Call.FALSE_ALARM: "contrary",
+    Call.INCONCLUSIVE: "inconclusive",
+}
+MOST_UNSTARTED = 0.05
+MOST_LAG_S = 60.0
+"""Experiment time: an evaluation tick of the alarm. Later requests belong to other datapoints than was planned."""
+_UNDECIDED = (Outcome.UNKNOWN, Outcome.NOT_STARTED)
+_WORST_FIRST: tuple[Result, ...] = ("aborted", "contrary", "inconclusive", "as_expected")
+_EXIT_CODES: Mapping[Result, ExitCode] = {
+    "as_expected": ExitCode.AS_EXPECTED,
+    "contrary": ExitCode.CONTRARY,
+    "inconclusive": ExitCode.INCONCLUSIVE,
+    "aborted": ExitCode.GUARD_RAIL,
+}
+
+
+_SIGNALLED = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED}
+
+
+class Reason(Struct, frozen=True):
+    """One check of the expectation: what it comes to, and a sentence if it is worth one."""
+
+    result: Result
+    because: str | None = None
+
+
+def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
+    """The verdict on a run, or on as much of it as there is; of several groups, the one for all."""
+    return judge_sorted(evidence(experiment, events, replay(events)), events)
+
+
+def judge_sorted(found: Evidence, events: Sequence[Event]) -> Verdict:
+    """The same of a timeline that is sorted already as the first group sees it."""
+    first, experiment = _judge_one(found), found.experiment
+    if not experiment.also:
+        return first
+    further = {
+        name: judge(seen, [*events_of(name, seen.deployment, events)]) for name, seen in others(experiment).items()
+    }
+    name = name_of(experiment.deployment, 0)
+    return for_all(name, {name: first, **further})
+
+
+def _judge_one(found: Evidence) -> Verdict:
+    """The verdict on the experiment's first deployment group alone."""
+    experiment, rollout = found.experiment, found.rollout
+    measures = measure(found)
+    harm = harm_of(found, measures)
+    call = call_of(rollout.outcome, harm)
+    criteria = hold(experiment.criteria, measures)
+    cut_short = (*_tripped(found), *_how_the_run_ended(found))
+    reasons = tuple(_reasons(found, call, criteria))
+    # A run that was cut short proves nothing against the release either.
+    result = min((reason.result for reason in cut_short or reasons), key=_WORST_FIRST.index)
+    said = (reason.because for reason in (*cut_short, *reasons) if reason.because)
+    return Verdict(
+        experiment=experiment.name,
+        outcome=rollout.outcome,
+        expected=experiment.expect.outcome,
+        result=result,
+        call=call,
+        expected_call=experiment.expect.call if isinstance(experiment.expect.call, Call) else None,
+        exit_code=exit_code_of(rollout, result),
+        because=(_what_happened(rollout), *_why_unseen(found), *harm.because, *said),
+        deployment=deployment_of(rollout),
+        detection=measures.detection,
+        traffic=measures.traffic,
+        arms=measures.arms,
+        exposure=measures.exposure,
+        attribution=measures.attribution,
+        command=found.command,
+        criteria=criteria,
+        findings=findings_of(found, measures, harm),
+    )
+
+
+def call_of(outcome: Outcome, harm: Harm) -> Call:
+    """Fact against measure; whatever is not certain is inconclusive."""
+    return Call.INCONCLUSIVE if harm.done is None else _CALLS.get((outcome, harm.done), Call.INCONCLUSIVE)
+
+
+def exit_code_of(rollout: Rollout, result: Result) -> int:
+    """What the process should tell its caller; a failure of the harness, or a signal, goes before any result."""
+    ended = rollout.ended_run
+    if ended and ended.why == "failed":
+        return int(ExitCode.HARNESS_FAILED)
+    if ended and ended.signal:
+        return int(_SIGNALLED[ended.signal])
+    return int(_EXIT_CODES[result])
+
+
+def deployment_of(rollout: Rollout) -> DeploymentFacts:
+    """The forward deployment as CodeDeploy reported it last."""
+    forward, rollback = rollout.forward, rollout.rollback
+    if forward is None:
+        return DeploymentFacts(id=rollout.wanted)
+    created_s, ended = rollout.created_s, rollout.ended
+    return DeploymentFacts(
+        id=forward.deployment_id,
+        application=forward.application,
+        group=forward.group,
+        config=forward.config,
+        status=forward.status,
+        rollback_id=rollback.deployment_id if rollback else forward.rollback_id,
+        error_code=forward.error_code,
+        error_message=forward.error_message,
+        weight_at_end=rollout.weight_at_end,
+        shifts=() if created_s is None else tuple(_since(created_s, shift) for shift in rollout.shifts),
+        ended_s=None if created_s is None or ended is None else (ended[0] - created_s, ended[1] - created_s),
+    )
+
+
+def _since(created_s: float, shift: Shift) -> Shift:
+    return Shift(shift.weight, (shift.at_s[0] - created_s, shift.at_s[1] - created_s))
+
+
+# What was expected
+
+
+def _reasons(found: Evidence, call: Call, criteria: Sequence[Criterion]) -> Iterator[Reason]:
+    yield _outcome_reason(found, call)
+    yield from _call_reasons(found, call)
+    yield from _time_reasons(found)
+    yield from _command_reasons(found)
+    yield from _traffic_reasons(found)
+    yield from (_criterion_reason(criterion) for criterion in criteria)
+
+
+def _how_the_run_ended(found: Evidence) -> Iterator[Reason]:
+    ended = found.rollout.ended_run
+    if ended is None or ended.why == "settled":
+        return
+    detail = f": {ended.detail.rstrip('.')}" if ended.detail else ""
+    expected = found.experiment.expect.outcome
+    if ended.why == "guard_rail":
+        yield Reason("aborted", None if found.rails else f"A guard rail stopped the run{detail}.")
+    elif ended.why == "given_up" and found.rollout.outcome != expected:
+        yield Reason("inconclusive", f"The run gave up waiting for the end of the deployment{detail}.")
+    elif ended.why == "stopped":
+        yield Reason("inconclusive", f"The run was stopped before its end{detail}.")
+    elif ended.why == "failed":
+        yield Reason("inconclusive", f"The harness or its surroundings failed{detail}.")
+
+
+def _tripped(found: Evidence) -> Iterator[Reason]:
+    """A trip ends the experiment as it was asked for, though what is not known stays inconclusive."""
+    for trip in found.rails:
+        result: Result = "aborted"
+        if trip.rail == "blind_s" and found.rollout.outcome in _UNDECIDED:
+            result = "inconclusive"
+        yield Reason(result, f"The guard rail {trip.rail} tripped: {trip.message.rstrip('.')}.")
+
+
+def _outcome_reason(found: Evidence, call: Call) -> Reason:
+    outcome, expect = found.rollout.outcome, found.experiment.expect
+    if expect.outcome is None and expect.call is None and outcome not in _UNDECIDED:
+        return Reason(_RESULT_WITHOUT_EXPECTATION[call])
+    if expect.outcome == outcome or (expect.outcome is None and outcome not in _UNDECIDED):
+        return Reason("as_expected")
+    if outcome in _UNDECIDED:
+        return Reason("inconclusive")
+    return Reason("contrary", f"The outcome {_words(expect.outcome)} was expected, and it was {_words(outcome)}.")
+
+
+def _call_reasons(found: Evidence, call: Call) -> Iterator[Reason]:
+    expected = found.experiment.expect.calls
+    if not expected and call is Call.MISSED:
+        yield Reason(
+            "contrary", "Harm was done and the canary was promoted; expect.call does not say that this is meant."
+        )
+    if not expected or call in expected:
+        return
+    said = f"The call {' or '.join(map(_words, expected))} was expected, and it is {_words(call)}."
+    yield Reason("inconclusive" if call is Call.INCONCLUSIVE else "contrary", said)
+
+
+def _time_reasons(found: Evidence) -> Iterator[Reason]:
+    limit_s, created_s = found.experiment.expect.within_s, found.rollout.created_s
+    rollout = found.rollout
+    if limit_s is None or rollout.outcome in _UNDECIDED or created_s is None:
+        return
+    ended = rollout.restored if rollout.outcome is Outcome.ROLLED_BACK else rollout.ended
+    if ended is None:
+        yield Reason("inconclusive", f"Whether it took less than {limit_s:g} s is not known.")
+    elif ended[0] - created_s > limit_s:
+        yield Reason("contrary", f"It took {_span(ended, created_s)}, and at most {limit_s:g} s were expected.")
+    elif ended[1] - created_s > limit_s:
+        yield Reason(
+            "inconclusive", f"It took {_span(ended, created_s)}, which may or may not be within {limit_s:g} s."
+        )
+
+
+def _command_reasons(found: Evidence) -> Iterator[Reason]:
+    """A deployment command fails where its deployment is not promoted: that alone is no news."""
+    command, outcome = found.command, found.rollout.outcome
+    if command is None:
+        return
+    ended = f"The command that deploys ended with exit code {command.exit_code}"
+    if command.exit_code is None:
+        yield Reason("inconclusive", "The command that deploys had not ended.")
+    elif outcome is Outcome.NOT_STARTED:
+        yield Reason("as_expected", f"{ended} and made no deployment of this group.")
+    elif not command.exit_code:
+        yield Reason("as_expected")
+    elif outcome is Outcome.PROMOTED:
+        yield Reason("contrary", f"{ended}, though the canary was promoted.")
+    else:
+        yield Reason("as_expected", f"{ended}.")
+
+
+def _traffic_reasons(found: Evidence) -> Iterator[Reason]:
+    """Zero requests never turn a run green."""
+    if not found.rollout.sends:
+        yield from _others_traffic_reasons(found)
+        return
+    asked = found.since if found.rollout.created_s is not None else found.requests
+    if not count(asked):
+        yield Reason("inconclusive", "No request was sent after the deployment's creation, so nothing was proved.")
+    elif not count(asked, lambda seen: seen.status > 0):
+        yield Reason("inconclusive", "No request got an answer, so nothing was proved.")
+    elif late := _lateness(found):
+        yield Reason("inconclusive", f"{late}, so this was not the traffic that was asked for.")
+
+
+def _others_traffic_reasons(found: Evidence) -> Iterator[Reason]:
+    """A run without traffic of its own needs others'."""
+    created_s = found.rollout.created_s
+    if created_s is not None and not metric_sum(found, "Invocations", None, (created_s, math.inf)):
+        yield Reason("inconclusive", "CloudWatch counted no request since the creation, so nothing was proved.")
+
+
+def _lateness(found: Evidence) -> str | None:
+    """By how much the load generator missed its schedule, where that is too much to prove anything."""
+    planned = sum(second.planned for second in found.arrivals)
+    unstarted = sum(second.unstarted for second in found.arrivals)
+    if unstarted > MOST_UNSTARTED * planned:
+        return f"{unstarted} of {planned} planned requests were never started"
+    lost = lost_of(found)
+    if lost is not None and lost > MOST_UNSTARTED * planned:
+        return f"nothing is known of {lost} of {planned} planned requests"
+    lag_s = (quantile_s(merge(second.lag for second in found.arrivals), 0.99) or 0.0) * found.rollout.speed
+    return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None
+
+
+def _criterion_reason(criterion: Criterion) -> Reason:
+    limit = f"{limit_word(criterion.name)} {criterion.limit:g}"
+    if criterion.met is None:
+        return Reason("inconclusive", f"The criterion {criterion.name} ({limit}) was not measured.")
+    if criterion.met:
+        return Reason("as_expected")
+    return Reason("contrary", f"{criterion.name} was {criterion.value:.4g}, and {limit} was asked.")
+
+
+# What happened, in words
+
+
+def _what_happened(rollout: Rollout) -> str:
+    tell = _STORIES.get(rollout.outcome)
+    return tell(rollout) if tell and rollout.forward else _undecided(rollout)
+
+
+def _promoted(rollout: Rollout) -> str:
+    return f"CodeDeploy promoted {_version(rollout.canary)} with {_name(rollout)} {_when(rollout, rollout.ended)}."
+
+
+def _rolled_back(rollout: Rollout) -> str:
+    return f"{_ending(rollout)} and rolled back to {_version(rollout.baseline)}{_restored(rollout)}."
+
+
+def _not_rolled_back(rollout: Rollout) -> str:
+    return f"{_ending(rollout)}; {_no_rollback(rollout)}."
+
+
+_STORIES = {
+    Outcome.PROMOTED: _promoted,
+    Outcome.ROLLED_BACK: _rolled_back,
+    Outcome.STOPPED: _not_rolled_back,
+    Outcome.FAILED: _not_rolled_back,
+}
+
+
+def _ending(rollout: Rollout) -> str:
+    forward = rollout.forward
+    stopped = "stopped" if forward and forward.status == "Stopped" else "failed"
+    code = f" with {forward.error_code}" if forward and forward.error_code else ""
+    return f"CodeDeploy {stopped} {_name(rollout)}{code} {_when(rollout, rollout.ended)}"
+
+
+def _restored(rollout: Rollout) -> str:
+    if rollout.restored is None or rollout.created_s is None:
+        return ""
+    return f", where all traffic was again {_span(rollout.restored, rollout.created_s)} after the creation"
+
+
+def _no_rollback(rollout: Rollout) -> str:
+    if rollout.rollback:
+        return f"its rollback {rollout.rollback.deployment_id} ended {rollout.rollback.status}"
+    return "no rollback followed"
+
+
+def _undecided(rollout: Rollout) -> str:
+    if rollout.forward:
+        return f"What became of {_name(rollout)} is not known: it was last seen {rollout.forward.status}."
+    if rollout.wanted:
+        return f"What became of {rollout.wanted} is not known: it was never seen."
+    if rollout.refused:
+        return f"No deployment was created: {rollout.refused}"
+    if rollout.looks and not rollout.ended_run:
+        return "What CodeDeploy did is not known: the timeline was cut off before a deployment was seen."
+    if rollout.looks:
+        return "No deployment was seen."
+    return "What CodeDeploy did is not known: nothing was seen of it."
+
+
+def _why_unseen(found: Evidence) -> Iterator[str]:
+    """What kept us from seeing the end of the deployment, if the last look at it failed."""
+    rollout = found.rollout
+    seen_s = rollout.forward.at_s if rollout.forward else 0.0
+    missed = [look for look in found.blind if look.call.startswith("codedeploy:") and look.at_s >= seen_s]
+    if rollout.outcome in _UNDECIDED and missed:
+        yield f"The last of {len(missed)} looks that failed since: {missed[-1].message.rstrip('.')}."
+
+
+def _name(rollout: Rollout) -> str:
+    return rollout.forward.deployment_id if rollout.forward else str(rollout.wanted)
+
+
+def _version(version: str | None) -> str:
+    return f"version {version}" if version else "a version nobody saw"
+
+
+def _when(rollout: Rollout, at: Bounds | None) -> str:
+    if at is None or rollout.created_s is None:
+        return "at a time nobody saw"
+    return f"{_span(at, rollout.created_s)} after its creation"
+
+
+def _span(at: Bounds, created_s: float) -> str:
+    low, high = (f"{bound - created_s:.0f}" for bound in at)
+    return f"{low} s" if low == high else f"{low} to {high} s"
+
+
+def _words(name: str | None) -> str:
+    return str(name).replace("_", " ")

@@ -1,0 +1,198 @@
+"""The verdict: outcome, call, result against the expectation, and every reason.
+
+`Verdict` is verdict.json. A value that nobody measured is None, never 0. Bounds are [lo, hi] in seconds, because a
+look brackets a change and does not date it; lo and hi are equal where AWS dated it itself.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from harness.core.experiment.types import Call, Outcome
+
+Bounds = tuple[float, float]
+Result = Literal["as_expected", "contrary", "inconclusive", "aborted"]
+Severity = Literal["error", "warning", "note"]
+Source = Literal["response header", "cloudwatch", "unknown"]
+
+
+class Shift(Struct, frozen=True):
+    """The canary got a share (0..1) of the traffic, at some instant within `at_s`."""
+
+    weight: float
+    at_s: Bounds
+
+
+class DeploymentFacts(Struct, frozen=True, kw_only=True):
+    """The forward deployment as CodeDeploy reported it last; all None if none was seen.
+
+    `shifts` are the canary's weights while the versions shared the traffic, each from between the last look that did
+    not show it, or the earliest instant by CodeDeploy's own dates, and the first look that did; `ended_s` is when the
+    deployment ended. Both are in seconds since its creation.
+    """
+
+    id: str | None = None
+    application: str | None = None
+    group: str | None = None
+    config: str | None = None
+    status: str | None = None
+    rollback_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    weight_at_end: float | None = None
+    shifts: tuple[Shift, ...] = ()
+    ended_s: Bounds | None = None
+
+
+class Detection(Struct, frozen=True, kw_only=True):
+    """The detection ledger: instants in seconds since the deployment's creation.
+
+    `clean_s` is the beginning of the first minute without a failed request once the deployment was over.
+    `first_fault_requested` says whether the first fault was a request, or else tampering with the alarm or function.
+    """
+
+    first_fault_s: float | None = None
+    first_fault_requested: bool | None = None
+    first_error_s: float | None = None
+    breach_s: float | None = None
+    alarm_s: Bounds | None = None
+    stopped_s: Bounds | None = None
+    restored_s: Bounds | None = None
+    clean_s: float | None = None
+    time_to_detect_s: Bounds | None = None
+    time_to_roll_back_s: Bounds | None = None
+
+
+class Answers(Struct, frozen=True, kw_only=True):
+    """Requests of one intent by how they were answered."""
+
+    ok: int = 0
+    failed: int = 0
+
+
+class TrafficFacts(Struct, frozen=True, kw_only=True):
+    """What was sent over the whole run; `error_share` is the achieved share from the deployment's creation on.
+
+    `lost` are requests that were planned, and neither counted as sent nor as not started; None where no plan was kept.
+    """
+
+    planned: int | None = None
+    sent: int = 0
+    unstarted: int | None = None
+    lost: int | None = None
+    good: Answers = Answers()
+    fault: Answers = Answers()
+    error_share: float | None = None
+    schedule_lag_p99_s: float | None = None
+
+
+class ArmFacts(Struct, frozen=True, kw_only=True):
+    """One arm over the time that both arms had traffic; `failure_interval` is the exact 95 % interval of its rate."""
+
+    version: str | None = None
+    requests: int | None = None
+    failures: int | None = None
+    failure_interval: Bounds | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+
+
+class Arms(Struct, frozen=True, kw_only=True):
+    """Both arms over the same time, and where the version of a request was known from.
+
+    Where the canary's weight and the planned faults changed meanwhile, it is the time of the gravest faults alone, and
+    the finding `compared-in-part` says so; `p_value` takes all the time, weight by weight.
+    """
+
+    baseline: ArmFacts = ArmFacts()
+    canary: ArmFacts = ArmFacts()
+    source: Source = "unknown"
+    p_value: float | None = None
+
+
+class Exposure(Struct, frozen=True, kw_only=True):
+    """Who got hurt from the deployment's creation on; `users` counts distinct personas, None without traffic.
+
+    `error_budget_share` is what the failures took of the objective's error budget, were the rate of this run to last.
+    `all_at_once_failures` is an estimate: the failures if all traffic of the time that both arms shared had gone to the
+    canary, by the exact interval of its failure rate.
+    """
+
+    failed_requests: int | None = None
+    failed_good_requests: int | None = None
+    users: int | None = None
+    blast_radius: float | None = None
+    error_budget_share: float | None = None
+    all_at_once_failures: Bounds | None = None
+
+
+class Attribution(Struct, frozen=True, kw_only=True):
+    """Whose errors the alarm counted, from the deployment's creation until the canary was gone."""
+
+    counted_errors: int | None = None
+    from_canary: int | None = None
+    canary_share: float | None = None
+    source: Source = "unknown"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """Something a person should know: a stable id, how bad, and one or two sentences with what to do."""
+
+    id: str
+    severity: Severity
+    text: str
+
+
+class Criterion(Struct, frozen=True, kw_only=True):
+    """A number of the verdict held against a limit of the experiment; `met` None where it was not measured."""
+
+    name: str
+    limit: float
+    value: float | None
+    met: bool | None
+
+
+class CommandFacts(Struct, frozen=True, kw_only=True):
+    """The command that deployed; `exit_code` and `took_s` are None if its end was not seen."""
+
+    command: str
+    exit_code: int | None = None
+    took_s: float | None = None
+
+
+class GroupFacts(Struct, frozen=True, kw_only=True):
+    """One of several deployment groups of a run, in short; its own verdict stands in a folder of its name."""
+
+    outcome: Outcome
+    call: Call
+    result: Result
+    exit_code: int
+    deployment: str | None = None
+    expected: Outcome | None = None
+    time_to_detect_s: Bounds | None = None
+    time_to_roll_back_s: Bounds | None = None
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What happened, whether it was expected, and why we say so."""
+
+    schema: int = 1
+    experiment: str
+    outcome: Outcome
+    expected: Outcome | None
+    result: Result
+    call: Call
+    expected_call: Call | None = None
+    exit_code: int
+    because: tuple[str, ...]
+    deployment: DeploymentFacts
+    detection: Detection
+    traffic: TrafficFacts
+    arms: Arms
+    exposure: Exposure
+    attribution: Attribution
+    command: CommandFacts | None = None
+    groups: dict[str, GroupFacts] = {}
+    criteria: tuple[Criterion, ...] = ()
+    findings: tuple[Finding, ...] = ()

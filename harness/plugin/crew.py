@@ -1,0 +1,238 @@
+"""What one process contributes to a run: its users, their traffic, and the rows that are recorded of it."""
+
+import contextlib
+import gc
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gevent
+import gevent.event
+from locust.exception import StopUser
+
+from harness.core.experiment.rails import host_refusal
+from harness.core.timeline.events import Event
+from harness.errors import HarnessError, UsageError
+from harness.plugin.statistics import Statistics, others_listen
+from harness.traffic.client import Client, service_url
+from harness.traffic.proxied import ProxiedClient, proxy_for, without_credentials
+from harness.traffic.recorder import Recorder
+from harness.traffic.sender import OWN, Prepare, Traffic
+from harness.traffic.steering import Steering
+
+FLUSH_S = 0.25
+"""Wall time between two flushes of rows and statistics."""
+HAND_OVER_S = 5.0
+"""Wall time within which others take over from a process that is about to leave, messages included."""
+DRAIN_S = 5.0
+"""Wall time that requests under way get to be answered when a test stops."""
+
+STAND_BY_S = 0.1
+"""Wall time after which a user that stands by looks whether it is its turn."""
+
+SendRows = Callable[[Sequence[Event], bool], None]
+TellPacing = Callable[[bool], None]
+TellFailure = Callable[[str], None]
+
+log = logging.getLogger(__name__)
+
+
+class Crew:
+    """The users of one process and all they share, test after test.
+
+    `send_rows` takes events to the timeline, with True after the last of a test; `tell_pacing` says whether there is
+    anybody here to send; `tell_failure` says why no traffic can be sent.
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        *,
+        name: str,
+        send_rows: SendRows,
+        tell_pacing: TellPacing,
+        tell_failure: TellFailure,
+    ) -> None:
+        self._environment = environment
+        self._name = name
+        self._send_rows = send_rows
+        self._tell_pacing = tell_pacing
+        self._tell_failure = tell_failure
+        self._users: list[Any] = []
+        self._steering: Steering | None = None
+        self._recorder: Recorder | None = None
+        self._client: Client | None = None
+        self._traffic: Traffic | None = None
+        self._statistics = Statistics(environment.stats)
+        self._flusher: gevent.Greenlet | None = None
+        self._part_known = gevent.event.Event()
+        self._ended = gevent.event.Event()
+        self._early: list[Steering] = []
+
+    @property
+    def open_arrivals(self) -> bool:
+        """Whether one pacer sends for all users."""
+        return self._steering is None or self._steering.traffic.users is None
+
+    @property
+    def sends(self) -> bool:
+        """Whether a test is on that requests are sent for."""
+        return self._traffic is not None
+
+    def begin(self, steering: Steering) -> None:
+        """Starts recording for a new test."""
+        self._steering = steering
+        self._part_known.clear()
+        self._ended.clear()
+        self._early.clear()
+        self._recorder = Recorder(steering.timebase, lambda events: self._send_rows(events, False), worker=self._name)
+        self._statistics = Statistics(self._environment.stats)
+        self._flusher = gevent.spawn(self._flush, self._recorder, self._statistics, steering)
+
+    def steer(self, steering: Steering) -> None:
+        """Takes new steering for the test that is on; without one it is of a test that is over."""
+        if self._recorder is None:
+            return
+        self._steering = steering
+        if self._traffic:
+            self._traffic.steer(steering)
+        elif steering.part:
+            self._early.append(steering)
+            self._part_known.set()
+
+    def join(self, user: Any) -> Traffic:
+        """One more user, once it is known what part of the traffic is ours; raises StopUser if none can be sent."""
+        self._users.append(user)
+        with self._telling_failure():
+            if len(self._users) == 1 and self._steering:  # without steering the run was refused, and ends
+                self._client = self._client or self._warm_client(self._steering, user)
+                self._tell_pacing(True)
+            self._part_known.wait()
+            if self._traffic is None:
+                self._traffic = self._start_traffic(user)
+            return self._traffic
+
+    def play(self, user: Any) -> None:
+        """What a user does when it is its turn: paces for all, sends requests of its own, or stands by."""
+        traffic = self._traffic
+        with self._telling_failure():
+            if traffic is None or (self.open_arrivals and not self.is_pacer(user)):
+                gevent.sleep(STAND_BY_S)
+            elif self.open_arrivals:
+                traffic.pace()
+            elif len(user.tasks) > 1:
+                traffic.send_one()  # the locustfile's own tasks take their turns
+            else:
+                traffic.send_in_turn(user.wait)
+
+    def leave(self, user: Any) -> None:
+        """One user less."""
+        if user in self._users:
+            self._users.remove(user)
+            if not self._users:
+                self._tell_pacing(False)
+
+    def hand_over(self) -> None:
+        """Says that this process is about to leave, and paces on until the others have taken over."""
+        if self._traffic is None or not self.open_arrivals:
+            return
+        self._tell_pacing(False)
+        until = time.monotonic() + HAND_OVER_S
+        while self._traffic and self._traffic.paces_on and time.monotonic() < until:
+            gevent.sleep(0.02)
+
+    def stop(self) -> None:
+        """Starts no more requests of open arrivals."""
+        if self._traffic:
+            self._traffic.stop()
+
+    def is_pacer(self, user: Any) -> bool:
+        """Whether it is this user that sends for all."""
+        return self._users[:1] == [user]
+
+    def on_request(self, *, context: Any = None, **request: Any) -> None:
+        """Records a request of somebody else's user; ours are recorded already."""
+        if self._recorder and not (context and OWN in context):
+            self._recorder.on_request(context=context, **request)
+
+    def end(self) -> None:
+        """Lets requests under way come to their end and sends the last rows; nothing is recorded afterwards."""
+        recorder, self._recorder = self._recorder, None
+        traffic, self._traffic = self._traffic, None
+        self._client = self._steering = None
+        self._part_known.clear()
+        if recorder is None:
+            return
+        if traffic:
+            traffic.drain(DRAIN_S)
+        if self._flusher:
+            self._ended.set()
+            self._flusher.join()
+        recorder.flush()
+        self._statistics.flush()
+        self._send_rows((), True)
+        gc.unfreeze()
+
+    @contextlib.contextmanager
+    def _telling_failure(self) -> Iterator[None]:
+        """Ends the run, and the user, where traffic fails by a mistake of ours or of the person: never silently."""
+        try:
+            yield
+        except StopUser:
+            raise
+        except HarnessError as error:
+            self._tell_failure(str(error))
+        except Exception as error:
+            log.exception("traffic failed")
+            self._tell_failure(f"traffic failed: {error!r}")
+        else:
+            return
+        raise StopUser
+
+    def _flush(self, recorder: Recorder, statistics: Statistics, steering: Steering) -> None:
+        while not self._ended.wait(FLUSH_S):
+            recorder.flush(steering.timebase.now_s(), pause=lambda: gevent.sleep(0))  # starts must not wait for it
+            statistics.flush()
+
+    def _warm_client(self, steering: Steering, user: Any) -> Client:
+        """A client that is ready when the first request is due, in a process that then makes no long pauses."""
+        host = self._environment.host or user.host or ""
+        if refused := host_refusal(host, (), steering.hosts):
+            raise UsageError(refused)
+        client = _client_of(host)
+        client.warm()
+        # A full collection looks at all that was imported, a tenth of a second in which no request is started.
+        gc.collect()
+        gc.freeze()
+        return client
+
+    def _start_traffic(self, user: Any) -> Traffic:
+        assert self._recorder is not None
+        assert self._client is not None
+        request_event = self._environment.events.request
+        fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
+        first, *later = self._early
+        traffic = Traffic(self._client, self._prepares(user), first, self._recorder, fire)
+        for steering in later:
+            traffic.steer(steering)
+        return traffic
+
+    def _prepares(self, user: Any) -> dict[Prepare, float]:
+        """How requests are prepared by each class that sends canary traffic, with its share of all users."""
+        kinds = [kind for kind in self._environment.user_classes if getattr(kind, "sends_canary_traffic", False)]
+        if kinds in ([], [type(user)]):
+            return {user.prepare: 1.0}
+        return {kind(self._environment).prepare: kind.fixed_count or kind.weight for kind in kinds}
+
+
+def _client_of(host: str) -> Client:
+    proxy = proxy_for(service_url(host))
+    if proxy is None:
+        return Client(host)
+    log.warning(
+        "the environment names the proxy %s, so requests are sent by the library requests, which is far slower; "
+        "NO_PROXY may name the service's host to send them directly",
+        without_credentials(proxy),
+    )
+    return ProxiedClient(host, proxy)

@@ -1,0 +1,173 @@
+"""What the page shows of one run: the timeline as it grows, kept so small that it can be judged again each second."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.alarm_states import Rule, counted_by_period, rule_of
+from harness.core.timeline.condense import Condensed
+from harness.core.timeline.events import (
+    Arrivals,
+    Event,
+    FaultEnded,
+    FaultStarted,
+    LookFailed,
+    MetricSeen,
+    Requests,
+)
+from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.judge import judge
+from harness.core.verdict.types import Verdict
+from harness.report.story import Line, Teller
+
+LINES = 300
+"""Lines of the story that are kept; a mark on the chart is one of them."""
+MOST_BUCKETS = 240
+
+Points = tuple[tuple[float, float], ...]
+
+
+class Chart(Struct, frozen=True, kw_only=True):
+    """Requests over time, in buckets of `bucket_s` seconds from `from_s` on; rates are per second of experiment time.
+
+    `planned` and `failed` are starts planned and requests failed, `fault` those meant to fail; a bucket in which
+    nothing was recorded is None. `weight` is (instant, share) for each change.
+    """
+
+    from_s: float
+    bucket_s: float
+    planned: tuple[float | None, ...]
+    answered: tuple[float | None, ...]
+    failed: tuple[float | None, ...]
+    fault: tuple[float | None, ...]
+    weight: Points
+
+
+class Judged(Struct, frozen=True):
+    """The verdict on a run so far, and by alarm the failures that clients saw in each of its periods."""
+
+    verdict: Verdict
+    seen: dict[str, Points]
+
+
+class _Counts:
+    __slots__ = ("answered", "failed", "fault", "planned")
+
+    def __init__(self) -> None:
+        self.planned = self.answered = self.failed = self.fault = 0
+
+    def add(self, other: "_Counts") -> None:
+        self.planned += other.planned
+        self.answered += other.answered
+        self.failed += other.failed
+        self.fault += other.fault
+
+
+class Chronicle:
+    """Hears every event of a run, with the rollout that it led to."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.rollout = Rollout()
+        self.lines: deque[Line] = deque(maxlen=LINES)
+        self.faults: dict[str, FaultStarted] = {}
+        self.last_failed: LookFailed | None = None
+        self.metrics: dict[tuple[str, str | None], dict[float, float]] = {}
+        self.changes = 0
+        self._teller = Teller()
+        self._condensed = Condensed()
+        self._bucket_s = 1
+        self._buckets: dict[int, _Counts] = {}
+        self._weight: list[tuple[float, float]] = []
+
+    def hear(self, event: Event, rollout: Rollout) -> None:
+        """Takes notice of the next event."""
+        self._condensed.add(event)
+        if isinstance(event, Requests | Arrivals):
+            self._count(event)
+            return
+        self._learn(event)
+        lines = self._teller.tell(event, rollout)
+        self.rollout = rollout
+        if lines:
+            self.lines.extend(lines)
+            self.changes += 1
+        if rollout.weight is not None and (not self._weight or self._weight[-1][1] != rollout.weight):
+            self._weight.append((event.at_s, rollout.weight))
+
+    def question(self) -> "Question":
+        """What is known by now, to be judged wherever there is time for it."""
+        return Question(self.experiment, self._condensed.events(), self.rollout)
+
+    def chart(self) -> Chart:
+        """Requests and weight over the whole run."""
+        first, last = min(self._buckets, default=0), max(self._buckets, default=-1)
+        buckets = [self._buckets.get(index) for index in range(first, last + 1)]
+        width = self._bucket_s
+        return Chart(
+            from_s=float(first * width),
+            bucket_s=float(width),
+            planned=tuple(None if b is None else b.planned / width for b in buckets),
+            answered=tuple(None if b is None else b.answered / width for b in buckets),
+            failed=tuple(None if b is None else b.failed / width for b in buckets),
+            fault=tuple(None if b is None else b.fault / width for b in buckets),
+            weight=tuple(self._weight),
+        )
+
+    def _learn(self, event: Event) -> None:
+        if isinstance(event, FaultStarted):
+            self.faults[event.fault] = event
+        elif isinstance(event, FaultEnded):
+            self.faults.pop(event.fault, None)
+        elif isinstance(event, LookFailed):
+            self.last_failed = event
+        elif isinstance(event, MetricSeen):
+            self.metrics.setdefault((event.metric, event.version), {}).update(event.points)
+
+    def _count(self, event: Requests | Arrivals) -> None:
+        counts = self._bucket(int(event.at_s))
+        if isinstance(event, Arrivals):
+            counts.planned += event.planned
+            return
+        counts.answered += event.count
+        counts.failed += event.count if event.outcome == "failed" else 0
+        counts.fault += event.count if event.intent == "fault" else 0
+
+    def _bucket(self, second: int) -> _Counts:
+        """The counts of a second's bucket; all get twice as wide where they would be too many."""
+        index = second // self._bucket_s
+        if index not in self._buckets:
+            while self._buckets and self._span(index) > MOST_BUCKETS:
+                self._widen()
+                index = second // self._bucket_s
+            self._buckets.setdefault(index, _Counts())
+        return self._buckets[index]
+
+    def _span(self, index: int) -> int:
+        return max(index, *self._buckets) - min(index, *self._buckets) + 1
+
+    def _widen(self) -> None:
+        narrow, self._buckets = self._buckets, {}
+        self._bucket_s *= 2
+        for index, counts in narrow.items():
+            self._buckets.setdefault(index // 2, _Counts()).add(counts)
+
+
+class Question(Struct, frozen=True):
+    """A run as it was at one moment; `answer` is pure and slow enough to be asked for in a thread of its own."""
+
+    experiment: Experiment
+    events: Sequence[Event]
+    rollout: Rollout
+
+    def answer(self) -> Judged:
+        """The verdict so far, by the one way of judging."""
+        defined = (self.rollout.definitions.get(name) for name in self.rollout.alarm_names)
+        rules = [rule for rule in (rule_of(one) for one in defined if one) if rule and rule.name]
+        return Judged(judge(self.experiment, self.events), {str(rule.name): self._counted(rule) for rule in rules})
+
+    def _counted(self, rule: Rule) -> Points:
+        requests = (event for event in self.events if isinstance(event, Requests))
+        return tuple(counted_by_period(rule, requests, self.rollout.epoch_s).items())

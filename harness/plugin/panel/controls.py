@@ -1,0 +1,169 @@
+"""What a person may do to a run: each control reads its body, asks the run, and says what was done.
+
+Every ask is an event of the timeline, with who asked; a refusal is one, too, also of a body that cannot be read.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from harness.core.experiment.rates import WORDS, read, worded
+from harness.core.experiment.types import AlarmState, ArrivalRate, Pattern, Rate, Share
+from harness.errors import NotAllowed, UsageError
+from harness.run.run import Run
+
+Who = Callable[[str | None], str]
+Steer = Callable[[Run, bytes, Who], str]
+SHOWN_OF_A_BODY = 200
+"""Characters that the timeline keeps of a body that cannot be read."""
+
+
+class Unreadable(UsageError):
+    """A body that asks for nothing that could be done."""
+
+
+class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every body may have: the name of who asks, which a login goes before."""
+
+    by: Annotated[str, Meta(max_length=80)] | None = None
+
+
+class TrafficAsked(Body, frozen=True, kw_only=True):
+    """Another traffic; what is left out stays as it is. A rate may be words, as in `5 for 30s, to 50 in 1m`."""
+
+    error_share: Share | None = None
+    arrival_rate: Rate | str | None = None
+    pattern: Pattern | None = None
+
+
+class AlarmAsked(Body, frozen=True, kw_only=True):
+    """The state in which the alarm is held."""
+
+    state: AlarmState = "ALARM"
+
+
+class NoteAsked(Body, frozen=True, kw_only=True):
+    """Words for this moment."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class Change(NamedTuple):
+    """One part of what is asked of the traffic, and why it may not be."""
+
+    what: str
+    value: str
+    refused: str | None
+    apply: Callable[[], None]
+
+
+def _traffic(run: Run, body: bytes, who: Who) -> str:
+    """Changes everything that is asked for, or nothing: a person who is refused has begun nothing."""
+    asked = _read(body, TrafficAsked)
+    by = who(asked.by)
+    changes = [*_changes(run, asked, by)]
+    refused = next((change.refused for change in changes if change.refused), None)
+    if refused:
+        for change in changes:
+            run.refuse(change.what, change.value, by, change.refused or f"asked for with what is refused: {refused}")
+        raise NotAllowed(refused)
+    for change in changes:
+        run.ask(change.what, change.value, by, change.apply)
+    return ", ".join(f"{change.what.replace('_', ' ')} {change.value}" for change in changes) or "nothing"
+
+
+def _changes(run: Run, asked: TrafficAsked, by: str) -> Iterator[Change]:
+    share, pattern = asked.error_share, asked.pattern
+    if share is not None:
+        refused = run.faults.share_refusal(share)
+        yield Change("error_share", f"{share:g}", refused, lambda: run.set_error_share(share, by))
+    if asked.arrival_rate is not None:
+        rate = _rate(asked.arrival_rate)
+        refused = run.rate_refusal(rate)
+        yield Change("arrival_rate", worded(rate), refused, lambda: run.set_arrival_rate(rate))
+    if pattern is not None:
+        yield Change("pattern", pattern, None, lambda: run.set_pattern(pattern))
+
+
+def _rate(asked: float | str) -> ArrivalRate:
+    try:
+        return read(asked) if isinstance(asked, str) else asked
+    except ValueError as error:
+        raise Unreadable(f"arrival_rate must be a rate such as {WORDS}: {error}") from error
+
+
+def _force_alarm(run: Run, body: bytes, who: Who) -> str:
+    asked = _read(body, AlarmAsked)
+    by = who(asked.by)
+    run.ask("force_alarm", asked.state, by, lambda: run.force_alarm(asked.state, by))
+    return f"the alarm is held in {asked.state}"
+
+
+def _release_alarm(run: Run, body: bytes, who: Who) -> str:
+    by = who(_read(body, Body).by)
+    run.ask("release_alarm", "", by, lambda: run.release_alarm(by))
+    return "the alarm is released"
+
+
+def _stop(run: Run, body: bytes, who: Who) -> str:
+    by = who(_read(body, Body).by)
+    run.ask("stop_faults", "", by, lambda: run.stop_faults(by))
+    return "all faults are stopped, and none begins any more in this run"
+
+
+def _note(run: Run, body: bytes, who: Who) -> str:
+    asked = _read(body, NoteAsked)
+    if not asked.text.strip():
+        raise Unreadable("text must say something, not only be blank")
+    run.note(asked.text.strip(), who(asked.by))
+    return "noted"
+
+
+def _end(run: Run, body: bytes, who: Who) -> str:
+    by = who(_read(body, Body).by)
+    run.ask("end", "", by, lambda: run.end(by))
+    return "the run ends and is judged"
+
+
+CONTROLS: Mapping[str, Steer] = {
+    "traffic": _traffic,
+    "force-alarm": _force_alarm,
+    "release-alarm": _release_alarm,
+    "stop": _stop,
+    "notes": _note,
+    "end": _end,
+}
+
+
+def steer(name: str, run: Run, body: bytes, who: Who) -> str:
+    """Does what a control is asked for, and says what was done; raises HarnessError."""
+    try:
+        return CONTROLS[name](run, body, who)
+    except Unreadable as error:
+        shown = body.decode(errors="replace")[:SHOWN_OF_A_BODY]
+        run.refuse(name.replace("-", "_"), shown, who(_given_by(body)), str(error))
+        raise
+
+
+class _By(Struct, frozen=True):
+    by: str | None = None
+
+
+def _given_by(body: bytes) -> str | None:
+    """Who asks by a body of which other parts cannot be read."""
+    try:
+        return (msgspec.json.decode(body, type=_By).by or "")[:80] or None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+Asked = TypeVar("Asked", bound=Struct)
+
+
+def _read(body: bytes, kind: type[Asked]) -> Asked:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"the body cannot be read: {error}") from error

@@ -1,0 +1,226 @@
+"""The routes of the Canary tab: its page, its JSON, the files of runs, and the guard of Locust's own page."""
+
+import secrets
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, abort, jsonify, request, send_file, send_from_directory
+from flask_cors import cross_origin
+from flask_login import current_user
+from werkzeug.exceptions import BadRequest
+
+from harness.errors import ExitCode, HarnessError, UsageError
+from harness.plugin import options
+from harness.plugin.panel import controls
+from harness.plugin.panel.gate import Gate
+from harness.plugin.panel.runs import file_of, folder_of, listed
+from harness.plugin.panel.state import State
+from harness.plugin.panel.view import Show, View, hindrance
+
+NAME = "canary"
+KEY = "canary"
+"""What Locust's page calls the tab in its address: `?tab=canary`."""
+TOKEN_HEADER = "X-Canary-Token"  # noqa: S105 - the name of the header, not its value
+ASSETS = Path(__file__).parent / "assets"
+LARGEST_BODY = 10_000
+_SCRIPT = '<script type="module" src="./canary/assets/embed.js"></script>'
+_SANDBOX = "sandbox allow-scripts allow-popups allow-downloads"
+_GUARDED = frozenset({"locust", NAME})
+_ENDING = ("cleanup", "stopping")
+"""What Locust calls a test that is ending. Told so, its page asks no more, and never offers a new test."""
+
+
+class Panel:
+    """Adds the Canary tab to a Locust web page."""
+
+    def __init__(self, environment: Any, show: Show) -> None:
+        # Judging needs it. Imported when somebody first looks, it would hold up the requests of a test under way.
+        import scipy.special  # noqa: F401
+
+        self._environment = environment
+        self._show = show
+        self._view = View(show, environment)
+        self._token = secrets.token_urlsafe(24)
+        web_ui, given = environment.web_ui, environment.parsed_options
+        self._gate = Gate(options.web_hosts(given))
+        self._auth = web_ui.auth_required_if_enabled
+        app = web_ui.app
+        app.before_request(self._guard)
+        app.after_request(self._dress)
+        app.register_blueprint(self._blueprint(given.web_base_path or ""))
+        tabs = web_ui.template_args.setdefault("extended_tabs", [])
+        tabs.append({"title": "Canary", "key": KEY})
+
+    def _blueprint(self, base: str) -> Blueprint:
+        blueprint = Blueprint(NAME, __name__, url_prefix=f"{base}/canary")
+        reading: dict[str, Callable[..., Any]] = {
+            "/": self._page,
+            "/assets/<name>": self._asset,
+            "/api/v1/state": self._state,
+            "/api/v1/schema": self._schema,
+            "/api/v1/token": self._tell_token,
+            "/api/v1/runs": self._runs,
+            "/run/<name>": self._file_of_last,
+            "/runs/index.html": self._index,
+            "/runs/<experiment>/<start>/<name>": self._file,
+        }
+        for rule, view in reading.items():
+            self._add(blueprint, rule, view, "GET")
+        for name in controls.CONTROLS:
+            self._add(blueprint, f"/api/v1/{name}", self._controlled(name), "POST")
+        blueprint.register_error_handler(HarnessError, _told)
+        return blueprint
+
+    def _add(self, blueprint: Blueprint, rule: str, view: Callable[..., Any], method: str) -> None:
+        """Every route is behind the login, and without the leave that Locust gives to all origins."""
+        closed = cross_origin(origins=[], methods=[method], automatic_options=False)(self._auth(view))
+        blueprint.add_url_rule(rule, endpoint=rule.replace(".", "-"), view_func=closed, methods=[method])
+
+    # Before and after every request
+
+    def _guard(self) -> Response | None:
+        """Refuses what foreign pages ask for, and tests that cannot be."""
+        if (request.endpoint or "").partition(".")[0] not in _GUARDED:
+            return None
+        refusal = self._gate.refusal(request.method, request.headers)
+        if refusal:
+            return _error(refusal, 403)
+        if request.endpoint == "locust.swarm" and (refusal := self._unplayable()):
+            # Locust's form shows the message of an answer of this shape.
+            return jsonify({"success": False, "message": refusal, "host": self._environment.host})
+        return None
+
+    def _unplayable(self) -> str | None:
+        """Why the form asks for a test that cannot be."""
+        ours = {name: value for name, value in request.form.items() if name.startswith("canary_")}
+        closed = next((name for name in ours if name not in options.in_form()), None)
+        if closed:
+            return f"{closed} is set where Locust is started, not in the form"
+        if missing := hindrance(self._environment.runner):
+            return missing
+        asked = Namespace(**{**vars(self._environment.parsed_options), **ours})
+        asked.host = request.form.get("host") or self._environment.host
+        try:
+            self._show.settings(asked, asked.host)
+        except UsageError as error:
+            return str(error)
+        return None
+
+    def _dress(self, response: Response) -> Response:
+        """Adds our script to Locust's page, and keeps all pages out of foreign frames."""
+        response.headers.setdefault("X-Frame-Options", "SAMEORIGIN")
+        if (request.endpoint or "").startswith(f"{NAME}."):
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers["X-Content-Type-Options"] = "nosniff"
+        elif request.endpoint == "locust.index" and response.mimetype == "text/html":
+            response.set_data(response.get_data(as_text=True).replace("</body>", f"{_SCRIPT}</body>"))
+        elif request.endpoint == "locust.request_stats" and response.mimetype == "application/json":
+            _keep_asked(response)
+        return response
+
+    # Reading
+
+    def _page(self) -> Response:
+        return send_from_directory(ASSETS, "page.html")
+
+    def _asset(self, name: str) -> Response:
+        return send_from_directory(ASSETS, name)
+
+    def _state(self) -> Response:
+        return _json(self._view.encoded(self._token))
+
+    def _schema(self) -> Response:
+        return _json(msgspec.json.encode(msgspec.json.schema(State)))
+
+    def _tell_token(self) -> Response:
+        return Response(self._token, mimetype="text/plain")
+
+    def _runs(self) -> Response:
+        return _json(msgspec.json.encode({"schema": 1, "runs": listed(self._reports())}))
+
+    def _file_of_last(self, name: str) -> Response:
+        run = self._show.last
+        return _file(run.folder.path if run else None, name)
+
+    def _index(self) -> Response:
+        return _file(self._reports(), "index.html")
+
+    def _file(self, experiment: str, start: str, name: str) -> Response:
+        return _file(folder_of(self._reports(), experiment, start), name)
+
+    def _reports(self) -> Path:
+        return options.reports(self._environment.parsed_options)
+
+    # Steering
+
+    def _controlled(self, name: str) -> Callable[[], Response]:
+        def steer() -> Response:
+            if not self._has_token():
+                return _error(f"the header {TOKEN_HEADER} must be the token of /canary/api/v1/token", 403)
+            body = _body()
+            if body is None:
+                return _error(f"at most {LARGEST_BODY} bytes are read", 413)
+            run = self._show.run
+            if run is None:
+                return _error("no test is running", 409)
+            told = controls.steer(name, run, body or b"{}", self._who())
+            self._view.expire()
+            return _json(msgspec.json.encode({"schema": 1, "done": told}))
+
+        return steer
+
+    def _has_token(self) -> bool:
+        given = request.headers.get(TOKEN_HEADER, "")
+        return secrets.compare_digest(given.encode(), self._token.encode())
+
+    def _who(self) -> Callable[[str | None], str]:
+        """Makes the name of who asks: the one who signed in, or the one that is given, and from where."""
+        signed_in = current_user.get_id() if self._environment.web_ui.web_login else None
+        where = request.remote_addr or "?"
+        return lambda given: f"{signed_in or given or 'someone'} ({where})"
+
+
+def _body() -> bytes | None:
+    """The body of the request; None where it is too large, by what it says or, without that, by what has come of it."""
+    if (request.content_length or 0) > LARGEST_BODY:
+        return None
+    try:
+        body = request.stream.read(LARGEST_BODY + 1)
+    except OSError as error:  # the server's, of a client that went away or sends chunks that are none
+        raise BadRequest(f"the body cannot be read: {error}") from error
+    return body if len(body) <= LARGEST_BODY else None
+
+
+def _file(folder: Path | None, name: str) -> Response:
+    path = file_of(folder, name) if folder else None
+    if path is None:
+        abort(404)
+    text = path.suffix not in (".html", ".svg", ".png", ".json", ".xml", ".csv", ".parquet")
+    response = send_file(path, mimetype="text/plain" if text else None)
+    response.headers["Content-Security-Policy"] = _SANDBOX  # a report shows words of the service under test
+    return response
+
+
+def _json(encoded: bytes) -> Response:
+    return Response(encoded, mimetype="application/json")
+
+
+def _error(reason: str, status: int) -> Response:
+    response = _json(msgspec.json.encode({"schema": 1, "error": reason}))
+    response.status_code = status
+    return response
+
+
+def _keep_asked(response: Response) -> None:
+    """Tells Locust's page of a test that is ending that it runs."""
+    told = msgspec.json.decode(response.get_data())
+    if told.get("state") in _ENDING:
+        response.set_data(msgspec.json.encode({**told, "state": "running"}))
+
+
+def _told(error: Exception) -> Response:
+    refused = isinstance(error, HarnessError) and error.exit_code in (ExitCode.USAGE, ExitCode.GUARD_RAIL)
+    return _error(str(error), 409 if refused else 502)

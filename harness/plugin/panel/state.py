@@ -1,0 +1,277 @@
+"""The state of a run as one JSON document: what the page draws, and what a script or a chat bot reads.
+
+`schema` 1: new keys may be added, none of these changes meaning. Instants are seconds of experiment time since the run
+began, as in its timeline; shares and weights are 0..1; a value that nobody knows is null.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.core.experiment.types import AlarmState, Outcome
+from harness.core.timeline.alarm_states import SIGNS
+from harness.core.timeline.events import AlarmDefined, FaultStarted
+from harness.core.timeline.rollout import Phase, Rollout
+from harness.core.verdict.types import Verdict
+from harness.plugin.panel.chronicle import Chart, Chronicle, Judged, Points
+from harness.report import facts
+from harness.report.story import Line
+
+SCHEMA = 1
+METRIC_PERIOD_S = 60
+POINTS = 20
+"""Periods of an alarm that are shown, the last ones."""
+
+HELD_FINDINGS = frozenset({"alarm-no-data", "no-canary", "no-traffic"})
+"""Findings that say what did not happen all the time, which nobody knows before the end."""
+HELD_REASONS = (
+    "nothing was proved",
+    "never had traffic",
+    "never started",
+    "never seen",
+    "was not measured",
+    "had not ended",
+    "is not known",
+    "No deployment was seen",
+)
+"""Words of reasons that say the same."""
+
+Stage = Literal["idle", "running", "ending", "over"]
+
+
+class AlarmNow(Struct, frozen=True, kw_only=True):
+    """One alarm: its state, how it counts, and by start of period what CloudWatch published and what clients saw."""
+
+    name: str
+    state: AlarmState | None
+    reason: str = ""
+    since_s: float | None = None
+    stops_deployment: bool = False
+    missing: bool = False
+    rule: str | None = None
+    threshold: float | None = None
+    comparison: str | None = None
+    period_s: int | None = None
+    published: Points = ()
+    seen: Points = ()
+
+
+class WatcherNow(Struct, frozen=True, kw_only=True):
+    """How well we see: counts of looks, when the last good one was, and why the last failed one did."""
+
+    watching: bool
+    looks: int
+    failed_looks: int
+    last_look_s: float | None
+    age_s: float | None
+    wall_age_s: float | None
+    last_failure: str | None
+    last_failure_s: float | None
+
+
+class TrafficNow(Struct, frozen=True, kw_only=True):
+    """What is asked of the traffic now.
+
+    `planned_share` is the experiment's own from the deployment's creation on, `error_share` the share that is being
+    sent; `workers` is how many processes send.
+    """
+
+    arrival_rate: float | None
+    users: int | None
+    planned_share: float
+    error_share: float
+    pattern: str
+    workers: int
+
+
+class FaultNow(Struct, frozen=True, kw_only=True):
+    """A fault that lasts, since when, and who asked for it if it was not the plan."""
+
+    fault: str
+    kind: str
+    value: str
+    since_s: float
+    by: str | None = None
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """The verdict in the words of the report: rows of (step, at, took), and a sentence each."""
+
+    ledger: tuple[tuple[str, ...], ...]
+    totals: str
+    traffic: str
+    exposure: str
+    attribution: str
+    arms: str
+
+
+class Control(Struct, frozen=True, kw_only=True):
+    """Whether a control may be used now, why not, the most it may be set to, and whether it writes to AWS."""
+
+    allowed: bool
+    why: str | None = None
+    most: float | None = None
+    writes: bool = False
+
+
+class RunNow(Struct, frozen=True, kw_only=True):
+    """One run, as it is or as it ended.
+
+    Until `stage` is over, `verdict` holds for what was seen so far, without what can only be said at the end.
+    """
+
+    stage: Stage
+    name: str
+    experiment: str
+    expected: Outcome | None
+    speed: float
+    now_s: float
+    created_s: float | None
+    phase: Phase
+    headline: str
+    weight: float | None
+    bake_ends_s: float | None
+    baseline: str | None
+    canary: str | None
+    deployment: str | None
+    config: str | None
+    alarms: tuple[AlarmNow, ...]
+    watcher: WatcherNow
+    traffic: TrafficNow
+    faults: tuple[FaultNow, ...]
+    chart: Chart
+    story: tuple[Line, ...]
+    verdict: Verdict | None
+    told: Told | None
+    judged_s: float | None
+    files: tuple[str, ...] = ()
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """The whole answer; `run` is null before the first test.
+
+    `refused` is why the last test could not begin, and `hindrance` why none could begin now.
+    """
+
+    schema: int = SCHEMA
+    token: str = ""
+    test: str
+    run: RunNow | None = None
+    refused: str | None = None
+    hindrance: str | None = None
+    controls: dict[str, Control] = {}
+
+
+def alarms_of(chronicle: Chronicle, judged: Judged | None) -> tuple[AlarmNow, ...]:
+    """All alarms that are known, those that can stop the deployment first."""
+    rollout = chronicle.rollout
+    stopping = rollout.alarm_names if rollout.group else ()
+    others = {*rollout.alarms, *rollout.definitions, *rollout.missing_alarms} - {*stopping}
+    names = [*stopping, *sorted(others)]
+    seen = judged.seen if judged else {}
+    return tuple(_alarm(chronicle, name, stopping, seen.get(name, ())) for name in names)
+
+
+def _alarm(chronicle: Chronicle, name: str, stopping: tuple[str, ...], seen: Points) -> AlarmNow:
+    state = chronicle.rollout.alarms.get(name)
+    defined = chronicle.rollout.definitions.get(name)
+    gone = name in chronicle.rollout.missing_alarms
+    return AlarmNow(
+        name=name,
+        state=state.state if state and not gone else None,
+        reason=state.reason if state else "",
+        since_s=state.since_s if state else None,
+        stops_deployment=name in stopping,
+        missing=gone,
+        rule=_rule(defined),
+        threshold=defined.threshold if defined else None,
+        comparison=defined.comparison if defined else None,
+        period_s=defined.period_s if defined else None,
+        published=_published(chronicle, defined)[-POINTS:],
+        seen=seen[-POINTS:],
+    )
+
+
+def _rule(defined: AlarmDefined | None) -> str | None:
+    if defined is None:
+        return None
+    if defined.kind == "composite":
+        return defined.rule
+    sign = SIGNS.get(str(defined.comparison), str(defined.comparison))
+    periods = defined.evaluation_periods or 1
+    limit = facts.number(defined.threshold)
+    counted = f"{defined.metric} {defined.statistic} {sign} {limit} in {defined.period_s} s"
+    return f"{counted}, {defined.datapoints or periods} of {periods}; missing data: {defined.missing or 'missing'}"
+
+
+def _published(chronicle: Chronicle, defined: AlarmDefined | None) -> Points:
+    """The datapoints of the alarm's own metric by start of period, where it is one that is looked at."""
+    if defined is None or defined.metric is None or defined.statistic != "Sum" or defined.period_s != METRIC_PERIOD_S:
+        return ()
+    points = chronicle.metrics.get((defined.metric, defined.dimensions.get("ExecutedVersion")), {})
+    epoch_s = chronicle.rollout.epoch_s
+    # Counted as the periods of `seen` are, so that both have the same starts to the last digit.
+    periods = {round((epoch_s + at_s) / METRIC_PERIOD_S): value for at_s, value in points.items()}
+    return tuple((period * METRIC_PERIOD_S - epoch_s, value) for period, value in sorted(periods.items()))
+
+
+def watcher_of(chronicle: Chronicle, now_s: float, *, watching: bool) -> WatcherNow:
+    """How well we see at an instant."""
+    rollout, failed = chronicle.rollout, chronicle.last_failed
+    age_s = None if rollout.last_look_s is None else max(0.0, now_s - rollout.last_look_s)
+    return WatcherNow(
+        watching=watching,
+        looks=rollout.looks,
+        failed_looks=rollout.failed_looks,
+        last_look_s=rollout.last_look_s,
+        age_s=age_s,
+        wall_age_s=None if age_s is None else age_s / rollout.speed,
+        last_failure=failed.message if failed else None,
+        last_failure_s=failed.at_s if failed else None,
+    )
+
+
+def faults_of(chronicle: Chronicle) -> tuple[FaultNow, ...]:
+    """The faults that last."""
+    return tuple(_fault(one) for one in chronicle.faults.values())
+
+
+def _fault(began: FaultStarted) -> FaultNow:
+    return FaultNow(fault=began.fault, kind=began.kind, value=began.value, since_s=began.at_s, by=began.by or None)
+
+
+def so_far(verdict: Verdict) -> Verdict:
+    """A verdict on a run that lasts, without what may still turn out otherwise: what never, or not yet, happened."""
+    because = tuple(reason for reason in verdict.because if not any(words in reason for words in HELD_REASONS))
+    findings = tuple(finding for finding in verdict.findings if finding.id not in HELD_FINDINGS)
+    return replace(verdict, because=because, findings=findings)
+
+
+def told(verdict: Verdict) -> Told:
+    """A verdict in words."""
+    return Told(
+        ledger=tuple(facts.ledger(verdict)),
+        totals=facts.totals(verdict),
+        traffic=facts.traffic(verdict),
+        exposure=facts.exposure(verdict),
+        attribution=facts.attribution(verdict),
+        arms=facts.arms_source(verdict),
+    )
+
+
+def headline_of(rollout: Rollout, verdict: Verdict | None, stage: Stage) -> str:
+    """What stands at the top of the page: the verdict when it is reached, where the release stands until then."""
+    if stage == "over" and verdict:
+        return facts.headline(verdict)
+    return _HEADLINES.get(rollout.phase, facts.words(rollout.phase))
+
+
+_HEADLINES = {
+    Phase.WAITING: "waiting for the deployment",
+    Phase.CREATED: "deployment created",
+    Phase.BEFORE_TRAFFIC: "before the shift",
+    Phase.CANARY: "the canary bakes",
+    Phase.AFTER_TRAFFIC: "all traffic on the new version",
+    Phase.STOPPING: "stopped, rollback awaited",
+}

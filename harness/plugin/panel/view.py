@@ -1,0 +1,196 @@
+"""The state of the run that a director has, or had last; judged no more often than it costs."""
+
+import math
+import time
+from typing import Any, Protocol
+
+import gevent
+import msgspec
+
+from harness.core.experiment.types import Experiment
+from harness.plugin.panel.chronicle import Chronicle, Judged, Question
+from harness.plugin.panel.state import (
+    Control,
+    RunNow,
+    Stage,
+    State,
+    TrafficNow,
+    alarms_of,
+    faults_of,
+    headline_of,
+    so_far,
+    told,
+    watcher_of,
+)
+from harness.run.experiment import Settings
+from harness.run.run import Run
+from harness.traffic.fleet import Fleet
+
+FRESH_S = 0.5
+"""Wall time that one encoded state serves all viewers."""
+JUDGED_AGAIN_S = 0.8
+JUDGING_SHARE = 0.01
+"""Of a processor's time, that judging a run again and again may take; a transition is judged at once."""
+CONTROLLED = (
+    "error_share",
+    "arrival_rate",
+    "pattern",
+    "force_alarm",
+    "release_alarm",
+    "stop_faults",
+    "note",
+    "end",
+)
+
+
+class Show(Protocol):
+    """Whoever has the runs: `run` is under way, `last` the latest one, whose events `chronicle` heard."""
+
+    run: Run | None
+    last: Run | None
+    chronicle: Chronicle | None
+    refused: str | None
+
+    def settings(self, asked: Any, host: str | None) -> Settings:
+        """What a test with these options and this host would be; raises UsageError where it cannot be one."""
+
+
+class View:
+    """Makes the state; without viewers it costs nothing."""
+
+    def __init__(self, show: Show, environment: Any) -> None:
+        self._show = show
+        self._environment = environment
+        self._encoded = b""
+        self._encoded_s = 0.0
+        self._chronicle: Chronicle | None = None
+        self._judged: Judged | None = None
+        self._judged_s: float | None = None
+        self._judging = False
+        self._changes = -1
+        self._next_s = 0.0
+
+    def encoded(self, token: str) -> bytes:
+        """The state as JSON, a moment old at the most."""
+        now_s = time.monotonic()
+        if now_s - self._encoded_s > FRESH_S:
+            self._encoded = msgspec.json.encode(self.state(token))
+            self._encoded_s = now_s
+        return self._encoded
+
+    def expire(self) -> None:
+        """Has the next answer made anew, because somebody changed something."""
+        self._encoded_s = 0.0
+
+    def state(self, token: str = "") -> State:
+        """The state now."""
+        run, chronicle = self._show.last, self._show.chronicle
+        return State(
+            token=token,
+            test=str(self._environment.runner.state),
+            run=self._run_now(run, chronicle) if run and chronicle else None,
+            refused=self._show.refused,
+            hindrance=None if self._show.run else hindrance(self._environment.runner),
+            controls=self._controls(self._show.run, chronicle),
+        )
+
+    def _controls(self, run: Run | None, chronicle: Chronicle | None) -> dict[str, Control]:
+        if run is None or chronicle is None or run.ended_s is not None:
+            why = "no test is running" if run is None else "the run is over"
+            return {name: Control(allowed=False, why=why) for name in CONTROLLED}
+        forced = any(fault.kind == "force_alarm" for fault in chronicle.faults.values())
+        return {
+            "error_share": _control(run.faults.share_refusal(0.0), most=run.limits.error_share),
+            "arrival_rate": _control(run.rate_refusal(0.0), most=run.limits.arrival_rate),
+            "pattern": _control(),
+            "force_alarm": _control(run.faults.write_refusal(), writes=True),
+            "release_alarm": _control(None if forced else "no alarm is forced", writes=True),
+            "stop_faults": _control(),
+            "note": _control(),
+            "end": _control(),
+        }
+
+    def _run_now(self, run: Run, chronicle: Chronicle) -> RunNow:
+        stage = self._stage(run)
+        self._judge(run, chronicle, stage)
+        now_s = run.ended_s if run.ended_s is not None else run.base.now_s()
+        rollout, judged = chronicle.rollout, self._judged
+        verdict = run.verdict or (so_far(judged.verdict) if judged else None)
+        return RunNow(
+            stage=stage,
+            name="/".join(run.folder.path.parts[-2:]),
+            experiment=run.experiment.name,
+            expected=run.experiment.expect.outcome,
+            speed=run.base.speed,
+            now_s=now_s,
+            created_s=rollout.created_s,
+            phase=rollout.phase,
+            headline=headline_of(rollout, verdict, stage),
+            weight=rollout.weight,
+            bake_ends_s=rollout.bake_ends_s,
+            baseline=rollout.baseline,
+            canary=rollout.canary,
+            deployment=rollout.forward.deployment_id if rollout.forward else None,
+            config=rollout.config.name if rollout.config else None,
+            alarms=alarms_of(chronicle, judged),
+            watcher=watcher_of(chronicle, now_s, watching=run.watching),
+            traffic=_traffic(run.experiment, run.fleet),
+            faults=faults_of(chronicle),
+            chart=chronicle.chart(),
+            story=tuple(chronicle.lines),
+            verdict=verdict,
+            told=told(verdict) if verdict else None,
+            judged_s=self._judged_s,
+            files=run.folder.files() if stage == "over" else (),
+        )
+
+    def _stage(self, run: Run) -> Stage:
+        if self._show.run is run:
+            return "running"
+        return "over" if run.verdict or run.closed else "ending"
+
+    def _judge(self, run: Run, chronicle: Chronicle, stage: Stage) -> None:
+        if chronicle is not self._chronicle:
+            self._chronicle, self._judged, self._judged_s, self._changes = chronicle, None, None, -1
+        due = chronicle.changes != self._changes or (stage != "over" and time.monotonic() >= self._next_s)
+        if due and not self._judging:
+            self._judging, self._changes = True, chronicle.changes
+            gevent.spawn(self._judge_now, run, chronicle)
+
+    def _judge_now(self, run: Run, chronicle: Chronicle) -> None:
+        """Judges in a thread of its own, so that no request of the test starts late for it."""
+        at_s = run.base.now_s()
+        try:
+            judged, cost_s = gevent.get_hub().threadpool.apply(_timed, (chronicle.question(),))
+        finally:
+            self._judging = False
+        self._next_s = time.monotonic() + max(JUDGED_AGAIN_S, cost_s / JUDGING_SHARE)
+        if chronicle is self._chronicle:
+            self._judged, self._judged_s = judged, at_s
+
+
+def hindrance(runner: Any) -> str | None:
+    """Why Locust could begin no test now; None where it could."""
+    if getattr(runner, "worker_count", None) == 0:  # only a master's has it
+        return "no worker is connected to this master: start one with --worker, or wait for those of --processes"
+    return None
+
+
+def _control(why: str | None = None, *, most: float = math.inf, writes: bool = False) -> Control:
+    return Control(allowed=why is None, why=why, most=most if math.isfinite(most) else None, writes=writes)
+
+
+def _timed(question: Question) -> tuple[Judged, float]:
+    began_s = time.thread_time()
+    return question.answer(), time.thread_time() - began_s
+
+
+def _traffic(experiment: Experiment, fleet: Fleet) -> TrafficNow:
+    return TrafficNow(
+        arrival_rate=None if experiment.traffic.users else fleet.rate,
+        users=experiment.traffic.users,
+        planned_share=experiment.traffic.error_share,
+        error_share=fleet.error_share,
+        pattern=fleet.pattern,
+        workers=len(fleet.workers),
+    )

@@ -1,0 +1,67 @@
+"""The harness as a Locust plugin: importing this module is enough to have runs recorded, watched and judged.
+
+Each of Locust's events goes on to the `Role` of the process, which `init` chooses.
+"""
+
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+import gevent
+from locust import events
+from locust.runners import MasterRunner, WorkerRunner
+
+from harness.errors import ExitCode, HarnessError
+from harness.plugin import options
+from harness.plugin.panel.routes import Panel
+from harness.plugin.roles import Director, Master, Role, Single, Worker
+from harness.report.actions import announce_refusal
+from harness.streams import bear_any_stream
+
+SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+
+log = logging.getLogger(__name__)
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def add_options(parser: Any, **_: Any) -> None:
+    """Adds our options."""
+    options.add_options(parser)
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def init(environment: Any, **_: Any) -> None:
+    """Gives the process its role; what cannot be ends it with one sentence and exit code 2."""
+    bear_any_stream()
+    try:
+        role = _role(environment)
+    except HarnessError as error:
+        sys.stderr.write(f"canary-harness: {error}\n")
+        announce_refusal(str(error), error.exit_code)
+        sys.exit(error.exit_code)
+    if environment.web_ui and isinstance(role, Director):
+        Panel(environment, role)
+    environment.canary_crew = role.crew
+    told = environment.events
+    told.test_start.add_listener(lambda **_: role.test_start())
+    told.test_stopping.add_listener(lambda **_: role.stopping())
+    told.test_stop.add_listener(lambda **_: role.test_stop())
+    told.quitting.add_listener(lambda **_: role.quitting())
+    if role.crew:
+        told.request.add_listener(role.crew.on_request)
+    for signum, code in SIGNALS.items():
+        gevent.signal_handler(signum, role.signalled, code)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        # A terminal that was closed must not leave faults behind; under nohup it is meant to be ignored.
+        gevent.signal_handler(signal.SIGHUP, os.kill, os.getpid(), signal.SIGTERM)
+    # Timers count from the event loop's last look at the clock, which was before our imports: without another look a
+    # short --run-time would be over at once.
+    gevent.get_hub().loop.update_now()
+
+
+def _role(environment: Any) -> Role:
+    if isinstance(environment.runner, WorkerRunner):
+        return Worker(environment)
+    return Master(environment) if isinstance(environment.runner, MasterRunner) else Single(environment)

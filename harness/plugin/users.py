@@ -1,0 +1,64 @@
+"""Locust users that send canary traffic; subclass `CanaryUser` in a locustfile."""
+
+import gevent
+from locust import User, constant, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+import harness.plugin.plugin  # noqa: F401 - importing it is what makes Locust play experiments
+from harness.plugin.crew import Crew
+from harness.traffic.client import Client, Prepared
+
+
+class CanaryUser(User):  # type: ignore[misc]
+    """Sends the experiment's mix of personas, client versions and endpoints.
+
+    With open arrivals (the default) one user of each process is the pacer and sends for all; further ones stand by to
+    take over. In a closed loop (`traffic.users`) each user sends one request after the other, and `wait_time` is the
+    experiment time in between.
+    """
+
+    abstract = True
+    wait_time = constant(1)
+    sends_canary_traffic = True
+    _state: str | None
+
+    @classmethod
+    def prepare(cls, client: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
+        """The request of one persona, as bytes; override it for a service with other paths or headers.
+
+        An empty client version means a request without any, which like a wrong one is meant to fail.
+        """
+        email = f"{persona}user@company.com"
+        version = {"X-Client-Version": client_version} if client_version else {}
+        if endpoint == "featureToggles":
+            body = b'{"userName": "%s"}' % email.encode()
+            headers = {"Content-Type": "application/json", **version}
+            return client.prepare("POST", "/featureToggles", headers=headers, body=body)
+        return client.prepare("GET", "/fakeUser", headers={"Authorization": email, **version})
+
+    def on_start(self) -> None:
+        """Joins the traffic of its process."""
+        self._crew: Crew = self.environment.canary_crew
+        self._traffic = self._crew.join(self)
+        think_s = self.wait_time
+        self.wait_time = lambda: think_s() / self._traffic.speed
+
+    def wait(self) -> None:
+        """Thinks, as any user of Locust; without think time nothing more, for the answer was wait enough."""
+        think_s = self.wait_time()
+        if think_s > 0 and self._state != LOCUST_STATE_STOPPING:
+            self._state = LOCUST_STATE_WAITING
+            gevent.sleep(think_s)
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_RUNNING
+
+    def on_stop(self) -> None:
+        """Leaves it."""
+        self._crew.leave(self)
+
+    @task  # type: ignore[untyped-decorator]
+    def play(self) -> None:
+        """Paces open arrivals, sends one request of a closed loop, or stands by."""
+        self._crew.play(self)

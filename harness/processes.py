@@ -1,0 +1,107 @@
+"""Starting processes, waiting for them, and ending them, whatever happens in between."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Literal
+
+from harness.errors import ExitCode, HarnessError
+
+GRACE_S = 10.0
+POLL_S = 0.1
+
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Interrupted(HarnessError):
+    """A signal asked us to stop; its number decides the exit code. A terminal that was closed (SIGHUP) is SIGTERM."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.signal: Literal["SIGINT", "SIGTERM"] = "SIGINT" if signum == signal.SIGINT else "SIGTERM"
+        self.exit_code = ExitCode.INTERRUPTED if signum == signal.SIGINT else ExitCode.TERMINATED
+
+
+class Interrupts:
+    """Notes SIGINT, SIGTERM and SIGHUP instead of dying of them, so that what was started is always ended.
+
+    A note is acted on where the code asks for it: no process can start and be forgotten in between.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.signum = 0
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "Interrupts":
+        """Itself, listening; what is ignored (as SIGHUP is by `nohup`) stays so."""
+        heard = (signum for signum in _SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN)
+        self._before = {signum: signal.signal(signum, self._note) for signum in heard}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Gives the signals back."""
+        for signum, before in self._before.items():
+            signal.signal(signum, before)  # type: ignore[arg-type]
+
+    def check(self) -> None:
+        """Raises Interrupted once a signal came."""
+        if self.count:
+            raise Interrupted(self.signum)
+
+    def _note(self, signum: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        self.signum = signum
+
+
+def locustfile(name: str = "canary.py") -> Path:
+    """A locustfile of ours: beside the package in a clone, inside it in a wheel."""
+    package = Path(__file__).parent
+    for folder in (package, package.parent):
+        path = folder / "locustfiles" / name
+        if path.is_file():
+            return path
+    raise HarnessError(f"{name} is missing: neither {package} nor {package.parent} has a folder locustfiles with it")
+
+
+def locust_command(*options: str) -> list[str]:
+    """The command of a headless Locust process that plays an experiment."""
+    return [sys.executable, "-m", "locust", "-f", str(locustfile()), "--headless", *options]
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], **pipes: object) -> subprocess.Popen[bytes]:
+    """Starts a process in a session of its own, so that a Ctrl-C at the terminal reaches it only through us."""
+    root = str(Path(__file__).parent.parent)
+    path = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))
+    everything = {**environment, "PYTHONPATH": path}
+    return subprocess.Popen(command, env=everything, start_new_session=True, **pipes)  # type: ignore[call-overload, no-any-return]  # noqa: S603
+
+
+def await_end(process: subprocess.Popen[bytes], limit_s: float) -> int | None:
+    """The exit code, or None where the process lives on after `limit_s` of wall time."""
+    try:
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def end(process: subprocess.Popen[bytes], interrupts: Interrupts) -> None:
+    """Asks a process to end, waits a bounded time, then kills it; a further signal to us kills it at once.
+
+    A Ctrl-C is handed on as what it is, so that the process tells of it; anything else is SIGTERM.
+    """
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT if interrupts.signum == signal.SIGINT else signal.SIGTERM)
+    patience = interrupts.count
+    until_s = time.monotonic() + GRACE_S
+    while process.poll() is None:
+        if time.monotonic() > until_s or interrupts.count > patience:
+            process.kill()
+            process.wait()
+        await_end(process, POLL_S)

@@ -1,0 +1,1 @@
+"""Directs one run from its first request to its verdict."""

@@ -1,0 +1,262 @@
+"""The faults of one run: begun by the experiment's plan or by a person, and healed whatever happens.
+
+    MAKERS   every kind of fault that changes something on AWS ──► an `Effect`, which injects, holds and heals it
+    Faults   which effects are there now, which shares are sent, who asked for them; tells the timeline of each
+
+A share of fault requests is no effect: of each kind one share holds at a time, and the fleet sends it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple, Protocol
+
+import gevent
+from gevent.lock import RLock
+
+from harness.aws.clients import Aws
+from harness.aws.concurrency import ReservedConcurrency
+from harness.aws.fis import FisExperiment
+from harness.aws.forced_alarm import ForcedAlarm
+from harness.aws.journal import Journal
+from harness.core.experiment.faults import SHARES, EffectKind, Share, ShareKind, changes_s, effects_of, share_at
+from harness.core.experiment.rails import Limits, refusal
+from harness.core.experiment.types import AlarmState, Experiment, Fault
+from harness.core.timeline.events import Event, FaultEnded, FaultStarted
+from harness.core.timeline.rollout import Rollout
+from harness.errors import HarnessError, UsageError
+from harness.traffic.steering import Timebase
+
+HAND_SHARE, HAND_ALARM = "hand.error_share", "hand.force_alarm"
+"""How the timeline calls the faults that a person asks for while the run lasts."""
+NO_WRITES = "nothing may be changed on AWS: start the run with --canary-allow-writes, or allow_writes: true"
+STOPPED = "the faults of this run were stopped, and none begins any more: start another run"
+
+
+class Run(Protocol):
+    """What faults need of the run that they happen in."""
+
+    experiment: Experiment
+    rollout: Rollout
+    base: Timebase
+    limits: Limits
+    may_write: bool
+
+    def record(self, *events: Event) -> None:
+        """Writes to the timeline."""
+
+    def trouble(self, what: str, message: str) -> None:
+        """Notes that something went wrong."""
+
+    def send_share(self, kind: ShareKind, share: float) -> None:
+        """Has this share of fault requests sent from now on."""
+
+    def since_creation_s(self) -> float | None:
+        """Experiment seconds since the deployment's creation, or until it; None while nobody knows when it will be."""
+
+    def sleep_until_after_creation(self, after_s: float) -> None:
+        """Waits for an instant that is counted from the deployment's creation."""
+
+    def sleep_until(self, at_s: float) -> None:
+        """Waits for an instant of the run."""
+
+
+class Effect(Protocol):
+    """One fault on AWS: done by `inject`, undone by `heal`."""
+
+    def inject(self) -> None:
+        """Does it; raises HarnessError."""
+
+    def heal(self) -> bool:
+        """Undoes it; whether nothing of it is left. Never raises for what AWS answers."""
+
+
+class Made(NamedTuple):
+    """An effect that is there: its kind, what it is done to, what a person has to do where it cannot be healed."""
+
+    kind: EffectKind
+    subject: str
+    effect: Effect
+    by_hand: str
+
+
+def _forced_alarm(run: Run, aws: Aws, journal: Journal, fault: Fault) -> Made:
+    alarm = run.experiment.alarm.name or next(iter(run.rollout.alarm_names), None)
+    if alarm is None or fault.force_alarm is None:
+        raise UsageError("there is no alarm to force: name one in alarm.name")
+    reason = f"canary-harness: forced by the experiment {run.experiment.name}"
+    effect = ForcedAlarm(aws, name=alarm, state=fault.force_alarm, reason=reason, journal=journal)
+    return Made("force_alarm", alarm, effect, f"set {alarm} to OK by hand")
+
+
+def _concurrency(run: Run, aws: Aws, journal: Journal, fault: Fault) -> Made:
+    seen = run.rollout.target.function if run.rollout.target else None
+    function = run.experiment.deployment.function or seen
+    if function is None or fault.concurrency is None:
+        raise UsageError("there is no function to throttle: name it in deployment.function")
+    effect = ReservedConcurrency(aws, function=function, limit=fault.concurrency, journal=journal)
+    return Made("concurrency", function, effect, f"give {function} its reserved concurrency back by hand")
+
+
+def _fis_experiment(_: Run, aws: Aws, journal: Journal, fault: Fault) -> Made:
+    template = str(fault.fis_template)
+    effect = FisExperiment(aws, template=template, journal=journal)
+    return Made("fis_template", template, effect, f"stop the experiment of {template} by hand")
+
+
+MAKERS: Mapping[EffectKind, Callable[[Run, Aws, Journal, Fault], Made]] = {
+    "force_alarm": _forced_alarm,
+    "concurrency": _concurrency,
+    "fis_template": _fis_experiment,
+}
+
+
+class Faults:
+    """All faults of a run. A person's error share goes before the plan's; after `stop` nothing begins any more."""
+
+    def __init__(self, run: Run, aws: Aws) -> None:
+        self._run = run
+        self._aws = aws
+        self._journal = Journal(run.record, run.base.now_s)
+        self._lock = RLock()
+        self._made: dict[str, Made] = {}
+        self._shares: dict[ShareKind, Share | None] = dict.fromkeys(SHARES)
+        self._asked: Share | None = None
+        self._asked_by = ""
+        self._stopped = False
+
+    @property
+    def active(self) -> bool:
+        """Whether any fault is in effect."""
+        return bool(self._made) or any(share and share.share for share in self._shares.values())
+
+    def plays(self, *, watched: bool) -> Iterator[Callable[[], None]]:
+        """What the plan does, each in a greenlet of its own; without a deployment there is only its first share."""
+        if not watched:
+            yield self._apply_shares
+            return
+        yield self._play_shares
+        for name, kind, fault in effects_of(self._run.experiment):
+            yield partial(self._play, name, kind, fault)
+
+    def share_refusal(self, share: float) -> str | None:
+        """Why a person may not have this error share; None where it may be."""
+        if self._stopped:
+            return STOPPED
+        beside = self._shares["client_version_share"]
+        return refusal(self._run.limits, "error_share", share + (beside.share if beside else 0.0))
+
+    def write_refusal(self) -> str | None:
+        """Why a person may not have anything changed on AWS; None where it may be."""
+        if self._stopped:
+            return STOPPED
+        return None if self._run.may_write else NO_WRITES
+
+    def set_error_share(self, share: float, by: str) -> None:
+        """Sends another share of error users from now on, whatever was planned."""
+        self._asked, self._asked_by = Share(HAND_SHARE, share), by
+        self._apply_shares("another share was asked for", by)
+
+    def force_alarm(self, state: AlarmState, by: str) -> None:
+        """Holds the alarm in a state until it is released; raises HarnessError."""
+        self._begin(HAND_ALARM, "force_alarm", Fault(at_s=0.0, force_alarm=state), by)
+
+    def release_alarm(self, by: str) -> bool:
+        """Takes every forced alarm back, a planned one too; whether none is left."""
+        return self._end_all(self._names("force_alarm"), "the alarm was released", by)
+
+    def stop(self, why: str, by: str = "") -> bool:
+        """Ends all faults at once, and lets none begin any more; whether nothing is left of them."""
+        self._stopped = True
+        self._apply_shares(why, by)
+        return self._end_all(self._names(), why, by)
+
+    def hold(self) -> None:
+        """Forces alarms again that an evaluation took back."""
+        for made in [*self._made.values()]:
+            if isinstance(made.effect, ForcedAlarm):
+                made.effect.hold()
+
+    # The plan
+
+    def _play_shares(self) -> None:
+        for change_s in changes_s(self._run.experiment):
+            self._run.sleep_until_after_creation(change_s)
+            self._apply_shares()
+
+    def _play(self, name: str, kind: EffectKind, fault: Fault) -> None:
+        run = self._run
+        run.sleep_until_after_creation(fault.at_s)
+        self._begin(name, kind, fault)
+        if fault.for_s is not None:
+            run.sleep_until(run.base.now_s() + fault.for_s)
+            self._end(name, "its time was over")
+
+    # Shares of fault requests
+
+    def _apply_shares(self, why: str = "the plan changed", by: str = "") -> None:
+        """Makes the shares that hold at this instant the ones that are sent, and records each change."""
+        for kind in SHARES:
+            share = self._share_now(kind)
+            if share != self._shares[kind]:
+                self._change_share(kind, share, why, by)
+
+    def _change_share(self, kind: ShareKind, share: Share | None, why: str, by: str) -> None:
+        now_s, before = self._run.base.now_s(), self._shares[kind]
+        if before:
+            self._run.record(FaultEnded(at_s=now_s, fault=before.fault, why=why, by=by))
+        self._shares[kind] = share
+        self._run.send_share(kind, share.share if share else 0.0)
+        if share:
+            asked_by = self._asked_by if share is self._asked else ""
+            value = f"{share.share:g}"
+            self._run.record(FaultStarted(at_s=now_s, fault=share.fault, kind=kind, value=value, by=asked_by))
+
+    def _share_now(self, kind: ShareKind) -> Share | None:
+        if self._stopped:
+            return None
+        if self._asked and kind == "error_share":
+            return self._asked
+        since_s = self._run.since_creation_s()
+        return None if since_s is None else share_at(self._run.experiment, since_s, kind)
+
+    # Effects on AWS
+
+    def _begin(self, name: str, kind: EffectKind, fault: Fault, by: str = "") -> None:
+        with self._lock:
+            if self._stopped:
+                return
+            if kind != "fis_template":  # two effects on one thing could not both restore what was there before
+                self._end_all(self._names(kind), "another one begins", by)
+            made = MAKERS[kind](self._run, self._aws, self._journal, fault)
+            self._made[name] = made
+            try:
+                made.effect.inject()
+            except HarnessError:
+                self._end(name, "it could not be done", by)
+                raise
+        value = str(getattr(fault, kind))
+        self._run.record(FaultStarted(at_s=self._run.base.now_s(), fault=name, kind=kind, value=value, by=by))
+
+    def _names(self, kind: EffectKind | None = None) -> list[str]:
+        return [name for name, made in self._made.items() if kind is None or made.kind == kind]
+
+    def _end(self, name: str, why: str, by: str = "") -> bool:
+        return self._end_all([name], why, by)
+
+    def _end_all(self, names: Iterable[str], why: str, by: str) -> bool:
+        """Heals these at the same time, so that one that AWS does not answer keeps no other; whether none is left."""
+        with self._lock:
+            ending = {name: self._made[name] for name in names if name in self._made}
+            heals = {name: gevent.spawn(made.effect.heal) for name, made in ending.items()}
+            gevent.joinall([*heals.values()])
+            healed = [self._tell_end(name, ending[name], bool(heal.value), why, by) for name, heal in heals.items()]
+        return all(healed)
+
+    def _tell_end(self, name: str, made: Made, healed: bool, why: str, by: str) -> bool:
+        if healed:
+            del self._made[name]
+            self._run.record(FaultEnded(at_s=self._run.base.now_s(), fault=name, why=why, by=by))
+        else:
+            also = "or everything by `canary-harness alarm reset --run` and the folder of this run"
+            self._run.trouble(name, f"{made.subject} could not be taken back: {made.by_hand}, {also}")
+        return healed

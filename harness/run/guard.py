@@ -1,0 +1,52 @@
+"""Watches a run for its guard rails: counts what they look at, and says when one was gone beyond."""
+
+import time
+from collections import deque
+
+from harness.core.experiment.rails import RATE_WINDOW_S, Limits, Seen, Trip, blind_limit_s, tripped
+from harness.core.timeline.events import Event, Look, Requests
+from harness.traffic.steering import Timebase
+
+
+class Guard:
+    """The rails of one run as it goes; `watched` says whether there is a control plane to lose sight of."""
+
+    def __init__(self, limits: Limits, base: Timebase, *, watched: bool) -> None:
+        self._limits = limits
+        self._base = base
+        self._watched = watched
+        self._fault_requests = 0
+        self._seen_s = base.now_s()
+        self._seconds: deque[tuple[float, int]] = deque()
+
+    def note(self, event: Event) -> None:
+        """Takes notice of an event that a rail looks at."""
+        if isinstance(event, Look):
+            self._seen_s = self._base.now_s()
+        elif isinstance(event, Requests):
+            self._fault_requests += event.count if event.intent == "fault" else 0
+            self._seconds.append((event.at_s, event.count))
+
+    def tripped(self, *, faults_active: bool, planned: bool) -> Trip | None:
+        """The rail that was gone beyond; `planned` says that the rate of the traffic is, and was checked then."""
+        rate = self._rate()
+        return tripped(
+            self._limits,
+            Seen(
+                fault_requests=self._fault_requests,
+                wall_s=time.time() - self._base.began_wall_s,
+                rate=None if planned else rate,
+                blind_s=self._blind_s() if faults_active and self._watched else None,
+            ),
+        )
+
+    def _rate(self) -> float:
+        oldest_s = self._base.now_s() - RATE_WINDOW_S
+        while self._seconds and self._seconds[0][0] < oldest_s:
+            self._seconds.popleft()
+        return sum(count for _, count in self._seconds) / RATE_WINDOW_S
+
+    def _blind_s(self) -> float | None:
+        """How long nothing was seen, once that is longer than one call may take."""
+        blind_s = self._base.now_s() - self._seen_s
+        return blind_s if blind_s > blind_limit_s(self._limits, self._base.speed) else None

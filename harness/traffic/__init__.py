@@ -1,0 +1,1 @@
+"""The load engine: sends requests on schedule and records what came back; knows no Locust."""

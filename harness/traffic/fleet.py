@@ -1,0 +1,105 @@
+"""All workers of a run: who sends which part, at what rate, with what share."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.core.experiment.faults import ShareKind
+from harness.core.experiment.pacing import NOTHING, Part
+from harness.core.experiment.rails import host_of
+from harness.core.experiment.rates import Leg, cut, legs, rate_at
+from harness.core.experiment.types import ArrivalRate, Experiment, Pattern
+from harness.traffic.steering import Steering, Timebase
+
+LEAD_S = 0.75
+"""Wall time that messages to workers may take: a change with several workers holds from so much later on, for all."""
+
+Post = Callable[[str, Steering], None]
+
+
+class Fleet:
+    """Splits the arrivals exactly over the workers that pace; a change of anything reaches all of them for one instant.
+
+    `post` delivers steering to a worker. While nobody paces, no arrival is planned.
+    """
+
+    def __init__(self, experiment: Experiment, timebase: Timebase, post: Post) -> None:
+        self._post = post
+        self._timebase = timebase
+        self._asked = legs(experiment.traffic.arrival_rate)
+        self._workers: list[str] = []
+        self._steering = Steering(
+            timebase=timebase,
+            traffic=experiment.traffic,
+            seed=experiment.seed,
+            hosts=experiment.rails.hosts or tuple(filter(None, [host_of(experiment.target.host or "")])),
+        )
+
+    @property
+    def steering(self) -> Steering:
+        """What holds now, for a worker without a part."""
+        return self._steering
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """Who paces."""
+        return tuple(self._workers)
+
+    @property
+    def rate(self) -> float:
+        """The rate asked for at this instant, per second of experiment time; it may lie on a ramp or in a burst."""
+        return rate_at(self._asked, self._timebase.now_s())
+
+    @property
+    def error_share(self) -> float:
+        """The share of fault requests asked for last."""
+        return self._steering.error_share
+
+    @property
+    def pattern(self) -> Pattern:
+        """How fault requests are spread."""
+        return self._steering.traffic.pattern
+
+    def join(self, worker: str) -> None:
+        """A worker that is ready to send; it gets a part of its own."""
+        if worker not in self._workers:
+            self._workers.append(worker)
+            self._change()
+
+    def leave(self, worker: str) -> None:
+        """A worker that is to send no more, or is lost; its part is its own until the others take it over."""
+        if worker not in self._workers:
+            return
+        since_s = self._next_change_s()
+        self._workers.remove(worker)
+        self._change(since_s=since_s)
+        self._post(worker, replace(self._steering, part=NOTHING))
+
+    def set_arrival_rate(self, arrival_rate: ArrivalRate) -> None:
+        """Another arrival rate from now on, which `at_s` of steps counts from; a ramp begins at the rate of now."""
+        now_s, since_s = self._timebase.now_s(), self._next_change_s()
+        until_then = [leg for leg in cut(self._asked, now_s) if leg.since_s < since_s]
+        self._asked = (*until_then, *legs(arrival_rate, since_s=since_s, before=rate_at(self._asked, since_s)))
+        self._change(since_s=since_s)
+
+    def set_share(self, kind: ShareKind, share: float) -> None:
+        """Another share of fault requests of one kind."""
+        self._change(**{kind: share})
+
+    def set_pattern(self, pattern: Pattern) -> None:
+        """Another way to spread fault requests."""
+        self._change(traffic=replace(self._steering.traffic, pattern=pattern))
+
+    def _change(self, *, since_s: float | None = None, **changes: Any) -> None:
+        since_s = self._next_change_s() if since_s is None else since_s
+        asked = self._asked if self._workers else (Leg(since_s, 0.0),)
+        plan = self._steering.plan.changed(since_s, asked)
+        self._steering = replace(self._steering, plan=plan, since_s=since_s, **changes)
+        for index, worker in enumerate(self._workers):
+            self._post(worker, replace(self._steering, part=Part(index, len(self._workers))))
+
+    def _next_change_s(self) -> float:
+        """When a change made now holds: soon if messages have to be there before it, never before an earlier one."""
+        lead_s = LEAD_S * self._timebase.speed if len(self._workers) > 1 else 0.0
+        return max(self._timebase.now_s() + lead_s, self._steering.since_s)

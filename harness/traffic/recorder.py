@@ -1,0 +1,215 @@
+"""The recorder: counts every request into rows by second and features, and passes on the rows of seconds gone by."""
+
+import itertools
+import math
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from harness.core.experiment.pacing import Plan
+from harness.core.timeline.events import Answer, Arrivals, Event, Exemplar, Intent, Requests
+from harness.core.timeline.histogram import histogram
+from harness.traffic.steering import Timebase
+
+VERSION_HEADER = b"X-Lambda-Version"
+ANYONE = "anyone"
+"""The persona of a request whose locustfile names none."""
+EXEMPLARS_PER_SECOND = 5
+EXEMPLARS_PER_RUN = 200
+
+Sink = Callable[[Sequence[Event]], None]
+
+
+class Features(Struct, frozen=True, cache_hash=True):
+    """What is known of a request before it is sent."""
+
+    intent: Intent
+    persona: str
+    endpoint: str
+
+
+class Reply(Struct, frozen=True, gc=False):
+    """What came back: `status` 0 is no answer, `reason` says in words what failed."""
+
+    status: int
+    version: str | None = None
+    reason: str | None = None
+
+
+class _Row:
+    __slots__ = ("latencies_s", "service_times_s")
+
+    def __init__(self) -> None:
+        self.latencies_s = array("d")
+        self.service_times_s = array("d")
+
+
+class _Plan:
+    __slots__ = ("lags_s", "unstarted")
+
+    def __init__(self) -> None:
+        self.lags_s = array("d")
+        self.unstarted = 0
+
+
+class Recorder:
+    """Counts requests and starts into rows, one for each second and set of features.
+
+    Rows of one second may come in several parts, since an answer may come long after its due time; parts add up.
+    Durations wait as they are for their row to be passed on, for together they are put into bins in no time.
+    """
+
+    def __init__(self, timebase: Timebase, sink: Sink, worker: str = "") -> None:
+        self._timebase = timebase
+        self._sink = sink
+        self._worker = worker
+        self._rows: dict[int, dict[tuple[Features, int, str | None, bool], _Row]] = {}
+        self._plans: dict[int, _Plan] = {}
+        self._exemplars: list[Exemplar] = []
+        self._exemplar_second = -1
+        self._exemplars_in_second = 0
+        self._exemplars_left = EXEMPLARS_PER_RUN
+
+    def answered(self, features: Features, reply: Reply, due_s: float, latency_s: float, service_s: float) -> None:
+        """Counts one request that was due at `due_s`; both durations are wall time."""
+        second, key = int(due_s), (features, reply.status, reply.version, reply.reason is None)
+        rows = self._rows.get(second)
+        if rows is None:
+            rows = self._rows[second] = {}
+        row = rows.get(key)
+        if row is None:
+            row = rows[key] = _Row()
+        row.latencies_s.append(latency_s)
+        row.service_times_s.append(service_s)
+        if reply.reason is not None and self._exemplars_left:
+            self._exemplify(features, reply, due_s, latency_s)
+
+    def started(self, due_s: float, lag_s: float) -> None:
+        """Counts a planned start that took place `lag_s` of wall time late."""
+        plan = self._plans.get(int(due_s)) or self._plan(due_s)
+        plan.lags_s.append(lag_s)
+
+    def unstarted(self, due_s: float) -> None:
+        """Counts a planned start that could not take place for lack of room."""
+        self._plan(due_s).unstarted += 1
+
+    def flush(self, before_s: float | None = None, pause: Callable[[], object] = lambda: None) -> None:
+        """Passes on the rows of all seconds that ended by `before_s`, or all there are; `pause` goes between rows."""
+        events: list[Event] = [*self._exemplars]
+        self._exemplars.clear()
+        for event in self._finished(before_s):
+            events.append(event)
+            pause()
+        if events:
+            self._sink(events)
+
+    def _finished(self, before_s: float | None) -> Iterator[Event]:
+        for second in _gone(self._plans, before_s):
+            yield self._arrivals(second, self._plans.pop(second))
+        for second in _gone(self._rows, before_s):
+            for key, row in self._rows.pop(second).items():
+                yield self._requests(second, key, row)
+
+    def on_request(
+        self,
+        *,
+        name: str,
+        response_time: float | None,
+        response: Any = None,
+        context: Mapping[str, Any] | None = None,
+        exception: BaseException | None = None,
+        start_time: float | None = None,
+        **_: object,
+    ) -> None:
+        """Counts a request of somebody else's user, told by Locust's `request` event.
+
+        Its `context` may say `intent` (`good` or `fault`) and `persona`; otherwise it is a good request of anyone.
+        """
+        told = context or {}
+        service_s = (response_time or 0.0) / 1000
+        began = self._timebase.now_s() - service_s * self._timebase.speed
+        due_s = max(
+            0.0, began if start_time is None else (start_time - self._timebase.began_wall_s) * self._timebase.speed
+        )
+        features = Features(
+            "fault" if told.get("intent") == "fault" else "good", str(told.get("persona", ANYONE)), name
+        )
+        self.started(due_s, 0.0)
+        self.answered(features, _reply_of(response, exception), due_s, service_s, service_s)
+
+    def _plan(self, due_s: float) -> _Plan:
+        plan = self._plans.get(int(due_s))
+        if plan is None:
+            plan = self._plans[int(due_s)] = _Plan()
+        return plan
+
+    def _exemplify(self, features: Features, reply: Reply, due_s: float, latency_s: float) -> None:
+        second = int(due_s)
+        if second != self._exemplar_second:
+            self._exemplar_second, self._exemplars_in_second = second, 0
+        if self._exemplars_in_second < EXEMPLARS_PER_SECOND:
+            self._exemplars_in_second += 1
+            self._exemplars_left -= 1
+            self._exemplars.append(
+                Exemplar(
+                    at_s=due_s,
+                    **asdict(features),
+                    version=reply.version,
+                    status=reply.status,
+                    reason=reply.reason or "",
+                    latency_s=latency_s,
+                )
+            )
+
+    def _arrivals(self, second: int, plan: _Plan) -> Arrivals:
+        return Arrivals(
+            at_s=float(second),
+            planned=len(plan.lags_s) + plan.unstarted,
+            started=len(plan.lags_s),
+            unstarted=plan.unstarted,
+            lag=histogram(plan.lags_s),
+            worker=self._worker,
+        )
+
+    def _requests(self, second: int, key: tuple[Features, int, str | None, bool], row: _Row) -> Requests:
+        features, status, version, ok = key
+        outcome: Answer = "ok" if ok else "failed"
+        return Requests(
+            at_s=float(second),
+            intent=features.intent,
+            persona=features.persona,
+            endpoint=features.endpoint,
+            version=version,
+            outcome=outcome,
+            status=status,
+            count=len(row.latencies_s),
+            latency=histogram(row.latencies_s),
+            service_time=histogram(row.service_times_s),
+            worker=self._worker,
+        )
+
+
+def unstarted(plan: Plan, share: float, from_s: float, until_s: float, worker: str) -> list[Arrivals]:
+    """The starts that a worker with this share of a plan did not make between two instants, by the second."""
+    edges_s = [from_s, *map(float, range(math.floor(from_s) + 1, math.ceil(until_s))), until_s]
+    counts = [round(plan.level_at(at_s) * share) for at_s in edges_s]
+    return [
+        Arrivals(at_s=float(math.floor(began_s)), planned=missed, started=0, unstarted=missed, worker=worker)
+        for began_s, missed in zip(edges_s, (b - a for a, b in itertools.pairwise(counts)), strict=False)
+        if missed > 0
+    ]
+
+
+def _gone(seconds: Mapping[int, object], before_s: float | None) -> list[int]:
+    return sorted(second for second in seconds if before_s is None or second + 1 <= before_s)
+
+
+def _reply_of(response: Any, exception: BaseException | None) -> Reply:
+    """What came back, from a response object of whichever client made it."""
+    headers = getattr(response, "headers", None) or {}
+    version = headers.get(VERSION_HEADER.decode())
+    reason = None if exception is None else str(exception) or type(exception).__name__
+    return Reply(int(getattr(response, "status_code", 0) or 0), version, reason)

@@ -1,0 +1,65 @@
+"""The command `canary-harness alarm` by hand, on the local cloud."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.aws.redeploy import RETURNING
+from harness.cli import main as cli
+from harness.core.experiment.types import Deployment, Experiment
+from harness.core.timeline.events import RunStarted, Write, encode
+from harness.rehearsal.fixtures import aws_environment
+from harness.report.folder import RunFolder
+
+if TYPE_CHECKING:
+    from harness.rehearsal.cloud import Cloud
+
+
+def test_an_alarm_is_held_by_the_clock_of_the_cloud(
+    canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten minutes of a cloud that is fast are a second here, and the evaluations between are outlasted."""
+    cloud = canary_cloud_factory(speed=600.0)
+    aws_environment(cloud, monkeypatch)
+    monkeypatch.setenv("LOCUST_CANARY_CLOCK", cloud.ready["clock"])
+    name = cloud.ready["alarm"]
+    assert cli.main(["alarm", "set", name, "ALARM", "--for", "10m", "--allow-writes"]) == 0
+    history = cloud.cloudwatch.describe_alarm_history({"AlarmName": name, "HistoryItemType": "StateUpdate"})
+    dates = [item["Timestamp"] for item in history["AlarmHistoryItems"]]
+    assert (max(dates) - min(dates)).total_seconds() >= 600
+    assert "again" in capsys.readouterr().out
+
+
+def test_a_reset_waits_for_the_deployment_that_still_shifts_the_alias(
+    canary_cloud: "Cloud",
+    canary_aws: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It says what it waits for, and gives the alias back as soon as it can; without a wait something is left."""
+    monkeypatch.setenv("LOCUST_CANARY_CLOCK", f"{time.time()}:60")
+    ready = canary_cloud.ready
+    folder = RunFolder.create(tmp_path, "killed", 0.0)
+    wanted = Deployment(application=ready["application"], group=ready["group"])
+    folder.write_manifest(Experiment(name="killed", deployment=wanted), ["test"])
+    subject = f"{ready['function']}:{ready['alias']}"
+    left = Write(at_s=1.0, call=RETURNING, subject=subject, step="intended", before="1", after="2")
+    folder.timeline.write_bytes(encode(RunStarted(at_s=0.0, experiment="killed", epoch_s=0.0)) + encode(left))
+    deployment_id = canary_cloud.deploy()
+    canary_cloud.advance(30)
+    reset = ["alarm", "reset", "--run", str(folder.path)]
+    assert cli.main(reset) == 1
+    assert (
+        f"LEFT, a deployment still shifts it; heal again when that is over: {deployment_id}" in capsys.readouterr().out
+    )
+    over = threading.Timer(0.3, canary_cloud.advance, [600.0])
+    over.start()
+    assert cli.main([*reset, "--wait", "1h"]) == 0
+    over.join()
+    assert "undone, back on version 1" in capsys.readouterr().out
+    assert cli.main(["alarm", "reset", ready["alarm"], "--wait", "1m", "--allow-writes"]) == 2

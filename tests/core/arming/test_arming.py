@@ -1,0 +1,561 @@
+"""The doctor's questions, answered from snapshots that nobody had to read from AWS."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from harness.core.arming import Check, Counted, Hook, Probed, Snapshot, diagnose, judge, why_no_fault
+from harness.core.arming.alarms import slowest_s, tries
+from harness.core.arming.release import bake_s
+from harness.core.arming.snapshot import Unseen
+from harness.core.arming.traffic import Plan, chance_of_a_period, planned
+from harness.core.experiment.types import (
+    ALL_ROLLBACK_EVENTS,
+    Call,
+    Deployment,
+    Expect,
+    Experiment,
+    Fault,
+    Outcome,
+    Target,
+    Traffic,
+)
+from harness.core.timeline.alarm_states import Rule
+from harness.core.timeline.events import (
+    AlarmChanged,
+    AlarmDefined,
+    AlarmGone,
+    AlarmSeen,
+    AliasSeen,
+    ConfigSeen,
+    DeploymentSeen,
+    Event,
+    GroupSeen,
+    LifecycleEvent,
+    LookFailed,
+    MetricSeen,
+    TargetSeen,
+)
+
+AT: Mapping[str, float] = {"asked_s": 0.0, "at_s": 0.1}
+GROUP = GroupSeen(
+    **AT,
+    application="shop",
+    group="live",
+    config="CodeDeployDefault.LambdaCanary10Percent5Minutes",
+    alarms=("errors",),
+    alarms_enabled=True,
+    rollback_events=ALL_ROLLBACK_EVENTS,
+)
+CONFIG = ConfigSeen(**AT, name=GROUP.config, kind="canary", step=0.1, interval_s=300.0)
+ALIAS = AliasSeen(**AT, function="fn", alias="Live", version="7")
+LAST = DeploymentSeen(**AT, deployment_id="d-1", status="Succeeded")
+ERRORS = AlarmDefined(
+    **AT,
+    name="errors",
+    metric="Errors",
+    namespace="AWS/Lambda",
+    dimensions={"FunctionName": "fn"},
+    statistic="Sum",
+    period_s=60,
+    evaluation_periods=1,
+    datapoints=1,
+    threshold=3.0,
+    comparison="GreaterThanOrEqualToThreshold",
+    missing="notBreaching",
+)
+OK = AlarmSeen(**AT, name="errors", state="OK")
+INVOKED = MetricSeen(**AT, metric="Invocations", version=None, period_s=60, points=((-120.0, 50.0),))
+SIGHTINGS: tuple[Event, ...] = (GROUP, CONFIG, ALIAS, LAST, ERRORS, OK, INVOKED)
+EXPERIMENT = Experiment(
+    name="x",
+    target=Target(host="https://shop.example"),
+    traffic=Traffic(error_share=0.05),
+    deployment=Deployment(application="shop", group="live", function="fn"),
+)
+ARMED = Snapshot(
+    experiment=EXPERIMENT,
+    sightings=SIGHTINGS,
+    active=(),
+    last="d-1",
+    hooks=(),
+    points={"errors": ((-120.0, 0.0),)},
+    good=Probed(200, "7"),
+    fault=Probed(502),
+    counted=Counted({"errors": 1.0}, 1.0, 2.0),
+    clock_ahead_s=0.0,
+)
+
+
+def seeing(*changed: Event, without: type | None = None, **fields: Any) -> Snapshot:
+    """The armed snapshot with some sightings in place of those of their kind."""
+    kinds = {type(event) for event in changed} | ({without} if without else set())
+    kept = tuple(event for event in SIGHTINGS if type(event) not in kinds)
+    return replace(ARMED, sightings=(*kept, *changed), **fields)
+
+
+def asked(question: str, snapshot: Snapshot) -> Check:
+    """The answer to one question."""
+    return next(check for check in diagnose(snapshot).checks if check.id == question)
+
+
+def lost(call: str, code: str = "ThrottlingException") -> LookFailed:
+    """A look that failed."""
+    return LookFailed(**AT, call=call, code=code, message="no")
+
+
+def test_an_armed_snapshot_is_armed() -> None:
+    """No severity worse than a note."""
+    assert {check.severity for check in diagnose(ARMED).checks} == {"ok", "note"}
+    assert diagnose(ARMED).exit_code == 0
+
+
+def test_every_question_has_an_id_of_its_own_and_says_why_it_matters() -> None:
+    """Ids are what people put into their pipelines."""
+    ids = [question.id for question in judge.QUESTIONS]
+    assert len(set(ids)) == len(ids)
+    assert all(question.matters.endswith(".") for question in judge.QUESTIONS)
+
+
+def test_nothing_seen_is_never_well() -> None:
+    """All that depends on AWS is unknown."""
+    checks = {check.id: check.severity for check in diagnose(Snapshot(experiment=EXPERIMENT)).checks}
+    assert {name for name, severity in checks.items() if severity == "ok"} <= {
+        "host",
+        "target-version",
+        "permissions",
+        "writes",
+    }
+    assert diagnose(Snapshot(experiment=EXPERIMENT)).exit_code == 4
+
+
+def test_a_question_that_crashes_is_unknown_and_the_others_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of ours must not look like an armed net."""
+
+    def crash(_: Snapshot) -> Any:
+        raise ZeroDivisionError("bug")
+
+    monkeypatch.setattr(judge, "QUESTIONS", (judge.Question("broken", "It matters.", crash), *judge.QUESTIONS))
+    checks = diagnose(ARMED).checks
+    assert (checks[0].severity, "bug" in checks[0].seen, checks[1].severity) == ("unknown", True, "ok")
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "call"),
+    [
+        ("alarm-configured", GroupSeen, "codedeploy:GetDeploymentGroup"),
+        ("gradual-shift", ConfigSeen, "codedeploy:GetDeploymentConfig"),
+        ("alias-weights", AliasSeen, "lambda:GetAlias"),
+        ("alarm-threshold", AlarmDefined, "cloudwatch:DescribeAlarms"),
+        ("alarm-state", AlarmSeen, "cloudwatch:DescribeAlarms"),
+        ("deployed-before", DeploymentSeen, "codedeploy:GetDeployment"),
+    ],
+)
+def test_what_could_not_be_seen_is_unknown_with_the_call_that_failed(question: str, kind: type, call: str) -> None:
+    """And the code of its failure."""
+    check = asked(question, seeing(lost(call), without=kind))
+    assert (check.severity, f"{call} failed: ThrottlingException" in check.seen) == ("unknown", True)
+
+
+@given(st.lists(st.sampled_from(range(len(SIGHTINGS))), unique=True))
+def test_seeing_less_never_makes_a_net_look_better(left_out: list[int]) -> None:
+    """No data is never health: what is not seen adds no `ok`."""
+    fewer = tuple(event for index, event in enumerate(SIGHTINGS) if index not in left_out)
+    whole = {check.id for check in diagnose(ARMED).of("ok")}
+    part = {check.id for check in diagnose(replace(ARMED, sightings=fewer)).of("ok")}
+    assert part <= whole
+
+
+# Alarms
+
+
+def test_a_child_of_a_composite_that_is_gone_is_found() -> None:
+    """The composite is there, what it refers to is not."""
+    both = AlarmDefined(**AT, name="both", kind="composite", rule="ALARM(errors) OR ALARM(child)")
+    check = asked("alarm-exists", seeing(ERRORS, both, AlarmGone(**AT, name="child")))
+    assert (check.severity, "child" in check.seen) == ("error", True)
+
+
+def test_alarms_that_are_all_gone_leave_one_reason_for_all_that_is_unknown() -> None:
+    """The group names one, so nobody is told that none guards it."""
+    gone = seeing(AlarmGone(**AT, name="errors"), without=AlarmDefined)
+    unknown = diagnose(replace(gone, sightings=tuple(seen for seen in gone.sightings if seen != OK))).of("unknown")
+    assert {check.seen for check in unknown} == {"Not known: no alarm that CloudWatch knows guards the group."}
+    assert "alarm-state" in {check.id for check in unknown}
+
+
+def test_a_composite_that_exists_is_shown_with_its_rule() -> None:
+    """A person sees when it rings."""
+    both = AlarmDefined(**AT, name="both", kind="composite", rule="ALARM(errors)")
+    assert "both rings at ALARM(errors)" in asked("alarm-exists", seeing(ERRORS, both)).seen
+
+
+def test_a_child_that_rings_alone_does_not_stop_a_deployment() -> None:
+    """The group is guarded by the composite, which is OK."""
+    both = AlarmDefined(**AT, name="both", kind="composite", rule="ALARM(errors) AND ALARM(other)")
+    states = (
+        AlarmSeen(**AT, name="errors", state="ALARM", reason="3 errors."),
+        AlarmSeen(**AT, name="both", state="OK"),
+    )
+    snapshot = seeing(replace(GROUP, alarms=("both",)), ERRORS, both, *states)
+    assert asked("alarm-state", snapshot).severity == "note"
+
+
+@pytest.mark.parametrize(
+    ("version", "live", "target", "severity"),
+    [
+        ("8", "7", None, "ok"),
+        ("7", "7", None, "error"),
+        ("6", "7", None, "error"),
+        ("10", "9", None, "ok"),
+        ("8", "7", "8", "ok"),
+        ("8", "7", "9", "error"),
+    ],
+)
+def test_an_alarm_on_one_version_must_be_on_the_canary(
+    version: str, live: str, target: str | None, severity: str
+) -> None:
+    """The version named to be deployed, or one that is newer than the one in service."""
+    dimensions = {"FunctionName": "fn", "Resource": "fn:Live", "ExecutedVersion": version}
+    experiment = replace(EXPERIMENT, deployment=replace(EXPERIMENT.deployment, target_version=target))
+    snapshot = seeing(replace(ERRORS, dimensions=dimensions), replace(ALIAS, version=live), experiment=experiment)
+    assert asked("alarm-versions", snapshot).severity == severity
+
+
+@pytest.mark.parametrize(("version", "severity"), [("7", "error"), ("8", "note")])
+def test_only_a_version_that_is_not_in_service_may_lack_data(version: str, severity: str) -> None:
+    """Version 7 takes all traffic, version 8 is to come."""
+    dimensions = {"FunctionName": "fn", "Resource": "fn:Live", "ExecutedVersion": version}
+    snapshot = seeing(replace(ERRORS, dimensions=dimensions), points={"errors": ()})
+    assert asked("alarm-data", snapshot).severity == severity
+
+
+def test_an_alarm_on_the_gateway_sees_what_the_code_handles() -> None:
+    """5XXError counts every 5xx, whoever answered it."""
+    gateway = replace(ERRORS, name="5xx", namespace="AWS/ApiGateway", metric="5XXError", dimensions={"ApiName": "shop"})
+    snapshot = seeing(ERRORS, gateway, fault=Probed(500))
+    assert asked("handled-errors", snapshot).severity == "ok"
+
+
+def test_an_alarm_by_an_expression_is_said_not_to_be_judged() -> None:
+    """Metric math has no metric of its own."""
+    check = asked("alarm-threshold", seeing(replace(ERRORS, metric=None, statistic=None)))
+    assert (check.severity, "expression" in check.seen) == ("note", True)
+
+
+@pytest.mark.parametrize(
+    ("metric", "namespace", "unit", "severity"),
+    [
+        ("Errors", "AWS/Lambda", None, "ok"),
+        ("Errors", "AWS/Lambda", "Count", "ok"),
+        ("Errors", "AWS/Lambda", "Seconds", "error"),
+        ("Duration", "AWS/Lambda", "Milliseconds", "ok"),
+        ("5XXError", "AWS/ApiGateway", "None", "error"),
+        ("Failures", "Shop", "Seconds", "note"),
+    ],
+)
+def test_an_alarm_asks_for_its_metric_in_the_unit_it_is_published_in(
+    metric: str, namespace: str, unit: str | None, severity: str
+) -> None:
+    """In any other CloudWatch has no datapoint; what teams publish themselves has the unit that they give it."""
+    alarm = replace(ERRORS, metric=metric, namespace=namespace, unit=unit)
+    assert asked("alarm-unit", seeing(alarm)).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    [
+        ({"namespace": "AWS/lambda"}, "error"),
+        ({"namespace": "AWS/Lamda"}, "error"),
+        ({"namespace": "AWS/ApiGateway", "metric": "5XXError", "dimensions": {"ApiName": "x"}}, "warning"),
+        ({"namespace": "Shop", "metric": "Failures"}, "warning"),
+    ],
+)
+def test_a_metric_without_data_that_is_not_lambda_s_is_held_against_the_invocations(
+    changes: dict[str, Any], severity: str
+) -> None:
+    """Nobody writes to a misspelt namespace of AWS's; other metrics may be written with failures alone."""
+    check = asked("alarm-data", seeing(replace(ERRORS, **changes), points={"errors": ()}))
+    assert (check.severity, "50 times" in check.seen) == (severity, severity == "warning")
+
+
+def test_an_alarm_that_does_not_count_failures_upwards_is_shown_as_any_other() -> None:
+    """Signs and plain numbers, as people write them."""
+    assert "(Errors Minimum >= 3)" in asked("alarm-threshold", seeing(replace(ERRORS, statistic="Minimum"))).seen
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [(("Resource",), "the dimension Resource, which Lambda never writes alone"), (("Stage", "Tier"), "together")],
+)
+def test_dimensions_that_lambda_never_writes_are_told_by_their_number(names: tuple[str, ...], told: str) -> None:
+    """One alone, or several together."""
+    assert told in asked("alarm-resource", seeing(replace(ERRORS, dimensions=dict.fromkeys(names, "fn")))).seen
+
+
+def test_what_rang_within_the_last_hour_is_told() -> None:
+    """And what rang before is not."""
+    rang = AlarmChanged(**AT, name="errors", changed_s=-600.0, from_state="OK", to_state="ALARM")
+    assert "errors 2 x" in asked("alarm-history", seeing(rang, replace(rang, changed_s=-1200.0))).seen
+    assert asked("alarm-history", seeing(replace(rang, changed_s=-4000.0))).severity == "ok"
+
+
+def test_a_treatment_of_missing_data_that_nobody_knows_is_a_note() -> None:
+    """AWS may add words."""
+    assert asked("alarm-missing-data", seeing(replace(ERRORS, missing="guess"))).severity == "note"
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "interval_s", "bake"),
+    [
+        ("canary", 0.1, 300.0, 300.0),
+        ("linear", 0.1, 60.0, 540.0),
+        ("linear", 0.3, 60.0, 180.0),
+        ("all_at_once", None, None, 0.0),
+    ],
+)
+def test_the_bake_is_the_time_with_both_versions(
+    kind: Any, step: float | None, interval_s: float | None, bake: float
+) -> None:
+    """A linear deployment shifts in ceil((1 - p) / p) intervals."""
+    assert bake_s(ConfigSeen(**AT, name="c", kind=kind, step=step, interval_s=interval_s)) == bake
+
+
+def test_a_configuration_that_does_not_say_how_it_shifts_has_no_known_bake() -> None:
+    """AWS left the numbers out."""
+    with pytest.raises(Unseen):
+        bake_s(ConfigSeen(**AT, name="c", kind="canary"))
+
+
+def test_the_slowest_alarm_takes_its_periods_and_the_ways_of_aws() -> None:
+    """M periods, 60 s at the least, and 150 s for publishing, evaluating and polling."""
+    assert slowest_s(ERRORS) == 210.0
+    assert slowest_s(replace(ERRORS, period_s=10)) == 210.0
+    assert slowest_s(replace(ERRORS, evaluation_periods=5, datapoints=3)) == 330.0
+
+
+def test_a_bake_has_as_many_tries_as_periods_that_end_in_time() -> None:
+    """One more for each whole period that is left."""
+    assert [tries(ERRORS, bake) for bake in (0.0, 210.0, 269.0, 270.0, 570.0)] == [1, 1, 1, 2, 7]
+
+
+@pytest.mark.parametrize(
+    ("bake", "severity"), [(200.0, "error"), (211.0, "warning"), (262.0, "warning"), (263.0, "ok"), (300.0, "ok")]
+)
+def test_an_alarm_must_ring_before_the_bake_ends(bake: float, severity: str) -> None:
+    """It takes 210 s at the slowest; more than four fifths of the bake is close."""
+    assert asked("alarm-in-time", seeing(replace(CONFIG, interval_s=bake))).severity == severity
+
+
+# Traffic
+
+
+RULE = Rule(
+    name="errors",
+    metric="Errors",
+    statistic="Sum",
+    period_s=60,
+    evaluation_periods=1,
+    datapoints=1,
+    threshold=3.0,
+    comparison="GreaterThanOrEqualToThreshold",
+)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "rate", "chance"), [(1, 0.12, 0.5), (3, 0.45, 0.5), (3, 0.89, 0.9), (3, 1.41, 0.99), (10, 2.37, 0.9)]
+)
+def test_the_chance_is_poisson_s(threshold: float, rate: float, chance: float) -> None:
+    """Requests a second of which a tenth meets a canary that always fails, as tabulated by hand."""
+    plan = Plan(rate * 0.1, rate * 0.1, "")
+    assert chance_of_a_period(replace(RULE, threshold=threshold), plan) == pytest.approx(chance, abs=0.015)
+
+
+def test_an_average_is_held_against_the_requests_to_be_expected() -> None:
+    """5 % of errors against an average of 0.05: it depends on luck; against 0.01 it does not."""
+    average = replace(RULE, statistic="Average", threshold=0.05)
+    plan = Plan(1.0, 20.0, "")
+    assert chance_of_a_period(average, plan) == pytest.approx(0.5, abs=0.05)
+    assert chance_of_a_period(replace(average, threshold=0.01), plan) > 0.999
+
+
+def test_several_periods_in_a_row_are_less_likely() -> None:
+    """Each must breach."""
+    once = chance_of_a_period(RULE, Plan(0.05, 1.0, ""))
+    assert chance_of_a_period(replace(RULE, datapoints=2), Plan(0.05, 1.0, "")) == pytest.approx(once**2)
+
+
+@pytest.mark.parametrize(
+    ("version", "share", "failures"), [(None, 0.05, 1.0), ("8", 0.05, 0.1), (None, 0.0, 2.0), ("8", 0.0, 2.0)]
+)
+def test_an_alarm_on_the_canary_meets_the_canary_s_part_only(
+    version: str | None, share: float, failures: float
+) -> None:
+    """Fault requests fail on every version; without any, a canary that always fails is what must ring."""
+    experiment = replace(EXPERIMENT, traffic=Traffic(arrival_rate=20, error_share=share))
+    assert planned(experiment, replace(RULE, version=version), 0.1).failures_per_s == pytest.approx(failures)
+
+
+def test_a_fault_of_the_experiment_counts_at_its_highest() -> None:
+    """Whichever share is the greatest."""
+    experiment = replace(EXPERIMENT, faults=(Fault(at_s=0, error_share=0.5), Fault(at_s=60, error_share=0.2)))
+    assert planned(experiment, RULE, 0.1).failures_per_s == pytest.approx(10.0)
+
+
+def test_a_closed_loop_promises_no_rate() -> None:
+    """It is no worse than a note."""
+    experiment = replace(EXPERIMENT, traffic=Traffic(users=50))
+    assert asked("enough-traffic", replace(ARMED, experiment=experiment)).severity == "note"
+
+
+@pytest.mark.parametrize(
+    ("asks", "severity"),
+    [
+        ({"traffic": Traffic(error_share=0.05)}, "error"),
+        ({"faults": (Fault(at_s=0, error_share=0.5),)}, "error"),
+        ({"traffic": Traffic(arrival_rate=1), "expect": Expect(outcome=Outcome.ROLLED_BACK)}, "error"),
+        ({"traffic": Traffic(arrival_rate=1), "expect": Expect(call=Call.CAUGHT)}, "error"),
+        ({"traffic": Traffic(arrival_rate=1)}, "warning"),
+        ({"traffic": Traffic(error_share=0.05), "expect": Expect(outcome=Outcome.PROMOTED)}, "note"),
+        ({"traffic": Traffic(error_share=0.05), "faults": (Fault(at_s=0, force_alarm="ALARM"),)}, "warning"),
+        ({}, "error"),
+    ],
+)
+def test_an_alarm_that_cannot_ring_is_an_error_where_it_must(asks: dict[str, Any], severity: str) -> None:
+    """Where failures are sent or a rollback is expected, and where nobody said what is sent; not where it is forced."""
+    experiment = Experiment(name="x", deployment=EXPERIMENT.deployment, **asks)
+    snapshot = seeing(replace(ERRORS, threshold=100_000.0), experiment=experiment)
+    assert asked("enough-traffic", snapshot).severity == severity
+
+
+@pytest.mark.parametrize(("invoked", "severity"), [(50.0, "error"), (600_000.0, "ok")])
+def test_without_an_experiment_the_busiest_minute_counts_if_it_is_above_the_default(
+    invoked: float, severity: str
+) -> None:
+    """A threshold that suits a busy service is no mistake."""
+    busy = replace(INVOKED, points=((-180.0, 10.0), (-120.0, invoked)))
+    snapshot = seeing(replace(ERRORS, threshold=5000.0), busy, experiment=replace(EXPERIMENT, traffic=Traffic()))
+    assert asked("enough-traffic", snapshot).severity == severity
+
+
+# Requests of our own
+
+
+@pytest.mark.parametrize(
+    ("counted", "severity", "told"),
+    [
+        (Counted({"errors": 1.0}, 1.0, 2.0), "ok", "counted by the metric of errors"),
+        (Counted({"errors": 0.0}, 1.0, 2.0), "error", "no alarm's metric did"),
+        (Counted({"errors": 0.0}, 0.0, 2.0), "error", "counted no error"),
+        (Counted({"errors": 0.0}, 0.0, 0.0), "error", "not invoked at all"),
+    ],
+)
+def test_what_the_metrics_counted_tells_who_failed(counted: Counted, severity: str, told: str) -> None:
+    """The alarm, only the function, only an invocation, or nobody."""
+    check = asked("fault-counted", replace(ARMED, counted=counted))
+    assert (check.severity, told in check.seen) == (severity, True)
+
+
+def test_a_count_that_could_not_be_read_is_unknown() -> None:
+    """Not waiting for it is a choice, failing to read it is not."""
+    failed = seeing(*SIGHTINGS, lost("cloudwatch:GetMetricData"), counted=None, why_not_counted="")
+    assert asked("fault-counted", failed).severity == "unknown"
+    assert asked("fault-counted", replace(ARMED, counted=None, why_not_counted="nobody waited")).severity == "note"
+
+
+def test_an_alarm_that_waits_for_the_next_version_cannot_count_a_fault_yet() -> None:
+    """The function's own count must do."""
+    dimensions = {"FunctionName": "fn", "Resource": "fn:Live", "ExecutedVersion": "8"}
+    snapshot = seeing(replace(ERRORS, dimensions=dimensions), counted=Counted({"errors": 0.0}, 1.0, 2.0))
+    assert asked("fault-counted", snapshot).severity == "ok"
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "why"),
+    [
+        (ARMED, None),
+        (replace(ARMED, active=None), "a deployment runs"),
+        (replace(ARMED, active=(LAST,)), "a deployment runs"),
+        (seeing(replace(ERRORS, threshold=1.0)), "ring errors"),
+        (seeing(replace(ERRORS, threshold=0.01, statistic="Average")), "ring errors"),
+        (seeing(without=AlarmDefined), "no alarm that CloudWatch knows guards the group"),
+        (seeing(replace(GROUP, alarms=()), without=AlarmDefined), "no alarm guards the group"),
+    ],
+    ids=["armed", "unknown", "deploying", "touchy", "average", "gone", "unguarded"],
+)
+def test_a_fault_is_sent_only_where_it_can_do_no_harm(snapshot: Snapshot, why: str | None) -> None:
+    """It must not ring the alarm by itself, nor count against a deployment."""
+    found = why_no_fault(snapshot)
+    assert (found is None) if why is None else (found is not None and why in found)
+
+
+@pytest.mark.parametrize(
+    ("status", "severity"), [(200, "error"), (302, "error"), (404, "ok"), (502, "ok"), (None, "error")]
+)
+def test_a_fault_request_must_fail(status: int | None, severity: str) -> None:
+    """By any 4xx or 5xx; whether that is counted is another question."""
+    assert asked("fault-request", replace(ARMED, fault=Probed(status, problem="refused"))).severity == severity
+
+
+# The release
+
+
+@pytest.mark.parametrize(("exists", "severity"), [(True, "ok"), (False, "error"), (None, "unknown")])
+def test_a_hook_must_exist(exists: bool | None, severity: str) -> None:
+    """And one that could not be looked at is unknown."""
+    hooks = (Hook("BeforeAllowTraffic", "pre", exists),)
+    assert asked("hooks", replace(ARMED, hooks=hooks)).severity == severity
+
+
+def test_a_hook_that_failed_the_last_deployment_is_named() -> None:
+    """It would fail the next one, too."""
+    failed = replace(LAST, status="Failed", error_code="HOOK_EXECUTION_FAILURE")
+    lifecycle = (LifecycleEvent(name="AfterAllowTraffic", status="Failed"),)
+    target = TargetSeen(**AT, deployment_id="d-1", status="Failed", lifecycle=lifecycle)
+    check = asked("hooks", seeing(failed, target))
+    assert (check.severity, "AfterAllowTraffic" in check.seen) == ("warning", True)
+
+
+def test_the_deployment_that_is_attached_to_is_not_in_the_way() -> None:
+    """An experiment that names it wants to watch just that."""
+    running = replace(LAST, status="InProgress")
+    experiment = replace(EXPERIMENT, deployment=replace(EXPERIMENT.deployment, id="d-1"))
+    assert asked("no-active-deployment", replace(ARMED, active=(running,), experiment=experiment)).severity == "ok"
+    assert asked("no-active-deployment", replace(ARMED, active=(running,))).severity == "error"
+
+
+def test_weights_of_a_running_deployment_are_its_own() -> None:
+    """They are no left-overs."""
+    split = replace(ALIAS, weights={"8": 0.1})
+    assert asked("alias-weights", seeing(split)).severity == "error"
+    assert asked("alias-weights", seeing(split, active=(replace(LAST, status="InProgress"),))).severity == "note"
+
+
+def test_how_the_last_deployment_ended_is_told() -> None:
+    """As a note: it may have been a rehearsal."""
+    stopped = replace(LAST, status="Stopped", error_code="ALARM_ACTIVE")
+    assert "Stopped (ALARM_ACTIVE)" in asked("deployed-before", seeing(stopped)).seen
+
+
+@pytest.mark.parametrize(
+    ("denied", "untried", "severity"),
+    [((), (), "ok"), ((), ("a:B",), "note"), (("c:D",), (), "warning"), (("a:B", "c:D"), (), "error")],
+)
+def test_permissions_are_as_bad_as_what_they_blind(
+    denied: tuple[str, ...], untried: tuple[str, ...], severity: str
+) -> None:
+    """A run needs some of them, only the doctor the others."""
+    snapshot = replace(ARMED, denied=denied, untried=untried, needed=frozenset({"a:B"}))
+    assert asked("permissions", snapshot).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "severity"), [(0.0, "ok"), (-20.0, "ok"), (600.0, "warning"), (-600.0, "warning"), (None, "unknown")]
+)
+def test_a_clock_that_is_off_is_told(ahead_s: float | None, severity: str) -> None:
+    """Either way; and without any date from AWS nobody knows."""
+    assert asked("clock", replace(ARMED, clock_ahead_s=ahead_s)).severity == severity

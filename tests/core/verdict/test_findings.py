@@ -1,0 +1,342 @@
+"""What a person should know beyond the verdict."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness.core.timeline.events import (
+    AlarmGone,
+    AlarmSeen,
+    AliasSeen,
+    Arrivals,
+    ClockSeen,
+    DeploymentSeen,
+    Event,
+    Exemplar,
+    FaultStarted,
+    GroupSeen,
+    LookFailed,
+    Requests,
+    RunStarted,
+    Trouble,
+)
+from harness.core.verdict.findings import CHECKS
+from harness.core.verdict.judge import judge
+from harness.core.verdict.types import Finding
+
+
+@pytest.fixture
+def findings(experiment: Any) -> Any:
+    """The findings of a timeline by their id: `findings(events, alarm={...})`."""
+
+    def found(events: list[Event], **keys: Any) -> dict[str, Finding]:
+        return {finding.id: finding for finding in judge(experiment(**keys), events).findings}
+
+    return found
+
+
+def changed(events: list[Event], kind: type, **changes: Any) -> list[Event]:
+    """The events with all of one kind changed."""
+    return [msgspec.structs.replace(event, **changes) if isinstance(event, kind) else event for event in events]
+
+
+EXPECTED = {
+    "healthy": {"alarm-covers-all-versions"},
+    "erroruser": {"alarm-covers-all-versions"},
+    "broken-canary": {"alarm-covers-all-versions", "collateral"},
+    "forced-alarm": {"alarm-covers-all-versions", "forced-alarm-was-the-cause"},
+    "below-threshold": {"alarm-covers-all-versions"},
+    "thin-traffic": {"alarm-covers-all-versions", "thin-traffic", "collateral"},
+    "late-fault": {"alarm-covers-all-versions", "late-fault"},
+    "all-at-once": {"alarm-covers-all-versions", "no-canary"},
+    "alarm-already-on": {"alarm-covers-all-versions", "alarm-already-on"},
+    "hook-failure": {"alarm-covers-all-versions", "hook-failed"},
+    "no-rollback": {"alarm-covers-all-versions", "alias-left-split", "no-rollback-configured"},
+    "linear": {"alarm-covers-all-versions", "compared-in-part"},
+    "wrong-dimension": {"alarm-no-data"},
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_packaged_experiments_find_what_they_show_and_nothing_else(name: str, findings: Any, row: Any) -> None:
+    """A finding that is not there to be found would be noise."""
+    assert set(findings(row(name))) == EXPECTED[name]
+
+
+def test_nothing_is_found_in_nothing(findings: Any) -> None:
+    """An empty timeline has no findings."""
+    assert findings([]) == {}
+    assert findings([RunStarted(at_s=0.0, experiment="x", epoch_s=0.0)]) == {}
+
+
+def test_errors_come_first(experiment: Any, row: Any) -> None:
+    """A person reads from the top."""
+    severities = [finding.severity for finding in judge(experiment(), row("no-rollback")).findings]
+    assert severities == ["error", "error", "warning"]
+
+
+def test_every_check_says_what_it_looks_for() -> None:
+    """The table documents itself."""
+    assert all(check.__doc__ for check in CHECKS)
+
+
+def test_thin_traffic_says_the_chance_and_the_rate_that_would_do(findings: Any, row: Any) -> None:
+    """What to do is a number."""
+    text = findings(row("thin-traffic"))["thin-traffic"].text
+    assert "0.89 requests/s would make that 90%" in text
+    assert "0.00022" in text
+
+
+def test_canary_without_weights_is_none(findings: Any, row: Any) -> None:
+    """The configuration promises a canary, and nobody saw it."""
+    text = findings(row("all-at-once", config=("Canary", "canary", 0.1, 300.0)))["no-canary"].text
+    assert "weights never appeared" in text
+
+
+def test_arn_in_resource_says_what_to_write_instead(findings: Any, row: Any) -> None:
+    """Lambda writes function:alias."""
+    text = findings(row("wrong-dimension"))["alarm-no-data"].text
+    assert "is an ARN" in text
+    assert text.endswith("Make it fakeUser:Live.")
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "why"),
+    [
+        ({"FunctionName": "other"}, "FunctionName is other"),
+        ({"FunctionName": "fakeUser", "Resource": "fakeUser:Live", "ExecutedVersion": "7"}, "ExecutedVersion is 7"),
+        ({"Function": "fakeUser"}, "with the dimensions Function=fakeUser"),
+    ],
+)
+def test_alarm_without_data_says_why(dimensions: dict[str, str], why: str, findings: Any, row: Any) -> None:
+    """Each wrong dimension has its own sentence."""
+    assert why in findings(row("wrong-dimension", dimensions=dimensions))["alarm-no-data"].text
+
+
+def test_alarm_that_had_data_before_has_data(findings: Any, row: Any) -> None:
+    """One OK is enough to know that it can see."""
+    assert "alarm-no-data" not in findings(row("erroruser", idle_alarm="INSUFFICIENT_DATA"))
+
+
+def test_alarm_that_nobody_saw_to_the_end_may_have_had_data(findings: Any, row: Any) -> None:
+    """Credentials that expire in the middle say nothing of the alarm."""
+    events = [seen for seen in row("wrong-dimension") if not (isinstance(seen, AlarmSeen) and seen.at_s > 100)]
+    assert "alarm-no-data" not in findings(events)
+
+
+def test_alarm_that_is_gone_guards_nothing(findings: Any, row: Any) -> None:
+    """CloudWatch lists no alarm of that name, and says no error."""
+    events = [event for event in row("healthy") if getattr(event, "name", None) != "errors"]
+    gone = AlarmGone(at_s=1.0, asked_s=0.9, name="errors")
+    assert "errors" in findings([*events[:-1], gone, events[-1]])["alarm-gone"].text
+
+
+@pytest.mark.parametrize(
+    ("group", "alarm", "says"),
+    [
+        ({"alarms": ()}, {}, "has no alarm"),
+        ({"alarms_enabled": False}, {}, "ignores its alarms"),
+        ({}, {"name": "mine"}, "The alarm mine does not guard"),
+    ],
+)
+def test_alarm_must_be_on_the_group(group: Any, alarm: Any, says: str, findings: Any, row: Any) -> None:
+    """An alarm that the group does not name, or does not obey, stops nothing."""
+    assert says in findings(changed(row("healthy"), GroupSeen, **group), alarm=alarm)["alarm-not-on-group"].text
+
+
+def test_missing_rollback_on_request_is_a_lesser_fault(findings: Any, row: Any) -> None:
+    """The alarm's rollback is there."""
+    events = row("healthy", rollback_events=("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"))
+    assert findings(events)["no-rollback-configured"].severity == "warning"
+
+
+def test_alarm_already_on_says_since_when(findings: Any, row: Any) -> None:
+    """A minute before the creation."""
+    assert "since 60 s before" in findings(row("alarm-already-on"))["alarm-already-on"].text
+
+
+def test_alarm_on_all_versions_is_a_warning_where_it_blamed_the_canary_for_others(findings: Any, row: Any) -> None:
+    """With error users nine tenths of the errors are the baseline's."""
+    assert findings(row("erroruser"))["alarm-covers-all-versions"].severity == "warning"
+    assert findings(row("broken-canary"))["alarm-covers-all-versions"].severity == "note"
+
+
+def test_alarm_on_the_canarys_version_covers_no_other(findings: Any, row: Any) -> None:
+    """That is the alarm to have."""
+    dimensions = {"FunctionName": "fakeUser", "Resource": "fakeUser:Live", "ExecutedVersion": "2"}
+    assert "alarm-covers-all-versions" not in findings(row("broken-canary", dimensions=dimensions))
+
+
+def test_late_fault_says_how_late(findings: Any, row: Any) -> None:
+    """26 s were left, and the alarm needed 110."""
+    text = findings(row("late-fault"))["late-fault"].text
+    assert "26 s before the deployment ended" in text
+    assert "110 s after it" in text
+
+
+def test_late_fault_needs_no_alarm_to_have_come(findings: Any, row: Any) -> None:
+    """The run may end before the alarm would have fired."""
+    assert "the alarm needs up to" in findings(row("late-fault", alarms=()))["late-fault"].text
+
+
+def test_fault_after_the_end_of_the_deployment_is_late_too(findings: Any, row: Any) -> None:
+    """Nobody watches then."""
+    late = row("late-fault", faults=((330, 9e9, 0.05),), alarms=())
+    assert "24 s after it had ended" in findings(late)["late-fault"].text
+
+
+def test_early_fault_without_an_alarm_is_not_late(findings: Any, row: Any) -> None:
+    """Something else kept the alarm quiet."""
+    assert "late-fault" not in findings(row("late-fault", faults=((0, 9e9, 0.05),), alarms=()))
+
+
+def test_hook_that_failed_is_named(findings: Any, row: Any) -> None:
+    """The event says which function to look into."""
+    assert "AfterAllowTraffic" in findings(row("hook-failure"))["hook-failed"].text
+
+
+def test_alarm_of_its_own_is_not_our_doing(findings: Any, row: Any) -> None:
+    """A forced alarm an hour ago stopped nothing now."""
+    assert "forced-alarm-was-the-cause" not in findings(row("erroruser", forced=(-55.0, -40.0)))
+
+
+def test_fault_requests_that_succeed_mean_a_broken_trigger(findings: Any, row: Any, sent: Any) -> None:
+    """All of them is worse than some."""
+    fine = sent(100.0, count=5, intent="fault", persona="error")
+    assert findings([*row("healthy"), fine])["fault-succeeded"].severity == "error"
+    assert findings([*row("erroruser"), fine])["fault-succeeded"].severity == "warning"
+
+
+def test_good_requests_that_the_baseline_failed_are_a_warning(findings: Any, row: Any, sent: Any) -> None:
+    """The canary had nothing to do with them."""
+    found = findings([*row("healthy"), sent(100.0, count=2, ok=False)])["collateral"]
+    assert found.severity == "warning"
+    assert "0 on the canary, 2 on the baseline" in found.text
+
+
+def test_failures_that_the_metric_does_not_count_are_named(findings: Any, row: Any) -> None:
+    """A returned 500 is no Error of Lambda."""
+    assert "x 500" in findings(row("erroruser", failed_status=500))["failures-not-counted"].text
+
+
+def test_fault_requests_that_were_refused_never_reached_the_function(findings: Any, row: Any, sent: Any) -> None:
+    """A 403 of the authorizer fails the client and no alarm."""
+    refused = sent(100.0, count=3, ok=False, intent="fault", status=403, version=None)
+    assert "3 x 403" in findings([*row("healthy"), refused])["failures-not-counted"].text
+
+
+def test_no_traffic_is_an_error(findings: Any, row: Any) -> None:
+    """Without requests nothing is proved."""
+    assert findings(row("healthy", rate=0, metrics=False))["no-traffic"].severity == "error"
+
+
+def test_share_that_was_not_sent_is_a_warning(findings: Any, row: Any) -> None:
+    """Ten percent were planned, five came."""
+    found = findings(changed(row("erroruser"), FaultStarted, value="0.1"))
+    assert "10.00% were planned" in found["share-not-met"].text
+
+
+def test_schedule_that_was_not_kept_is_a_warning(findings: Any, row: Any) -> None:
+    """Requests that were never started are missing from every rate."""
+    events = changed(row("healthy"), Arrivals, unstarted=2)
+    assert "were never started" in findings(events)["schedule-late"].text
+
+
+def test_other_deployment_of_the_group_is_a_warning(findings: Any, row: Any) -> None:
+    """Somebody deployed in between."""
+    other = DeploymentSeen(at_s=300.0, asked_s=299.0, deployment_id="d-OTHER", status="InProgress", created_s=290.0)
+    assert "d-OTHER" in findings([*row("healthy"), other])["superseded-by-other-deployment"].text
+
+
+def test_alias_that_contradicts_codedeploy_is_an_error(findings: Any, row: Any) -> None:
+    """CodeDeploy says promoted, the alias says otherwise."""
+    back = AliasSeen(at_s=420.0, asked_s=419.8, function="fakeUser", alias="Live", version="1")
+    events = [*row("healthy"), back]
+    assert findings(events)["alias-contradicts-codedeploy"].severity == "error"
+
+
+def look_failed(at_s: float) -> LookFailed:
+    """A look that was refused for its rate."""
+    return LookFailed(
+        at_s=at_s, asked_s=at_s - 1, call="codedeploy:GetDeployment", code="ThrottlingException", message="slow"
+    )
+
+
+def test_one_failed_look_is_a_note(findings: Any, row: Any) -> None:
+    """The next look saw."""
+    found = findings(sorted([*row("healthy"), look_failed(105.0)], key=lambda event: event.at_s))["looks-failed"]
+    assert found.severity == "note"
+    assert "codedeploy:GetDeployment ThrottlingException" in found.text
+
+
+def test_a_permission_that_is_missing_is_named(findings: Any, row: Any) -> None:
+    """With the call, and where to get the policy."""
+    denied = msgspec.structs.replace(look_failed(105.0), code="AccessDeniedException")
+    text = findings([*row("healthy"), denied])["permission-missing"].text
+    assert "codedeploy:GetDeployment" in text
+    assert "doctor --print-policy" in text
+
+
+def test_credentials_that_expired_are_told_with_when(findings: Any, row: Any) -> None:
+    """From when until when nothing was seen for that reason."""
+    expired = [msgspec.structs.replace(look_failed(at_s), code="ExpiredTokenException") for at_s in (105.0, 110.0)]
+    text = findings([*row("healthy"), *expired])["credentials-refused"].text
+    assert "from 104 s until 110 s" in text
+
+
+def test_a_clock_that_is_off_is_a_warning(findings: Any, row: Any) -> None:
+    """Dates were corrected, but AWS itself refuses what is five minutes off."""
+    text = findings([*row("healthy"), ClockSeen(at_s=1.0, ahead_s=-613.0)])["clock-skew"].text
+    assert "613 s behind" in text
+
+
+def test_an_alarm_that_was_deleted_meanwhile_is_told_as_such(findings: Any, row: Any) -> None:
+    """Its name in the group is right; nothing guards the group any more."""
+    gone = AlarmGone(at_s=200.0, asked_s=199.9, name="errors")
+    assert "was deleted during the run" in findings([*row("healthy"), gone])["alarm-gone"].text
+
+
+def test_long_blindness_is_a_warning(findings: Any, row: Any) -> None:
+    """A minute without any sight widens every bound."""
+    blind = [event for event in row("healthy") if not (100 <= event.at_s < 165 and hasattr(event, "asked_s"))]
+    events = sorted([*blind, look_failed(130.0)], key=lambda event: event.at_s)
+    found = findings(events)["looks-failed"]
+    assert found.severity == "warning"
+    assert "for up to 80 s nothing was seen" in found.text
+
+
+def test_trouble_is_told(findings: Any, row: Any) -> None:
+    """A worker that was lost is part of the story."""
+    lost = Trouble(at_s=100.0, what="worker lost", message="no heartbeat")
+    assert "worker lost: no heartbeat" in findings([*row("healthy"), lost])["trouble"].text
+
+
+def test_traffic_without_version_says_so(findings: Any, row: Any, sent: Any) -> None:
+    """A failure that nobody can attribute is counted as such."""
+    lost: Requests = sent(100.0, ok=False, version=None, status=503)
+    assert "1 where no header said" in findings([*row("healthy"), lost])["collateral"].text
+
+
+def test_why_requests_got_no_answer_is_told(findings: Any, row: Any) -> None:
+    """How many, and the reasons of the sample, the most frequent first."""
+    reasons = ["no connection: connection refused", "nothing came for 35 s", "nothing came for 35 s"]
+    failed = {"persona": "beta", "endpoint": "fakeUser", "version": None, "status": 0, "latency_s": 1.0}
+    sample = [Exemplar(at_s=1.0, intent="good", reason=reason, **failed) for reason in reasons]
+    events = [*changed(row("healthy"), Requests, status=0, outcome="failed", version=None), *sample]
+    text = findings(events)["unanswered"].text
+    assert "good requests got no answer: of a sample, nothing came for 35 s (2); no connection" in text
+
+
+def test_lost_requests_are_a_warning_and_whole_ones_none(findings: Any, row: Any) -> None:
+    """A few seconds without their rows do not spoil a run, but are said."""
+    whole = row("healthy")
+    lossy = [event for event in whole if not (isinstance(event, Requests) and event.at_s in (200.0, 201.0))]
+    assert "Nothing is known of 40 of" in findings(lossy)["requests-lost"].text
+    assert "requests-lost" not in findings(whole)
+
+
+def test_comparison_of_a_part_of_the_time_is_said(findings: Any, row: Any) -> None:
+    """Where weight and faults changed together."""
+    assert "gravest faults" in findings(row("linear"))["compared-in-part"].text
+    assert "compared-in-part" not in findings(row("linear", faults=()))

@@ -1,0 +1,151 @@
+"""Whether the release did harm, in three values."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from harness.core.timeline.events import AlarmDefined, AliasSeen, DeploymentSeen, Event, TargetSeen
+from harness.core.timeline.rollout import replay
+from harness.core.verdict.evidence import evidence
+from harness.core.verdict.harm import Harm, harm_of
+from harness.core.verdict.measure import measure
+
+
+@pytest.fixture
+def harm(experiment: Any) -> Any:
+    """Holds a timeline against the rules of harm."""
+
+    def held(events: list[Event]) -> Harm:
+        found = evidence(experiment(), events, replay(events))
+        return harm_of(found, measure(found))
+
+    return held
+
+
+def test_failures_beyond_what_the_alarm_bears_are_harm(harm: Any, row: Any) -> None:
+    """Sixty errors a minute against a threshold of three."""
+    found = harm(row("wrong-dimension"))
+    assert found.done is True
+    assert "Errors Sum >= 3 in 60 s, 1 of 1" in found.because[0]
+
+
+def test_harm_in_a_period_that_lasts_is_not_told_as_past(harm: Any, row: Any) -> None:
+    """Failures only add up, so the harm is certain; the end of the period lies ahead until the timeline reached it."""
+    events = row("erroruser")
+    early, late = (harm([event for event in events if event.at_s <= upto_s]) for upto_s in (75.0, 121.0))
+    assert "first in the period that ends 60 s after the creation" in early.because[0]
+    assert "first in the period that ended 60 s after the creation" in late.because[0]
+
+
+def test_average_of_a_period_that_lasts_proves_no_harm(harm: Any, row: Any) -> None:
+    """Good answers may still bring it down; a run that has ended sends none."""
+    rule = {"statistic": "Average", "threshold": 0.02}
+    events = [replace(event, **rule) if isinstance(event, AlarmDefined) else event for event in row("erroruser")]
+    cut = [event for event in events if event.at_s <= 75.0]
+    assert harm(cut).done is not True
+    assert harm([*cut, events[-1]]).done is True
+
+
+def test_answers_of_an_unknown_canary_are_not_counted_as_none(harm: Any, row: Any) -> None:
+    """Nothing told which version is on trial, so none is said to have answered."""
+    events = [event for event in row("healthy") if not isinstance(event, AliasSeen | DeploymentSeen | TargetSeen)]
+    assert harm(events).because == (
+        "Whether harm was done is not known: nothing tells which version answered a request.",
+    )
+
+
+def test_failures_that_the_alarm_bears_are_none(harm: Any, row: Any) -> None:
+    """Two errors a minute are what the threshold allows."""
+    assert harm(row("below-threshold")).done is False
+
+
+def test_canary_worse_than_its_baseline_is_harm_however_rare(harm: Any, build: Any) -> None:
+    """Two failures a minute stay below the threshold, but the baseline has none at all."""
+    found = harm(build(rate=2.0, canary_fails=0.15))
+    assert found.done is True
+    assert "Fisher" in found.because[-1]
+
+
+def test_baseline_that_fails_alike_clears_the_canary(harm: Any, build: Any) -> None:
+    """Both arms fail two percent, which no canary is to blame for: not even when it has all the traffic."""
+    assert harm(build(rate=3.0, baseline_fails=0.02, canary_fails=0.02)).done is False
+
+
+def test_failures_after_the_promotion_are_harm_if_the_baseline_had_none(harm: Any, build: Any) -> None:
+    """The bake was too thin to tell the arms apart; what came after it tells."""
+    found = harm(build(rate=0.2, canary_fails=0.5))
+    assert found.done is True
+    assert "meant to bear" in found.because[0]
+
+
+def test_worse_but_not_over_the_same_time_is_unknown(harm: Any, row: Any) -> None:
+    """Few failures, all after the promotion: too few for the alarm, too many for health."""
+    assert harm(row("all-at-once", created_s=600.0, faults=(), alarms=(), canary_fails=0.03, rate=1.0)).done is None
+
+
+def test_baseline_that_fails_alone_is_not_the_releases_harm(harm: Any, build: Any) -> None:
+    """Good requests that the version in service fails would fail without the release too."""
+    assert harm(build(baseline_fails=0.2)).done is False
+
+
+def test_broken_version_without_any_canary_phase_is_harm(harm: Any, row: Any) -> None:
+    """All at once leaves no baseline to compare with; the failures are there all the same."""
+    assert harm(row("all-at-once", faults=(), canary_fails=0.5)).done is True
+
+
+def test_late_harm_counts_until_the_end_of_the_run(harm: Any, row: Any) -> None:
+    """The deployment was over, its users were not."""
+    assert harm(row("all-at-once")).done is True
+
+
+def test_returned_500_is_harm_though_the_alarm_cannot_see_it(harm: Any, build: Any) -> None:
+    """What the metric counts decides about the alarm, not about the users."""
+    assert harm(build(canary_fails=0.5, failed_status=500)).done is True
+
+
+def test_requests_without_an_answer_are_no_harm_of_the_canary(harm: Any, build: Any, sent: Any) -> None:
+    """No answer at all says as much about us as about the service."""
+    lost = [sent(100.0, count=50, ok=False, status=0, version=None)]
+    assert harm([*build(), *lost]).done is False
+
+
+def test_no_traffic_is_not_health(harm: Any, build: Any) -> None:
+    """Zero requests never count as health."""
+    assert harm(build(rate=0, metrics=False)).done is None
+    assert harm([]).done is None
+
+
+def test_a_handful_of_good_answers_is_not_health(harm: Any, build: Any) -> None:
+    """A healthy canary that hardly anybody asked is not known to be healthy."""
+    found = harm(build(rate=0.02))
+    assert found.done is None
+    assert "fewer than 20" in found.because[0]
+
+
+def test_unknown_versions_with_failures_are_unknown(harm: Any, build: Any) -> None:
+    """Somebody failed now and then, and nothing tells who."""
+    assert harm(build(rate=2.0, baseline_fails=0.01, headers=False, metrics=False)).done is None
+
+
+def test_unknown_versions_without_any_failure_are_healthy(harm: Any, build: Any) -> None:
+    """If nobody's requests failed, the canary's did not."""
+    assert harm(build(headers=False, metrics=False)).done is False
+
+
+def test_cloudwatch_is_evidence_of_health_too(harm: Any, build: Any) -> None:
+    """Six hundred invocations of the canary without an error."""
+    assert harm(build(headers=False)).done is False
+
+
+def test_canary_that_never_had_traffic_did_no_harm(harm: Any, row: Any) -> None:
+    """The alarm was on already; all requests were answered well by the baseline."""
+    found = harm(row("alarm-already-on"))
+    assert found.done is False
+    assert "never had traffic" in found.because[0]
+
+
+def test_failures_after_the_rollback_are_not_this_releases_harm(harm: Any, row: Any) -> None:
+    """CodeDeploy took a canary back that never had traffic: what fails afterwards did not bring that about."""
+    always = ((-180, -30, 0.05), (0, 9e9, 0.05))
+    assert harm(row("alarm-already-on", faults=always)).done is False

@@ -1,0 +1,164 @@
+"""What the page knows of a run."""
+
+import inspect
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from harness.core.timeline.events import Arrivals, Event, Requests
+from harness.core.timeline.rollout import Rollout
+from harness.core.verdict import findings, harm
+from harness.core.verdict import judge as core_judge
+from harness.core.verdict.judge import judge
+from harness.plugin.panel.chronicle import MOST_BUCKETS, Chronicle
+from harness.plugin.panel.state import (
+    HELD_FINDINGS,
+    HELD_REASONS,
+    alarms_of,
+    faults_of,
+    headline_of,
+    so_far,
+    watcher_of,
+)
+from harness.plugin.panel.view import hindrance
+from harness.report.folder import RunFolder
+
+SAMPLE = RunFolder(Path(__file__).parents[3] / "reports" / "sample")
+EXPERIMENT, EVENTS = SAMPLE.read_experiment(), SAMPLE.read_events()
+
+
+def heard(share: float = 1.0) -> Chronicle:
+    """A chronicle of the first part of a rollback."""
+    chronicle, rollout = Chronicle(EXPERIMENT), Rollout()
+    for event in EVENTS[: int(len(EVENTS) * share)]:
+        rollout = rollout.step(event)
+        chronicle.hear(event, rollout)
+    return chronicle
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 1.0])
+def test_the_verdict_so_far_is_the_one_way_of_judging(share: float) -> None:
+    """The page cannot say anything else than the report would."""
+    seen = EVENTS[: int(len(EVENTS) * share)]
+    assert heard(share).question().answer().verdict == judge(EXPERIMENT, seen)
+
+
+def test_the_chart_counts_every_request() -> None:
+    """Rates by bucket add up to the recorder's rows."""
+    chart = heard().chart()
+    rows = [row for row in EVENTS if isinstance(row, Requests)]
+    planned = sum(row.planned for row in EVENTS if isinstance(row, Arrivals))
+    assert sum(rate * chart.bucket_s for rate in chart.planned if rate) == pytest.approx(planned)
+    assert sum(rate * chart.bucket_s for rate in chart.answered if rate) == pytest.approx(sum(r.count for r in rows))
+    failed = sum(row.count for row in rows if row.outcome == "failed")
+    assert sum(rate * chart.bucket_s for rate in chart.failed if rate) == pytest.approx(failed)
+    assert [weight for _, weight in chart.weight] == [0.0, 0.1, 0.0]
+
+
+@pytest.mark.parametrize("seconds", [1, 300, 20_000])
+def test_the_chart_stays_small(seconds: int) -> None:
+    """A run of hours is drawn in as many buckets as one of minutes."""
+    chronicle = Chronicle(EXPERIMENT)
+    for second in range(seconds):
+        chronicle.hear(Arrivals(at_s=float(second), planned=20, started=20), Rollout())
+    chart = chronicle.chart()
+    assert len(chart.planned) <= MOST_BUCKETS
+    assert chart.planned[0] == 20
+
+
+def test_nothing_recorded_is_an_empty_chart() -> None:
+    """Before the first second is over."""
+    assert Chronicle(EXPERIMENT).chart().planned == ()
+
+
+def test_an_alarm_has_state_rule_and_both_kinds_of_datapoints() -> None:
+    """What CloudWatch published, and what clients saw before that."""
+    chronicle = heard()
+    (alarm,) = alarms_of(chronicle, chronicle.question().answer())
+    assert (alarm.state, alarm.threshold, alarm.period_s) == ("ALARM", 3.0, 60)
+    assert alarm.stops_deployment
+    assert alarm.rule == "Errors Sum >= 3 in 60 s, 1 of 1; missing data: missing"
+    published, seen = dict(alarm.published), dict(alarm.seen)
+    breached = max(published, key=lambda start: published[start])
+    assert published[breached] >= 3
+    assert seen[breached] == pytest.approx(published[breached], abs=3)
+
+
+def test_faults_last_until_they_are_healed() -> None:
+    """What is in effect is what the page shows."""
+    assert [fault.kind for fault in faults_of(heard(0.6))] == ["error_share"]
+    assert faults_of(heard()) == ()
+
+
+def test_the_watcher_ages() -> None:
+    """Until the next good look."""
+    chronicle = heard(0.6)
+    last = chronicle.rollout.last_look_s
+    assert last is not None
+    seen = watcher_of(chronicle, last + 30.0, watching=True)
+    assert (seen.age_s, seen.wall_age_s) == (30.0, pytest.approx(30.0 / chronicle.rollout.speed))
+    assert watcher_of(Chronicle(EXPERIMENT), 5.0, watching=True).age_s is None
+
+
+def test_the_headline_is_the_phase_until_the_verdict_is_reached() -> None:
+    """Nobody should read a verdict before it is one."""
+    verdict = judge(EXPERIMENT, EVENTS)
+    assert headline_of(heard(0.6).rollout, verdict, "running") == "the canary bakes"
+    assert headline_of(heard().rollout, verdict, "over").startswith("ROLLED BACK · caught")
+
+
+def just_created() -> list[Event]:
+    """The sample's events until the deployment is there, without a request since."""
+    rollout, seen = Rollout(), list[Event]()
+    for event in (one for one in EVENTS if not isinstance(one, Requests)):
+        rollout = rollout.step(event)
+        seen.append(event)
+        if rollout.created_s is not None:
+            break
+    return seen
+
+
+def test_what_only_the_end_can_tell_is_not_said_before() -> None:
+    """A good release that has just begun has proved nothing yet, which is no finding."""
+    early = judge(EXPERIMENT, just_created())
+    assert "no-traffic" in [finding.id for finding in early.findings]
+    assert any("nothing was proved" in reason for reason in early.because)
+    told = so_far(early)
+    assert "no-traffic" not in [finding.id for finding in told.findings]
+    assert not [reason for reason in told.because if "nothing was proved" in reason or "is not known" in reason]
+    assert (told.outcome, told.call) == (early.outcome, early.call)
+
+
+def test_what_was_seen_is_said_at_once() -> None:
+    """A deployment that rolled back, and the harm that was found."""
+    seen = judge(EXPERIMENT, EVENTS)
+    assert so_far(seen) == seen
+
+
+@pytest.mark.parametrize("id_", sorted(HELD_FINDINGS))
+def test_findings_that_wait_for_the_end_are_some_that_there_are(id_: str) -> None:
+    """A name that changed would be shown too early."""
+    assert f'"{id_}"' in inspect.getsource(findings)
+
+
+@pytest.mark.parametrize("words", HELD_REASONS)
+def test_reasons_that_wait_for_the_end_are_some_that_there_are(words: str) -> None:
+    """The same of words."""
+    assert words in inspect.getsource(core_judge) + inspect.getsource(harm)
+
+
+def test_a_master_without_workers_says_so() -> None:
+    """Locust itself says that the test began."""
+    assert "no worker is connected" in str(hindrance(SimpleNamespace(worker_count=0)))
+    assert hindrance(SimpleNamespace(worker_count=1)) is None
+    assert hindrance(SimpleNamespace()) is None
+
+
+def test_what_the_page_gets_has_a_schema() -> None:
+    """A script may rely on it."""
+    from harness.plugin.panel.state import State
+
+    assert msgspec.json.decode(msgspec.json.encode(State(test="ready")))["schema"] == 1
+    assert "RunNow" in msgspec.json.schema(State)["$defs"]

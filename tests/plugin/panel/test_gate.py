@@ -1,0 +1,110 @@
+"""Who may talk to the web page."""
+
+import socket
+
+import pytest
+
+from harness.plugin.panel.gate import Gate
+
+HERE = {"Host": "127.0.0.1:8089"}
+GATE = Gate()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        HERE,
+        {"Host": "localhost:8089"},
+        {"Host": "[::1]:8089"},
+        {**HERE, "Origin": "http://127.0.0.1:8089"},
+        {**HERE, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"},
+        {**HERE, "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_the_own_page_and_scripts_may_post(headers: dict[str, str]) -> None:
+    """A browser that shows the page itself, and a script that is no browser."""
+    assert GATE.refusal("POST", headers) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9999"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "http://[::1"},
+        {"Origin": "http://127.0.0.1:x"},
+        {"Origin": "ftp://127.0.0.1:8089"},
+        {"Origin": "http://127.0.0.1:8089", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+    ],
+)
+def test_a_foreign_page_may_not_post(headers: dict[str, str]) -> None:
+    """By script, by form, from another port of this machine, or from a sandbox."""
+    assert GATE.refusal("POST", {**HERE, **headers})
+
+
+def test_a_foreign_page_may_not_read() -> None:
+    """The token would be in what it reads."""
+    assert GATE.refusal("GET", {**HERE, "Origin": "https://evil.example"})
+    assert GATE.refusal("GET", {**HERE, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"})
+
+
+def test_a_link_may_lead_to_the_page_but_not_into_a_frame() -> None:
+    """A chat links to the game day; a page that frames it could steal clicks."""
+    followed = {**HERE, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert GATE.refusal("GET", {**followed, "Sec-Fetch-Dest": "document"}) is None
+    assert GATE.refusal("GET", {**followed, "Sec-Fetch-Dest": "iframe"})
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "192.0.2.7:8089", "[2001:db8::7]:8089", socket.gethostname(), f"{socket.gethostname()}:8089"]
+)
+def test_this_machine_is_reached_by_its_addresses_and_its_name(host: str) -> None:
+    """Wherever the page is bound to."""
+    assert GATE.refusal("POST", {"Host": host, "Origin": f"http://{host}"}) is None
+
+
+@pytest.mark.parametrize("host", ["evil.example:8089", "evil.example", "", "127.0.0.1.evil.example", "[::1"])
+def test_a_name_that_only_resolves_to_this_machine_is_refused(host: str) -> None:
+    """Or a page could make its own name mean this machine, and be its own origin here."""
+    assert GATE.refusal("GET", {"Host": host})
+
+
+PROXIED = Gate(frozenset({"load.example.com", "ops.example.com:8443"}))
+BEHIND = {"Host": "load.example.com"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**BEHIND, "Origin": "https://load.example.com"},
+        {**BEHIND, "Origin": "https://load.example.com:443", "Sec-Fetch-Site": "same-origin"},
+        {"Host": "load.example.com:9443", "Origin": "https://load.example.com:9443"},
+        {**HERE, "Origin": "https://load.example.com"},
+        {**HERE, "Origin": "https://ops.example.com:8443"},
+    ],
+)
+def test_a_proxy_is_let_in_by_name(headers: dict[str, str]) -> None:
+    """A page behind a proxy of this machine has another name, which may even differ from what the proxy passes on."""
+    assert PROXIED.refusal("POST", headers) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**BEHIND, "Origin": "https://evil.example"},
+        {**BEHIND, "Origin": "https://load.example.com:4443"},
+        {**BEHIND, "Origin": "https://other.load.example.com"},
+        {**BEHIND, "Origin": "https://ops.example.com"},
+        {**HERE, "Origin": "http://load.example.com:8089"},
+        {**BEHIND, "Origin": "https://load.example.com", "Sec-Fetch-Site": "same-site"},
+        {**BEHIND, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
+        {"Host": "evil.example", "Origin": "https://load.example.com"},
+    ],
+)
+def test_a_proxy_lets_no_other_page_in(headers: dict[str, str]) -> None:
+    """Neither by another port of its name, nor from beside it, nor by a name that only means this machine."""
+    assert PROXIED.refusal("POST", headers)

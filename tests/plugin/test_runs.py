@@ -1,0 +1,783 @@
+"""Whole runs in Locust processes of their own, against a service that counts for itself, or a local cloud."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+
+import boto3
+import msgspec
+import psutil
+import pytest
+
+from harness.aws.deployer import app_spec
+from harness.core.experiment.types import Alarm, Experiment, Fault, Rails, Traffic
+from harness.core.timeline.events import (
+    Arrivals,
+    Asked,
+    Beside,
+    CommandEnded,
+    CommandStarted,
+    Event,
+    FaultEnded,
+    FaultStarted,
+    GroupSeen,
+    RailTripped,
+    Requests,
+    RunEnded,
+    Trouble,
+    Write,
+)
+from harness.core.timeline.histogram import merge, quantile_s
+from harness.core.verdict.types import Verdict
+from harness.errors import TimelineError
+from harness.rehearsal.fixtures import aws_environment
+from harness.rehearsal.play import Ready, resolve
+from harness.report.folder import RunFolder
+from tests import pipeline
+
+if TYPE_CHECKING:
+    from harness.rehearsal.cloud import Cloud
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+CANARY = str(ROOT / "locustfiles" / "canary.py")
+WATCH = str(ROOT / "locustfiles" / "watch.py")
+FOREIGN = """
+from locust import FastHttpUser, HttpUser, constant, task
+
+class Slow(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def ask(self):
+        self.client.get("/slow")
+
+class Fast(FastHttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def ask(self):
+        self.client.get("/erroruser", context={"intent": "fault", "persona": "beta"})
+"""
+LISTENER = """
+import os
+from locust import events
+
+@events.request.add_listener
+def hear(name, **_):
+    with open(os.environ["HEARD"], "a") as file:
+        file.write(name + "\\n")
+"""
+
+
+class Service:
+    """Answers everything and counts it; who is the error user gets 502."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.port = 0
+        self.pause_s = 0.0
+        self._stalled_until = 0.0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def stall(self, seconds: float) -> None:
+        """Answers nothing for a while."""
+        self._stalled_until = time.monotonic() + seconds
+
+    def close(self) -> None:
+        """Stops."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        server = self._loop.run_until_complete(asyncio.start_server(self._answer, "127.0.0.1", 0))
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(
+                    (int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0
+                )
+                body = await reader.readexactly(length)
+                fails = b"erroruser" in head + body
+                await asyncio.sleep(max(self.pause_s, self._stalled_until - time.monotonic()))
+                self.seen["fault" if fails else "good"] += 1
+                status = b"502 Bad Gateway" if fails else b"200 OK"
+                writer.write(b"HTTP/1.1 %s\r\nX-Lambda-Version: 1\r\nContent-Length: 2\r\n\r\n{}" % status)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+def own_port() -> list[str]:
+    """A port for master and workers that no other Locust of this machine uses."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    return ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+
+
+class Play:
+    """A Locust process, and the run folder that it leaves."""
+
+    def __init__(self, folder: Path, words: list[str], variables: Mapping[str, str]) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+        self._reports = folder / "reports"
+        self.log = folder / "log"
+        command = [sys.executable, "-m", "locust", "--only-summary", "--logfile", str(self.log)]
+        self.process = subprocess.Popen(
+            [
+                *command,
+                "--canary-reports",
+                str(self._reports),
+                *([] if "--web-port" in words else ["--headless"]),
+                *(own_port() if "--processes" in words else []),
+                *words,
+            ],
+            env={**inherited, **variables},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder."""
+        return RunFolder.open((self._reports / "latest").resolve())
+
+    def end(self, within_s: float = 60.0) -> int:
+        """Waits for its end; the exit code."""
+        return self.process.wait(within_s)
+
+    def events(self) -> list[Event]:
+        """The timeline."""
+        return self.folder.read_events()
+
+    def requests(self) -> Counter[str]:
+        """Requests by intent."""
+        return sum(self.requests_by_worker().values(), Counter[str]())
+
+    def requests_by_worker(self) -> dict[str, Counter[str]]:
+        """Requests of each worker, by intent."""
+        counts = defaultdict[str, Counter[str]](Counter)
+        for row in self.events():
+            if isinstance(row, Requests):
+                counts[row.worker][row.intent] += row.count
+        return counts
+
+    def verdict(self) -> Verdict:
+        """What the run came to."""
+        verdict = self.folder.read_verdict()
+        assert verdict
+        return verdict
+
+    def wait_for(self, seen: Callable[[list[Event]], bool], within_s: float = 30.0) -> None:
+        """Waits until the timeline shows something."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            with contextlib.suppress(TimelineError):  # a folder that has been made and not been written to
+                if (self._reports / "latest" / "timeline.jsonl").exists() and seen(self.events()):
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"it was never seen: {self.log.read_text()}")
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """A service that counts."""
+    running = Service()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Iterator[Callable[..., Play]]:
+    """Starts Locust processes; none survives the test."""
+    started: list[Play] = []
+
+    def start(*words: str, **variables: str) -> Play:
+        started.append(Play(tmp_path, [*words], variables))
+        return started[-1]
+
+    yield start
+    for process in (one.process for one in started):
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def locusts_counts(file: Path) -> dict[str, tuple[int, int]]:
+    """Requests and failures by name in Locust's own statistics."""
+    entries = msgspec.json.decode(file.read_bytes())
+    return {entry["name"]: (entry["num_requests"], entry["num_failures"]) for entry in entries}
+
+
+def of(kind: type[Any], events: list[Event]) -> list[Any]:
+    """The events of one kind."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def cloud_variables(cloud: "Cloud") -> dict[str, str]:
+    """What leads a Locust process to a cloud and its clock."""
+    ready = cloud.ready
+    return {
+        "AWS_ENDPOINT_URL": ready["endpoint_url"],
+        "AWS_REGION": ready["region"],
+        "AWS_DEFAULT_REGION": ready["region"],
+        "AWS_ACCESS_KEY_ID": "rehearsal",
+        "AWS_SECRET_ACCESS_KEY": "rehearsal",
+        "LOCUST_CANARY_CLOCK": f"{ready['epoch']!r}:{ready['speed']!r}",
+    }
+
+
+@pytest.fixture
+def rehearse(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], tmp_path: Path
+) -> Callable[[Experiment], tuple[Play, "Cloud"]]:
+    """Starts a Locust process that plays an experiment against a cloud of this process."""
+
+    def start(experiment: Experiment) -> tuple[Play, "Cloud"]:
+        cloud = canary_cloud_factory(experiment, speed=60.0)
+        ready = msgspec.convert(cloud.ready, Ready)
+        path = tmp_path / "experiment.yaml"
+        path.write_bytes(msgspec.json.encode(resolve(experiment, ready)))
+        return play("-f", CANARY, "--canary-experiment", str(path), **cloud_variables(cloud)), cloud
+
+    return start
+
+
+# Without a cloud
+
+
+@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
+def test_totals_equal_the_services_own_count_and_locusts(
+    play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
+) -> None:
+    """Every request is recorded once, by us and by Locust, the share is exact, and no start is missing."""
+    words = ["--canary-arrival-rate", "400", "--canary-error-share", "0.1", "--run-time", "4", *processes]
+    run = play("-f", CANARY, "--host", service.url, "--json-file", str(tmp_path / "locust"), *words)
+    assert run.end() == 4
+    assert run.requests() == service.seen
+    total, fault = service.seen.total(), service.seen["fault"]
+    for sent in run.requests_by_worker().values():
+        assert abs(sent["fault"] - 0.1 * sent.total()) < 1
+    arrivals = of(Arrivals, run.events())
+    assert sum(row.planned for row in arrivals) == sum(row.started for row in arrivals) == total
+    assert total > 200
+    shown = locusts_counts(tmp_path / "locust.json")
+    assert shown.pop("/fakeUser [fault]") == (fault, fault)
+    assert sum(requests for requests, _ in shown.values()) == service.seen["good"]
+    assert not any(failures for _, failures in shown.values())
+
+
+def test_a_closed_loop_is_recorded_as_exactly(play: Callable[..., Play], service: Service) -> None:
+    """Users that wait for their answers send what they send; the end says that no deployment was watched meanwhile."""
+    run = play("-f", CANARY, "--host", service.url, "--canary-users", "5", "--run-time", "3")
+    assert run.end() == 4
+    assert run.requests() == service.seen
+    assert service.seen["good"] >= 5
+    (ended,) = of(RunEnded, run.events())
+    assert "no deployment was watched" in ended.detail
+    assert any("no deployment was watched" in reason for reason in run.verdict().because)
+
+
+def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
+    """A listener of its own hears of every request, and neither we nor Locust count any of them twice."""
+    mine = tmp_path / "mine.py"
+    mine.write_text(LISTENER)
+    words = ["--canary-arrival-rate", "300", "--run-time", "3", "--json-file", str(tmp_path / "locust")]
+    run = play("-f", f"{CANARY},{mine}", "--host", service.url, *words, HEARD=str(tmp_path / "heard"))
+    assert run.end() == 4
+    shown = sum(requests for requests, _ in locusts_counts(tmp_path / "locust.json").values())
+    heard = len((tmp_path / "heard").read_text().splitlines())
+    assert heard == shown == run.requests().total() == service.seen.total()
+
+
+@pytest.mark.parametrize("processes", [[], ["--processes", "3"]], ids=["one process", "three workers"])
+def test_requests_of_any_locustfile_are_recorded(
+    play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
+) -> None:
+    """HttpUser and FastHttpUser of a person's own file, with the intent that their context tells, to the last one."""
+    service.pause_s = 0.1  # some are under way when the run ends
+    (tmp_path / "mine.py").write_text(FOREIGN, encoding="utf-8")
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "-u", "2", "-r", "2", "--run-time", "3", *processes)
+    assert run.end() == 4
+    assert set(run.requests()) == {"good", "fault"}
+    assert run.requests() == service.seen
+    assert "of 3 users" not in run.log.read_text()  # more than a person asked for, one for each worker
+    personas = {(row.endpoint, row.persona, row.version) for row in of(Requests, run.events())}
+    assert personas == {("/slow", "anyone", "1"), ("/erroruser", "beta", "1")}
+
+
+def test_a_proxy_of_the_environment_is_used_and_said(play: Callable[..., Play], service: Service) -> None:
+    """The service that only the proxy knows gets every request, and the log says by whom they are sent."""
+    words = ["--host", "http://service.invalid/stage", "--canary-arrival-rate", "20", "--run-time", "3"]
+    run = play("-f", CANARY, *words, http_proxy=service.url)
+    assert run.end() == 4
+    assert run.requests() == service.seen
+    assert service.seen["good"] > 20
+    assert f"the environment names the proxy {service.url}" in run.log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_with_what_was_seen(
+    play: Callable[..., Play], service: Service, signum: int, code: int
+) -> None:
+    """The timeline is whole, the verdict is there, the exit code says which signal."""
+    run = play("-f", CANARY, "--host", service.url)
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    run.process.send_signal(signum)
+    assert run.end(20) == code
+    assert run.requests() == service.seen
+    (ended,) = of(RunEnded, run.events())
+    assert (ended.why, ended.detail) == ("stopped", f"{signal.Signals(signum).name} came")
+    assert run.verdict().result == "inconclusive"
+
+
+def test_a_stall_of_the_service_shows_in_the_latency_and_not_in_the_schedule(
+    play: Callable[..., Play], service: Service
+) -> None:
+    """Starts go on while nothing is answered, and their latency runs from the due time."""
+    run = play("-f", CANARY, "--host", service.url, "--canary-arrival-rate", "100", "--run-time", "5")
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    service.stall(2.0)
+    assert run.end() == 4
+    arrivals = of(Arrivals, run.events())
+    late = quantile_s(merge(row.lag for row in arrivals), 1.0)
+    waited = quantile_s(merge(row.latency for row in of(Requests, run.events())), 1.0)
+    assert late is not None
+    assert waited is not None
+    assert late < 1.0
+    assert 1.5 < waited < 3.5
+    assert sum(row.unstarted for row in arrivals) == 0
+    assert sum(row.started for row in arrivals) > 300
+
+
+def test_lost_workers_are_told_and_taken_over_until_none_is_left(play: Callable[..., Play], service: Service) -> None:
+    """After a worker died the timeline says so, and the other one starts all arrivals; without that one it is over."""
+    words = ["--canary-arrival-rate", "100", "--processes", "2"]
+    run = play("-f", CANARY, "--host", service.url, *words)
+    run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
+    first, second = psutil.Process(run.process.pid).children()
+    first.kill()
+    run.wait_for(lambda events: bool(of(Trouble, events)))
+    (trouble,) = of(Trouble, run.events())
+    assert "was lost" in trouble.message
+    missed = sum(row.unstarted for row in of(Arrivals, run.events()))
+    assert f"and {missed} requests were not started" in trouble.message
+    assert missed > 10
+    run.wait_for(lambda events: len(started_after(trouble.at_s, events)) >= 3)
+    assert all(abs(count - 100) <= 10 for count in started_after(trouble.at_s, run.events()))
+    second.kill()
+    assert run.end() == 1
+    (ended,) = of(RunEnded, run.events())
+    assert (ended.why, ended.detail) == ("failed", "the last worker was lost, so nobody sends any more")
+
+
+def test_a_worker_that_is_told_to_leave_hands_its_part_over(play: Callable[..., Play], service: Service) -> None:
+    """Every arrival is started by somebody, and every request is recorded; the timeline says once who left."""
+    run = play(
+        *("-f", CANARY, "--host", service.url, "--canary-arrival-rate", "100", "--processes", "2", "--run-time", "6")
+    )
+    run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
+    psutil.Process(run.process.pid).children()[0].terminate()
+    assert run.end() == 4
+    (trouble,) = of(Trouble, run.events())
+    assert "left, and handed its part over" in trouble.message
+    assert run.requests() == service.seen
+    planned = Counter[float]()
+    for row in of(Arrivals, run.events()):
+        planned[row.at_s] += row.planned
+    assert {planned[second] for second in sorted(planned)[1:-1]} == {100}
+
+
+def started_after(at_s: float, events: list[Event]) -> list[int]:
+    """Starts of each whole second after the one of `at_s`."""
+    started = Counter[float]()
+    for row in of(Arrivals, events):
+        started[row.at_s] += row.started  # a second may come in several rows
+    return [started[second] for second in sorted(started) if second > at_s + 1][:-1]
+
+
+def test_a_start_that_is_refused_stops_whoever_waits_for_it(play: Callable[..., Play], service: Service) -> None:
+    """With workers, too, Locust does not go on to run a test without traffic; the next start is refused again."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    page = f"http://127.0.0.1:{port}"
+    words = ["--web-host", "127.0.0.1", "--web-port", str(port), "--processes", "2"]
+    run = play("-f", CANARY, "--host", service.url, *words)
+    (run.log.parent / "reports").write_text("a file where a folder must be")
+    for times in (1, 2):
+        until = time.monotonic() + 30
+        until_answered(lambda: state_of(page))
+        while run.log.read_text().count("cannot write to") < times:  # the first workers may not be there yet
+            assert time.monotonic() < until
+            submit(f"{page}/swarm", {"user_count": "2", "spawn_rate": "2", "host": service.url})
+            time.sleep(0.5)
+        while state_of(page) != "stopped":
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+def state_of(page: str) -> str:
+    """What Locust says of its test."""
+    with urllib.request.urlopen(f"{page}/stats/requests", timeout=5) as answer:
+        state: str = msgspec.json.decode(answer.read())["state"]
+    return state
+
+
+def test_the_web_form_starts_changes_and_ends_runs(play: Callable[..., Play], service: Service) -> None:
+    """A start makes a run folder, a new share takes effect while it runs, another start makes another folder."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    page = f"http://127.0.0.1:{port}"
+    words = ["--web-host", "127.0.0.1", "--web-port", str(port)]
+    run = play("-f", CANARY, "--host", service.url, *words)
+    form = {"user_count": "1", "spawn_rate": "1", "host": service.url, "canary_arrival_rate": "100"}
+    until_answered(lambda: submit(f"{page}/swarm", form))
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    submit(f"{page}/swarm", {**form, "canary_error_share": "0.5"})
+    run.wait_for(lambda events: any(row.intent == "fault" for row in of(Requests, events)))
+    submit(f"{page}/swarm", {**form, "canary_arrival_rate": "to 300 in 1s", "canary_pattern": "burst"})
+    run.wait_for(lambda events: any(row.started > 250 for row in of(Arrivals, events)))
+    first = run.folder.path
+    submit(f"{page}/stop", {})
+    run.wait_for(lambda events: bool(of(RunEnded, events)))
+    submit(f"{page}/swarm", form)
+    run.wait_for(lambda _: run.folder.path != first)
+    run.process.send_signal(signal.SIGINT)  # perhaps while the run is still being set up
+    assert run.end(20) == 130
+    events = RunFolder.open(first).read_events()
+    assert [fault.value for fault in of(FaultStarted, events)] == ["0.5"]
+    asked = [(one.what, one.value) for one in of(Asked, events)]
+    assert asked == [("error_share", "0.5"), ("arrival_rate", "to 300 in 1s"), ("pattern", "burst")]
+    assert RunFolder.open(first).read_verdict()
+    assert run.verdict()
+
+
+def test_a_timeline_that_cannot_be_written_ends_the_run(play: Callable[..., Play], service: Service) -> None:
+    """A disk that is full is a failure of ours: exit code 1, and what was written stays readable."""
+    run = play("-f", CANARY, "--host", service.url, "--canary-arrival-rate", "200")
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    written = run.folder.timeline.stat().st_size
+    resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (written + 1000, written + 1000))
+    assert run.end(20) == 1
+    assert of(Requests, run.events())
+    assert "the timeline cannot be written" in run.log.read_text(encoding="utf-8")
+
+
+def test_without_a_run_a_signal_ends_the_web_page_without_complaint(play: Callable[..., Play]) -> None:
+    """Nothing was asked, so nothing failed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    run = play("-f", CANARY, "--web-host", "127.0.0.1", "--web-port", str(port))
+    until_answered(lambda: submit(f"http://127.0.0.1:{port}/stats/requests"))
+    run.process.send_signal(signal.SIGINT)
+    assert run.end(20) == 0
+
+
+# With a cloud
+
+TRAFFIC = Traffic(arrival_rate=5.0)
+CALM = ("--canary-arrival-rate", "5")
+"""Three hundred a second at speed 60: the cloud shares a process with the test, and perhaps the machine with others."""
+
+
+def test_the_next_deployment_of_the_group_is_followed(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else deploys: a run that knows the function alone finds it, waits, sends error users, and judges."""
+    cloud = canary_cloud_factory(speed=60.0)
+    aws_environment(cloud, monkeypatch)
+    ready = cloud.ready
+    words = ["--canary-function", ready["function"], "--host", ready["service_url"], *CALM]
+    words += ["--canary-error-share", "0.2", "--canary-expect", "rolled_back"]
+    run = play("-f", CANARY, *words, **cloud_variables(cloud))
+    run.wait_for(lambda events: bool(of(Requests, events)) and bool(of(GroupSeen, events)))
+    pipeline.deploy(ready)
+    assert run.end(60) == 0
+    assert (run.verdict().outcome, run.verdict().call) == ("rolled_back", "caught")
+    resolved = run.folder.read_experiment()
+    assert (resolved.deployment.group, resolved.alarm.name) == (ready["group"], ready["alarm"])
+
+
+def test_two_groups_are_watched_in_one_run_and_judged_each(
+    play: Callable[..., Play],
+    canary_cloud_factory: Callable[..., "Cloud"],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Both deploy at the same time, one with failing users: a verdict each, and one for all."""
+    cloud = canary_cloud_factory(speed=60.0)
+    aws_environment(cloud, monkeypatch)
+    ready = cloud.ready
+    second = second_group(ready)
+    experiment = tmp_path / "two.yaml"
+    also = f"also: [{{group: {second['group']}, expect: {{outcome: promoted}}}}]"
+    first = f"deployment: {{function: {ready['function']}}}\nexpect: {{outcome: rolled_back}}"
+    experiment.write_text(f"name: two\nsteady_s: 10\ntraffic: {{arrival_rate: 5, error_share: 0.2}}\n{first}\n{also}\n")
+    words = ["--host", ready["service_url"], "--canary-experiment", str(experiment)]
+    run = play("-f", CANARY, *words, **cloud_variables(cloud))
+    run.wait_for(lambda events: bool(of(Beside, events)) and bool(of(GroupSeen, events)))
+    pipeline.deploy(ready)
+    pipeline.deploy({**ready, **second})
+    run.end(60)
+    verdict = run.verdict()
+    assert {name: group.outcome for name, group in verdict.groups.items()} == {
+        ready["group"]: "rolled_back",
+        second["group"]: "promoted",
+    }
+    for name, group in verdict.groups.items():
+        own = run.folder.within(name).read_verdict()
+        assert own
+        assert (own.outcome, own.exit_code) == (group.outcome, group.exit_code)
+    assert verdict.groups[ready["group"]].exit_code == 0
+
+
+def second_group(ready: Mapping[str, Any]) -> dict[str, str]:
+    """Another function of the cloud, two versions of it, its alias and its deployment group without alarms."""
+    lambdas, deployer = boto3.client("lambda"), boto3.client("codedeploy")
+    named = {"FunctionName": "second"}
+    role = "arn:aws:iam::123456789012:role/second"
+    lambdas.create_function(
+        **named, Role=role, PackageType="Image", Code={"ImageUri": "canary-harness:bundled"}, Publish=True
+    )
+    lambdas.update_function_configuration(**named, Description="new")
+    lambdas.publish_version(**named)
+    lambdas.create_alias(**named, Name=ready["alias"], FunctionVersion="1")
+    deployer.create_deployment_group(
+        applicationName=ready["application"],
+        deploymentGroupName="secondDeploymentGroup",
+        deploymentConfigName="CodeDeployDefault.LambdaCanary10Percent5Minutes",
+        serviceRoleArn=role,
+        deploymentStyle={"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
+    )
+    return {"group": "secondDeploymentGroup", "function": "second"}
+
+
+DEPLOYS = """
+import boto3, os, sys, time
+
+print("deploying", flush=True)
+spec = sys.argv[3]
+deployer = boto3.client("codedeploy")
+made = deployer.create_deployment(
+    applicationName=sys.argv[1],
+    deploymentGroupName=sys.argv[2],
+    revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": spec}},
+)
+while True:
+    info = deployer.get_deployment(deploymentId=made["deploymentId"])["deploymentInfo"]
+    if info["status"] in ("Succeeded", "Failed", "Stopped"):
+        break
+    time.sleep(0.1)
+print(info["status"], file=sys.stderr, flush=True)
+sys.exit(info["status"] != "Succeeded")
+"""
+
+
+def test_a_command_deploys_under_traffic_and_is_judged_with_its_deployment(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], tmp_path: Path
+) -> None:
+    """Traffic flows before, during and after it; its output is shown and kept; its failure is told, no more."""
+    cloud = canary_cloud_factory(speed=60.0)
+    ready = cloud.ready
+    (tmp_path / "deploys.py").write_text(DEPLOYS)
+    spec = app_spec(ready["function"], ready["alias"], ready["baseline"], ready["canary"])
+    command = [sys.executable, "deploys.py", ready["application"], ready["group"], spec]
+    words = ["--canary-function", ready["function"], "--canary-command", shlex.join(command), *CALM]
+    words += ["--canary-error-share", "0.2", "--canary-expect", "rolled_back"]
+    run = play("-f", CANARY, "--host", ready["service_url"], *words, **cloud_variables(cloud))
+    said = run.process.stderr.read().decode()  # type: ignore[union-attr]
+    assert run.end(60) == 0, said
+    verdict, events = run.verdict(), run.events()
+    assert (verdict.outcome, verdict.call) == ("rolled_back", "caught")
+    assert verdict.command
+    assert verdict.command.exit_code == 1
+    assert "The command that deploys ended with exit code 1." in verdict.because
+    assert "deploying" in said
+    assert run.folder.command_log.read_text() == "deploying\nStopped\n"
+    ((started,), (ended,)) = of(CommandStarted, events), of(CommandEnded, events)
+    instants = [row.at_s for row in of(Requests, events)]
+    assert min(instants) < started.at_s < ended.at_s < max(instants)
+
+
+def test_a_command_that_fails_before_any_deployment_ends_the_run(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"]
+) -> None:
+    """Nothing is waited for that cannot come: exit code 1, and the sentence says which command failed how."""
+    cloud = canary_cloud_factory(speed=60.0)
+    command = shlex.join([sys.executable, "-c", "import sys; sys.exit('no such template')"])
+    names = ["--canary-function", cloud.ready["function"], "--canary-command", command, *CALM]
+    run = play("-f", CANARY, "--host", cloud.ready["service_url"], *names, **cloud_variables(cloud))
+    assert run.end(60) == 1
+    (ended,) = of(RunEnded, run.events())
+    assert ended.detail == "the command ended with exit code 1 and no deployment was seen"
+    assert run.folder.command_log.read_text() == "no such template\n"
+
+
+def test_a_redeployment_proves_the_net_and_leaves_no_trace(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same code is published and promoted; then the alias and the description are as they were."""
+    cloud = canary_cloud_factory(speed=60.0)
+    aws_environment(cloud, monkeypatch)
+    ready = cloud.ready
+    function, alias = {"FunctionName": ready["function"]}, {"FunctionName": ready["function"], "Name": ready["alias"]}
+    lambdas = boto3.client("lambda")
+    lambdas.update_alias(**alias, FunctionVersion=ready["canary"])  # $LATEST is in service
+    before = lambdas.get_function_configuration(**function)["Description"]
+    words = ["--canary-function", ready["function"], "--canary-redeploy", "--canary-allow-writes", *CALM]
+    words += ["--canary-expect", "promoted"]
+    run = play("-f", CANARY, "--host", ready["service_url"], *words, **cloud_variables(cloud))
+    assert run.end(60) == 0
+    assert (run.verdict().outcome, run.verdict().call) == ("promoted", "cleared")
+    written = [(event.call.partition(":")[2], event.step) for event in of(Write, run.events())]
+    assert written.index(("PublishVersion", "intended")) < written.index(("CreateDeployment", "intended"))
+    assert written[-1] == ("UpdateAlias", "undone")
+    assert lambdas.get_alias(**alias)["FunctionVersion"] == ready["canary"]
+    assert lambdas.get_function_configuration(**function)["Description"] == before
+
+
+DEAF = Alarm(threshold=1e9)
+"""An alarm that rings only if it is forced."""
+EVERYTHING = (
+    Fault(at_s=-230, error_share=0.1),
+    Fault(at_s=-200, client_version_share=0.1),
+    Fault(at_s=-150, fis_template="EXT1"),
+    Fault(at_s=-100, concurrency=0),
+    Fault(at_s=20, force_alarm="ALARM"),
+)
+"""A fault of every kind, each to the end of the run: four seconds before the deployment, and four after its end."""
+
+
+def is_as_before(cloud: "Cloud") -> bool:
+    """Whether nothing of our faults is left in a cloud."""
+    ready = cloud.ready
+    experiments = cloud.fis.list_experiments({})["experiments"]
+    return (
+        cloud.cloudwatch.states([ready["alarm"]])[ready["alarm"]] != "ALARM"
+        and cloud.functions.get_function_concurrency({"FunctionName": ready["function"]}) == {}
+        and all(experiment["state"]["status"] == "stopped" for experiment in experiments)
+    )
+
+
+def test_every_fault_is_healed_when_a_signal_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """Faults stop first, then the report is written; each kind is in the timeline with its beginning and its end."""
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, alarm=DEAF, steady_s=240, faults=EVERYTHING))
+    run.wait_for(lambda events: len(of(FaultStarted, events)) == len(EVERYTHING))
+    assert not is_as_before(cloud)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end(30) == 130
+    assert is_as_before(cloud)
+    events = run.events()
+    names = {f"faults[{index}]" for index in range(len(EVERYTHING))}
+    assert {ended.fault for ended in of(FaultEnded, events)} == names
+    kinds = {"error_share", "client_version_share", "fis_template", "concurrency", "force_alarm"}
+    assert {started.kind for started in of(FaultStarted, events)} == kinds
+    (over,) = of(RunEnded, events)
+    assert max(write.at_s for write in of(Write, events)) <= over.at_s
+    assert {row.persona for row in of(Requests, events) if row.intent == "fault"} > {"error"}
+    assert run.verdict().result == "inconclusive"
+
+
+def test_a_guard_rail_stops_faults_and_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """The trip is an event, a reason in the verdict, and exit code 5."""
+    traffic, rails = Traffic(arrival_rate=5.0, error_share=0.2), Rails(fault_requests=35)
+    run, cloud = rehearse(Experiment(name="test", traffic=traffic, alarm=DEAF, rails=rails, steady_s=30))
+    assert run.end(60) == 5
+    (trip,) = of(RailTripped, run.events())
+    assert (trip.rail, trip.limit) == ("fault_requests", 35)
+    assert run.verdict().result == "aborted"
+    assert any("fault_requests tripped" in reason for reason in run.verdict().because)
+    assert is_as_before(cloud)
+
+
+def test_a_cloud_that_dies_ends_the_run_soon(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """Neither AWS nor the service answers: the harness gives up within seconds, exit code 1, reason in the timeline."""
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=600))
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    cloud.stop()
+    assert run.end(25) == 1
+    (ended,) = of(RunEnded, run.events())
+    assert ended.why == "failed"
+    assert "answers any more" in ended.detail
+    assert of(Trouble, run.events())
+
+
+def test_a_deployment_that_cannot_be_made_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """AWS's refusal is the reason, and nothing waits for an outcome that cannot come."""
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=60))
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    cloud.codedeploy.delete_deployment_group(
+        {"applicationName": cloud.ready["application"], "deploymentGroupName": cloud.ready["group"]}
+    )
+    assert run.end(30) == 1
+    (ended,) = of(RunEnded, run.events())
+    assert "CreateDeployment" in ended.detail
+
+
+def test_a_fault_that_cannot_be_made_ends_the_run(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """Without the fault that was planned the run would prove something else, and look as if it had proved this."""
+    fault = Fault(at_s=1, fis_template="EXT1a2b3c4d5e6f7")
+    run, cloud = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=60, faults=(fault,)))
+    cloud.fis._templates.clear()  # somebody deleted it
+    assert run.end(30) == 1
+    (ended,) = of(RunEnded, run.events())
+    assert ended.why == "failed"
+    assert "fis:StartExperiment" in ended.detail
+
+
+def test_an_outcome_that_does_not_come_is_given_up(rehearse: Callable[..., tuple[Play, "Cloud"]]) -> None:
+    """After `give_up_s` the run ends inconclusive."""
+    run, _ = rehearse(Experiment(name="test", traffic=TRAFFIC, steady_s=30, give_up_s=150))
+    assert run.end(30) == 4
+    (ended,) = of(RunEnded, run.events())
+    assert ended.why == "given_up"
+
+
+def submit(address: str, form: Mapping[str, str] | None = None) -> None:
+    """Sends a form to the web page, or asks for a page without one."""
+    body = None if form is None else urllib.parse.urlencode(form).encode()
+    with urllib.request.urlopen(address, data=body, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def until_answered(ask: Callable[[], object], within_s: float = 30.0) -> None:
+    """Asks again until somebody listens."""
+    until = time.monotonic() + within_s
+    while True:
+        try:
+            return ask()
+        except URLError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

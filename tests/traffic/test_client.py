@@ -1,0 +1,629 @@
+"""The client: well-formed answers whole, everything else a failure with a reason, nothing a hang or a crash."""
+
+import gzip
+import socket
+import ssl
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import UsageError
+from harness.traffic.client import (
+    AT_ONCE_S,
+    BODY_KEPT,
+    DECODED_KEPT,
+    MAX_HEAD,
+    PIECES_KEPT,
+    AnswerParser,
+    Client,
+    ClosedEarly,
+    NoAnswer,
+    Response,
+    Timeouts,
+    service_url,
+    trusting_context,
+)
+
+Serve = Callable[..., Any]
+ClientOf = Callable[..., Client]
+
+OK = b"HTTP/1.1 200 OK\r\nX-Lambda-Version: 7\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def get(client: Client, path: str = "/", method: str = "GET") -> Response:
+    """Sends one request without more ado."""
+    return client.send(client.prepare(method, path))
+
+
+# Well-formed answers
+
+
+def test_an_answer_is_read_whole(serve: Serve, client_of: ClientOf) -> None:
+    """Status, header and body arrive."""
+    response = get(client_of(serve([OK])))
+    assert (response.status, response.header(b"x-lambda-version"), response.body()) == (200, "7", b"hello")
+
+
+def test_a_request_is_sent_as_prepared(serve: Serve, client_of: ClientOf) -> None:
+    """Method, path, host, headers and body are on the wire."""
+    server = serve([OK])
+    client = client_of(server)
+    client.send(client.prepare("POST", "/toggles", headers={"X-Client-Version": "2"}, body=b"{}"))
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"POST /toggles HTTP/1.1"
+    assert {b"Host: 127.0.0.1:%d" % server.port, b"X-Client-Version: 2", b"Content-Length: 2"} <= set(lines)
+    assert body == b"{}"
+
+
+def test_a_base_path_goes_before_every_path() -> None:
+    """`https://x/stage` and `/fakeUser` make `/stage/fakeUser`, with or without a slash between them."""
+    for host in ("http://127.0.0.1/stage", "http://127.0.0.1/stage/"):
+        assert Client(host).prepare("GET", "/fakeUser").payload.startswith(b"GET /stage/fakeUser HTTP/1.1\r\n")
+
+
+def test_a_connection_is_kept_for_the_next_request(serve: Serve, client_of: ClientOf) -> None:
+    """Two requests one after the other need one connection."""
+    server = serve([OK, "ask", OK, 1.0])
+    client = client_of(server)
+    assert [get(client).body(), get(client).body()] == [b"hello", b"hello"]
+    assert server.connections == 1
+
+
+def test_a_warm_client_has_its_first_connection_already(serve: Serve, client_of: ClientOf) -> None:
+    """The first request resolves and opens nothing; where that fails, the request says why."""
+    server = serve([OK, 1.0])
+    client = client_of(server)
+    client.warm()
+    with gevent.Timeout(5):
+        while not server.connections:
+            gevent.sleep(0.01)
+    assert (get(client).body(), server.connections) == (b"hello", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    Client(f"http://127.0.0.1:{port}").warm()
+
+
+def test_requests_at_the_same_time_use_connections_of_their_own(serve: Serve, client_of: ClientOf) -> None:
+    """A request never waits for another one's answer."""
+    server = serve([0.1, OK, 1.0])
+    client = client_of(server)
+    jobs = [gevent.spawn(get, client) for _ in range(3)]
+    assert [job.get().status for job in jobs] == [200, 200, 200]
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (CHUNKED + b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", 200, b"hello world"),
+        (CHUNKED + b"5;name=value\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n", 200, b"hello"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, b""),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, 200, b"hello"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK, 200, b"hello"),
+        (b"HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n" + OK, 200, b"hello"),
+        (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, b"until the end"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end", 200, b"until the end"),
+        (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, b""),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno", 502, b"no"),
+        (b"HTTP/1.1 200 OK\r\nX-Empty:\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+    ],
+)
+def test_every_form_of_answer_is_understood(
+    serve: Serve, client_of: ClientOf, answer: bytes, status: int, body: bytes
+) -> None:
+    """Chunks, trailers, no body, interim answers, bodies until the end of the connection."""
+    response = get(client_of(serve([answer])))
+    assert (response.status, response.body()) == (status, body)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_an_answer_may_come_in_pieces(serve: Serve, client_of: ClientOf, size: int) -> None:
+    """Wherever the network cuts an answer, it is the same answer."""
+    pieces: list[bytes | float] = []
+    for start in range(0, len(OK), size):
+        pieces += [OK[start : start + size], 0.001]
+    assert get(client_of(serve(pieces))).body() == b"hello"
+
+
+def test_the_answer_to_head_has_no_body_and_the_connection_is_kept(serve: Serve, client_of: ClientOf) -> None:
+    """Content-Length of a HEAD answer announces nothing."""
+    server = serve([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "ask", OK, 1.0])
+    client = client_of(server)
+    head = get(client, method="HEAD")
+    assert (head.status, head.length) == (200, 0)
+    assert get(client).body() == b"hello"
+    assert server.connections == 1
+
+
+def test_a_connection_that_the_server_closes_is_not_kept(serve: Serve, client_of: ClientOf) -> None:
+    """After `Connection: close` the next request opens another connection."""
+    server = serve([b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", 1.0])
+    client = client_of(server)
+    assert [get(client).status, get(client).status] == [200, 200]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encoded"),
+    [
+        ("gzip", gzip.compress(b"hello", mtime=0)),
+        ("deflate", zlib.compress(b"hello")),
+        ("deflate", zlib.compress(b"hello", wbits=-15)),
+        ("gzip", gzip.compress(b"hel", mtime=0) + gzip.compress(b"lo", mtime=0)),
+        ("deflate, gzip", gzip.compress(zlib.compress(b"hello"), mtime=0)),
+        ("gzip, identity", gzip.compress(b"hello", mtime=0)),
+        ("identity", b"hello"),
+    ],
+)
+def test_a_body_is_decoded_when_it_is_read(serve: Serve, client_of: ClientOf, encoding: str, encoded: bytes) -> None:
+    """gzip of any number of members and both kinds of deflate are undone, one after the other."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(encoded)}\r\n\r\n"
+    response = get(client_of(serve([head.encode() + encoded])))
+    assert response.length == len(encoded)
+    assert response.body() == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encoded", "reason"),
+    [
+        ("br", b"whatever", "encoded as 'br'"),
+        ("br, gzip", gzip.compress(b"whatever", mtime=0), "encoded as 'br'"),
+        ("gzip" + ", gzip" * 5, b"whatever", "encoded 6 times"),
+        ("gzip", gzip.compress(b"hello", mtime=0) + b"garbage", "not valid gzip"),
+        pytest.param("gzip", gzip.compress(b"x" * (DECODED_KEPT + 1), mtime=0), "longer than .* when decoded", id="gz"),
+        pytest.param("deflate", zlib.compress(b"x" * (DECODED_KEPT + 1)), "longer than .* when decoded", id="zlib"),
+        ("deflate", zlib.compress(b"hello" * 100)[:-9], "not valid deflate"),
+        ("deflate", b"whatever", "not valid deflate"),
+    ],
+)
+def test_a_body_that_cannot_be_decoded_says_why(encoding: str, encoded: bytes, reason: str) -> None:
+    """Never the encoded bytes in place of the body, and never more than is kept."""
+    response = Response(200, {b"content-encoding": encoding.encode()}, [encoded], len(encoded))
+    with pytest.raises(NoAnswer, match=reason):
+        response.body()
+
+
+@pytest.mark.parametrize("encoded", [b"no gzip at all", gzip.compress(b"hello" * 100, mtime=0)[:-9]])
+def test_a_body_that_is_not_what_it_says_has_a_reason(serve: Serve, client_of: ClientOf, encoded: bytes) -> None:
+    """Reading a broken or cut gzip body is a failure, not a crash."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(encoded)}\r\n\r\n"
+    response = get(client_of(serve([head.encode() + encoded])))
+    with pytest.raises(NoAnswer, match="not valid gzip"):
+        response.body()
+
+
+def test_a_long_body_is_counted_and_not_kept(serve: Serve, client_of: ClientOf) -> None:
+    """Memory stays flat whatever a server sends."""
+    size = 3 * BODY_KEPT
+    response = get(client_of(serve([b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size])))
+    assert response.length == size
+    with pytest.raises(NoAnswer, match="too long to keep"):
+        response.body()
+
+
+def test_a_body_in_many_pieces_is_kept_in_few() -> None:
+    """A server that sends each byte as a chunk of its own gets no more memory than another."""
+    parser = AnswerParser()
+    parser.begin(head_only=False)
+    for piece in (CHUNKED, *[b"1\r\nx\r\n" * 1000] * 20):
+        parser.feed(piece, len(piece))
+    assert len(parser.on_body.__self__) <= PIECES_KEPT + 1000
+    parser.feed(b"0\r\n\r\n", 5)
+    assert parser.answer
+    assert parser.answer.body() == b"x" * 20_000
+
+
+def test_bodies_that_do_not_end_are_not_kept_beyond_a_bound(
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many requests wait for the rest of their bodies, a client keeps so much of them and counts the rest."""
+    monkeypatch.setattr("harness.traffic.client.BODIES_KEPT", 100_000)
+    begun = b"HTTP/1.1 200 OK\r\nContent-Length: 50001\r\n\r\n" + b"x" * 50_000
+    client = client_of(serve([begun, 0.3, b"x"]))
+    jobs = [gevent.spawn(get, client) for _ in range(3)]
+    for job in jobs:
+        assert job.get().length == 50_001
+        with pytest.raises(NoAnswer, match="too long to keep"):
+            job.get().body()
+
+
+def test_a_long_request_is_sent_whole(client_of: ClientOf) -> None:
+    """A body larger than the socket's buffer goes out piece by piece."""
+    received = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        request = client.prepare("POST", "/", body=b"x" * 8_000_000)
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                size = 0
+                while size < len(request.payload):
+                    size += len(connection.recv(1_000_000))
+                received.append(size)
+                connection.sendall(OK)
+
+        thread = gevent.get_hub().threadpool.spawn(answer)
+        assert client.send(request).status == 200
+        thread.get()
+    assert received == [len(request.payload)]
+
+
+def test_ipv6_addresses_are_understood(serve: Serve) -> None:
+    """A host in brackets is an IPv6 address, in the Host header too."""
+    server = serve([OK], family=socket.AF_INET6)
+    client = Client(f"http://[::1]:{server.port}")
+    assert get(client).status == 200
+    assert b"Host: [::1]:%d" % server.port in server.requests[0]
+
+
+# Hostile answers
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ([], "closed before an answer"),
+        (["reset"], "no answer: connection reset"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Le"], "closed in the middle"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"], "closed in the middle"),
+        ([CHUNKED + b"5\r\nhel"], "closed in the middle"),
+        ([CHUNKED + b"5\r\nhello\r\n"], "closed in the middle"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf", "reset"], "broke off|in the middle"),
+        ([CHUNKED + b"xyz\r\nhello\r\n0\r\n\r\n"], "malformed answer"),
+        ([CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n"], "malformed answer"),
+        ([CHUNKED + b"fffffffffffffffff\r\nhello"], "malformed answer"),
+        ([CHUNKED + b"3\r\nhello\r\n0\r\n\r\n"], "malformed answer"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"], "malformed answer"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello"], "malformed answer"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello"], "malformed answer"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello"], "malformed answer"),
+        ([b"HTTP/1.1 200 OK\r\nBad Header : x\r\n\r\n"], "malformed answer"),
+        ([b"HTTP/1.1 OK\r\n\r\n"], "malformed answer"),
+        ([b"HTTP/9.9 200 OK\r\n\r\n"], "malformed answer"),
+        ([b"220 smtp.example.com ESMTP\r\n"], "malformed answer"),
+        ([b"\x15\x03\x01\x00\x02\x02\x46"], "malformed answer"),
+        ([b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"], "switched protocols"),
+        ([b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"x" * (MAX_HEAD + 1)], "headers of the answer are longer"),
+        ([b"HTTP/1.1 200 OK\r\n" + b"X-Many: x\r\n" * 20_000], "headers of the answer are longer"),
+        ([b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 4000], "headers of the answer are longer"),
+        ([CHUNKED + b"5;a=" + b"b" * 3 * MAX_HEAD], "a chunk's head is longer"),
+        ([CHUNKED + b"2\r\nok\r\n0\r\n" + b"X-Trailer: x\r\n" * 20_000], "trailer or a chunk's head is longer"),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n"], "closed in the middle"),
+        ([1.2], "nothing came for"),
+        ([b"HTTP/1.1 200 OK\r\n", 1.2], "nothing came for"),
+        ([step for byte in OK for step in (bytes([byte]), 0.1)], "was not whole after"),
+    ],
+)  # fmt: skip
+def test_every_bad_answer_is_a_failure_with_a_reason(
+    serve: Serve, client_of: ClientOf, script: Sequence[Any], reason: str
+) -> None:
+    """No answer that is cut, late, contradictory or not HTTP is taken for one, and none blocks."""
+    with pytest.raises(NoAnswer, match=reason):
+        get(client_of(serve(script)))
+
+
+@pytest.mark.parametrize("extra", [b"garbage", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong", b"\x00"])
+def test_bytes_after_an_answer_never_become_the_next_one(serve: Serve, client_of: ClientOf, extra: bytes) -> None:
+    """The answer stands, and its connection is given up."""
+    server = serve([OK + extra, 1.0], [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright"])
+    client = client_of(server)
+    assert [get(client).body(), get(client).body()] == [b"hello", b"right"]
+
+
+def test_bytes_that_nobody_asked_for_end_a_kept_connection(serve: Serve, client_of: ClientOf) -> None:
+    """What comes between two requests is not the answer to the second."""
+    server = serve([OK, 0.05, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong", 1.0], [OK])
+    client = client_of(server)
+    get(client)
+    gevent.sleep(0.1)
+    assert get(client).body() == b"hello"
+    assert server.connections == 2
+
+
+def parsed(*pieces: bytes) -> Response | NoAnswer:
+    """What a parser makes of an answer in pieces and the end of its connection."""
+    parser = AnswerParser()
+    parser.begin(head_only=False)
+    try:
+        for piece in pieces:
+            if piece and parser.answer is None:
+                parser.feed(piece, len(piece))
+        if parser.answer is None:
+            parser.end()
+    except NoAnswer as reason:
+        return reason
+    assert parser.answer
+    return parser.answer
+
+
+@settings(max_examples=300, deadline=None)
+@given(received=st.binary(max_size=200), cut=st.integers(0, 200))
+def test_no_bytes_at_all_crash_the_parser(received: bytes, cut: int) -> None:
+    """Whatever comes, in whatever pieces, is an answer or a failure with a reason."""
+    outcome = parsed(received[:cut], received[cut:])
+    assert isinstance(outcome, Response) or str(outcome)
+
+
+@settings(max_examples=200, deadline=None)
+@given(at=st.integers(0, len(OK) - 1), byte=st.integers(0, 255))
+def test_one_wrong_byte_never_crashes_the_parser(at: int, byte: int) -> None:
+    """An answer with any byte changed is an answer or a failure with a reason."""
+    outcome = parsed(OK[:at] + bytes([byte]) + OK[at + 1 :])
+    assert isinstance(outcome, Response) or str(outcome)
+
+
+# Connections that break
+
+
+def test_an_idempotent_request_is_sent_again_when_a_kept_connection_was_closed(
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server closes the kept connection as the second request arrives: it is sent once more, on a new one."""
+    monkeypatch.setattr("harness.traffic.client.AT_ONCE_S", 10.0)  # on a busy machine, at once takes its time
+    server = serve([OK, "ask"], [OK])
+    client = client_of(server)
+    assert [get(client).status, get(client).status] == [200, 200]
+    assert server.connections == 2
+
+
+def test_a_server_that_dies_while_it_works_is_seen(serve: Serve, client_of: ClientOf) -> None:
+    """What held a request and then closed had it: it is not sent again."""
+    server = serve([OK, "ask", 2 * AT_ONCE_S], [OK])
+    client = client_of(server)
+    get(client)
+    with pytest.raises(ClosedEarly):
+        get(client)
+    assert server.connections == 1
+
+
+def test_the_whole_time_counts_from_the_first_sending(
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is sent again has no more time than another."""
+    monkeypatch.setattr("harness.traffic.client.AT_ONCE_S", 10.0)
+    server = serve([OK, "ask", 0.5], [0.5, OK, 1.0])
+    client = client_of(server, Timeouts(total_s=0.7))
+    get(client)
+    with pytest.raises(NoAnswer, match="was not whole after"):
+        get(client)
+    assert server.connections == 2
+
+
+def test_a_post_is_never_sent_twice(serve: Serve, client_of: ClientOf) -> None:
+    """What may have had an effect is not repeated."""
+    server = serve([OK, "ask"], [OK])
+    client = client_of(server)
+    get(client)
+    with pytest.raises(ClosedEarly):
+        get(client, method="POST")
+    assert server.connections == 1
+
+
+def test_a_request_on_a_new_connection_is_not_sent_again(serve: Serve, client_of: ClientOf) -> None:
+    """A server that closes at once is told from a connection that grew old."""
+    server = serve([])
+    with pytest.raises(ClosedEarly):
+        get(client_of(server))
+    assert server.connections == 1
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(serve: Serve, client_of: ClientOf) -> None:
+    """Even a POST survives, because the end of an idle connection is seen when it happens."""
+    server = serve([OK, 0.05], [OK])
+    client = client_of(server)
+    get(client)
+    gevent.sleep(0.15)
+    assert get(client, method="POST").status == 200
+
+
+def test_a_port_without_a_server_is_refused() -> None:
+    """The reason is the system's word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NoAnswer, match="no connection: connection refused"):
+        get(Client(f"http://127.0.0.1:{port}"))
+
+
+def test_a_name_that_does_not_resolve_says_so() -> None:
+    """`.invalid` never resolves."""
+    with pytest.raises(NoAnswer, match="does not resolve"):
+        get(Client("http://nobody.invalid"))
+
+
+def test_a_name_that_does_not_resolve_is_not_asked_for_by_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred requests that are due meanwhile fail at once, for the same reason."""
+    asked = []
+
+    def fail(*_: object, **__: object) -> None:
+        asked.append(1)
+        gevent.sleep(0.02)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("gevent.socket.getaddrinfo", fail)
+    client = Client("http://service.example")
+    jobs = [gevent.spawn(get, client) for _ in range(100)]
+    gevent.joinall(jobs, timeout=5)
+    assert {str(job.exception) for job in jobs} == {"no connection: the name of the host does not resolve"}
+    assert len(asked) < 3
+
+
+def test_a_greenlet_that_is_killed_leaves_no_connection_behind(serve: Serve, client_of: ClientOf) -> None:
+    """The answer to a request that was given up is not the next one's."""
+    server = serve([0.3, OK, 1.0], [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright"])
+    client = client_of(server)
+    job = gevent.spawn(get, client)
+    gevent.sleep(0.1)
+    job.kill()
+    assert get(client).body() == b"right"
+
+
+# Addresses and requests that cannot be
+
+
+@pytest.mark.parametrize(
+    "host", ["", "example.com", "ftp://example.com", "http://", "http://x:99999", "http://u:p@x", "http://x/?q=1", "http://[::1",
+     "http://x/st age", "http://x/日本", "http://x/a\tb", "http://ex..ample", "http://a b", "http://a<b>", "http://x:0"]
+)  # fmt: skip
+def test_an_address_that_cannot_be_is_refused_by_one_sentence(host: str) -> None:
+    """The sentence shows what is wrong and what is right."""
+    with pytest.raises(UsageError, match="must be an http or https address"):
+        service_url(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["http://127.0.0.1:1/st%20age", "https://müller.de/s", "http://[::1]:80", "http://[fe80::1%eth0]/", "http://x_y."],
+)
+def test_an_address_that_can_be_is_taken_and_makes_requests(host: str) -> None:
+    """Names of any script, addresses with their zone, percent-encoded paths."""
+    assert Client(host).prepare("GET", "/").payload.startswith(b"GET /")
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/a b", {}), ("/a\r\nX: y", {}), ("/", {"X": "a\r\nY: b"})])
+def test_a_request_that_would_fall_apart_is_refused(path: str, headers: dict[str, str]) -> None:
+    """A line break cannot smuggle a header in."""
+    with pytest.raises(ValueError, match="cannot be sent"):
+        Client("http://127.0.0.1").prepare("GET", path, headers=headers)
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an own authority `ca.pem` and certificates of localhost by it (`good.pem`) and of another name."""
+    folder = tmp_path_factory.mktemp("authority")
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+    ca = _certificate(ca_name, ca_key.public_key(), ca_name, ca_key, authority=True)
+    (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    for name, host in (("good", "localhost"), ("other", "example.org")):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        certificate = _certificate(subject, key.public_key(), ca_name, ca_key, host=host)
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+    return folder
+
+
+def _certificate(
+    subject: x509.Name, key: Any, issuer: x509.Name, issuer_key: Any, *, host: str = "", authority: bool = False
+) -> x509.Certificate:
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    if authority:
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        builder = builder.add_extension(usage, critical=True)
+    if host:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+class TlsServer:
+    """Answers every request of every connection over TLS, and remembers the names that clients asked for."""
+
+    def __init__(self, certificate: Path) -> None:
+        self.names: list[str | None] = []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        context.sni_callback = lambda _socket, name, _context: self.names.append(name)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._context = context
+        self._job = gevent.get_hub().threadpool.spawn(self._serve)
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._job.get()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                raw, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                with self._context.wrap_socket(raw, server_side=True) as connection:
+                    while connection.recv(65536):
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000)
+            except OSError:
+                continue
+
+
+def test_tls_answers_are_read_whole_and_the_connection_is_kept(
+    authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two requests over one verified connection, the server's name sent along."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    server = TlsServer(authority / "good.pem")
+    client = Client(f"https://localhost:{server.port}")
+    assert [len(get(client).body()), len(get(client).body())] == [70_000, 70_000]
+    assert server.names == ["localhost"]
+    client.close()
+    server.close()
+
+
+@pytest.mark.parametrize("certificate", ["good", "other"])
+def test_a_certificate_that_cannot_be_trusted_is_refused(
+    authority: Path, monkeypatch: pytest.MonkeyPatch, certificate: str
+) -> None:
+    """An unknown authority and a wrong name are failures with the verifier's reason."""
+    if certificate == "other":
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority / "ca.pem"))
+    server = TlsServer(authority / f"{certificate}.pem")
+    client = Client(f"https://localhost:{server.port}")
+    with pytest.raises(NoAnswer, match=r"TLS certificate refused: (unable to get|.*ostname mismatch)"):
+        get(client)
+    client.close()
+    server.close()
+
+
+def test_plain_http_on_a_tls_port_has_a_reason(serve: Serve) -> None:
+    """A server that answers the handshake in plain text is no TLS server."""
+    server = serve([b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+    with pytest.raises(NoAnswer, match="TLS failed: wrong version number"):
+        get(Client(f"https://localhost:{server.port}"))
+
+
+def test_a_server_that_never_shakes_hands_is_given_up(serve: Serve) -> None:
+    """The handshake counts as connecting and has its limit."""
+    server = serve([1.0])
+    with pytest.raises(NoAnswer, match="no connection: timed out"):
+        get(Client(f"https://localhost:{server.port}", Timeouts(connect_s=0.2)))
+
+
+def test_a_bundle_that_cannot_be_read_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is named."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    with pytest.raises(UsageError, match="REQUESTS_CA_BUNDLE"):
+        trusting_context()
