@@ -58,7 +58,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
 
     def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
         begun.append(real(*arguments, **options))  # type: ignore[arg-type]
-        return processes[-1]
+        return begun[-1]
 
     monkeypatch.setattr(playing, "start", start)
     return begun
