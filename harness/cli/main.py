@@ -526,7 +526,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _judge(options: argparse.Namespace) -> int:
     from harness.cli.report import saved
     from harness.report.folder import RunFolder
-    from harness.report.history import read
+    from harness.report.judged_run import read
     from harness.report.terminal import summary
 
     folder = RunFolder.open(options.run)

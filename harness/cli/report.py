@@ -13,7 +13,7 @@ from harness.streams import say, tell
 if TYPE_CHECKING:
     from harness.core.verdict.types import Verdict
     from harness.report.folder import RunFolder
-    from harness.report.history import History
+    from harness.report.judged_run import JudgedRun
 
 COMPARE_EXIT_CODES = """\
 exit codes:
@@ -57,7 +57,7 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
 def run_report(options: argparse.Namespace) -> int:
     """Makes all reports of a run again from its timeline alone, and prints where they are."""
     from harness.report.folder import RunFolder
-    from harness.report.history import read
+    from harness.report.judged_run import read
     from harness.report.saving import save_table
 
     folder = RunFolder.open(options.run)
@@ -73,7 +73,7 @@ def run_report(options: argparse.Namespace) -> int:
     return ExitCode.AS_EXPECTED if written else ExitCode.HARNESS_FAILED
 
 
-def saved(folder: "RunFolder", run: "History") -> bool:
+def saved(folder: "RunFolder", run: "JudgedRun") -> bool:
     """Whether the reports could be written into the folder of the run; says in a sentence why not."""
     from harness.report.finish import write
 
@@ -117,7 +117,7 @@ def _judged(paths: Sequence[Path]) -> list[tuple[Path, "Verdict"]]:
 
 
 @contextlib.contextmanager
-def _drawing(run: "History", paths: Sequence[Path]) -> Iterator[None]:
+def _drawing(run: "JudgedRun", paths: Sequence[Path]) -> Iterator[None]:
     """Saves the main chart meanwhile, on another core where there is one: to draw it is a third of all the work."""
     from concurrent.futures import ThreadPoolExecutor
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.report import facts
-from harness.report.datapoints import Datapoint, datapoints
+from harness.report.datapoints import AlarmPeriod, datapoints
 from harness.report.drawing import UNDER_POINTER
-from harness.report.history import History
+from harness.report.judged_run import JudgedRun
 from harness.report.lanes import Span, spans
 from harness.report.seconds import CELLS, Slice
 
@@ -66,7 +66,7 @@ CONFIG: Spec = {
 QUANTILES = {"p50": "#85898f", "p95": "#2f7fc1", "p99": "#973df2"}
 
 
-def chart(run: History, width: int = 860) -> Spec | None:
+def chart(run: JudgedRun, width: int = 860) -> Spec | None:
     """The main chart of a run, `width` pixels wide; None of a run in which nothing was seen or sent."""
     parts = run.seconds.slices(width_s := run.seconds.width_for(MOST_SLICES))
     lanes, points, origin_s = spans(run), datapoints(run), run.origin_s
@@ -96,7 +96,7 @@ def chart(run: History, width: int = 860) -> Spec | None:
     }
 
 
-def _panels(run: History, lanes: Sequence[Span], parts: Sequence[Slice], points: Sequence[Datapoint]) -> list[Spec]:
+def _panels(run: JudgedRun, lanes: Sequence[Span], parts: Sequence[Slice], points: Sequence[AlarmPeriod]) -> list[Spec]:
     """The panels that have something to show, from the top."""
     sent, failing = _present(part.sent for part in parts), _present(part.failures for part in parts)
     drawn, told = drawn_alarms(points), {_breaching(point) for point in points}
@@ -111,7 +111,7 @@ def _panels(run: History, lanes: Sequence[Span], parts: Sequence[Slice], points:
     return [panel for panel in panels if panel]
 
 
-def drawn_alarms(points: Sequence[Datapoint]) -> list[str]:
+def drawn_alarms(points: Sequence[AlarmPeriod]) -> list[str]:
     """The alarms whose datapoints are drawn, a panel each: those that breached before the others, a few at most."""
     breached = dict.fromkeys(point.alarm for point in points if point.breaching)
     return [*(breached | dict.fromkeys(point.alarm for point in points))][:MOST_DRAWN_ALARMS]
@@ -128,12 +128,12 @@ def _zoom(panels: int) -> Spec:
     return {"name": "zoom", "select": select, "bind": "scales", "views": views}
 
 
-def counted_from(run: History) -> str:
+def counted_from(run: JudgedRun) -> str:
     """What the time axis counts from."""
     return "seconds since the run began" if run.rollout.created_s is None else "seconds since the creation"
 
 
-def alternative(run: History) -> str:
+def alternative(run: JudgedRun) -> str:
     """The chart in words, for who cannot see it: the steps, what is in each lane, and the traffic."""
     told = [f"{at} {step}" for step, at, *_ in facts.ledger(run.verdict) if at != facts.NOT_MEASURED]
     sent = run.verdict.traffic.sent
@@ -142,7 +142,7 @@ def alternative(run: History) -> str:
     return facts.plain(" ".join(f"{sentence}." for sentence in sentences if sentence))
 
 
-def _lanes_told(run: History) -> list[str]:
+def _lanes_told(run: JudgedRun) -> list[str]:
     lanes: dict[str, list[Span]] = {}
     for span in spans(run):
         lanes.setdefault(span.lane, []).append(span)
@@ -158,7 +158,7 @@ def _lane_told(drawn: Sequence[Span], origin_s: float) -> str:
     return f"{len(drawn)}{named} ({facts.span(whole)})"
 
 
-def steps(run: History) -> list[Spec]:
+def steps(run: JudgedRun) -> list[Spec]:
     """The steps of the ledger that were seen, by number, at the middle of their bounds: lines across all panels."""
     return [
         {"n": number, "t": round(sum(bounds) / 2, 2), "what": f"{number}. {name}, {facts.span(bounds)}"}
@@ -226,7 +226,7 @@ def _when(span: Span, origin_s: float) -> str:
     return facts.span((span.from_s - origin_s, span.to_s - origin_s))
 
 
-def _point(point: Datapoint, origin_s: float) -> Spec:
+def _point(point: AlarmPeriod, origin_s: float) -> Spec:
     value = point.value if point.value is not None else point.seen
     told = "CloudWatch" if point.value is not None else "clients"
     return {
@@ -240,7 +240,7 @@ def _point(point: Datapoint, origin_s: float) -> Spec:
     }
 
 
-def _breaching(point: Datapoint) -> str:
+def _breaching(point: AlarmPeriod) -> str:
     if point.breaching is None:
         return LASTS
     word = "breaching" if point.breaching else "not breaching"

@@ -34,7 +34,7 @@ class Cell(Struct, frozen=True):
     change: Change = "same"
 
 
-class Line(Struct, frozen=True):
+class ComparedLine(Struct, frozen=True):
     """One number of all runs, in their order."""
 
     name: str
@@ -63,7 +63,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...]
     tolerance: float
-    lines: tuple[Line, ...]
+    lines: tuple[ComparedLine, ...]
     came: tuple[Came, ...]
     went: tuple[Finding, ...]
     turned: tuple[Turned, ...]
@@ -164,12 +164,15 @@ def _worst(findings: Sequence[Finding]) -> dict[str, Finding]:
     return {finding.id: finding for finding in by_severity}
 
 
-def _words(verdicts: Sequence[Verdict]) -> Iterator[Line]:
+def _words(verdicts: Sequence[Verdict]) -> Iterator[ComparedLine]:
     first = verdicts[0]
-    yield Line(EXPERIMENT, tuple(Cell(verdict.experiment) for verdict in verdicts))
-    yield Line("outcome", tuple(Cell(facts.words(each.outcome), _outcome_changed(each, first)) for each in verdicts))
-    yield Line("call", tuple(Cell(facts.words(each.call), _called(each.call, first.call)) for each in verdicts))
-    yield Line("result", tuple(Cell(facts.words(each.result), _result_changed(each, first)) for each in verdicts))
+    outcomes = (Cell(facts.words(each.outcome), _outcome_changed(each, first)) for each in verdicts)
+    calls = (Cell(facts.words(each.call), _called(each.call, first.call)) for each in verdicts)
+    results = (Cell(facts.words(each.result), _result_changed(each, first)) for each in verdicts)
+    yield ComparedLine(EXPERIMENT, tuple(Cell(verdict.experiment) for verdict in verdicts))
+    yield ComparedLine("outcome", tuple(outcomes))
+    yield ComparedLine("call", tuple(calls))
+    yield ComparedLine("result", tuple(results))
 
 
 def _outcome_changed(verdict: Verdict, first: Verdict) -> Change:
@@ -207,14 +210,14 @@ def _ranked(rank: int, base: int) -> Change:
     return "worse" if rank > base else "better"
 
 
-def _line(measure: Measure, verdicts: Sequence[Verdict], tolerance: float) -> Line:
+def _line(measure: Measure, verdicts: Sequence[Verdict], tolerance: float) -> ComparedLine:
     base = measure.value(verdicts[0])
     values = [measure.value(verdict) for verdict in verdicts]
     cells = (
         Cell(measure.told(value) if value else facts.NOT_MEASURED, _changed(value, base, tolerance, measure.slack))
         for value in values
     )
-    return Line(measure.name, tuple(cells))
+    return ComparedLine(measure.name, tuple(cells))
 
 
 def _changed(value: Bounds | None, base: Bounds | None, tolerance: float, slack: float) -> Change:
@@ -227,7 +230,7 @@ def _changed(value: Bounds | None, base: Bounds | None, tolerance: float, slack:
     return "better" if value[1] < base[0] * (1 - tolerance) - slack else "same"
 
 
-def _regressions(lines: Sequence[Line], change: Change) -> Iterator[str]:
+def _regressions(lines: Sequence[ComparedLine], change: Change) -> Iterator[str]:
     for line in lines:
         if any(cell.change == change for cell in line.cells):
             yield line.name

@@ -10,7 +10,7 @@ from harness.core.verdict.groups import alone, events_of, name_of, others
 from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
-from harness.report.history import History, history, read_as
+from harness.report.judged_run import JudgedRun, judged, read_as
 from harness.report.junit import junit
 from harness.report.lanes import faults
 from harness.report.markdown import markdown
@@ -35,18 +35,18 @@ def finish_for(folder: RunFolder, experiment: Experiment, ended: RunEnded) -> Ve
     return finish(folder, experiment)
 
 
-def groups(run: History) -> Iterator[tuple[str, History]]:
+def groups(run: JudgedRun) -> Iterator[tuple[str, JudgedRun]]:
     """The run as each of its deployment groups sees it, by name; nothing where there is but one."""
-    experiment = run.found.experiment
+    experiment = run.evidence.experiment
     if not experiment.also:
         return
-    yield name_of(experiment.deployment, 0), history(alone(experiment), run.events, run.manifest, run.asked_in)
+    yield name_of(experiment.deployment, 0), judged(alone(experiment), run.events, run.manifest, run.asked_in)
     for name, seen in others(experiment).items():
         events = [*events_of(name, seen.deployment, run.events)]
-        yield name, history(seen, events, run.manifest, run.asked_in)
+        yield name, judged(seen, events, run.manifest, run.asked_in)
 
 
-def write(folder: RunFolder, run: History) -> None:
+def write(folder: RunFolder, run: JudgedRun) -> None:
     """Writes all reports of a run and of each of its groups, and brings the list of all runs up to date.
 
     Raises OSError where nothing can be written.
@@ -58,7 +58,7 @@ def write(folder: RunFolder, run: History) -> None:
         write_index(folder.root)
 
 
-def _write(folder: RunFolder, run: History) -> None:
+def _write(folder: RunFolder, run: JudgedRun) -> None:
     folder.write_verdict(run.verdict)
     folder.write_text(folder.markdown, markdown(run.verdict, faults(run)))
     folder.write_text(folder.junit, junit(run.verdict))

@@ -20,7 +20,7 @@ from harness.core.timeline.events import (
 )
 from harness.core.verdict.evidence import FaultTime
 from harness.report.facts import percent, plain, span, words
-from harness.report.history import History
+from harness.report.judged_run import JudgedRun
 
 Kind = Literal["done", "going", "ok", "alarm", "blind", "fault", "trouble", "note"]
 MOST_ALARMS = 12
@@ -41,13 +41,13 @@ class Span(Struct, frozen=True, kw_only=True):
     detail: str
 
 
-def spans(run: History) -> list[Span]:
+def spans(run: JudgedRun) -> list[Span]:
     """All lanes of a run, from the top: the release, the alarms, what was done, and what went wrong."""
     lanes = (_command, _lifecycle, _alarms, _faults, _rails, _people, _writes, _blind, _trouble)
     return [span for lane in lanes for span in lane(run)]
 
 
-def faults(run: History) -> str:
+def faults(run: JudgedRun) -> str:
     """The faults of a run and their times in a sentence; empty where there was none."""
     told = [
         f"{fault.label} from {span((fault.from_s - run.origin_s, fault.to_s - run.origin_s), digits=0)}"
@@ -57,7 +57,7 @@ def faults(run: History) -> str:
     return f"Faults: {', '.join(told[:MOST_FAULTS])}{more}." if told else ""
 
 
-def _command(run: History) -> Iterator[Span]:
+def _command(run: JudgedRun) -> Iterator[Span]:
     ends = [event for event in run.events if isinstance(event, CommandEnded)]
     for began in (event for event in run.events if isinstance(event, CommandStarted)):
         end = next((event for event in ends if event.at_s >= began.at_s), None)
@@ -72,7 +72,7 @@ def _command(run: History) -> Iterator[Span]:
         )
 
 
-def _lifecycle(run: History) -> Iterator[Span]:
+def _lifecycle(run: JudgedRun) -> Iterator[Span]:
     last = {event.deployment_id: event for event in run.events if isinstance(event, TargetSeen)}
     forward = run.rollout.forward
     for target in last.values():
@@ -87,7 +87,7 @@ def _lifecycle(run: History) -> Iterator[Span]:
         yield from _deployment(run, "rollback", run.rollout.rollback)
 
 
-def _event(run: History, name: str, status: str, began_s: float, ended_s: float | None) -> Span:
+def _event(run: JudgedRun, name: str, status: str, began_s: float, ended_s: float | None) -> Span:
     to_s = _until(run, ended_s)
     return Span(
         lane="lifecycle",
@@ -99,7 +99,7 @@ def _event(run: History, name: str, status: str, began_s: float, ended_s: float 
     )
 
 
-def _deployment(run: History, lane: str, seen: DeploymentSeen) -> Iterator[Span]:
+def _deployment(run: JudgedRun, lane: str, seen: DeploymentSeen) -> Iterator[Span]:
     began_s = seen.created_s if seen.created_s is not None else seen.started_s
     if began_s is None:
         return
@@ -118,7 +118,7 @@ def _deployment(run: History, lane: str, seen: DeploymentSeen) -> Iterator[Span]
 _ALARM_KINDS: dict[str, Kind] = {"OK": "ok", "ALARM": "alarm"}
 
 
-def _alarms(run: History) -> Iterator[Span]:
+def _alarms(run: JudgedRun) -> Iterator[Span]:
     names, began_s = run.rollout.alarm_names, min(0.0, run.origin_s)
     for name in names[:MOST_ALARMS]:
         turns = run.rollout.alarm_turns(name)
@@ -136,8 +136,8 @@ def _alarms(run: History) -> Iterator[Span]:
             )
 
 
-def _faults(run: History) -> Iterator[Span]:
-    for fault in run.found.faults:
+def _faults(run: JudgedRun) -> Iterator[Span]:
+    for fault in run.evidence.faults:
         told = plain(f"{words(fault.kind)} {_value(fault)}")
         yield Span(
             lane="faults",
@@ -154,7 +154,7 @@ def _value(fault: FaultTime) -> str:
     return fault.value if share is None else percent(share)
 
 
-def _people(run: History) -> Iterator[Span]:
+def _people(run: JudgedRun) -> Iterator[Span]:
     for event in run.events:
         if isinstance(event, Note):
             yield _moment("people", "note", event.at_s, f"{event.by or 'somebody'}: {event.text}")
@@ -163,26 +163,26 @@ def _people(run: History) -> Iterator[Span]:
             yield _moment("people", "note", event.at_s, f"{event.by} asked for {event.what} {event.value}{answer}")
 
 
-def _writes(run: History) -> Iterator[Span]:
+def _writes(run: JudgedRun) -> Iterator[Span]:
     for event in run.events:
         if isinstance(event, Write) and event.step != "intended":
             kind: Kind = "trouble" if event.step == "failed" else "note"
             yield _moment("our writes", kind, event.at_s, f"{event.call} {event.subject}: {event.step}")
 
 
-def _rails(run: History) -> Iterator[Span]:
+def _rails(run: JudgedRun) -> Iterator[Span]:
     for event in run.events:
         if isinstance(event, RailTripped):
             yield _moment("guard rails", "trouble", event.at_s, f"{event.rail}: {event.message}")
 
 
-def _blind(run: History) -> Iterator[Span]:
+def _blind(run: JudgedRun) -> Iterator[Span]:
     for event in run.events:
         if isinstance(event, LookFailed):
             yield _moment("failed looks", "trouble", event.at_s, f"{event.call} {event.code}: {event.message}")
 
 
-def _trouble(run: History) -> Iterator[Span]:
+def _trouble(run: JudgedRun) -> Iterator[Span]:
     for event in run.events:
         if isinstance(event, Trouble):
             yield _moment("trouble", "trouble", event.at_s, f"{event.what}: {event.message}")
@@ -192,5 +192,5 @@ def _moment(lane: str, kind: Kind, at_s: float, detail: str) -> Span:
     return Span(lane=lane, kind=kind, label="", from_s=at_s, to_s=at_s, detail=plain(detail))
 
 
-def _until(run: History, end_s: float | None) -> float:
+def _until(run: JudgedRun, end_s: float | None) -> float:
     return run.ends_s if end_s is None else min(end_s, run.ends_s)

@@ -13,10 +13,10 @@ from harness.core.verdict.measure import rules_of
 from harness.core.verdict.types import ArmFacts, Verdict
 from harness.report import facts
 from harness.report.chart import Spec, alternative, counted_from, drawn_alarms
-from harness.report.datapoints import Datapoint, chance_again, datapoints
+from harness.report.datapoints import AlarmPeriod, chance_again, datapoints
 from harness.report.drawing import javascript
 from harness.report.folder import inner_name
-from harness.report.history import History
+from harness.report.judged_run import JudgedRun
 from harness.report.lanes import faults
 from harness.report.seconds import CELLS, Slice
 
@@ -33,7 +33,7 @@ MINUTES_HEAD: facts.Row = (
 DATAPOINTS_HEAD: facts.Row = ("period", "CloudWatch", "canary", "clients saw", "threshold", "breaching", "alarm")
 
 
-def page(run: History, spec: Spec | None) -> str:
+def page(run: JudgedRun, spec: Spec | None) -> str:
     """The whole page; `spec` is the chart of the run, None where there is nothing to draw."""
     points = datapoints(run)
     return render(
@@ -45,7 +45,7 @@ def page(run: History, spec: Spec | None) -> str:
         facts=facts,
         result=facts.result(run.verdict),
         groups=groups(run.verdict),
-        tiles=tiles(run.verdict, run.found.experiment.objective),
+        tiles=tiles(run.verdict, run.evidence.experiment.objective),
         asks=asks(run.verdict),
         spec=spec,
         alternative=alternative(run),
@@ -159,29 +159,29 @@ def asks(verdict: Verdict) -> str:
     return ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts.items())
 
 
-def rules(run: History) -> dict[str, str]:
+def rules(run: JudgedRun) -> dict[str, str]:
     """Each rule of an alarm that counts failures, and the names of the alarms that have it."""
     named: dict[str, list[str]] = {}
-    for rule in rules_of(run.found):
+    for rule in rules_of(run.evidence):
         named.setdefault(str(rule), []).extend([rule.name] if rule.name else [])
     return {rule: ", ".join(names) for rule, names in named.items()}
 
 
-def counting(run: History) -> str:
+def counting(run: JudgedRun) -> str:
     """Which alarm the attribution is about: of several the first, unless CloudWatch told the errors of all."""
-    names = [rule.name for rule in rules_of(run.found) if rule.name]
+    names = [rule.name for rule in rules_of(run.evidence) if rule.name]
     if len(names) > 1 and run.verdict.attribution.source == "cloudwatch":
         return "the alarms"
     return f"the alarm {names[0]}" if names else "the alarm"
 
 
-def of_alarm(run: History) -> str:
+def of_alarm(run: JudgedRun) -> str:
     """Which alarm the chance is about, where there are several."""
-    names = [rule.name for rule in rules_of(run.found) if rule.name]
+    names = [rule.name for rule in rules_of(run.evidence) if rule.name]
     return f"of {facts.plain(names[0])} (the first of {len(names)} alarms)" if len(names) > 1 else ""
 
 
-def captions(run: History, points: Sequence[Datapoint]) -> list[str]:
+def captions(run: JudgedRun, points: Sequence[AlarmPeriod]) -> list[str]:
     """What the chart has no room to say: its faults, and the alarms whose datapoints it leaves to the table."""
     left = [name for name in dict.fromkeys(point.alarm for point in points) if name not in drawn_alarms(points)]
     silent = run.seconds.slices(run.seconds.width_for(MOST_ROWS)) and not run.verdict.traffic.sent
@@ -230,7 +230,7 @@ def _bar(arm: ArmFacts, most: float) -> dict[str, float] | None:
     return {name: round(100 * value / most, 2) for name, value in (("low", low), ("high", high), ("rate", rate))}
 
 
-def minutes(run: History) -> list[facts.Row]:
+def minutes(run: JudgedRun) -> list[facts.Row]:
     """The chart as a table of at most MOST_ROWS rows."""
     width_s = run.seconds.width_for(MOST_ROWS)
     return [_minute(part, width_s, run.origin_s) for part in run.seconds.slices(width_s)]
@@ -255,7 +255,7 @@ _BREACHING_WORDS: Mapping[bool | None, str] = {True: "yes", False: "no", None: f
 BY_CLIENTS = " by clients' count"
 
 
-def _datapoint(point: Datapoint, origin_s: float) -> facts.Row:
+def _datapoint(point: AlarmPeriod, origin_s: float) -> facts.Row:
     numbers = (point.value, point.of_canary, point.seen, point.threshold)
     by = BY_CLIENTS if point.counted_by == "clients" and point.breaching is not None else ""
     return (
@@ -266,16 +266,16 @@ def _datapoint(point: Datapoint, origin_s: float) -> facts.Row:
     )
 
 
-def manifest_rows(run: History) -> list[tuple[str, str]]:
+def manifest_rows(run: JudgedRun) -> list[tuple[str, str]]:
     """How the run was made, as far as its folder says."""
-    experiment, rollout = run.found.experiment, run.rollout
+    experiment, rollout = run.evidence.experiment, run.rollout
     rows = [
         ("experiment", f"{experiment.name}: {experiment.description}" if experiment.description else experiment.name),
         ("seed", str(experiment.seed)),
         ("speed", f"{rollout.speed:g}"),
-        ("lasted", f"{run.found.end_s:.0f} s of experiment time"),
+        ("lasted", f"{run.evidence.end_s:.0f} s of experiment time"),
         ("ended", _how_it_ended(run)),
-        ("looks at AWS", f"{facts.count(rollout.looks)}, and {facts.count(len(run.found.blind))} failed"),
+        ("looks at AWS", f"{facts.count(rollout.looks)}, and {facts.count(len(run.evidence.blind))} failed"),
     ]
     if run.manifest:
         rows[1:1] = [("started", run.manifest.started), ("command", " ".join(run.manifest.command))]
@@ -292,7 +292,7 @@ _MISSING: Mapping[str, str] = {
 }
 
 
-def _how_it_ended(run: History) -> str:
+def _how_it_ended(run: JudgedRun) -> str:
     ended = run.rollout.ended_run
     if ended is None:
         return "the timeline has no end: the run was cut off, or still lasts"

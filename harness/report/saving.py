@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.report.history import History
+from harness.report.judged_run import JudgedRun
 from harness.report.seconds import columns
 
 
-def save_table(run: History, path: Path) -> None:
+def save_table(run: JudgedRun, path: Path) -> None:
     """Writes the per-second table as the end of its name says; raises UsageError where pyarrow is missing for it."""
     WRITERS[path.suffix](run, path)
 
 
-def _write_csv(run: History, path: Path) -> None:
+def _write_csv(run: JudgedRun, path: Path) -> None:
     table = columns(run.seconds.slices(), run.rollout.created_s)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -27,7 +27,7 @@ def _written(value: object) -> object:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _write_parquet(run: History, path: Path) -> None:
+def _write_parquet(run: JudgedRun, path: Path) -> None:
     from harness.report.tables import seconds
 
     try:
@@ -37,4 +37,4 @@ def _write_parquet(run: History, path: Path) -> None:
         raise UsageError(f"{path}: Parquet needs pyarrow ({fix}); .csv needs nothing") from error
 
 
-WRITERS: Mapping[str, Callable[[History, Path], None]] = {".csv": _write_csv, ".parquet": _write_parquet}
+WRITERS: Mapping[str, Callable[[JudgedRun, Path], None]] = {".csv": _write_csv, ".parquet": _write_parquet}

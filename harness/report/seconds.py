@@ -53,12 +53,12 @@ class Slice(Struct, frozen=True, kw_only=True):
 class Seconds:
     """The per-second table of a run, from which wider slices are made; latencies of all requests are read once."""
 
-    def __init__(self, found: Evidence, events: Iterable[Event]) -> None:
-        self._end_s = found.end_s
-        self._counts = _counted(found)
-        self._planned = _planned(found)
-        self._weights = tuple(weights_of(events, found.rollout))
-        self._alarms = tuple(alarm_steps(found.rollout))
+    def __init__(self, evidence: Evidence, events: Iterable[Event]) -> None:
+        self._end_s = evidence.end_s
+        self._counts = _counted(evidence)
+        self._planned = _planned(evidence)
+        self._weights = tuple(weights_of(events, evidence.rollout))
+        self._alarms = tuple(alarm_steps(evidence.rollout))
         self._slices: dict[int, list[Slice]] = {}
 
     def slices(self, width_s: int = 1) -> list[Slice]:
@@ -110,11 +110,11 @@ def columns(parts: Sequence[Slice], created_s: float | None) -> dict[str, list[A
     return table
 
 
-def arm_of(found: Evidence, version: str | None) -> ArmName:
+def arm_of(evidence: Evidence, version: str | None) -> ArmName:
     """The arm that answered."""
-    if found.is_canary(version):
+    if evidence.is_canary(version):
         return "canary"
-    return "baseline" if found.is_baseline(version) else "unknown"
+    return "baseline" if evidence.is_baseline(version) else "unknown"
 
 
 class Steps:
@@ -191,10 +191,10 @@ class _Counts:
         self.latency: Bins = {}
 
 
-def _counted(found: Evidence) -> dict[int, _Counts]:
+def _counted(evidence: Evidence) -> dict[int, _Counts]:
     counts: dict[int, _Counts] = defaultdict(_Counts)
-    arms = {version: arm_of(found, version) for version in {seen.version for seen in found.requests}}
-    for seen in found.requests:
+    arms = {version: arm_of(evidence, version) for version in {seen.version for seen in evidence.requests}}
+    for seen in evidence.requests:
         second, cell = counts[int(seen.at_s)], _CELL[seen.intent, arms[seen.version]]
         second.sent[cell] += seen.count
         second.failures[cell] += seen.count if failed(seen) else 0
@@ -205,9 +205,9 @@ def _counted(found: Evidence) -> dict[int, _Counts]:
     return counts
 
 
-def _planned(found: Evidence) -> dict[int, tuple[int, int, int]]:
+def _planned(evidence: Evidence) -> dict[int, tuple[int, int, int]]:
     planned: dict[int, tuple[int, int, int]] = {}
-    for second in found.arrivals:
+    for second in evidence.arrivals:
         before = planned.get(int(second.at_s), (0, 0, 0))
         more = (second.planned, second.started, second.unstarted)
         planned[int(second.at_s)] = (before[0] + more[0], before[1] + more[1], before[2] + more[2])

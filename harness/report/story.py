@@ -38,7 +38,7 @@ _PHASES: Mapping[Phase, str] = {
 }
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class StoryLine(Struct, frozen=True, kw_only=True):
     """One line: when it was learned, what it is about, what it says, and which person it comes from."""
 
     at_s: float
@@ -55,12 +55,12 @@ class Teller:
         self._blind = False
         self._denied: set[str] = set()
 
-    def tell(self, event: Event, rollout: Rollout) -> tuple[Line, ...]:
+    def tell(self, event: Event, rollout: Rollout) -> tuple[StoryLine, ...]:
         """The lines that an event is worth; most are worth none."""
         before, self._before = self._before, rollout
         return tuple(self._lines(event, before, rollout))
 
-    def _lines(self, event: Event, before: Rollout, after: Rollout) -> Iterator[Line]:
+    def _lines(self, event: Event, before: Rollout, after: Rollout) -> Iterator[StoryLine]:
         if after is not before:
             yield from _release(event.at_s, before, after)
             yield from _alarms(event.at_s, before, after)
@@ -69,13 +69,13 @@ class Teller:
         if told:
             yield from told(event)
 
-    def _sight(self, event: Event) -> Iterator[Line]:
+    def _sight(self, event: Event) -> Iterator[StoryLine]:
         if isinstance(event, LookFailed):
             if self._is_news(event):
-                yield Line(at_s=event.at_s, kind="trouble", text=f"a look failed: {facts.plain(event.message)}")
+                yield StoryLine(at_s=event.at_s, kind="trouble", text=f"a look failed: {facts.plain(event.message)}")
         elif isinstance(event, Look) and self._blind:
             self._blind = False
-            yield Line(at_s=event.at_s, kind="trouble", text="looks succeed again")
+            yield StoryLine(at_s=event.at_s, kind="trouble", text="looks succeed again")
 
     def _is_news(self, failed: LookFailed) -> bool:
         """Whether a failed look is the first one; what is not allowed fails beside looks that succeed, for ever."""
@@ -87,41 +87,41 @@ class Teller:
         return news
 
 
-def _release(at_s: float, before: Rollout, after: Rollout) -> Iterator[Line]:
+def _release(at_s: float, before: Rollout, after: Rollout) -> Iterator[StoryLine]:
     if after.phase != before.phase and after.phase in _PHASES:
         names = {
             "id": after.forward.deployment_id if after.forward else after.wanted,
             "canary": f"version {after.canary}" if after.canary else "the new version",
             "baseline": f"version {after.baseline}" if after.baseline else "the version in service",
         }
-        yield Line(at_s=at_s, kind="release", text=_PHASES[after.phase].format(**names))
+        yield StoryLine(at_s=at_s, kind="release", text=_PHASES[after.phase].format(**names))
     if after.weight is not None and after.weight != (before.weight or 0.0):
-        yield Line(at_s=at_s, kind="release", text=f"{facts.percent(after.weight)} on the canary")
+        yield StoryLine(at_s=at_s, kind="release", text=f"{facts.percent(after.weight)} on the canary")
 
 
-def _alarms(at_s: float, before: Rollout, after: Rollout) -> Iterator[Line]:
+def _alarms(at_s: float, before: Rollout, after: Rollout) -> Iterator[StoryLine]:
     if after.alarms is before.alarms:
         return
     for name, seen in after.alarms.items():
         known = before.alarms.get(name)
         if known is None or known.state != seen.state:
             reason = f": {facts.plain(seen.reason)}" if seen.reason else ""
-            yield Line(at_s=at_s, kind="alarm", text=f"{facts.plain(name)} is {seen.state}{reason}")
+            yield StoryLine(at_s=at_s, kind="alarm", text=f"{facts.plain(name)} is {seen.state}{reason}")
 
 
-def _run_started(event: RunStarted) -> Iterator[Line]:
+def _run_started(event: RunStarted) -> Iterator[StoryLine]:
     speed = f" at speed {event.speed:g}" if event.speed != 1 else ""
-    yield Line(at_s=event.at_s, kind="run", text=f"{event.experiment} began{speed}")
+    yield StoryLine(at_s=event.at_s, kind="run", text=f"{event.experiment} began{speed}")
 
 
-def _run_ended(event: RunEnded) -> Iterator[Line]:
+def _run_ended(event: RunEnded) -> Iterator[StoryLine]:
     detail = f": {facts.plain(event.detail)}" if event.detail else ""
-    yield Line(at_s=event.at_s, kind="run", text=f"the run ended, {facts.words(event.why)}{detail}")
+    yield StoryLine(at_s=event.at_s, kind="run", text=f"the run ended, {facts.words(event.why)}{detail}")
 
 
-def _fault_started(event: FaultStarted) -> Iterator[Line]:
+def _fault_started(event: FaultStarted) -> Iterator[StoryLine]:
     text = f"{facts.words(event.kind)} {_value(event)} began ({event.fault})"
-    yield Line(at_s=event.at_s, kind="fault", text=text, by=_by(event.by))
+    yield StoryLine(at_s=event.at_s, kind="fault", text=text, by=_by(event.by))
 
 
 def _by(name: str) -> str | None:
@@ -135,33 +135,33 @@ def _value(event: FaultStarted) -> str:
         return facts.plain(event.value)
 
 
-def _fault_ended(event: FaultEnded) -> Iterator[Line]:
+def _fault_ended(event: FaultEnded) -> Iterator[StoryLine]:
     why = f": {facts.plain(event.why)}" if event.why else ""
-    yield Line(at_s=event.at_s, kind="fault", text=f"{event.fault} ended{why}", by=_by(event.by))
+    yield StoryLine(at_s=event.at_s, kind="fault", text=f"{event.fault} ended{why}", by=_by(event.by))
 
 
-def _write(event: Write) -> Iterator[Line]:
+def _write(event: Write) -> Iterator[StoryLine]:
     if event.step != "intended":
         detail = f" ({facts.plain(event.detail)})" if event.detail else ""
         kind: LineKind = "trouble" if event.step == "failed" else "fault"
-        yield Line(at_s=event.at_s, kind=kind, text=f"{event.call} of {event.subject} {event.step}{detail}")
+        yield StoryLine(at_s=event.at_s, kind=kind, text=f"{event.call} of {event.subject} {event.step}{detail}")
 
 
-def _note(event: Note) -> Iterator[Line]:
-    yield Line(at_s=event.at_s, kind="person", text=facts.plain(event.text), by=facts.plain(event.by))
+def _note(event: Note) -> Iterator[StoryLine]:
+    yield StoryLine(at_s=event.at_s, kind="person", text=facts.plain(event.text), by=facts.plain(event.by))
 
 
-def _asked(event: Asked) -> Iterator[Line]:
+def _asked(event: Asked) -> Iterator[StoryLine]:
     asked = " ".join(part for part in (facts.words(event.what), facts.plain(event.value)) if part)
     refused = f", refused: {facts.plain(event.refused)}" if event.refused else ""
-    yield Line(at_s=event.at_s, kind="person", text=f"asked for {asked}{refused}", by=facts.plain(event.by))
+    yield StoryLine(at_s=event.at_s, kind="person", text=f"asked for {asked}{refused}", by=facts.plain(event.by))
 
 
-def _trouble(event: Trouble) -> Iterator[Line]:
-    yield Line(at_s=event.at_s, kind="trouble", text=f"{event.what}: {facts.plain(event.message)}")
+def _trouble(event: Trouble) -> Iterator[StoryLine]:
+    yield StoryLine(at_s=event.at_s, kind="trouble", text=f"{event.what}: {facts.plain(event.message)}")
 
 
-_TOLD: Mapping[type, Callable[[Any], Iterator[Line]]] = {
+_TOLD: Mapping[type, Callable[[Any], Iterator[StoryLine]]] = {
     RunStarted: _run_started,
     RunEnded: _run_ended,
     FaultStarted: _fault_started,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import msgspec
 import pandas as pd
 
-from harness.report.datapoints import Datapoint, datapoints
-from harness.report.history import History
+from harness.report.datapoints import AlarmPeriod, datapoints
+from harness.report.judged_run import JudgedRun
 from harness.report.lanes import Span, spans
 from harness.report.seconds import CELLS, columns
 
@@ -41,16 +41,16 @@ class Frames:
     datapoints: pd.DataFrame
 
 
-def frames_of(run: History) -> Frames:
+def frames_of(run: JudgedRun) -> Frames:
     """The tables of a run."""
-    return Frames(seconds=seconds(run), spans=_frame(spans(run), Span), datapoints=_frame(datapoints(run), Datapoint))
+    return Frames(seconds=seconds(run), spans=_frame(spans(run), Span), datapoints=_frame(datapoints(run), AlarmPeriod))
 
 
-def seconds(run: History) -> pd.DataFrame:
+def seconds(run: JudgedRun) -> pd.DataFrame:
     """The per-second table."""
     table = columns(run.seconds.slices(), run.rollout.created_s)
     return pd.DataFrame({name: pd.array(values, dtype=_DTYPES.get(name, "Float64")) for name, values in table.items()})
 
 
-def _frame(rows: list[Span] | list[Datapoint], kind: type[msgspec.Struct]) -> pd.DataFrame:
+def _frame(rows: list[Span] | list[AlarmPeriod], kind: type[msgspec.Struct]) -> pd.DataFrame:
     return pd.DataFrame([msgspec.structs.asdict(row) for row in rows], columns=list(kind.__struct_fields__))

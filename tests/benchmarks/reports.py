@@ -108,7 +108,7 @@ def of_parts(run: Path) -> dict[str, list[float]]:
     from harness.report.chart import chart
     from harness.report.drawing import save_pictures
     from harness.report.folder import RunFolder
-    from harness.report.history import history
+    from harness.report.judged_run import judged
     from harness.report.junit import junit
     from harness.report.markdown import markdown
     from harness.report.page import page
@@ -124,7 +124,7 @@ def of_parts(run: Path) -> dict[str, list[float]]:
 
     folder = RunFolder.open(run)
     events = timed("timeline read", folder.read_condensed)
-    seen = timed("verdict", lambda: history(folder.read_experiment(), events))
+    seen = timed("verdict", lambda: judged(folder.read_experiment(), events))
     spec = timed("chart", lambda: chart(seen)) or {}
     timed("HTML", lambda: page(seen, spec))
     timed("Markdown and JUnit", lambda: (markdown(seen.verdict), junit(seen.verdict)))

@@ -25,7 +25,7 @@ from harness.core.verdict.types import (
     Verdict,
 )
 from harness.report.folder import RunFolder
-from harness.report.history import History, history, read
+from harness.report.judged_run import JudgedRun, judged, read
 from harness.report.terminal import overview, summary
 from tests.core.conftest import build, row, rows, sent
 
@@ -179,16 +179,16 @@ SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 
 
 @pytest.fixture(scope="session")
-def sample() -> History:
+def sample() -> JudgedRun:
     """The committed sample, a real rehearsal."""
     return read(RunFolder(SAMPLE))
 
 
 @pytest.fixture(scope="session")
-def past() -> Callable[..., History]:
+def past() -> Callable[..., JudgedRun]:
     """Makes a run of events: `past(events, traffic={...})`."""
 
-    def make(events: Iterable[Event], **keys: Any) -> History:
-        return history(msgspec.convert({"name": "built", **keys}, Experiment), list(events))
+    def make(events: Iterable[Event], **keys: Any) -> JudgedRun:
+        return judged(msgspec.convert({"name": "built", **keys}, Experiment), list(events))
 
     return make

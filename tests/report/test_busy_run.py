@@ -6,7 +6,7 @@ from harness.core.timeline.events import Arrivals, Requests
 from harness.core.timeline.histogram import Packed, Unread
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
-from harness.report.history import History, history, read
+from harness.report.judged_run import JudgedRun, judged, read
 from harness.report.page import page
 from tests.benchmarks.reports import CREATED_S, FAULT_SHARE, write_run
 
@@ -22,12 +22,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 @pytest.fixture(scope="module")
-def busy(folder: RunFolder) -> History:
+def busy(folder: RunFolder) -> JudgedRun:
     """The run, from its folder."""
     return read(folder)
 
 
-def test_every_request_is_counted(busy: History) -> None:
+def test_every_request_is_counted(busy: JudgedRun) -> None:
     """All that was planned was sent; before the canary came, no fault request was."""
     traffic, parts = busy.verdict.traffic, busy.seconds.slices()
     assert traffic.sent == sum(sum(part.sent) for part in parts)
@@ -37,7 +37,7 @@ def test_every_request_is_counted(busy: History) -> None:
     assert all(part.p50_ms and part.p50_ms == pytest.approx(18.3, rel=0.1) for part in parts)
 
 
-def test_wider_slices_add_up_to_the_same(busy: History) -> None:
+def test_wider_slices_add_up_to_the_same(busy: JudgedRun) -> None:
     """What the chart draws is what the table counts."""
     for width_s in (5, 90):
         parts = busy.seconds.slices(width_s)
@@ -45,7 +45,7 @@ def test_wider_slices_add_up_to_the_same(busy: History) -> None:
         assert sum(sum(part.sent) for part in parts) == busy.verdict.traffic.sent
 
 
-def test_histograms_stay_packed(busy: History) -> None:
+def test_histograms_stay_packed(busy: JudgedRun) -> None:
     """They are most of a timeline, and would be thirty times as large in memory as mappings."""
     held = [event.latency for event in busy.events if isinstance(event, Requests)]
     lags = [event.lag for event in busy.events if isinstance(event, Arrivals)]
@@ -53,13 +53,13 @@ def test_histograms_stay_packed(busy: History) -> None:
     assert all(isinstance(bins, Unread) for bins in lags)
 
 
-def test_whole_timeline_gives_the_same_verdict_and_table(folder: RunFolder, busy: History) -> None:
+def test_whole_timeline_gives_the_same_verdict_and_table(folder: RunFolder, busy: JudgedRun) -> None:
     """What is added up while it is read is what no number tells apart."""
-    whole = history(folder.read_experiment(), folder.read_events())
+    whole = judged(folder.read_experiment(), folder.read_events())
     assert whole.verdict == busy.verdict
     assert whole.seconds.slices() == busy.seconds.slices()
 
 
-def test_page_stays_small(busy: History) -> None:
+def test_page_stays_small(busy: JudgedRun) -> None:
     """However many requests."""
     assert len(page(busy, chart(busy)).encode()) < 3 * 2**20

@@ -16,20 +16,20 @@ from harness.core.timeline.events import LookFailed, Requests
 from harness.report import drawing
 from harness.report.chart import MOST_MOMENTS, MOST_SLICES, QUANTILES, SERIES, chart, numbers
 from harness.report.datapoints import datapoints
-from harness.report.history import History
+from harness.report.judged_run import JudgedRun
 from harness.report.seconds import CELLS, Steps
 
-Past = Callable[..., History]
+Past = Callable[..., JudgedRun]
 
 
-def test_chart_is_valid_vega_lite(sample: History) -> None:
+def test_chart_is_valid_vega_lite(sample: JudgedRun) -> None:
     """By the schema that Altair carries."""
     spec = chart(sample)
     assert spec is not None
     altair.VConcatChart.from_dict(spec).to_dict(validate=True)
 
 
-def test_panels_are_aligned_on_one_time(sample: History) -> None:
+def test_panels_are_aligned_on_one_time(sample: JudgedRun) -> None:
     """All share the scale, and each has the lines of the steps."""
     spec: Any = chart(sample)
     domains = [layer["encoding"]["x"]["scale"]["domain"] for panel in spec["vconcat"] for layer in panel["layer"][:2]]
@@ -38,7 +38,7 @@ def test_panels_are_aligned_on_one_time(sample: History) -> None:
     assert len({panel["width"] for panel in spec["vconcat"]}) == 1
 
 
-def test_svg_and_png_need_no_browser(sample: History, tmp_path: Path) -> None:
+def test_svg_and_png_need_no_browser(sample: JudgedRun, tmp_path: Path) -> None:
     """A picture at twice its size in pixels, and one that scales."""
     spec: Any = chart(sample)
     drawing.save_pictures(spec, [tmp_path / "chart.svg", tmp_path / "chart.png"])
@@ -133,7 +133,7 @@ def test_a_period_that_lasts_may_have_breached_for_certain(past: Past, row: Any)
     assert [point.breaching for point in datapoints(run)] == [False, True]
 
 
-def test_specification_is_json(sample: History) -> None:
+def test_specification_is_json(sample: JudgedRun) -> None:
     """No value that a browser cannot read, such as NaN."""
     assert json.loads(json.dumps(chart(sample), allow_nan=False))
 

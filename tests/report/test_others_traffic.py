@@ -9,7 +9,7 @@ from harness.core.timeline.events import AlarmChanged, AlarmSeen, Arrivals, Even
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict
 from harness.report import facts
-from harness.report.history import AFTERWARDS_S, History
+from harness.report.judged_run import AFTERWARDS_S, JudgedRun
 from harness.report.lanes import spans
 from harness.report.markdown import markdown
 from harness.report.page import page
@@ -17,19 +17,19 @@ from tests.core.verdict.test_over import BROKEN, CREATED_S, STOPPED_S, alias, ov
 
 
 @pytest.fixture(scope="module")
-def watched(row: Callable[..., list[Event]], past: Callable[..., History]) -> History:
+def watched(row: Callable[..., list[Event]], past: Callable[..., JudgedRun]) -> JudgedRun:
     """A broken canary that was only watched."""
     seen = [event for event in row("broken-canary") if not isinstance(event, Requests | Arrivals)]
     return past([replace(event, sends=False) if isinstance(event, RunStarted) else event for event in seen])
 
 
 @pytest.fixture(scope="module")
-def verdict(watched: History) -> Verdict:
+def verdict(watched: JudgedRun) -> Verdict:
     """Its verdict."""
-    return judge(watched.found.experiment, watched.events)
+    return judge(watched.evidence.experiment, watched.events)
 
 
-def test_every_report_shows_both_arms(watched: History, verdict: Verdict, shown: Callable[[Verdict], str]) -> None:
+def test_every_report_shows_both_arms(watched: JudgedRun, verdict: Verdict, shown: Callable[[Verdict], str]) -> None:
     """They are what the verdict stands on."""
     failures = str(verdict.arms.canary.failures)
     for text in (markdown(verdict), page(watched, None), shown(verdict)):
@@ -49,7 +49,7 @@ def test_verdict_of_others_traffic_is_told_by_cloudwatch(verdict: Verdict) -> No
     assert (verdict.call, verdict.arms.source) == ("caught", "cloudwatch")
 
 
-def test_chart_of_a_release_long_over_ends_soon_after_it(past: Callable[..., History]) -> None:
+def test_chart_of_a_release_long_over_ends_soon_after_it(past: Callable[..., JudgedRun]) -> None:
     """However late somebody looked, and with the alarm's states of its own time."""
     run = past(over(alias(), *BROKEN, *alarm_rang()))
     lanes = {span.lane: span for span in spans(run)}

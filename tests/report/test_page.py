@@ -29,24 +29,24 @@ from harness.core.timeline.events import (
 from harness.report import lanes
 from harness.report.chart import alternative, chart
 from harness.report.folder import RunFolder
-from harness.report.history import History
+from harness.report.judged_run import JudgedRun
 from harness.report.markdown import markdown
 from harness.report.page import Tile, page, tiles
 from tests.report.reading import Reading
 
-Past = Callable[..., History]
+Past = Callable[..., JudgedRun]
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028<b>&amp;{{ 7*7 }}\x1b[2J"
 MOST_BYTES = 3 * 2**20
 
 
-def reading(run: History) -> Reading:
+def reading(run: JudgedRun) -> Reading:
     """The page of a run."""
     return Reading(page(run, chart(run)))
 
 
 @pytest.fixture(scope="module")
-def shown(sample: History) -> Reading:
+def shown(sample: JudgedRun) -> Reading:
     """The page of the sample."""
     return reading(sample)
 
@@ -237,7 +237,7 @@ def test_verdict_is_the_first_thing_on_the_page(shown: Reading) -> None:
     assert shown.text.index("as expected") < shown.text.index("CodeDeploy stopped") < shown.text.index("Timeline")
 
 
-def test_page_loads_nothing_from_anywhere(sample: History) -> None:
+def test_page_loads_nothing_from_anywhere(sample: JudgedRun) -> None:
     """It is one file, below three megabytes, and links only to its neighbours."""
     text = page(sample, chart(sample))
     addresses = [
@@ -417,8 +417,8 @@ def test_run_that_was_cut_off_has_a_true_page(past: Past, upto: int) -> None:
     if run.verdict.outcome == "unknown":
         assert "OUTCOME UNKNOWN" in shown.text
     if "spec" in shown.scripts:
-        ends = max(slice_["u"] for slice_ in shown.spec["datasets"]["slices"]) if run.found.requests else 0
-        assert ends <= run.found.end_s - run.origin_s + 1.1
+        ends = max(slice_["u"] for slice_ in shown.spec["datasets"]["slices"]) if run.evidence.requests else 0
+        assert ends <= run.evidence.end_s - run.origin_s + 1.1
 
 
 def test_several_alarms_are_told_apart(past: Past, build: Any) -> None:

@@ -12,7 +12,7 @@ from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.compare import compare
 from harness.report.comparison import compared_page
-from harness.report.history import History
+from harness.report.judged_run import JudgedRun
 from harness.report.page import page as page_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DARK_SUM = 150
 
 
 @pytest.fixture(scope="module")
-def file(sample: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(sample: JudgedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the sample on the disk."""
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page_of(sample, chart(sample)), encoding="utf-8")

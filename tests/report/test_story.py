@@ -7,12 +7,12 @@ import pytest
 from harness.core.timeline.events import AlarmSeen, Asked, Event, FaultStarted, LookFailed, Note, Trouble, Write
 from harness.core.timeline.rollout import Rollout
 from harness.report.folder import RunFolder
-from harness.report.story import Line, Teller
+from harness.report.story import StoryLine, Teller
 
 SAMPLE = RunFolder(Path(__file__).parents[2] / "reports" / "sample")
 
 
-def told(*events: Event) -> list[Line]:
+def told(*events: Event) -> list[StoryLine]:
     """The lines of a timeline."""
     teller, rollout, lines = Teller(), Rollout(), []
     for event in events:

@@ -14,14 +14,14 @@ from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import encode
 from harness.report import frames
 from harness.report.folder import RunFolder
-from harness.report.history import History
+from harness.report.judged_run import JudgedRun
 from harness.report.tables import Frames, frames_of
 
 Capture = pytest.CaptureFixture[str]
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 
 
-def test_seconds_add_up_to_the_verdict(sample: History) -> None:
+def test_seconds_add_up_to_the_verdict(sample: JudgedRun) -> None:
     """Sent and failed, by intent."""
     table, traffic = frames_of(sample).seconds, sample.verdict.traffic
     sent = {intent: table.filter(like=f"sent_{intent}_").to_numpy().sum() for intent in ("good", "fault")}
@@ -31,7 +31,7 @@ def test_seconds_add_up_to_the_verdict(sample: History) -> None:
     assert table["planned"].sum() == traffic.planned
 
 
-def test_frames_are_a_way_in_by_the_path_of_a_run(sample: History) -> None:
+def test_frames_are_a_way_in_by_the_path_of_a_run(sample: JudgedRun) -> None:
     """As in a notebook; each table has the columns that the documentation names."""
     tables = frames(SAMPLE)
     assert isinstance(tables, Frames)
@@ -41,7 +41,7 @@ def test_frames_are_a_way_in_by_the_path_of_a_run(sample: History) -> None:
         assert all(f"`{column}`" in documented for column in table.columns)
 
 
-def test_what_nobody_measured_is_missing(past: Callable[..., History], row: Any) -> None:
+def test_what_nobody_measured_is_missing(past: Callable[..., JudgedRun], row: Any) -> None:
     """A second without requests has no latency, and no zero in its place."""
     table = frames_of(
         past([each for each in row("healthy") if getattr(each, "at_s", 0) < 100 or each.at_s > 120])
@@ -53,7 +53,7 @@ def test_what_nobody_measured_is_missing(past: Callable[..., History], row: Any)
     assert (silent["sent_good_baseline"] == 0).all()
 
 
-def test_empty_run_has_empty_tables_with_columns(past: Callable[..., History]) -> None:
+def test_empty_run_has_empty_tables_with_columns(past: Callable[..., JudgedRun]) -> None:
     """A notebook does not fall over a run that ended before its first event."""
     tables = frames_of(past([]))
     assert len(tables.seconds) == len(tables.spans) == len(tables.datapoints) == 0
@@ -62,7 +62,7 @@ def test_empty_run_has_empty_tables_with_columns(past: Callable[..., History]) -
 
 
 @pytest.fixture
-def run(tmp_path: Path, sample: History, row: Any) -> Path:
+def run(tmp_path: Path, sample: JudgedRun, row: Any) -> Path:
     """A run folder with nothing but its timeline and manifest."""
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
@@ -119,7 +119,7 @@ def test_wrong_words_are_usage(words: list[str], said: str, capsys: Capture) -> 
     assert said in capsys.readouterr().err
 
 
-def test_weight_is_not_known_while_it_changed_between_two_looks(sample: History) -> None:
+def test_weight_is_not_known_while_it_changed_between_two_looks(sample: JudgedRun) -> None:
     """Canary answers arrive before a look shows the weight, and none while the weight is said to be nothing."""
     table = frames_of(sample).seconds
     (shift,) = sample.verdict.deployment.shifts
@@ -130,7 +130,7 @@ def test_weight_is_not_known_while_it_changed_between_two_looks(sample: History)
     assert nothing["sent_good_canary"].sum() == 0
 
 
-def test_weight_ends_where_the_ledger_says_that_all_traffic_was_restored(sample: History) -> None:
+def test_weight_ends_where_the_ledger_says_that_all_traffic_was_restored(sample: JudgedRun) -> None:
     """And not when the next look at the alias came."""
     table, restored_s = frames_of(sample).seconds, sample.rollout.restored[1]  # type: ignore[index]
     assert (table[table["at_s"] >= restored_s]["weight"] == 0).all()

@@ -20,7 +20,7 @@ from harness.core.timeline.events import (
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict
-from harness.report.story import Line, Teller
+from harness.report.story import StoryLine, Teller
 
 LINES = 300
 """Lines of the story that are kept; a mark on the chart is one of them."""
@@ -71,7 +71,7 @@ class Chronicle:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.rollout = Rollout()
-        self.lines: deque[Line] = deque(maxlen=LINES)
+        self.lines: deque[StoryLine] = deque(maxlen=LINES)
         self.faults: dict[str, FaultStarted] = {}
         self.last_failed: LookFailed | None = None
         self.metrics: dict[tuple[str, str | None], dict[float, float]] = {}

@@ -16,7 +16,7 @@ from harness.core.timeline.rollout import Phase, Rollout
 from harness.core.verdict.types import Verdict
 from harness.plugin.panel.chronicle import Chart, Chronicle, Judged, Points
 from harness.report import facts
-from harness.report.story import Line
+from harness.report.story import StoryLine
 
 SCHEMA = 1
 METRIC_PERIOD_S = 60
@@ -141,7 +141,7 @@ class RunNow(Struct, frozen=True, kw_only=True):
     traffic: TrafficNow
     faults: tuple[FaultNow, ...]
     chart: Chart
-    story: tuple[Line, ...]
+    story: tuple[StoryLine, ...]
     verdict: Verdict | None
     told: Told | None
     judged_s: float | None

@@ -17,7 +17,7 @@ AFTERWARDS_S = 600.0
 
 
 @dataclass(frozen=True)
-class History:
+class JudgedRun:
     """One run, read and judged.
 
     `events` of a folder are added up, and no longer in the order of their lines: requests come last. `manifest` is None
@@ -25,7 +25,7 @@ class History:
     """
 
     events: list[Event]
-    found: Evidence
+    evidence: Evidence
     verdict: Verdict
     manifest: Manifest | None = None
     asked_in: str | None = None
@@ -33,7 +33,7 @@ class History:
     @property
     def rollout(self) -> Rollout:
         """What CodeDeploy did."""
-        return self.found.rollout
+        return self.evidence.rollout
 
     @property
     def origin_s(self) -> float:
@@ -46,29 +46,29 @@ class History:
         """Where what is shown of the release ends: with the run, or soon after a release that was over before it."""
         over = self.rollout.restored or self.rollout.ended
         if over is None or over[1] >= 0:
-            return self.found.end_s
-        return min(self.found.until_s, over[1] + AFTERWARDS_S)
+            return self.evidence.end_s
+        return min(self.evidence.until_s, over[1] + AFTERWARDS_S)
 
     @cached_property
     def seconds(self) -> Seconds:
         """The per-second table."""
-        return Seconds(self.found, self.events)
+        return Seconds(self.evidence, self.events)
 
 
-def history(
+def judged(
     experiment: Experiment, events: list[Event], manifest: Manifest | None = None, asked_in: str | None = None
-) -> History:
+) -> JudgedRun:
     """A run of these events, judged."""
-    found = evidence(experiment, events, replay(events))
-    return History(events, found, judge_sorted(found, events), manifest, asked_in)
+    measured = evidence(experiment, events, replay(events))
+    return JudgedRun(events, measured, judge_sorted(measured, events), manifest, asked_in)
 
 
-def read(folder: RunFolder) -> History:
+def read(folder: RunFolder) -> JudgedRun:
     """The run that a folder holds, judged from its timeline alone; raises UsageError or TimelineError."""
     return read_as(folder, folder.read_experiment())
 
 
-def read_as(folder: RunFolder, experiment: Experiment) -> History:
+def read_as(folder: RunFolder, experiment: Experiment) -> JudgedRun:
     """The same, where the experiment is known."""
     manifest = folder.read_manifest() if folder.manifest.exists() else None
-    return history(experiment, folder.read_condensed(), manifest, folder.asked_in.name)
+    return judged(experiment, folder.read_condensed(), manifest, folder.asked_in.name)
