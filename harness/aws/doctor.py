@@ -25,7 +25,7 @@ from harness.aws.sight import Sight
 from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
 from harness.core.arming.snapshot import GONE, LOOK_BACK_S, Points
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.alarm_states import rule_of
+from harness.core.timeline.alarm_rules import rule_of
 from harness.core.timeline.events import AlarmDefined, DeploymentSeen, Event
 from harness.errors import HarnessError, NotFound
 

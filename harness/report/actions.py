@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from harness.core.verdict.types import Bounds, Verdict
+from harness.core.timeline.bounds import Bounds
+from harness.core.verdict.types import Verdict
 from harness.errors import HarnessError
 from harness.report import facts
 from harness.report.folder import RunFolder

@@ -7,7 +7,8 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.core.experiment.types import Call, Outcome
-from harness.core.verdict.types import Bounds, Finding, Severity, Verdict
+from harness.core.timeline.bounds import Bounds
+from harness.core.verdict.types import Finding, Severity, Verdict
 from harness.errors import ExitCode
 from harness.report import facts
 

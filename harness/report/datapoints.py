@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from harness.core.timeline.alarm_states import Rule, chance
+from harness.core.timeline.alarm_rules import Rule, chance
 from harness.core.verdict.evidence import Evidence, failed
 from harness.core.verdict.measure import requests_per_s, rules_of
 from harness.report.judged_run import JudgedRun

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from harness.core.experiment.types import Objective, Outcome
-from harness.core.verdict.types import ArmFacts, Bounds, Source, Verdict
+from harness.core.timeline.bounds import Bounds
+from harness.core.verdict.types import ArmFacts, Source, Verdict
 
 NOT_MEASURED = "–"
 SMALLEST_P = 0.0001

@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeVar
 from msgspec import Struct
 
 from harness.core.timeline.alarm_states import Turn
+from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import AliasSeen, Event, Intent, Look, TargetSeen, Write
 from harness.core.timeline.histogram import Bins, merge, quantiles_s
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.evidence import Evidence, failed
-from harness.core.verdict.types import Bounds
 
 T = TypeVar("T")
 ArmName = Literal["baseline", "canary", "unknown"]

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from harness.core.verdict.types import Bounds, Verdict
+from harness.core.timeline.bounds import Bounds
+from harness.core.verdict.types import Verdict
 from harness.errors import HarnessError
 from harness.report import facts
 from harness.report.folder import RunFolder

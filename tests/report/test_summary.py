@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Outcome
-from harness.core.verdict.types import Criterion, DeploymentFacts, Detection, Finding, Shift, Verdict
+from harness.core.timeline.bounds import Shift
+from harness.core.verdict.types import Criterion, DeploymentFacts, Detection, Finding, Verdict
 from harness.report import facts
 from harness.report.markdown import markdown
 from harness.report.picture import picture

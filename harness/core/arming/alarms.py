@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from harness.core.arming.diagnosis import SEVERITIES, Answer, worst
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Snapshot, Unseen
-from harness.core.timeline.alarm_states import SIGNS, Rule, rule_of
+from harness.core.timeline.alarm_rules import SIGNS, Rule, rule_of
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
 from harness.core.verdict.findings import SLOWEST_ALARM_S
 

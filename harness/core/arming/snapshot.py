@@ -6,7 +6,7 @@ from typing import NoReturn, TypeVar
 from msgspec import Struct
 
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.alarm_states import Rule, rule_of
+from harness.core.timeline.alarm_rules import Rule, rule_of
 from harness.core.timeline.events import (
     AlarmDefined,
     AlarmGone,

@@ -12,10 +12,10 @@ from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, Probed, Snapshot, Unseen
 from harness.core.experiment.rates import lasting_rate
 from harness.core.experiment.types import Call, Experiment, Outcome, Traffic
-from harness.core.timeline.alarm_states import UNHANDLED_STATUS, Rule
+from harness.core.timeline.alarm_rules import UNHANDLED_STATUS, Rule
 from harness.core.timeline.events import AlarmDefined
+from harness.core.timeline.stats import poisson_at_least
 from harness.core.verdict.findings import SURE_ENOUGH
-from harness.core.verdict.stats import poisson_at_least
 
 FAILED_FROM = 400
 HOPELESS = 0.01

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.alarm_states import Episode, Turn, episodes, turns
+from harness.core.timeline.bounds import Bounds, Shift, exactly
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
@@ -40,7 +41,6 @@ from harness.core.timeline.events import (
     TargetSeen,
     Write,
 )
-from harness.core.verdict.types import Bounds, Shift
 
 GRACE_S = 30.0
 UNSEEN_ALIAS_S = 120.0
@@ -363,7 +363,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
         """When CodeDeploy, by its own dates, gave the canary a part of the traffic; None if all at once, or never."""
         allowed = self._lifecycle("AllowTraffic")
         began_s = allowed.started_s if allowed and allowed.status in _SHIFTED_STATUSES else None
-        return _exactly(began_s) if self.config and self.config.step else None
+        return exactly(began_s) if self.config and self.config.step else None
 
     def _allowed(self, shift: Shift) -> Bounds:
         """The bounds of a shift without the time before AllowTraffic began, and the intervals until its step.
@@ -483,7 +483,7 @@ def _forward(known: Rollout, seen: DeploymentSeen) -> Rollout:
 
 
 def _end(known: Rollout, before: DeploymentSeen | None, seen: DeploymentSeen) -> Rollout:
-    ended = _exactly(seen.completed_s) or known.ended or (_last_asked(known, before), seen.at_s)
+    ended = exactly(seen.completed_s) or known.ended or (_last_asked(known, before), seen.at_s)
     end_seen_s = seen.at_s if known.end_seen_s is None else known.end_seen_s
     no_rollback = known.rollback is None and seen.rollback_id is None
     grace_over = no_rollback and seen.asked_s >= end_seen_s + GRACE_S
@@ -612,7 +612,7 @@ def _alarm_seen(known: Rollout, seen: AlarmSeen) -> Rollout:
 def _turned(before: AlarmSeen | None, seen: AlarmSeen) -> Bounds:
     """When an alarm took the state it shows; CloudWatch's own date counts if it fits what was seen before."""
     if before is None:
-        return _exactly(seen.since_s) or (min(0.0, seen.asked_s), seen.at_s)
+        return exactly(seen.since_s) or (min(0.0, seen.asked_s), seen.at_s)
     if seen.since_s is not None and before.asked_s <= seen.since_s <= seen.at_s:
         return seen.since_s, seen.since_s
     return before.asked_s, seen.at_s
@@ -682,7 +682,3 @@ def _weight(alias: AliasSeen, baseline: str | None) -> float:
     if shares:
         return min(1.0, sum(shares.values()))
     return 0.0 if _place(alias, baseline) == "baseline" else 1.0
-
-
-def _exactly(at_s: float | None) -> Bounds | None:
-    return None if at_s is None else (at_s, at_s)

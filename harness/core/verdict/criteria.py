@@ -6,7 +6,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from harness.core.verdict.types import Arms, Attribution, Bounds, Criterion, Detection, Exposure, TrafficFacts
+from harness.core.timeline.bounds import Bounds
+from harness.core.verdict.types import Arms, Attribution, Criterion, Detection, Exposure, TrafficFacts
 from harness.errors import ExperimentError
 
 

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from harness.core.experiment.types import Outcome
-from harness.core.timeline.alarm_states import UNHANDLED_STATUS, chance, error_rate_for
+from harness.core.timeline.alarm_rules import UNHANDLED_STATUS, chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined, Requests
 from harness.core.timeline.refusals import BAD_CREDENTIALS, DENIED
 from harness.core.timeline.rollout import Rollout
+from harness.core.timeline.stats import clopper_pearson
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, planned_share, server_failed
 from harness.core.verdict.harm import Harm
 from harness.core.verdict.measure import Measures, comparable, is_comparable_in_part, origin, requests_per_s, rules_of
-from harness.core.verdict.stats import clopper_pearson
 from harness.core.verdict.types import Attribution, Detection, Finding, Severity
 
 # Metrics lie in CloudWatch up to 60 s after their minute, an alarm is evaluated each 60 s, and CodeDeploy looks at it

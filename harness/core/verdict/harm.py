@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.events import Requests
+from harness.core.timeline.stats import fisher_worse
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, server_failed
 from harness.core.verdict.measure import (
     Measures,
@@ -21,7 +22,6 @@ from harness.core.verdict.measure import (
     rule_breach,
     rules_of,
 )
-from harness.core.verdict.stats import fisher_worse
 from harness.core.verdict.types import ArmFacts
 
 SIGNIFICANT = 0.01

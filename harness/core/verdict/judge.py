@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from harness.core.experiment.types import Call, Experiment, Outcome
+from harness.core.timeline.bounds import Bounds, Shift
 from harness.core.timeline.events import Event
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.rollout import Rollout, replay
@@ -19,7 +20,7 @@ from harness.core.verdict.findings import findings_of
 from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import lost_of, measure, metric_sum
-from harness.core.verdict.types import Bounds, Criterion, DeploymentFacts, Result, Shift, Verdict
+from harness.core.verdict.types import Criterion, DeploymentFacts, Result, Verdict
 from harness.errors import ExitCode
 
 _CALLS: Mapping[tuple[Outcome, bool | None], Call] = {

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from harness.core.timeline.alarm_states import Rule, breach_s, rule_of, rule_of_experiment
+from harness.core.timeline.alarm_rules import Rule, breach_s, rule_of, rule_of_experiment
+from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
+from harness.core.timeline.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
 from harness.core.verdict.evidence import (
     Evidence,
     answers,
@@ -19,8 +21,7 @@ from harness.core.verdict.evidence import (
     planned_share,
     server_failed,
 )
-from harness.core.verdict.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
-from harness.core.verdict.types import ArmFacts, Arms, Attribution, Bounds, Detection, Exposure, Source, TrafficFacts
+from harness.core.verdict.types import ArmFacts, Arms, Attribution, Detection, Exposure, Source, TrafficFacts
 
 # API Gateway answers 502 for a function that threw, and a service behind it cannot put its version in that answer. Only
 # where nearly all failures carry a version do headers tell the arms apart without a bias towards health.

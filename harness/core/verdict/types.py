@@ -9,18 +9,11 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.core.experiment.types import Call, Outcome
+from harness.core.timeline.bounds import Bounds, Shift
 
-Bounds = tuple[float, float]
 Result = Literal["as_expected", "contrary", "inconclusive", "aborted"]
 Severity = Literal["error", "warning", "note"]
 Source = Literal["response header", "cloudwatch", "unknown"]
-
-
-class Shift(Struct, frozen=True):
-    """The canary got a share (0..1) of the traffic, at some instant within `at_s`."""
-
-    weight: float
-    at_s: Bounds
 
 
 class DeploymentFacts(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.alarm_states import Rule, counted_by_period, rule_of
+from harness.core.timeline.alarm_rules import Rule, counted_by_period, rule_of
 from harness.core.timeline.condense import Condensed
 from harness.core.timeline.events import (
     Arrivals,

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.experiment.types import AlarmState, Outcome
-from harness.core.timeline.alarm_states import SIGNS
+from harness.core.timeline.alarm_rules import SIGNS
 from harness.core.timeline.events import AlarmDefined, FaultStarted
 from harness.core.timeline.rollout import Phase, Rollout
 from harness.core.verdict.types import Verdict

@@ -24,7 +24,7 @@ from harness.core.experiment.types import (
     Target,
     Traffic,
 )
-from harness.core.timeline.alarm_states import Rule
+from harness.core.timeline.alarm_rules import Rule
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,

@@ -8,18 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.experiment.types import Alarm
-from harness.core.timeline.alarm_states import (
-    Episode,
-    Rule,
-    Turn,
-    breach_s,
-    chance,
-    episodes,
-    error_rate_for,
-    rule_of,
-    rule_of_experiment,
-    turns,
-)
+from harness.core.timeline.alarm_rules import Rule, breach_s, chance, error_rate_for, rule_of, rule_of_experiment
+from harness.core.timeline.alarm_states import Episode, Turn, episodes, turns
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
 from harness.core.verdict.evidence import server_failed
 

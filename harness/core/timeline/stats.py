@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from harness.core.verdict.types import Bounds
+from harness.core.timeline.bounds import Bounds
 
 SMALLEST = 1e-30
 LOG_SMALLEST = -80.0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from harness.core.verdict.stats import (
+from harness.core.timeline.stats import (
     clopper_pearson,
     fisher_worse,
     fisher_worse_in_all,
@@ -89,7 +89,7 @@ def test_locust_starts_without_scipy() -> None:
 
 def test_special_functions_do_not_import_scipy_stats() -> None:
     """It takes seconds to import, and every verdict would pay them."""
-    use = "from harness.core.verdict.stats import *; poisson_mean_for(3, 0.9)"
+    use = "from harness.core.timeline.stats import *; poisson_mean_for(3, 0.9)"
     code = f"import sys; {use}; sys.exit('scipy.stats' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -1,0 +1,26 @@
+"""Instants that are known within bounds: a change between two looks lies between them."""
+
+from typing import overload
+
+from msgspec import Struct
+
+Bounds = tuple[float, float]
+"""The earliest and the latest instant (or value) that is possible; both are equal where it is known exactly."""
+
+
+class Shift(Struct, frozen=True):
+    """The canary got a share (0..1) of the traffic, at some instant within `at_s`."""
+
+    weight: float
+    at_s: Bounds
+
+
+@overload
+def exactly(at_s: float) -> Bounds: ...
+@overload
+def exactly(at_s: None) -> None: ...
+@overload
+def exactly(at_s: float | None) -> Bounds | None: ...
+def exactly(at_s: float | None) -> Bounds | None:
+    """The bounds of an instant that AWS dated itself; None without a date."""
+    return None if at_s is None else (at_s, at_s)
