@@ -62,7 +62,7 @@ class Throttle(Struct, frozen=True):
     burst: int
 
 
-class Bucket:
+class TokenBucket:
     """The token bucket behind a throttle; full at `now_s`."""
 
     def __init__(self, throttle: Throttle, now_s: float) -> None:

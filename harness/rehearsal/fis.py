@@ -26,7 +26,7 @@ _ENDED = ("completed", "stopped")
 
 
 @dataclass
-class _Experiment:
+class _StartedExperiment:
     id: str
     template: Params
     token: str
@@ -55,7 +55,7 @@ class Fis:
         self._home = f"arn:aws:fis:{region}:{account}"
         self._lambda = f"arn:aws:lambda:{region}:{account}:function"
         self._templates: dict[str, Params] = {}
-        self._experiments: dict[str, _Experiment] = {}
+        self._experiments: dict[str, _StartedExperiment] = {}
 
     def provide(self, template: str, function: str) -> None:
         """Makes a template of this id, under which every invocation of the function fails."""
@@ -102,7 +102,9 @@ class Fis:
         token = params["clientToken"]
         known = next((each for each in self._experiments.values() if each.token == token), None)
         if known is None:
-            known = _Experiment(f"EXP{self._drawn()}", template, token, dict(params.get("tags") or {}), self._now())
+            known = _StartedExperiment(
+                f"EXP{self._drawn()}", template, token, dict(params.get("tags") or {}), self._now()
+            )
             known.shares = self._shares(template)
             self._experiments[known.id] = known
         return {"experiment": self._told(known)}
@@ -125,7 +127,7 @@ class Fis:
         known.stopped_s = self._now()
         return {"experiment": self._told(known)}
 
-    def _told(self, known: _Experiment) -> Answer:
+    def _told(self, known: _StartedExperiment) -> Answer:
         status = known.status(self._now())
         told = {
             "id": known.id,
@@ -153,7 +155,7 @@ class Fis:
             raise Refusal("ResourceNotFoundException", f"Experiment template {template} not found.")
         return self._templates[template]
 
-    def _experiment(self, experiment: str) -> _Experiment:
+    def _experiment(self, experiment: str) -> _StartedExperiment:
         if experiment not in self._experiments:
             raise Refusal("ResourceNotFoundException", f"Experiment {experiment} not found.")
         return self._experiments[experiment]

@@ -11,17 +11,18 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
 from harness.rehearsal import proxy, service
-from harness.rehearsal.admission import Authorizer, Bucket, Throttle
-from harness.rehearsal.proxy import Answer, Call, Headers
+from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
+from harness.rehearsal.cloudwatch import InvocationMetrics
+from harness.rehearsal.functions import Code, Functions
+from harness.rehearsal.proxy import AdmittedRequest, GatewayAnswer, RawHeaders
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.waiting import WaitingThreads
 
@@ -38,59 +39,6 @@ MOST_WAITING = 64
 
 ROUTES = {("GET", service.FAKE_USER): True, ("POST", service.FEATURE_TOGGLES): False}
 """Method and path without the stage, and whether the authorizer stands in front."""
-
-
-class Code(Protocol):
-    """What the gateway reads of a published version."""
-
-    @property
-    def kind(self) -> str:
-        """`bundled` runs in-process."""
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The environment variables frozen with the version."""
-
-    @property
-    def timeout_s(self) -> float:
-        """How long Lambda lets one invocation run."""
-
-
-class Invocation(Protocol):
-    """What the gateway reads of an invocation that ended."""
-
-    @property
-    def payload(self) -> bytes:
-        """What the function returned, as JSON."""
-
-    @property
-    def error(self) -> str | None:
-        """`Unhandled` when the function threw, timed out or crashed."""
-
-
-class Versions(Protocol):
-    """The part of Lambda behind the gateway."""
-
-    def draw(self, function: str, alias: str) -> str:
-        """One version by the alias's weights."""
-
-    def code(self, function: str, version: str) -> Code:
-        """The same object each time for a version."""
-
-    def slot(self, function: str, alias: str | None) -> AbstractContextManager[None]:
-        """Holds one of the function's concurrent executions; a Refusal is a throttle, recorded already."""
-
-    def run(self, function: str, version: str, event: bytes, *, alias: str | None) -> Invocation:
-        """Blocks until the invocation has ended, and records its metrics."""
-
-
-class Metrics(Protocol):
-    """Where the metrics of in-process invocations go."""
-
-    def record(
-        self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
-    ) -> None:
-        """Counts one invocation."""
 
 
 class Api(Struct, frozen=True, kw_only=True):
@@ -113,12 +61,12 @@ class Api(Struct, frozen=True, kw_only=True):
 class Refused(Exception):
     """The gateway answers by itself, without invoking a version."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: GatewayAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
 
-class Behaviour(NamedTuple):
+class BundledVersion(NamedTuple):
     """What is derived once from the code of a bundled version; both times are wall time."""
 
     code: Code
@@ -136,8 +84,8 @@ class Gateway:
     def __init__(
         self,
         api: Api,
-        versions: Versions,
-        metrics: Metrics,
+        versions: Functions,
+        metrics: InvocationMetrics,
         *,
         now: Callable[[], float],
         rng: random.Random,
@@ -152,11 +100,11 @@ class Gateway:
         self._ids = random.Random()
         self._routes = {(method, f"/{api.stage}{path}"): (path, own) for (method, path), own in ROUTES.items()}
         self._authorizer = Authorizer(service.principal, now)
-        self._bucket = Bucket(api.throttle, now()) if api.throttle else None
+        self._bucket = TokenBucket(api.throttle, now()) if api.throttle else None
         self._threads = WaitingThreads(MOST_WAITING)
-        self._running: set[asyncio.Task[Answer]] = set()
-        self._behaviours: dict[str, Behaviour] = {}
-        self._answer_headers: dict[str, Headers] = {}
+        self._running: set[asyncio.Task[GatewayAnswer]] = set()
+        self._behaviours: dict[str, BundledVersion] = {}
+        self._answer_headers: dict[str, RawHeaders] = {}
 
     def close(self) -> None:
         """Lets go of the threads; invocations that still run are not waited for."""
@@ -177,7 +125,7 @@ class Gateway:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _let_in(self, scope: Scope, receive: Receive, request_id: str) -> Call:
+    async def _let_in(self, scope: Scope, receive: Receive, request_id: str) -> AdmittedRequest:
         route = self._routes.get((scope["method"], scope["path"]))
         if route is None:
             raise Refused(self._no_route(scope["path"]))
@@ -186,7 +134,7 @@ class Gateway:
             raise Refused(proxy.THROTTLED)
         path, has_authorizer = route
         headers = scope["headers"]
-        return Call(
+        return AdmittedRequest(
             method=scope["method"],
             path=path,
             query=scope["query_string"],
@@ -198,7 +146,7 @@ class Gateway:
             received_s=received_s,
         )
 
-    def _no_route(self, path: str) -> Answer:
+    def _no_route(self, path: str) -> GatewayAnswer:
         return proxy.NO_ROUTE if path.startswith(f"/{self._api.stage}/") else proxy.NO_STAGE
 
     def _principal(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -210,7 +158,7 @@ class Gateway:
             raise Refused(proxy.ACCESS_DENIED)
         return principal
 
-    async def _invoke(self, call: Call) -> Answer:
+    async def _invoke(self, call: AdmittedRequest) -> GatewayAnswer:
         try:
             version = self._versions.draw(self._api.function, self._api.alias)
             code = self._versions.code(self._api.function, version)
@@ -226,7 +174,7 @@ class Gateway:
             return await self._in_time(self._admitted(call, version, own), version)
         return await self._admitted(call, version, own)
 
-    async def _in_time(self, work: Coroutine[Any, Any, Answer], version: str) -> Answer:
+    async def _in_time(self, work: Coroutine[Any, Any, GatewayAnswer], version: str) -> GatewayAnswer:
         """API Gateway stops waiting, the invocation goes on."""
         task = asyncio.ensure_future(work)
         self._running.add(task)
@@ -234,14 +182,14 @@ class Gateway:
         done, _ = await asyncio.wait({task}, timeout=self._api.timeout_s)
         return task.result() if done else self._from_gateway(proxy.TIMED_OUT, version)
 
-    async def _admitted(self, call: Call, version: str, own: Behaviour) -> Answer:
+    async def _admitted(self, call: AdmittedRequest, version: str, own: BundledVersion) -> GatewayAnswer:
         try:
             with self._versions.slot(self._api.function, self._api.alias):
                 return await self._bundled(call, version, own)
         except Refusal:
             return proxy.NOT_INVOKED
 
-    async def _bundled(self, call: Call, version: str, own: Behaviour) -> Answer:
+    async def _bundled(self, call: AdmittedRequest, version: str, own: BundledVersion) -> GatewayAnswer:
         begun = time.perf_counter()
         if own.latency_s:
             await asyncio.sleep(min(own.latency_s, own.timeout_s))
@@ -251,19 +199,19 @@ class Gateway:
         self._metrics.record(function, alias, version, call.received_s, duration_ms, failed=response is None)
         if response is None:
             return self._from_gateway(proxy.BAD_GATEWAY, version)
-        return Answer(response.status, self._headers(version), response.body)
+        return GatewayAnswer(response.status, self._headers(version), response.body)
 
-    def _response(self, call: Call, own: Behaviour) -> service.Response | None:
+    def _response(self, call: AdmittedRequest, own: BundledVersion) -> service.ServiceResponse | None:
         """The service's answer, None where it throws or does not come to an end in time."""
         if own.latency_s > own.timeout_s or self._rng.random() < own.fail_ratio:
             return None
         client_version = _value(call.headers, b"x-client-version").decode("latin-1")
         try:
-            return service.answer(service.Request(call.path, call.principal or "", client_version, call.body))
+            return service.answer(service.ServiceRequest(call.path, call.principal or "", client_version, call.body))
         except service.ServiceFailure:
             return None
 
-    async def _run(self, call: Call, version: str) -> Answer:
+    async def _run(self, call: AdmittedRequest, version: str) -> GatewayAnswer:
         event = proxy.event(call, stage=self._api.stage, account=self._api.account, region=self._api.region)
         run = functools.partial(self._versions.run, self._api.function, version, event, alias=self._api.alias)
         try:
@@ -278,13 +226,13 @@ class Gateway:
             return self._from_gateway(proxy.BAD_GATEWAY, version)
         return answer._replace(headers=[*answer.headers, _version_header(version)])
 
-    def _behaviour(self, version: str, code: Code) -> Behaviour:
+    def _behaviour(self, version: str, code: Code) -> BundledVersion:
         known = self._behaviours.get(version)
         if known is None or known.code is not code:
             known = self._behaviours[version] = _behaviour(code)
         return known
 
-    def _headers(self, version: str) -> Headers:
+    def _headers(self, version: str) -> RawHeaders:
         """Kept for each version, because every answer of the bundled service has the same."""
         headers = self._answer_headers.get(version)
         if headers is None:
@@ -292,20 +240,20 @@ class Gateway:
             self._answer_headers[version] = headers
         return headers
 
-    def _from_gateway(self, answer: Answer, version: str) -> Answer:
+    def _from_gateway(self, answer: GatewayAnswer, version: str) -> GatewayAnswer:
         """An answer that the gateway makes although a version was invoked."""
         if self._api.version_header == "answers":
             return answer
         return answer._replace(headers=[*answer.headers, _version_header(version)])
 
 
-def _behaviour(code: Code) -> Behaviour:
+def _behaviour(code: Code) -> BundledVersion:
     try:
         own = service.behaviour(code.environment)
     except service.BadEnvironment:
         # The function would throw while it starts: every invocation fails.
         own = service.Behaviour(fail_ratio=1.0)
-    return Behaviour(code, own.fail_ratio, own.latency_s, code.timeout_s)
+    return BundledVersion(code, own.fail_ratio, own.latency_s, code.timeout_s)
 
 
 def _version_header(version: str) -> tuple[bytes, bytes]:
@@ -342,7 +290,7 @@ def _date(second: int) -> bytes:
     return formatdate(second, usegmt=True).encode()
 
 
-def _framed(answer: Answer, request_id: str, date: bytes) -> Headers:
+def _framed(answer: GatewayAnswer, request_id: str, date: bytes) -> RawHeaders:
     framed = [
         (b"date", date),
         *answer.headers,

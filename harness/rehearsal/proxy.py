@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-Headers = list[tuple[bytes, bytes]]
+RawHeaders = list[tuple[bytes, bytes]]
 
 BODILESS = frozenset({204, 304})
 """Statuses whose answers HTTP allows no body."""
@@ -28,15 +28,15 @@ class MalformedAnswer(ValueError):
     """A function returned something that is no proxy answer."""
 
 
-class Answer(NamedTuple):
+class GatewayAnswer(NamedTuple):
     """One HTTP answer of the gateway, not yet framed."""
 
     status: int
-    headers: Headers
+    headers: RawHeaders
     body: bytes
 
 
-class Call(NamedTuple):
+class AdmittedRequest(NamedTuple):
     """One HTTP request that was let in; `path` is without the stage, `principal` None on a route without authorizer."""
 
     method: str
@@ -50,8 +50,8 @@ class Call(NamedTuple):
     received_s: float
 
 
-def _own(status: int, body: bytes, error_type: bytes) -> Answer:
-    return Answer(status, [(b"content-type", b"application/json"), (b"x-amzn-errortype", error_type)], body)
+def _own(status: int, body: bytes, error_type: bytes) -> GatewayAnswer:
+    return GatewayAnswer(status, [(b"content-type", b"application/json"), (b"x-amzn-errortype", error_type)], body)
 
 
 UNAUTHORIZED = _own(401, b'{"message":"Unauthorized"}', b"UnauthorizedException")
@@ -67,7 +67,7 @@ BAD_GATEWAY = _own(502, b'{"message": "Internal server error"}', b"InternalServe
 TIMED_OUT = _own(504, b'{"message": "Endpoint request timed out"}', b"InternalServerErrorException")
 
 
-def event(call: Call, *, stage: str, account: str, region: str) -> bytes:
+def event(call: AdmittedRequest, *, stage: str, account: str, region: str) -> bytes:
     """The proxy event of a call, as JSON."""
     headers = _by_name((_as_sent(name), value.decode("latin-1")) for name, value in call.headers)
     query = _by_name(urllib.parse.parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
@@ -89,7 +89,7 @@ def event(call: Call, *, stage: str, account: str, region: str) -> bytes:
 
 
 def _context(
-    call: Call, headers: Mapping[str, list[str]], *, stage: str, account: str, region: str
+    call: AdmittedRequest, headers: Mapping[str, list[str]], *, stage: str, account: str, region: str
 ) -> dict[str, object]:
     context: dict[str, object] = {
         "accountId": account,
@@ -127,7 +127,7 @@ def _last(values: Mapping[str, list[str]]) -> dict[str, str]:
     return {name: all_of_it[-1] for name, all_of_it in values.items()}
 
 
-def parse(payload: bytes) -> Answer:
+def parse(payload: bytes) -> GatewayAnswer:
     """The HTTP answer that a function's payload asks for; raises MalformedAnswer.
 
     Assumption: a status code as a numeric string and numbers or booleans as header values are accepted, other keys of
@@ -144,7 +144,7 @@ def parse(payload: bytes) -> Answer:
         headers.append((b"content-type", b"application/json"))
     status = _status(content.get("statusCode"))
     body = _body(content)
-    return Answer(status, headers, b"" if status in BODILESS else body)
+    return GatewayAnswer(status, headers, b"" if status in BODILESS else body)
 
 
 def _status(value: object) -> int:
@@ -168,12 +168,12 @@ def _body(content: Mapping[str, object]) -> bytes:
         raise MalformedAnswer("body is no base64") from error
 
 
-def _headers(value: object) -> Headers:
+def _headers(value: object) -> RawHeaders:
     pairs = _object(value, "headers").items()
     return [_header(name, one) for name, one in pairs if name.lower() not in _GATEWAYS_OWN]
 
 
-def _many_headers(value: object) -> Headers:
+def _many_headers(value: object) -> RawHeaders:
     pairs = _object(value, "multiValueHeaders").items()
     if not all(isinstance(several, list) for _, several in pairs):
         raise MalformedAnswer("multiValueHeaders holds no lists")

@@ -53,7 +53,7 @@ class BadEnvironment(ValueError):
         self.problem = problem
 
 
-class Request(NamedTuple):
+class ServiceRequest(NamedTuple):
     """What the service reads of a request; `user` is whom the authorizer let in, empty on routes without one."""
 
     path: str
@@ -62,7 +62,7 @@ class Request(NamedTuple):
     body: bytes = b""
 
 
-class Response(NamedTuple):
+class ServiceResponse(NamedTuple):
     """What the service answers; the body is JSON."""
 
     status: int
@@ -114,7 +114,7 @@ def principal(token: str) -> str | None:
     return token.lower() if _COMPANY_EMAIL.fullmatch(token) else None
 
 
-def answer(request: Request) -> Response:
+def answer(request: ServiceRequest) -> ServiceResponse:
     """Answers one request; raises ServiceFailure where the service throws."""
     if request.path == FAKE_USER:
         return _fake_user(request)
@@ -123,7 +123,7 @@ def answer(request: Request) -> Response:
     raise ServiceFailure(f"No such path: {request.path}")
 
 
-def _fake_user(request: Request) -> Response:
+def _fake_user(request: ServiceRequest) -> ServiceResponse:
     group = GROUPS.get(request.user, "standard")
     if group == "error":
         raise ServiceFailure("The error user always fails.")
@@ -133,7 +133,7 @@ def _fake_user(request: Request) -> Response:
         raise ServiceFailure(f"X-Client-Version must be 1 or 2, not {request.client_version!r}") from error
 
 
-def _feature_toggles(body: bytes) -> Response:
+def _feature_toggles(body: bytes) -> ServiceResponse:
     try:
         question = _read_question(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -143,8 +143,8 @@ def _feature_toggles(body: bytes) -> Response:
     return _FEATURE_TOGGLES[GROUPS.get(question.user_name.lower(), "standard")]
 
 
-def _json(status: int, content: object) -> Response:
-    return Response(status, msgspec.json.encode(content))
+def _json(status: int, content: object) -> ServiceResponse:
+    return ServiceResponse(status, msgspec.json.encode(content))
 
 
 def _rich_shape(group: str) -> dict[str, object]:
@@ -155,7 +155,7 @@ def _toggles_of(group: str) -> dict[str, object]:
     return {"userGroup": group, **{toggle: toggle in TOGGLES[group] for toggle in _FIELDS}}
 
 
-_FAKE_USERS: dict[tuple[str, str | None], Response] = {
+_FAKE_USERS: dict[tuple[str, str | None], ServiceResponse] = {
     **{(group, "1"): _json(200, _LEGACY_SHAPE) for group in TOGGLES},
     **{(group, "2"): _json(200, _rich_shape(group)) for group in TOGGLES},
 }
@@ -177,11 +177,11 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def request_of(event: Mapping[str, Any]) -> Request:
+def request_of(event: Mapping[str, Any]) -> ServiceRequest:
     """What the service reads of an API Gateway REST proxy event; the user comes from the authorizer, or its header."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
-    return Request(
+    return ServiceRequest(
         path=event.get("path", ""),
         user=authorizer.get("principalId") or headers.get("authorization", "").lower(),
         client_version=headers.get("x-client-version"),

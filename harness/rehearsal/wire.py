@@ -33,7 +33,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.refusal import Refusal
 
-Answer = tuple[int, Mapping[str, str], bytes]
+HttpAnswer = tuple[int, Mapping[str, str], bytes]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 log = logging.getLogger(__name__)
@@ -77,12 +77,12 @@ class Wire:
         return self._send(start_response, self._answer(service_name, Request(environ)))
 
     @staticmethod
-    def _send(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+    def _send(start_response: StartResponse, answer: HttpAnswer) -> Iterable[bytes]:
         status, headers, body = answer
         start_response(str(status), [*headers.items(), ("Content-Length", str(len(body)))])
         return [body]
 
-    def _answer(self, service_name: str, request: Request) -> Answer:
+    def _answer(self, service_name: str, request: Request) -> HttpAnswer:
         model: ServiceModel = get_service_model(service_name)
         if request.content_type == _FORM and model.protocol == "rest-json":
             # What curl says of any body; the path and not the content type names the operation.
@@ -164,7 +164,7 @@ def _service_of(request: Request) -> str | None:
     return next((service for mark, service in _UNSIGNED.items() if mark in body), None)
 
 
-def _unknown(service_name: str, request: Request, refusal: Refusal = _NOT_HERE) -> Answer:
+def _unknown(service_name: str, request: Request, refusal: Refusal = _NOT_HERE) -> HttpAnswer:
     """A refusal in the protocol of the service; in JSON where nobody knows that."""
     try:
         model = get_service_model(service_name)
@@ -243,7 +243,7 @@ def _problems(operation: OperationModel, params: Mapping[str, Any]) -> Iterable[
     return problems
 
 
-def _serialized(operation: OperationModel, protocol: str, result: object) -> Answer:
+def _serialized(operation: OperationModel, protocol: str, result: object) -> HttpAnswer:
     serializer = get_serializer_class(operation.service_model.service_name, protocol)
     context = SerializationContext(str(uuid4()))
     with warnings.catch_warnings():

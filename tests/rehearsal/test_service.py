@@ -9,25 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.rehearsal import service
-from harness.rehearsal.service import BadEnvironment, Behaviour, Request, ServiceFailure
+from harness.rehearsal.service import BadEnvironment, Behaviour, ServiceFailure, ServiceRequest
 
 GOOD_GROUPS = ["legacy", "standard", "beta", "qa", "dev", "devnewfeature"]
 
 
-def fake_user(user: str, client_version: str | None = "1") -> Request:
+def fake_user(user: str, client_version: str | None = "1") -> ServiceRequest:
     """A request for GET /fakeUser."""
-    return Request("/fakeUser", user, client_version)
+    return ServiceRequest("/fakeUser", user, client_version)
 
 
-def content(response: service.Response) -> dict[str, Any]:
+def content(response: service.ServiceResponse) -> dict[str, Any]:
     """The JSON of an answer."""
     parsed: dict[str, Any] = json.loads(response.body)
     return parsed
 
 
-def toggles(body: bytes) -> service.Response:
+def toggles(body: bytes) -> service.ServiceResponse:
     """The answer to POST /featureToggles."""
-    return service.answer(Request("/featureToggles", body=body))
+    return service.answer(ServiceRequest("/featureToggles", body=body))
 
 
 @pytest.mark.parametrize("group", GOOD_GROUPS)

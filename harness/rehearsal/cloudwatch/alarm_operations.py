@@ -6,9 +6,9 @@ from typing import Any
 
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch import paging, rule
-from harness.rehearsal.cloudwatch.alarms import Alarm, Alarms
+from harness.rehearsal.cloudwatch.alarms import AlarmStore, StoredAlarm
 from harness.rehearsal.cloudwatch.definition import check_actions, definition
-from harness.rehearsal.cloudwatch.history import Item
+from harness.rehearsal.cloudwatch.history import HistoryItem
 from harness.rehearsal.cloudwatch.queries import dimensions_of
 from harness.rehearsal.cloudwatch.reasons import compact
 from harness.rehearsal.cloudwatch.requests import Params, invalid, operation, seconds, timestamp
@@ -29,7 +29,7 @@ _OF_PARENTS = ("AlarmName", "AlarmArn")
 class AlarmOperations:
     """What CloudWatch does with alarms."""
 
-    def __init__(self, schedule: Schedule, alarms: Alarms) -> None:
+    def __init__(self, schedule: Schedule, alarms: AlarmStore) -> None:
         self._alarms = alarms
         self._clock = schedule.clock
 
@@ -168,7 +168,7 @@ class AlarmOperations:
         if suppressor is not None and self._alarms.get(name_of(suppressor)) is None:
             raise invalid(f"ActionsSuppressor {suppressor} does not exist.")
 
-    def _selected(self, params: Params) -> Sequence[Alarm]:
+    def _selected(self, params: Params) -> Sequence[StoredAlarm]:
         for name in _RELATIVES:
             if name in params:
                 return self._relatives(name, params)
@@ -177,7 +177,7 @@ class AlarmOperations:
             raise Refusal("InvalidParameterCombination", message)
         return [alarm for alarm in self._alarms if _selects(params, alarm)]
 
-    def _relatives(self, name: str, params: Params) -> Sequence[Alarm]:
+    def _relatives(self, name: str, params: Params) -> Sequence[StoredAlarm]:
         others = [other for other in (*_SELECTIONS, *_RELATIVES) if other in params and other != name]
         if others:
             raise invalid(f"{name} cannot be specified together with {', '.join(others)}.")
@@ -195,7 +195,7 @@ class AlarmOperations:
                 self._alarms.configure(name, {**alarm.configuration, "ActionsEnabled": enabled})
         return {}
 
-    def _by_arn(self, arn: str) -> Alarm:
+    def _by_arn(self, arn: str) -> StoredAlarm:
         alarm = self._alarms.get(name_of(arn))
         if alarm is None or alarm.arn != arn:
             raise Refusal("ResourceNotFoundException", f"{arn} does not exist")
@@ -228,7 +228,7 @@ def _parsed_reason_data(text: str | None) -> dict[str, Any] | None:
     return data
 
 
-def _selects(params: Params, alarm: Alarm) -> bool:
+def _selects(params: Params, alarm: StoredAlarm) -> bool:
     actions = [action for name in _ACTIONS for action in alarm.configuration[name]]
     wanted: tuple[tuple[str, Callable[[Any], bool]], ...] = (
         ("AlarmNames", lambda names: alarm.name in names),
@@ -249,7 +249,7 @@ def _watches(params: Params, configuration: Params) -> bool:
     )
 
 
-def _described(alarm: Alarm, members: Sequence[str] | None = None) -> Params:
+def _described(alarm: StoredAlarm, members: Sequence[str] | None = None) -> Params:
     state = alarm.state
     described: Params = {
         "AlarmName": alarm.name,
@@ -266,7 +266,7 @@ def _described(alarm: Alarm, members: Sequence[str] | None = None) -> Params:
     return {name: described[name] for name in members} if members else described
 
 
-def _recalled(item: Item, params: Params) -> bool:
+def _recalled(item: HistoryItem, params: Params) -> bool:
     start_s = seconds(params["StartDate"]) if "StartDate" in params else item.at_s
     end_s = seconds(params["EndDate"]) if "EndDate" in params else item.at_s
     return (
@@ -277,7 +277,7 @@ def _recalled(item: Item, params: Params) -> bool:
     )
 
 
-def _told(item: Item) -> Params:
+def _told(item: HistoryItem) -> Params:
     return {
         "AlarmName": item.alarm,
         "AlarmType": item.kind,

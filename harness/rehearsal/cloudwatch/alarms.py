@@ -12,11 +12,11 @@ from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch import reasons, rule
 from harness.rehearsal.cloudwatch.definition import Definition
 from harness.rehearsal.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, OK, evaluate, evaluation_range
-from harness.rehearsal.cloudwatch.history import History
+from harness.rehearsal.cloudwatch.history import AlarmHistory
 from harness.rehearsal.cloudwatch.queries import Reader
-from harness.rehearsal.cloudwatch.reasons import Datapoint
+from harness.rehearsal.cloudwatch.reasons import EvaluatedPeriod
 from harness.rehearsal.cloudwatch.requests import Params
-from harness.rehearsal.cloudwatch.rule import Rule
+from harness.rehearsal.cloudwatch.rule import CompositeRule
 from harness.rehearsal.cloudwatch.store import MINUTE_S, MetricStore
 
 COMPOSITE_LAG_S = 1.0
@@ -26,10 +26,10 @@ MOST_HISTORY_DATA = 4095
 QUERY_TO_UPDATE_S = 0.01
 """How long before the change of state its `queryDate` lies, as captured."""
 
-Kind = Literal["MetricAlarm", "CompositeAlarm"]
+AlarmKind = Literal["MetricAlarm", "CompositeAlarm"]
 
 
-class AlarmState(Struct, frozen=True):
+class StoredState(Struct, frozen=True):
     """A state and why, and `since_s` when; `forced` holds while SetAlarmState's word is the last one."""
 
     value: str
@@ -40,7 +40,7 @@ class AlarmState(Struct, frozen=True):
     forced: bool = False
 
 
-class Alarm(Struct, frozen=True, kw_only=True):
+class StoredAlarm(Struct, frozen=True, kw_only=True):
     """An alarm as it is now.
 
     `configuration` is what was put, in AWS's words; `series` tells its ticks from those of an earlier one of its name.
@@ -49,14 +49,14 @@ class Alarm(Struct, frozen=True, kw_only=True):
     name: str
     arn: str
     configuration: Params
-    watch: Definition | Rule
+    watch: Definition | CompositeRule
     configured_s: float
-    state: AlarmState
+    state: StoredState
     tags: Mapping[str, str]
     series: int = 0
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> AlarmKind:
         """AWS's word for what it is."""
         return "MetricAlarm" if isinstance(self.watch, Definition) else "CompositeAlarm"
 
@@ -66,7 +66,7 @@ class Alarm(Struct, frozen=True, kw_only=True):
         return () if isinstance(self.watch, Definition) else rule.children(self.watch)
 
 
-class Alarms:
+class AlarmStore:
     """All alarms, metric and composite; the schedule's lock guards them.
 
     A metric alarm is evaluated at a phase of its own, which its name and the seed decide: on AWS too it never changes.
@@ -75,28 +75,28 @@ class Alarms:
     def __init__(
         self, schedule: Schedule, store: MetricStore, publish: Callable[[float], None], *, seed: int, prefix: str
     ) -> None:
-        self.history = History()
+        self.history = AlarmHistory()
         self._schedule = schedule
         self._store = store
         self._publish = publish
         self._seed = seed
         self._prefix = prefix
-        self._alarms: dict[str, Alarm] = {}
+        self._alarms: dict[str, StoredAlarm] = {}
         self._series = itertools.count(1)
 
-    def get(self, name: str) -> Alarm | None:
+    def get(self, name: str) -> StoredAlarm | None:
         """The alarm of that name, if there is one."""
         return self._alarms.get(name)
 
-    def __iter__(self) -> Iterator[Alarm]:
+    def __iter__(self) -> Iterator[StoredAlarm]:
         """Metric alarms before composite ones, each sorted by name."""
         return iter(sorted(self._alarms.values(), key=lambda alarm: (alarm.kind != "MetricAlarm", alarm.name)))
 
-    def parents(self, name: str) -> list[Alarm]:
+    def parents(self, name: str) -> list[StoredAlarm]:
         """The composite alarms whose rule names the alarm."""
         return [alarm for alarm in self if name in alarm.children]
 
-    def put(self, name: str, configuration: Params, watch: Definition | Rule, tags: Mapping[str, str]) -> None:
+    def put(self, name: str, configuration: Params, watch: Definition | CompositeRule, tags: Mapping[str, str]) -> None:
         """Creates an alarm, or replaces its configuration and keeps its state and tags."""
         now_s = self._schedule.clock.now()
         old = self._alarms.get(name)
@@ -130,22 +130,22 @@ class Alarms:
     def force(self, name: str, value: str, reason: str, data: dict[str, Any] | None) -> None:
         """SetAlarmState: at once, and until data or a child decide otherwise."""
         now_s = self._schedule.clock.now()
-        self._change(self._alarms[name], AlarmState(value, reason, now_s, now_s, data, forced=True), ())
+        self._change(self._alarms[name], StoredState(value, reason, now_s, now_s, data, forced=True), ())
 
     def _new(
-        self, name: str, configuration: Params, watch: Definition | Rule, tags: Mapping[str, str], now_s: float
-    ) -> Alarm:
-        return Alarm(
+        self, name: str, configuration: Params, watch: Definition | CompositeRule, tags: Mapping[str, str], now_s: float
+    ) -> StoredAlarm:
+        return StoredAlarm(
             name=name,
             arn=f"{self._prefix}:{name}",
             configuration=configuration,
             watch=watch,
             configured_s=now_s,
-            state=AlarmState(INSUFFICIENT_DATA, reasons.INITIAL, now_s, now_s),
+            state=StoredState(INSUFFICIENT_DATA, reasons.INITIAL, now_s, now_s),
             tags=tags,
         )
 
-    def _start_ticks(self, alarm: Alarm, old: Alarm | None, now_s: float) -> None:
+    def _start_ticks(self, alarm: StoredAlarm, old: StoredAlarm | None, now_s: float) -> None:
         interval_s = alarm.watch.interval_s if isinstance(alarm.watch, Definition) else MINUTE_S
         if old and isinstance(old.watch, Definition) and old.watch.interval_s == interval_s:
             return
@@ -163,7 +163,7 @@ class Alarms:
         self._publish(at_s)
         self._evaluate_metric(alarm, alarm.watch, at_s)
 
-    def _evaluate_metric(self, alarm: Alarm, definition: Definition, at_s: float) -> None:
+    def _evaluate_metric(self, alarm: StoredAlarm, definition: Definition, at_s: float) -> None:
         starts = _periods(definition, at_s)
         reader = Reader(self._store, definition.queries)
         values = reader.series(definition.query, starts, definition.period_s)
@@ -177,13 +177,13 @@ class Alarms:
             self._alarms[alarm.name] = structs.replace(alarm, state=structs.replace(alarm.state, forced=False))
             return
         points = [
-            Datapoint(start, value, reader.samples(definition.query, start))
+            EvaluatedPeriod(start, value, reader.samples(definition.query, start))
             for start, value in zip(starts, values, strict=True)
         ]
         explicit = "DatapointsToAlarm" in alarm.configuration
         reason = reasons.reason(judgement, points, definition.condition, explicit=explicit)
         data = reasons.reason_data(judgement, points, definition, at_s - QUERY_TO_UPDATE_S)
-        self._change(alarm, AlarmState(judgement.state, reason, at_s, at_s, data), ())
+        self._change(alarm, StoredState(judgement.state, reason, at_s, at_s, data), ())
 
     def _evaluate_later(self, name: str, at_s: float, cause: "_Cause") -> None:
         self._schedule.at(at_s + COMPOSITE_LAG_S, lambda due_s: self._evaluate_composite(name, cause, due_s))
@@ -202,9 +202,9 @@ class Alarms:
             if cause.child
             else f"{alarm.arn} was {cause.did} and its alarm rule evaluates to {value}"
         )
-        self._change(alarm, AlarmState(value, reason, at_s, at_s, reasons.triggering_alarms(triggers)), cause.path)
+        self._change(alarm, StoredState(value, reason, at_s, at_s, reasons.triggering_alarms(triggers)), cause.path)
 
-    def _change(self, alarm: Alarm, state: AlarmState, path: tuple[str, ...]) -> None:
+    def _change(self, alarm: StoredAlarm, state: StoredState, path: tuple[str, ...]) -> None:
         if state.value == alarm.state.value:
             self._alarms[alarm.name] = structs.replace(alarm, state=structs.replace(state, since_s=alarm.state.since_s))
             return
@@ -219,7 +219,7 @@ class Alarms:
         for parent in self.parents(alarm.name):
             self._evaluate_later(parent.name, state.updated_s, _Cause("changed", changed, (*path, alarm.name)))
 
-    def _write_configuration(self, alarm: Alarm, type_: str, at_s: float) -> None:
+    def _write_configuration(self, alarm: StoredAlarm, type_: str, at_s: float) -> None:
         did = {"Create": "created", "Update": "updated", "Delete": "deleted"}[type_]
         configuration = {name[0].lower() + name[1:]: value for name, value in alarm.configuration.items()}
         identity = {"alarmName": alarm.name, "alarmArn": alarm.arn}
@@ -234,7 +234,7 @@ class _Cause(Struct, frozen=True):
     """Why a composite alarm is evaluated: it was created or updated, or a child changed after those in `path`."""
 
     did: str
-    child: Alarm | None = None
+    child: StoredAlarm | None = None
     path: tuple[str, ...] = ()
 
 
@@ -249,7 +249,7 @@ def _periods(definition: Definition, at_s: float) -> list[float]:
     return [float(end_s - periods * definition.period_s) for periods in range(count, 0, -1)]
 
 
-def _told(state: AlarmState, *, brief: bool = False) -> dict[str, Any]:
+def _told(state: StoredState, *, brief: bool = False) -> dict[str, Any]:
     parts = {"stateValue": state.value, "stateReason": state.reason}
     return {**parts, "stateReasonData": state.data} if state.data and not brief else parts
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from harness.rehearsal.cloudwatch import queries
 from harness.rehearsal.cloudwatch.bucket import is_statistic
 from harness.rehearsal.cloudwatch.evaluation import COMPARISONS, TREATMENTS, Condition
-from harness.rehearsal.cloudwatch.queries import Query, Stat
+from harness.rehearsal.cloudwatch.queries import MetricStat, Query
 from harness.rehearsal.cloudwatch.requests import Params, invalid
 from harness.rehearsal.cloudwatch.store import MINUTE_S
 from harness.rehearsal.refusal import Refusal
@@ -79,7 +79,7 @@ def _refuse_what_is_not_here(params: Params) -> None:
 def _of_metric(params: Params) -> tuple[str, tuple[Query, ...], int]:
     metric = queries.metric_of(params)
     period_s = _alarm_period(_needed(params, "Period"))
-    stat = Stat(metric, period_s, _statistic(params), params.get("Unit"))
+    stat = MetricStat(metric, period_s, _statistic(params), params.get("Unit"))
     return "m1", (Query("m1", stat=stat),), period_s
 
 

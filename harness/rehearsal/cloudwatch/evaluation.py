@@ -12,7 +12,7 @@ OK = "OK"
 ALARM = "ALARM"
 INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
-Points = Sequence[float | None]
+Values = Sequence[float | None]
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -61,7 +61,7 @@ def evaluation_range(evaluation_periods: int) -> int:
     return evaluation_periods + max(evaluation_periods // 3, FEWEST_EXTRA_POINTS)
 
 
-def evaluate(points: Points, condition: Condition, state: str) -> Judgement:
+def evaluate(points: Values, condition: Condition, state: str) -> Judgement:
     """The judgement of an alarm that is now in `state`; `points` are one evaluation range."""
     wanted = condition.evaluation_periods
     real = [index for index, point in enumerate(points) if point is not None]
@@ -76,7 +76,7 @@ def evaluate(points: Points, condition: Condition, state: str) -> Judgement:
     return Judgement(_without_fill_ins(points, evaluated, breaching, condition, state), evaluated)
 
 
-def _values(points: Points, indices: Sequence[int]) -> list[float]:
+def _values(points: Values, indices: Sequence[int]) -> list[float]:
     return [point for index in indices if (point := points[index]) is not None]
 
 
@@ -85,7 +85,7 @@ def _tripped(breaching: int, condition: Condition) -> str:
 
 
 def _without_fill_ins(
-    points: Points, evaluated: Sequence[int], breaching: int, condition: Condition, state: str
+    points: Values, evaluated: Sequence[int], breaching: int, condition: Condition, state: str
 ) -> str:
     if breaching >= condition.datapoints_to_alarm:
         return ALARM
@@ -96,6 +96,6 @@ def _without_fill_ins(
     return ALARM if _breaching_for_long(points, evaluated, condition) else INSUFFICIENT_DATA
 
 
-def _breaching_for_long(points: Points, breaching: Sequence[int], condition: Condition) -> bool:
+def _breaching_for_long(points: Values, breaching: Sequence[int], condition: Condition) -> bool:
     """The oldest breaching point is as old as the points it takes to alarm, and nothing since then was healthy."""
     return bool(breaching) and len(points) - breaching[0] >= condition.datapoints_to_alarm

@@ -8,7 +8,7 @@ from msgspec import Struct
 KEPT_S = 14 * 86400
 
 
-class Item(Struct, frozen=True):
+class HistoryItem(Struct, frozen=True):
     """One event of an alarm; `kind` is MetricAlarm or CompositeAlarm, `data` JSON, `number` the order of events."""
 
     number: int
@@ -20,11 +20,11 @@ class Item(Struct, frozen=True):
     data: str
 
 
-class History:
+class AlarmHistory:
     """All events of all alarms in the order in which they happened."""
 
     def __init__(self) -> None:
-        self._items: list[Item] = []
+        self._items: list[HistoryItem] = []
         self._numbers = itertools.count(1)
 
     @property
@@ -34,9 +34,9 @@ class History:
 
     def add(self, alarm: str, kind: str, at_s: float, type_: str, summary: str, data: str) -> None:
         """Appends one event."""
-        self._items.append(Item(next(self._numbers), alarm, kind, at_s, type_, summary, data))
+        self._items.append(HistoryItem(next(self._numbers), alarm, kind, at_s, type_, summary, data))
 
-    def up_to(self, number: int) -> Iterator[Item]:
+    def up_to(self, number: int) -> Iterator[HistoryItem]:
         """The events until and with `number`, oldest first, so that pages stay what they were while time goes on."""
         return itertools.takewhile(lambda item: item.number <= number, self._items)
 

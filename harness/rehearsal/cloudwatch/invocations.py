@@ -16,7 +16,7 @@ Dimensions = tuple[tuple[str, str], ...]
 _Invoked = tuple[str, str | None, str | None]
 
 
-class _Tally:
+class _MinuteCounts:
     """The invocations of one function by one alias on one version in one minute."""
 
     __slots__ = ("durations", "errors", "throttles")
@@ -47,7 +47,7 @@ class InvocationMetrics:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._lock = threading.Lock()
-        self._minutes: dict[int, dict[_Invoked, _Tally]] = {}
+        self._minutes: dict[int, dict[_Invoked, _MinuteCounts]] = {}
 
     def record(
         self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
@@ -77,16 +77,16 @@ class InvocationMetrics:
                     for dimensions in dimension_sets(*invoked):
                         store.add(Metric(NAMESPACE, name, dimensions), unit, minute * MINUTE_S, bucket)
 
-    def _tally(self, minute: int, invoked: _Invoked) -> _Tally:
+    def _tally(self, minute: int, invoked: _Invoked) -> _MinuteCounts:
         tallies = self._minutes.get(minute)
         if tallies is None:
             tallies = self._minutes[minute] = {}
         tally = tallies.get(invoked)
         if tally is None:
-            tally = tallies[invoked] = _Tally()
+            tally = tallies[invoked] = _MinuteCounts()
         return tally
 
-    def _due(self, now_s: float) -> list[tuple[int, dict[_Invoked, _Tally]]]:
+    def _due(self, now_s: float) -> list[tuple[int, dict[_Invoked, _MinuteCounts]]]:
         with self._lock:
             due = sorted(minute for minute in self._minutes if self.visible_at(minute) <= now_s)
             return [(minute, self._minutes.pop(minute)) for minute in due]

@@ -15,7 +15,7 @@ FINE_PERIODS_S = frozenset({1, 5, 10, 20, 30})
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 
 
-class Stat(Struct, frozen=True):
+class MetricStat(Struct, frozen=True):
     """One statistic of one metric; without `unit` in whatever unit it was published."""
 
     metric: Metric
@@ -28,7 +28,7 @@ class Query(Struct, frozen=True):
     """One query of several: a `stat` or an `expression`; those `returned` are part of the answer."""
 
     id: str
-    stat: Stat | None = None
+    stat: MetricStat | None = None
     expression: Expression | None = None
     label: str | None = None
     period_s: int | None = None
@@ -82,10 +82,10 @@ def _query(given: Params) -> Query:
     )
 
 
-def _stat(given: Params) -> Stat:
+def _stat(given: Params) -> MetricStat:
     if not is_statistic(given["Stat"]):
         raise invalid(f"The value {given['Stat']} for parameter MetricStat.Stat is not supported.")
-    return Stat(metric_of(given["Metric"]), _period(given["Period"]), given["Stat"], given.get("Unit"))
+    return MetricStat(metric_of(given["Metric"]), _period(given["Period"]), given["Stat"], given.get("Unit"))
 
 
 def _period(seconds: int) -> int:
@@ -137,7 +137,7 @@ class Reader:
         bucket = self._store.between(query.stat.metric, query.stat.unit, start_s, start_s + query.stat.period_s)
         return bucket.count if bucket else None
 
-    def _number(self, stat: Stat, start_s: float, period_s: int) -> float | None:
+    def _number(self, stat: MetricStat, start_s: float, period_s: int) -> float | None:
         bucket = self._store.between(stat.metric, stat.unit, start_s, start_s + period_s)
         return bucket.statistic(stat.statistic) if bucket else None
 

@@ -29,7 +29,7 @@ _CROSSED = {
 _TREATED_AS = {"breaching": "Breaching", "notBreaching": "NonBreaching"}
 
 
-class Datapoint(Struct, frozen=True):
+class EvaluatedPeriod(Struct, frozen=True):
     """One period of the evaluation range; `value` None is a missing one, `samples` None an expression's."""
 
     start_s: float
@@ -37,7 +37,7 @@ class Datapoint(Struct, frozen=True):
     samples: float | None = None
 
 
-def reason(judgement: Judgement, points: Sequence[Datapoint], condition: Condition, *, explicit: bool) -> str:
+def reason(judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: Condition, *, explicit: bool) -> str:
     """The sentence for a judgement of `points`, oldest first; `explicit` says that DatapointsToAlarm was given."""
     if judgement.state == INSUFFICIENT_DATA:
         unknown = condition.evaluation_periods - len(judgement.evaluated)
@@ -48,7 +48,7 @@ def reason(judgement: Judgement, points: Sequence[Datapoint], condition: Conditi
 
 
 def reason_data(
-    judgement: Judgement, points: Sequence[Datapoint], definition: Definition, at_s: float
+    judgement: Judgement, points: Sequence[EvaluatedPeriod], definition: Definition, at_s: float
 ) -> dict[str, Any]:
     """StateReasonData of an evaluation at `at_s`."""
     real = [points[index] for index in judgement.evaluated]
@@ -94,7 +94,7 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _crossed(judgement: Judgement, points: Sequence[Datapoint], condition: Condition, *, explicit: bool) -> str:
+def _crossed(judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: Condition, *, explicit: bool) -> str:
     alarming = judgement.state == ALARM
     real = [points[index] for index in reversed(judgement.evaluated)]
     crossing = [p for p in real if p.value is not None and condition.breached_by(p.value) == alarming]
@@ -135,10 +135,10 @@ def _was(count: int) -> str:
     return "was" if count == 1 else "were"
 
 
-def _listed(point: Datapoint) -> str:
+def _listed(point: EvaluatedPeriod) -> str:
     return f"{point.value} ({datetime.fromtimestamp(point.start_s, UTC):%d/%m/%y %H:%M:%S})"
 
 
-def _evaluated(point: Datapoint) -> dict[str, Any]:
+def _evaluated(point: EvaluatedPeriod) -> dict[str, Any]:
     parts = {"timestamp": stamp(point.start_s), "sampleCount": point.samples, "value": point.value}
     return {name: part for name, part in parts.items() if part is not None}

@@ -40,21 +40,21 @@ class InState(Struct, frozen=True):
 class Not(Struct, frozen=True):
     """True when its operand is not."""
 
-    operand: "Rule"
+    operand: "CompositeRule"
 
 
 class Both(Struct, frozen=True):
     """`left AND right`."""
 
-    left: "Rule"
-    right: "Rule"
+    left: "CompositeRule"
+    right: "CompositeRule"
 
 
 class Either(Struct, frozen=True):
     """`left OR right`."""
 
-    left: "Rule"
-    right: "Rule"
+    left: "CompositeRule"
+    right: "CompositeRule"
 
 
 class AtLeast(Struct, frozen=True):
@@ -72,7 +72,7 @@ class AtLeast(Struct, frozen=True):
         return met * 100 >= self.number * len(self.names) if self.percent else met >= self.number
 
 
-Rule = Constant | InState | Not | Both | Either | AtLeast
+CompositeRule = Constant | InState | Not | Both | Either | AtLeast
 
 
 class _Token(Struct, frozen=True):
@@ -81,20 +81,20 @@ class _Token(Struct, frozen=True):
     position: int
 
 
-def parse(text: str) -> Rule:
+def parse(text: str) -> CompositeRule:
     """The rule that `text` writes; raises ValidationError as AWS words it."""
     if text != text.strip():
         raise invalid("AlarmRule must not contain leading or trailing whitespace or be null")
     tokens = [*_tokens(text), _Token("end", "end of the rule", len(text))]
     if sum(token.text not in _WORDS for token in tokens[:-1]) > MOST_ELEMENTS:
         raise invalid(f"AlarmRule must not have more than {MOST_ELEMENTS} elements")
-    rule = _Parser(tokens).whole()
+    rule = _RuleParser(tokens).whole()
     if len(children(rule)) > MOST_CHILDREN:
         raise invalid(f"AlarmRule must not name more than {MOST_CHILDREN} alarms")
     return rule
 
 
-def holds(rule: Rule, states: Mapping[str, str]) -> bool:
+def holds(rule: CompositeRule, states: Mapping[str, str]) -> bool:
     """Whether the rule is true, given the state of each alarm that exists."""
     match rule:
         case Constant(value=value):
@@ -111,12 +111,12 @@ def holds(rule: Rule, states: Mapping[str, str]) -> bool:
             return holds(left, states) or holds(right, states)
 
 
-def children(rule: Rule) -> tuple[str, ...]:
+def children(rule: CompositeRule) -> tuple[str, ...]:
     """The names of the alarms in a rule, each once, in the order in which they appear."""
     return tuple(dict.fromkeys(_names(rule)))
 
 
-def _names(rule: Rule) -> Iterator[str]:
+def _names(rule: CompositeRule) -> Iterator[str]:
     match rule:
         case InState(name=name):
             yield name
@@ -144,7 +144,7 @@ def _unsupported(token: _Token, wanted: str = "") -> Refusal:
     return invalid(f"Error in AlarmRule [Unsupported token '{token.text}' at char {token.position}{must_be}]")
 
 
-class _Parser:
+class _RuleParser:
     """Recursive descent over the tokens, the last of which is the end."""
 
     def __init__(self, tokens: list[_Token]) -> None:
@@ -152,25 +152,25 @@ class _Parser:
         self._next = 0
         self._depth = 0
 
-    def whole(self) -> Rule:
+    def whole(self) -> CompositeRule:
         rule = self._either()
         if self._token.kind != "end":
             raise _unsupported(self._token)
         return rule
 
-    def _either(self) -> Rule:
+    def _either(self) -> CompositeRule:
         rule = self._both()
         while self._took("OR"):
             rule = Either(rule, self._both())
         return rule
 
-    def _both(self) -> Rule:
+    def _both(self) -> CompositeRule:
         rule = self._operand()
         while self._took("AND"):
             rule = Both(rule, self._operand())
         return rule
 
-    def _operand(self) -> Rule:
+    def _operand(self) -> CompositeRule:
         self._depth += 1
         if self._depth > DEEPEST:
             raise invalid(f"AlarmRule must not nest deeper than {DEEPEST}")
@@ -178,7 +178,7 @@ class _Parser:
         self._depth -= 1
         return rule
 
-    def _negated_grouped_or_single(self) -> Rule:
+    def _negated_grouped_or_single(self) -> CompositeRule:
         if self._took("NOT"):
             return Not(self._operand())
         if self._took("("):
@@ -192,13 +192,13 @@ class _Parser:
             return self._at_least()
         return self._in_state(self._state())
 
-    def _in_state(self, state: str) -> Rule:
+    def _in_state(self, state: str) -> CompositeRule:
         self._expect("(")
         name = self._name()
         self._expect(")")
         return InState(state, name)
 
-    def _at_least(self) -> Rule:
+    def _at_least(self) -> CompositeRule:
         self._expect("(")
         token = self._token
         least = _LEAST.fullmatch(token.text)

@@ -4,7 +4,7 @@ import random
 
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch.alarm_operations import AlarmOperations
-from harness.rehearsal.cloudwatch.alarms import Alarms
+from harness.rehearsal.cloudwatch.alarms import AlarmStore
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
 from harness.rehearsal.cloudwatch.metric_operations import MetricOperations
 from harness.rehearsal.cloudwatch.store import MINUTE_S, MetricStore
@@ -24,7 +24,7 @@ class CloudWatch(MetricOperations, AlarmOperations):
         store = MetricStore()
         invocations = InvocationMetrics(rng.getrandbits(64))
         prefix = f"arn:aws:cloudwatch:{region}:{account}:alarm"
-        alarms = Alarms(
+        alarms = AlarmStore(
             schedule,
             store,
             lambda at_s: invocations.publish(store, at_s),

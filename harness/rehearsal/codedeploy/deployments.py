@@ -12,10 +12,10 @@ from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, 
 from harness.rehearsal.codedeploy.paging import page
 from harness.rehearsal.codedeploy.records import (
     Alarming,
-    Deployment,
+    DeploymentRecord,
     Group,
     Revision,
-    RollbackEvent,
+    RollbackTrigger,
     RollingBack,
     newest_first,
 )
@@ -47,7 +47,7 @@ class DeploymentOperations(Operations):
         config = self._store.config(inputs.config_name(params) if params.get("deploymentConfigName") else group.config)
         self._refuse_second(group)
         spec, problem = _read(revision)
-        deployment = Deployment(
+        deployment = DeploymentRecord(
             id=new_deployment_id(self._rng, self._store.deployments),
             application=group.application,
             group=group.name,
@@ -109,7 +109,7 @@ class DeploymentOperations(Operations):
             message = f"The deployment {deployment.id} is already completed."
             raise Refusal("DeploymentAlreadyCompletedException", message)
         asked = params.get("autoRollbackEnabled")
-        roll_back = deployment.rollback.answers(RollbackEvent.REQUEST) if asked is None else bool(asked)
+        roll_back = deployment.rollback.answers(RollbackTrigger.REQUEST) if asked is None else bool(asked)
         self._lifecycle.stop(deployment.id, self._now(), STOPPED_BY_USER, roll_back=roll_back)
         return {"status": "Succeeded", "statusMessage": _STOPPED}
 
@@ -134,7 +134,7 @@ class DeploymentOperations(Operations):
         self._lifecycle.report(execution, self._now(), succeeded=word == "Succeeded")
         return {"lifecycleEventHookExecutionId": execution.id}
 
-    def _execution(self, deployment: Deployment, execution_id: str | None) -> Execution:
+    def _execution(self, deployment: DeploymentRecord, execution_id: str | None) -> Execution:
         execution = self._lifecycle.executions.get(execution_id or "")
         if execution is None or execution.deployment_id != deployment.id:
             message = f"The lifecycleEventHookExecutionId does not belong to a hook of {deployment.id}."
@@ -147,7 +147,7 @@ class DeploymentOperations(Operations):
             message = f"The Deployment Group '{group.name}' already has an active Deployment '{active.id}'"
             raise Refusal("DeploymentLimitExceededException", message)
 
-    def _deployments_in(self, params: Params) -> list[Deployment]:
+    def _deployments_in(self, params: Params) -> list[DeploymentRecord]:
         if not params.get("applicationName") and not params.get("deploymentGroupName"):
             return newest_first(list(self._store.deployments.values()))
         return self._store.deployments_of(self._store.group(inputs.application_name(params), inputs.group_name(params)))

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from harness.rehearsal.cloudwatch.evaluation import ALARM
 from harness.rehearsal.codedeploy.appspec import AppSpec
-from harness.rehearsal.codedeploy.neighbours import ALARM, Functions
-from harness.rehearsal.codedeploy.records import Alarming, Failure
+from harness.rehearsal.codedeploy.records import Alarming, ErrorInformation
+from harness.rehearsal.functions import Functions
 from harness.rehearsal.refusal import Refusal
 
 _BAD_APPSPEC = (
@@ -17,30 +18,30 @@ _ALARM_ACTIVE = (
     "deployments have been stopped. Activated alarms: "
 )
 
-HOOK_FAILED = Failure(
+HOOK_FAILED = ErrorInformation(
     "HOOK_EXECUTION_FAILURE",
     "The deployment failed because one or more of the lifecycle event validation functions failed.",
 )
 
-STOPPED_BY_USER = Failure("MANUAL_STOP", "The deployment was stopped by a user.")
+STOPPED_BY_USER = ErrorInformation("MANUAL_STOP", "The deployment was stopped by a user.")
 """Assumption: neither the code nor the sentence of a StopDeployment is documented; the code is from AWS's list."""
 
 
-def bad_configuration(detail: str = "") -> Failure:
+def bad_configuration(detail: str = "") -> ErrorInformation:
     """The AppSpec is not usable; AWS leaves `detail` out where the target is the current version."""
-    return Failure("INVALID_LAMBDA_CONFIGURATION", f"{_BAD_APPSPEC} {detail}".rstrip())
+    return ErrorInformation("INVALID_LAMBDA_CONFIGURATION", f"{_BAD_APPSPEC} {detail}".rstrip())
 
 
-def bad_function(refusal: Refusal) -> Failure:
+def bad_function(refusal: Refusal) -> ErrorInformation:
     """Lambda does not have, or does not change, what the AppSpec names.
 
     Assumption: the sentence; the code is AWS's.
     """
     message = f"The deployment failed because a Lambda function in the AppSpec file is not valid. {refusal.message}"
-    return Failure("INVALID_LAMBDA_FUNCTION", message)
+    return ErrorInformation("INVALID_LAMBDA_FUNCTION", message)
 
 
-def spec_problem(spec: AppSpec, functions: Functions) -> Failure | None:
+def spec_problem(spec: AppSpec, functions: Functions) -> ErrorInformation | None:
     """What is wrong with the AppSpec at the start of a deployment: versions, alias, left-over weights."""
     try:
         alias = functions.alias_state(spec.function, spec.alias)
@@ -55,7 +56,7 @@ def spec_problem(spec: AppSpec, functions: Functions) -> Failure | None:
     return bad_configuration() if spec.target == spec.current else None
 
 
-def alias_problem(spec: AppSpec, functions: Functions) -> Failure | None:
+def alias_problem(spec: AppSpec, functions: Functions) -> ErrorInformation | None:
     """Whether the alias is there at all, which is all that a rollback needs."""
     try:
         functions.alias_state(spec.function, spec.alias)
@@ -64,17 +65,17 @@ def alias_problem(spec: AppSpec, functions: Functions) -> Failure | None:
     return None
 
 
-def alarm_problem(alarms: Alarming, states: Mapping[str, str]) -> Failure | None:
+def alarm_problem(alarms: Alarming, states: Mapping[str, str]) -> ErrorInformation | None:
     """What the alarms say against going on; only ALARM counts, and an alarm that cannot be read.
 
     Assumption: the code and sentence for an alarm that does not exist; that it stops the deployment is documented.
     """
     active = [name for name in alarms.watched if states.get(name) == ALARM]
     if active:
-        return Failure("ALARM_ACTIVE", _ALARM_ACTIVE + " ".join(f"<{name}>" for name in active))
+        return ErrorInformation("ALARM_ACTIVE", _ALARM_ACTIVE + " ".join(f"<{name}>" for name in active))
     unread = [name for name in alarms.watched if name not in states]
     if unread and not alarms.ignore_poll_failure:
         names = " ".join(f"<{name}>" for name in unread)
         message = f"The deployment was stopped because the state of these alarms could not be retrieved: {names}"
-        return Failure("CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", message)
+        return ErrorInformation("CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", message)
     return None

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from harness.rehearsal.codedeploy.neighbours import LATEST, Functions
-from harness.rehearsal.codedeploy.stages import Stage
+from harness.rehearsal.codedeploy.stages import DeploymentStage
+from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.names import LATEST
 from harness.rehearsal.refusal import Refusal
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ class Execution(Struct, frozen=True, kw_only=True):
 
     id: str
     deployment_id: str
-    stage: Stage
+    stage: DeploymentStage
     function: str
 
     @property

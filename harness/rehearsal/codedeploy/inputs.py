@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from harness.rehearsal.codedeploy.ids import DEPLOYMENT_ID
-from harness.rehearsal.codedeploy.records import Alarming, AwsShape, RollbackEvent, RollingBack
+from harness.rehearsal.codedeploy.records import Alarming, AwsShape, RollbackTrigger, RollingBack
 from harness.rehearsal.refusal import Refusal
 
 Params = Mapping[str, Any]
@@ -140,7 +140,7 @@ def rolling_back(given: AwsShape | None) -> RollingBack | None:
     if given is None:
         return None
     code = "InvalidAutoRollbackConfigException"
-    events = tuple(word(one, list(RollbackEvent), code, "autoRollbackConfiguration.events") for one in _events(given))
+    events = tuple(word(one, list(RollbackTrigger), code, "autoRollbackConfiguration.events") for one in _events(given))
     enabled = bool(given.get("enabled"))
     if enabled and not events:
         raise Refusal(code, "Automatic rollback is enabled, but no events were listed.")

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.rehearsal.clock import Schedule
+from harness.rehearsal.cloudwatch import CloudWatch
 from harness.rehearsal.codedeploy.failures import (
     HOOK_FAILED,
     alarm_problem,
@@ -18,19 +19,18 @@ from harness.rehearsal.codedeploy.failures import (
 )
 from harness.rehearsal.codedeploy.hooks import Execution, HookRunner, execution_id
 from harness.rehearsal.codedeploy.ids import new_deployment_id
-from harness.rehearsal.codedeploy.neighbours import Alarms, Functions
 from harness.rehearsal.codedeploy.records import (
     Creator,
-    Deployment,
+    DeploymentRecord,
     Diagnostics,
+    ErrorInformation,
+    EventRecord,
     EventStatus,
-    Failure,
-    LifecycleEvent,
-    RollbackEvent,
+    RollbackTrigger,
 )
 from harness.rehearsal.codedeploy.rollback import note_on, rollback_of
 from harness.rehearsal.codedeploy.routing import landings, shifts
-from harness.rehearsal.codedeploy.stages import TRANSITIONS, Signal, Stage
+from harness.rehearsal.codedeploy.stages import TRANSITIONS, DeploymentStage, StageSignal
 from harness.rehearsal.codedeploy.store import Store
 from harness.rehearsal.codedeploy.timing import (
     ALARM_LOOK_S,
@@ -39,21 +39,22 @@ from harness.rehearsal.codedeploy.timing import (
     HOOK_TIMEOUT_S,
     ROLLBACK,
     ROLLBACK_DELAY_S,
-    Pace,
-    Span,
+    Range,
+    StepTimes,
     drawn,
 )
+from harness.rehearsal.functions import Functions
 from harness.rehearsal.refusal import Refusal
 
 log = logging.getLogger(__name__)
 
-Step = Callable[[str, float], None]
+ScheduledStep = Callable[[str, float], None]
 
 
-class _Run(Struct, frozen=True):
+class _Running(Struct, frozen=True):
     """The dice of one deployment, apart for its steps and its looks so that a slow hook does not move its looks."""
 
-    pace: Pace
+    pace: StepTimes
     steps: random.Random
     looks: random.Random
 
@@ -62,7 +63,7 @@ class Lifecycle:
     """Moves deployments through their stages, in simulated time; all of it happens under the schedule's lock."""
 
     def __init__(
-        self, schedule: Schedule, store: Store, functions: Functions, alarms: Alarms, rng: random.Random
+        self, schedule: Schedule, store: Store, functions: Functions, alarms: CloudWatch, rng: random.Random
     ) -> None:
         self._schedule = schedule
         self._store = store
@@ -70,29 +71,29 @@ class Lifecycle:
         self._alarms = alarms
         self._rng = rng
         self._hooks = HookRunner(functions, self._hook_refused)
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, _Running] = {}
         self.executions: dict[str, Execution] = {}
-        self._enter: dict[Stage, Step] = {
-            Stage.START: self._start,
-            Stage.BEFORE_ALLOW_TRAFFIC: self._wait_for_hookable,
-            Stage.ALLOW_TRAFFIC: self._wait_for_traffic,
-            Stage.AFTER_ALLOW_TRAFFIC: self._wait_for_hookable,
-            Stage.END: self._end,
-            Stage.SUCCEEDED: self._complete,
-            Stage.FAILED: self._complete,
-            Stage.STOPPED: self._complete,
+        self._enter: dict[DeploymentStage, ScheduledStep] = {
+            DeploymentStage.START: self._start,
+            DeploymentStage.BEFORE_ALLOW_TRAFFIC: self._wait_for_hookable,
+            DeploymentStage.ALLOW_TRAFFIC: self._wait_for_traffic,
+            DeploymentStage.AFTER_ALLOW_TRAFFIC: self._wait_for_hookable,
+            DeploymentStage.END: self._end,
+            DeploymentStage.SUCCEEDED: self._complete,
+            DeploymentStage.FAILED: self._complete,
+            DeploymentStage.STOPPED: self._complete,
         }
 
-    def begin(self, deployment: Deployment) -> None:
+    def begin(self, deployment: DeploymentRecord) -> None:
         """Takes up a new deployment in the stage Created."""
         pace = ROLLBACK if deployment.creator is Creator.ROLLBACK else FORWARD
-        self._runs[deployment.id] = _Run(pace, *(random.Random(self._rng.getrandbits(64)) for _ in range(2)))
+        self._runs[deployment.id] = _Running(pace, *(random.Random(self._rng.getrandbits(64)) for _ in range(2)))
         self._store.add(deployment)
         self._later(deployment.id, deployment.created_s, pace.created_s, self._leave_created)
 
-    def stop(self, deployment_id: str, at_s: float, failure: Failure, *, roll_back: bool) -> None:
+    def stop(self, deployment_id: str, at_s: float, failure: ErrorInformation, *, roll_back: bool) -> None:
         """Stops a running deployment; the alias stays as it is unless it is rolled back."""
-        self._break_off(deployment_id, at_s, Signal.STOP, failure, roll_back=roll_back)
+        self._break_off(deployment_id, at_s, StageSignal.STOP, failure, roll_back=roll_back)
 
     def report(self, execution: Execution, at_s: float, *, succeeded: bool) -> None:
         """Takes the word of a hook whose lifecycle event is in progress."""
@@ -106,7 +107,7 @@ class Lifecycle:
     def _leave_created(self, deployment_id: str, at_s: float) -> None:
         problem = self._store.deployments[deployment_id].spec_problem
         if problem is None:
-            self._signal(deployment_id, Signal.DONE, at_s)
+            self._signal(deployment_id, StageSignal.DONE, at_s)
         else:
             self._fail(deployment_id, at_s, bad_configuration(problem))
 
@@ -124,7 +125,7 @@ class Lifecycle:
         if failure:
             self._fail(deployment_id, at_s, failure)
         else:
-            self._signal(deployment_id, Signal.DONE, at_s)
+            self._signal(deployment_id, StageSignal.DONE, at_s)
 
     def _wait_for_hookable(self, deployment_id: str, at_s: float) -> None:
         self._later(deployment_id, at_s, self._pace(deployment_id).gap_s, self._begin_hookable)
@@ -146,7 +147,7 @@ class Lifecycle:
         for shift in landings(shifts(deployment.routing), run.pace, run.steps):
             self._later(deployment_id, at_s, (shift.after_s, shift.after_s), self._shifting_to(shift.weight))
 
-    def _shifting_to(self, weight: float) -> Step:
+    def _shifting_to(self, weight: float) -> ScheduledStep:
         def step(deployment_id: str, at_s: float) -> None:
             try:
                 self._shift(deployment_id, weight)
@@ -170,14 +171,14 @@ class Lifecycle:
 
     # lifecycle events
 
-    def _begin_event(self, deployment_id: str, at_s: float) -> Deployment:
+    def _begin_event(self, deployment_id: str, at_s: float) -> DeploymentRecord:
         return self._change_event(deployment_id, at_s, status=EventStatus.IN_PROGRESS, started_s=at_s)
 
     def _finish_event(self, deployment_id: str, at_s: float) -> None:
         self._change_event(deployment_id, at_s, status=EventStatus.SUCCEEDED, ended_s=at_s)
-        self._signal(deployment_id, Signal.DONE, at_s)
+        self._signal(deployment_id, StageSignal.DONE, at_s)
 
-    def _change_event(self, deployment_id: str, at_s: float, **changes: object) -> Deployment:
+    def _change_event(self, deployment_id: str, at_s: float, **changes: object) -> DeploymentRecord:
         deployment = self._store.deployments[deployment_id]
         events = tuple(
             msgspec.structs.replace(event, **changes) if event.name == deployment.stage else event
@@ -187,7 +188,7 @@ class Lifecycle:
 
     # hooks
 
-    def _launch(self, deployment: Deployment, function: str, at_s: float) -> None:
+    def _launch(self, deployment: DeploymentRecord, function: str, at_s: float) -> None:
         execution = Execution(
             id=execution_id(self._runs[deployment.id].steps),
             deployment_id=deployment.id,
@@ -230,7 +231,7 @@ class Lifecycle:
 
     # alarms
 
-    def _look_after(self, deployment_id: str, at_s: float, span: Span) -> None:
+    def _look_after(self, deployment_id: str, at_s: float, span: Range) -> None:
         delay_s = drawn(span, self._runs[deployment_id].looks)
         self._schedule.at(at_s + delay_s, lambda now_s: self._look(deployment_id, now_s))
 
@@ -240,17 +241,19 @@ class Lifecycle:
             return
         failure = alarm_problem(deployment.alarms, self._alarms.states(deployment.alarms.watched))
         if failure:
-            self.stop(deployment_id, at_s, failure, roll_back=deployment.rollback.answers(RollbackEvent.ALARM))
+            self.stop(deployment_id, at_s, failure, roll_back=deployment.rollback.answers(RollbackTrigger.ALARM))
         else:
             self._look_after(deployment_id, at_s, ALARM_LOOK_S)
 
     # ends and ways back
 
-    def _fail(self, deployment_id: str, at_s: float, failure: Failure) -> None:
-        roll_back = self._store.deployments[deployment_id].rollback.answers(RollbackEvent.FAILURE)
-        self._break_off(deployment_id, at_s, Signal.FAIL, failure, roll_back=roll_back)
+    def _fail(self, deployment_id: str, at_s: float, failure: ErrorInformation) -> None:
+        roll_back = self._store.deployments[deployment_id].rollback.answers(RollbackTrigger.FAILURE)
+        self._break_off(deployment_id, at_s, StageSignal.FAIL, failure, roll_back=roll_back)
 
-    def _break_off(self, deployment_id: str, at_s: float, signal: Signal, failure: Failure, *, roll_back: bool) -> None:
+    def _break_off(
+        self, deployment_id: str, at_s: float, signal: StageSignal, failure: ErrorInformation, *, roll_back: bool
+    ) -> None:
         deployment = self._store.deployments[deployment_id]
         self._store.change(
             deployment_id,
@@ -268,15 +271,15 @@ class Lifecycle:
 
     # the machine
 
-    def _signal(self, deployment_id: str, signal: Signal, at_s: float) -> None:
+    def _signal(self, deployment_id: str, signal: StageSignal, at_s: float) -> None:
         stage = TRANSITIONS[self._store.deployments[deployment_id].stage][signal]
         self._store.change(deployment_id, stage=stage)
         self._enter[stage](deployment_id, at_s)
 
     def _done(self, deployment_id: str, at_s: float) -> None:
-        self._signal(deployment_id, Signal.DONE, at_s)
+        self._signal(deployment_id, StageSignal.DONE, at_s)
 
-    def _later(self, deployment_id: str, at_s: float, span: Span, step: Step) -> None:
+    def _later(self, deployment_id: str, at_s: float, span: Range, step: ScheduledStep) -> None:
         """Takes `step` after a time out of `span`, unless the deployment has left its stage by then."""
         stage = self._store.deployments[deployment_id].stage
 
@@ -286,11 +289,11 @@ class Lifecycle:
 
         self._schedule.at(at_s + drawn(span, self._runs[deployment_id].steps), action)
 
-    def _pace(self, deployment_id: str) -> Pace:
+    def _pace(self, deployment_id: str) -> StepTimes:
         return self._runs[deployment_id].pace
 
 
-def _broken_off(event: LifecycleEvent, at_s: float) -> LifecycleEvent:
+def _broken_off(event: EventRecord, at_s: float) -> EventRecord:
     match event.status:
         case EventStatus.IN_PROGRESS:
             return msgspec.structs.replace(event, status=EventStatus.FAILED, ended_s=at_s)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from harness.rehearsal.clock import Schedule
+from harness.rehearsal.cloudwatch import CloudWatch
 from harness.rehearsal.codedeploy.ids import new_uuid
 from harness.rehearsal.codedeploy.lifecycle import Lifecycle
-from harness.rehearsal.codedeploy.neighbours import Alarms, Functions
 from harness.rehearsal.codedeploy.store import Store
+from harness.rehearsal.functions import Functions
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -19,7 +20,14 @@ class Operations:
     """The common state of the operations of one account in one region."""
 
     def __init__(
-        self, schedule: Schedule, functions: Functions, alarms: Alarms, *, rng: random.Random, account: str, region: str
+        self,
+        schedule: Schedule,
+        functions: Functions,
+        alarms: CloudWatch,
+        *,
+        rng: random.Random,
+        account: str,
+        region: str,
     ) -> None:
         self._schedule = schedule
         self._rng = rng

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.codedeploy.routing import Routing
-from harness.rehearsal.codedeploy.stages import EVENTS, RUNNING, STATUS, Stage
+from harness.rehearsal.codedeploy.stages import EVENTS, RUNNING, STATUS, DeploymentStage
 
 AwsShape = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ class Creator(StrEnum):
     ROLLBACK = "codeDeployRollback"
 
 
-class RollbackEvent(StrEnum):
+class RollbackTrigger(StrEnum):
     """What an automatic rollback answers to."""
 
     FAILURE = "DEPLOYMENT_FAILURE"
@@ -57,7 +57,7 @@ class RollingBack(Struct, frozen=True, kw_only=True):
     enabled: bool = False
     events: tuple[str, ...] = ()
 
-    def answers(self, event: RollbackEvent) -> bool:
+    def answers(self, event: RollbackTrigger) -> bool:
         """Whether `event` causes a rollback."""
         return self.enabled and event in self.events
 
@@ -113,7 +113,7 @@ class Config(Struct, frozen=True, kw_only=True):
     preset: bool = False
 
 
-class Failure(Struct, frozen=True):
+class ErrorInformation(Struct, frozen=True):
     """Why a deployment did not succeed, in AWS's words."""
 
     code: str
@@ -128,7 +128,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     message: str
 
 
-class LifecycleEvent(Struct, frozen=True, kw_only=True):
+class EventRecord(Struct, frozen=True, kw_only=True):
     """One lifecycle event of the target."""
 
     name: str
@@ -146,7 +146,7 @@ class RollbackNote(Struct, frozen=True, kw_only=True):
     triggered_by: str | None = None
 
 
-class Deployment(Struct, frozen=True, kw_only=True):
+class DeploymentRecord(Struct, frozen=True, kw_only=True):
     """One deployment.
 
     `spec` is None where the revision's AppSpec could not be read, and `spec_problem` says why. `weight` (0..1) is what
@@ -171,15 +171,15 @@ class Deployment(Struct, frozen=True, kw_only=True):
     alarms_overridden: bool = False
     rollback: RollingBack = RollingBack()
     previous_revision: Revision | None = None
-    stage: Stage = Stage.CREATED
+    stage: DeploymentStage = DeploymentStage.CREATED
     started_s: float | None = None
     completed_s: float | None = None
     updated_s: float | None = None
-    events: tuple[LifecycleEvent, ...] = tuple(LifecycleEvent(name=name) for name in EVENTS)
+    events: tuple[EventRecord, ...] = tuple(EventRecord(name=name) for name in EVENTS)
     weight: float = 0.0
     moves_alias: bool = True
     shifted: bool = False
-    failure: Failure | None = None
+    failure: ErrorInformation | None = None
     rollback_note: RollbackNote | None = None
     awaits_rollback: bool = False
 
@@ -218,6 +218,6 @@ class Deployment(Struct, frozen=True, kw_only=True):
         return EventStatus.SUCCEEDED if EventStatus.SKIPPED not in statuses else EventStatus.SKIPPED
 
 
-def newest_first(deployments: Sequence[Deployment]) -> list[Deployment]:
+def newest_first(deployments: Sequence[DeploymentRecord]) -> list[DeploymentRecord]:
     """The deployments in the order in which ListDeployments names them; of equal times the later one comes first."""
     return sorted(deployments, key=lambda deployment: deployment.created_s)[::-1]

@@ -1,12 +1,12 @@
 """The rollback deployment: a deployment of its own that turns the one before it round."""
 
 from harness.rehearsal.codedeploy import appspec
-from harness.rehearsal.codedeploy.records import Creator, Deployment, RollbackNote
+from harness.rehearsal.codedeploy.records import Creator, DeploymentRecord, RollbackNote
 from harness.rehearsal.codedeploy.revisions import of_content
 from harness.rehearsal.codedeploy.routing import ALL_AT_ONCE, DEFAULT_NAME
 
 
-def rollback_of(forward: Deployment, rollback_id: str, at_s: float) -> Deployment:
+def rollback_of(forward: DeploymentRecord, rollback_id: str, at_s: float) -> DeploymentRecord:
     """The deployment that gives the alias back: all at once, without hooks, whatever the alarms say.
 
     Assumption: its revision is the forward one turned round, which serves a group's first deployment too; its
@@ -14,7 +14,7 @@ def rollback_of(forward: Deployment, rollback_id: str, at_s: float) -> Deploymen
     """
     spec = forward.known_spec.reversed()
     message = f"Deployment {rollback_id} is triggered to roll back deployment {forward.id}."
-    return Deployment(
+    return DeploymentRecord(
         id=rollback_id,
         application=forward.application,
         group=forward.group,
@@ -31,7 +31,7 @@ def rollback_of(forward: Deployment, rollback_id: str, at_s: float) -> Deploymen
     )
 
 
-def note_on(forward: Deployment, rollback_id: str) -> RollbackNote:
+def note_on(forward: DeploymentRecord, rollback_id: str) -> RollbackNote:
     """What the deployment that is rolled back says of it."""
     message = f"Deployment {forward.id} terminated. Automatic rollback is triggered with a DeploymentId {rollback_id}."
     return RollbackNote(message=message, rollback_id=rollback_id)

@@ -6,7 +6,7 @@ import random
 
 from msgspec import Struct
 
-from harness.rehearsal.codedeploy.timing import MINUTE_S, Pace, drawn
+from harness.rehearsal.codedeploy.timing import MINUTE_S, StepTimes, drawn
 
 PREFIX = "CodeDeployDefault."
 
@@ -41,27 +41,27 @@ Routing = Canary | Linear | AllAtOnce
 ALL_AT_ONCE = AllAtOnce()
 
 
-class Shift(Struct, frozen=True):
+class PlannedShift(Struct, frozen=True):
     """At `after_s` since the begin of AllowTraffic the target version gets `weight` (0..1) of the traffic."""
 
     after_s: float
     weight: float
 
 
-def shifts(routing: Routing) -> tuple[Shift, ...]:
+def shifts(routing: Routing) -> tuple[PlannedShift, ...]:
     """The shifts of a deployment in their order; the last gives the target version everything."""
     match routing:
         case AllAtOnce():
-            return (Shift(0.0, 1.0),)
+            return (PlannedShift(0.0, 1.0),)
         case Canary(percent, interval_min):
-            return (Shift(0.0, percent / 100), Shift(interval_min * MINUTE_S, 1.0))
+            return (PlannedShift(0.0, percent / 100), PlannedShift(interval_min * MINUTE_S, 1.0))
         case Linear(percent, interval_min):
             interval_s = interval_min * MINUTE_S
-            steps = [Shift(n * interval_s, (n + 1) * percent / 100) for n in range(routing.intervals)]
-            return (*steps, Shift(routing.intervals * interval_s, 1.0))
+            steps = [PlannedShift(n * interval_s, (n + 1) * percent / 100) for n in range(routing.intervals)]
+            return (*steps, PlannedShift(routing.intervals * interval_s, 1.0))
 
 
-def landings(planned: tuple[Shift, ...], pace: Pace, rng: random.Random) -> list[Shift]:
+def landings(planned: tuple[PlannedShift, ...], pace: StepTimes, rng: random.Random) -> list[PlannedShift]:
     """The shifts with how late each is; delays add up from the second shift on.
 
     Assumption: an interval runs from the begin of AllowTraffic, not from the first visible weights: only so do the
@@ -70,8 +70,8 @@ def landings(planned: tuple[Shift, ...], pace: Pace, rng: random.Random) -> list
     first, *later = planned
     late_s = itertools.accumulate(drawn(pace.later_shift_s, rng) for _ in later)
     first_s = drawn(pace.first_shift_s, rng)
-    rest = [Shift(shift.after_s + late, shift.weight) for shift, late in zip(later, late_s, strict=True)]
-    return [Shift(first_s, first.weight), *rest]
+    rest = [PlannedShift(shift.after_s + late, shift.weight) for shift, late in zip(later, late_s, strict=True)]
+    return [PlannedShift(first_s, first.weight), *rest]
 
 
 def _presets() -> dict[str, Routing]:

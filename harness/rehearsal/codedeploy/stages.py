@@ -4,7 +4,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 
-class Stage(StrEnum):
+class DeploymentStage(StrEnum):
     """Where a deployment is."""
 
     CREATED = "Created"
@@ -18,7 +18,7 @@ class Stage(StrEnum):
     STOPPED = "Stopped"
 
 
-class Signal(StrEnum):
+class StageSignal(StrEnum):
     """What can happen to a deployment."""
 
     DONE = "done"
@@ -26,35 +26,41 @@ class Signal(StrEnum):
     STOP = "stop"
 
 
-EVENTS = (Stage.BEFORE_ALLOW_TRAFFIC, Stage.ALLOW_TRAFFIC, Stage.AFTER_ALLOW_TRAFFIC)
+EVENTS = (DeploymentStage.BEFORE_ALLOW_TRAFFIC, DeploymentStage.ALLOW_TRAFFIC, DeploymentStage.AFTER_ALLOW_TRAFFIC)
 """The stages that are lifecycle events of the target."""
 
 
-def _running(following: Stage) -> MappingProxyType[Signal, Stage]:
-    return MappingProxyType({Signal.DONE: following, Signal.FAIL: Stage.FAILED, Signal.STOP: Stage.STOPPED})
+def _running(following: DeploymentStage) -> MappingProxyType[StageSignal, DeploymentStage]:
+    return MappingProxyType(
+        {
+            StageSignal.DONE: following,
+            StageSignal.FAIL: DeploymentStage.FAILED,
+            StageSignal.STOP: DeploymentStage.STOPPED,
+        }
+    )
 
 
-_OVER: MappingProxyType[Signal, Stage] = MappingProxyType({})
+_OVER: MappingProxyType[StageSignal, DeploymentStage] = MappingProxyType({})
 
 TRANSITIONS = {
-    Stage.CREATED: _running(Stage.START),
-    Stage.START: _running(Stage.BEFORE_ALLOW_TRAFFIC),
-    Stage.BEFORE_ALLOW_TRAFFIC: _running(Stage.ALLOW_TRAFFIC),
-    Stage.ALLOW_TRAFFIC: _running(Stage.AFTER_ALLOW_TRAFFIC),
-    Stage.AFTER_ALLOW_TRAFFIC: _running(Stage.END),
-    Stage.END: _running(Stage.SUCCEEDED),
-    Stage.SUCCEEDED: _OVER,
-    Stage.FAILED: _OVER,
-    Stage.STOPPED: _OVER,
+    DeploymentStage.CREATED: _running(DeploymentStage.START),
+    DeploymentStage.START: _running(DeploymentStage.BEFORE_ALLOW_TRAFFIC),
+    DeploymentStage.BEFORE_ALLOW_TRAFFIC: _running(DeploymentStage.ALLOW_TRAFFIC),
+    DeploymentStage.ALLOW_TRAFFIC: _running(DeploymentStage.AFTER_ALLOW_TRAFFIC),
+    DeploymentStage.AFTER_ALLOW_TRAFFIC: _running(DeploymentStage.END),
+    DeploymentStage.END: _running(DeploymentStage.SUCCEEDED),
+    DeploymentStage.SUCCEEDED: _OVER,
+    DeploymentStage.FAILED: _OVER,
+    DeploymentStage.STOPPED: _OVER,
 }
 
 RUNNING = frozenset(stage for stage, row in TRANSITIONS.items() if row)
 
 STATUS = {
-    Stage.CREATED: "Created",
-    **dict.fromkeys(RUNNING - {Stage.CREATED}, "InProgress"),
-    Stage.SUCCEEDED: "Succeeded",
-    Stage.FAILED: "Failed",
-    Stage.STOPPED: "Stopped",
+    DeploymentStage.CREATED: "Created",
+    **dict.fromkeys(RUNNING - {DeploymentStage.CREATED}, "InProgress"),
+    DeploymentStage.SUCCEEDED: "Succeeded",
+    DeploymentStage.FAILED: "Failed",
+    DeploymentStage.STOPPED: "Stopped",
 }
 """AWS's DeploymentStatus for each stage."""

@@ -6,7 +6,7 @@ from harness.rehearsal.codedeploy import revisions
 from harness.rehearsal.codedeploy.records import (
     Application,
     Config,
-    Deployment,
+    DeploymentRecord,
     Group,
     RegisteredRevision,
     Revision,
@@ -22,7 +22,7 @@ class Store:
     def __init__(self, created_s: float) -> None:
         self.applications: dict[str, Application] = {}
         self.groups: dict[tuple[str, str], Group] = {}
-        self.deployments: dict[str, Deployment] = {}
+        self.deployments: dict[str, DeploymentRecord] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.configs = {
             name: Config(id=f"preset-{name}", name=name, routing=routing, created_s=created_s, preset=True)
@@ -49,7 +49,7 @@ class Store:
             raise Refusal("DeploymentConfigDoesNotExistException", message)
         return self.configs[name]
 
-    def deployment(self, deployment_id: str) -> Deployment:
+    def deployment(self, deployment_id: str) -> DeploymentRecord:
         """The deployment, or DeploymentDoesNotExistException."""
         if deployment_id not in self.deployments:
             message = f"The deployment {deployment_id} does not exist with the user or AWS account."
@@ -73,7 +73,7 @@ class Store:
         del self.groups[group.application, group.name]
         del self.tags[group_resource(group)]
 
-    def add(self, deployment: Deployment) -> None:
+    def add(self, deployment: DeploymentRecord) -> None:
         """Keeps a new deployment, and what it says of the use of its revision."""
         self.deployments[deployment.id] = deployment
         application = self.applications.get(deployment.application)
@@ -87,11 +87,11 @@ class Store:
         known = {**application.revisions, revisions.key_of(registered.revision): registered}
         self.applications[application.name] = msgspec.structs.replace(application, revisions=known)
 
-    def deployments_of(self, group: Group) -> list[Deployment]:
+    def deployments_of(self, group: Group) -> list[DeploymentRecord]:
         """The deployments of a group, newest first."""
         return newest_first([one for one in self.deployments.values() if one.group_id == group.id])
 
-    def last_success(self, group: Group) -> Deployment | None:
+    def last_success(self, group: Group) -> DeploymentRecord | None:
         """The newest deployment of the group that succeeded."""
         return next((one for one in self.deployments_of(group) if one.status == "Succeeded"), None)
 
@@ -100,7 +100,7 @@ class Store:
         last = self.last_success(group)
         return last.revision if last else None
 
-    def change(self, deployment_id: str, **changes: object) -> Deployment:
+    def change(self, deployment_id: str, **changes: object) -> DeploymentRecord:
         """Replaces a deployment by one with these fields changed."""
         changed = msgspec.structs.replace(self.deployments[deployment_id], **changes)
         self.deployments[deployment_id] = changed

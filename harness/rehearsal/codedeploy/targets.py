@@ -3,7 +3,7 @@
 from harness.rehearsal.codedeploy import inputs
 from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
 from harness.rehearsal.codedeploy.paging import page
-from harness.rehearsal.codedeploy.records import Deployment
+from harness.rehearsal.codedeploy.records import DeploymentRecord
 from harness.rehearsal.codedeploy.views import target_view
 from harness.rehearsal.refusal import Refusal
 
@@ -44,14 +44,14 @@ class TargetOperations(Operations):
             raise Refusal("DeploymentTargetListSizeExceededException", message)
         return {"deploymentTargets": [self._target(deployment, one) for one in ids]}
 
-    def _started(self, params: Params) -> Deployment:
+    def _started(self, params: Params) -> DeploymentRecord:
         deployment = self._store.deployment(inputs.deployment_id(params))
         if deployment.started_s is None:
             message = f"The deployment {deployment.id} has not started."
             raise Refusal("DeploymentNotStartedException", message)
         return deployment
 
-    def _target(self, deployment: Deployment, target_id: str | None) -> Answer:
+    def _target(self, deployment: DeploymentRecord, target_id: str | None) -> Answer:
         if not target_id:
             raise Refusal("DeploymentTargetIdRequiredException", "targetId must be specified")
         if target_id != _target_id(deployment):
@@ -61,7 +61,7 @@ class TargetOperations(Operations):
         return target_view(deployment, target_id, arn)
 
 
-def _target_id(deployment: Deployment) -> str:
+def _target_id(deployment: DeploymentRecord) -> str:
     """Assumption: function and alias; AWS shows no Lambda target's id anywhere."""
     spec = deployment.known_spec
     return f"{spec.function}:{spec.alias}"

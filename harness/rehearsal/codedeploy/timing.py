@@ -7,7 +7,7 @@ import random
 
 from msgspec import Struct
 
-Span = tuple[float, float]
+Range = tuple[float, float]
 
 MINUTE_S = 60.0
 
@@ -17,36 +17,36 @@ HOOK_TIMEOUT_S = 3600.0
 ROLLBACK_DELAY_S = 0.5
 """From the terminal status to the rollback deployment: captured notifications lie 0.5 s apart."""
 
-FIRST_ALARM_LOOK_S: Span = (0.2, 0.45)
+FIRST_ALARM_LOOK_S: Range = (0.2, 0.45)
 """From the start of a deployment to its first look at the alarms.
 
 One that was in ALARM already stopped a deployment 0.73 s after it was created.
 """
 
-ALARM_LOOK_S: Span = (5.0, 15.0)
+ALARM_LOOK_S: Range = (5.0, 15.0)
 """Assumption: between two looks at the alarms; AWS says nothing, ALARM to Stopped took 11 to 16 s in captures."""
 
 
-class Pace(Struct, frozen=True, kw_only=True):
+class StepTimes(Struct, frozen=True, kw_only=True):
     """How fast a deployment goes through what it does itself."""
 
-    created_s: Span
+    created_s: Range
     """Status Created, before the start."""
-    start_s: Span
+    start_s: Range
     """From the start to the end of the checks that come before the lifecycle events."""
-    event_s: Span
+    event_s: Range
     """A lifecycle event without a hook."""
-    gap_s: Span
+    gap_s: Range
     """Before each lifecycle event."""
-    first_shift_s: Span
+    first_shift_s: Range
     """From the begin of AllowTraffic until the alias has its first weights."""
-    later_shift_s: Span
+    later_shift_s: Range
     """How late each later shift is: captured linear intervals of a minute took 61 s."""
-    end_s: Span
+    end_s: Range
     """From the last lifecycle event to the terminal status."""
 
 
-FORWARD = Pace(
+FORWARD = StepTimes(
     created_s=(0.1, 0.3),
     start_s=(1.0, 1.4),
     event_s=(0.4, 0.7),
@@ -57,7 +57,7 @@ FORWARD = Pace(
 )
 """First weights 3 to 7 s after the start, a five-minute canary in 5:03 to 5:06 (captured: 5:02 and 5:05)."""
 
-ROLLBACK = Pace(
+ROLLBACK = StepTimes(
     created_s=(0.1, 0.2),
     start_s=(0.1, 0.2),
     event_s=(0.25, 0.45),
@@ -69,6 +69,6 @@ ROLLBACK = Pace(
 """Captured rollback deployments took 1 to 3 s."""
 
 
-def drawn(span: Span, rng: random.Random) -> float:
+def drawn(span: Range, rng: random.Random) -> float:
     """One duration out of `span`, in seconds."""
     return rng.uniform(*span)

@@ -6,16 +6,16 @@ from harness.rehearsal.codedeploy.records import (
     Alarming,
     Application,
     Config,
-    Deployment,
+    DeploymentRecord,
+    EventRecord,
     Group,
-    LifecycleEvent,
     RegisteredRevision,
     RollbackNote,
     RollingBack,
 )
 from harness.rehearsal.codedeploy.revisions import located
 from harness.rehearsal.codedeploy.routing import AllAtOnce, Canary, Linear, Routing
-from harness.rehearsal.codedeploy.stages import Stage
+from harness.rehearsal.codedeploy.stages import DeploymentStage
 
 Shape = dict[str, Any]
 
@@ -58,7 +58,7 @@ def _routing(routing: Routing) -> Shape:
             return {"type": "AllAtOnce"}
 
 
-def group_view(group: Group, attempted: Deployment | None, succeeded: Deployment | None) -> Shape:
+def group_view(group: Group, attempted: DeploymentRecord | None, succeeded: DeploymentRecord | None) -> Shape:
     """A DeploymentGroupInfo with the newest deployment and the newest that succeeded."""
     shape: Shape = {
         "applicationName": group.application,
@@ -82,7 +82,7 @@ def group_view(group: Group, attempted: Deployment | None, succeeded: Deployment
     return _without_nothing({**shape, **optional})
 
 
-def _last(deployment: Deployment) -> Shape:
+def _last(deployment: DeploymentRecord) -> Shape:
     shape = {"deploymentId": deployment.id, "status": deployment.status, "createTime": deployment.created_s}
     return _without_nothing({**shape, "endTime": deployment.completed_s})
 
@@ -101,7 +101,7 @@ def rolling_back_view(rollback: RollingBack) -> Shape:
     return {"enabled": rollback.enabled, "events": list(rollback.events)}
 
 
-def deployment_view(deployment: Deployment) -> Shape:
+def deployment_view(deployment: DeploymentRecord) -> Shape:
     """A DeploymentInfo."""
     shape: Shape = {
         "applicationName": deployment.application,
@@ -124,7 +124,7 @@ def deployment_view(deployment: Deployment) -> Shape:
     return _without_nothing({**shape, **_what_happened(deployment)})
 
 
-def _what_happened(deployment: Deployment) -> Shape:
+def _what_happened(deployment: DeploymentRecord) -> Shape:
     failure = deployment.failure
     return {
         "description": deployment.description,
@@ -138,7 +138,7 @@ def _what_happened(deployment: Deployment) -> Shape:
     }
 
 
-def _overview(deployment: Deployment) -> Shape:
+def _overview(deployment: DeploymentRecord) -> Shape:
     return {status: int(deployment.target_status == status) for status in _COUNTED}
 
 
@@ -152,7 +152,7 @@ def _rollback(note: RollbackNote) -> Shape:
     )
 
 
-def target_view(deployment: Deployment, target_id: str, arn: str) -> Shape:
+def target_view(deployment: DeploymentRecord, target_id: str, arn: str) -> Shape:
     """A DeploymentTarget; its weight is a fraction, as captured, though AWS's documentation says percentage."""
     target = {
         "deploymentId": deployment.id,
@@ -166,8 +166,8 @@ def target_view(deployment: Deployment, target_id: str, arn: str) -> Shape:
     return {"deploymentTargetType": "LambdaTarget", "lambdaTarget": target}
 
 
-def _function(deployment: Deployment) -> Shape:
-    if deployment.stage in (Stage.START, Stage.BEFORE_ALLOW_TRAFFIC):
+def _function(deployment: DeploymentRecord) -> Shape:
+    if deployment.stage in (DeploymentStage.START, DeploymentStage.BEFORE_ALLOW_TRAFFIC):
         return {}
     spec = deployment.known_spec
     return {
@@ -179,7 +179,7 @@ def _function(deployment: Deployment) -> Shape:
     }
 
 
-def _event(event: LifecycleEvent) -> Shape:
+def _event(event: EventRecord) -> Shape:
     diagnostics = event.diagnostics
     return _without_nothing(
         {

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from harness.rehearsal.functions.engines import Ran, Request, context_of
+from harness.rehearsal.functions.engines import Ran, RunRequest, context_of
 from harness.rehearsal.functions.records import Code
 from harness.rehearsal.functions.runtime import Context
 
@@ -25,7 +25,7 @@ class BundledContext(Context):
 class Bundled:
     """The engine of kind "bundled"; it keeps nothing between runs."""
 
-    def run(self, code: Code, request: Request) -> Ran:
+    def run(self, code: Code, request: RunRequest) -> Ran:
         """Runs one event in the calling thread; the function's timeout is not enforced."""
         started = time.perf_counter()
         try:

@@ -12,7 +12,7 @@ UNRESERVED_MINIMUM = 100
 """What reservations must leave to all other functions (Lambda developer guide, reserved concurrency)."""
 
 
-class Throttled(Refusal):
+class TooManyRequests(Refusal):
     """A run that reserved concurrency does not admit; `Reason` and `Type` go into the answer's body."""
 
     Reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
@@ -35,7 +35,7 @@ class Slots:
         """Holds a slot for one run; raises `Throttled` where none is free."""
         with self._lock:
             if self.limit is not None and self._running >= self.limit:
-                raise Throttled
+                raise TooManyRequests
             self._running += 1
         try:
             yield

@@ -14,7 +14,7 @@ RESPONSE_LIMIT = 6_291_556
 """Bytes that a response may have (the number in AWS's own error message)."""
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class RunRequest(Struct, frozen=True, kw_only=True):
     """One event on its way to a version; `arn` is the one it was invoked by, of an alias perhaps."""
 
     id: str
@@ -45,7 +45,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
 class Engine(Protocol):
     """Runs versions of one kind; a run never raises for what the code does."""
 
-    def run(self, code: Code, request: Request) -> Ran:
+    def run(self, code: Code, request: RunRequest) -> Ran:
         """Runs one event."""
 
     def warm(self, code: Code) -> None:
@@ -64,14 +64,14 @@ def failed(kind: str, message: str, duration_ms: float, log: bytes = b"") -> Ran
     return Ran(payload=payload, failed=True, duration_ms=duration_ms, log=log)
 
 
-def timed_out(code: Code, request: Request, log: bytes = b"", limit_s: float | None = None) -> Ran:
+def timed_out(code: Code, request: RunRequest, log: bytes = b"", limit_s: float | None = None) -> Ran:
     """A run that took longer than it may: the function's timeout unless `limit_s` says otherwise."""
     limit_s = code.timeout_s if limit_s is None else limit_s
     message = f"RequestId: {request.id} Error: Task timed out after {limit_s:.2f} seconds"
     return failed("Sandbox.Timedout", message, limit_s * 1000, log)
 
 
-def invocation(code: Code, request: Request, ran: Ran) -> Invocation:
+def invocation(code: Code, request: RunRequest, ran: Ran) -> Invocation:
     """What Lambda makes of a run: the size limit, the error mark, and the lines round the code's own log."""
     if len(ran.payload) > RESPONSE_LIMIT:
         message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
@@ -85,7 +85,7 @@ def invocation(code: Code, request: Request, ran: Ran) -> Invocation:
     )
 
 
-def context_of(code: Code, request: Request) -> Mapping[str, Any]:
+def context_of(code: Code, request: RunRequest) -> Mapping[str, Any]:
     """What a context object is made of."""
     return {
         "function_name": code.function,
@@ -97,7 +97,7 @@ def context_of(code: Code, request: Request) -> Mapping[str, Any]:
     }
 
 
-def _log(code: Code, request: Request, ran: Ran) -> bytes:
+def _log(code: Code, request: RunRequest, ran: Ran) -> bytes:
     own = ran.log if not ran.log or ran.log.endswith(b"\n") else ran.log + b"\n"
     start = f"START RequestId: {request.id} Version: {code.version}\n"
     report = (

@@ -158,7 +158,7 @@ class Environment:
         return tail
 
 
-class Pool:
+class EnvironmentPool:
     """The environments of one version: started on demand, at most `ENVIRONMENTS_A_VERSION`, the last used first."""
 
     def __init__(self, start: Callable[[], Environment]) -> None:

@@ -6,21 +6,22 @@ import random
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from msgspec.structs import replace
 
 from harness.rehearsal.clock import Schedule
+from harness.rehearsal.cloudwatch import InvocationMetrics
 from harness.rehearsal.functions.access import AccessOperations
 from harness.rehearsal.functions.aliases import AliasOperations
 from harness.rehearsal.functions.answers import Answer
 from harness.rehearsal.functions.bundled import Bundled
-from harness.rehearsal.functions.concurrency import Throttled
-from harness.rehearsal.functions.engines import Engine, Invocation, Request, invocation
+from harness.rehearsal.functions.concurrency import TooManyRequests
+from harness.rehearsal.functions.engines import Engine, Invocation, RunRequest, invocation
 from harness.rehearsal.functions.names import LATEST, FunctionName, invalid_value, is_version
 from harness.rehearsal.functions.python import Python, variables
-from harness.rehearsal.functions.records import Code, Kind
+from harness.rehearsal.functions.records import Code, EngineKind
 from harness.rehearsal.functions.registry import new_revision
 from harness.rehearsal.functions.routing import AliasState
 from harness.rehearsal.functions.url import Url
@@ -33,18 +34,6 @@ EVENT_LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_29
 """Bytes that a payload may have, by invocation type (Lambda quotas)."""
 RETRY_AFTER_S = (60.0, 120.0)
 """Experiment seconds before the two retries of a failed asynchronous invocation (Lambda developer guide)."""
-
-
-class InvocationMetrics(Protocol):
-    """Where runs are counted."""
-
-    def record(
-        self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
-    ) -> None:
-        """Counts one run."""
-
-    def record_throttle(self, function: str, alias: str | None, started_s: float) -> None:
-        """Counts one run that was not admitted."""
 
 
 class Functions(VersionOperations, AliasOperations, AccessOperations):
@@ -62,7 +51,7 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         self._invocations = invocations
         self._rng = rng
         self._python = Python(lambda code: variables(code, region, self.endpoint_url))
-        engines: dict[Kind, Engine] = {"bundled": Bundled(), "python": self._python, "url": Url()}
+        engines: dict[EngineKind, Engine] = {"bundled": Bundled(), "python": self._python, "url": Url()}
         super().__init__(schedule, engines, account=account, region=region)
 
     def invoke(self, params: Params) -> Answer:
@@ -120,7 +109,7 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         try:
             with self._function(function).slots.taken():
                 yield
-        except Throttled:
+        except TooManyRequests:
             self._invocations.record_throttle(function, alias, self._schedule.clock.now())
             raise
 
@@ -135,7 +124,7 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         self._packages.close()
 
     def _run(self, code: Code, event: bytes, alias: str | None) -> Invocation:
-        request = Request(id=str(uuid4()), arn=self._address.arn(code.function, alias or _own(code)), event=event)
+        request = RunRequest(id=str(uuid4()), arn=self._address.arn(code.function, alias or _own(code)), event=event)
         with self.slot(code.function, alias):
             started_s = self._schedule.clock.now()
             done = invocation(code, request, self._engines[code.kind].run(code, request))
@@ -158,7 +147,7 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         try:
             failed = self._run(self._drawn(name), event, _alias_of(name)).error is not None
         except Refusal as refusal:
-            failed = isinstance(refusal, Throttled)
+            failed = isinstance(refusal, TooManyRequests)
         if failed and attempt < len(RETRY_AFTER_S):
             again_s = self._schedule.clock.now() + RETRY_AFTER_S[attempt]
             self._schedule.at(again_s, lambda _: self._start_event(name, event, attempt=attempt + 1))

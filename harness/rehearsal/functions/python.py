@@ -11,8 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness.errors import CloudError
-from harness.rehearsal.functions.engines import Ran, Request, context_of, failed, timed_out
-from harness.rehearsal.functions.environments import Environment, EnvironmentEnded, Order, Pool, TimedOut
+from harness.rehearsal.functions.engines import Ran, RunRequest, context_of, failed, timed_out
+from harness.rehearsal.functions.environments import Environment, EnvironmentEnded, EnvironmentPool, Order, TimedOut
 from harness.rehearsal.functions.records import Code
 
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE")
@@ -26,12 +26,12 @@ class Python:
 
     def __init__(self, variables: Callable[[Code], Mapping[str, str]]) -> None:
         self._variables = variables
-        self._pools: dict[int, tuple[Code, Pool]] = {}
-        self._retired: list[Pool] = []
+        self._pools: dict[int, tuple[Code, EnvironmentPool]] = {}
+        self._retired: list[EnvironmentPool] = []
         self._lock = threading.Lock()
         self._closed = False
 
-    def run(self, code: Code, request: Request) -> Ran:
+    def run(self, code: Code, request: RunRequest) -> Ran:
         """Runs one event in an environment, starting one where none is idle and the pool has room."""
         try:
             with self._pool(code).environment() as environment:
@@ -72,18 +72,18 @@ class Python:
         for pool in self._all():
             pool.close()
 
-    def _all(self) -> list[Pool]:
+    def _all(self) -> list[EnvironmentPool]:
         with self._lock:
             return [*(pool for _, pool in self._pools.values()), *self._retired]
 
-    def _pool(self, code: Code) -> Pool:
+    def _pool(self, code: Code) -> EnvironmentPool:
         """The pool of a version; the key is the object itself, which a change of $LATEST replaces."""
         entry = self._pools.get(id(code))
         return entry[1] if entry else self._new_pool(code)
 
-    def _new_pool(self, code: Code) -> Pool:
+    def _new_pool(self, code: Code) -> EnvironmentPool:
         with self._lock:
-            _, pool = self._pools.setdefault(id(code), (code, Pool(lambda: Environment(self._order(code)))))
+            _, pool = self._pools.setdefault(id(code), (code, EnvironmentPool(lambda: Environment(self._order(code)))))
             if self._closed:
                 pool.close()
             return pool
@@ -95,7 +95,7 @@ class Python:
         return Order(entry=code.entry or "", path=path, folder=root or Path.cwd(), variables=self._variables(code))
 
 
-def _run(environment: Environment, code: Code, request: Request) -> Ran:
+def _run(environment: Environment, code: Code, request: RunRequest) -> Ran:
     start_ms, start_log = environment.take_start()
     if environment.failure:
         payload = json.dumps(environment.failure).encode()
@@ -116,7 +116,7 @@ def _run(environment: Environment, code: Code, request: Request) -> Ran:
     )
 
 
-def _exited(request: Request, ended: EnvironmentEnded, duration_ms: float = 0.0, start_log: bytes = b"") -> Ran:
+def _exited(request: RunRequest, ended: EnvironmentEnded, duration_ms: float = 0.0, start_log: bytes = b"") -> Ran:
     message = f"RequestId: {request.id} Error: Runtime {_how(ended.status)}"
     return failed("Runtime.ExitError", message, duration_ms, start_log + ended.log)
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from harness.rehearsal.functions.concurrency import Slots
 
-Kind = Literal["bundled", "python", "url"]
+EngineKind = Literal["bundled", "python", "url"]
 
 
 class Package(Struct, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class Package(Struct, frozen=True, kw_only=True):
     `sha256` is base64 for a zip and hexadecimal for an image, as in AWS; `size` is in bytes, 0 for an image.
     """
 
-    kind: Kind
+    kind: EngineKind
     sha256: str
     size: int = 0
     root: Path | None = None
@@ -44,7 +44,7 @@ class Code(Struct, frozen=True, kw_only=True):
     memory_mb: int
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> EngineKind:
         """How it runs."""
         return self.package.kind
 

@@ -8,7 +8,7 @@ from harness.rehearsal.clock import Schedule
 from harness.rehearsal.functions.engines import Engine
 from harness.rehearsal.functions.names import LATEST, Address, FunctionName, is_version, qualified
 from harness.rehearsal.functions.packages import Packages
-from harness.rehearsal.functions.records import Alias, Code, Configuration, Function, Kind
+from harness.rehearsal.functions.records import Alias, Code, Configuration, EngineKind, Function
 from harness.rehearsal.functions.routing import Route, route
 from harness.rehearsal.refusal import Refusal
 
@@ -21,7 +21,7 @@ STALE_REVISION = (
 class Registry:
     """State that all operations share; who changes it holds the schedule's lock, who reads it need not."""
 
-    def __init__(self, schedule: Schedule, engines: Mapping[Kind, Engine], *, account: str, region: str) -> None:
+    def __init__(self, schedule: Schedule, engines: Mapping[EngineKind, Engine], *, account: str, region: str) -> None:
         self._schedule = schedule
         self._engines = engines
         self._address = Address(account, region)

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 Failure = dict[str, Any]
-Entry = Callable[[Any, Any], Any]
+EntryPoint = Callable[[Any, Any], Any]
 
 
 class Context:
@@ -75,7 +75,7 @@ def send(stream: BinaryIO, *frames: bytes) -> None:
     stream.flush()
 
 
-def load(entry: str) -> Entry:
+def load(entry: str) -> EntryPoint:
     """Imports the function named by `module.function` or `module:function`; raises `NoEntryError`."""
     separator = ":" if ":" in entry else "."
     module_name, found, function_name = entry.rpartition(separator)
@@ -86,7 +86,7 @@ def load(entry: str) -> Entry:
     function = getattr(module, function_name, None)
     if not callable(function):
         raise NoEntryError("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
-    return cast(Entry, function)
+    return cast(EntryPoint, function)
 
 
 def _module(name: str) -> object:
@@ -109,7 +109,7 @@ def _trace(frames: TracebackType | None) -> list[str]:
     return traceback.format_list([frame for frame in own if not frame.filename.startswith("<frozen importlib")])
 
 
-def run(entry: Entry, event: bytes, context: Context) -> tuple[bool, bytes]:
+def run(entry: EntryPoint, event: bytes, context: Context) -> tuple[bool, bytes]:
     """Runs the function once; whether it failed, and its answer or error payload."""
     try:
         argument = json.loads(event)

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import urllib3
 
 from harness.errors import CloudError
-from harness.rehearsal.functions.engines import Ran, Request, failed, timed_out
+from harness.rehearsal.functions.engines import Ran, RunRequest, failed, timed_out
 from harness.rehearsal.functions.records import Code
 
 BAD_GATEWAY = 502
@@ -30,7 +30,7 @@ class Url:
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._lock = threading.Lock()
 
-    def run(self, code: Code, request: Request) -> Ran:
+    def run(self, code: Code, request: RunRequest) -> Ran:
         """Sends one event; no answer is an error of the run, and so is a 502.
 
         That is what a gateway answers for a function that threw, a local one like the real one; any other status the

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from harness.rehearsal.cloudwatch.rule import (
     AtLeast,
     Both,
+    CompositeRule,
     Constant,
     Either,
     InState,
     Not,
-    Rule,
     children,
     holds,
     parse,
@@ -48,7 +48,7 @@ rules = st.recursive(
 )
 
 
-def written(rule: Rule) -> str:
+def written(rule: CompositeRule) -> str:
     """A rule as text, with more parentheses than it needs."""
     match rule:
         case Constant(value=value):
@@ -89,7 +89,7 @@ def refusal(call: Callable[..., Any], **params: Any) -> tuple[str, str]:
 
 
 @given(rules)
-def test_a_written_rule_reads_as_itself(rule: Rule) -> None:
+def test_a_written_rule_reads_as_itself(rule: CompositeRule) -> None:
     """Writing and parsing are inverse, names with blanks and parentheses included."""
     named = [name for name in children(rule) if name.startswith("arn:")]
     if not named:
@@ -97,7 +97,7 @@ def test_a_written_rule_reads_as_itself(rule: Rule) -> None:
 
 
 @given(rules, st.data())
-def test_negation_is_the_opposite(rule: Rule, data: st.DataObject) -> None:
+def test_negation_is_the_opposite(rule: CompositeRule, data: st.DataObject) -> None:
     """For any states of the children, NOT says the opposite."""
     states = {name: data.draw(st.sampled_from(STATES)) for name in children(rule)}
     assert holds(Not(rule), states) is not holds(rule, states)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.rehearsal.codedeploy.appspec import AppSpec, parse, render
-from harness.rehearsal.codedeploy.routing import ALL_AT_ONCE, PRESETS, Canary, Linear, Shift, landings, shifts
-from harness.rehearsal.codedeploy.stages import EVENTS, RUNNING, STATUS, TRANSITIONS, Signal, Stage
+from harness.rehearsal.codedeploy.routing import ALL_AT_ONCE, PRESETS, Canary, Linear, PlannedShift, landings, shifts
+from harness.rehearsal.codedeploy.stages import EVENTS, RUNNING, STATUS, TRANSITIONS, DeploymentStage, StageSignal
 from harness.rehearsal.codedeploy.timing import FORWARD
 
 percents = st.integers(1, 99)
@@ -48,7 +48,7 @@ def test_linear_takes_as_many_intervals_as_the_rest_needs(percent: int, interval
 def test_ten_percent_canary_of_five_minutes() -> None:
     """A tenth at once, the rest after 300 s."""
     preset = PRESETS["CodeDeployDefault.LambdaCanary10Percent5Minutes"]
-    assert shifts(preset) == (Shift(0.0, 0.1), Shift(300.0, 1.0))
+    assert shifts(preset) == (PlannedShift(0.0, 0.1), PlannedShift(300.0, 1.0))
 
 
 @given(names, names, names, names)
@@ -58,16 +58,22 @@ def test_appspec_survives_being_written(function: str, alias: str, current: str,
     assert parse(render(spec)) == spec
 
 
-@pytest.mark.parametrize("stage", Stage)
-def test_every_stage_has_a_row_and_a_status(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", DeploymentStage)
+def test_every_stage_has_a_row_and_a_status(stage: DeploymentStage) -> None:
     """A stage that runs can be done, fail and be stopped; one that is over cannot do anything."""
     assert stage in STATUS
-    assert set(TRANSITIONS[stage]) == (set(Signal) if stage in RUNNING else set())
+    assert set(TRANSITIONS[stage]) == (set(StageSignal) if stage in RUNNING else set())
 
 
 def test_stages_lead_from_created_to_succeeded() -> None:
     """By way of the three lifecycle events."""
-    path = [Stage.CREATED]
+    path = [DeploymentStage.CREATED]
     while path[-1] in RUNNING:
-        path.append(TRANSITIONS[path[-1]][Signal.DONE])
-    assert path == [Stage.CREATED, Stage.START, *EVENTS, Stage.END, Stage.SUCCEEDED]
+        path.append(TRANSITIONS[path[-1]][StageSignal.DONE])
+    assert path == [
+        DeploymentStage.CREATED,
+        DeploymentStage.START,
+        *EVENTS,
+        DeploymentStage.END,
+        DeploymentStage.SUCCEEDED,
+    ]
