@@ -6,18 +6,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.core.arming import Check, Diagnosis, Severity
+from harness.core.arming import Check, CheckSeverity, Diagnosis
 from harness.core.arming.diagnosis import SEVERITIES
 from harness.report import facts
 
-_STYLES: dict[Severity, str] = {
+_STYLES: dict[CheckSeverity, str] = {
     "error": "bold red",
     "unknown": "bold magenta",
     "warning": "yellow",
     "note": "cyan",
     "ok": "green",
 }
-_BANNERS: dict[Severity, tuple[str, str]] = {
+_BANNERS: dict[CheckSeverity, tuple[str, str]] = {
     "error": ("NOT ARMED", "bold white on red"),
     "unknown": ("NOT KNOWN WHETHER ARMED", "bold black on yellow"),
     "warning": ("ARMED, WITH WARNINGS", "bold black on yellow"),
@@ -47,7 +47,7 @@ def counts(diagnosis: Diagnosis) -> str:
     return ", ".join(_counted(number, severity) for severity, number in numbers.items() if number)
 
 
-def _counted(number: int, severity: Severity) -> str:
+def _counted(number: int, severity: CheckSeverity) -> str:
     plural = "s" if number > 1 and severity in ("error", "warning", "note") else ""
     return f"{number} {severity}{plural}"
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import Event
 from harness.core.timeline.rollout import Rollout, replay
-from harness.core.verdict.evidence import Evidence, evidence
+from harness.core.verdict.evidence import Evidence, evidence_of
 from harness.core.verdict.judge import judge_sorted
 from harness.core.verdict.types import Verdict
 from harness.report.folder import Manifest, RunFolder
@@ -59,8 +59,8 @@ def judged(
     experiment: Experiment, events: list[Event], manifest: Manifest | None = None, asked_in: str | None = None
 ) -> JudgedRun:
     """A run of these events, judged."""
-    measured = evidence(experiment, events, replay(events))
-    return JudgedRun(events, measured, judge_sorted(measured, events), manifest, asked_in)
+    evidence = evidence_of(experiment, events, replay(events))
+    return JudgedRun(events, evidence, judge_sorted(evidence, events), manifest, asked_in)
 
 
 def read(folder: RunFolder) -> JudgedRun:

@@ -15,7 +15,7 @@ from harness.aws.clients import SERVICES, Aws, Clients, Patience, action
 from harness.aws.discovery import discover
 from harness.aws.doctor import Waiting, examine
 from harness.aws.policy import actions
-from harness.core.arming import Check, Diagnosis, Probed, Severity
+from harness.core.arming import Check, CheckSeverity, Diagnosis, Probed
 from harness.core.experiment.types import Alarm, Deployment, Expect, Experiment, Fault, Outcome, Target, Traffic
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory, aws_environment
@@ -210,7 +210,7 @@ class Misarmed:
     """A way to misarm a cloud, and the check that must find it."""
 
     check: str
-    severity: Severity
+    severity: CheckSeverity
     spoil: Callable[[Clinic], None]
     stack: Experiment | None = field(default=None)
     new: bool = False

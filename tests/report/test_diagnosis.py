@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from harness.core.arming import Check, Diagnosis, Severity
+from harness.core.arming import Check, CheckSeverity, Diagnosis
 from harness.report.diagnosis import counts, show, subject
 
 
-def check(name: str, severity: Severity, advice: str = "") -> Check:
+def check(name: str, severity: CheckSeverity, advice: str = "") -> Check:
     """A check."""
     return Check(id=name, severity=severity, seen=f"{name} was seen.", matters=f"{name} matters.", advice=advice)
 
@@ -72,7 +72,7 @@ def test_what_is_unknown_for_one_reason_is_told_once() -> None:
         (("unknown", "error"), "NOT ARMED"),
     ],
 )
-def test_the_banner_says_whether_the_net_is_armed(severities: tuple[Severity, ...], banner: str) -> None:
+def test_the_banner_says_whether_the_net_is_armed(severities: tuple[CheckSeverity, ...], banner: str) -> None:
     """By the worst of the checks."""
     text = printed(diagnosis(*(check(severity, severity) for severity in severities)))
     assert text.split("·")[0].strip() == banner

@@ -1,6 +1,6 @@
 """Whether the safety net is armed: what the doctor saw, the questions it asks of that, and the diagnosis. Pure."""
 
-from harness.core.arming.diagnosis import Check, Diagnosis, Severity
+from harness.core.arming.diagnosis import Check, CheckSeverity, Diagnosis
 from harness.core.arming.judge import QUESTIONS, diagnose
 from harness.core.arming.snapshot import Counted, Hook, Probed, Snapshot
 from harness.core.arming.traffic import why_no_fault
@@ -8,11 +8,11 @@ from harness.core.arming.traffic import why_no_fault
 __all__ = [
     "QUESTIONS",
     "Check",
+    "CheckSeverity",
     "Counted",
     "Diagnosis",
     "Hook",
     "Probed",
-    "Severity",
     "Snapshot",
     "diagnose",
     "why_no_fault",

@@ -9,15 +9,15 @@ from harness.errors import ExitCode
 
 SCHEMA = 1
 
-Severity = Literal["ok", "note", "warning", "unknown", "error"]
-SEVERITIES: tuple[Severity, ...] = ("ok", "note", "warning", "unknown", "error")
+CheckSeverity = Literal["ok", "note", "warning", "unknown", "error"]
+SEVERITIES: tuple[CheckSeverity, ...] = ("ok", "note", "warning", "unknown", "error")
 """From best to worst. `unknown` is a question that could not be answered, and never health."""
 
 
-class Answer(NamedTuple):
+class Assessment(NamedTuple):
     """What one question found: how bad it is, what was seen, and what to do about it."""
 
-    severity: Severity
+    severity: CheckSeverity
     seen: str
     advice: str = ""
 
@@ -26,7 +26,7 @@ class Check(Struct, frozen=True, kw_only=True):
     """One question answered: what was seen, why that matters, what to do; `advice` is empty where nothing is to do."""
 
     id: str
-    severity: Severity
+    severity: CheckSeverity
     seen: str
     matters: str
     advice: str = ""
@@ -48,12 +48,12 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     exit_code: int
     checks: tuple[Check, ...]
 
-    def of(self, severity: Severity) -> tuple[Check, ...]:
+    def of(self, severity: CheckSeverity) -> tuple[Check, ...]:
         """The checks of one severity."""
         return tuple(check for check in self.checks if check.severity == severity)
 
 
-def worst(severities: Iterable[Severity]) -> Severity:
+def worst(severities: Iterable[CheckSeverity]) -> CheckSeverity:
     """The worst of some severities; `ok` of none."""
     return max(severities, key=SEVERITIES.index, default="ok")
 

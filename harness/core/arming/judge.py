@@ -5,74 +5,90 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from harness.core.arming import access, alarms, release, traffic
-from harness.core.arming.diagnosis import Answer, Check, Diagnosis, exit_code
+from harness.core.arming.diagnosis import Assessment, Check, Diagnosis, exit_code
 from harness.core.arming.snapshot import Snapshot, Unseen
 from harness.core.timeline.events import AlarmDefined, AlarmGone
 
 
-class Question(Struct, frozen=True):
+class ArmingQuestion(Struct, frozen=True):
     """One thing that must hold for the net to be armed: `ask` answers it, or raises Unseen."""
 
     id: str
     matters: str
-    ask: Callable[[Snapshot], Answer]
+    ask: Callable[[Snapshot], Assessment]
 
 
 QUESTIONS = (
-    Question("group-exists", "Without its deployment group nothing guards a release.", release.group_exists),
-    Question("alarm-configured", "CodeDeploy watches only the alarms of its group.", alarms.configured),
-    Question("alarm-enabled", "A group may name alarms and ignore them all.", alarms.enabled),
-    Question("alarm-exists", "CodeDeploy stops a deployment whose alarm it cannot find.", alarms.exist),
-    Question(
+    ArmingQuestion("group-exists", "Without its deployment group nothing guards a release.", release.group_exists),
+    ArmingQuestion("alarm-configured", "CodeDeploy watches only the alarms of its group.", alarms.configured),
+    ArmingQuestion("alarm-enabled", "A group may name alarms and ignore them all.", alarms.enabled),
+    ArmingQuestion("alarm-exists", "CodeDeploy stops a deployment whose alarm it cannot find.", alarms.exist),
+    ArmingQuestion(
         "alarm-poll-failure", "An alarm that cannot be read should stop a deployment too.", alarms.poll_failure_stops
     ),
-    Question("alarm-function", "An alarm on another function rings for another's faults.", alarms.right_function),
-    Question(
+    ArmingQuestion("alarm-function", "An alarm on another function rings for another's faults.", alarms.right_function),
+    ArmingQuestion(
         "alarm-resource", "Lambda writes Resource as function:alias, nothing else has data.", alarms.right_resource
     ),
-    Question(
+    ArmingQuestion(
         "alarm-versions",
         "An alarm on all versions blames the canary for errors of the baseline.",
         alarms.right_versions,
     ),
-    Question("alarm-threshold", "An alarm that can never ring, or always does, guards nothing.", alarms.can_breach),
-    Question("alarm-unit", "CloudWatch converts no units: in another one a metric has no data.", alarms.right_unit),
-    Question("alarm-data", "An alarm without datapoints never rings.", alarms.has_data),
-    Question(
+    ArmingQuestion(
+        "alarm-threshold", "An alarm that can never ring, or always does, guards nothing.", alarms.can_breach
+    ),
+    ArmingQuestion(
+        "alarm-unit", "CloudWatch converts no units: in another one a metric has no data.", alarms.right_unit
+    ),
+    ArmingQuestion("alarm-data", "An alarm without datapoints never rings.", alarms.has_data),
+    ArmingQuestion(
         "alarm-state",
         "An alarm that rings already stops a deployment at once; one without data never does.",
         alarms.neither_on_nor_blind,
     ),
-    Question("alarm-history", "What rang lately would have rolled a good canary back.", alarms.quiet_lately),
-    Question("alarm-in-time", "A deployment that has ended watches no alarm any more.", alarms.rings_in_time),
-    Question("alarm-missing-data", "It decides what silence means, before and after the traffic.", alarms.missing_data),
-    Question(
+    ArmingQuestion("alarm-history", "What rang lately would have rolled a good canary back.", alarms.quiet_lately),
+    ArmingQuestion("alarm-in-time", "A deployment that has ended watches no alarm any more.", alarms.rings_in_time),
+    ArmingQuestion(
+        "alarm-missing-data", "It decides what silence means, before and after the traffic.", alarms.missing_data
+    ),
+    ArmingQuestion(
         "handled-errors", "Lambda's Errors counts exceptions, not a 5xx that the code returns.", traffic.handled_errors
     ),
-    Question(
+    ArmingQuestion(
         "rollback-on-alarm", "Without it an alarm stops the deployment and leaves the alias split.", release.on_alarm
     ),
-    Question("rollback-on-failure", "Without it a failed hook leaves the alias split.", release.on_failure),
-    Question("rollback-on-request", "Without it StopDeployment leaves the alias split.", release.on_request),
-    Question("alias-exists", "CodeDeploy shifts an alias; the first one goes live without it.", release.alias_exists),
-    Question("alias-weights", "A deployment of an alias that is split already fails at once.", release.alias_whole),
-    Question(
+    ArmingQuestion("rollback-on-failure", "Without it a failed hook leaves the alias split.", release.on_failure),
+    ArmingQuestion("rollback-on-request", "Without it StopDeployment leaves the alias split.", release.on_request),
+    ArmingQuestion(
+        "alias-exists", "CodeDeploy shifts an alias; the first one goes live without it.", release.alias_exists
+    ),
+    ArmingQuestion(
+        "alias-weights", "A deployment of an alias that is split already fails at once.", release.alias_whole
+    ),
+    ArmingQuestion(
         "target-version",
         "A version that is not there, or is live already, cannot be shifted to.",
         release.target_is_there_and_new,
     ),
-    Question("no-active-deployment", "A group runs one deployment at a time.", release.none_active),
-    Question("gradual-shift", "All traffic at once is no canary.", release.gradual),
-    Question("deployed-before", "A first deployment has no good revision to roll back to.", release.deployed_before),
-    Question("hooks", "A hook that does not exist, or says no, fails the deployment.", release.hooks),
-    Question("host", "Without the service's address nothing can be sent.", traffic.host),
-    Question("good-request", "A service that fails good requests makes every canary look bad.", traffic.good_request),
-    Question("fault-request", "A fault that does not fail proves nothing.", traffic.fault_request),
-    Question("fault-counted", "The alarm must watch the function that the host leads to.", traffic.fault_counted),
-    Question("enough-traffic", "Too few failures a period, and the alarm rings by luck.", traffic.enough),
-    Question("clock", "A run dates its looks by this machine's clock, and AWS its alarms by its own.", access.clock),
-    Question("permissions", "A run that may not look is blind.", access.permissions),
-    Question("writes", "These calls change AWS; they were not tried.", access.writes),
+    ArmingQuestion("no-active-deployment", "A group runs one deployment at a time.", release.none_active),
+    ArmingQuestion("gradual-shift", "All traffic at once is no canary.", release.gradual),
+    ArmingQuestion(
+        "deployed-before", "A first deployment has no good revision to roll back to.", release.deployed_before
+    ),
+    ArmingQuestion("hooks", "A hook that does not exist, or says no, fails the deployment.", release.hooks),
+    ArmingQuestion("host", "Without the service's address nothing can be sent.", traffic.host),
+    ArmingQuestion(
+        "good-request", "A service that fails good requests makes every canary look bad.", traffic.good_request
+    ),
+    ArmingQuestion("fault-request", "A fault that does not fail proves nothing.", traffic.fault_request),
+    ArmingQuestion("fault-counted", "The alarm must watch the function that the host leads to.", traffic.fault_counted),
+    ArmingQuestion("enough-traffic", "Too few failures a period, and the alarm rings by luck.", traffic.enough),
+    ArmingQuestion(
+        "clock", "A run dates its looks by this machine's clock, and AWS its alarms by its own.", access.clock
+    ),
+    ArmingQuestion("permissions", "A run that may not look is blind.", access.permissions),
+    ArmingQuestion("writes", "These calls change AWS; they were not tried.", access.writes),
 )
 
 
@@ -94,13 +110,13 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     )
 
 
-def _check(question: Question, snapshot: Snapshot) -> Check:
+def _check(question: ArmingQuestion, snapshot: Snapshot) -> Check:
     try:
         answer = question.ask(snapshot)
     except Unseen as unseen:
-        answer = Answer("unknown", f"Not known: {unseen}.")
+        answer = Assessment("unknown", f"Not known: {unseen}.")
     except Exception as error:  # noqa: BLE001 - a question that crashes is unknown, and the others are asked all the same
-        answer = Answer("unknown", f"Not known: the question itself failed ({error!r}).")
+        answer = Assessment("unknown", f"Not known: the question itself failed ({error!r}).")
     return Check(
         id=question.id, severity=answer.severity, seen=answer.seen, matters=question.matters, advice=answer.advice
     )

@@ -2,7 +2,7 @@
 
 import math
 
-from harness.core.arming.diagnosis import Answer, Severity
+from harness.core.arming.diagnosis import Assessment, CheckSeverity
 from harness.core.arming.snapshot import GONE, Hook, Snapshot, Unseen
 from harness.core.experiment.types import AWS_PREFIX, RollbackEvent
 from harness.core.timeline.events import ConfigSeen, DeploymentSeen
@@ -11,103 +11,105 @@ _NOT_INVOCABLE = ("Pending", "Failed")
 _NOT_THERE = ("DoesNotExistException", "ResourceNotFoundException")
 
 
-def group_exists(snapshot: Snapshot) -> Answer:
+def group_exists(snapshot: Snapshot) -> Assessment:
     """The group that is to be watched is there."""
     if _is_missing(snapshot, "codedeploy:GetDeploymentGroup"):
         wanted = snapshot.experiment.deployment
         seen = f"CodeDeploy knows no group {wanted.group} in the application {wanted.application}."
-        return Answer("error", seen, "Correct the names; look into another region or account.")
+        return Assessment("error", seen, "Correct the names; look into another region or account.")
     group = snapshot.group()
-    return Answer("ok", f"The group {group.group} of the application {group.application} is there.")
+    return Assessment("ok", f"The group {group.group} of the application {group.application} is there.")
 
 
-def on_alarm(snapshot: Snapshot) -> Answer:
+def on_alarm(snapshot: Snapshot) -> Assessment:
     """The rollback that the whole net is for."""
     return _rolls_back(snapshot, "DEPLOYMENT_STOP_ON_ALARM", bad="error")
 
 
-def on_failure(snapshot: Snapshot) -> Answer:
+def on_failure(snapshot: Snapshot) -> Assessment:
     """A hook that says no, or a deployment that cannot go on."""
     return _rolls_back(snapshot, "DEPLOYMENT_FAILURE", bad="warning")
 
 
-def on_request(snapshot: Snapshot) -> Answer:
+def on_request(snapshot: Snapshot) -> Assessment:
     """A person, or CloudFormation, that stops a deployment."""
     return _rolls_back(snapshot, "DEPLOYMENT_STOP_ON_REQUEST", bad="warning")
 
 
-def _rolls_back(snapshot: Snapshot, event: RollbackEvent, *, bad: Severity) -> Answer:
+def _rolls_back(snapshot: Snapshot, event: RollbackEvent, *, bad: CheckSeverity) -> Assessment:
     group = snapshot.group()
     if event in group.rollback_events:
-        return Answer("ok", f"The group rolls back on {event}.")
+        return Assessment("ok", f"The group rolls back on {event}.")
     seen = f"The group {group.group} does not roll back on {event}."
-    return Answer(bad, seen, "Add the event to its automatic rollback, and have it enabled.")
+    return Assessment(bad, seen, "Add the event to its automatic rollback, and have it enabled.")
 
 
-def alias_exists(snapshot: Snapshot) -> Answer:
+def alias_exists(snapshot: Snapshot) -> Assessment:
     """The alias that CodeDeploy is to shift is there."""
     if _is_missing(snapshot, "lambda:GetAlias"):
         seen = f"The function {snapshot.function} has no alias {snapshot.alias_name}."
         advice = "Deploy once: a first deployment makes the alias and puts everything live. Then examine again."
-        return Answer("error", seen, advice)
+        return Assessment("error", seen, advice)
     alias = snapshot.alias()
-    return Answer("ok", f"The alias {alias.alias} points at version {alias.version}.")
+    return Assessment("ok", f"The alias {alias.alias} points at version {alias.version}.")
 
 
-def alias_whole(snapshot: Snapshot) -> Answer:
+def alias_whole(snapshot: Snapshot) -> Assessment:
     """No weights are left over from a deployment that ended badly."""
     alias = snapshot.alias()
     split = ", ".join(f"{share:.0%} on version {version}" for version, share in alias.weights.items())
     if not split:
-        return Answer("ok", f"Version {alias.version} takes all traffic of the alias {alias.alias}.")
+        return Assessment("ok", f"Version {alias.version} takes all traffic of the alias {alias.alias}.")
     if snapshot.active:
-        return Answer("note", f"The alias {alias.alias} is split ({split}) by the deployment that runs.")
+        return Assessment("note", f"The alias {alias.alias} is split ({split}) by the deployment that runs.")
     advice = "Give all traffic to one version: aws lambda update-alias --routing-config AdditionalVersionWeights={}."
-    return Answer("error", f"The alias {alias.alias} is split ({split}) and no deployment runs.", advice)
+    return Assessment("error", f"The alias {alias.alias} is split ({split}) and no deployment runs.", advice)
 
 
-def target_is_there_and_new(snapshot: Snapshot) -> Answer:
+def target_is_there_and_new(snapshot: Snapshot) -> Assessment:
     """The version that the experiment deploys is there, can be invoked, and is not the one in service."""
     target = snapshot.experiment.deployment.target_version
     if target is None:
-        return Answer("ok", "The experiment deploys no version that it names.")
+        return Assessment("ok", "The experiment deploys no version that it names.")
     state, live = snapshot.target_state, snapshot.alias().version
     advice = "Publish a new version and name that in deployment.target_version."
     if state == GONE:
-        return Answer("error", f"The function {snapshot.function} has no version {target}.", advice)
+        return Assessment("error", f"The function {snapshot.function} has no version {target}.", advice)
     if target == live:
         seen = f"The experiment deploys version {target}, which the alias {snapshot.alias_name} points at already."
-        return Answer("error", seen, advice)
+        return Assessment("error", seen, advice)
     if state is None:
         raise Unseen(snapshot.failure("lambda:GetFunctionConfiguration") or f"version {target} could not be looked at")
     if state in _NOT_INVOCABLE:
         seen = f"Version {target} of the function {snapshot.function} is {state} and cannot be invoked."
-        return Answer("error", seen, "Wait until Lambda says Active, or publish another version.")
-    return Answer("ok", f"Version {target} is to take over from version {live}.")
+        return Assessment("error", seen, "Wait until Lambda says Active, or publish another version.")
+    return Assessment("ok", f"Version {target} is to take over from version {live}.")
 
 
-def none_active(snapshot: Snapshot) -> Answer:
+def none_active(snapshot: Snapshot) -> Assessment:
     """No other deployment is in the way."""
     if snapshot.active is None:
         raise Unseen(snapshot.failure("codedeploy:ListDeployments") or "the deployments were not listed")
     others = [seen.deployment_id for seen in snapshot.active if seen.deployment_id != snapshot.experiment.deployment.id]
     if not others:
-        return Answer("ok", "No other deployment runs in the group.")
-    return Answer("error", f"The deployment {', '.join(others)} runs already.", "Wait for its end, or stop it.")
+        return Assessment("ok", "No other deployment runs in the group.")
+    return Assessment("error", f"The deployment {', '.join(others)} runs already.", "Wait for its end, or stop it.")
 
 
-def gradual(snapshot: Snapshot) -> Answer:
+def gradual(snapshot: Snapshot) -> Assessment:
     """Traffic shifts in steps, so that there is something to watch."""
     config, group = snapshot.config(), snapshot.group()
     if config.kind == "all_at_once":
         advice = f"Give the group {group.group} a canary or linear configuration such as Canary10Percent5Minutes."
-        return Answer("error", f"{config.name} shifts all traffic at once.", advice)
+        return Assessment("error", f"{config.name} shifts all traffic at once.", advice)
     if config.name != group.config:
         seen = (
             f"The experiment deploys with {_short(config.name)}, and the group by itself with {_short(group.config)}."
         )
-        return Answer("note", seen, "Set deployment.config to the group's, or prove another net than the one in use.")
-    return Answer(
+        return Assessment(
+            "note", seen, "Set deployment.config to the group's, or prove another net than the one in use."
+        )
+    return Assessment(
         "ok", f"{_short(config.name)} shifts {config.step or 0:.0%} at first and bakes {bake_s(config):.0f} s."
     )
 
@@ -122,15 +124,15 @@ def bake_s(config: ConfigSeen) -> float:
     return steps * config.interval_s
 
 
-def deployed_before(snapshot: Snapshot) -> Answer:
+def deployed_before(snapshot: Snapshot) -> Assessment:
     """The group has a history; how its last deployment ended."""
     last = _last(snapshot)
     if last is None:
         seen = f"The group {snapshot.group().group} never deployed anything."
-        return Answer("warning", seen, "Deploy once, so that there is a revision to roll back to.")
+        return Assessment("warning", seen, "Deploy once, so that there is a revision to roll back to.")
     if last.status in ("Failed", "Stopped"):
-        return Answer("note", f"The last deployment {last.deployment_id} ended as {last.status}{_why(last)}.")
-    return Answer("ok", f"The last deployment {last.deployment_id} is {last.status}.")
+        return Assessment("note", f"The last deployment {last.deployment_id} ended as {last.status}{_why(last)}.")
+    return Assessment("ok", f"The last deployment {last.deployment_id} is {last.status}.")
 
 
 def _last(snapshot: Snapshot) -> DeploymentSeen | None:
@@ -140,22 +142,22 @@ def _last(snapshot: Snapshot) -> DeploymentSeen | None:
     return snapshot.last_deployment()
 
 
-def hooks(snapshot: Snapshot) -> Answer:
+def hooks(snapshot: Snapshot) -> Assessment:
     """The hooks of the last deployment are there, and none of them failed it."""
     if snapshot.hooks is None:
         raise Unseen(snapshot.failure("codedeploy:GetApplicationRevision") or "the AppSpec could not be read")
     missing = [hook for hook in snapshot.hooks if hook.exists is False]
     if missing:
         seen = f"There is no function {' and '.join(map(_hook, missing))}."
-        return Answer("error", seen, "Deploy the hook function, or take it out of the AppSpec.")
+        return Assessment("error", seen, "Deploy the hook function, or take it out of the AppSpec.")
     last = _last(snapshot)
     if last and last.error_code == "HOOK_EXECUTION_FAILURE":
         seen = f"A hook failed the last deployment {last.deployment_id}{_which(snapshot)}."
-        return Answer("warning", seen, "Look into the log of the hook function before the next deployment.")
+        return Assessment("warning", seen, "Look into the log of the hook function before the next deployment.")
     if any(hook.exists is None for hook in snapshot.hooks):
         raise Unseen(snapshot.failure("lambda:GetFunctionConfiguration") or "a hook function could not be looked at")
     named = ", ".join(map(_hook, snapshot.hooks))
-    return Answer("ok", f"Hooks of the last deployment: {named}." if named else "No hook was seen.")
+    return Assessment("ok", f"Hooks of the last deployment: {named}." if named else "No hook was seen.")
 
 
 def _hook(hook: Hook) -> str:

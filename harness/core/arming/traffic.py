@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.arming.alarms import tries
-from harness.core.arming.diagnosis import Answer
+from harness.core.arming.diagnosis import Assessment
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, Probed, Snapshot, Unseen
 from harness.core.experiment.rates import lasting_rate
@@ -31,61 +31,63 @@ _REASONS: Mapping[int, str] = {
 }
 
 
-def host(snapshot: Snapshot) -> Answer:
+def host(snapshot: Snapshot) -> Assessment:
     """Somebody said where the service is; AWS cannot be asked for it."""
     address = snapshot.experiment.target.host
     if address:
-        return Answer("ok", f"Requests go to {address}.")
+        return Assessment("ok", f"Requests go to {address}.")
     seen = "Nobody said where the service is, and AWS does not tell which address leads to a function."
-    return Answer("warning", seen, "Set target.host, or --host.")
+    return Assessment("warning", seen, "Set target.host, or --host.")
 
 
-def good_request(snapshot: Snapshot) -> Answer:
+def good_request(snapshot: Snapshot) -> Assessment:
     """One good request is answered 2xx."""
     probed = snapshot.good
     if probed is None:
-        return Answer("note", "No good request was sent: no host was given.")
+        return Assessment("note", "No good request was sent: no host was given.")
     if probed.status is None:
-        return Answer(
+        return Assessment(
             "error", f"A good request got no answer: {probed.problem}.", "Correct the host; look at the service."
         )
     if 200 <= probed.status < 300:
         by = f" by version {probed.version}" if probed.version else ", by a version that no header named"
-        return Answer("ok", f"A good request was answered {probed.status}{by}.")
+        return Assessment("ok", f"A good request was answered {probed.status}{by}.")
     reason = _REASONS.get(probed.status)
     seen = f"A good request was answered {probed.status}{f': {reason}' if reason else ''}."
-    return Answer("error", seen, "Correct the host and its stage, or mend the service first.")
+    return Assessment("error", seen, "Correct the host and its stage, or mend the service first.")
 
 
-def fault_request(snapshot: Snapshot) -> Answer:
+def fault_request(snapshot: Snapshot) -> Assessment:
     """One fault request fails."""
     probed = snapshot.fault
     if probed is None:
-        return Answer("note", f"No fault request was sent: {snapshot.why_no_fault}.")
+        return Assessment("note", f"No fault request was sent: {snapshot.why_no_fault}.")
     if probed.status is None:
-        return Answer("error", f"A fault request got no answer: {probed.problem}.", "Correct the host.")
+        return Assessment("error", f"A fault request got no answer: {probed.problem}.", "Correct the host.")
     if probed.status < FAILED_FROM:
         seen = f"A fault request was answered {probed.status}: what was meant to make it fail is broken."
-        return Answer("error", seen, "Have the service throw for the error user.")
-    return Answer("ok", f"A fault request was answered {probed.status}.")
+        return Assessment("error", seen, "Have the service throw for the error user.")
+    return Assessment("ok", f"A fault request was answered {probed.status}.")
 
 
-def handled_errors(snapshot: Snapshot) -> Answer:
+def handled_errors(snapshot: Snapshot) -> Assessment:
     """A failure is one that some alarm counts."""
     rules = snapshot.rules()
     if not rules:
         seen = "No alarm that counts failures guards the group."
-        return Answer("warning", seen, "Guard it by an alarm on Errors, or on the 5XXError of API Gateway.")
+        return Assessment("warning", seen, "Guard it by an alarm on Errors, or on the 5XXError of API Gateway.")
     failed = _failed_status(snapshot.fault)
     if failed is not None and not any(rule.counts(failed) for _, rule in rules):
         seen = f"The fault request was answered {failed}, which {_metrics(rules)} does not count: the code handled it."
-        return Answer("error", seen, "Let the exception escape, or guard by an alarm on the 5XXError of API Gateway.")
+        return Assessment(
+            "error", seen, "Let the exception escape, or guard by an alarm on the 5XXError of API Gateway."
+        )
     if any(alarm.namespace != LAMBDA for alarm, _ in rules):
-        return Answer("ok", f"{_metrics(rules)} sees a 5xx that the code returns, too.")
+        return Assessment("ok", f"{_metrics(rules)} sees a 5xx that the code returns, too.")
     seen = (
         f"Errors counts exceptions, timeouts and crashes, which a client sees as {UNHANDLED_STATUS}, and no other 5xx."
     )
-    return Answer("note", seen, "To see every 5xx, add an alarm on the 5XXError of API Gateway.")
+    return Assessment("note", seen, "To see every 5xx, add an alarm on the 5XXError of API Gateway.")
 
 
 def _failed_status(probed: Probed | None) -> int | None:
@@ -97,26 +99,26 @@ def _metrics(rules: tuple[tuple[AlarmDefined, Rule], ...]) -> str:
     return " and ".join(dict.fromkeys(rule.metric for _, rule in rules))
 
 
-def fault_counted(snapshot: Snapshot) -> Answer:
+def fault_counted(snapshot: Snapshot) -> Assessment:
     """The alarm's own metric counted the fault request."""
     counted = snapshot.counted
     if counted is None and snapshot.fault is not None and not snapshot.why_not_counted:
         raise Unseen(snapshot.failure("cloudwatch:GetMetricData") or "CloudWatch did not say what it counted")
     if counted is None:
-        return Answer("note", f"Whether an alarm counts it is not known: {snapshot.why_not_counted}.")
+        return Assessment("note", f"Whether an alarm counts it is not known: {snapshot.why_not_counted}.")
     seeing = [name for name, value in counted.alarms.items() if value > 0]
     if seeing:
-        return Answer("ok", f"The fault request was counted by the metric of {', '.join(seeing)}.")
+        return Assessment("ok", f"The fault request was counted by the metric of {', '.join(seeing)}.")
     if counted.errors and all(snapshot.watches_the_next_version(alarm) for alarm, _ in snapshot.rules()):
-        return Answer("ok", f"The function {snapshot.function} counted it; its alarm waits for the next version.")
+        return Assessment("ok", f"The function {snapshot.function} counted it; its alarm waits for the next version.")
     if counted.errors:
         seen = f"The function {snapshot.function} counted the fault request as an error, but no alarm's metric did."
-        return Answer("error", seen, "Correct the metric and dimensions of the alarm.")
+        return Assessment("error", seen, "Correct the metric and dimensions of the alarm.")
     if counted.invocations:
         seen = f"The function {snapshot.function} was invoked and counted no error: the fault request failed elsewhere."
-        return Answer("error", seen, "Let the exception escape the function; look at authorizer and gateway.")
+        return Assessment("error", seen, "Let the exception escape the function; look at authorizer and gateway.")
     seen = f"The function {snapshot.function} was not invoked at all: the host leads to another one."
-    return Answer("error", seen, "Correct the host, or name the function that it leads to.")
+    return Assessment("error", seen, "Correct the host, or name the function that it leads to.")
 
 
 def why_no_fault(snapshot: Snapshot) -> str | None:
@@ -134,7 +136,7 @@ def why_no_fault(snapshot: Snapshot) -> str | None:
 # Traffic planned
 
 
-class Plan(Struct, frozen=True):
+class PlannedLoad(Struct, frozen=True):
     """What one alarm would meet: failures and requests a second, and why they fail."""
 
     failures_per_s: float
@@ -142,25 +144,25 @@ class Plan(Struct, frozen=True):
     why: str
 
 
-def enough(snapshot: Snapshot) -> Answer:
+def enough(snapshot: Snapshot) -> Assessment:
     """So many failures come that an alarm rings, not by luck."""
     experiment, bake = _with_its_traffic(snapshot), bake_s(snapshot.config())
     if experiment.traffic.users is not None:
-        return Answer("note", "A closed loop sends as fast as it is answered, so no chance can be told beforehand.")
+        return Assessment("note", "A closed loop sends as fast as it is answered, so no chance can be told beforehand.")
     step = snapshot.config().step or 1.0
     chances = [_chance(planned(experiment, rule, step), alarm, rule, bake) for alarm, rule in snapshot.rules()]
     if not chances:
         raise Unseen("no alarm that counts failures guards the group")
     likely, in_time, seen = max(chances)
     if likely >= SURE_ENOUGH:
-        return Answer("ok", seen)
+        return Assessment("ok", seen)
     if experiment.expect.outcome is Outcome.PROMOTED:
-        return Answer("note", f"{seen} The experiment expects a promotion.")
+        return Assessment("note", f"{seen} The experiment expects a promotion.")
     hopeless = in_time < HOPELESS and _must_ring(snapshot.experiment)
     advice = "Send more requests, raise the error share, or lower the threshold."
     if not _says_its_traffic(snapshot.experiment):
         advice = "Lower the threshold, or examine with an experiment that says which traffic is to come."
-    return Answer("error" if hopeless else "warning", seen, advice)
+    return Assessment("error" if hopeless else "warning", seen, advice)
 
 
 def _with_its_traffic(snapshot: Snapshot) -> Experiment:
@@ -183,7 +185,7 @@ def _must_ring(experiment: Experiment) -> bool:
     return expected or _highest_share(experiment) > 0 or not _says_its_traffic(experiment)
 
 
-def _chance(plan: Plan, alarm: AlarmDefined, rule: Rule, bake: float) -> tuple[float, float, str]:
+def _chance(plan: PlannedLoad, alarm: AlarmDefined, rule: Rule, bake: float) -> tuple[float, float, str]:
     once = chance_of_a_period(rule, plan)
     in_time = 1 - (1 - once) ** tries(alarm, bake)
     seen = (
@@ -193,14 +195,14 @@ def _chance(plan: Plan, alarm: AlarmDefined, rule: Rule, bake: float) -> tuple[f
     return once, in_time, seen
 
 
-def planned(experiment: Experiment, rule: Rule, step: float) -> Plan:
+def planned(experiment: Experiment, rule: Rule, step: float) -> PlannedLoad:
     """What the alarm meets at the highest planned error share, or without one of a canary that fails every request."""
     sent = lasting_rate(experiment.traffic.arrival_rate)
     rate = sent * (step if rule.version else 1.0)
     share = _highest_share(experiment)
     if share:
-        return Plan(rate * share, rate, f"{share:.2%} of {sent:g} requests/s are faults")
-    return Plan(sent * step, rate, f"a canary with {step:.0%} of {sent:g} requests/s always fails")
+        return PlannedLoad(rate * share, rate, f"{share:.2%} of {sent:g} requests/s are faults")
+    return PlannedLoad(sent * step, rate, f"a canary with {step:.0%} of {sent:g} requests/s always fails")
 
 
 def _highest_share(experiment: Experiment) -> float:
@@ -208,7 +210,7 @@ def _highest_share(experiment: Experiment) -> float:
     return max((experiment.traffic.error_share, *shares))
 
 
-def chance_of_a_period(rule: Rule, plan: Plan) -> float:
+def chance_of_a_period(rule: Rule, plan: PlannedLoad) -> float:
     """How likely M periods in a row breach; an average is held against the requests to be expected."""
     needed = rule.errors_needed()
     if needed is None:

@@ -122,7 +122,7 @@ class Evidence(Struct, frozen=True):
         return self.rollout.baseline is not None and version != self.rollout.baseline
 
 
-def evidence(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
+def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
     """The timeline sorted for measuring."""
     endpoints = experiment.deployment.endpoints
     requests = tuple(
@@ -186,26 +186,26 @@ def _began(fault: FaultStarted, events: Sequence[Event]) -> float:
     return max(intended, default=fault.at_s)
 
 
-def planned_share(found: Evidence, at_s: float) -> float:
+def planned_share(evidence: Evidence, at_s: float) -> float:
     """The share of fault requests that was planned for an instant: of each kind the latest fault that lasts.
 
     The experiment's own error share begins with the deployment, and is a fault like the others where the timeline
     tells of it.
     """
-    return _error_share(found, at_s) + (_latest_share(found, "client_version_share", at_s) or 0.0)
+    return _error_share(evidence, at_s) + (_latest_share(evidence, "client_version_share", at_s) or 0.0)
 
 
-def _error_share(found: Evidence, at_s: float) -> float:
-    share = _latest_share(found, "error_share", at_s)
+def _error_share(evidence: Evidence, at_s: float) -> float:
+    share = _latest_share(evidence, "error_share", at_s)
     if share is not None:
         return share
-    created_s = found.rollout.created_s
-    told = any(fault.name == BASE for fault in found.faults)
-    return found.experiment.traffic.error_share if not told and created_s is not None and at_s >= created_s else 0.0
+    created_s = evidence.rollout.created_s
+    told = any(fault.name == BASE for fault in evidence.faults)
+    return evidence.experiment.traffic.error_share if not told and created_s is not None and at_s >= created_s else 0.0
 
 
-def _latest_share(found: Evidence, kind: ShareKind, at_s: float) -> float | None:
-    shares = [share for fault in found.faults if fault.lasts(at_s) and (share := fault.share(kind)) is not None]
+def _latest_share(evidence: Evidence, kind: ShareKind, at_s: float) -> float | None:
+    shares = [share for fault in evidence.faults if fault.lasts(at_s) and (share := fault.share(kind)) is not None]
     return shares[-1] if shares else None
 
 

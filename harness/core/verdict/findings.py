@@ -34,7 +34,7 @@ MOST_UNANSWERED = 4
 class Scene(Struct, frozen=True):
     """All that a check may look at."""
 
-    found: Evidence
+    evidence: Evidence
     measures: Measures
     harm: Harm
 
@@ -42,9 +42,9 @@ class Scene(Struct, frozen=True):
 Check = Callable[[Scene], Finding | None]
 
 
-def findings_of(found: Evidence, measures: Measures, harm: Harm) -> tuple[Finding, ...]:
+def findings_of(evidence: Evidence, measures: Measures, harm: Harm) -> tuple[Finding, ...]:
     """All findings, errors first, in the order of the table otherwise."""
-    scene = Scene(found, measures, harm)
+    scene = Scene(evidence, measures, harm)
     findings = [finding for check in CHECKS if (finding := check(scene))]
     return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
 
@@ -54,7 +54,7 @@ def findings_of(found: Evidence, measures: Measures, harm: Harm) -> tuple[Findin
 
 def no_canary(scene: Scene) -> Finding | None:
     """All traffic shifted and nobody ever saw the two versions share it."""
-    rollout = scene.found.rollout
+    rollout = scene.evidence.rollout
     if rollout.outcome is not Outcome.PROMOTED or rollout.canary_began or rollout.alias is None:
         return None
     if rollout.config is not None and rollout.config.kind == "all_at_once":
@@ -66,7 +66,7 @@ def no_canary(scene: Scene) -> Finding | None:
 
 def alias_left_split(scene: Scene) -> Finding | None:
     """The deployment ended badly, nothing rolled it back, and the canary still has traffic."""
-    rollout = scene.found.rollout
+    rollout = scene.evidence.rollout
     if not rollout.left_split or rollout.alias is None:
         return None
     return _error(
@@ -79,7 +79,7 @@ def alias_left_split(scene: Scene) -> Finding | None:
 
 def alias_contradicts(scene: Scene) -> Finding | None:
     """The alias is not where CodeDeploy says it put it."""
-    rollout = scene.found.rollout
+    rollout = scene.evidence.rollout
     if not rollout.alias_contradicts or rollout.alias is None:
         return None
     return _error(
@@ -91,7 +91,7 @@ def alias_contradicts(scene: Scene) -> Finding | None:
 
 def hook_failed(scene: Scene) -> Finding | None:
     """A lifecycle hook said no."""
-    rollout = scene.found.rollout
+    rollout = scene.evidence.rollout
     if rollout.forward is None or rollout.forward.error_code != "HOOK_EXECUTION_FAILURE":
         return None
     lifecycle = rollout.target.lifecycle if rollout.target else ()
@@ -105,7 +105,7 @@ def hook_failed(scene: Scene) -> Finding | None:
 
 def superseded(scene: Scene) -> Finding | None:
     """Another deployment of the group began after this one."""
-    rollout = scene.found.rollout
+    rollout = scene.evidence.rollout
     if rollout.superseded_by:
         names = ", ".join(rollout.superseded_by)
         text = f"The group's next deployment began ({names}): nothing from then on is counted for this one."
@@ -124,7 +124,7 @@ def superseded(scene: Scene) -> Finding | None:
 
 def no_rollback_configured(scene: Scene) -> Finding | None:
     """The group does not roll back by itself on every occasion."""
-    group = scene.found.rollout.group
+    group = scene.evidence.rollout.group
     missing = [event for event in _ROLLBACK_EVENTS if group and event not in group.rollback_events]
     if group is None or not missing:
         return None
@@ -138,7 +138,7 @@ def no_rollback_configured(scene: Scene) -> Finding | None:
 
 def alarm_not_on_group(scene: Scene) -> Finding | None:
     """Nothing, or another alarm than the experiment's, guards the deployment."""
-    group, wanted = scene.found.rollout.group, scene.found.experiment.alarm.name
+    group, wanted = scene.evidence.rollout.group, scene.evidence.experiment.alarm.name
     if group is None:
         return None
     if not group.alarms:
@@ -157,7 +157,7 @@ def alarm_not_on_group(scene: Scene) -> Finding | None:
 
 def alarm_gone(scene: Scene) -> Finding | None:
     """The group names an alarm that does not exist."""
-    rollout = scene.found.rollout
+    rollout = scene.evidence.rollout
     missing = sorted(rollout.missing_alarms & set(rollout.alarm_names))
     if not missing:
         return None
@@ -171,18 +171,18 @@ def alarm_gone(scene: Scene) -> Finding | None:
 
 def alarm_no_data(scene: Scene) -> Finding | None:
     """An alarm that never had a datapoint cannot fire."""
-    rollout = scene.found.rollout
-    blind = [name for name in rollout.alarm_names if _never_had_data(scene.found, name)]
-    if not blind or not count(scene.found.since):
+    rollout = scene.evidence.rollout
+    blind = [name for name in rollout.alarm_names if _never_had_data(scene.evidence, name)]
+    if not blind or not count(scene.evidence.since):
         return None
     name = blind[0]
-    why = _why_no_data(scene.found, rollout.definitions.get(name))
+    why = _why_no_data(scene.evidence, rollout.definitions.get(name))
     return _error("alarm-no-data", f"The alarm {name} was in INSUFFICIENT_DATA all the time and could not fire: {why}")
 
 
-def _never_had_data(found: Evidence, name: str) -> bool:
-    created_s, states = found.rollout.created_s, found.rollout.alarm_turns(name)
-    if created_s is None or not states or not _seen_to_the_end(found.rollout, name):
+def _never_had_data(evidence: Evidence, name: str) -> bool:
+    created_s, states = evidence.rollout.created_s, evidence.rollout.alarm_turns(name)
+    if created_s is None or not states or not _seen_to_the_end(evidence.rollout, name):
         return False
     before = [turn for turn in states if turn.since[0] < created_s]
     after = [turn for turn in states if turn.since[0] >= created_s]
@@ -194,11 +194,11 @@ def _seen_to_the_end(rollout: Rollout, name: str) -> bool:
     return rollout.ended is not None and name in rollout.alarms and rollout.alarms[name].asked_s >= rollout.ended[0]
 
 
-def _why_no_data(found: Evidence, defined: AlarmDefined | None) -> str:
+def _why_no_data(evidence: Evidence, defined: AlarmDefined | None) -> str:
     if defined is None or defined.kind != "metric":
         return "check what it watches."
     resource = defined.dimensions.get("Resource", "")
-    function, alias = _names(found)
+    function, alias = _names(evidence)
     watched = defined.dimensions.get("FunctionName")
     if resource.startswith("arn:"):
         fix = f"{function or watched or 'function'}:{alias or resource.rsplit(':', 1)[-1]}"
@@ -206,15 +206,15 @@ def _why_no_data(found: Evidence, defined: AlarmDefined | None) -> str:
     if function and watched and watched != function:
         return f"its dimension FunctionName is {watched}, and the traffic goes to {function}."
     version = defined.dimensions.get("ExecutedVersion")
-    if version and found.rollout.canary and version != found.rollout.canary:
-        return f"its dimension ExecutedVersion is {version}, and the canary is version {found.rollout.canary}."
+    if version and evidence.rollout.canary and version != evidence.rollout.canary:
+        return f"its dimension ExecutedVersion is {version}, and the canary is version {evidence.rollout.canary}."
     shown = ", ".join(f"{key}={value}" for key, value in defined.dimensions.items()) or "none"
     unit = f" in the unit {defined.unit}" if defined.unit else ""
     return f"nothing is written to {defined.namespace} {defined.metric}{unit} with the dimensions {shown}."
 
 
-def _names(found: Evidence) -> tuple[str | None, str | None]:
-    alias, target = found.rollout.alias, found.rollout.target
+def _names(evidence: Evidence) -> tuple[str | None, str | None]:
+    alias, target = evidence.rollout.alias, evidence.rollout.target
     if alias:
         return alias.function, alias.alias
     return (target.function, target.alias) if target else (None, None)
@@ -234,11 +234,13 @@ def alarm_already_on(scene: Scene) -> Finding | None:
 
 def alarm_covers_all_versions(scene: Scene) -> Finding | None:
     """An alarm without ExecutedVersion counts the errors of the baseline too."""
-    rollout, told = scene.found.rollout, scene.measures.attribution
-    broad = [rule.name for rule in rules_of(scene.found) if rule.name in rollout.definitions and rule.version is None]
-    if not broad or _never_had_data(scene.found, str(broad[0])):
+    rollout, told = scene.evidence.rollout, scene.measures.attribution
+    broad = [
+        rule.name for rule in rules_of(scene.evidence) if rule.name in rollout.definitions and rule.version is None
+    ]
+    if not broad or _never_had_data(scene.evidence, str(broad[0])):
         return None
-    function, alias = _names(scene.found)
+    function, alias = _names(scene.evidence)
     place = f"Resource={function}:{alias}" if function else "Resource of the alias"
     version = f"ExecutedVersion={rollout.canary}" if rollout.canary else "ExecutedVersion of the canary"
     mostly_others = told.canary_share is not None and told.canary_share < 0.5
@@ -258,8 +260,8 @@ def _whose(told: Attribution) -> str:
 
 def thin_traffic(scene: Scene) -> Finding | None:
     """So little traffic that even a canary that fails every request may not trip the alarm."""
-    rate, weight = requests_per_s(scene.found), _canary_weight(scene.found)
-    rule = next(iter(rules_of(scene.found)), None)
+    rate, weight = requests_per_s(scene.evidence), _canary_weight(scene.evidence)
+    rule = next(iter(rules_of(scene.evidence)), None)
     if rule is None or rate is None or not weight:
         return None
     likely, enough = chance(rule, rate * weight), error_rate_for(rule, SURE_ENOUGH)
@@ -273,16 +275,16 @@ def thin_traffic(scene: Scene) -> Finding | None:
     )
 
 
-def _canary_weight(found: Evidence) -> float | None:
-    config = found.rollout.config
+def _canary_weight(evidence: Evidence) -> float | None:
+    config = evidence.rollout.config
     if config is not None and config.step:
         return config.step
-    return found.rollout.bake_weight
+    return evidence.rollout.bake_weight
 
 
 def late_fault(scene: Scene) -> Finding | None:
     """The trouble began too late for the alarm to stop the deployment."""
-    rollout, created_s, began_s = scene.found.rollout, scene.found.rollout.created_s, origin(scene.found)
+    rollout, created_s, began_s = scene.evidence.rollout, scene.evidence.rollout.created_s, origin(scene.evidence)
     if rollout.promoted is None or created_s is None or began_s is None or not rollout.canary_began:
         return None
     took = _how_late(scene.measures.detection, rollout.promoted[1] - created_s, began_s - created_s)
@@ -310,12 +312,16 @@ def _how_late(detection: Detection, ended_s: float, began_s: float) -> str | Non
 
 def forced_alarm(scene: Scene) -> Finding | None:
     """We rang the alarm ourselves."""
-    rollout, alarm_s, created_s = scene.found.rollout, scene.measures.detection.alarm_s, scene.found.rollout.created_s
+    rollout, alarm_s, created_s = (
+        scene.evidence.rollout,
+        scene.measures.detection.alarm_s,
+        scene.evidence.rollout.created_s,
+    )
     stopped_by_alarm = rollout.forward is not None and rollout.forward.error_code == "ALARM_ACTIVE"
     if not stopped_by_alarm or alarm_s is None or created_s is None:
         return None
     rang_s = (alarm_s[0] + created_s, alarm_s[1] + created_s)
-    forced = (fault for fault in scene.found.faults if fault.forces_alarm)
+    forced = (fault for fault in scene.evidence.faults if fault.forces_alarm)
     if not any(fault.began_s - 1 <= rang_s[1] and rang_s[0] <= fault.ended_s for fault in forced):
         return None
     return _note(
@@ -337,8 +343,8 @@ def fault_succeeded(scene: Scene) -> Finding | None:
 
 def not_counted(scene: Scene) -> Finding | None:
     """Failures that the alarm's metric does not see, such as a 500 that the service returned or a 403."""
-    rules = rules_of(scene.found)
-    failures = [seen for seen in scene.found.since if server_failed(seen) or (is_fault(seen) and failed(seen))]
+    rules = rules_of(scene.evidence)
+    failures = [seen for seen in scene.evidence.since if server_failed(seen) or (is_fault(seen) and failed(seen))]
     unseen = [seen for seen in failures if not any(rule.counts(seen.status) for rule in rules)]
     if not rules or not unseen:
         return None
@@ -351,12 +357,12 @@ def not_counted(scene: Scene) -> Finding | None:
 
 def collateral(scene: Scene) -> Finding | None:
     """Requests failed that nobody meant to fail."""
-    found = scene.found
-    hurt = [seen for seen in found.since if failed(seen) and not is_fault(seen)]
+    evidence = scene.evidence
+    hurt = [seen for seen in evidence.since if failed(seen) and not is_fault(seen)]
     if not hurt:
         return None
-    on_canary = count(hurt, lambda seen: found.is_canary(seen.version))
-    on_baseline = count(hurt, lambda seen: found.is_baseline(seen.version))
+    on_canary = count(hurt, lambda seen: evidence.is_canary(seen.version))
+    on_baseline = count(hurt, lambda seen: evidence.is_baseline(seen.version))
     rest = count(hurt) - on_canary - on_baseline
     statuses = _most_common(hurt)
     return _finding(
@@ -376,8 +382,8 @@ def _most_common(hurt: list[Requests]) -> str:
 
 def no_traffic(scene: Scene) -> Finding | None:
     """Without traffic nothing is proved."""
-    rollout = scene.found.rollout
-    if rollout.created_s is None or not rollout.sends or count(scene.found.since):
+    rollout = scene.evidence.rollout
+    if rollout.created_s is None or not rollout.sends or count(scene.evidence.since):
         return None
     return _error(
         "no-traffic", "No request was sent after the deployment's creation, so nothing was proved. Check host and rate."
@@ -386,11 +392,11 @@ def no_traffic(scene: Scene) -> Finding | None:
 
 def unanswered(scene: Scene) -> Finding | None:
     """Good requests got no answer at all; the sample of failures says why."""
-    good = [seen for seen in scene.found.requests if not is_fault(seen)]
+    good = [seen for seen in scene.evidence.requests if not is_fault(seen)]
     silent, total = count(good, lambda seen: seen.status == 0), count(good)
     if silent < UNANSWERED * total or not silent:
         return None
-    reasons = Counter(one.reason for one in scene.found.exemplars if one.status == 0 and one.intent == "good")
+    reasons = Counter(one.reason for one in scene.evidence.exemplars if one.status == 0 and one.intent == "good")
     sample = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common(MOST_UNANSWERED))
     why = f": of a sample, {sample}" if sample else ""
     return _warning("unanswered", f"{silent} of {total} good requests got no answer{why}.")
@@ -398,7 +404,7 @@ def unanswered(scene: Scene) -> Finding | None:
 
 def share_not_met(scene: Scene) -> Finding | None:
     """The error share that was sent is surely not the one that was planned."""
-    planned = [(seen, planned_share(scene.found, seen.at_s)) for seen in scene.found.since]
+    planned = [(seen, planned_share(scene.evidence, seen.at_s)) for seen in scene.evidence.since]
     wanted = sum(seen.count * share for seen, share in planned)
     during = [seen for seen, share in planned if share > 0]
     total, sent = count(during), count(during, is_fault)
@@ -427,13 +433,13 @@ def schedule_late(scene: Scene) -> Finding | None:
 
 def compared_in_part(scene: Scene) -> Finding | None:
     """The canary's weight and the faults changed together, so only a part of the time compares the versions fairly."""
-    if not is_comparable_in_part(scene.found):
+    if not is_comparable_in_part(scene.evidence):
         return None
     return _note(
         "compared-in-part",
         "The canary's weight and the planned faults changed while both versions had traffic, so the versions are "
-        f'compared, and "all at once" is estimated, by the {count(comparable(scene.found))} requests of the time with '
-        "the gravest faults alone: over all the time, a fault that came late would seem to be the canary's.",
+        f'compared, and "all at once" is estimated, by the {count(comparable(scene.evidence))} requests of the time '
+        "with the gravest faults alone: over all the time, a fault that came late would seem to be the canary's.",
     )
 
 
@@ -454,12 +460,12 @@ def requests_lost(scene: Scene) -> Finding | None:
 
 def looks_failed(scene: Scene) -> Finding | None:
     """Looks that failed are evidence about us, not about the canary."""
-    blind = scene.found.blind
+    blind = scene.evidence.blind
     if not blind:
         return None
     calls = Counter(f"{look.call} {look.code}" for look in blind)
     most = ", ".join(f"{number} x {call}" for call, number in calls.most_common(3))
-    longest_s = _longest_blindness(scene.found)
+    longest_s = _longest_blindness(scene.evidence)
     return _finding(
         "looks-failed",
         "warning" if longest_s >= LONG_BLINDNESS_S else "note",
@@ -471,7 +477,7 @@ def looks_failed(scene: Scene) -> Finding | None:
 
 def permission_missing(scene: Scene) -> Finding | None:
     """A look that the credentials may not make."""
-    denied = sorted({look.call for look in scene.found.blind if look.code in DENIED})
+    denied = sorted({look.call for look in scene.evidence.blind if look.code in DENIED})
     if not denied:
         return None
     return _warning(
@@ -483,11 +489,11 @@ def permission_missing(scene: Scene) -> Finding | None:
 
 def credentials_refused(scene: Scene) -> Finding | None:
     """Credentials that expired in the middle, or were never good."""
-    refused = [look for look in scene.found.blind if look.code in BAD_CREDENTIALS]
+    refused = [look for look in scene.evidence.blind if look.code in BAD_CREDENTIALS]
     if not refused:
         return None
     last_s = refused[-1].at_s
-    until = f"until {last_s:.0f} s" if any(seen_s > last_s for seen_s in scene.found.looks) else "to the end"
+    until = f"until {last_s:.0f} s" if any(seen_s > last_s for seen_s in scene.evidence.looks) else "to the end"
     return _warning(
         "credentials-refused",
         f"AWS refused the credentials ({refused[-1].code}) from {refused[0].asked_s:.0f} s {until} of the run. Let "
@@ -497,7 +503,7 @@ def credentials_refused(scene: Scene) -> Finding | None:
 
 def clock_skew(scene: Scene) -> Finding | None:
     """This machine does not know what time it is."""
-    ahead_s = scene.found.rollout.ahead_s
+    ahead_s = scene.evidence.rollout.ahead_s
     if not ahead_s:
         return None
     return _warning(
@@ -507,10 +513,10 @@ def clock_skew(scene: Scene) -> Finding | None:
     )
 
 
-def _longest_blindness(found: Evidence) -> float:
+def _longest_blindness(evidence: Evidence) -> float:
     """The longest time between two good looks with a failed one in between."""
     longest_s, seen_s, blind = 0.0, 0.0, False
-    sightings = [(at_s, True) for at_s in found.looks] + [(look.at_s, False) for look in found.blind]
+    sightings = [(at_s, True) for at_s in evidence.looks] + [(look.at_s, False) for look in evidence.blind]
     for at_s, good in sorted(sightings):
         longest_s = max(longest_s, 0.0 if good and not blind else at_s - seen_s)
         blind = not good
@@ -520,9 +526,9 @@ def _longest_blindness(found: Evidence) -> float:
 
 def trouble(scene: Scene) -> Finding | None:
     """The harness or its surroundings had trouble."""
-    if not scene.found.troubles:
+    if not scene.evidence.troubles:
         return None
-    said = "; ".join(dict.fromkeys(f"{event.what}: {event.message}".rstrip(".") for event in scene.found.troubles))
+    said = "; ".join(dict.fromkeys(f"{event.what}: {event.message}".rstrip(".") for event in scene.evidence.troubles))
     return _warning("trouble", f"The harness had trouble during the run: {said}.")
 
 

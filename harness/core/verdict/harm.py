@@ -36,19 +36,19 @@ class Harm(Struct, frozen=True):
     because: tuple[str, ...]
 
 
-def harm_of(found: Evidence, measures: Measures) -> Harm:
+def harm_of(evidence: Evidence, measures: Measures) -> Harm:
     """Harm from the deployment's creation to the end of the run."""
-    harms = tuple(said for said in (_unbearable(found), _worse(measures)) if said)
-    return Harm(True, harms) if harms else _healthy(found, measures)
+    harms = tuple(said for said in (_unbearable(evidence), _worse(measures)) if said)
+    return Harm(True, harms) if harms else _healthy(evidence, measures)
 
 
-def _unbearable(found: Evidence) -> str | None:
+def _unbearable(evidence: Evidence) -> str | None:
     """Failures that would have breached the alarm, were it to count what clients see."""
-    created_s, suspect, over_s = found.rollout.created_s, worse_than_ever(found), _answered_s(found)
-    for rule in rules_of(found):
-        end_s = rule_breach(found, rule, lambda seen: seen.at_s < over_s and _is_harm(found, seen, suspect))
+    created_s, suspect, over_s = evidence.rollout.created_s, worse_than_ever(evidence), _answered_s(evidence)
+    for rule in rules_of(evidence):
+        end_s = rule_breach(evidence, rule, lambda seen: seen.at_s < over_s and _is_harm(evidence, seen, suspect))
         if end_s is not None and created_s is not None:
-            verb = "ended" if end_s <= found.end_s else "ends"
+            verb = "ended" if end_s <= evidence.end_s else "ends"
             return (
                 f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period "
                 f"that {verb} {end_s - created_s:.0f} s after the creation."
@@ -56,49 +56,49 @@ def _unbearable(found: Evidence) -> str | None:
     return None
 
 
-def _answered_s(found: Evidence) -> float:
+def _answered_s(evidence: Evidence) -> float:
     """Until when a failure can be what a rollback answered; never where the canary had no traffic before it."""
-    rollout = found.rollout
+    rollout = evidence.rollout
     if rollout.outcome is not Outcome.ROLLED_BACK:
         return math.inf
-    if _never_had_traffic(found):
+    if _never_had_traffic(evidence):
         return -math.inf
     at = rollout.ended or rollout.restored
     return at[0] if at else math.inf
 
 
-def _is_harm(found: Evidence, seen: Requests, suspect: bool) -> bool:
+def _is_harm(evidence: Evidence, seen: Requests, suspect: bool) -> bool:
     if not server_failed(seen):
         return False
-    by_us = is_fault(seen) or any(fault.hurts_service and fault.lasts(seen.at_s) for fault in found.faults)
-    return by_us or (suspect and not found.is_baseline(seen.version))
+    by_us = is_fault(seen) or any(fault.hurts_service and fault.lasts(seen.at_s) for fault in evidence.faults)
+    return by_us or (suspect and not evidence.is_baseline(seen.version))
 
 
-def worse_than_ever(found: Evidence) -> bool:
+def worse_than_ever(evidence: Evidence) -> bool:
     """Whether the canary, from the creation on, failed significantly more than the baseline did in the whole run.
 
     This is not over the same time, so it proves nothing alone. True if there never was a baseline to compare with.
     """
-    canary, baseline = _whole_run(found)
+    canary, baseline = _whole_run(evidence)
     chance = fisher_worse(canary, baseline)
     return chance < SIGNIFICANT if chance is not None else canary[1] > 0
 
 
-def _whole_run(found: Evidence) -> tuple[tuple[int, int], tuple[int, int]]:
+def _whole_run(evidence: Evidence) -> tuple[tuple[int, int], tuple[int, int]]:
     """Failures and requests of the canary and of the baseline; none where nothing tells them apart."""
-    if headers_tell(found.requests):
-        canary = [seen for seen in found.since if found.is_canary(seen.version)]
-        baseline = [seen for seen in found.requests if found.is_baseline(seen.version)]
+    if headers_tell(evidence.requests):
+        canary = [seen for seen in evidence.since if evidence.is_canary(seen.version)]
+        baseline = [seen for seen in evidence.requests if evidence.is_baseline(seen.version)]
         return good_failures(canary), good_failures(baseline)
-    return _by_metric(found, found.rollout.canary), _by_metric(found, found.rollout.baseline)
+    return _by_metric(evidence, evidence.rollout.canary), _by_metric(evidence, evidence.rollout.baseline)
 
 
-def _by_metric(found: Evidence, version: str | None) -> tuple[int, int]:
+def _by_metric(evidence: Evidence, version: str | None) -> tuple[int, int]:
     if version is None:
         return 0, 0
     always = (-math.inf, math.inf)
-    requests = metric_sum(found, "Invocations", version, always) or 0
-    return min(requests, metric_sum(found, "Errors", version, always) or 0), requests
+    requests = metric_sum(evidence, "Invocations", version, always) or 0
+    return min(requests, metric_sum(evidence, "Errors", version, always) or 0), requests
 
 
 def _worse(measures: Measures) -> str | None:
@@ -112,30 +112,30 @@ def _worse(measures: Measures) -> str | None:
     )
 
 
-def _healthy(found: Evidence, measures: Measures) -> Harm:
+def _healthy(evidence: Evidence, measures: Measures) -> Harm:
     """Health needs evidence: good answers by the canary, or a canary that surely never had traffic."""
-    if found.rollout.created_s is None:
-        return _unknown(_nothing_to_hold_against(found))
-    if not found.since and found.rollout.sends:
+    if evidence.rollout.created_s is None:
+        return _unknown(_nothing_to_hold_against(evidence))
+    if not evidence.since and evidence.rollout.sends:
         return _unknown("there was no traffic after the deployment's creation")
-    if _never_had_traffic(found):
-        return _healthy_without_canary(found)
-    good = _good_answers(found, measures)
+    if _never_had_traffic(evidence):
+        return _healthy_without_canary(evidence)
+    good = _good_answers(evidence, measures)
     if good is None:
         return _unknown("nothing tells which version answered a request")
     if good < ENOUGH_ANSWERS:
         return _unknown(f"the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} say too little")
-    if worse_than_ever(found):
+    if worse_than_ever(evidence):
         return _unknown("the canary failed more than the baseline did, but not enough of it over the same time")
     return Harm(
-        False, (f"No harm was found: the canary gave {good} good answers{_excluded(found, measures.arms.canary)}.",)
+        False, (f"No harm was found: the canary gave {good} good answers{_excluded(evidence, measures.arms.canary)}.",)
     )
 
 
-def _nothing_to_hold_against(found: Evidence) -> str:
-    if not found.requests:
+def _nothing_to_hold_against(evidence: Evidence) -> str:
+    if not evidence.requests:
         return "no deployment was seen, and no request was sent"
-    sent, bad = count(found.requests), count(found.requests, failed)
+    sent, bad = count(evidence.requests), count(evidence.requests, failed)
     return f"{sent} requests were sent and {bad} failed, but no deployment was seen to hold them against"
 
 
@@ -143,57 +143,57 @@ def _unknown(why: str) -> Harm:
     return Harm(None, (f"Whether harm was done is not known: {why}.",))
 
 
-def _never_had_traffic(found: Evidence) -> bool:
-    rollout = found.rollout
+def _never_had_traffic(evidence: Evidence) -> bool:
+    rollout = evidence.rollout
     if rollout.outcome is Outcome.PROMOTED or rollout.place != "baseline":
         return False
-    answered = any(found.is_canary(seen.version) for seen in found.since)
+    answered = any(evidence.is_canary(seen.version) for seen in evidence.since)
     return not (answered or rollout.shared or rollout.shifted)
 
 
-def _healthy_without_canary(found: Evidence) -> Harm:
-    if not found.rollout.sends:
+def _healthy_without_canary(evidence: Evidence) -> Harm:
+    if not evidence.rollout.sends:
         return _unknown("the canary never had traffic")
-    good = count(found.since, lambda seen: not failed(seen))
+    good = count(evidence.since, lambda seen: not failed(seen))
     if good < ENOUGH_ANSWERS:
         return _unknown(f"only {good} requests were answered well")
     return Harm(False, (f"No harm was found: the canary never had traffic, and {good} requests were answered well.",))
 
 
-def _good_answers(found: Evidence, measures: Measures) -> int | None:
+def _good_answers(evidence: Evidence, measures: Measures) -> int | None:
     """How many requests the canary answered well; None where nothing tells."""
-    if not found.knows_canary:
+    if not evidence.knows_canary:
         return None
-    if headers_tell(found.since):
-        return count(found.since, lambda seen: found.is_canary(seen.version) and not failed(seen))
+    if headers_tell(evidence.since):
+        return count(evidence.since, lambda seen: evidence.is_canary(seen.version) and not failed(seen))
     if measures.arms.source == "cloudwatch":
-        return _good_invocations(found)
-    return _likely_good_answers(found)
+        return _good_invocations(evidence)
+    return _likely_good_answers(evidence)
 
 
-def _good_invocations(found: Evidence) -> int | None:
-    canary, window = found.rollout.canary, arms_window(found)
+def _good_invocations(evidence: Evidence) -> int | None:
+    canary, window = evidence.rollout.canary, arms_window(evidence)
     if canary is None or window is None:
         return None
-    window = (window[0], found.until_s)
-    invocations = metric_sum(found, "Invocations", canary, window)
+    window = (window[0], evidence.until_s)
+    invocations = metric_sum(evidence, "Invocations", canary, window)
     if invocations is None:
         return None
-    return invocations - (metric_sum(found, "Errors", canary, window) or 0)
+    return invocations - (metric_sum(evidence, "Errors", canary, window) or 0)
 
 
-def _likely_good_answers(found: Evidence) -> int | None:
+def _likely_good_answers(evidence: Evidence) -> int | None:
     """With nobody's good requests failing, the canary's did not either: its share of them is expected by weight."""
-    window, rollout = arms_window(found), found.rollout
+    window, rollout = arms_window(evidence), evidence.rollout
     weight = rollout.weight_at_end if rollout.bake_weight is None else rollout.bake_weight
     if window is None or weight is None:
         return None
-    good = [seen for seen in found.since if seen.intent == "good" and window[0] <= seen.at_s < window[1]]
-    return None if any(failed(seen) for seen in good) else int(count(good) * _weight(found, weight))
+    good = [seen for seen in evidence.since if seen.intent == "good" and window[0] <= seen.at_s < window[1]]
+    return None if any(failed(seen) for seen in good) else int(count(good) * _weight(evidence, weight))
 
 
-def _weight(found: Evidence, weight_at_end: float) -> float:
-    step = found.rollout.config.step if found.rollout.config else None
+def _weight(evidence: Evidence, weight_at_end: float) -> float:
+    step = evidence.rollout.config.step if evidence.rollout.config else None
     return min(weight_at_end, step) if step else weight_at_end
 
 
@@ -201,8 +201,8 @@ def _failures(arm: ArmFacts) -> str:
     return f"{arm.failures} of {arm.requests} requests"
 
 
-def _excluded(found: Evidence, arm: ArmFacts) -> str:
-    if arm.failure_interval is None or not found.rollout.shared:
+def _excluded(evidence: Evidence, arm: ArmFacts) -> str:
+    if arm.failure_interval is None or not evidence.rollout.shared:
         return ""
     low, high = arm.failure_interval
     return f"; {_failures(arm)} failed while both versions had traffic (95 % interval {low:.1%} to {high:.1%})"

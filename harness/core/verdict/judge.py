@@ -15,7 +15,7 @@ from harness.core.timeline.events import Event
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.rollout import Rollout, replay
 from harness.core.verdict.criteria import hold, limit_word
-from harness.core.verdict.evidence import Evidence, count, evidence
+from harness.core.verdict.evidence import Evidence, count, evidence_of
 from harness.core.verdict.findings import findings_of
 from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
@@ -61,12 +61,12 @@ class Reason(Struct, frozen=True):
 
 def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
     """The verdict on a run, or on as much of it as there is; of several groups, the one for all."""
-    return judge_sorted(evidence(experiment, events, replay(events)), events)
+    return judge_sorted(evidence_of(experiment, events, replay(events)), events)
 
 
-def judge_sorted(found: Evidence, events: Sequence[Event]) -> Verdict:
+def judge_sorted(evidence: Evidence, events: Sequence[Event]) -> Verdict:
     """The same of a timeline that is sorted already as the first group sees it."""
-    first, experiment = _judge_one(found), found.experiment
+    first, experiment = _judge_one(evidence), evidence.experiment
     if not experiment.also:
         return first
     further = {
@@ -76,15 +76,15 @@ def judge_sorted(found: Evidence, events: Sequence[Event]) -> Verdict:
     return for_all(name, {name: first, **further})
 
 
-def _judge_one(found: Evidence) -> Verdict:
+def _judge_one(evidence: Evidence) -> Verdict:
     """The verdict on the experiment's first deployment group alone."""
-    experiment, rollout = found.experiment, found.rollout
-    measures = measure(found)
-    harm = harm_of(found, measures)
+    experiment, rollout = evidence.experiment, evidence.rollout
+    measures = measure(evidence)
+    harm = harm_of(evidence, measures)
     call = call_of(rollout.outcome, harm)
     criteria = hold(experiment.criteria, measures)
-    cut_short = (*_tripped(found), *_how_the_run_ended(found))
-    reasons = tuple(_reasons(found, call, criteria))
+    cut_short = (*_tripped(evidence), *_how_the_run_ended(evidence))
+    reasons = tuple(_reasons(evidence, call, criteria))
     # A run that was cut short proves nothing against the release either.
     result = min((reason.result for reason in cut_short or reasons), key=_WORST_FIRST.index)
     said = (reason.because for reason in (*cut_short, *reasons) if reason.because)
@@ -96,16 +96,16 @@ def _judge_one(found: Evidence) -> Verdict:
         call=call,
         expected_call=experiment.expect.call if isinstance(experiment.expect.call, Call) else None,
         exit_code=exit_code_of(rollout, result),
-        because=(_what_happened(rollout), *_why_unseen(found), *harm.because, *said),
+        because=(_what_happened(rollout), *_why_unseen(evidence), *harm.because, *said),
         deployment=deployment_of(rollout),
         detection=measures.detection,
         traffic=measures.traffic,
         arms=measures.arms,
         exposure=measures.exposure,
         attribution=measures.attribution,
-        command=found.command,
+        command=evidence.command,
         criteria=criteria,
-        findings=findings_of(found, measures, harm),
+        findings=findings_of(evidence, measures, harm),
     )
 
 
@@ -152,24 +152,24 @@ def _since(created_s: float, shift: Shift) -> Shift:
 # What was expected
 
 
-def _reasons(found: Evidence, call: Call, criteria: Sequence[Criterion]) -> Iterator[Reason]:
-    yield _outcome_reason(found, call)
-    yield from _call_reasons(found, call)
-    yield from _time_reasons(found)
-    yield from _command_reasons(found)
-    yield from _traffic_reasons(found)
+def _reasons(evidence: Evidence, call: Call, criteria: Sequence[Criterion]) -> Iterator[Reason]:
+    yield _outcome_reason(evidence, call)
+    yield from _call_reasons(evidence, call)
+    yield from _time_reasons(evidence)
+    yield from _command_reasons(evidence)
+    yield from _traffic_reasons(evidence)
     yield from (_criterion_reason(criterion) for criterion in criteria)
 
 
-def _how_the_run_ended(found: Evidence) -> Iterator[Reason]:
-    ended = found.rollout.ended_run
+def _how_the_run_ended(evidence: Evidence) -> Iterator[Reason]:
+    ended = evidence.rollout.ended_run
     if ended is None or ended.why == "settled":
         return
     detail = f": {ended.detail.rstrip('.')}" if ended.detail else ""
-    expected = found.experiment.expect.outcome
+    expected = evidence.experiment.expect.outcome
     if ended.why == "guard_rail":
-        yield Reason("aborted", None if found.rails else f"A guard rail stopped the run{detail}.")
-    elif ended.why == "given_up" and found.rollout.outcome != expected:
+        yield Reason("aborted", None if evidence.rails else f"A guard rail stopped the run{detail}.")
+    elif ended.why == "given_up" and evidence.rollout.outcome != expected:
         yield Reason("inconclusive", f"The run gave up waiting for the end of the deployment{detail}.")
     elif ended.why == "stopped":
         yield Reason("inconclusive", f"The run was stopped before its end{detail}.")
@@ -177,17 +177,17 @@ def _how_the_run_ended(found: Evidence) -> Iterator[Reason]:
         yield Reason("inconclusive", f"The harness or its surroundings failed{detail}.")
 
 
-def _tripped(found: Evidence) -> Iterator[Reason]:
+def _tripped(evidence: Evidence) -> Iterator[Reason]:
     """A trip ends the experiment as it was asked for, though what is not known stays inconclusive."""
-    for trip in found.rails:
+    for trip in evidence.rails:
         result: Result = "aborted"
-        if trip.rail == "blind_s" and found.rollout.outcome in _UNDECIDED:
+        if trip.rail == "blind_s" and evidence.rollout.outcome in _UNDECIDED:
             result = "inconclusive"
         yield Reason(result, f"The guard rail {trip.rail} tripped: {trip.message.rstrip('.')}.")
 
 
-def _outcome_reason(found: Evidence, call: Call) -> Reason:
-    outcome, expect = found.rollout.outcome, found.experiment.expect
+def _outcome_reason(evidence: Evidence, call: Call) -> Reason:
+    outcome, expect = evidence.rollout.outcome, evidence.experiment.expect
     if expect.outcome is None and expect.call is None and outcome not in _UNDECIDED:
         return Reason(_RESULT_WITHOUT_EXPECTATION[call])
     if expect.outcome == outcome or (expect.outcome is None and outcome not in _UNDECIDED):
@@ -197,8 +197,8 @@ def _outcome_reason(found: Evidence, call: Call) -> Reason:
     return Reason("contrary", f"The outcome {_words(expect.outcome)} was expected, and it was {_words(outcome)}.")
 
 
-def _call_reasons(found: Evidence, call: Call) -> Iterator[Reason]:
-    expected = found.experiment.expect.calls
+def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
+    expected = evidence.experiment.expect.calls
     if not expected and call is Call.MISSED:
         yield Reason(
             "contrary", "Harm was done and the canary was promoted; expect.call does not say that this is meant."
@@ -209,9 +209,9 @@ def _call_reasons(found: Evidence, call: Call) -> Iterator[Reason]:
     yield Reason("inconclusive" if call is Call.INCONCLUSIVE else "contrary", said)
 
 
-def _time_reasons(found: Evidence) -> Iterator[Reason]:
-    limit_s, created_s = found.experiment.expect.within_s, found.rollout.created_s
-    rollout = found.rollout
+def _time_reasons(evidence: Evidence) -> Iterator[Reason]:
+    limit_s, created_s = evidence.experiment.expect.within_s, evidence.rollout.created_s
+    rollout = evidence.rollout
     if limit_s is None or rollout.outcome in _UNDECIDED or created_s is None:
         return
     ended = rollout.restored if rollout.outcome is Outcome.ROLLED_BACK else rollout.ended
@@ -225,9 +225,9 @@ def _time_reasons(found: Evidence) -> Iterator[Reason]:
         )
 
 
-def _command_reasons(found: Evidence) -> Iterator[Reason]:
+def _command_reasons(evidence: Evidence) -> Iterator[Reason]:
     """A deployment command fails where its deployment is not promoted: that alone is no news."""
-    command, outcome = found.command, found.rollout.outcome
+    command, outcome = evidence.command, evidence.rollout.outcome
     if command is None:
         return
     ended = f"The command that deploys ended with exit code {command.exit_code}"
@@ -243,37 +243,37 @@ def _command_reasons(found: Evidence) -> Iterator[Reason]:
         yield Reason("as_expected", f"{ended}.")
 
 
-def _traffic_reasons(found: Evidence) -> Iterator[Reason]:
+def _traffic_reasons(evidence: Evidence) -> Iterator[Reason]:
     """Zero requests never turn a run green."""
-    if not found.rollout.sends:
-        yield from _others_traffic_reasons(found)
+    if not evidence.rollout.sends:
+        yield from _others_traffic_reasons(evidence)
         return
-    asked = found.since if found.rollout.created_s is not None else found.requests
+    asked = evidence.since if evidence.rollout.created_s is not None else evidence.requests
     if not count(asked):
         yield Reason("inconclusive", "No request was sent after the deployment's creation, so nothing was proved.")
     elif not count(asked, lambda seen: seen.status > 0):
         yield Reason("inconclusive", "No request got an answer, so nothing was proved.")
-    elif late := _lateness(found):
+    elif late := _lateness(evidence):
         yield Reason("inconclusive", f"{late}, so this was not the traffic that was asked for.")
 
 
-def _others_traffic_reasons(found: Evidence) -> Iterator[Reason]:
+def _others_traffic_reasons(evidence: Evidence) -> Iterator[Reason]:
     """A run without traffic of its own needs others'."""
-    created_s = found.rollout.created_s
-    if created_s is not None and not metric_sum(found, "Invocations", None, (created_s, math.inf)):
+    created_s = evidence.rollout.created_s
+    if created_s is not None and not metric_sum(evidence, "Invocations", None, (created_s, math.inf)):
         yield Reason("inconclusive", "CloudWatch counted no request since the creation, so nothing was proved.")
 
 
-def _lateness(found: Evidence) -> str | None:
+def _lateness(evidence: Evidence) -> str | None:
     """By how much the load generator missed its schedule, where that is too much to prove anything."""
-    planned = sum(second.planned for second in found.arrivals)
-    unstarted = sum(second.unstarted for second in found.arrivals)
+    planned = sum(second.planned for second in evidence.arrivals)
+    unstarted = sum(second.unstarted for second in evidence.arrivals)
     if unstarted > MOST_UNSTARTED * planned:
         return f"{unstarted} of {planned} planned requests were never started"
-    lost = lost_of(found)
+    lost = lost_of(evidence)
     if lost is not None and lost > MOST_UNSTARTED * planned:
         return f"nothing is known of {lost} of {planned} planned requests"
-    lag_s = (quantile_s(merge(second.lag for second in found.arrivals), 0.99) or 0.0) * found.rollout.speed
+    lag_s = (quantile_s(merge(second.lag for second in evidence.arrivals), 0.99) or 0.0) * evidence.rollout.speed
     return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None
 
 
@@ -347,11 +347,11 @@ def _undecided(rollout: Rollout) -> str:
     return "What CodeDeploy did is not known: nothing was seen of it."
 
 
-def _why_unseen(found: Evidence) -> Iterator[str]:
+def _why_unseen(evidence: Evidence) -> Iterator[str]:
     """What kept us from seeing the end of the deployment, if the last look at it failed."""
-    rollout = found.rollout
+    rollout = evidence.rollout
     seen_s = rollout.forward.at_s if rollout.forward else 0.0
-    missed = [look for look in found.blind if look.call.startswith("codedeploy:") and look.at_s >= seen_s]
+    missed = [look for look in evidence.blind if look.call.startswith("codedeploy:") and look.at_s >= seen_s]
     if rollout.outcome in _UNDECIDED and missed:
         yield f"The last of {len(missed)} looks that failed since: {missed[-1].message.rstrip('.')}."
 

@@ -12,7 +12,7 @@ from harness.core.arming import Check, Counted, Hook, Probed, Snapshot, diagnose
 from harness.core.arming.alarms import slowest_s, tries
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import Unseen
-from harness.core.arming.traffic import Plan, chance_of_a_period, planned
+from harness.core.arming.traffic import PlannedLoad, chance_of_a_period, planned
 from harness.core.experiment.types import (
     ALL_ROLLBACK_EVENTS,
     Call,
@@ -139,7 +139,7 @@ def test_a_question_that_crashes_is_unknown_and_the_others_are_answered(monkeypa
     def crash(_: Snapshot) -> Any:
         raise ZeroDivisionError("bug")
 
-    monkeypatch.setattr(judge, "QUESTIONS", (judge.Question("broken", "It matters.", crash), *judge.QUESTIONS))
+    monkeypatch.setattr(judge, "QUESTIONS", (judge.ArmingQuestion("broken", "It matters.", crash), *judge.QUESTIONS))
     checks = diagnose(ARMED).checks
     assert (checks[0].severity, "bug" in checks[0].seen, checks[1].severity) == ("unknown", True, "ok")
 
@@ -371,22 +371,22 @@ RULE = Rule(
 )
 def test_the_chance_is_poisson_s(threshold: float, rate: float, chance: float) -> None:
     """Requests a second of which a tenth meets a canary that always fails, as tabulated by hand."""
-    plan = Plan(rate * 0.1, rate * 0.1, "")
+    plan = PlannedLoad(rate * 0.1, rate * 0.1, "")
     assert chance_of_a_period(replace(RULE, threshold=threshold), plan) == pytest.approx(chance, abs=0.015)
 
 
 def test_an_average_is_held_against_the_requests_to_be_expected() -> None:
     """5 % of errors against an average of 0.05: it depends on luck; against 0.01 it does not."""
     average = replace(RULE, statistic="Average", threshold=0.05)
-    plan = Plan(1.0, 20.0, "")
+    plan = PlannedLoad(1.0, 20.0, "")
     assert chance_of_a_period(average, plan) == pytest.approx(0.5, abs=0.05)
     assert chance_of_a_period(replace(average, threshold=0.01), plan) > 0.999
 
 
 def test_several_periods_in_a_row_are_less_likely() -> None:
     """Each must breach."""
-    once = chance_of_a_period(RULE, Plan(0.05, 1.0, ""))
-    assert chance_of_a_period(replace(RULE, datapoints=2), Plan(0.05, 1.0, "")) == pytest.approx(once**2)
+    once = chance_of_a_period(RULE, PlannedLoad(0.05, 1.0, ""))
+    assert chance_of_a_period(replace(RULE, datapoints=2), PlannedLoad(0.05, 1.0, "")) == pytest.approx(once**2)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from harness.core.timeline.events import AlarmDefined, AliasSeen, DeploymentSeen, Event, TargetSeen
 from harness.core.timeline.rollout import replay
-from harness.core.verdict.evidence import evidence
+from harness.core.verdict.evidence import evidence_of
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import measure
 
@@ -17,8 +17,8 @@ def harm(experiment: Any) -> Any:
     """Holds a timeline against the rules of harm."""
 
     def held(events: list[Event]) -> Harm:
-        found = evidence(experiment(), events, replay(events))
-        return harm_of(found, measure(found))
+        evidence = evidence_of(experiment(), events, replay(events))
+        return harm_of(evidence, measure(evidence))
 
     return held
 

@@ -21,7 +21,7 @@ from harness.core.timeline.events import (
     Write,
 )
 from harness.core.timeline.rollout import replay
-from harness.core.verdict.evidence import Evidence, evidence, planned_share
+from harness.core.verdict.evidence import Evidence, evidence_of, planned_share
 from harness.core.verdict.measure import (
     achieved_share,
     alarm_start,
@@ -42,7 +42,7 @@ def look_into(experiment: Any) -> Any:
     """Sorts a timeline for measuring: `look_into(events, traffic={...})`."""
 
     def sorted_out(events: list[Event], **keys: Any) -> Evidence:
-        return evidence(experiment(**keys), events, replay(events))
+        return evidence_of(experiment(**keys), events, replay(events))
 
     return sorted_out
 
@@ -57,13 +57,13 @@ def metric(name: str, version: str | None, *points: tuple[float, float]) -> Metr
 
 def test_nothing_measured_is_none_and_never_zero(look_into: Any) -> None:
     """An empty timeline has no numbers."""
-    found = look_into([])
-    facts = traffic_of(found)
+    evidence = look_into([])
+    facts = traffic_of(evidence)
     assert (facts.planned, facts.unstarted, facts.error_share, facts.schedule_lag_p99_s) == (None, None, None, None)
-    assert arms_of(found) == Arms(baseline=ArmFacts(), canary=ArmFacts())
-    assert exposure_of(found, ArmFacts()) == Exposure()
-    assert attribution_of(found) == Attribution()
-    assert detection_of(found) == Detection()
+    assert arms_of(evidence) == Arms(baseline=ArmFacts(), canary=ArmFacts())
+    assert exposure_of(evidence, ArmFacts()) == Exposure()
+    assert attribution_of(evidence) == Attribution()
+    assert detection_of(evidence) == Detection()
 
 
 def test_requests_are_counted_by_intent_and_answer(look_into: Any, build: Any) -> None:
@@ -86,15 +86,15 @@ def test_achieved_share_without_any_planned_is_measured_as_zero(look_into: Any, 
 
 def test_experiments_own_share_is_planned_from_the_creation_on(look_into: Any, build: Any) -> None:
     """Error users before it would have the alarm on already."""
-    found = look_into(build(), traffic={"error_share": 0.05})
-    assert (planned_share(found, 59.9), planned_share(found, 60.0)) == (0.0, 0.05)
+    evidence = look_into(build(), traffic={"error_share": 0.05})
+    assert (planned_share(evidence, 59.9), planned_share(evidence, 60.0)) == (0.0, 0.05)
 
 
 def test_fault_overrides_the_share_while_it_lasts(look_into: Any, build: Any) -> None:
     """A healed fault gives way to the experiment's own share."""
     fault = FaultStarted(at_s=100.0, fault="more", kind="error_share", value="0.5")
-    found = look_into([*build(), fault, FaultEnded(at_s=200.0, fault="more")], traffic={"error_share": 0.05})
-    assert [planned_share(found, at_s) for at_s in (99.0, 100.0, 199.0, 200.0)] == [0.05, 0.5, 0.5, 0.05]
+    evidence = look_into([*build(), fault, FaultEnded(at_s=200.0, fault="more")], traffic={"error_share": 0.05})
+    assert [planned_share(evidence, at_s) for at_s in (99.0, 100.0, 199.0, 200.0)] == [0.05, 0.5, 0.5, 0.05]
 
 
 # Arms
@@ -126,12 +126,12 @@ def test_fault_requests_do_not_blame_the_canary(look_into: Any, build: Any) -> N
 
 def test_fault_that_came_late_in_a_linear_release_is_not_the_canarys(look_into: Any, row: Any) -> None:
     """Both versions fail 5 % while the fault lasts, and the canary has half of the traffic then."""
-    found = look_into(row("linear"))
-    arms = arms_of(found)
+    evidence = look_into(row("linear"))
+    arms = arms_of(evidence)
     rates = [arm.failures / arm.requests for arm in (arms.baseline, arms.canary)]
     assert rates == [pytest.approx(0.05, abs=0.02)] * 2
     assert arms.p_value == 1.0
-    low, high = exposure_of(found, arms.canary).all_at_once_failures
+    low, high = exposure_of(evidence, arms.canary).all_at_once_failures
     assert low < 0.05 * 20 * 130 < high
     assert high < 200
 
@@ -160,8 +160,8 @@ def test_function_that_failed_late_in_a_linear_release_does_not_blame_the_canary
 
 def test_periods_of_cloudwatch_are_compared_whole_where_the_faults_changed(look_into: Any, row: Any) -> None:
     """A period in which the fault began is mixed, and left out."""
-    found = look_into(row("linear", headers=False, faults=((250, 9e9, 0.05),)))
-    arms = arms_of(found)
+    evidence = look_into(row("linear", headers=False, faults=((250, 9e9, 0.05),)))
+    arms = arms_of(evidence)
     assert arms.source == "cloudwatch"
     assert arms.p_value > 0.01
     assert arms.baseline.failures / arms.baseline.requests == pytest.approx(0.05, abs=0.02)
@@ -255,15 +255,15 @@ def test_error_budget_is_that_of_the_objective_at_the_rate_of_the_run(look_into:
 
 def test_all_at_once_would_have_exposed_all_traffic_to_the_canary(look_into: Any, row: Any) -> None:
     """A canary that fails half of its requests would have failed half of all, over the same time."""
-    found = look_into(row("broken-canary"))
-    low, high = exposure_of(found, arms_of(found).canary).all_at_once_failures
+    evidence = look_into(row("broken-canary"))
+    low, high = exposure_of(evidence, arms_of(evidence).canary).all_at_once_failures
     assert low < 0.5 * 20 * 130 < high
 
 
 def test_all_at_once_is_not_guessed_where_the_arms_never_shared_the_traffic(look_into: Any, row: Any) -> None:
     """There is no canary to learn from."""
-    found = look_into(row("all-at-once"))
-    assert exposure_of(found, arms_of(found).canary).all_at_once_failures is None
+    evidence = look_into(row("all-at-once"))
+    assert exposure_of(evidence, arms_of(evidence).canary).all_at_once_failures is None
 
 
 # The first clean minute
@@ -271,8 +271,10 @@ def test_all_at_once_is_not_guessed_where_the_arms_never_shared_the_traffic(look
 
 def test_first_clean_minute_begins_when_the_rollback_ended_all_failures(look_into: Any, row: Any) -> None:
     """The baseline answers everything well again."""
-    found = look_into(row("broken-canary", after_s=120.0))
-    assert detection_of(found).clean_s == pytest.approx(found.rollout.restored[1] - found.rollout.created_s, abs=2)
+    evidence = look_into(row("broken-canary", after_s=120.0))
+    assert detection_of(evidence).clean_s == pytest.approx(
+        evidence.rollout.restored[1] - evidence.rollout.created_s, abs=2
+    )
 
 
 def test_first_clean_minute_is_not_claimed_of_less_than_a_minute(look_into: Any, row: Any) -> None:
@@ -332,11 +334,11 @@ def test_errors_of_an_unknown_canary_are_nobodys(look_into: Any, row: Any, metri
     looks = AliasSeen | DeploymentSeen | TargetSeen
     failing = row("erroruser", metrics=metrics, headers=True)
     failing = [event for event in failing if not isinstance(event, looks)]
-    found = look_into(failing)
-    told = attribution_of(found)
+    evidence = look_into(failing)
+    told = attribution_of(evidence)
     assert told.counted_errors > 100
     assert (told.from_canary, told.canary_share) == (None, None)
-    assert (arms_of(found).baseline, arms_of(found).canary) == (ArmFacts(), ArmFacts())
+    assert (arms_of(evidence).baseline, arms_of(evidence).canary) == (ArmFacts(), ArmFacts())
 
 
 def test_no_share_of_nothing(look_into: Any, row: Any) -> None:
@@ -378,13 +380,13 @@ def test_a_good_request_that_the_baseline_failed_starts_no_clock(look_into: Any,
 def test_no_step_is_dated_after_the_end_of_the_timeline(look_into: Any, row: Any, upto_s: int) -> None:
     """Whatever a prefix of a timeline tells of had happened by its end, and the step is open until then."""
     cut = [event for event in row("erroruser") if event.at_s <= upto_s]
-    found, ledger = look_into(cut), detection_of(look_into(cut))
-    created_s = found.rollout.created_s
-    assert (ledger.breach_s is None) == (found.end_s < 120.0)
+    evidence, ledger = look_into(cut), detection_of(look_into(cut))
+    created_s = evidence.rollout.created_s
+    assert (ledger.breach_s is None) == (evidence.end_s < 120.0)
     instants = [ledger.first_fault_s, ledger.first_error_s, ledger.breach_s, ledger.clean_s]
     bounds = [ledger.alarm_s, ledger.stopped_s, ledger.restored_s]
     latest = [*(at_s for at_s in instants if at_s is not None), *(at[1] for at in bounds if at)]
-    assert max(latest, default=0.0) + (created_s or 0.0) <= found.end_s
+    assert max(latest, default=0.0) + (created_s or 0.0) <= evidence.end_s
 
 
 def test_forced_alarm_is_the_first_fault(look_into: Any, row: Any) -> None:
