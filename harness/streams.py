@@ -1,13 +1,17 @@
-"""Results on stdout, words for people on stderr, whatever these streams are: ASCII, closed, or without a reader."""
+"""Results go to stdout, messages for people to stderr. Both work when they are ASCII, closed, or no longer read."""
 
 import io
 import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def bear_any_stream() -> None:
-    """Has what an output stream cannot encode replaced, and a closed one swallow everything."""
+    """Makes both streams safe to print to: replaces what they cannot encode, and opens /dev/null for a closed one."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -17,7 +21,7 @@ def bear_any_stream() -> None:
 
 
 def say(text: str) -> None:
-    """Prints a result; a reader that is gone has seen enough, and the exit code is still the command's."""
+    """Prints a result. A reader that went away, such as `head`, does not change the exit code."""
     with suppress(BrokenPipeError):
         print(text)  # noqa: T201 - the result
 
@@ -29,8 +33,20 @@ def tell(text: str) -> None:
 
 
 def flush() -> None:
-    """Writes what is left; where nobody reads it, the interpreter must not fail on that pipe when it exits."""
+    """Writes what is buffered; without a reader, the interpreter would otherwise fail at exit."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A rich console. It falls silent when its reader goes away; the command goes on and keeps its exit code."""
+    from rich.console import Console
+
+    class PatientConsole(Console):
+        def on_broken_pipe(self) -> None:
+            """Rich would end the process here."""
+            self.quiet = True
+
+    return PatientConsole(highlight=False, stderr=stderr)

@@ -17,7 +17,7 @@ from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.types import Also, Deployment, Experiment
 from harness.core.timeline.clock import Clock, read_clock
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
-from harness.streams import say, tell
+from harness.streams import console, say, tell
 
 if TYPE_CHECKING:
     from harness.aws.doctor import Waiting
@@ -187,10 +187,9 @@ def _print(diagnosis: "Diagnosis", *, as_json: bool) -> None:
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(diagnosis), indent=2).decode())
         return
-    from harness.report.console import PatientConsole
     from harness.report.diagnosis import show
 
-    show(diagnosis, PatientConsole())
+    show(diagnosis, console())
 
 
 def _seconds(word: str) -> float:

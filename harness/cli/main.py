@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.core.version import __version__
 from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError
-from harness.streams import bear_any_stream, flush, say, tell
+from harness.streams import bear_any_stream, console, flush, say, tell
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.core.experiment.types import Experiment
     from harness.core.timeline.events import RunEnded
     from harness.core.verdict.types import Verdict
@@ -404,7 +402,7 @@ def _show(run: _Run, options: argparse.Namespace) -> None:
     if run.verdict and not options.json:
         from harness.report.terminal import summary
 
-        summary(run.verdict, run.folder, _console())
+        summary(run.verdict, run.folder, console())
 
 
 def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
@@ -413,7 +411,7 @@ def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
     elif len(runs) > 1:
         from harness.report.terminal import overview
 
-        overview([run.verdict for run in runs if run.verdict], _console())
+        overview([run.verdict for run in runs if run.verdict], console())
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -490,7 +488,7 @@ def _watch(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(_as_json(folder.path, code, verdict))
     else:
-        summary(verdict, folder.path, _console())
+        summary(verdict, folder.path, console())
     return code
 
 
@@ -540,7 +538,7 @@ def _judge(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(_as_json(folder.path, verdict.exit_code, verdict))
     else:
-        summary(verdict, folder.path, _console())
+        summary(verdict, folder.path, console())
     return verdict.exit_code
 
 
@@ -602,9 +600,3 @@ def _print_json(document: Any) -> None:
 
     text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
     say(text)
-
-
-def _console() -> "Console":
-    from harness.report.console import PatientConsole
-
-    return PatientConsole()

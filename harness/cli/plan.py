@@ -11,7 +11,7 @@ from harness.core.experiment.planned_writes import PlannedWrite, group_of, write
 from harness.core.experiment.rails import RAILS, host_of, limits_of
 from harness.core.experiment.types import Deployment, Experiment
 from harness.errors import UsageError
-from harness.report.folder import masked, without_secrets
+from harness.report.masking import masked, without_secrets
 from harness.streams import say
 
 if TYPE_CHECKING:

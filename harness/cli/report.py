@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode, UsageError
-from harness.streams import say, tell
+from harness.streams import console, say, tell
 
 if TYPE_CHECKING:
     from harness.core.verdict.types import Verdict
@@ -102,9 +102,8 @@ def run_compare(options: argparse.Namespace) -> int:
         say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     else:
         from harness.report.comparison import show
-        from harness.report.console import PatientConsole
 
-        show(comparison, PatientConsole())
+        show(comparison, console())
     return comparison.exit_code
 
 

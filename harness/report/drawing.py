@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import msgspec
+
+from harness.report.folder import replace_file
 
 PNG_SCALE = 2.0
 VEGA_LITE = "6.4"
@@ -69,9 +70,7 @@ def _bundled(kept: Path) -> str:
     # A cache is a comfort: without it the next report takes as long as this one.
     with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        fresh = kept.with_name(f".{kept.name}.{uuid4().hex}")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(kept)
+        replace_file(kept, text.encode())
     return text
 
 

@@ -4,9 +4,8 @@ import contextlib
 import fcntl
 import platform
 import re
-import shlex
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -18,22 +17,18 @@ import msgspec
 from msgspec import Struct
 
 from harness.core.experiment.parse import parse
-from harness.core.experiment.types import ERROR_PERSONA, PERSONAS, Arm, Experiment
+from harness.core.experiment.types import Experiment
 from harness.core.timeline.condense import condensed
 from harness.core.timeline.events import Event, RunStarted, decode, encode, skim
 from harness.core.verdict.types import Verdict
 from harness.core.version import __version__
 from harness.errors import HarnessError, TimelineError, UsageError
+from harness.report.masking import masked, without_secrets
 
-MASK = "***"
 LATEST = "latest"
 UNNAMED = "unnamed"
-KNOWN_USERS = frozenset(f"{persona}user@company.com" for persona in (*PERSONAS, ERROR_PERSONA))
 
 _START = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
-_SECRET_NAME = re.compile(r"pass(word|wd)?|secret|token|credential|auth|(api|private|access)[_-]?key", re.IGNORECASE)
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_AUTHORIZATION = re.compile(r"(authorization\s*[:=]\s*)(.+)", re.IGNORECASE)
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -49,8 +44,18 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 def inner_name(group: str) -> str:
-    """What the folder of one of several deployment groups is called within the run's."""
+    """The name of a deployment group's own folder within the run folder."""
     return re.sub(r"[^\w.-]", "_", group)
+
+
+class _File:
+    """A file of the folder: read on a folder, it is the path of that file there."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: "RunFolder", owner: type) -> Path:
+        return folder.path / self._name
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,22 @@ class RunFolder:
     """One run on disk; make one with `create` or `open`."""
 
     path: Path
+
+    manifest = _File("manifest.json")
+    experiment = _File("experiment.yaml")
+    """The resolved experiment, as the Locust process reads it."""
+    timeline = _File("timeline.jsonl")
+    """Every event, appended while the run lasts."""
+    command_log = _File("command.log")
+    """What the command that deployed wrote."""
+    log = _File("locust.log")
+    """What Locust logged and printed."""
+    healing = _File("healed.jsonl")
+    """What was undone on AWS after the run had crashed."""
+    verdict = _File("verdict.json")
+    page = _File("report.html")
+    markdown = _File("report.md")
+    junit = _File("junit.xml")
 
     @classmethod
     def create(cls, root: Path, name: str, started_wall_s: float) -> "RunFolder":
@@ -79,51 +100,6 @@ class RunFolder:
         if not path.is_dir():
             raise UsageError(f"{path} is not a run folder; give one such as reports/latest")
         return cls(path)
-
-    @property
-    def timeline(self) -> Path:
-        """timeline.jsonl, appended while the run lasts."""
-        return self.path / "timeline.jsonl"
-
-    @property
-    def manifest(self) -> Path:
-        """manifest.json."""
-        return self.path / "manifest.json"
-
-    @property
-    def experiment(self) -> Path:
-        """The resolved experiment, as the Locust process reads it."""
-        return self.path / "experiment.yaml"
-
-    @property
-    def verdict(self) -> Path:
-        """verdict.json."""
-        return self.path / "verdict.json"
-
-    @property
-    def markdown(self) -> Path:
-        """report.md."""
-        return self.path / "report.md"
-
-    @property
-    def command_log(self) -> Path:
-        """What the command that deployed wrote."""
-        return self.path / "command.log"
-
-    @property
-    def junit(self) -> Path:
-        """junit.xml."""
-        return self.path / "junit.xml"
-
-    @property
-    def page(self) -> Path:
-        """report.html."""
-        return self.path / "report.html"
-
-    @property
-    def healing(self) -> Path:
-        """healed.jsonl, what was undone on AWS after a crash of the run."""
-        return self.path / "healed.jsonl"
 
     @property
     def is_held(self) -> bool:
@@ -154,11 +130,6 @@ class RunFolder:
         except HarnessError:
             return None
         return path.parent.parent if path.parent.name == name else None
-
-    @property
-    def log(self) -> Path:
-        """What Locust logged and printed."""
-        return self.path / "locust.log"
 
     def files(self) -> tuple[str, ...]:
         """The names of the files that there are, hidden ones left out."""
@@ -257,57 +228,13 @@ class RunFolder:
 
     def write_text(self, path: Path, text: str) -> None:
         """Writes one of the reports."""
-        _replace(path, text.encode())
+        replace_file(path, text.encode())
 
 
 def hold(file: IO[bytes]) -> None:
     """Says that this process writes the file, as long as it lives and has it open."""
     with contextlib.suppress(OSError):  # a file system without locks
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def masked(command: Iterable[str]) -> list[str]:
-    """A command line without passwords, tokens and authorization values other than the known test users."""
-    safe: list[str] = []
-    secret_next = False
-    for word in command:
-        safe.append(MASK if secret_next and not word.startswith("-") else _masked_word(word))
-        secret_next = word.startswith("-") and "=" not in word and bool(_SECRET_NAME.search(word))
-    return safe
-
-
-def without_secrets(experiment: Experiment) -> Experiment:
-    """The same experiment with masked environment values and words of its command that their names call secret."""
-    command = experiment.deployment.command
-    return msgspec.structs.replace(
-        experiment,
-        baseline=_without_secrets(experiment.baseline),
-        canary=_without_secrets(experiment.canary),
-        deployment=msgspec.structs.replace(experiment.deployment, command=command and masked_text(command)),
-    )
-
-
-def masked_text(command: str) -> str:
-    """A command line in one piece, masked."""
-    return shlex.join(masked(shlex.split(command)))
-
-
-def _without_secrets(arm: Arm) -> Arm:
-    env = {name: MASK if _SECRET_NAME.search(name) else value for name, value in arm.env.items()}
-    return msgspec.structs.replace(arm, env=env)
-
-
-def _masked_word(word: str) -> str:
-    word = _USER_IN_URL.sub(MASK, word)
-    word = _AUTHORIZATION.sub(_masked_authorization, word)
-    name, equals, _ = word.partition("=")
-    if equals and MASK not in word and not _AUTHORIZATION.search(word) and _SECRET_NAME.search(name):
-        return f"{name}={MASK}"
-    return word
-
-
-def _masked_authorization(match: re.Match[str]) -> str:
-    return match[0] if match[2].strip() in KNOWN_USERS else f"{match[1]}{MASK}"
 
 
 def _fresh(parent: Path, stamp: str) -> Path:
@@ -332,10 +259,10 @@ def _point_latest(root: Path, path: Path) -> None:
 
 
 def _write(path: Path, content: Struct) -> None:
-    _replace(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    replace_file(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old one or the new one, never half of it."""
     fresh = path.with_name(f".{path.name}.{uuid4().hex}")
     fresh.write_bytes(content)

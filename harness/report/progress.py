@@ -15,10 +15,10 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
+from harness import streams
 from harness.core.timeline.events import Event
 from harness.core.timeline.rollout import Rollout
 from harness.report import facts
-from harness.report.console import PatientConsole
 from harness.report.story import Teller
 
 HEARTBEAT_S = 60.0
@@ -51,7 +51,7 @@ class Progress:
     """
 
     def __init__(self, console: Console | None = None, *, free: bool = True) -> None:
-        self._console = console or PatientConsole(stderr=True)
+        self._console = console or streams.console(stderr=True)
         self._drawn = free and self._console.is_terminal
         self._tellers: defaultdict[str, Teller] = defaultdict(Teller)
         self._live: Live | None = None

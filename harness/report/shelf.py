@@ -5,7 +5,6 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from msgspec import Struct
 
@@ -13,7 +12,7 @@ from harness.core.timeline.bounds import Bounds
 from harness.core.verdict.types import Verdict
 from harness.errors import HarnessError
 from harness.report import facts
-from harness.report.folder import RunFolder
+from harness.report.folder import RunFolder, replace_file
 from harness.report.page import render
 
 INDEX = "index.html"
@@ -49,9 +48,8 @@ def write_index(root: Path) -> Path:
     path = root / INDEX
     if path.exists() and OURS not in path.read_bytes():
         return path
-    fresh = path.with_name(f".{INDEX}.{uuid4().hex}")
-    fresh.write_text(index(root), encoding="utf-8")
-    return fresh.replace(path)
+    replace_file(path, index(root).encode())
+    return path
 
 
 def index(root: Path) -> str:

@@ -15,7 +15,8 @@ from harness.core.experiment.types import Deployment, Experiment
 from harness.core.timeline.events import CommandEnded, CommandStarted, Event
 from harness.core.timeline.rollout import Rollout
 from harness.errors import Throttled, Unavailable, Unreachable, UsageError
-from harness.report.folder import RunFolder, masked_text
+from harness.report.folder import RunFolder
+from harness.report.masking import masked_text
 from harness.run.command import Command, words_of
 from harness.traffic.steering import Timebase
 

@@ -33,7 +33,7 @@ def read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def refuse(path: Path, content: bytes) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
-    monkeypatch.setattr(folders, "_replace", refuse)
+    monkeypatch.setattr(folders, "replace_file", refuse)
     return run
 
 

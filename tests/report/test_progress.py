@@ -11,6 +11,7 @@ from harness.report import progress
 from harness.report.progress import Progress, Tally
 
 Screens = Callable[..., Any]
+CURSOR_SHOWN = "\x1b[?25h"
 
 
 def rollout(alarm: str = "OK", weight: float = 0.0) -> Rollout:
@@ -51,13 +52,15 @@ def test_each_transition_is_logged(screen: Screens, caplog: pytest.LogCaptureFix
     assert shown.text == ""
 
 
-def test_a_line_is_printed_once(screen: Screens, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_is_printed_once(
+    screen: Screens, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """By the log alone, where that goes to the terminal."""
+    caplog.set_level("INFO")
     told = io.StringIO()
     monkeypatch.setattr("sys.stderr", told)
     handler = logging.StreamHandler()
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
-    monkeypatch.setattr(logging.getLogger(), "level", logging.INFO)
     shown = screen()
     live = Progress(shown.console)
     for seen, known in looks("OK"):
@@ -121,11 +124,17 @@ def test_terminal_is_not_drawn_more_often_than_the_eye_sees(screen: Screens, mon
     assert shown.text.count("╭") < 50
 
 
-def test_closing_twice_is_harmless(screen: Screens) -> None:
-    """Cleanup may come from two sides."""
-    live = Progress(screen().console)
+def test_closing_twice_takes_the_panel_away_once(screen: Screens, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first call gives the cursor back; the second one writes nothing."""
+    monkeypatch.setenv("TERM", "xterm")
+    shown = screen(colour=True)
+    live = Progress(shown.console)
+    live.show(rollout(), Tally(), 1.0)
     live.close()
+    closed = shown.text
     live.close()
+    assert CURSOR_SHOWN in closed
+    assert shown.text == closed
 
 
 def test_nothing_seen_yet_can_be_shown(screen: Screens) -> None:
