@@ -18,7 +18,7 @@ from harness.core.experiment.types import MAX_USERS, Experiment, Outcome
 from harness.core.timeline.clock import Clock
 from harness.errors import UsageError
 from harness.run.experiment import Settings, watched
-from harness.traffic.client import service_url
+from harness.traffic.client.address import service_url
 
 ADHOC = "adhoc"
 REPORTS = "reports"

@@ -36,8 +36,8 @@ from harness.plugin.panel.chronicle import Chronicle
 from harness.report.actions import announce_refusal
 from harness.run.experiment import Settings, check_leave, lacks_leave
 from harness.run.run import Run
-from harness.traffic.client import service_url
-from harness.traffic.proxied import proxy_for
+from harness.traffic.client.address import service_url
+from harness.traffic.client.proxies import proxy_for
 from harness.traffic.recorder import unstarted
 from harness.traffic.steering import Steering, unpacked
 

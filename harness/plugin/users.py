@@ -7,7 +7,8 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 import harness.plugin.plugin  # noqa: F401 - importing it is what makes Locust play experiments
 from harness.plugin.crew import Crew
-from harness.traffic.client import Client, Prepared
+from harness.traffic.client.client import Client
+from harness.traffic.client.prepared import Prepared
 
 
 class CanaryUser(User):  # type: ignore[misc]

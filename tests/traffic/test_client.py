@@ -19,21 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.traffic.client import (
-    AT_ONCE_S,
-    BODY_KEPT,
-    DECODED_KEPT,
-    MAX_HEAD,
-    PIECES_KEPT,
-    AnswerParser,
-    Client,
-    ClosedEarly,
-    NoAnswer,
-    Response,
-    Timeouts,
-    service_url,
-    trusting_context,
-)
+from harness.traffic.client.address import service_url
+from harness.traffic.client.answer import HttpAnswer
+from harness.traffic.client.bodies import DECODED_KEPT
+from harness.traffic.client.client import AT_ONCE_S, Client
+from harness.traffic.client.connection import Timeouts
+from harness.traffic.client.failures import ClosedEarly, NoAnswer
+from harness.traffic.client.parser import BODY_KEPT, MAX_HEAD, PIECES_KEPT, AnswerParser
+from harness.traffic.client.tls import trusting_context
 
 Serve = Callable[..., Any]
 ClientOf = Callable[..., Client]
@@ -42,7 +35,7 @@ OK = b"HTTP/1.1 200 OK\r\nX-Lambda-Version: 7\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def get(client: Client, path: str = "/", method: str = "GET") -> Response:
+def get(client: Client, path: str = "/", method: str = "GET") -> HttpAnswer:
     """Sends one request without more ado."""
     return client.send(client.prepare(method, path))
 
@@ -192,7 +185,7 @@ def test_a_body_is_decoded_when_it_is_read(serve: Serve, client_of: ClientOf, en
 )
 def test_a_body_that_cannot_be_decoded_says_why(encoding: str, encoded: bytes, reason: str) -> None:
     """Never the encoded bytes in place of the body, and never more than is kept."""
-    response = Response(200, {b"content-encoding": encoding.encode()}, [encoded], len(encoded))
+    response = HttpAnswer(200, {b"content-encoding": encoding.encode()}, [encoded], len(encoded))
     with pytest.raises(NoAnswer, match=reason):
         response.body()
 
@@ -231,7 +224,7 @@ def test_bodies_that_do_not_end_are_not_kept_beyond_a_bound(
     serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many requests wait for the rest of their bodies, a client keeps so much of them and counts the rest."""
-    monkeypatch.setattr("harness.traffic.client.BODIES_KEPT", 100_000)
+    monkeypatch.setattr("harness.traffic.client.client.BODIES_KEPT", 100_000)
     begun = b"HTTP/1.1 200 OK\r\nContent-Length: 50001\r\n\r\n" + b"x" * 50_000
     client = client_of(serve([begun, 0.3, b"x"]))
     jobs = [gevent.spawn(get, client) for _ in range(3)]
@@ -335,7 +328,7 @@ def test_bytes_that_nobody_asked_for_end_a_kept_connection(serve: Serve, client_
     assert server.connections == 2
 
 
-def parsed(*pieces: bytes) -> Response | NoAnswer:
+def parsed(*pieces: bytes) -> HttpAnswer | NoAnswer:
     """What a parser makes of an answer in pieces and the end of its connection."""
     parser = AnswerParser()
     parser.begin(head_only=False)
@@ -356,7 +349,7 @@ def parsed(*pieces: bytes) -> Response | NoAnswer:
 def test_no_bytes_at_all_crash_the_parser(received: bytes, cut: int) -> None:
     """Whatever comes, in whatever pieces, is an answer or a failure with a reason."""
     outcome = parsed(received[:cut], received[cut:])
-    assert isinstance(outcome, Response) or str(outcome)
+    assert isinstance(outcome, HttpAnswer) or str(outcome)
 
 
 @settings(max_examples=200, deadline=None)
@@ -364,7 +357,7 @@ def test_no_bytes_at_all_crash_the_parser(received: bytes, cut: int) -> None:
 def test_one_wrong_byte_never_crashes_the_parser(at: int, byte: int) -> None:
     """An answer with any byte changed is an answer or a failure with a reason."""
     outcome = parsed(OK[:at] + bytes([byte]) + OK[at + 1 :])
-    assert isinstance(outcome, Response) or str(outcome)
+    assert isinstance(outcome, HttpAnswer) or str(outcome)
 
 
 # Connections that break
@@ -374,7 +367,7 @@ def test_an_idempotent_request_is_sent_again_when_a_kept_connection_was_closed(
     serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server closes the kept connection as the second request arrives: it is sent once more, on a new one."""
-    monkeypatch.setattr("harness.traffic.client.AT_ONCE_S", 10.0)  # on a busy machine, at once takes its time
+    monkeypatch.setattr("harness.traffic.client.client.AT_ONCE_S", 10.0)  # on a busy machine, at once takes its time
     server = serve([OK, "ask"], [OK])
     client = client_of(server)
     assert [get(client).status, get(client).status] == [200, 200]
@@ -395,7 +388,7 @@ def test_the_whole_time_counts_from_the_first_sending(
     serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that is sent again has no more time than another."""
-    monkeypatch.setattr("harness.traffic.client.AT_ONCE_S", 10.0)
+    monkeypatch.setattr("harness.traffic.client.client.AT_ONCE_S", 10.0)
     server = serve([OK, "ask", 0.5], [0.5, OK, 1.0])
     client = client_of(server, Timeouts(total_s=0.7))
     get(client)

@@ -14,7 +14,10 @@ from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Traffic as Wanted
 from harness.core.timeline.events import Arrivals, Event, Requests
 from harness.traffic import sender as traffic
-from harness.traffic.client import Client, NoAnswer, Prepared, Response
+from harness.traffic.client.answer import HttpAnswer
+from harness.traffic.client.client import Client
+from harness.traffic.client.failures import NoAnswer
+from harness.traffic.client.prepared import Prepared
 from harness.traffic.recorder import Recorder
 from harness.traffic.sender import Traffic
 from harness.traffic.steering import Steering, Timebase
@@ -25,9 +28,9 @@ class FakeClient:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
-        self.answer: Callable[[Prepared], Response] = lambda _: Response(200, {b"X-Lambda-Version": b"1"}, [], 0)
+        self.answer: Callable[[Prepared], HttpAnswer] = lambda _: HttpAnswer(200, {b"X-Lambda-Version": b"1"}, [], 0)
 
-    def send(self, prepared: Prepared) -> Response:
+    def send(self, prepared: Prepared) -> HttpAnswer:
         """Sends."""
         self.sent.append(prepared.name)
         return self.answer(prepared)
@@ -127,9 +130,9 @@ def test_the_even_share_is_exact_over_what_was_sent(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(traffic, "MAX_IN_FLIGHT", 2)
     rig = Rig(rate=1000.0, share=0.3)
 
-    def slow(_: Prepared) -> Response:
+    def slow(_: Prepared) -> HttpAnswer:
         gevent.sleep(0.005)
-        return Response(200, {}, [], 0)
+        return HttpAnswer(200, {}, [], 0)
 
     rig.client.answer = slow
     rig.pace(0.2)
@@ -180,9 +183,9 @@ def test_what_is_answered_while_draining_counts_as_answered() -> None:
     """A clean stop waits for answers."""
     rig = Rig(rate=500.0)
 
-    def slow(_: Prepared) -> Response:
+    def slow(_: Prepared) -> HttpAnswer:
         gevent.sleep(0.1)
-        return Response(200, {}, [], 0)
+        return HttpAnswer(200, {}, [], 0)
 
     rig.client.answer = slow
     rig.pace(0.05)
@@ -202,13 +205,13 @@ def test_latency_runs_from_the_due_time_and_service_time_from_the_start() -> Non
 @pytest.mark.parametrize(
     ("answer", "status", "outcome"),
     [
-        (Response(200, {}, [], 0), 200, "ok"),
-        (Response(302, {}, [], 0), 302, "ok"),
-        (Response(403, {}, [], 0), 403, "failed"),
-        (Response(502, {}, [], 0), 502, "failed"),
+        (HttpAnswer(200, {}, [], 0), 200, "ok"),
+        (HttpAnswer(302, {}, [], 0), 302, "ok"),
+        (HttpAnswer(403, {}, [], 0), 403, "failed"),
+        (HttpAnswer(502, {}, [], 0), 502, "failed"),
     ],
 )
-def test_an_answer_of_400_or_more_is_a_failure(answer: Response, status: int, outcome: str) -> None:
+def test_an_answer_of_400_or_more_is_a_failure(answer: HttpAnswer, status: int, outcome: str) -> None:
     """To the timeline and to Locust alike."""
     rig = Rig()
     rig.client.answer = lambda _: answer
@@ -230,7 +233,7 @@ def test_a_request_without_an_answer_has_its_reason(problem: Exception, reason: 
     """Even a mistake of ours is a failed request, not a lost one."""
     rig = Rig()
 
-    def fail(_: Prepared) -> Response:
+    def fail(_: Prepared) -> HttpAnswer:
         raise problem
 
     rig.client.answer = fail
