@@ -1,8 +1,8 @@
 """Prints the numbers of the house: `python -m tests.house [TREE]`, another checkout's to hold them against.
 
-The modules on the way are those that a request passes from the user who sends it to the report that shows it. Imports
-cannot tell them, because a record goes through queues and a file. So WAY is written by hand, and a test checks that each
-module of it exists. In another tree the same modules may have other places; those that are missing there are named.
+The modules on the way are those that a request passes from the user who sends it to the report that shows it.
+Imports cannot tell them, because a record goes through queues and a file: WAY is written by hand, and a test checks
+that each module of it exists. In another tree the same modules may have other places; those missing there are named.
 """
 
 import ast
