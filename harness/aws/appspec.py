@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from harness.aws.looks import Eyes
+from harness.aws.eyes import Eyes
 from harness.aws.parsing import mapping, sequence, text
 
 _PLACES = ("appSpecContent", "string")

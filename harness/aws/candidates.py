@@ -6,8 +6,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.clients import Answer, Aws, next_page
-from harness.aws.looks import MOST_PAGES
+from harness.aws.clients import Answer, Aws, pages
 from harness.aws.naming import belong_together
 from harness.aws.parsing import mapping, sequence, text
 from harness.core.experiment.types import Deployment
@@ -208,17 +207,6 @@ def group_names(aws: Aws, application: str) -> list[str]:
         return [name for page in answers for name in map(text, sequence(page.get("deploymentGroups"))) if name]
     except NotFound as error:
         raise UsageError(f"CodeDeploy knows no application {application}; {there_are(_applications(aws))}") from error
-
-
-def pages(aws: Aws, service: str, operation: str, **params: Any) -> Iterator[Answer]:
-    """The answers of a listing, page by page."""
-    more: dict[str, str] = {}
-    for _ in range(MOST_PAGES):
-        page = aws.call(service, operation, **params, **more)
-        yield page
-        more = next_page(page)
-        if not more:
-            return
 
 
 def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:

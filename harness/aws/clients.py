@@ -11,9 +11,9 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import boto3
 import botocore.session
@@ -65,6 +65,7 @@ Result = TypeVar("Result")
 SERVICES = ("codedeploy", "cloudwatch", "lambda")
 CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 4.0
+MOST_PAGES = 100
 # Repeating these makes a second one. Every other call either reads or sets a state, and may be made twice.
 _NOT_IDEMPOTENT = frozenset({"create_deployment"})
 
@@ -116,9 +117,35 @@ def action(service: str, operation: str) -> str:
     return f"{service}:{''.join(word.capitalize() for word in operation.split('_'))}"
 
 
-def next_page(answer: Answer) -> dict[str, str]:
-    """The parameter that asks for the page after `answer`; empty after the last one."""
-    return {name: answer[name] for name in ("NextToken", "nextToken") if answer.get(name)}
+class Caller(Protocol):
+    """Whatever makes calls to AWS under a retry policy."""
+
+    def call(self, service: str, operation: str, **params: Any) -> Answer:
+        """The answer to one operation; raises HarnessError only."""
+        ...
+
+    def with_patience(self, patience: Patience) -> Self:
+        """The same under another retry policy."""
+        ...
+
+
+def paged(
+    read: Callable[[dict[str, str]], Result], answer_of: Callable[[Result], Answer], most: int = MOST_PAGES
+) -> Iterator[Result]:
+    """The pages of a listing, `most` at most; `read` takes the parameter that asks for the next page."""
+    more: dict[str, str] = {}
+    for _ in range(most):
+        page = read(more)
+        yield page
+        answer = answer_of(page)
+        more = {name: answer[name] for name in ("NextToken", "nextToken") if answer.get(name)}
+        if not more:
+            return
+
+
+def pages(aws: Caller, service: str, operation: str, most: int = MOST_PAGES, **params: Any) -> Iterator[Answer]:
+    """The answers of a listing, page by page; raises HarnessError only."""
+    return paged(lambda more: aws.call(service, operation, **params, **more), lambda page: page, most)
 
 
 class Clients:

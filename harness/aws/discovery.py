@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.candidates import Candidate, candidates_of, check_deployment, group_names, newest, pages, there_are
-from harness.aws.clients import Aws
+from harness.aws.candidates import Candidate, candidates_of, check_deployment, group_names, newest, there_are
+from harness.aws.clients import Aws, pages
 from harness.aws.deployer import check_target
 from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
 from harness.aws.naming import functions_for, is_named_after

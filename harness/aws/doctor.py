@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from harness.aws.appspec import hooks_of
 from harness.aws.attempts import Attempts
 from harness.aws.clients import ASK_ONCE, Aws
-from harness.aws.datapoints import datapoints, failures_of, look_back_s, stat_of, sum_of
 from harness.aws.deployer import full_config_name
-from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Blind, Events, Eyes
+from harness.aws.eyes import Blind, Eyes
+from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Events
+from harness.aws.metrics import datapoints, failures_of, look_back_s, stat_of, sum_of
 from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
 from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
@@ -264,7 +265,7 @@ class _Probing:
             self._waiting.pause(LOOK_EVERY_S)
 
     def _count(self, seen: Snapshot, sent_s: float) -> Counted:
-        function = seen.function
+        function = {"FunctionName": seen.function}
         own = {name: sum_of(name, function) for name in ("Errors", "Invocations")}
         alarms = {f"alarm {alarm.name}": failures_of(alarm) for alarm in self._examination.alarms() if rule_of(alarm)}
         points = datapoints(self._eyes, {**own, **alarms}, sent_s)

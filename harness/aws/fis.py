@@ -1,8 +1,9 @@
 """A fault that AWS Fault Injection Service makes: an experiment of a template, started and stopped again."""
 
 import secrets
+import sys
 
-from harness.aws.clients import HEAL, Aws, action, next_page
+from harness.aws.clients import HEAL, Aws, action, pages
 from harness.aws.journal import Journal
 from harness.aws.parsing import mapping, sequence, text
 from harness.errors import AwsError, HarnessError, NotFound, Unavailable, Unreachable
@@ -94,15 +95,12 @@ class FisExperiment:
         return f"{self._id} was stopped"
 
     def _found(self, aws: Aws) -> str | None:
-        page: dict[str, str] = {}
-        while True:
-            answer = aws.call("fis", "list_experiments", experimentTemplateId=self._template, **page)
-            for experiment in map(mapping, sequence(answer.get("experiments"))):
+        # An experiment that is there and not found would be called stopped, so all pages are read.
+        for page in pages(aws, "fis", "list_experiments", most=sys.maxsize, experimentTemplateId=self._template):
+            for experiment in map(mapping, sequence(page.get("experiments"))):
                 if mapping(experiment.get("tags")).get(TAG) == self._mark:
                     return text(experiment.get("id"))
-            page = next_page(answer)
-            if not page:
-                return None
+        return None
 
 
 def _state(aws: Aws, experiment: str) -> str:
