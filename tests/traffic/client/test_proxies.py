@@ -3,6 +3,8 @@
 import gzip
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from harness.traffic.client.connection import Timeouts
 from harness.traffic.client.failures import ClosedEarly, NoAnswer
 from harness.traffic.client.parser import BODY_KEPT
 from harness.traffic.client.proxies import proxy_for, shown
+from tests.traffic.client.tls_server import TlsServer, TunnelProxy
 
 Serve = Callable[..., Any]
 HASTY = Timeouts(connect_s=1.0, read_s=0.3)
@@ -48,6 +51,61 @@ def test_requests_go_through_the_proxy(serve: Serve, client_by: Callable[..., Cl
     assert (first, body) == (b"POST http://service.invalid/stage/featureToggles HTTP/1.1", b"{}")
     names = {line.partition(b":")[0].lower() for line in lines}
     assert names == {b"host", b"user-agent", b"accept", b"authorization", b"content-type", b"content-length"}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_service_with_tls_is_reached_through_a_tunnel(
+    authority: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """One tunnel carries all requests of a connection, TLS runs end to end, and only the proxy gets credentials."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    service = TlsServer(authority / "good.pem")
+    proxy = TunnelProxy(service.port, authority / "good.pem" if scheme == "https" else None)
+    client = Client(f"https://localhost:{service.port}", proxy=urlsplit(f"{scheme}://me:s%20t@localhost:{proxy.port}"))
+    request = client.prepare("GET", "/fakeUser")
+    assert [len(client.send(request).body()) for _ in range(2)] == [70_000, 70_000]
+    assert request.payload.startswith(b"GET /fakeUser HTTP/1.1\r\n")
+    assert b"Proxy-Authorization" not in request.payload
+    first, *lines = proxy.heads[0].split(b"\r\n")
+    assert first == b"CONNECT localhost:%d HTTP/1.1" % service.port
+    assert b"Proxy-Authorization: Basic bWU6cyB0" in lines
+    assert (service.names, len(proxy.heads)) == (["localhost"], 1)
+    for each in (client, proxy, service):
+        each.close()
+
+
+def test_a_service_whose_certificate_is_refused_is_not_the_proxys_failure(
+    authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tunnel stood."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    service = TlsServer(authority / "other.pem")
+    proxy = TunnelProxy(service.port)
+    client = Client(f"https://localhost:{service.port}", proxy=urlsplit(f"http://localhost:{proxy.port}"))
+    with pytest.raises(NoAnswer, match="no connection: TLS certificate refused"):
+        client.send(client.prepare("GET", "/"))
+    for each in (client, proxy, service):
+        each.close()
+
+
+def test_a_proxy_with_tls_is_checked_like_a_service(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests go to it encrypted, and one that cannot be trusted gets none."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    for certificate, reason in (("good", ""), ("other", "the proxy failed: TLS certificate refused")):
+        proxy = TlsServer(authority / f"{certificate}.pem")
+        client = Client("http://service.invalid", proxy=urlsplit(f"https://localhost:{proxy.port}"))
+        with pytest.raises(NoAnswer, match=reason) if reason else nullcontext():
+            assert len(client.send(client.prepare("GET", "/")).body()) == 70_000
+        client.close()
+        proxy.close()
+
+
+def test_the_proxy_gets_its_credentials_with_every_request(serve: Serve, client_by: Callable[..., Client]) -> None:
+    """A name without a password is one too."""
+    proxy = serve([OK])
+    client = client_by(proxy.port, userinfo="me@")
+    client.send(client.prepare("GET", "/"))
+    assert b"\r\nProxy-Authorization: Basic bWU6\r\n" in proxy.requests[0]
 
 
 def test_an_answer_of_a_failing_service_is_an_answer(serve: Serve, client_by: Callable[..., Client]) -> None:
