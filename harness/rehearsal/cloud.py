@@ -65,7 +65,7 @@ class Cloud:
             self.schedule, self.functions, self.cloudwatch, rng=self._rng("codedeploy"), **home
         )
         self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
-        self.cloudformation = CloudFormation(self.clock, **home)
+        self.cloudformation = CloudFormation(self.schedule, **home)
         self._undo = contextlib.ExitStack()
         self._ready: dict[str, Any] | None = None
 

@@ -6,14 +6,11 @@ Assumption: logical ids are those of a SAM or Serverless Framework template, `<K
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from harness.rehearsal.clock import CloudClock
+from harness.rehearsal.clock import Schedule
+from harness.rehearsal.operations import Answer, AwsService, Params, operation
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.stack import Stack
-
-Params = dict[str, Any]
-Answer = dict[str, Any]
 
 KEY = "Service"
 """What the logical ids of the function and of all that belongs to it begin with."""
@@ -21,11 +18,11 @@ _COMPLETE = "CREATE_COMPLETE"
 _NO_DRIFT = {"StackResourceDriftStatus": "NOT_CHECKED"}
 
 
-class CloudFormation:
+class CloudFormation(AwsService):
     """CloudFormation; operations are methods in snake case with AWS's parameters."""
 
-    def __init__(self, clock: CloudClock, *, account: str, region: str) -> None:
-        self._now = clock.now
+    def __init__(self, schedule: Schedule, *, account: str, region: str) -> None:
+        super().__init__(schedule)
         self._home = f"{region}:{account}"
         self._stacks: dict[str, Answer] = {}
         self._resources: dict[str, list[Answer]] = {}
@@ -63,16 +60,19 @@ class CloudFormation:
         for event, function in stack.hooks.items():
             yield "Lambda::Function", f"{event}Hook", function
 
+    @operation
     def describe_stacks(self, params: Params) -> Answer:
         """DescribeStacks: one, or all."""
         wanted = params.get("StackName")
         return {"Stacks": [self._stacks[self._known(wanted)]] if wanted else list(self._stacks.values())}
 
+    @operation
     def list_stack_resources(self, params: Params) -> Answer:
         """ListStackResources."""
         name = self._known(params.get("StackName"))
         return {"StackResourceSummaries": [_dated(one, "LastUpdatedTimestamp") for one in self._resources[name]]}
 
+    @operation
     def describe_stack_resources(self, params: Params) -> Answer:
         """DescribeStackResources: of a stack, or of the one that has a resource."""
         name = self._known(params.get("StackName") or self._owner(params.get("PhysicalResourceId")))

@@ -55,14 +55,12 @@ _MISSING = {"lambda": "ValidationException"}
 class Wire:
     """The control plane's WSGI application.
 
-    `services` maps boto3's service names to service objects. Every call first runs what is due on `schedule` and then
-    holds its lock, but for the operations that a service names in `unlocked` because they wait for user code.
+    `services` maps boto3's service names to service objects; `schedule` dates the answers.
     """
 
     def __init__(self, services: Mapping[str, object], schedule: Schedule) -> None:
         self.now = schedule.clock.now
         self._services = services
-        self._schedule = schedule
         self._moto: Any = None
         self._moto_lock = threading.Lock()
 
@@ -100,11 +98,7 @@ class Wire:
             return Refusal("UnknownOperationException", f"{operation.name} is not part of this local cloud.")
         try:
             params = _parsed(operation, uri_params, request)
-            self._schedule.run_due()
-            if operation.name in getattr(service, "unlocked", ()):
-                return method(params)
-            with self._schedule.lock:
-                return method(params)
+            return method(params)
         except Refusal as refusal:
             return refusal
         except Exception as error:

@@ -15,9 +15,9 @@ from harness.rehearsal.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, OK
 from harness.rehearsal.cloudwatch.history import AlarmHistory
 from harness.rehearsal.cloudwatch.queries import Reader
 from harness.rehearsal.cloudwatch.reasons import EvaluatedPeriod
-from harness.rehearsal.cloudwatch.requests import Params
 from harness.rehearsal.cloudwatch.rule import CompositeRule
 from harness.rehearsal.cloudwatch.store import MINUTE_S, MetricStore
+from harness.rehearsal.operations import Params
 
 COMPOSITE_LAG_S = 1.0
 """How long after its child's a composite alarm's state changes. Assumption: AWS states none, seconds were seen."""

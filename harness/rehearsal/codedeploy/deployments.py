@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from harness.rehearsal.codedeploy import appspec, inputs, revisions
+from harness.rehearsal.codedeploy.account import Account
 from harness.rehearsal.codedeploy.failures import STOPPED_BY_USER
 from harness.rehearsal.codedeploy.hooks import Execution
 from harness.rehearsal.codedeploy.ids import new_deployment_id
-from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
 from harness.rehearsal.codedeploy.paging import page
 from harness.rehearsal.codedeploy.records import (
     Alarming,
@@ -21,6 +21,7 @@ from harness.rehearsal.codedeploy.records import (
 )
 from harness.rehearsal.codedeploy.stages import STATUS
 from harness.rehearsal.codedeploy.views import deployment_view
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 BATCH_SIZE = 25
@@ -32,7 +33,7 @@ _STATUSES = frozenset(STATUS.values()) | {"Queued", "Baking", "Ready"}
 _HOOK_WORDS = ("Succeeded", "Failed")
 
 
-class DeploymentOperations(Operations):
+class DeploymentOperations(Account):
     """Deployments: created, seen, stopped, and judged by their hooks."""
 
     @operation

@@ -6,9 +6,8 @@ from typing import Any
 
 from harness.rehearsal.functions.names import Address
 from harness.rehearsal.functions.records import Alias, Configuration, Package
+from harness.rehearsal.operations import Answer
 from harness.rehearsal.refusal import Refusal
-
-Answer = dict[str, Any]
 
 _PAGE = 50
 
