@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.codedeploy.routing import Routing
@@ -203,6 +204,10 @@ class DeploymentRecord(Struct, frozen=True, kw_only=True):
         """The AppSpec of a deployment that came past the stage Created, which it does only with one."""
         assert self.spec is not None
         return self.spec
+
+    def events_with(self, **changes: object) -> tuple[EventRecord, ...]:
+        """The lifecycle events with these fields of the one in progress changed."""
+        return tuple(replace(event, **changes) if event.name == self.stage else event for event in self.events)
 
     @property
     def target_status(self) -> EventStatus:
