@@ -148,6 +148,15 @@ def pages(aws: Caller, service: str, operation: str, most: int = MOST_PAGES, **p
     return paged(lambda more: aws.call(service, operation, **params, **more), lambda page: page, most)
 
 
+def exists(read: Callable[[], object]) -> bool:
+    """Whether AWS finds what `read` asks for; raises HarnessError if AWS does not tell."""
+    try:
+        read()
+    except NotFound:
+        return False
+    return True
+
+
 class Clients:
     """boto3's clients of one session, each created when it is first used and then kept.
 

@@ -169,7 +169,9 @@ def _over(until_s: float, look_every_s: float, stop: "Interrupts") -> bool:
 
 
 def _force(aws: "Aws", name: str, state: str, reason: str) -> None:
-    aws.call("cloudwatch", "set_alarm_state", AlarmName=name, StateValue=state, StateReason=reason)
+    from harness.aws.forced_alarm import set_alarm_state
+
+    set_alarm_state(aws, name, state, reason)
 
 
 # reset
