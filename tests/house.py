@@ -19,7 +19,8 @@ WAY = (
     "plugin/users.py",  # a user's turn
     "plugin/crew.py",  # the users of one process share its traffic
     "traffic/sender.py",  # when to send, and as whom
-    "traffic/client.py",  # bytes out, bytes in
+    "traffic/client/client.py",  # a connection for it
+    "traffic/client/connection.py",  # bytes out, bytes in
     "traffic/recorder.py",  # added up by the second
     "plugin/roles.py",  # from the workers to the master
     "run/run.py",  # a line of the timeline

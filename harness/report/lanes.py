@@ -19,12 +19,11 @@ from harness.core.timeline.events import (
     Write,
 )
 from harness.core.verdict.evidence import FaultTime
-from harness.report.facts import percent, plain, span, words
+from harness.report.facts import percent, plain, words
 from harness.report.judged_run import JudgedRun
 
 Kind = Literal["done", "going", "ok", "alarm", "blind", "fault", "trouble", "note"]
 MOST_ALARMS = 12
-MOST_FAULTS = 6
 
 
 class Span(Struct, frozen=True, kw_only=True):
@@ -43,18 +42,8 @@ class Span(Struct, frozen=True, kw_only=True):
 
 def spans(run: JudgedRun) -> list[Span]:
     """All lanes of a run, from the top: the release, the alarms, what was done, and what went wrong."""
-    lanes = (_command, _lifecycle, _alarms, _faults, _rails, _people, _writes, _blind, _trouble)
+    lanes = (_command, _lifecycle, _alarms, fault_spans, _rails, _people, _writes, _blind, _trouble)
     return [span for lane in lanes for span in lane(run)]
-
-
-def faults(run: JudgedRun) -> str:
-    """The faults of a run and their times in a sentence; empty where there was none."""
-    told = [
-        f"{fault.label} from {span((fault.from_s - run.origin_s, fault.to_s - run.origin_s), digits=0)}"
-        for fault in _faults(run)
-    ]
-    more = f" and {len(told) - MOST_FAULTS} more" if len(told) > MOST_FAULTS else ""
-    return f"Faults: {', '.join(told[:MOST_FAULTS])}{more}." if told else ""
 
 
 def _command(run: JudgedRun) -> Iterator[Span]:
@@ -136,7 +125,8 @@ def _alarms(run: JudgedRun) -> Iterator[Span]:
             )
 
 
-def _faults(run: JudgedRun) -> Iterator[Span]:
+def fault_spans(run: JudgedRun) -> Iterator[Span]:
+    """The faults, each for as long as it was in effect."""
     for fault in run.evidence.faults:
         told = plain(f"{words(fault.kind)} {_value(fault)}")
         yield Span(

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from harness.core.timeline.events import LookFailed, Requests
 from harness.report import drawing
-from harness.report.chart import MOST_MOMENTS, MOST_SLICES, QUANTILES, SERIES, chart, numbers
+from harness.report.chart import MOST_MOMENTS, MOST_SLICES, chart, numbers
 from harness.report.datapoints import datapoints
 from harness.report.judged_run import JudgedRun
+from harness.report.panels import QUANTILES, SERIES
 from harness.report.seconds import CELLS, Steps
 
 Past = Callable[..., JudgedRun]
