@@ -3,7 +3,7 @@
     HarnessError                 exit 1  the harness or its surroundings failed
     ├── UsageError               exit 2  the person asked for something that cannot be
     │   └── ExperimentError      exit 2  ... in an experiment; `path` says where
-    ├── NotAllowed               exit 5  a guard rail, or no leave to write, forbids it while the run lasts
+    ├── NotAllowed               exit 5  a guard rail, or no permission to write, forbids it while the run lasts
     ├── AwsError                 exit 1  AWS (or the local cloud) answered no
     │   ├── AccessDenied         exit 1  ... because the credentials may not
     │   ├── BadCredentials       exit 1  ... because it does not know the credentials, or not any more

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.core.version import __version__
 from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError
-from harness.streams import bear_any_stream, console, flush, say, tell
+from harness.streams import bear_any_stream, console, flush, say, say_json, tell
 
 if TYPE_CHECKING:
     from harness.core.experiment.types import Experiment
@@ -407,7 +407,7 @@ def _show(run: _Run, options: argparse.Namespace) -> None:
 
 def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
     if options.json:
-        _print_json({"runs": [_as_json(run.folder, run.exit_code, run.verdict) for run in runs]})
+        say_json({"runs": [_as_json(run.folder, run.exit_code, run.verdict) for run in runs]})
     elif len(runs) > 1:
         from harness.report.terminal import overview
 
@@ -422,7 +422,7 @@ def _list(options: argparse.Namespace) -> int:
 
     told = {name: _read(name).description for name in experiments.NAMES}
     if options.json:
-        _print_json([{"name": name, "description": description} for name, description in told.items()])
+        say_json([{"name": name, "description": description} for name, description in told.items()])
         return ExitCode.AS_EXPECTED
     width = max(map(len, told))
     for name, description in told.items():
@@ -471,12 +471,11 @@ def _watch(options: argparse.Namespace) -> int:
     import msgspec
 
     from harness.cli.doctor import clock_of_environment
-    from harness.cli.watch import GIVE_UP_S, seconds_of, watch
+    from harness.cli.watch import GIVE_UP_S, watch
     from harness.processes import Interrupts
     from harness.report.terminal import summary
 
-    give_up_s = seconds_of(options.give_up) if options.give_up else GIVE_UP_S
-    experiment = msgspec.structs.replace(_asked(options), give_up_s=give_up_s)
+    experiment = msgspec.structs.replace(_asked(options), give_up_s=options.give_up or GIVE_UP_S)
     with Interrupts() as stop:
         folder, verdict, code = watch(
             experiment,
@@ -486,7 +485,7 @@ def _watch(options: argparse.Namespace) -> int:
             stop=stop,
         )
     if options.json:
-        _print_json(_as_json(folder.path, code, verdict))
+        say_json(_as_json(folder.path, code, verdict))
     else:
         summary(verdict, folder.path, console())
     return code
@@ -495,7 +494,7 @@ def _watch(options: argparse.Namespace) -> int:
 def _asked(options: argparse.Namespace) -> "Experiment":
     """The experiment with the options laid over it, or one of defaults."""
     from harness.cli import run as release
-    from harness.core.experiment.sense import contradictions
+    from harness.core.experiment.contradictions import contradictions
     from harness.core.experiment.types import Experiment
 
     named = _read(options.experiment) if options.experiment else Experiment(name=ADHOC)
@@ -536,7 +535,7 @@ def _judge(options: argparse.Namespace) -> int:
 
         options.picture.write_text(picture(verdict, folder.path), encoding="utf-8")
     if options.json:
-        _print_json(_as_json(folder.path, verdict.exit_code, verdict))
+        say_json(_as_json(folder.path, verdict.exit_code, verdict))
     else:
         summary(verdict, folder.path, console())
     return verdict.exit_code
@@ -593,10 +592,3 @@ def _naming(source: str) -> Iterator[None]:
 
 def _as_json(folder: Path, exit_code: int, verdict: "Verdict | None") -> dict[str, Any]:
     return {"folder": str(folder), "exit_code": exit_code, "verdict": verdict}
-
-
-def _print_json(document: Any) -> None:
-    import msgspec
-
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
-    say(text)

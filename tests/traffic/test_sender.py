@@ -9,7 +9,7 @@ import gevent
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment.pacing import NOTHING, Part, Plan
+from harness.core.experiment.pacing import NOTHING, Schedule, WorkerPart
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Traffic as Wanted
 from harness.core.timeline.events import Arrivals, Event, Requests
@@ -53,8 +53,8 @@ class Rig:
         self.fired: list[dict[str, Any]] = []
         self.base = Timebase(time.time(), options.pop("speed", 1.0))
         self.recorder = Recorder(self.base, self.events.extend)
-        plan = Plan().changed(0.0, legs(options.pop("rate", 1000.0)))
-        share, part = options.pop("share", 0.0), options.pop("part", Part())
+        plan = Schedule().changed(0.0, legs(options.pop("rate", 1000.0)))
+        share, part = options.pop("share", 0.0), options.pop("part", WorkerPart())
         seed = options.pop("seed", 1)
         prepares = options.pop("prepares", {prepare: 1.0})
         self.steering = Steering(
@@ -272,7 +272,7 @@ def test_a_new_share_holds_from_its_instant_on() -> None:
         seed=1,
         since_s=now_s + 0.1,
         error_share=1.0,
-        part=Part(),
+        part=WorkerPart(),
     )
     rig.traffic.steer(later)
     rig.traffic.send_one()
@@ -322,7 +322,7 @@ def test_the_same_seed_sends_the_same_requests() -> None:
 def test_another_seed_or_part_sends_other_requests() -> None:
     """Workers do not send the same in step."""
     assert sent_in_order(seed=4) != sent_in_order(seed=5)
-    assert sent_in_order(seed=4, part=Part(0, 2)) != sent_in_order(seed=4, part=Part(1, 2))
+    assert sent_in_order(seed=4, part=WorkerPart(0, 2)) != sent_in_order(seed=4, part=WorkerPart(1, 2))
 
 
 def test_the_mix_is_as_weighted() -> None:

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from harness.core.experiment.criteria import limit_word
 from harness.core.experiment.types import Call, Experiment, Outcome
 from harness.core.timeline.bounds import Bounds, Shift
 from harness.core.timeline.events import Event
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.rollout import Rollout, replay
-from harness.core.verdict.criteria import hold, limit_word
+from harness.core.verdict.criteria import hold
 from harness.core.verdict.evidence import Evidence, count, evidence_of
 from harness.core.verdict.findings import findings_of
 from harness.core.verdict.groups import events_of, for_all, name_of, others
