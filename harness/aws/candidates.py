@@ -10,7 +10,7 @@ from harness.aws.clients import Answer, Aws, pages
 from harness.aws.naming import belong_together
 from harness.aws.parsing import mapping, sequence, text
 from harness.core.experiment.types import Deployment
-from harness.core.timeline.rollout import ROLLBACK_CREATOR
+from harness.core.timeline.deployments import ROLLBACK_CREATOR
 from harness.errors import AwsError, NotFound, UsageError
 
 BATCH_OF_APPLICATIONS = 100

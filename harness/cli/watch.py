@@ -116,7 +116,7 @@ class _Lookout:
     def _all_settled(self) -> bool:
         """Whether the first group's outcome is there, and that of every other one that deploys."""
         further = (neighbour.rollout for neighbour in self._neighbours)
-        return self._rollout.settled and all(rollout.settled or rollout.forward is None for rollout in further)
+        return self._rollout.settled and all(rollout.settled or rollout.release.forward is None for rollout in further)
 
     def _ended(self, settled_s: float | None, stop: Interrupts) -> RunEnded | None:
         now_s, give_up_s = self._base.now_s(), self._experiment.give_up_s

@@ -44,7 +44,7 @@ def chance_again(run: JudgedRun) -> float | None:
     An estimate; None where rate, weight or the canary's failures were not measured, or no alarm counts failures.
     """
     rule, rate = next(iter(rules_of(run.evidence)), None), requests_per_s(run.evidence)
-    canary, weight = run.verdict.arms.canary, run.rollout.bake_weight
+    canary, weight = run.verdict.arms.canary, run.rollout.release.weights.bake_weight
     if rule is None or rate is None or not weight or not canary.requests or canary.failures is None:
         return None
     return chance(rule, rate * weight * canary.failures / canary.requests)
@@ -52,18 +52,18 @@ def chance_again(run: JudgedRun) -> float | None:
 
 def _points_of(evidence: Evidence, rule: Rule) -> Iterator[AlarmPeriod]:
     told = _told(evidence, rule, rule.version)
-    canary = _told(evidence, rule, evidence.rollout.canary) if evidence.rollout.canary else {}
+    canary = _told(evidence, rule, evidence.release.canary) if evidence.release.canary else {}
     seen = _seen(evidence, rule)
     numbers = {_number(evidence, rule, start_s) for start_s in (*told, *canary)} | set(seen)
     values = {_number(evidence, rule, start_s): value for start_s, value in told.items()}
     canaries = {_number(evidence, rule, start_s): value for start_s, value in canary.items()}
     for number in sorted(numbers):
         value, counted = values.get(number), seen.get(number)
-        to_s = (number + 1) * rule.period_s - evidence.rollout.epoch_s
+        to_s = (number + 1) * rule.period_s - evidence.rollout.run.epoch_s
         breaching = _breaches(rule, value, counted)
         yield AlarmPeriod(
             alarm=rule.name or "alarm",
-            from_s=number * rule.period_s - evidence.rollout.epoch_s,
+            from_s=number * rule.period_s - evidence.rollout.run.epoch_s,
             to_s=to_s,
             threshold=rule.threshold,
             value=value,
@@ -98,7 +98,7 @@ def _seen(evidence: Evidence, rule: Rule) -> dict[int, tuple[int, int]]:
 
 def _number(evidence: Evidence, rule: Rule, at_s: float) -> int:
     # A period that CloudWatch dates may be a rounding away from the multiple at which it began.
-    return math.floor((evidence.rollout.epoch_s + at_s) / rule.period_s + 1e-6)
+    return math.floor((evidence.rollout.run.epoch_s + at_s) / rule.period_s + 1e-6)
 
 
 def _statistic(rule: Rule, counted: tuple[int, int] | None) -> float | None:

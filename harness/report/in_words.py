@@ -22,7 +22,7 @@ def faults(run: JudgedRun) -> str:
 
 def counted_from(run: JudgedRun) -> str:
     """What the time axis counts from."""
-    return "seconds since the run began" if run.rollout.created_s is None else "seconds since the creation"
+    return "seconds since the run began" if run.rollout.release.created_s is None else "seconds since the creation"
 
 
 def alternative(run: JudgedRun) -> str:

@@ -63,7 +63,7 @@ def _command(run: JudgedRun) -> Iterator[Span]:
 
 def _lifecycle(run: JudgedRun) -> Iterator[Span]:
     last = {event.deployment_id: event for event in run.events if isinstance(event, TargetSeen)}
-    forward = run.rollout.forward
+    forward = run.rollout.release.forward
     for target in last.values():
         if forward is None or target.deployment_id != forward.deployment_id:
             continue
@@ -72,8 +72,8 @@ def _lifecycle(run: JudgedRun) -> Iterator[Span]:
                 yield _event(run, event.name, event.status, event.started_s, event.ended_s)
     if forward:
         yield from _deployment(run, "deployment", forward)
-    if run.rollout.rollback:
-        yield from _deployment(run, "rollback", run.rollout.rollback)
+    if run.rollout.release.rollback:
+        yield from _deployment(run, "rollback", run.rollout.release.rollback)
 
 
 def _event(run: JudgedRun, name: str, status: str, began_s: float, ended_s: float | None) -> Span:
@@ -110,7 +110,7 @@ _ALARM_KINDS: dict[str, Kind] = {"OK": "ok", "ALARM": "alarm"}
 def _alarms(run: JudgedRun) -> Iterator[Span]:
     names, began_s = run.rollout.alarm_names, min(0.0, run.origin_s)
     for name in names[:MOST_ALARMS]:
-        turns = run.rollout.alarm_turns(name)
+        turns = run.rollout.alarms.turns(name)
         ends = [turn.since[1] for turn in turns[1:]]
         for turn, end_s in zip(turns, [*ends, None], strict=True) if turns else ():
             if _until(run, end_s) < began_s or turn.since[1] > run.ends_s:

@@ -241,10 +241,10 @@ def manifest_rows(run: JudgedRun) -> list[tuple[str, str]]:
     rows = [
         ("experiment", f"{experiment.name}: {experiment.description}" if experiment.description else experiment.name),
         ("seed", str(experiment.seed)),
-        ("speed", f"{rollout.speed:g}"),
+        ("speed", f"{rollout.run.speed:g}"),
         ("lasted", f"{run.evidence.end_s:.0f} s of experiment time"),
         ("ended", _how_it_ended(run)),
-        ("looks at AWS", f"{facts.count(rollout.looks)}, and {facts.count(len(run.evidence.blind))} failed"),
+        ("looks at AWS", f"{facts.count(rollout.run.looks)}, and {facts.count(len(run.evidence.blind))} failed"),
     ]
     if run.manifest:
         rows[1:1] = [("started", run.manifest.started), ("command", " ".join(run.manifest.command))]
@@ -262,7 +262,7 @@ _MISSING: Mapping[str, str] = {
 
 
 def _how_it_ended(run: JudgedRun) -> str:
-    ended = run.rollout.ended_run
+    ended = run.rollout.run.ended
     if ended is None:
         return "the timeline has no end: the run was cut off, or still lasts"
     return facts.words(ended.why) + (f": {ended.detail}" if ended.detail else "")

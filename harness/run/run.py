@@ -406,8 +406,8 @@ class Run:
 
     def _anchor_s(self) -> float | None:
         """The deployment's creation; before it, the planned one, None if others will create it."""
-        if self.rollout.created_s is not None:
-            return self.rollout.created_s
+        if self.rollout.release.created_s is not None:
+            return self.rollout.release.created_s
         return self._deploying.planned_s if self._deploying else None
 
     # The end
@@ -452,7 +452,7 @@ class Run:
             self._progress.tell(event.seen, rollouts(self._neighbours)[event.group], event.group)
         if self._follow:
             self._follow(event, self.rollout)
-        if self.rollout.created_s is not None:
+        if self.rollout.release.created_s is not None:
             self._created.set()
         if self.rollout.settled:
             self._settled.set()

@@ -17,6 +17,7 @@ from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Deployment, Experiment
 from harness.core.timeline.events import DeploymentSeen, Event, LookFailed, NoDeployment
 from harness.core.timeline.rollout import Rollout
+from harness.core.timeline.run_state import RunState
 from harness.run.deploying import LISTED_WITHIN_S, PHASE_ROOM_S, Deploying
 
 MINUTE_S = 60.0
@@ -81,7 +82,7 @@ def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Any,
     """A run after the end of its command, with the greenlet that waits for what it deployed."""
     made = Scene(tmp_path, getattr(request, "param", 0))
     playing = gevent.spawn(made.deploying.play)
-    while not made.deploying.made_none(Rollout(missed_s=1e9)):
+    while not made.deploying.made_none(Rollout(run=RunState(missed_s=1e9))):
         gevent.sleep(0.01)
     yield made, playing
     playing.kill()
