@@ -1,6 +1,6 @@
-"""CloudFormation of the local cloud: the stack that was set up, as a template of a team's would have made it.
+"""CloudFormation of the local cloud: the stack that was set up, as a template of a team would have made it.
 
-It only tells: a stack has the resources that it had at the beginning, and none is made, changed or deleted here.
+It is read-only: a stack keeps the resources that it started with.
 Assumption: logical ids are those of a SAM or Serverless Framework template, `<Key>DeploymentGroup` beside
 `<Key>Alias<alias>`.
 """
@@ -28,7 +28,7 @@ class CloudFormation(AwsService):
         self._resources: dict[str, list[Answer]] = {}
 
     def provide(self, stack: Stack) -> None:
-        """Tells of a stack that was set up."""
+        """Adds a stack that was set up."""
         made_s = self._now()
         self._stacks[stack.name] = {
             "StackId": f"arn:aws:cloudformation:{self._home}:stack/{stack.name}/00000000-0000-4000-8000-000000000000",

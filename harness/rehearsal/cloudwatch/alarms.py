@@ -1,4 +1,4 @@
-"""The alarms of an account and region: their states, what changes them, and what is written down of it."""
+"""The alarms of an account and region: their states, what changes them, and their history."""
 
 import itertools
 import math
@@ -30,7 +30,7 @@ AlarmKind = Literal["MetricAlarm", "CompositeAlarm"]
 
 
 class StoredState(Struct, frozen=True):
-    """A state and why, and `since_s` when; `forced` holds while SetAlarmState's word is the last one."""
+    """A state and why, and `since_s` when; `forced` holds until something changes the state that SetAlarmState set."""
 
     value: str
     reason: str
@@ -43,7 +43,8 @@ class StoredState(Struct, frozen=True):
 class StoredAlarm(Struct, frozen=True, kw_only=True):
     """An alarm as it is now.
 
-    `configuration` is what was put, in AWS's words; `series` tells its ticks from those of an earlier one of its name.
+    `configuration` is what was put, in AWS's words; `series` numbers its evaluations, apart from those of an
+    earlier alarm of the same name.
     """
 
     name: str

@@ -28,7 +28,7 @@ class AlarmWatch:
         self._stop = stop
 
     def begin(self, deployment_id: str, at_s: float, dice: random.Random) -> None:
-        """Starts to watch a deployment that has alarms; `dice` decide when each look comes."""
+        """Starts to watch a deployment that has alarms; `dice` decides when each look comes."""
         if self._store.deployments[deployment_id].alarms.watched:
             self._look_after(deployment_id, at_s, FIRST_ALARM_LOOK_S, dice)
 

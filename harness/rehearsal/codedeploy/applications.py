@@ -58,7 +58,7 @@ class ApplicationOperations(Account):
 
     @operation
     def update_application(self, params: Params) -> Answer:
-        """UpdateApplication: a new name, which its groups and deployments bear from then on."""
+        """UpdateApplication: a new name, also for its groups and deployments."""
         name = inputs.application_name(params)
         application = self._store.application(name)
         if params.get("newApplicationName"):

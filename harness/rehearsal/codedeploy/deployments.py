@@ -38,7 +38,7 @@ class DeploymentOperations(Account):
 
     @operation
     def create_deployment(self, params: Params) -> Answer:
-        """CreateDeployment; what is wrong with the AppSpec itself, AWS finds later, in the deployment."""
+        """CreateDeployment; as on AWS, a bad AppSpec is accepted and fails the deployment later."""
         group = self._store.group(inputs.application_name(params), inputs.group_name(params))
         description = inputs.description(params)
         inputs.lambda_deployment_only(params)
@@ -123,7 +123,7 @@ class DeploymentOperations(Account):
 
     @operation
     def put_lifecycle_event_hook_execution_status(self, params: Params) -> Answer:
-        """PutLifecycleEventHookExecutionStatus: the word of a hook, taken once."""
+        """PutLifecycleEventHookExecutionStatus: a hook reports once."""
         deployment = self._store.deployment(inputs.deployment_id(params))
         word = inputs.word(
             params.get("status"), _HOOK_WORDS, "InvalidLifecycleEventHookExecutionStatusException", "status"

@@ -51,7 +51,10 @@ ScheduledStep = Callable[[str, float], None]
 
 
 class _Running(Struct, frozen=True):
-    """The dice of one deployment, apart for its steps and its looks so that a slow hook does not move its looks."""
+    """The pace and the random numbers of one deployment.
+
+    Steps and looks have a generator each, so that a slow hook does not move the looks at alarms.
+    """
 
     pace: StepTimes
     steps: random.Random
@@ -84,7 +87,7 @@ class Lifecycle:
         }
 
     def begin(self, deployment: DeploymentRecord) -> None:
-        """Takes up a new deployment in the stage Created."""
+        """Starts a new deployment, in the stage Created."""
         pace = ROLLBACK if deployment.creator is Creator.ROLLBACK else FORWARD
         self._runs[deployment.id] = _Running(pace, *(random.Random(self._rng.getrandbits(64)) for _ in range(2)))
         self._store.add(deployment)
@@ -95,7 +98,7 @@ class Lifecycle:
         self._break_off(deployment_id, at_s, StageSignal.STOP, failure, roll_back=roll_back)
 
     def report(self, execution: Execution, at_s: float, *, succeeded: bool) -> None:
-        """Takes the word of a hook whose lifecycle event is in progress."""
+        """Accepts the report of a hook whose lifecycle event is in progress."""
         if succeeded:
             self._finish_event(execution.deployment_id, at_s)
         else:

@@ -122,7 +122,7 @@ class ErrorInformation(Struct, frozen=True):
 
 
 class Diagnostics(Struct, frozen=True, kw_only=True):
-    """What AWS tells of a lifecycle event that failed."""
+    """What AWS says about a lifecycle event that failed."""
 
     code: str
     script: str
@@ -152,7 +152,7 @@ class DeploymentRecord(Struct, frozen=True, kw_only=True):
 
     `spec` is None where the revision's AppSpec could not be read, and `spec_problem` says why. `weight` (0..1) is what
     this deployment gave the target version. `moves_alias` is false for the rollback of a deployment that never touched
-    the alias, `shifted` tells whether it was touched. `awaits_rollback` holds in the moment between the terminal status
+    the alias, `shifted` says whether it was. `awaits_rollback` holds in the moment between the terminal status
     and the rollback deployment.
     """
 

@@ -11,7 +11,7 @@ _ARN = re.compile(r"arn:[\w-]+:codedeploy:[\w-]*:\d*:(?P<resource>(?P<kind>\w+):
 
 
 class TagOperations(Account):
-    """Tags, by the ARN of what bears them."""
+    """Tags, by the ARN of what they are on."""
 
     @operation
     def list_tags_for_resource(self, params: Params) -> Answer:

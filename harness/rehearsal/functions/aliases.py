@@ -45,7 +45,7 @@ class AliasOperations(Registry):
 
     @operation
     def update_alias(self, params: Params) -> Answer:
-        """UpdateAlias: what is not named stays; a RoutingConfig replaces all weights, an empty one clears them."""
+        """UpdateAlias: what is not given stays. A RoutingConfig replaces all weights; an empty one clears them."""
         function = self._function(self._asked(params))
         alias = self._alias(function, params["Name"])
         check_revision(params.get("RevisionId"), alias.revision_id)

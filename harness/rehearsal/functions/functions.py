@@ -139,7 +139,7 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         run.start()
 
     def _run_event(self, name: FunctionName, event: bytes, attempt: int) -> None:
-        """Runs an event nobody waits for. Assumption: each retry draws anew, and a throttle is retried as an error."""
+        """Runs an asynchronous event. Assumption: each retry draws its version anew; a throttle is retried too."""
         try:
             failed = self._run(self._drawn(name), event, _alias_of(name)).error is not None
         except Refusal as refusal:

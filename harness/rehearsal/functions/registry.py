@@ -20,7 +20,7 @@ STALE_REVISION = (
 
 
 class Registry(AwsService):
-    """State that all operations share; who changes it holds the schedule's lock, who reads it need not."""
+    """The state that all operations share. Changes need the schedule's lock, reads do not."""
 
     def __init__(self, schedule: Schedule, engines: Mapping[EngineKind, Engine], *, account: str, region: str) -> None:
         super().__init__(schedule)
