@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.core.version import __version__
-from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError
+from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError, worst
 from harness.streams import bear_any_stream, console, flush, say, say_json, tell
 
 if TYPE_CHECKING:
@@ -39,15 +39,6 @@ REHEARSAL_SPEED = 60.0
 HIGHEST_SPEED = 1000.0
 OWN_SERVICE_SPEED = 10.0
 """A service of one's own meets `speed` times the planned rate in wall time, so it gets a gentler default."""
-
-_BADNESS = (
-    ExitCode.AS_EXPECTED,
-    ExitCode.INCONCLUSIVE,
-    ExitCode.GUARD_RAIL,
-    ExitCode.USAGE,
-    ExitCode.HARNESS_FAILED,
-    ExitCode.CONTRARY,
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -309,7 +300,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         return error.exit_code
     finally:
         _show_all(runs, options)
-    return _worst(run.exit_code for run in runs)
+    return worst(run.exit_code for run in runs)
 
 
 def _left_by(folder: "RunFolder", error: "Interrupted") -> str:
@@ -380,7 +371,7 @@ def _run_of(played: "Played") -> _Run:
         _complain(f"{played.experiment.name}: {trouble}; see {played.folder}")
         verdict = _judged_for(folder, RunEnded(at_s=0.0, why="failed", detail=trouble))
     code = ExitCode.HARNESS_FAILED if verdict is None else verdict.exit_code
-    return _Run(played.folder, _worst((played.exit_code, code)), verdict)
+    return _Run(played.folder, worst((played.exit_code, code)), verdict)
 
 
 def _judged_for(folder: "RunFolder", ended: "RunEnded") -> "Verdict | None":
@@ -428,11 +419,6 @@ def _list(options: argparse.Namespace) -> int:
     for name, description in told.items():
         say(f"{name:{width}}  {description}")
     return ExitCode.AS_EXPECTED
-
-
-def _worst(codes: Iterable[int]) -> int:
-    """The exit code that says most against going on."""
-    return max(codes, key=lambda code: _BADNESS.index(code) if code in _BADNESS else len(_BADNESS))
 
 
 # cloud, run, judge

@@ -23,6 +23,8 @@ _STATUSES: Mapping[str, Callable[[int], bool]] = {
     "HTTPCode_Target_5XX_Count": lambda status: status >= 500,
     "HTTPCode_ELB_5XX_Count": lambda status: status >= 500,
 }
+FAILURE_METRICS = tuple(_STATUSES)
+"""The metrics that count failures."""
 _BREACHES: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
@@ -63,9 +65,24 @@ class Rule(Struct, frozen=True, kw_only=True):
         """Whether the metric counts an answer of this HTTP status."""
         return _STATUSES[self.metric](status)
 
+    def may_count(self, version: str | None) -> bool:
+        """Whether the alarm may count an answer of this version; None is an answer that does not name its version."""
+        # API Gateway itself answers 502 for a function that threw, so that answer cannot name the version. To leave
+        # such answers out would hide just the failures that an alarm on one version is for.
+        return self.version is None or version in (None, self.version)
+
+    def value(self, failures: int, requests: int) -> float:
+        """The alarm's statistic over a period with so many failures among so many requests."""
+        return _VALUES[self.statistic](failures, requests)
+
     def breaches(self, failures: int, requests: int) -> bool:
         """Whether a period with so many failures among so many requests breaches."""
-        return _BREACHES[self.comparison](_VALUES[self.statistic](failures, requests), self.threshold)
+        return _BREACHES[self.comparison](self.value(failures, requests), self.threshold)
+
+    def period_at(self, instant_s: float) -> int:
+        """The number of the period that holds an instant; both count from 1970."""
+        # An instant that CloudWatch dates may be a rounding away from the multiple at which its period began.
+        return math.floor(instant_s / self.period_s + 1e-6)
 
     @property
     def only_grows(self) -> bool:
@@ -148,14 +165,13 @@ def error_rate_for(rule: Rule, wanted: float) -> float | None:
     return poisson_mean_for(needed, wanted ** (1 / rule.datapoints)) / rule.period_s
 
 
-def counted_by_period(rule: Rule, requests: Iterable[Requests], epoch_s: float) -> dict[float, int]:
-    """The failures that an alarm would count, by the start of its period, in seconds since the run began.
+def counted_by_period(rule: Rule, requests: Iterable[Requests], epoch_s: float) -> dict[int, tuple[int, int]]:
+    """The failures that an alarm would count, and the requests, by the number of the period (`Rule.period_at`).
 
     They are what clients saw, so they are known before CloudWatch publishes its datapoint.
     """
-    fed = [seen for seen in requests if rule.version is None or seen.version in (None, rule.version)]
-    totals = _totals(rule, fed, epoch_s, lambda seen: seen.outcome == "failed" and rule.counts(seen.status))
-    return {period * rule.period_s - epoch_s: failed for period, (failed, _) in sorted(totals.items())}
+    counted = (seen for seen in requests if rule.may_count(seen.version))
+    return _totals(rule, counted, epoch_s, lambda seen: seen.outcome == "failed" and rule.counts(seen.status))
 
 
 def _countable(metric: str | None, statistic: str | None, comparison: str | None) -> bool:
@@ -171,10 +187,10 @@ def _breaching_periods(
 
 def _totals(
     rule: Rule, requests: Iterable[Requests], epoch_s: float, fails: Callable[[Requests], bool]
-) -> dict[int, list[int]]:
-    totals: dict[int, list[int]] = {}
+) -> dict[int, tuple[int, int]]:
+    totals: dict[int, tuple[int, int]] = {}
     for seen in requests:
-        total = totals.setdefault(math.floor((epoch_s + seen.at_s) / rule.period_s), [0, 0])
-        total[0] += seen.count if fails(seen) else 0
-        total[1] += seen.count
+        period = rule.period_at(epoch_s + seen.at_s)
+        failures, sent = totals.get(period, (0, 0))
+        totals[period] = failures + (seen.count if fails(seen) else 0), sent + seen.count
     return totals

@@ -47,6 +47,11 @@ class RunState(Struct, frozen=True, kw_only=True):
         return fold(looked, event) if fold else looked
 
     @property
+    def aws_epoch_s(self) -> float:
+        """The beginning of the run by AWS's clock, in seconds since 1970: CloudWatch's periods are aligned to that."""
+        return self.epoch_s + self.ahead_s
+
+    @property
     def searched_in_vain(self) -> bool:
         """Whether looks up to the run's end show no deployment, if none was seen.
 

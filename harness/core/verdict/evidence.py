@@ -128,12 +128,16 @@ class Evidence(Struct, frozen=True):
         return self.release.baseline is not None and version != self.release.baseline
 
 
+def requests_of(experiment: Experiment, events: Iterable[Event]) -> tuple[Requests, ...]:
+    """The requests to the endpoints of the experiment's deployment; all of them where it names no endpoint."""
+    endpoints = experiment.deployment.endpoints
+    requests = (event for event in events if isinstance(event, Requests))
+    return tuple(seen for seen in requests if not endpoints or seen.endpoint in endpoints)
+
+
 def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
     """The timeline sorted for measuring."""
-    endpoints = experiment.deployment.endpoints
-    requests = tuple(
-        event for event in events if isinstance(event, Requests) and (not endpoints or event.endpoint in endpoints)
-    )
+    requests = requests_of(experiment, events)
     created_s = rollout.release.created_s
     return Evidence(
         experiment=experiment,

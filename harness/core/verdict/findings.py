@@ -18,7 +18,7 @@ from harness.core.timeline.stats import clopper_pearson
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, planned_share, server_failed
 from harness.core.verdict.harm import Harm
 from harness.core.verdict.measure import Measures, comparable, is_comparable_in_part, origin, requests_per_s, rules_of
-from harness.core.verdict.types import Attribution, Detection, Finding, Severity
+from harness.core.verdict.types import SEVERITIES, Attribution, Detection, Finding, Severity
 
 # Metrics lie in CloudWatch up to 60 s after their minute, an alarm is evaluated each 60 s, and CodeDeploy looks at it
 # each 5 to 25 s. Assumption: sums of observed delays, none of them documented.
@@ -46,7 +46,7 @@ def findings_of(evidence: Evidence, measures: Measures, harm: Harm) -> tuple[Fin
     """All findings, errors first, in the order of the table otherwise."""
     scene = Scene(evidence, measures, harm)
     findings = [finding for check in CHECKS if (finding := check(scene))]
-    return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 # The release
@@ -569,7 +569,6 @@ CHECKS: tuple[Check, ...] = (
     trouble,
 )
 
-_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 _ROLLBACK_EVENTS = ("DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST")
 
 

@@ -21,7 +21,7 @@ from harness.core.verdict.findings import findings_of
 from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import lost_of, measure, metric_sum
-from harness.core.verdict.types import Criterion, DeploymentFacts, Result, Verdict
+from harness.core.verdict.types import RESULTS, Criterion, DeploymentFacts, Result, Verdict
 from harness.errors import ExitCode
 
 _CALLS: Mapping[tuple[Outcome, bool | None], Call] = {
@@ -41,7 +41,6 @@ MOST_UNSTARTED = 0.05
 MOST_LAG_S = 60.0
 """Experiment time: an evaluation tick of the alarm. Later requests belong to other datapoints than was planned."""
 _UNDECIDED = (Outcome.UNKNOWN, Outcome.NOT_STARTED)
-_WORST_FIRST: tuple[Result, ...] = ("aborted", "contrary", "inconclusive", "as_expected")
 _EXIT_CODES: Mapping[Result, ExitCode] = {
     "as_expected": ExitCode.AS_EXPECTED,
     "contrary": ExitCode.CONTRARY,
@@ -87,7 +86,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
     cut_short = (*_tripped(evidence), *_how_the_run_ended(evidence))
     reasons = tuple(_reasons(evidence, call, criteria))
     # A run that was cut short proves nothing against the release either.
-    result = min((reason.result for reason in cut_short or reasons), key=_WORST_FIRST.index)
+    result = min((reason.result for reason in cut_short or reasons), key=RESULTS.index)
     said = (reason.because for reason in (*cut_short, *reasons) if reason.because)
     return Verdict(
         experiment=experiment.name,

@@ -475,7 +475,7 @@ def rule_breach(evidence: Evidence, rule: Rule, fails: Callable[[Requests], bool
     fed = [
         seen for seen in evidence.since if not only_canary or seen.version is None or evidence.is_canary(seen.version)
     ]
-    end_s = breach_s(rule, fed, evidence.rollout.run.epoch_s + evidence.rollout.run.ahead_s, fails)
+    end_s = breach_s(rule, fed, evidence.rollout.run.aws_epoch_s, fails)
     is_certain = rule.only_grows or evidence.rollout.run.ended is not None
     return end_s if end_s is not None and (is_certain or end_s <= evidence.end_s) else None
 

@@ -18,6 +18,7 @@ from harness.core.timeline.events import (
     Requests,
 )
 from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.evidence import requests_of
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict
 from harness.report.story import StoryLine, Teller
@@ -169,5 +170,7 @@ class Question(Struct, frozen=True):
         return Judged(judge(self.experiment, self.events), {str(rule.name): self._counted(rule) for rule in rules})
 
     def _counted(self, rule: Rule) -> Points:
-        requests = (event for event in self.events if isinstance(event, Requests))
-        return tuple(counted_by_period(rule, requests, self.rollout.run.epoch_s).items())
+        """Failures by the start of the period, in seconds since the run began."""
+        epoch_s = self.rollout.run.aws_epoch_s
+        periods = counted_by_period(rule, requests_of(self.experiment, self.events), epoch_s)
+        return tuple((number * rule.period_s - epoch_s, failures) for number, (failures, _) in sorted(periods.items()))

@@ -211,7 +211,7 @@ def _published(chronicle: Chronicle, defined: AlarmDefined | None) -> Points:
     if defined is None or defined.metric is None or defined.statistic != "Sum" or defined.period_s != METRIC_PERIOD_S:
         return ()
     points = chronicle.metrics.get((defined.metric, defined.dimensions.get("ExecutedVersion")), {})
-    epoch_s = chronicle.rollout.run.epoch_s
+    epoch_s = chronicle.rollout.run.aws_epoch_s
     # Counted as the periods of `seen` are, so that both have the same starts to the last digit.
     periods = {round((epoch_s + at_s) / METRIC_PERIOD_S): value for at_s, value in points.items()}
     return tuple((period * METRIC_PERIOD_S - epoch_s, value) for period, value in sorted(periods.items()))

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.experiment.types import Alarm
-from harness.core.timeline.alarm_rules import Rule, breach_s, chance, error_rate_for, rule_of, rule_of_experiment
+from harness.core.timeline.alarm_rules import (
+    Rule,
+    breach_s,
+    chance,
+    counted_by_period,
+    error_rate_for,
+    rule_of,
+    rule_of_experiment,
+)
 from harness.core.timeline.alarm_states import Episode, Turn, episodes, turns
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
 from harness.core.verdict.evidence import server_failed
@@ -132,6 +140,15 @@ def test_alarm_without_datapoints_needs_all_periods() -> None:
 def test_lambda_counts_unhandled_exceptions_only(status: int, counted: bool) -> None:
     """A returned 500, a gateway timeout and a refusal are no Errors of Lambda."""
     assert RULE.counts(status) is counted
+
+
+def test_an_alarm_on_one_version_may_count_answers_that_name_none(sent: Any) -> None:
+    """API Gateway's own 502 names no version; that of another version is not counted."""
+    versions = ("2", None, "1")
+    failures = [sent(61.0, ok=False, version=version) for version in versions]
+    period = (int(EPOCH_S) + 61) // 60
+    assert counted_by_period(with_(RULE, version="2"), failures, EPOCH_S) == {period: (2, 2)}
+    assert counted_by_period(RULE, failures, EPOCH_S) == {period: (3, 3)}
 
 
 def test_api_gateway_counts_every_5xx() -> None:
