@@ -1,4 +1,4 @@
-"""AWS with a memory: which calls were answered, which the credentials may not make, and what time it is there."""
+"""Notes about calls to AWS: which were made, which lacked permission, and what time it is there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class Attempts:
 
     @property
     def denied(self) -> tuple[str, ...]:
-        """The actions that were refused when last tried."""
+        """The actions that lacked permission when last called."""
         return tuple(sorted(tried for tried, refused in self._notes.refused.items() if refused))
 
     @property

@@ -9,18 +9,18 @@ from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Points
 from harness.core.timeline.events import AlarmDefined
 
 Stat = Mapping[str, Any]
-"""A MetricStat, in AWS's own spelling."""
+"""A MetricStat as the API spells it."""
 
 
 def stat_of(alarm: AlarmDefined) -> Stat:
-    """What a metric alarm counts, as it counts it."""
+    """The metric of an alarm, with the alarm's own period and statistic."""
     metric = _metric(alarm.namespace, alarm.metric, alarm.dimensions)
     stat = {"Metric": metric, "Period": alarm.period_s or METRIC_PERIOD_S, "Stat": alarm.statistic}
     return {**stat, "Unit": alarm.unit} if alarm.unit else stat
 
 
 def failures_of(alarm: AlarmDefined) -> Stat:
-    """How many failures a metric alarm counts, by the minute."""
+    """The sum of a metric alarm's metric, by the minute."""
     return {**stat_of(alarm), "Period": METRIC_PERIOD_S, "Stat": "Sum"}
 
 
