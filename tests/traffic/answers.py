@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import h11
 
-from harness.traffic.client.failures import NoAnswer
-from harness.traffic.client.parser import AnswerParser
+from harness.traffic.client import AnswerParser, NoAnswer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -1,16 +1,19 @@
 """The edge: what a request must be by CloudWatch's service model, and its values as ours."""
 
+import functools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from moto.core.utils import get_service_model
 from msgspec import Struct
 
-from harness.rehearsal.operations import AwsService, Params
 from harness.rehearsal.refusal import Refusal
+
+Params = dict[str, Any]
+Service = TypeVar("Service")
 
 DATA_OPERATIONS = frozenset({"PutMetricData", "ListMetrics", "GetMetricStatistics"})
 """The operations whose model names InvalidParameterValue and MissingParameter; all others say ValidationError."""
@@ -22,11 +25,16 @@ class _Flaw(Struct, frozen=True):
     constraint: str
 
 
-class CheckedService(AwsService):
-    """A service that holds each request against CloudWatch's model before it answers."""
+def operation(method: Callable[[Service, Params], Params]) -> Callable[[Service, Params], Params]:
+    """Checks a request against the service model before the method that answers it sees it."""
+    name = "".join(word.capitalize() for word in method.__name__.split("_"))
 
-    def _check(self, operation: str, params: Params) -> None:
-        check(operation, params)
+    @functools.wraps(method)
+    def checked(service: Service, params: Params) -> Params:
+        check(name, params)
+        return method(service, params)
+
+    return checked
 
 
 def check(operation_name: str, params: Params) -> None:

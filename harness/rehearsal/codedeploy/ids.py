@@ -1,4 +1,4 @@
-"""Ids that CodeDeploy makes up: of deployments, and UUIDs; the seed decides them."""
+"""Names that CodeDeploy gives: deployment ids and UUIDs, from the seeded dice."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""All records of CodeDeploy by name, and a Refusal in AWS's words for one that does not exist."""
+"""The shelves of CodeDeploy: records by name, and a Refusal in AWS's words for what is not there."""
 
 import msgspec
 

@@ -4,8 +4,7 @@ import sys
 
 import gevent
 
-from harness.traffic.client.client import Client
-from harness.traffic.client.prepared import Prepared
+from harness.traffic.client import Client, Prepared
 
 HEADERS = {"Authorization": "standarduser@company.com", "X-Client-Version": "2"}
 
