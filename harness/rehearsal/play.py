@@ -148,7 +148,7 @@ class CloudProcess:
         if lines:
             return lines[-1].removeprefix("canary-harness: ")
         code = self._process.poll()
-        return f"ended by {signal.Signals(-code).name}" if code and code < 0 else "it said nothing"
+        return f"ended by {signal.Signals(-code).name}" if code and code < 0 else "it wrote nothing"
 
     def close(self, stop: Interrupts) -> None:
         """Ends it; a second time does nothing."""

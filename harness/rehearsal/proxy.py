@@ -25,7 +25,7 @@ _GATEWAYS_OWN = frozenset({"content-length", "transfer-encoding", "connection", 
 
 
 class MalformedAnswer(ValueError):
-    """A function returned something that is no proxy answer."""
+    """A function returned something that is not a proxy answer."""
 
 
 class GatewayAnswer(NamedTuple):
@@ -159,13 +159,13 @@ def _body(content: Mapping[str, object]) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise MalformedAnswer("body is no string")
+        raise MalformedAnswer("body is not a string")
     if content.get("isBase64Encoded") is not True:
         return body.encode(errors="replace")
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise MalformedAnswer("body is no base64") from error
+        raise MalformedAnswer("body is not base64") from error
 
 
 def _headers(value: object) -> RawHeaders:
@@ -176,7 +176,7 @@ def _headers(value: object) -> RawHeaders:
 def _many_headers(value: object) -> RawHeaders:
     pairs = _object(value, "multiValueHeaders").items()
     if not all(isinstance(several, list) for _, several in pairs):
-        raise MalformedAnswer("multiValueHeaders holds no lists")
+        raise MalformedAnswer("the values of multiValueHeaders are not lists")
     return [_header(name, one) for name, several in pairs if name.lower() not in _GATEWAYS_OWN for one in several]
 
 
@@ -184,7 +184,7 @@ def _object(value: object, key: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise MalformedAnswer(f"{key} is no object")
+        raise MalformedAnswer(f"{key} is not an object")
     return value
 
 

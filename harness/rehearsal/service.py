@@ -54,7 +54,7 @@ class BadEnvironment(ValueError):
 
 
 class ServiceRequest(NamedTuple):
-    """What the service reads of a request; `user` is whom the authorizer let in, empty on routes without one."""
+    """What the service reads of a request; `user` is the authorizer's principal, empty on routes without one."""
 
     path: str
     user: str = ""
@@ -110,7 +110,7 @@ def _number(environment: Mapping[str, str], variable: str, *, highest: float) ->
 
 
 def principal(token: str) -> str | None:
-    """The authorizer: the user's email, lower case, or None for a token that is no email of the company."""
+    """The authorizer: the user's email, lower case, or None for a token that is not an email of the company."""
     return token.lower() if _COMPANY_EMAIL.fullmatch(token) else None
 
 

@@ -189,7 +189,7 @@ def _check_url(url: str, path: str) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 80
     except ValueError as error:
-        raise ExperimentError(path, f"is no URL: {error}") from error
+        raise ExperimentError(path, f"is not a URL: {error}") from error
     if parts.scheme != "http" or not _is_loopback(host):
         raise ExperimentError(path, f"must be http:// on loopback, for example http://127.0.0.1:3000, not {url}")
     try:
@@ -331,7 +331,7 @@ def _config_name(config: str) -> str:
 def _routing(config: str) -> dict[str, Any]:
     custom = _CUSTOM.fullmatch(config)
     if not custom:
-        raise ExperimentError("deployment.config", f"says nothing of percent and minutes: {config!r}")
+        raise ExperimentError("deployment.config", f"gives no percent and minutes: {config!r}")
     kind, percent, minutes = custom["type"], int(custom["percent"]), int(custom["minutes"])
     steps = {f"{kind.lower()}Percentage": percent, f"{kind.lower()}Interval": minutes}
     return {"type": f"TimeBased{kind}", f"timeBased{kind}": steps}

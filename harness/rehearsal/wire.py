@@ -201,7 +201,7 @@ def _parsed(operation: OperationModel, uri_params: Mapping[str, Any], request: R
         parsed: dict[str, Any] = parser.parse(request_parts)
     except (ValueError, TypeError, AttributeError) as error:
         raise Refusal(
-            "SerializationException", "The request cannot be read: it is no JSON of this operation."
+            "SerializationException", "The request cannot be read: it is not JSON of this operation."
         ) from error
     _check_present(operation, parsed)
     return parsed

@@ -158,7 +158,7 @@ def test_cloud_gets_the_whole_experiment(stage: Stage, tmp_path: Path) -> None:
             "^no module app$",
         ),
         ("print('hello'); import time; time.sleep(60)", CloudError, "instead of its ready line"),
-        ("pass", CloudError, "it said nothing"),
+        ("pass", CloudError, "it wrote nothing"),
     ],
 )
 def test_cloud_that_does_not_start_is_told_in_one_sentence(

@@ -98,14 +98,14 @@ class AlarmOperations:
     @operation
     def delete_alarms(self, params: Params) -> Params:
         """DeleteAlarms: names that do not exist are passed over."""
-        doomed = [alarm for name in dict.fromkeys(params["AlarmNames"]) if (alarm := self._alarms.get(name))]
-        if sum(alarm.kind == "CompositeAlarm" for alarm in doomed) > 1:
+        chosen = [alarm for name in dict.fromkeys(params["AlarmNames"]) if (alarm := self._alarms.get(name))]
+        if sum(alarm.kind == "CompositeAlarm" for alarm in chosen) > 1:
             raise invalid("Only one composite alarm can be deleted at a time.")
-        names = {alarm.name for alarm in doomed}
-        for alarm in doomed:
+        names = {alarm.name for alarm in chosen}
+        for alarm in chosen:
             if {parent.name for parent in self._alarms.parents(alarm.name)} - names:
                 raise invalid(f"Cannot delete {alarm.name} as there are composite alarm(s) depending on it.")
-        for alarm in doomed:
+        for alarm in chosen:
             self._alarms.delete(alarm.name)
         return {}
 
@@ -222,9 +222,9 @@ def _parsed_reason_data(text: str | None) -> dict[str, Any] | None:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise Refusal("InvalidFormat", f"StateReasonData is no JSON: {error}") from error
+        raise Refusal("InvalidFormat", f"StateReasonData is not JSON: {error}") from error
     if not isinstance(data, dict):
-        raise Refusal("InvalidFormat", "StateReasonData is no JSON object.")
+        raise Refusal("InvalidFormat", "StateReasonData is not a JSON object.")
     return data
 
 

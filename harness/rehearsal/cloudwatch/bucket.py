@@ -24,7 +24,7 @@ class Bucket:
         self.values: dict[float, float] = {}
 
     def add(self, value: float, times: float = 1.0) -> None:
-        """Counts `value` as often as `times`."""
+        """Counts `value`, `times` times."""
         self.count += times
         self.total += value * times
         if value < self.low:
@@ -55,7 +55,7 @@ class Bucket:
             self.values[value] = self.values.get(value, 0.0) + times
 
     def statistic(self, name: str) -> float | None:
-        """A statistic by its AWS name, as `Sum` or `p99.9`; None for a percentile of mere summaries."""
+        """A statistic by its AWS name, as `Sum` or `p99.9`; None for a percentile of summaries."""
         if name in STATISTICS:
             return STATISTICS[name](self)
         return self._percentile(float(name[1:]))

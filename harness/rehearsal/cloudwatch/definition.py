@@ -61,7 +61,7 @@ def definition(params: Params) -> Definition:
 
 
 def check_actions(params: Params) -> None:
-    """Raises ValidationError for an action that is no ARN."""
+    """Raises ValidationError for an action that is not an ARN."""
     for name in _ACTIONS:
         for action in params.get(name, ()):
             if not action.startswith("arn:"):
@@ -135,7 +135,7 @@ def _treatment(params: Params) -> str:
 
 
 def _fewest_samples(params: Params) -> float:
-    """Ten samples beyond a percentile, where an alarm on one is told to ignore less."""
+    """Ten samples beyond the percentile, for an alarm that ignores low sample counts; else 0."""
     low_samples = params.get("EvaluateLowSampleCountPercentile", "evaluate")
     if low_samples not in ("evaluate", "ignore"):
         raise invalid(f"Option {low_samples} is not supported. Supported options are evaluate and ignore.")

@@ -1,4 +1,4 @@
-"""Does a metric alarm trip? The rules of CloudWatch's user guide, "Configuring how alarms treat missing data".
+"""When a metric alarm goes to ALARM: the rules of CloudWatch's user guide, "Configuring how alarms treat missing data".
 
 Points run from the oldest to the newest of the evaluation range; None is a period without data.
 """
@@ -27,7 +27,10 @@ FEWEST_EXTRA_POINTS = 2
 
 
 class Condition(Struct, frozen=True):
-    """When an alarm trips: `datapoints_to_alarm` of `evaluation_periods` points breach; `missing` fills the gaps."""
+    """When an alarm goes to ALARM: `datapoints_to_alarm` of `evaluation_periods` points breach.
+
+    `missing` says how gaps count.
+    """
 
     comparison: str
     threshold: float

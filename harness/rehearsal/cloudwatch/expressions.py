@@ -43,7 +43,7 @@ MOST_NODES = 500
 
 
 class UnknownExpression(Exception):
-    """The expression is no metric math, or uses a function that is not here; the message says what."""
+    """The expression is not metric math, or uses a function that this cloud does not have; the message says what."""
 
 
 class Expression(Struct, frozen=True):
@@ -59,7 +59,7 @@ def parse(text: str) -> Expression:
     try:
         tree = ast.parse(text.replace("^", "**"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UnknownExpression(f"'{text}' is no expression") from error
+        raise UnknownExpression(f"'{text}' is not an expression") from error
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
         raise UnknownExpression("it is too long for this local cloud")
     return Expression(text, tree, frozenset(_names(tree)))

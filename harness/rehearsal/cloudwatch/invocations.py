@@ -60,7 +60,7 @@ class InvocationMetrics:
                 tally.errors += 1
 
     def record_throttle(self, function: str, alias: str | None, started_s: float) -> None:
-        """Counts one invocation that was refused for want of concurrency; it is no invocation and no error."""
+        """Counts one invocation that was throttled; it counts as neither invocation nor error."""
         with self._lock:
             self._tally(int(started_s // MINUTE_S), (function, alias, None)).throttles += 1
 

@@ -1,8 +1,8 @@
 """Answers in pages: NextToken and what it continues."""
 
 import base64
-import binascii
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from harness.rehearsal.refusal import Refusal
@@ -25,14 +25,8 @@ def numbers(text: str | None, *, first: tuple[int, ...]) -> tuple[int, ...]:
     """The numbers in a token, `first` without one; raises InvalidNextToken."""
     if text is None:
         return first
-    try:
+    with suppress(ValueError):
         found = tuple(int(number) for number in base64.urlsafe_b64decode(text).decode().split(":"))
-    except (binascii.Error, ValueError) as error:
-        raise _invalid(text) from error
-    if len(found) != len(first) or min(found) < 0:
-        raise _invalid(text)
-    return found
-
-
-def _invalid(text: str) -> Refusal:
-    return Refusal("InvalidNextToken", f"The token {text} is invalid.")
+        if len(found) == len(first) and min(found) >= 0:
+            return found
+    raise Refusal("InvalidNextToken", f"The token {text} is invalid.")

@@ -16,7 +16,7 @@ _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 
 
 class MetricStat(Struct, frozen=True):
-    """One statistic of one metric; without `unit` in whatever unit it was published."""
+    """One statistic of one metric; without `unit`, in the unit in which it was published."""
 
     metric: Metric
     period_s: int

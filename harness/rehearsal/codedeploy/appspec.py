@@ -70,7 +70,7 @@ def _document(content: str) -> Mapping[Any, Any]:
 def _loaded(content: str) -> object:
     try:
         return json.loads(content)
-    except ValueError:  # JSON first: indented by tabs it is no YAML
+    except ValueError:  # JSON first: indented by tabs it is not YAML
         pass
     try:
         return yaml.safe_load(content)

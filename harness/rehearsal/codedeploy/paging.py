@@ -1,8 +1,8 @@
 """Pages of a list, for operations with a nextToken."""
 
 import base64
-import binascii
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from harness.rehearsal.refusal import Refusal
@@ -25,16 +25,8 @@ def page(member: str, names: Sequence[str], token: str | None) -> dict[str, Any]
 
 
 def _after(names: Sequence[str], token: str) -> int:
-    try:
+    with suppress(ValueError):
         prefix, _, last = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
-        return list(names).index(last) + 1 if prefix == "after" else _refuse(token)
-    except (binascii.Error, ValueError) as error:
-        raise _refusal(token) from error
-
-
-def _refuse(token: str) -> int:
-    raise _refusal(token)
-
-
-def _refusal(token: str) -> Refusal:
-    return Refusal("InvalidNextTokenException", f"The next token is not valid: {token}")
+        if prefix == "after":
+            return list(names).index(last) + 1
+    raise Refusal("InvalidNextTokenException", f"The next token is not valid: {token}")

@@ -7,7 +7,7 @@ from harness.rehearsal.codedeploy.routing import ALL_AT_ONCE, DEFAULT_NAME
 
 
 def rollback_of(forward: DeploymentRecord, rollback_id: str, at_s: float) -> DeploymentRecord:
-    """The deployment that gives the alias back: all at once, without hooks, whatever the alarms say.
+    """The deployment that gives the alias back: all at once, without hooks and without alarms.
 
     Assumption: its revision is the forward one turned round, which serves a group's first deployment too; its
     configuration is LambdaAllAtOnce, as captured for ECS.

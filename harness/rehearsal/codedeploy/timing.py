@@ -24,7 +24,7 @@ One that was in ALARM already stopped a deployment 0.73 s after it was created.
 """
 
 ALARM_LOOK_S: Range = (5.0, 15.0)
-"""Assumption: between two looks at the alarms; AWS says nothing, ALARM to Stopped took 11 to 16 s in captures."""
+"""Assumption: between two looks at the alarms; AWS does not state it; ALARM to Stopped took 11 to 16 s in captures."""
 
 
 class StepTimes(Struct, frozen=True, kw_only=True):

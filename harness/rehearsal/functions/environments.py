@@ -20,7 +20,7 @@ from msgspec import Struct
 START_LIMIT_S = 30.0
 """Wall seconds for an environment to start and import. Lambda allows 10; a busy laptop is slower than Lambda."""
 ENVIRONMENTS_A_VERSION = 8
-"""Bound of a pool. Lambda's is in the hundreds; here the cores of one machine are the bound anyway."""
+"""The most environments of a version. Lambda has hundreds; here the cores of the machine limit them anyway."""
 TAIL_BYTES = 4096
 """How much of the end of a log an invocation returns (Lambda API, LogType)."""
 
@@ -194,7 +194,7 @@ class EnvironmentPool:
             self._end_idle()
 
     def close(self) -> None:
-        """Ends all environments now, in the middle of a run too, and starts none any more."""
+        """Ends all environments now, also those with a run under way, and starts no more."""
         with self._freed:
             self._closed = self._retired = True
             self._end_idle()

@@ -49,7 +49,7 @@ class Context:
 
 
 class NoEntryError(Exception):
-    """The function cannot be had; `failure` says why in AWS's words."""
+    """The function cannot be imported; `failure` says why in AWS's words."""
 
     def __init__(self, kind: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ def failure(kind: str, message: str, trace: list[str] | None = None) -> Failure:
 
 
 def receive(stream: BinaryIO) -> bytes:
-    """One frame; ends the process where the cloud is gone."""
+    """One frame; ends the process if the cloud is gone."""
     head = stream.read(4)
     if len(head) < 4:
         os._exit(0)
@@ -153,7 +153,7 @@ def _flush() -> None:
 
 
 def serve(stream: BinaryIO) -> None:
-    """Obeys the start order, then runs events for as long as the cloud sends them."""
+    """Follows the start order, then runs events for as long as the cloud sends them."""
     start = json.loads(receive(stream))
     receive(stream)
     sys.path[:0] = start["path"]

@@ -138,7 +138,7 @@ class VersionOperations(Registry):
 
     def _publish(self, function: Function, description: str | None = None) -> Configuration:
         last = function.versions.get(str(function.published))
-        # Lambda compares nothing: whatever updated $LATEST since, be it with the values it had, makes a new version.
+        # Lambda compares no values: any update of $LATEST makes a new version, also one that changes nothing.
         if last and function.published_revision == function.latest.revision_id:
             return last
         function.published += 1
