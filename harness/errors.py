@@ -3,7 +3,7 @@
     HarnessError                 exit 1  the harness or its surroundings failed
     ├── UsageError               exit 2  the person asked for something that cannot be
     │   └── ExperimentError      exit 2  ... in an experiment; `path` says where
-    ├── NotAllowed               exit 5  a guard rail, or no leave to write, forbids it while the run lasts
+    ├── NotAllowed               exit 5  a guard rail, or no permission to write, forbids it while the run lasts
     ├── AwsError                 exit 1  AWS (or the local cloud) answered no
     │   ├── AccessDenied         exit 1  ... because the credentials may not
     │   ├── BadCredentials       exit 1  ... because it does not know the credentials, or not any more
@@ -17,6 +17,7 @@
 Foreign exceptions become one of these at the edge where they are caught, with the cause kept.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -31,6 +32,21 @@ class ExitCode(IntEnum):
     GUARD_RAIL = 5
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+_BEST_FIRST = (
+    ExitCode.AS_EXPECTED,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.GUARD_RAIL,
+    ExitCode.USAGE,
+    ExitCode.HARNESS_FAILED,
+    ExitCode.CONTRARY,
+)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several runs that says most against going on; any other number, as of a signal, goes first."""
+    return max(codes, key=lambda code: _BEST_FIRST.index(code) if code in _BEST_FIRST else len(_BEST_FIRST))
 
 
 class HarnessError(Exception):

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +26,18 @@ def say(text: str) -> None:
         print(text)  # noqa: T201 - the result
 
 
+def say_json(document: Any) -> None:
+    """Prints a result as JSON that people can read, too."""
+    say(pretty_json(document))
+
+
+def pretty_json(document: Any) -> str:
+    """JSON with line breaks, of plain values and of msgspec's types."""
+    import msgspec  # only here: `--help` must not wait for it
+
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
 def tell(text: str) -> None:
     """Prints a line for people."""
     with suppress(BrokenPipeError):
@@ -37,6 +49,7 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
+        # The interpreter flushes again when it exits, and would complain of the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

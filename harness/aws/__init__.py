@@ -1,1 +1,1 @@
-"""The room that speaks to AWS, and the only one that imports boto3."""
+"""The room that talks to AWS, and the only one that imports boto3; see README.md."""

@@ -1,18 +1,18 @@
-"""The AppSpec of a deployment, as far as its hooks go; AWS gives its content by GetApplicationRevision only."""
+"""The hooks in the AppSpec of a deployment; only GetApplicationRevision returns its content."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
-from harness.aws.looks import Eyes
+from harness.aws.eyes import Eyes
 from harness.aws.parsing import mapping, sequence, text
 
 _PLACES = ("appSpecContent", "string")
 
 
 def hooks_of(eyes: Eyes, application: str | None, revision: object) -> dict[str, str]:
-    """The hook functions of a revision by lifecycle event; empty where it has none or is kept elsewhere, as in S3.
+    """The hook functions of a revision by lifecycle event; empty if it has none or is stored elsewhere, as in S3.
 
     Raises Blind.
     """

@@ -1,11 +1,11 @@
-"""AWS with a memory: which calls were answered, which the credentials may not make, and what time it is there."""
+"""Notes about calls to AWS: which were made, which lacked permission, and what time it is there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.aws.clients import Answer, Aws, Patience, action
-from harness.aws.looks import SAME_S
+from harness.aws.clients import Answer, Caller, Patience, action
+from harness.aws.eyes import SAME_S
 from harness.aws.parsing import date_of
 from harness.errors import AccessDenied
 
@@ -16,10 +16,10 @@ class _Notes:
     ahead_s: float | None = None
 
 
-class Attempts(Aws):
-    """Another `Aws` whose calls are noted by their IAM action; `now` is this machine's clock, in seconds since 1970."""
+class Attempts:
+    """Makes calls through `aws` and notes them by IAM action; `now` is the clock here, in seconds since 1970."""
 
-    def __init__(self, aws: Aws, now: Callable[[], float], notes: _Notes | None = None) -> None:
+    def __init__(self, aws: Caller, now: Callable[[], float], notes: _Notes | None = None) -> None:
         self._aws = aws
         self._now = now
         self._notes = notes or _Notes()
@@ -29,7 +29,7 @@ class Attempts(Aws):
         return Attempts(self._aws.with_patience(patience), self._now, self._notes)
 
     def call(self, service: str, operation: str, **params: Any) -> Answer:
-        """As `Aws.call`."""
+        """The answer to one operation; raises HarnessError only."""
         tried = action(service, operation)
         self._notes.refused[tried] = False
         try:
@@ -47,7 +47,7 @@ class Attempts(Aws):
 
     @property
     def denied(self) -> tuple[str, ...]:
-        """The actions that were refused when last tried."""
+        """The actions that lacked permission when last called."""
         return tuple(sorted(tried for tried, refused in self._notes.refused.items() if refused))
 
     @property

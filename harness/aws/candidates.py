@@ -1,4 +1,4 @@
-"""The deployment groups that may be meant: one by name or deployment, those of a stack, or all there are."""
+"""The deployment groups that may be meant: a named one, that of a deployment, those of a stack, or all."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.clients import Answer, Aws, next_page
-from harness.aws.looks import MOST_PAGES
+from harness.aws.clients import Answer, Aws, pages
 from harness.aws.naming import belong_together
 from harness.aws.parsing import mapping, sequence, text
 from harness.core.experiment.types import Deployment
-from harness.core.timeline.rollout import ROLLBACK_CREATOR
+from harness.core.timeline.deployments import ROLLBACK_CREATOR
 from harness.errors import AwsError, NotFound, UsageError
 
 BATCH_OF_APPLICATIONS = 100
@@ -25,9 +24,9 @@ _NESTED = "AWS::CloudFormation::Stack"
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """A group that may be the one; `function` and `alias` as its stack pairs them.
+    """A group that may be the one; `function` and `alias` are what its stack says, None if unknown.
 
-    `last` are its newest deployments, empty if it never deployed, None if nobody looked yet.
+    `last` are its newest deployments, empty if it never deployed, None if not read yet.
     """
 
     application: str
@@ -41,7 +40,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 def candidates_of(aws: Aws, wanted: Deployment) -> list[Candidate]:
-    """The groups to choose from; raises UsageError where names do not exist or contradict, and HarnessError."""
+    """The groups to choose from; raises UsageError if names do not exist or contradict each other, and HarnessError."""
     named = _named_outright(aws, wanted)
     if wanted.stack:
         of_stack = _of_stack(aws, wanted.stack)
@@ -50,14 +49,14 @@ def candidates_of(aws: Aws, wanted: Deployment) -> list[Candidate]:
 
 
 def _named_outright(aws: Aws, wanted: Deployment) -> Candidate | None:
-    """The group that application and group, or a deployment's id, leave no choice about."""
+    """The one group that application and group, or a deployment's id, name; None if they are not given."""
     if wanted.application and wanted.group:
         return Candidate(application=wanted.application, group=wanted.group, last=(wanted.id,) if wanted.id else None)
     return _of_deployment(aws, wanted.id) if wanted.id else None
 
 
 def _in_stack(named: Candidate, of_stack: Sequence[Candidate], stack: str) -> Candidate:
-    """A group that was named besides its stack, with what the stack knows of it."""
+    """The named group as its stack describes it."""
     for one in of_stack:
         if (one.application, one.group) == (named.application, named.group):
             return replace(one, last=named.last)
@@ -67,7 +66,7 @@ def _in_stack(named: Candidate, of_stack: Sequence[Candidate], stack: str) -> Ca
 
 
 def deployment_of(aws: Aws, deployment_id: str) -> Mapping[str, Any]:
-    """What CodeDeploy knows of a deployment; raises UsageError where that is nothing."""
+    """What CodeDeploy knows of a deployment; raises UsageError if it does not know it."""
     try:
         answer = aws.call("codedeploy", "get_deployment", deploymentId=deployment_id)
     except NotFound as error:
@@ -76,7 +75,7 @@ def deployment_of(aws: Aws, deployment_id: str) -> Mapping[str, Any]:
 
 
 def check_deployment(aws: Aws, wanted: Deployment) -> None:
-    """Raises UsageError where the deployment of `id` cannot be the one to follow: a rollback, or another group's."""
+    """Raises UsageError if the deployment `id` cannot be followed: it is a rollback, or of another group."""
     known = deployment_of(aws, str(wanted.id))
     undone = text(mapping(known.get("rollbackInfo")).get("rollbackTriggeringDeploymentId"))
     if undone or text(known.get("creator")) == ROLLBACK_CREATOR:
@@ -94,7 +93,7 @@ def _of_deployment(aws: Aws, deployment_id: str) -> Candidate:
     known = deployment_of(aws, deployment_id)
     application, group = text(known.get("applicationName")), text(known.get("deploymentGroupName"))
     if not application or not group:
-        raise UsageError(f"deployment.id: {deployment_id} does not say its application and group; name them")
+        raise UsageError(f"deployment.id: {deployment_id} has no application and group; name them")
     return Candidate(application=application, group=group, last=(deployment_id,))
 
 
@@ -144,7 +143,7 @@ def _stack_pages(aws: Aws, stack: str) -> Iterator[Answer]:
 
 
 def _paired(group_id: str, aliases: Sequence[tuple[str, str]], *, alone: bool) -> tuple[str | None, str | None]:
-    """Function and alias that a group of the same template shifts; unknown where the logical ids do not tell."""
+    """Function and alias that a group of the same template shifts; None if the logical ids do not tell."""
     matching = [arn for alias_id, arn in aliases if belong_together(group_id, alias_id)]
     if not matching and alone:
         matching = [arn for _, arn in aliases]
@@ -158,7 +157,7 @@ def _alias_parts(arn: str) -> tuple[str | None, str | None]:
 
 
 def _application_of(aws: Aws, group: str, applications: Sequence[str]) -> str:
-    """The application that a group of the stack belongs to: the stack's own, or one that another stack made."""
+    """The application of a group in the stack: the stack's own, or one of another stack."""
     if len(applications) == 1:
         return applications[0]
     for one in applications or list(_applications(aws)):
@@ -202,7 +201,7 @@ def _applications(aws: Aws) -> list[str]:
 
 
 def group_names(aws: Aws, application: str) -> list[str]:
-    """The groups of an application; raises UsageError where there is no such application."""
+    """The groups of an application; raises UsageError if there is no such application."""
     answers = pages(aws, "codedeploy", "list_deployment_groups", applicationName=application)
     try:
         return [name for page in answers for name in map(text, sequence(page.get("deploymentGroups"))) if name]
@@ -210,23 +209,12 @@ def group_names(aws: Aws, application: str) -> list[str]:
         raise UsageError(f"CodeDeploy knows no application {application}; {there_are(_applications(aws))}") from error
 
 
-def pages(aws: Aws, service: str, operation: str, **params: Any) -> Iterator[Answer]:
-    """The answers of a listing, page by page."""
-    more: dict[str, str] = {}
-    for _ in range(MOST_PAGES):
-        page = aws.call(service, operation, **params, **more)
-        yield page
-        more = next_page(page)
-        if not more:
-            return
-
-
 def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (names[start : start + size] for start in range(0, len(names), size))
 
 
 def there_are(names: Iterable[str]) -> str:
-    """The end of a complaint: what there is to choose from."""
+    """The end of an error message: what there is to choose from."""
     listed = sorted(names)
     left = len(listed) - MOST_SHOWN
     more = f" and {left} more" if left > 0 else ""

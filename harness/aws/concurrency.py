@@ -1,6 +1,6 @@
-"""A fault that throttles a function by its reserved concurrency, and gives back what was reserved before."""
+"""A fault that throttles a function by its reserved concurrency, and restores what was reserved before."""
 
-from harness.aws.clients import ASK_ONCE, HEAL, Aws, action
+from harness.aws.clients import ASK_ONCE, HEAL, Aws, action, exists
 from harness.aws.journal import AS_BEFORE, Journal
 from harness.errors import HarnessError, NotFound
 
@@ -10,9 +10,10 @@ THROTTLING = action("lambda", "put_function_concurrency")
 class ReservedConcurrency:
     """Holds the reserved concurrency of `function` at `limit` from `inject` to `heal`; 0 throttles every invocation.
 
-    Reserved concurrency belongs to the function: its versions share it, so no arm is spared. Both calls set a state,
-    so they are retried whatever went wrong. What somebody else set in between is left alone. `left` says that a run
-    throttled the function and could not take it back; then `before` is what to restore, None where nothing was.
+    Reserved concurrency belongs to the function: its versions share it, so the fault hits baseline and canary. Both
+    calls set a state, so they are retried after any failure. A value that somebody else set in between stays. `held`
+    says that an earlier run throttled the function and did not undo it; `before` is then what to restore, None for
+    nothing reserved.
     """
 
     def __init__(
@@ -23,76 +24,61 @@ class ReservedConcurrency:
         limit: int,
         journal: Journal,
         before: int | None = None,
-        left: bool = False,
+        held: bool = False,
     ) -> None:
         self._aws = aws
         self._function = function
         self._limit = limit
         self._entry = journal.entry(THROTTLING, function, before=_word(before), after=str(limit))
         self._before = before
-        self._held = left
+        self._held = held
 
     def inject(self) -> None:
-        """Throttles; raises HarnessError, NotFound where there is no such function. A second call does nothing."""
+        """Throttles; a second call does nothing. Raises HarnessError, NotFound if there is no such function."""
         if self._held:
             return
         self._before = self._reserved(self._aws)
         self._entry.before = _word(self._before)
-        self._entry.note("intended", f"{_told(self._before)} to {self._limit}")
-        self._held = True  # an answer that is lost may hide a limit that was set
-        try:
-            self._put(self._aws, self._limit)
-        except HarnessError as error:
-            self._entry.note("failed", str(error))
-            raise
-        self._entry.note("done", str(self._limit))
+        self._entry.make(f"{_told(self._before)} to {self._limit}", self._throttle)
 
     def heal(self) -> bool:
-        """Gives back what was reserved before; whether nothing is left. Never raises for what AWS answers."""
-        if not self._held:
-            return True
-        self._held = not self._healed()
+        """Restores what was reserved before; returns whether nothing is left. Never raises for what AWS answers."""
+        if self._held:
+            self._held = not self._entry.undo(self._restore, gone="the function is gone")
         return not self._held
 
     def exists(self) -> bool:
-        """Whether there is such a function, where these credentials look; raises HarnessError where nobody says."""
-        try:
-            self._reserved(self._aws)
-        except NotFound:
-            return False
-        return True
+        """Whether there is such a function in this account and region; raises HarnessError if AWS does not tell."""
+        return exists(lambda: self._reserved(self._aws))
 
-    def _healed(self) -> bool:
-        try:
-            reserved = self._reserved(self._aws.with_patience(ASK_ONCE))
-        except NotFound:
-            self._entry.note("undone", "the function is gone")
-            return True
-        except HarnessError:
-            reserved = self._limit
-        if reserved != self._limit:
-            self._entry.note("undone", self._why_gone(reserved))
-            return True
-        return self._give_back()
+    def _throttle(self) -> str:
+        self._held = True  # an answer that is lost may hide a limit that was set
+        self._put(self._aws, self._limit)
+        return str(self._limit)
 
-    def _why_gone(self, reserved: int | None) -> str:
-        """Why there is nothing to give back, where `reserved` is not ours."""
+    def _restore(self) -> str:
+        """Restores what was reserved, unless the limit is gone already; says which. Raises HarnessError."""
+        reserved = self._reserved_or_limit()
+        if reserved == self._limit:
+            self._put_back(self._aws.with_patience(HEAL))
+            return _told(self._before)
         if reserved == self._before:
             return AS_BEFORE
         return f"no longer {self._limit} but {_told(reserved)}, which somebody else set"
 
-    def _give_back(self) -> bool:
-        aws = self._aws.with_patience(HEAL)
+    def _reserved_or_limit(self) -> int | None:
         try:
-            if self._before is None:
-                aws.call("lambda", "delete_function_concurrency", FunctionName=self._function)
-            else:
-                self._put(aws, self._before)
-        except HarnessError as error:
-            self._entry.note("failed", str(error))
-            return False
-        self._entry.note("undone", _told(self._before))
-        return True
+            return self._reserved(self._aws.with_patience(ASK_ONCE))
+        except NotFound:
+            raise
+        except HarnessError:
+            return self._limit  # it may still be there, and restoring twice does no harm
+
+    def _put_back(self, aws: Aws) -> None:
+        if self._before is None:
+            aws.call("lambda", "delete_function_concurrency", FunctionName=self._function)
+        else:
+            self._put(aws, self._before)
 
     def _put(self, aws: Aws, limit: int) -> None:
         aws.call(

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from harness.aws.clients import Aws, action
+from harness.aws.journal import Journal
 from harness.aws.parsing import mapping, sequence, text
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, HookEvent
-from harness.core.timeline.events import Event, Write
+from harness.core.timeline.events import Event
 from harness.errors import AwsError, HarnessError, Unavailable, Unreachable, UsageError
 
 ATTEMPTS = 4
@@ -33,30 +34,27 @@ def create_deployment(
 ) -> str:
     """The id of a new deployment that shifts `alias` from its current version to `target_version`.
 
-    `experiment` is a name; `config` may leave out AWS's prefix, and is the group's own where absent. `hooks` are run by
-    the functions `CodeDeployHook_<event>`. Raises HarnessError, then the journal says `failed`.
+    `experiment` is a name; `config` may leave out AWS's prefix; None means the group's own. The functions
+    `CodeDeployHook_<event>` run the `hooks`. Raises HarnessError, and the journal then says `failed`.
     """
-    subject = f"{application}/{group}"
-    record(Write(at_s=now(), call=_CALL, subject=subject, step="intended", detail=f"{alias} to {target_version}"))
-    try:
+
+    def shift() -> str:
         answer = aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
         current = str(answer.get("FunctionVersion"))
         check_target(alias, current, target_version)
         spec = app_spec(function, alias, current, target_version, hooks)
         request = _request(application, group, config, spec, f"canary-harness {experiment} {secrets.token_hex(4)}")
-        deployment_id = _created(aws, request)
-    except HarnessError as error:
-        record(Write(at_s=now(), call=_CALL, subject=subject, step="failed", detail=str(error)))
-        raise
-    record(Write(at_s=now(), call=_CALL, subject=subject, step="done", detail=deployment_id))
-    return deployment_id
+        return _created(aws, request)
+
+    entry = Journal(record, now).entry(_CALL, f"{application}/{group}")
+    return entry.make(f"{alias} to {target_version}", shift)
 
 
 def check_target(alias: str, current: str, target_version: str) -> None:
-    """Raises UsageError where a deployment would shift an alias to the version that it is on."""
+    """Raises UsageError if a deployment would shift an alias to the version that it is already on."""
     if current == target_version:
         raise UsageError(
-            f"deployment.target_version: version {current} is what {alias} serves already; "
+            f"deployment.target_version: the alias {alias} is already on version {current}; "
             "name another version, or deploy the same code once more by deployment.redeploy"
         )
 
@@ -90,8 +88,8 @@ def _request(application: str, group: str, config: str | None, spec: str, descri
 
 
 def _created(aws: Aws, request: Mapping[str, Any]) -> str:
-    # CreateDeployment knows no idempotency token. An attempt without an answer may have made the deployment, so the
-    # next one is made only after no deployment with our description was found; a refusal then may mean our own.
+    # CreateDeployment has no idempotency token. An attempt without an answer may have created the deployment, so we
+    # try again only if no deployment has our description. A refusal may then be caused by our own deployment.
     doubts: list[HarnessError] = []
     for _ in range(ATTEMPTS):
         try:

@@ -1,8 +1,8 @@
 """Finds the deployment that is meant: from a stack, a function, an application and group, or a deployment's id.
 
-Names that were given win. A stack's resources come next; without one, all groups are looked through, by their names
-and by what their last deployment shifted. GetDeploymentGroup is the truth for alarms, DescribeAlarms for what a
-composite among them consists of. The service's address cannot be found: AWS leads from a function to no host.
+Given names come first, then a stack's resources. Without a stack, all groups are searched by their names and by what
+their last deployment shifted. GetDeploymentGroup lists the alarms, DescribeAlarms the children of a composite alarm.
+The service's address cannot be found: no AWS call leads from a function to its host.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.candidates import Candidate, candidates_of, check_deployment, group_names, newest, pages, there_are
-from harness.aws.clients import Aws
+from harness.aws.candidates import Candidate, candidates_of, check_deployment, group_names, newest, there_are
+from harness.aws.clients import Aws, pages
 from harness.aws.deployer import check_target
 from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
 from harness.aws.naming import functions_for, is_named_after
@@ -22,16 +22,16 @@ from harness.core.timeline.events import GroupSeen, TargetSeen
 from harness.errors import AwsError, HarnessError, NotFound, Throttled, Unavailable, Unreachable, UsageError
 
 MOST_HISTORIES = 50
-"""Groups whose last deployment is read, two calls each, before a person is asked to say more."""
+"""How many groups' last deployments are read, two calls each; with more groups, a person has to name one."""
 ANY_ALIAS = Deployment().alias
-"""The alias's default in an experiment, which counts as left out."""
+"""The default alias of an experiment; it counts as not given."""
 
-# Discovery happens before a run, so no instant of it is dated.
+# Discovery happens before a run, so its instants are not used.
 _STAMP = Stamp("codedeploy:GetDeploymentGroup", 0.0, 0.0, 0.0)
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What is deployed and what guards it; `alarms` are the group's own first, then what composites refer to."""
+    """What is deployed and what guards it; `alarms` are the group's own, then the children of composite alarms."""
 
     application: str
     group: str
@@ -42,11 +42,11 @@ class Subject(Struct, frozen=True, kw_only=True):
 
 
 def discover(aws: Aws, experiment: Experiment, *, whole: bool = True) -> Experiment:
-    """The experiment with application, group, function, alias and alarm filled in where they were left out.
+    """The experiment with application, group, function, alias and alarm filled in if they were not given.
 
     The alarm is the group's first one. `target.host` stays as it is. Without `whole`, function and alias may stay
-    unknown: a deployment tells them once it has begun. Raises UsageError that lists what there is, where nothing fits
-    or more than one does.
+    unknown: a deployment names them once it has begun. Raises UsageError, which lists what there is, if no group or
+    more than one fits.
     """
     subject = find(aws, experiment.deployment, whole=whole)
     deployment = replace(
@@ -61,14 +61,14 @@ def discover(aws: Aws, experiment: Experiment, *, whole: bool = True) -> Experim
 
 
 def discover_for_a_run(aws: Aws, experiment: Experiment) -> Experiment:
-    """The same for a run and all of its groups; it goes on with the names it has where AWS cannot be asked for more."""
+    """The same for a run and all its groups; if AWS does not answer, the names that were given must do."""
     return _all_groups(aws, experiment, _discovered)
 
 
 def discover_for_a_plan(aws: Aws, experiment: Experiment) -> tuple[Experiment, str]:
-    """The same for what is said before a run, and why AWS told nothing where it could not be asked, else empty.
+    """The same for a plan, and the reason if AWS could not be asked, else an empty text.
 
-    Raises UsageError where a name is wrong.
+    Raises UsageError if a name is wrong.
     """
     try:
         aws.warm()
@@ -88,7 +88,7 @@ def _all_groups(aws: Aws, experiment: Experiment, find_one: Callable[[Aws, Exper
     names = [found.group for found in (first.deployment, *further)]
     twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
     if twice:
-        raise UsageError(f"also: the deployment group {twice} is there twice")
+        raise UsageError(f"also: the deployment group {twice} is given twice")
     return replace(first, also=tuple(further))
 
 
@@ -100,7 +100,7 @@ def _looked_up(aws: Aws, experiment: Experiment) -> Experiment:
     makes_one = bool(wanted.target_version or wanted.redeploy)
     found = discover(aws, experiment, whole=makes_one)
     if makes_one or wanted.alias != ANY_ALIAS:
-        with suppress(AwsError, Unreachable):  # what AWS does not tell now is no mistake
+        with suppress(AwsError, Unreachable):  # an unanswered check is no mistake of the person's
             _check_versions(aws, found.deployment)
     return found
 
@@ -119,7 +119,7 @@ def _discovered(aws: Aws, experiment: Experiment) -> Experiment:
 
 @contextmanager
 def _naming_the_region(aws: Aws) -> Iterator[None]:
-    """Says where was looked: what is not there is often there in another region."""
+    """Adds the region to a UsageError: what is missing here often exists in another region."""
     try:
         yield
     except UsageError as error:
@@ -142,7 +142,7 @@ def find(aws: Aws, wanted: Deployment, *, whole: bool = True) -> Subject:
     )
 
 
-# Which of them it is
+# Choosing the group
 
 
 def _chosen(aws: Aws, wanted: Deployment, candidates: Sequence[Candidate]) -> Candidate:
@@ -188,11 +188,11 @@ def _may_shift(aws: Aws, one: Candidate, function: str) -> bool:
     return target is None or target.function in (None, function)
 
 
-# What belongs to it
+# What belongs to the group
 
 
 def _check_versions(aws: Aws, wanted: Deployment) -> None:
-    """Raises UsageError where there is no such alias, or its deployment could not shift it to the version wanted."""
+    """Raises UsageError if there is no such alias, or it cannot be shifted to the version wanted."""
     function, target = wanted.function, wanted.target_version
     if function is None:
         return
@@ -217,12 +217,12 @@ def _check_published(aws: Aws, function: str, version: str) -> None:
     try:
         aws.call("lambda", "get_function_configuration", FunctionName=function, Qualifier=version)
     except NotFound as error:
-        problem = f"the function {function} has no version {version}; publish it first, or name one that there is"
+        problem = f"the function {function} has no version {version}; publish it first, or name one that exists"
         raise UsageError(f"deployment.target_version: {problem}") from error
 
 
 def _what_is_shifted(aws: Aws, wanted: Deployment, chosen: Candidate, *, whole: bool) -> tuple[str | None, str]:
-    """Function and alias; without `whole` as far as anything tells them."""
+    """Function and alias; without `whole`, what was given if AWS does not tell."""
     try:
         return _function_and_alias(aws, wanted, chosen)
     except UsageError:
@@ -256,7 +256,7 @@ def _group(aws: Aws, one: Candidate) -> GroupSeen:
 
 
 def _shifted(aws: Aws, one: Candidate) -> TargetSeen | None:
-    """What the newest deployment that says so shifted; None if none does."""
+    """What the newest deployment with a known function shifted; None if there is none."""
     for deployment_id in _history(aws, one) if one.last is None else one.last:
         target = _target(aws, deployment_id)
         if target and target.function:
@@ -281,21 +281,23 @@ def _target(aws: Aws, deployment_id: str) -> TargetSeen | None:
     except (Throttled, Unavailable):
         raise
     except AwsError:
-        return None  # not started yet, too old to be known, or not ours to read: another way may tell
+        return None  # not started yet, too old, or no permission: other sources may tell
     seen = target_seen(deployment_id, answer.get("deploymentTarget"), _STAMP)
     return seen if isinstance(seen, TargetSeen) else None
 
 
 def _guessed(aws: Aws, one: Candidate) -> str:
-    """The function that the group's name speaks of, if there is one."""
+    """The function that the group's name suggests; raises UsageError if there is none."""
     for function in functions_for(one.group):
         if _aliases(aws, function):
             return function
-    raise UsageError(f"deployment.function: the group {one} never deployed, and its name tells no function; name it")
+    raise UsageError(
+        f"deployment.function: the group {one} never deployed, and no function matches its name; name the function"
+    )
 
 
 def _alias_of(aws: Aws, function: str) -> str:
-    """The alias that is shifted: the only one, or the one of the default name; the default where nothing tells."""
+    """The only alias, or the one with the default name; the default if the function has none."""
     names = _aliases(aws, function)
     if len(names) == 1:
         return names[0]
@@ -317,7 +319,7 @@ def _aliases(aws: Aws, function: str) -> list[str]:
 
 
 def _with_children(aws: Aws, names: Sequence[str]) -> tuple[str, ...]:
-    """Alarms and, below composites, the alarms that these refer to."""
+    """The alarms and the children of composite alarms among them."""
     known: list[str] = list(dict.fromkeys(names))
     asked: set[str] = set()
     while new := [name for name in known if name not in asked][:BATCH_OF_ALARMS]:
@@ -325,7 +327,7 @@ def _with_children(aws: Aws, names: Sequence[str]) -> tuple[str, ...]:
         try:
             answer = aws.call("cloudwatch", "describe_alarms", AlarmNames=new, AlarmTypes=BOTH_KINDS)
         except HarnessError:
-            break  # the group's own names will do, and doctor and watcher tell what cannot be read
+            break  # the group's own alarms are enough; doctor and watcher report what cannot be read
         children = [child for alarm in alarms_of(answer) for child in children_of(text(alarm.get("AlarmRule")))]
         known.extend(child for child in dict.fromkeys(children) if child not in known)
     return tuple(known)

@@ -1,7 +1,7 @@
-"""The doctor: reads everything that decides whether the safety net is armed, and changes nothing on AWS.
+"""The doctor: reads everything that decides whether the safety net works, and changes nothing on AWS.
 
-What it reads is what a run will read, so that a permission that is missing shows here first. It tells the time by the
-dates of AWS's answers, so that a clock of ours that is wrong spoils nothing. Judging is `harness.core.arming`'s.
+It reads what a run will read, so a missing permission shows here first. It takes the time from the dates of AWS's
+answers, so a wrong clock on this machine does no harm. `harness.core.arming` judges what was read.
 """
 
 import contextlib
@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from harness.aws.appspec import hooks_of
 from harness.aws.attempts import Attempts
 from harness.aws.clients import ASK_ONCE, Aws
-from harness.aws.datapoints import datapoints, failures_of, look_back_s, stat_of, sum_of
 from harness.aws.deployer import full_config_name
-from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Blind, Events, Eyes
+from harness.aws.eyes import Blind, Eyes
+from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Events
+from harness.aws.metrics import datapoints, failures_of, look_back_s, stat_of, sum_of
 from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
 from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
@@ -30,7 +31,7 @@ from harness.core.timeline.events import AlarmDefined, DeploymentSeen, Event
 from harness.errors import HarnessError, NotFound
 
 WAIT_S = 180.0
-"""How long CloudWatch may take to count a request: the rest of its minute, the publishing, and some room."""
+"""How long CloudWatch may take to count a request: the rest of its minute, publishing, and some margin."""
 LOOK_EVERY_S = 10.0
 ACTIVE = ("Created", "Queued", "InProgress", "Baking", "Ready")
 
@@ -47,9 +48,9 @@ def _say_nothing(_: str) -> None:
 
 
 class Waiting(Struct, frozen=True):
-    """How the doctor tells the time and lets it pass, in seconds of experiment time, and says that it does.
+    """How the doctor reads the time, waits and says that it waits; in seconds of experiment time.
 
-    `wait_s` bounds the wait until CloudWatch counted the fault request; 0 waits for nothing.
+    `wait_s` bounds the wait until CloudWatch has counted the fault request; 0 means no wait.
     """
 
     now: Callable[[], float] = time.time
@@ -61,10 +62,10 @@ class Waiting(Struct, frozen=True):
 def examine(
     aws: Aws, experiment: Experiment, *, probe: Probe | None = None, waiting: Waiting | None = None
 ) -> Diagnosis:
-    """The diagnosis of the group that `experiment` names, with its blanks filled in.
+    """The diagnosis of the group that `experiment` names.
 
-    `probe` sends one request of an intent to the service; without it nothing is sent. Never raises for what AWS
-    answers: what cannot be read is unknown, and what may not be read is an error of its own.
+    `probe` sends one request to the service; without it nothing is sent. Never raises for what AWS answers: what
+    cannot be read is unknown, and a missing permission is an error of its own.
     """
     waiting = waiting or Waiting()
     attempts = Attempts(aws, waiting.now)
@@ -87,7 +88,7 @@ def examine(
 
 
 def _learn_the_time(attempts: Attempts, experiment: Experiment) -> None:
-    """Has AWS answer once, whatever it says, before any instant is counted from its clock."""
+    """Makes one call, whatever the answer, so that AWS's clock is known before times are taken."""
     wanted = experiment.deployment
     hasty = attempts.with_patience(ASK_ONCE)
     with contextlib.suppress(HarnessError):
@@ -120,7 +121,7 @@ class _Examination:
         self._revision: object = None
 
     def snapshot(self) -> Snapshot:
-        """Everything that could be read."""
+        """Reads everything; what could not be read is recorded as a failed look."""
         self._look(self._group())
         self._look(self._config())
         self._sight.forward = self._experiment.deployment.id or next(iter(self._newest), None)
@@ -139,7 +140,7 @@ class _Examination:
         )
 
     def attempt(self, read: Callable[[], Reading]) -> Reading | None:
-        """What a reading gives; None where it failed, which is noted."""
+        """What `read` returns; None if it failed, and the failed look is noted."""
         try:
             return read()
         except Blind as blind:
@@ -158,7 +159,7 @@ class _Examination:
                 self._sight.learn(event)
         except Blind as blind:
             self.seen.append(blind.failed)
-        # The last deployment may have shifted another alias than the one that is asked about.
+        # The last deployment may have shifted another alias than the one in question.
         self._sight.function, self._sight.alias = wanted.function or self._sight.function, wanted.alias
 
     def _where(self) -> dict[str, str | None]:
@@ -190,7 +191,7 @@ class _Examination:
     def _active(self) -> Iterator[DeploymentSeen]:
         answer, _ = self.eyes.ask("codedeploy", "list_deployments", **self._where(), includeOnlyStatuses=ACTIVE)
         listed = [found for found in map(text, sequence(answer.get("deployments"))) if found]
-        # The newest ones, too: what was created a moment ago may not be listed yet.
+        # CodeDeploy may not list a deployment that was created a moment ago, so the newest ones are added.
         ids = list(dict.fromkeys([*listed, *self._newest]))[:BATCH_OF_DEPLOYMENTS]
         if not ids:
             return
@@ -205,7 +206,7 @@ class _Examination:
             yield Hook(event, function, self.attempt(partial(self._exists, function)))
 
     def _target_state(self) -> str | None:
-        """Lambda's word for the version that is to be deployed; a version without one is invocable."""
+        """Lambda's state of the version to be deployed; a version without a state can be invoked."""
         function, version = self._sight.function, self._experiment.deployment.target_version
         if not function or not version:
             return None
@@ -232,7 +233,7 @@ class _Examination:
 
 
 class _Probing:
-    """One good request and one fault request to the service, and what CloudWatch makes of the second one."""
+    """Sends one good request and one fault request, and reads whether CloudWatch counts the second one."""
 
     def __init__(self, examination: _Examination, waiting: Waiting) -> None:
         self._examination = examination
@@ -264,7 +265,7 @@ class _Probing:
             self._waiting.pause(LOOK_EVERY_S)
 
     def _count(self, seen: Snapshot, sent_s: float) -> Counted:
-        function = seen.function
+        function = {"FunctionName": seen.function}
         own = {name: sum_of(name, function) for name in ("Errors", "Invocations")}
         alarms = {f"alarm {alarm.name}": failures_of(alarm) for alarm in self._examination.alarms() if rule_of(alarm)}
         points = datapoints(self._eyes, {**own, **alarms}, sent_s)

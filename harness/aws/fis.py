@@ -1,24 +1,25 @@
-"""A fault that AWS Fault Injection Service makes: an experiment of a template, started and stopped again."""
+"""A fault that AWS Fault Injection Service injects: an experiment of a template, started and stopped again."""
 
 import secrets
+import sys
 
-from harness.aws.clients import HEAL, Aws, action, next_page
+from harness.aws.clients import HEAL, Aws, action, exists, pages
 from harness.aws.journal import Journal
 from harness.aws.parsing import mapping, sequence, text
-from harness.errors import AwsError, HarnessError, NotFound, Unavailable, Unreachable
+from harness.errors import AwsError, Unavailable, Unreachable
 
 STARTING = action("fis", "start_experiment")
 TAG = "canary-harness"
 ENDED = frozenset({"completed", "stopped", "failed", "cancelled"})
-"""States in which an experiment has let go of its targets (ExperimentStatus of the API)."""
+"""States in which an experiment no longer affects its targets (ExperimentStatus of the API)."""
 
 
 class FisExperiment:
     """An experiment of `template` from `inject` to `heal`.
 
-    It is started under a token, so that a second attempt starts no second one, and tagged with that token, so that it
-    is found again if its id was lost. FIS itself lets go of its targets up to 20 s after it was stopped. `mark` is the
-    token of an experiment that a run started and could not stop; None for a new one.
+    A client token keeps a retry from starting a second one. The token is also a tag, by which the experiment is found
+    if its id was lost. FIS may affect its targets for up to 20 s after it was stopped. `mark` is the token of an
+    experiment that an earlier run started and did not stop; None for a new one.
     """
 
     def __init__(self, aws: Aws, *, template: str, journal: Journal, mark: str | None = None) -> None:
@@ -30,40 +31,22 @@ class FisExperiment:
         self._started = mark is not None
 
     def inject(self) -> None:
-        """Starts it; raises HarnessError, NotFound where there is no such template. A second call does nothing."""
-        if self._started:
-            return
-        self._entry.note("intended", f"an experiment of {self._template}")
-        self._started = True  # an answer that is lost may hide an experiment that was started
-        try:
-            self._id = self._start()
-        except HarnessError as error:
-            self._entry.note("failed", str(error))
-            raise
-        self._entry.note("done", self._id)
+        """Starts it; a second call does nothing. Raises HarnessError, NotFound if there is no such template."""
+        if not self._started:
+            self._id = self._entry.make(f"an experiment of {self._template}", self._start)
 
     def heal(self) -> bool:
-        """Stops it; whether it has ended or is ending. Never raises for what AWS answers."""
-        if not self._started:
-            return True
-        try:
-            told = self._stop()
-        except HarnessError as error:
-            self._entry.note("failed", str(error))
-            return False
-        self._entry.note("undone", told)
-        self._started = False
-        return True
+        """Stops it; returns whether it has ended or is ending. Never raises for what AWS answers."""
+        if self._started:
+            self._started = not self._entry.undo(self._stop)
+        return not self._started
 
     def exists(self) -> bool:
-        """Whether there is such a template, where these credentials look; raises HarnessError where nobody says."""
-        try:
-            self._aws.call("fis", "get_experiment_template", id=self._template)
-        except NotFound:
-            return False
-        return True
+        """Whether there is such a template in this account and region; raises HarnessError if AWS does not tell."""
+        return exists(lambda: self._aws.call("fis", "get_experiment_template", id=self._template))
 
     def _start(self) -> str:
+        self._started = True  # an answer that is lost may hide an experiment that was started
         answer = self._aws.call(
             "fis",
             "start_experiment",
@@ -86,7 +69,7 @@ class FisExperiment:
         except (Unavailable, Unreachable):
             raise
         except AwsError:
-            # AWS refuses to stop what has ended, by a word of its own.
+            # AWS refuses to stop an experiment that has ended.
             state = _state(aws, self._id)
             if state not in ENDED:
                 raise
@@ -94,15 +77,12 @@ class FisExperiment:
         return f"{self._id} was stopped"
 
     def _found(self, aws: Aws) -> str | None:
-        page: dict[str, str] = {}
-        while True:
-            answer = aws.call("fis", "list_experiments", experimentTemplateId=self._template, **page)
-            for experiment in map(mapping, sequence(answer.get("experiments"))):
+        # All pages are read: an experiment that is there but not found would be reported as never started.
+        for page in pages(aws, "fis", "list_experiments", most=sys.maxsize, experimentTemplateId=self._template):
+            for experiment in map(mapping, sequence(page.get("experiments"))):
                 if mapping(experiment.get("tags")).get(TAG) == self._mark:
                     return text(experiment.get("id"))
-            page = next_page(answer)
-            if not page:
-                return None
+        return None
 
 
 def _state(aws: Aws, experiment: str) -> str:

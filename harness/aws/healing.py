@@ -1,4 +1,4 @@
-"""Healing after a crash: what a run's journal says was changed on AWS and never undone, and undoing it."""
+"""Healing after a crash: finds in a run's journal what was changed on AWS and never undone, and undoes it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,20 +24,20 @@ UNDER_WAY = ("Created", "Queued", "InProgress", "Ready")
 """States of a deployment that may still shift an alias."""
 
 
-class Left(Protocol):
-    """A change that may still be there."""
+class Leftover(Protocol):
+    """A change of an earlier run that may still be there."""
 
     def exists(self) -> bool:
-        """Whether what was changed is found at all; raises HarnessError where nobody says."""
+        """Whether what was changed exists at all; raises HarnessError if AWS does not tell."""
 
     def heal(self) -> bool:
-        """Undoes it; whether nothing is left."""
+        """Undoes it; returns whether nothing is left."""
 
 
 class Healed(Struct, frozen=True, kw_only=True):
     """What became of one change: `told` is a sentence for a person.
 
-    `healed` says that nothing is left of it, `found` that it was there when it was to be undone.
+    `healed` says that nothing is left of it, `found` that it was still there when healing began.
     """
 
     call: str
@@ -48,7 +48,7 @@ class Healed(Struct, frozen=True, kw_only=True):
 
 
 def unhealed(events: Iterable[Event]) -> list[Write]:
-    """The intentions that nothing undid, in their order; one that was repeated counts once."""
+    """The intended writes that were never undone, in order; one that was repeated counts once."""
     pending: dict[tuple[str, str, str | None], Write] = {}
     for event in events:
         if not isinstance(event, Write) or event.call not in _MAKERS or event.after is None:
@@ -70,7 +70,7 @@ def heal(
 ) -> list[Healed]:
     """Undoes each of these changes that is still there, and journals that; never raises for what AWS answers.
 
-    `deployment` names the group of the run, whose deployment may stand in the way.
+    `deployment` names the group of the run: while it deploys, its alias cannot be moved.
     """
     notes: list[Write] = []
 
@@ -84,13 +84,13 @@ def heal(
 
 
 def _explained(aws: Aws, healed: Healed, deployment: Deployment | None) -> Healed:
-    """What became of a change, with the deployment that it has to wait for."""
+    """The same, with the deployment that the change has to wait for."""
     under_way = _under_way(aws, deployment) if deployment and healed.told == STILL_SHIFTED else ""
     return replace(healed, told=f"{healed.told}: {under_way}") if under_way else healed
 
 
 def _under_way(aws: Aws, wanted: Deployment) -> str:
-    """Which deployment of a group is under way, and how long; empty where nobody says."""
+    """Which deployment of a group is under way, and until when; empty if AWS does not tell."""
     group = {"applicationName": wanted.application, "deploymentGroupName": wanted.group}
     try:
         listed = aws.call("codedeploy", "list_deployments", **group, includeOnlyStatuses=UNDER_WAY)
@@ -105,7 +105,7 @@ def _under_way(aws: Aws, wanted: Deployment) -> str:
 
 
 def _shifts_until(aws: Aws, deployment: Mapping[str, object]) -> str:
-    """When a deployment has shifted all, unless hooks hold it up or an alarm stops it; empty where nobody says."""
+    """When a deployment ends, unless hooks delay it or an alarm stops it; empty if AWS does not tell."""
     name, created = text(deployment.get("deploymentConfigName")), deployment.get("createTime")
     if name is None or not isinstance(created, datetime):
         return ""
@@ -115,10 +115,14 @@ def _shifts_until(aws: Aws, deployment: Mapping[str, object]) -> str:
         shifted = created + timedelta(seconds=bake_s(config)) if isinstance(config, ConfigSeen) else None
     except Unseen:
         return ""
-    return f" and bakes until about {shifted.astimezone(UTC):%H:%M:%S} UTC, longer if it has hooks" if shifted else ""
+    return (
+        f" and shifts all traffic at about {shifted.astimezone(UTC):%H:%M:%S} UTC, later if it has hooks"
+        if shifted
+        else ""
+    )
 
 
-def _heal(write: Write, left: Left, notes: list[Write]) -> Healed:
+def _heal(write: Write, left: Leftover, notes: list[Write]) -> Healed:
     try:
         if not left.exists():
             told = f"{write.subject} is not found here: are these the account and region of the run?"
@@ -130,7 +134,7 @@ def _heal(write: Write, left: Left, notes: list[Write]) -> Healed:
     return Healed(call=write.call, subject=write.subject, healed=healed, told=told, found=told != AS_BEFORE)
 
 
-def _alarm(aws: Aws, write: Write, journal: Journal) -> Left:
+def _alarm(aws: Aws, write: Write, journal: Journal) -> Leftover:
     reason = "canary-harness: taken back after a crash"
     state = cast(AlarmState, write.after)
     return ForcedAlarm(
@@ -138,28 +142,28 @@ def _alarm(aws: Aws, write: Write, journal: Journal) -> Left:
     )
 
 
-def _concurrency(aws: Aws, write: Write, journal: Journal) -> Left:
+def _concurrency(aws: Aws, write: Write, journal: Journal) -> Leftover:
     before = None if write.before is None else int(write.before)
     limit = int(write.after or 0)
-    return ReservedConcurrency(aws, function=write.subject, limit=limit, journal=journal, before=before, left=True)
+    return ReservedConcurrency(aws, function=write.subject, limit=limit, journal=journal, before=before, held=True)
 
 
-def _fis(aws: Aws, write: Write, journal: Journal) -> Left:
+def _fis(aws: Aws, write: Write, journal: Journal) -> Leftover:
     return FisExperiment(aws, template=write.subject, journal=journal, mark=write.after)
 
 
-def _description(aws: Aws, write: Write, journal: Journal) -> Left:
+def _description(aws: Aws, write: Write, journal: Journal) -> Leftover:
     before, mark = write.before or "", write.after or ""
-    return Description(aws, function=write.subject, mark=mark, journal=journal, before=before, left=True)
+    return Description(aws, function=write.subject, mark=mark, journal=journal, before=before, held=True)
 
 
-def _alias(aws: Aws, write: Write, journal: Journal) -> Left:
+def _alias(aws: Aws, write: Write, journal: Journal) -> Leftover:
     function, _, alias = write.subject.rpartition(":")
     before, after = write.before or "", write.after or ""
     return PlacedAlias(aws, function=function, alias=alias, before=before, after=after, journal=journal)
 
 
-_MAKERS: Mapping[str, Callable[[Aws, Write, Journal], Left]] = {
+_MAKERS: Mapping[str, Callable[[Aws, Write, Journal], Leftover]] = {
     FORCING: _alarm,
     THROTTLING: _concurrency,
     STARTING: _fis,

@@ -7,15 +7,13 @@ cause. A look that cannot see raises `Blind`.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.clients import ASK_ONCE, Answer, Aws, action, next_page
+from harness.aws.eyes import METRIC_PERIOD_S, Blind, Eyes
+from harness.aws.metrics import metric_results, sum_of
 from harness.aws.parsing import (
-    Stamp,
     alarm_changed,
     alarm_defined,
     alarm_seen,
@@ -23,7 +21,6 @@ from harness.aws.parsing import (
     alarms_of,
     alias_seen,
     config_seen,
-    date_of,
     deployment_seen,
     group_seen,
     is_rollback,
@@ -34,100 +31,18 @@ from harness.aws.parsing import (
     text,
 )
 from harness.aws.sight import Sight, change_key, next_forward, rollback_of
-from harness.core.timeline.events import AlarmChanged, AlarmDefined, DeploymentSeen, Event, LookFailed, NoDeployment
-from harness.errors import HarnessError, Unavailable, Unreachable
+from harness.core.timeline.events import AlarmChanged, AlarmDefined, DeploymentSeen, Event, NoDeployment
 
 BOTH_KINDS = ("MetricAlarm", "CompositeAlarm")
 LOOK_BACK_S = 3600.0
-METRIC_PERIOD_S = 60
 OVERLAP_S = 300.0
 BATCH_OF_DEPLOYMENTS = 25
 BATCH_OF_ALARMS = 100
-MOST_PAGES = 100
 HISTORY_EVERY_S = 15.0
 HISTORIES_A_ROUND = 2
 METRICS = ("Errors", "Invocations")
-SAME_S = 2.0
-"""Dates of answers are cut to seconds, and an answer takes its time: clocks this close are the same."""
 
 Events = Iterator[Event]
-
-
-class Blind(Exception):
-    """A look failed after its retries; `failed` is what is recorded of it."""
-
-    def __init__(self, failed: LookFailed) -> None:
-        super().__init__(failed.message)
-        self.failed = failed
-
-
-class Eyes:
-    """Asks AWS and stamps the answers in seconds since the run began, by this machine's clock.
-
-    `ahead_s` is how far AWS's clock is ahead of it, by the dates of its answers; AWS's own dates are corrected by that.
-    A service that did not answer is asked once a call, without retries, until the next round begins: a control plane
-    that is gone must not hold up the looks at another that is there.
-    """
-
-    def __init__(self, aws: Aws, now: Callable[[], float], epoch_s: float) -> None:
-        self._aws, self._hasty = aws, aws.with_patience(ASK_ONCE)
-        self.now = now
-        self._epoch_s = epoch_s
-        self.ahead_s = 0.0
-        self.lost: set[str] = set()
-
-    def begin_round(self) -> float:
-        """Gives every service its full patience again; the instant at which the round begins."""
-        self.lost.clear()
-        return self.now()
-
-    def date(self, at_s: float) -> datetime:
-        """An instant as AWS takes it."""
-        return datetime.fromtimestamp(self._began_s + at_s, UTC)
-
-    def minute(self, at_s: float, *, after: bool = False) -> float:
-        """The last full minute at or before an instant, or the next one after it: metrics lie in full minutes."""
-        minutes = math.floor((self._began_s + at_s) / METRIC_PERIOD_S) + after
-        return minutes * METRIC_PERIOD_S - self._began_s
-
-    def ask(self, service: str, operation: str, **params: Any) -> tuple[Answer, Stamp]:
-        """One answer and when it was asked for; raises Blind."""
-        asked_s, call = self.now(), action(service, operation)
-        aws = self._hasty if service in self.lost else self._aws
-        try:
-            answer = aws.call(service, operation, **params)
-        except HarnessError as error:
-            if isinstance(error, Unreachable | Unavailable):
-                self.lost.add(service)
-            code = getattr(error, "code", type(error).__name__)
-            failed = LookFailed(asked_s=asked_s, at_s=self.now(), call=call, code=code, message=str(error))
-            raise Blind(failed) from error
-        at_s = self.now()
-        self._compare_clocks(date_of(answer), asked_s, at_s)
-        return answer, Stamp(call, asked_s, at_s, self._began_s)
-
-    def pages(self, service: str, operation: str, **params: Any) -> Iterator[tuple[Answer, Stamp]]:
-        """The answers of a listing, page by page; raises Blind."""
-        more: dict[str, str] = {}
-        for _ in range(MOST_PAGES):
-            page, stamp = self.ask(service, operation, **params, **more)
-            yield page, stamp
-            more = next_page(page)
-            if not more:
-                return
-
-    @property
-    def _began_s(self) -> float:
-        """When the run began by AWS's clock, in seconds since 1970."""
-        return self._epoch_s + self.ahead_s
-
-    def _compare_clocks(self, date_s: float | None, asked_s: float, at_s: float) -> None:
-        # What was found once is kept as long as it fits, so that one date of AWS always becomes the same instant.
-        if date_s is None:
-            return
-        least_s, most_s = date_s - self._epoch_s - at_s, date_s + 1 - self._epoch_s - asked_s
-        if not least_s - SAME_S <= self.ahead_s <= most_s + SAME_S:
-            self.ahead_s = round((least_s + most_s) / 2, 3)
 
 
 def _group(eyes: Eyes, sight: Sight) -> Events:
@@ -301,27 +216,13 @@ def _changes(eyes: Eyes, sight: Sight, name: str) -> Events:
 
 def _metrics(eyes: Eyes, sight: Sight) -> Events:
     asked_for = [(metric, version) for metric in METRICS for version in _versions(sight)]
-    queries = [_query(f"m{n}", metric, version, sight) for n, (metric, version) in enumerate(asked_for)]
+    stats = [sum_of(metric, _dimensions(sight, version)) for metric, version in asked_for]
     read_s = sight.began_s if sight.metrics_read_s is None else sight.metrics_read_s
-    begin_s, end_s = eyes.minute(read_s), eyes.minute(eyes.now(), after=True)
-    for page, stamp in eyes.pages(
-        "cloudwatch",
-        "get_metric_data",
-        MetricDataQueries=queries,
-        StartTime=eyes.date(begin_s),
-        EndTime=eyes.date(end_s),
-        ScanBy="TimestampAscending",
-    ):
-        for result in map(mapping, sequence(page.get("MetricDataResults"))):
-            position = _position(result.get("Id"), len(asked_for))
-            if position is not None:
-                metric, version = asked_for[position]
-                yield metric_seen(metric, version, METRIC_PERIOD_S, result, stamp)
+    end_s = eyes.minute(eyes.now(), after=True)
+    for position, result, stamp in metric_results(eyes, stats, read_s, end_s):
+        metric, version = asked_for[position]
+        yield metric_seen(metric, version, METRIC_PERIOD_S, result, stamp)
     sight.metrics_read_s = max(end_s - OVERLAP_S, sight.began_s)
-
-
-def _position(query_id: object, count: int) -> int | None:
-    return next((n for n in range(count) if query_id == f"m{n}"), None)
 
 
 def _versions(sight: Sight) -> list[str | None]:
@@ -329,22 +230,11 @@ def _versions(sight: Sight) -> list[str | None]:
     return [None, *dict.fromkeys(version for version in arms if version)]
 
 
-def _query(query_id: str, metric: str, version: str | None, sight: Sight) -> dict[str, Any]:
+def _dimensions(sight: Sight, version: str | None) -> dict[str, str]:
     dimensions = {"FunctionName": sight.function or ""}
     if version is not None:
         dimensions |= {"Resource": f"{sight.function}:{sight.alias}", "ExecutedVersion": version}
-    return {
-        "Id": query_id,
-        "MetricStat": {
-            "Metric": {
-                "Namespace": "AWS/Lambda",
-                "MetricName": metric,
-                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
-            },
-            "Period": METRIC_PERIOD_S,
-            "Stat": "Sum",
-        },
-    }
+    return dimensions
 
 
 def _where(sight: Sight) -> dict[str, str | None]:

@@ -1,8 +1,8 @@
 """How tools name what belongs together, so that one name leads to another.
 
 serverless-plugin-canary-deployments names a group `<stack>-<Key>LambdaFunctionDeploymentGroup`, cut to 100 characters,
-for a function `<stack>-<key>`. CloudFormation makes up `<stack>-<LogicalId>-<RANDOM>` for what a SAM template leaves
-unnamed: there the group is `<Function>DeploymentGroup` and the alias `<Function>Alias<alias>`.
+for a function `<stack>-<key>`. CloudFormation generates `<stack>-<LogicalId>-<RANDOM>` for what a SAM template does not
+name: there the group is `<Function>DeploymentGroup` and the alias `<Function>Alias<alias>`.
 """
 
 import re
@@ -15,7 +15,7 @@ _MADE_UP = re.compile(r"-[A-Z0-9]{10,16}$|-[A-Za-z0-9]{12}$")
 
 
 def is_named_after(group: str, function: str) -> bool:
-    """Whether a tool would have named the group like this for the function."""
+    """Whether a tool would give the group of this function this name."""
     own = _without_random(function)
     return (
         group in _plugin_groups(function)
@@ -25,7 +25,7 @@ def is_named_after(group: str, function: str) -> bool:
 
 
 def functions_for(group: str) -> tuple[str, ...]:
-    """The names that the function of a group may have, the likeliest first; empty for a name that no tool gives."""
+    """The names that the function of a group may have, the likeliest first; empty if no tool gives such a name."""
     stem, ending, _ = group.partition(_GROUP)
     if not ending:
         return ()

@@ -1,7 +1,7 @@
-"""From AWS's answers to events; pure and total.
+"""Turns AWS's answers into events; pure, and it never raises.
 
 Whatever AWS answers becomes an event: a sighting where the answer can be read, a `LookFailed` with the code
-`UnexpectedAnswer` where it cannot. Words that nobody knows yet are passed on where the timeline takes any word. A
+`UnexpectedAnswer` where it cannot. Unknown words are passed on if the timeline takes any word. A
 missing or nonsensical field is None.
 """
 
@@ -113,7 +113,7 @@ def target_seen(deployment_id: str, target: object, stamp: Stamp) -> TargetSeen 
     known = mapping(mapping(target).get("lambdaTarget"))
     status = text(known.get("status"))
     if status is None:
-        return stamp.unreadable("a deployment target that is no Lambda target, or has no status")
+        return stamp.unreadable("a deployment target without status, or not of Lambda")
     shift = mapping(known.get("lambdaFunctionInfo"))
     return TargetSeen(
         asked_s=stamp.asked_s,
@@ -144,7 +144,7 @@ def _lifecycle_events(events: object, stamp: Stamp) -> Iterator[LifecycleEvent]:
 
 
 def _weight(value: object) -> float | None:
-    # The documentation says percentage, the one capture of a Lambda target is a fraction.
+    # The documentation says percentage, but the one captured Lambda target has a fraction.
     weight = number(value)
     if weight is None or weight < 0 or weight > 100:
         return None
@@ -152,7 +152,7 @@ def _weight(value: object) -> float | None:
 
 
 def alias_seen(function: str, alias: str, answer: Mapping[str, Any], stamp: Stamp) -> AliasSeen | LookFailed:
-    """From GetAlias, which leaves RoutingConfig out where there are no weights."""
+    """From GetAlias, which has no RoutingConfig if all traffic goes to one version."""
     version = text(answer.get("FunctionVersion"))
     if version is None:
         return stamp.unreadable("an alias without FunctionVersion")
@@ -251,11 +251,11 @@ def _dimensions(dimensions: object) -> Iterator[tuple[str, str]]:
 
 
 def alarm_seen(alarm: Mapping[str, Any], stamp: Stamp) -> AlarmSeen | LookFailed:
-    """From an entry of DescribeAlarms; a state that is not one of the three is no sighting."""
+    """From an entry of DescribeAlarms; an unknown state gives a LookFailed."""
     name, word = text(alarm.get("AlarmName")), text(alarm.get("StateValue"))
     state = _STATES.get(word or "")
     if name is None or state is None:
-        return stamp.unreadable(f"alarm {name} is in a state that nobody knows: {word}")
+        return stamp.unreadable(f"alarm {name} is in an unknown state: {word}")
     since = stamp.instant(alarm.get("StateTransitionedTimestamp"))
     return AlarmSeen(
         asked_s=stamp.asked_s,
@@ -273,7 +273,7 @@ def alarms_of(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def alarms_gone(names: Iterable[str], listed: Iterable[str | None], stamp: Stamp) -> list[AlarmGone]:
-    """One event for each of `names` that was asked for and not listed: CloudWatch answers no error."""
+    """One event for each of `names` that was asked for and not listed: CloudWatch returns no error for it."""
     absent = set(names) - set(listed)
     return [AlarmGone(asked_s=stamp.asked_s, at_s=stamp.at_s, name=name) for name in sorted(absent)]
 
@@ -294,7 +294,7 @@ def _mentioned(rule: str) -> Iterator[re.Match[str]]:
 
 
 def alarm_changed(item: object, stamp: Stamp) -> AlarmChanged | LookFailed:
-    """From a StateUpdate item of DescribeAlarmHistory; HistorySummary helps out where HistoryData cannot be read."""
+    """From a StateUpdate item of DescribeAlarmHistory; HistorySummary is used if HistoryData cannot be read."""
     known = mapping(item)
     name, changed_s = text(known.get("AlarmName")), stamp.instant(known.get("Timestamp"))
     said = _CHANGE.search(text(known.get("HistorySummary")) or "")
@@ -355,7 +355,7 @@ def number(value: object) -> float | None:
 
 
 def whole(value: object) -> int | None:
-    """A whole number of a size that any reader of JSON keeps exactly."""
+    """An integer of at most 2**53, which any JSON reader keeps exactly."""
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
         return None
     return value

@@ -1,4 +1,4 @@
-"""The IAM policy that the harness needs and no more: two statements that read, and one for each kind of write."""
+"""The IAM policy with what the harness needs and nothing else: two statements to read, one for each kind of write."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _NEEDS: Mapping[str, Sequence[str]] = {
     ),
     "fis:StartExperiment": ("fis:StartExperiment", "fis:TagResource", "fis:StopExperiment", "fis:GetExperiment"),
 }
-"""What each planned write takes together with its healing."""
+"""The permissions that each planned write needs, its healing included."""
 
 
 def policy() -> dict[str, Any]:
@@ -38,7 +38,7 @@ def policy() -> dict[str, Any]:
 
 
 def narrowed(experiment: Experiment) -> dict[str, Any]:
-    """The policy whose writes are allowed on what the experiment names alone; what it leaves out stays `*`."""
+    """The policy that allows writes only to what the experiment names; what it does not name stays `*`."""
     document = policy()
     ends = _ends(experiment)
     for statement in document["Statement"]:
@@ -53,7 +53,7 @@ def actions(*sids: str) -> frozenset[str]:
 
 
 def needed_for_writes(experiment: Experiment) -> tuple[str, ...]:
-    """The IAM actions by which an experiment changes AWS, and heals that again."""
+    """The IAM actions that an experiment needs for its writes and for undoing them."""
     planned = {write.call for write in writes_of(experiment)}
     return tuple(needed for call, needs in _NEEDS.items() if call in planned for needed in needs)
 

@@ -1,10 +1,9 @@
-"""Publishes the code in service once more, so that a canary can be deployed without shipping anything.
+"""Publishes the code in service once more, so that a canary can be deployed without new code.
 
-Lambda publishes a version only where code or configuration was updated since the last one (whether the same values are
-an update is not documented). The least that can change is the function's description: it is set for the moment of the
-publication and then put back. The new version stays. Where it
-was promoted, the alias goes back to the version that was in service, which has the same code: CloudFormation and
-CodeDeploy would otherwise find it elsewhere than they left it.
+Lambda publishes a version only if code or configuration was updated since the last one (AWS does not document whether
+setting the same values is an update). The smallest change is the function's description: it is set while the version is
+published and then put back. The new version stays. If it is promoted, the alias is moved back afterwards to the version
+that was in service, which has the same code: CloudFormation and CodeDeploy expect it there.
 """
 
 import re
@@ -14,11 +13,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from harness.aws.clients import ASK_ONCE, Answer, Aws, action
+from harness.aws.clients import ASK_ONCE, Answer, Aws, action, exists
 from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.parsing import mapping, text
 from harness.core.experiment.types import Deployment
-from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError
+from harness.errors import AwsError, HarnessError, Unreachable, UsageError
 
 DESCRIBING = action("lambda", "update_function_configuration")
 PUBLISHING = action("lambda", "publish_version")
@@ -35,7 +34,7 @@ _MARK = re.compile(r"canary-harness redeploy \w+ of version (?P<before>\w+) by (
 LONGEST_DESCRIPTION = 256
 """AWS's limit, in characters."""
 
-# What differs between $LATEST and a version of it though both do the same.
+# Fields that differ between $LATEST and a version of the same code and configuration.
 _OF_THE_VERSION = frozenset(
     {
         "ConfigSha256",
@@ -54,55 +53,44 @@ _OF_THE_VERSION = frozenset(
 class Description:
     """The description of `function`, held at `mark` from `inject` to `heal`.
 
-    `left` says that a run set it and could not put it back; then `before` is what to restore.
+    `held` says that an earlier run set it and did not put it back; `before` is then what to restore.
     """
 
     def __init__(
-        self, aws: Aws, *, function: str, mark: str, journal: Journal, before: str = "", left: bool = False
+        self, aws: Aws, *, function: str, mark: str, journal: Journal, before: str = "", held: bool = False
     ) -> None:
         self._aws = aws
         self._function = function
         self._mark = mark
         self._before = before
         self._entry = journal.entry(DESCRIBING, function, before=before, after=mark)
-        self._held = left
+        self._held = held
 
     def inject(self) -> None:
         """Sets it; raises HarnessError."""
-        self._entry.note("intended", f"description: {self._mark}")
-        self._held = True  # an answer that is lost may hide a description that was set
-        try:
-            self._set(self._mark)
-        except HarnessError as error:
-            self._entry.note("failed", str(error))
-            raise
-        self._entry.note("done", f"description: {self._mark}")
+        self._entry.make(f"description: {self._mark}", self._hold)
 
     def heal(self) -> bool:
-        """Puts back what was there; whether nothing is left. Never raises for what AWS answers."""
-        if not self._held:
-            return True
-        try:
-            told = self._put_back()
-        except NotFound:
-            told = "the function is gone"
-        except HarnessError as error:
-            self._entry.note("failed", str(error))
-            return False
-        self._entry.note("undone", told)
-        self._held = False
-        return True
+        """Puts back what was there; returns whether nothing is left. Never raises for what AWS answers."""
+        if self._held:
+            self._held = not self._entry.undo(self._restore, gone="the function is gone")
+        return not self._held
 
-    def _put_back(self) -> str:
-        """Puts back what was there unless somebody did; which of them. Raises HarnessError."""
+    def exists(self) -> bool:
+        """Whether there is such a function; raises HarnessError if AWS does not tell."""
+        return exists(lambda: _configuration(self._aws, self._function))
+
+    def _hold(self) -> str:
+        self._held = True  # an answer that is lost may hide a description that was set
+        self._set(self._mark)
+        return f"description: {self._mark}"
+
+    def _restore(self) -> str:
+        """Puts back what was there, unless that was done already; says which. Raises HarnessError."""
         if text(_configuration(self._aws, self._function).get("Description")) != self._mark:
             return AS_BEFORE
         self._set(self._before)
         return f"description: {self._before or 'none'}"
-
-    def exists(self) -> bool:
-        """Whether there is such a function; raises HarnessError where nobody says."""
-        return _exists(lambda: _configuration(self._aws, self._function))
 
     def _set(self, description: str) -> None:
         self._aws.call("lambda", "update_function_configuration", FunctionName=self._function, Description=description)
@@ -124,38 +112,32 @@ class PlacedAlias:
         self._entry.note("intended", f"a promotion moves it from version {self._before} to {self._after}")
 
     def heal(self) -> bool:
-        """Gives it back where it was promoted; whether nothing is left. Never raises for what AWS answers."""
-        try:
-            return self._healed(self._aws.call("lambda", "get_alias", **self._named))
-        except NotFound:
-            self._entry.note("undone", "the alias is gone")
-            return True
-        except HarnessError as error:
-            self._entry.note("failed", str(error))
-            return False
+        """Gives it back if it was promoted; returns whether nothing is left. Never raises for what AWS answers."""
+        return self._entry.undo(self._restore, gone="the alias is gone")
 
     def exists(self) -> bool:
-        """Whether there is such an alias; raises HarnessError where nobody says."""
-        return _exists(lambda: self._aws.call("lambda", "get_alias", **self._named))
+        """Whether there is such an alias; raises HarnessError if AWS does not tell."""
+        return exists(lambda: self._aws.call("lambda", "get_alias", **self._named))
 
-    def _healed(self, alias: Answer) -> bool:
+    def _restore(self) -> str:
+        """Moves the alias back, unless it is not on the new version; says which. Raises HarnessError."""
+        alias = self._aws.call("lambda", "get_alias", **self._named)
         if weights_of(alias):
-            self._entry.note("failed", STILL_SHIFTED)
-            return False
+            raise HarnessError(STILL_SHIFTED)
         version = text(alias.get("FunctionVersion"))
+        if version == self._before:
+            return AS_BEFORE
         if version != self._after:
-            self._entry.note("undone", AS_BEFORE if version == self._before else f"it is on version {version}")
-            return True
+            return f"it is on version {version}"
         once = self._aws.with_patience(ASK_ONCE)
         once.call("lambda", "update_alias", **self._named, FunctionVersion=self._before, RevisionId=alias["RevisionId"])
-        self._entry.note("undone", f"back on version {self._before}")
-        return True
+        return f"back on version {self._before}"
 
 
 def publish_again(aws: Aws, *, function: str, alias: str, run: str, journal: Journal) -> tuple[str, str]:
     """The version in service and a new one with the same code and configuration; every write is journaled.
 
-    `run` is the folder whose journal heals it, which its description tells. Raises UsageError where `redeployable`
+    `run` is the folder whose journal heals it; the version's description names it. Raises UsageError if `redeployable`
     does, and HarnessError.
     """
     in_service, latest, served = redeployable(aws, function=function, alias=alias)
@@ -174,10 +156,10 @@ def publish_again(aws: Aws, *, function: str, alias: str, run: str, journal: Jou
 
 
 def check_redeploy(aws: Aws, wanted: Deployment) -> None:
-    """Raises UsageError where it is known before any traffic that a redeployment cannot be."""
+    """Raises UsageError if it is clear before any traffic that the code cannot be redeployed."""
     if not (wanted.redeploy and wanted.function):
         return
-    with suppress(AwsError, Unreachable):  # what AWS does not tell now is asked again when it is time to deploy
+    with suppress(AwsError, Unreachable):  # it is asked again when it is time to deploy
         redeployable(aws, function=wanted.function, alias=wanted.alias)
 
 
@@ -185,7 +167,7 @@ def redeployable(aws: Aws, *, function: str, alias: str) -> tuple[str, Answer, A
     """The version in service, and the configurations of $LATEST and of that version, which are the same.
 
     Raises UsageError where they are not, where the alias is split, or where an earlier redeployment was not healed;
-    and HarnessError where nobody says.
+    and HarnessError if AWS does not tell.
     """
     placed = aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
     in_service = str(placed.get("FunctionVersion"))
@@ -215,13 +197,13 @@ def _check_healed(configuration: Answer, left: str) -> None:
 
 
 def differences(latest: Mapping[str, Any], version: Mapping[str, Any]) -> list[str]:
-    """The names of what makes $LATEST another thing than a version; their values may be secret."""
+    """The names of the settings in which $LATEST differs from a version; names only, for values may be secret."""
     names = {name for name in (*latest, *version) if not _is_of_the_version(name)}
     return sorted(name for name in names if latest.get(name) != version.get(name))
 
 
 def weights_of(alias: Answer) -> Mapping[str, Any]:
-    """The weights of the versions that an alias gives traffic to beside its own; empty where it is not split."""
+    """The weights of an alias's additional versions; empty if all traffic goes to one version."""
     return mapping(mapping(alias.get("RoutingConfig")).get("AdditionalVersionWeights"))
 
 
@@ -231,16 +213,12 @@ def _is_of_the_version(name: str) -> bool:
 
 def _published(aws: Aws, function: str, mark: str, code: str, journal: Journal) -> str:
     # Publishing again what has not changed gives the same version again, so a repeated call does no harm.
-    entry = journal.entry(PUBLISHING, function, before=None, after=None)
-    entry.note("intended", mark)
-    try:
-        answer = aws.call("lambda", "publish_version", FunctionName=function, CodeSha256=code, Description=mark)
-    except HarnessError as error:
-        entry.note("failed", str(error))
-        raise
-    version = str(answer.get("Version"))
-    entry.note("done", f"version {version}, which stays")
-    return version
+    named = {"FunctionName": function, "CodeSha256": code, "Description": mark}
+    return journal.entry(PUBLISHING, function).make(
+        mark,
+        lambda: str(aws.call("lambda", "publish_version", **named).get("Version")),
+        lambda version: f"version {version}, which stays",
+    )
 
 
 def _configuration(aws: Aws, function: str, qualifier: str | None = None) -> Answer:
@@ -249,18 +227,10 @@ def _configuration(aws: Aws, function: str, qualifier: str | None = None) -> Ans
 
 
 def _await(aws: Aws, function: str, version: str | None, field: str, wanted: str, within_s: float) -> None:
-    """Waits until Lambda has made a change good; an answer without the field is as good as that."""
+    """Waits until `field` is `wanted`; an answer without the field counts as that. Raises AwsError if it fails."""
     until_s = time.monotonic() + within_s
     while (state := text(_configuration(aws, function, version).get(field)) or wanted) != wanted:
         if state == "Failed" or time.monotonic() > until_s:
             named = f"version {version} of {function}" if version else function
             raise AwsError(action("lambda", "get_function_configuration"), state, f"{named} did not become {wanted}")
         time.sleep(BETWEEN_LOOKS_S)
-
-
-def _exists(read: Any) -> bool:
-    try:
-        read()
-    except NotFound:
-        return False
-    return True

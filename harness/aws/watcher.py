@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from harness.aws.clients import Aws
-from harness.aws.looks import KINDS, Blind, Eyes, Kind, deployments_there
+from harness.aws.eyes import Blind, Eyes
+from harness.aws.looks import KINDS, Kind, deployments_there
 from harness.aws.parsing import ENDED, is_rollback
 from harness.aws.sight import Sight
 from harness.core.experiment.types import Deployment

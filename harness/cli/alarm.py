@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-import msgspec
-
-from harness.core.experiment.rates import duration_s
+from harness.cli.words import duration
 from harness.core.experiment.types import AlarmState
 from harness.errors import ExitCode, UsageError
-from harness.streams import say, tell
+from harness.streams import say, say_json, tell
 
 if TYPE_CHECKING:
     from harness.aws.clients import Aws
@@ -44,15 +42,15 @@ def add_alarm_arguments(parser: argparse.ArgumentParser) -> None:
     force.add_argument("state", metavar="STATE", choices=get_args(AlarmState), help=", ".join(get_args(AlarmState)))
     force.add_argument("--reason", default=REASON, help=f"told by the alarm's history; default: {REASON}")
     text = "hold it so long, such as 30s or 5m, and then take it back; Ctrl-C takes it back at once"
-    force.add_argument("--for", type=_seconds, metavar="TIME", dest="for_s", help=text)
-    _add_leave(force)
+    force.add_argument("--for", type=duration, metavar="TIME", dest="for_s", help=text)
+    _add_permission(force)
     reset = _does(does, "reset", _reset, "set alarms to OK, or undo all that a crashed run left changed on AWS")
     _add_subjects(reset)
     text = (
         "with --run: try again so long, such as 15m, while a deployment still shifts the alias, or AWS does not answer"
     )
-    reset.add_argument("--wait", type=_seconds, metavar="TIME", dest="wait_s", help=text)
-    _add_leave(reset)
+    reset.add_argument("--wait", type=duration, metavar="TIME", dest="wait_s", help=text)
+    _add_permission(reset)
 
 
 def _does(does: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -68,7 +66,7 @@ def _add_subjects(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", type=Path, metavar="FOLDER", help=text)
 
 
-def _add_leave(parser: argparse.ArgumentParser) -> None:
+def _add_permission(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-writes", action="store_true", help="without it nothing is changed on AWS")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
 
@@ -120,7 +118,7 @@ def _set(options: argparse.Namespace) -> int:
     if options.dry_run:
         _tell(options, [], [f"would call cloudwatch:SetAlarmState on {options.name}: {options.state}{held}"])
         return ExitCode.AS_EXPECTED
-    _check_leave(options)
+    _check_permission(options)
     aws = _aws()
     before = _seen(aws, options.name)["state"]
     if options.for_s:
@@ -169,7 +167,9 @@ def _over(until_s: float, look_every_s: float, stop: "Interrupts") -> bool:
 
 
 def _force(aws: "Aws", name: str, state: str, reason: str) -> None:
-    aws.call("cloudwatch", "set_alarm_state", AlarmName=name, StateValue=state, StateReason=reason)
+    from harness.aws.forced_alarm import set_alarm_state
+
+    set_alarm_state(aws, name, state, reason)
 
 
 # reset
@@ -183,7 +183,7 @@ def _reset(options: argparse.Namespace) -> int:
     if options.dry_run:
         _tell(options, [], [f"would call cloudwatch:SetAlarmState on {name}: OK" for name in options.names])
         return ExitCode.AS_EXPECTED
-    _check_leave(options)
+    _check_permission(options)
     aws = _aws()
     done = []
     for name in options.names:
@@ -196,7 +196,7 @@ def _reset(options: argparse.Namespace) -> int:
 
 
 def _heal(folder: "RunJournal", options: argparse.Namespace) -> int:
-    """Undoes what a run left; it had leave to do it, which holds for undoing it."""
+    """Undoes what a run left; the permission that the run had holds for undoing, too."""
     writes = folder.unhealed()
     if options.dry_run or not writes:
         return _left(folder, options) if writes else _nothing_left(options)
@@ -291,7 +291,7 @@ def _subjects(options: argparse.Namespace) -> bool:
     return bool(options.run)
 
 
-def _check_leave(options: argparse.Namespace) -> None:
+def _check_permission(options: argparse.Namespace) -> None:
     if not (options.allow_writes or os.environ.get(ALLOWED, "").lower() in ("1", "true", "yes")):
         raise UsageError("this changes an alarm on AWS; give --allow-writes if it is meant, or --dry-run to see it")
 
@@ -313,13 +313,6 @@ def _say_write(event: "Event") -> None:
 
 def _tell(options: argparse.Namespace, document: Any, lines: Sequence[str]) -> None:
     if options.json:
-        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        say_json(document)
     else:
         say("\n".join(lines))
-
-
-def _seconds(word: str) -> float:
-    try:
-        return duration_s(word)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be a time such as 30s or 5m, got {word}") from error

@@ -1,23 +1,20 @@
 """The command `canary-harness doctor`: finds the deployment, examines it, and says whether the net is armed."""
 
 import argparse
-import json
-import math
 import os
 import shlex
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
+from harness.cli.words import duration_or_zero
 from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.types import Also, Deployment, Experiment
 from harness.core.timeline.clock import Clock, read_clock
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
-from harness.streams import console, say, tell
+from harness.streams import console, say_json, tell
 
 if TYPE_CHECKING:
     from harness.aws.doctor import Waiting
@@ -63,8 +60,8 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", metavar="NAME", help="CodeDeploy deployment group")
     parser.add_argument("--alias", metavar="NAME", help="alias that is shifted; default: found, or the experiment's")
     parser.add_argument("--host", metavar="URL", help="where the service is; one good and one fault request go there")
-    text = "wait so long until CloudWatch counted the fault request; default: 180, 0 does not wait"
-    parser.add_argument("--wait", type=_seconds, default=180.0, metavar="SECONDS", help=text)
+    text = "wait so long until CloudWatch counted the fault request; such as 90s or 5m; default: 3m, 0 does not wait"
+    parser.add_argument("--wait", type=duration_or_zero, default=180.0, metavar="TIME", help=text)
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
     parser.add_argument(
         "--print-policy", action="store_true", help="print the IAM policy that the harness needs, and end"
@@ -119,7 +116,7 @@ def _flags(named: Also) -> str:
 def _print_policy(experiment: Experiment) -> None:
     from harness.aws.policy import narrowed
 
-    say(json.dumps(narrowed(experiment), indent=2))
+    say_json(narrowed(experiment))
 
 
 def _diagnosed(wanted: Experiment, asked: Asked) -> "Diagnosis":
@@ -179,24 +176,14 @@ def _waiting(wait_s: float) -> "Waiting":
         now=lambda: clock.experiment_s(time.time()),
         pause=lambda seconds: time.sleep(seconds / clock.speed),
         wait_s=wait_s,
-        say=lambda text: print(text, file=sys.stderr, flush=True),  # noqa: T201 - stderr is for people
+        say=tell,
     )
 
 
 def _print(diagnosis: "Diagnosis", *, as_json: bool) -> None:
     if as_json:
-        say(msgspec.json.format(msgspec.json.encode(diagnosis), indent=2).decode())
+        say_json(diagnosis)
         return
     from harness.report.diagnosis import show
 
     show(diagnosis, console())
-
-
-def _seconds(word: str) -> float:
-    try:
-        seconds = float(word.removesuffix("s"))
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds, 0 or more, got {word}")
-    return seconds

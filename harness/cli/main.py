@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.core.version import __version__
-from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError
-from harness.streams import bear_any_stream, console, flush, say, tell
+from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError, worst
+from harness.streams import bear_any_stream, console, flush, say, say_json, tell
 
 if TYPE_CHECKING:
     from harness.core.experiment.types import Experiment
@@ -39,15 +39,6 @@ REHEARSAL_SPEED = 60.0
 HIGHEST_SPEED = 1000.0
 OWN_SERVICE_SPEED = 10.0
 """A service of one's own meets `speed` times the planned rate in wall time, so it gets a gentler default."""
-
-_BADNESS = (
-    ExitCode.AS_EXPECTED,
-    ExitCode.INCONCLUSIVE,
-    ExitCode.GUARD_RAIL,
-    ExitCode.USAGE,
-    ExitCode.HARNESS_FAILED,
-    ExitCode.CONTRARY,
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -309,7 +300,7 @@ def _rehearse(options: argparse.Namespace) -> int:
         return error.exit_code
     finally:
         _show_all(runs, options)
-    return _worst(run.exit_code for run in runs)
+    return worst(run.exit_code for run in runs)
 
 
 def _left_by(folder: "RunFolder", error: "Interrupted") -> str:
@@ -380,7 +371,7 @@ def _run_of(played: "Played") -> _Run:
         _complain(f"{played.experiment.name}: {trouble}; see {played.folder}")
         verdict = _judged_for(folder, RunEnded(at_s=0.0, why="failed", detail=trouble))
     code = ExitCode.HARNESS_FAILED if verdict is None else verdict.exit_code
-    return _Run(played.folder, _worst((played.exit_code, code)), verdict)
+    return _Run(played.folder, worst((played.exit_code, code)), verdict)
 
 
 def _judged_for(folder: "RunFolder", ended: "RunEnded") -> "Verdict | None":
@@ -407,7 +398,7 @@ def _show(run: _Run, options: argparse.Namespace) -> None:
 
 def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
     if options.json:
-        _print_json({"runs": [_as_json(run.folder, run.exit_code, run.verdict) for run in runs]})
+        say_json({"runs": [_as_json(run.folder, run.exit_code, run.verdict) for run in runs]})
     elif len(runs) > 1:
         from harness.report.terminal import overview
 
@@ -422,17 +413,12 @@ def _list(options: argparse.Namespace) -> int:
 
     told = {name: _read(name).description for name in experiments.NAMES}
     if options.json:
-        _print_json([{"name": name, "description": description} for name, description in told.items()])
+        say_json([{"name": name, "description": description} for name, description in told.items()])
         return ExitCode.AS_EXPECTED
     width = max(map(len, told))
     for name, description in told.items():
         say(f"{name:{width}}  {description}")
     return ExitCode.AS_EXPECTED
-
-
-def _worst(codes: Iterable[int]) -> int:
-    """The exit code that says most against going on."""
-    return max(codes, key=lambda code: _BADNESS.index(code) if code in _BADNESS else len(_BADNESS))
 
 
 # cloud, run, judge
@@ -471,12 +457,11 @@ def _watch(options: argparse.Namespace) -> int:
     import msgspec
 
     from harness.cli.doctor import clock_of_environment
-    from harness.cli.watch import GIVE_UP_S, seconds_of, watch
+    from harness.cli.watch import GIVE_UP_S, watch
     from harness.processes import Interrupts
     from harness.report.terminal import summary
 
-    give_up_s = seconds_of(options.give_up) if options.give_up else GIVE_UP_S
-    experiment = msgspec.structs.replace(_asked(options), give_up_s=give_up_s)
+    experiment = msgspec.structs.replace(_asked(options), give_up_s=options.give_up or GIVE_UP_S)
     with Interrupts() as stop:
         folder, verdict, code = watch(
             experiment,
@@ -486,7 +471,7 @@ def _watch(options: argparse.Namespace) -> int:
             stop=stop,
         )
     if options.json:
-        _print_json(_as_json(folder.path, code, verdict))
+        say_json(_as_json(folder.path, code, verdict))
     else:
         summary(verdict, folder.path, console())
     return code
@@ -495,7 +480,7 @@ def _watch(options: argparse.Namespace) -> int:
 def _asked(options: argparse.Namespace) -> "Experiment":
     """The experiment with the options laid over it, or one of defaults."""
     from harness.cli import run as release
-    from harness.core.experiment.sense import contradictions
+    from harness.core.experiment.contradictions import contradictions
     from harness.core.experiment.types import Experiment
 
     named = _read(options.experiment) if options.experiment else Experiment(name=ADHOC)
@@ -536,7 +521,7 @@ def _judge(options: argparse.Namespace) -> int:
 
         options.picture.write_text(picture(verdict, folder.path), encoding="utf-8")
     if options.json:
-        _print_json(_as_json(folder.path, verdict.exit_code, verdict))
+        say_json(_as_json(folder.path, verdict.exit_code, verdict))
     else:
         summary(verdict, folder.path, console())
     return verdict.exit_code
@@ -593,10 +578,3 @@ def _naming(source: str) -> Iterator[None]:
 
 def _as_json(folder: Path, exit_code: int, verdict: "Verdict | None") -> dict[str, Any]:
     return {"folder": str(folder), "exit_code": exit_code, "verdict": verdict}
-
-
-def _print_json(document: Any) -> None:
-    import msgspec
-
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
-    say(text)

@@ -12,7 +12,7 @@ from harness.core.experiment.rails import RAILS, host_of, limits_of
 from harness.core.experiment.types import Deployment, Experiment
 from harness.errors import UsageError
 from harness.report.masking import masked, without_secrets
-from harness.streams import say
+from harness.streams import say, say_json
 
 if TYPE_CHECKING:
     from harness.run.experiment import Settings
@@ -23,15 +23,14 @@ Document = dict[str, Any]
 def print_plan(command: Sequence[str], environment: Mapping[str, str], *, as_json: bool) -> None:
     """Prints what a Locust command would play: every write on AWS by name, the guard rails, and the experiment.
 
-    Raises UsageError where the run itself would, but for leave to write that nobody gave: that is said in the plan,
-    since it is made to decide on it. As text it is YAML: the experiment, with the rest as comments.
+    Raises UsageError where the run itself would. Only a missing permission to write is told in the plan, which is made
+    to decide on it. As text it is YAML: the experiment, with the rest as comments.
     """
     settings = resolved(command, environment)
     experiment, unfound = _found(settings.experiment)
     local = _is_rehearsal(settings)
     if as_json:
-        document = _document(experiment, command, unfound, local=local)
-        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        say_json(_document(experiment, command, unfound, local=local))
         return
     parts = (_groups(experiment, unfound), _writes(experiment, local=local), _rails(experiment))
     said = [shlex.join(masked(command)), *(line for part in parts if part for line in ("", *part))]
@@ -75,7 +74,7 @@ def _found(experiment: Experiment) -> tuple[Experiment, str]:
 
 
 def _is_rehearsal(settings: "Settings") -> bool:
-    """Whether the run would have leave to write because its cloud is one of this machine's."""
+    """Whether the run may write because its cloud is one of this machine's."""
     from harness.aws.clients import Aws, services_of
 
     return settings.rehearsal and Aws().is_local(*services_of(settings.experiment))
@@ -115,20 +114,20 @@ def _writes(experiment: Experiment, *, local: bool) -> list[str]:
     writes = writes_of(experiment)
     if not writes:
         return ["Changes nothing on AWS."]
-    leave = (
+    permission = (
         "allowed" if experiment.allow_writes else "allowed: a local cloud is no production" if local else "NOT allowed"
     )
     refusal = _refusal(experiment, local=local)
     refused = [f"  The run is refused: {refusal}"] if refusal else []
-    return [f"Changes on AWS ({leave}):", *(f"  {_told(write)}" for write in writes), *refused]
+    return [f"Changes on AWS ({permission}):", *(f"  {_told(write)}" for write in writes), *refused]
 
 
 def _refusal(experiment: Experiment, *, local: bool) -> str | None:
-    """Why the run would be refused for want of leave to write, in the words of the run; None where it has it."""
-    from harness.run.experiment import lacking_leave
+    """Why the run would be refused for want of permission to write, in the words of the run; None where it has it."""
+    from harness.run.experiment import lacking_permission
 
-    has_leave = experiment.allow_writes or local or not writes_of(experiment)
-    return None if has_leave else lacking_leave(experiment)
+    has_permission = experiment.allow_writes or local or not writes_of(experiment)
+    return None if has_permission else lacking_permission(experiment)
 
 
 def _told(write: PlannedWrite) -> str:

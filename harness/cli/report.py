@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode, UsageError
-from harness.streams import console, say, tell
+from harness.streams import console, say, say_json, tell
 
 if TYPE_CHECKING:
     from harness.core.verdict.types import Verdict
@@ -98,8 +98,7 @@ def run_compare(options: argparse.Namespace) -> int:
     if options.json:
         import msgspec
 
-        document = {"exit_code": int(comparison.exit_code), **msgspec.to_builtins(comparison)}
-        say(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        say_json({"exit_code": int(comparison.exit_code), **msgspec.to_builtins(comparison)})
     else:
         from harness.report.comparison import show
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from harness.cli.words import duration
 from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.types import Experiment, Outcome
 from harness.errors import UsageError
@@ -46,7 +47,7 @@ def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for what it expects")
     add_deployment_arguments(parser)
     text = "how long to wait for the end, such as 90s, 45m or 3h; default: 3h"
-    parser.add_argument("--give-up", metavar="DURATION", help=text)
+    parser.add_argument("--give-up", type=duration, metavar="TIME", help=text)
     parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where run folders go")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON instead of the summary")
 

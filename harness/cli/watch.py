@@ -1,7 +1,5 @@
 """The command `canary-harness watch`: follows a deployment without traffic of its own, and judges it by CloudWatch."""
 
-import math
-import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +15,7 @@ from harness.core.timeline.events import Beside, Event, RunEnded, RunStarted, en
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
 from harness.core.version import __version__
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode
 from harness.processes import Interrupts
 from harness.report.actions import announce
 from harness.report.finish import finish
@@ -30,18 +28,6 @@ from harness.traffic.steering import Timebase
 FRAME_S = 0.25
 GIVE_UP_S = 3 * 3600.0
 """Experiment time after which nobody waits any longer, unless told otherwise: the longest presets bake 30 minutes."""
-
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
-
-
-def seconds_of(word: str) -> float:
-    """The seconds of a duration such as `90`, `30s`, `5m` or `1h30m`; raises UsageError."""
-    form = _DURATION.fullmatch(word)
-    parts = [float(part or 0) for part in form.groups()] if form and word else []
-    seconds = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
-    if not 0 < seconds < math.inf:
-        raise UsageError(f"a duration is like 30s, 5m or 1h30m, not {word!r}")
-    return seconds
 
 
 def watch(
@@ -130,7 +116,7 @@ class _Lookout:
     def _all_settled(self) -> bool:
         """Whether the first group's outcome is there, and that of every other one that deploys."""
         further = (neighbour.rollout for neighbour in self._neighbours)
-        return self._rollout.settled and all(rollout.settled or rollout.forward is None for rollout in further)
+        return self._rollout.settled and all(rollout.settled or rollout.release.forward is None for rollout in further)
 
     def _ended(self, settled_s: float | None, stop: Interrupts) -> RunEnded | None:
         now_s, give_up_s = self._base.now_s(), self._experiment.give_up_s

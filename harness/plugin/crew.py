@@ -15,8 +15,9 @@ from harness.core.experiment.rails import host_refusal
 from harness.core.timeline.events import Event
 from harness.errors import HarnessError, UsageError
 from harness.plugin.statistics import Statistics, others_listen
-from harness.traffic.client import Client, service_url
-from harness.traffic.proxied import ProxiedClient, proxy_for, without_credentials
+from harness.traffic.client.address import service_url
+from harness.traffic.client.client import Client
+from harness.traffic.client.proxies import proxy_for, shown
 from harness.traffic.recorder import Recorder
 from harness.traffic.sender import OWN, Prepare, Traffic
 from harness.traffic.steering import Steering
@@ -228,11 +229,9 @@ class Crew:
 
 def _client_of(host: str) -> Client:
     proxy = proxy_for(service_url(host))
-    if proxy is None:
-        return Client(host)
-    log.warning(
-        "the environment names the proxy %s, so requests are sent by the library requests, which is far slower; "
-        "NO_PROXY may name the service's host to send them directly",
-        without_credentials(proxy),
-    )
-    return ProxiedClient(host, proxy)
+    if proxy:
+        words = (
+            "the environment names the proxy %s, so requests go through it; NO_PROXY may name hosts to send to directly"
+        )
+        log.info(words, shown(proxy))
+    return Client(host, proxy=proxy)

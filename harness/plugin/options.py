@@ -9,16 +9,16 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness import experiments
-from harness.core.experiment import rates
+from harness.core.experiment import durations, rates
+from harness.core.experiment.contradictions import about_making
 from harness.core.experiment.parse import parse
 from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.rails import RAILS, RailName, is_host, limits_of, refusals, sure_to_trip
-from harness.core.experiment.sense import about_making
 from harness.core.experiment.types import MAX_USERS, Experiment, Outcome
 from harness.core.timeline.clock import Clock
 from harness.errors import UsageError
 from harness.run.experiment import Settings, watched
-from harness.traffic.client import service_url
+from harness.traffic.client.address import service_url
 
 ADHOC = "adhoc"
 REPORTS = "reports"
@@ -192,9 +192,9 @@ def _least_zero(text: str) -> str:
 
 def _duration(text: str) -> str:
     try:
-        rates.duration_s(text or "1s")
+        durations.duration_s(text or "1s")
     except ValueError as error:
-        raise ArgumentTypeError(f"must be a time such as 30s, 5m or 1h30m, not {text!r}: {error}") from error
+        raise ArgumentTypeError(str(error)) from error
     return text
 
 
@@ -334,8 +334,8 @@ _OVERRIDES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
         "max_arrival_rate": ("arrival_rate", float),
         "max_error_share": ("error_share", float),
         "max_fault_requests": ("fault_requests", int),
-        "max_wall_time": ("wall_time_s", rates.duration_s),
-        "max_blind": ("blind_s", rates.duration_s),
+        "max_wall_time": ("wall_time_s", durations.duration_s),
+        "max_blind": ("blind_s", durations.duration_s),
     },
     "expect": {"expect": ("outcome", Outcome)},
 }

@@ -34,10 +34,10 @@ from harness.plugin import options
 from harness.plugin.crew import DRAIN_S, FLUSH_S, Crew
 from harness.plugin.panel.chronicle import Chronicle
 from harness.report.actions import announce_refusal
-from harness.run.experiment import Settings, check_leave, lacks_leave
+from harness.run.experiment import Settings, check_permission, lacks_permission
 from harness.run.run import Run
-from harness.traffic.client import service_url
-from harness.traffic.proxied import proxy_for
+from harness.traffic.client.address import service_url
+from harness.traffic.client.proxies import proxy_for
 from harness.traffic.recorder import unstarted
 from harness.traffic.steering import Steering, unpacked
 
@@ -87,11 +87,11 @@ class Role(ABC):
         """SIGINT or SIGTERM came."""
 
 
-def _check_leave(settings: Settings) -> None:
+def _check_permission(settings: Settings) -> None:
     """Raises UsageError where the plan may not be played, with the names that AWS has for what it would change."""
-    if lacks_leave(settings):
+    if lacks_permission(settings):
         found, _ = discover_for_a_plan(Aws(), settings.experiment)
-        check_leave(replace(settings, experiment=found))
+        check_permission(replace(settings, experiment=found))
 
 
 def _sends_canary_traffic(user: Any) -> bool:
@@ -118,7 +118,7 @@ class Director(Role):
         self._given = environment.parsed_options
         self._fixed = options.fixed(self._given)
         settings = options.settings_of(self._given)
-        _check_leave(settings)
+        _check_permission(settings)
         experiment = settings.experiment
         self._named = tuple(filter(None, (environment.host, experiment.target.host)))
         self._apply_defaults(experiment)

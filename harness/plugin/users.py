@@ -6,8 +6,10 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 import harness.plugin.plugin  # noqa: F401 - importing it is what makes Locust play experiments
+from harness.core.experiment.requests import request_of
 from harness.plugin.crew import Crew
-from harness.traffic.client import Client, Prepared
+from harness.traffic.client.client import Client
+from harness.traffic.client.prepared import Prepared
 
 
 class CanaryUser(User):  # type: ignore[misc]
@@ -29,13 +31,8 @@ class CanaryUser(User):  # type: ignore[misc]
 
         An empty client version means a request without any, which like a wrong one is meant to fail.
         """
-        email = f"{persona}user@company.com"
-        version = {"X-Client-Version": client_version} if client_version else {}
-        if endpoint == "featureToggles":
-            body = b'{"userName": "%s"}' % email.encode()
-            headers = {"Content-Type": "application/json", **version}
-            return client.prepare("POST", "/featureToggles", headers=headers, body=body)
-        return client.prepare("GET", "/fakeUser", headers={"Authorization": email, **version})
+        request = request_of(persona, endpoint, client_version)
+        return client.prepare(request.method, request.path, headers=request.headers, body=request.body)
 
     def on_start(self) -> None:
         """Joins the traffic of its process."""

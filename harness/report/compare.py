@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.core.experiment.types import Call, Outcome
 from harness.core.timeline.bounds import Bounds
-from harness.core.verdict.types import Finding, Severity, Verdict
+from harness.core.verdict.types import SEVERITIES, Finding, Severity, Verdict
 from harness.errors import ExitCode
 from harness.report import facts
 
@@ -109,7 +109,6 @@ MEASURES: tuple[Measure, ...] = (
     Measure("canary p99", lambda verdict: _exactly(verdict.arms.canary.p99_ms), _ms, SLACK_MS),
 )
 _RANKS = {"as_expected": 0, "inconclusive": 1, "contrary": 2, "aborted": 2}
-_SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 _LEFT_SPLIT = (Outcome.STOPPED, Outcome.FAILED)
 _NO_OUTCOME = (Outcome.NOT_STARTED, Outcome.UNKNOWN)
 _WRONG = (Call.MISSED, Call.FALSE_ALARM)
@@ -161,7 +160,7 @@ def _by_finding(found: Iterable[tuple[str, Finding]]) -> dict[Finding, tuple[str
 
 def _worst(findings: Sequence[Finding]) -> dict[str, Finding]:
     """Findings by their ids; of several with the same id the worst."""
-    by_severity = sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    by_severity = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity), reverse=True)
     return {finding.id: finding for finding in by_severity}
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from harness.errors import ExitCode
 from harness.report import facts
 from harness.report.compare import EXPERIMENT, Came, Change, Comparison, Turned
-from harness.report.page import render
+from harness.report.templating import render
 
 _MARKS: dict[Change, str] = {"same": "", "better": "better", "worse": "WORSE", "unknown": "not measured"}
 _STYLES: dict[Change, str] = {"same": "", "better": "green", "worse": "bold red", "unknown": "yellow"}

@@ -10,9 +10,9 @@ from harness.core.verdict.groups import alone, events_of, name_of, others
 from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
+from harness.report.in_words import faults
 from harness.report.judged_run import JudgedRun, judged, read_as
 from harness.report.junit import junit
-from harness.report.lanes import faults
 from harness.report.markdown import markdown
 from harness.report.page import page
 from harness.report.shelf import write_index

@@ -24,6 +24,7 @@ from harness.core.verdict.types import Verdict
 from harness.core.version import __version__
 from harness.errors import HarnessError, TimelineError, UsageError
 from harness.report.masking import masked, without_secrets
+from harness.streams import pretty_json
 
 LATEST = "latest"
 UNNAMED = "unnamed"
@@ -259,7 +260,7 @@ def _point_latest(root: Path, path: Path) -> None:
 
 
 def _write(path: Path, content: Struct) -> None:
-    replace_file(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    replace_file(path, f"{pretty_json(content)}\n".encode())
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -38,13 +38,13 @@ class JudgedRun:
     @property
     def origin_s(self) -> float:
         """What reports count from: the deployment's creation, or the beginning of a run that saw none."""
-        created_s = self.rollout.created_s
+        created_s = self.rollout.release.created_s
         return 0.0 if created_s is None else created_s
 
     @property
     def ends_s(self) -> float:
         """Where what is shown of the release ends: with the run, or soon after a release that was over before it."""
-        over = self.rollout.restored or self.rollout.ended
+        over = self.rollout.release.restored or self.rollout.release.ended
         if over is None or over[1] >= 0:
             return self.evidence.end_s
         return min(self.evidence.until_s, over[1] + AFTERWARDS_S)

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 from msgspec import Struct
 
+from harness.core.experiment.criteria import limit_word
 from harness.core.experiment.types import Outcome
-from harness.core.verdict.criteria import limit_word
 from harness.core.verdict.types import Result, Verdict
 from harness.errors import ExitCode
 from harness.report import facts

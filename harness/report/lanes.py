@@ -19,12 +19,11 @@ from harness.core.timeline.events import (
     Write,
 )
 from harness.core.verdict.evidence import FaultTime
-from harness.report.facts import percent, plain, span, words
+from harness.report.facts import percent, plain, words
 from harness.report.judged_run import JudgedRun
 
 Kind = Literal["done", "going", "ok", "alarm", "blind", "fault", "trouble", "note"]
 MOST_ALARMS = 12
-MOST_FAULTS = 6
 
 
 class Span(Struct, frozen=True, kw_only=True):
@@ -43,18 +42,8 @@ class Span(Struct, frozen=True, kw_only=True):
 
 def spans(run: JudgedRun) -> list[Span]:
     """All lanes of a run, from the top: the release, the alarms, what was done, and what went wrong."""
-    lanes = (_command, _lifecycle, _alarms, _faults, _rails, _people, _writes, _blind, _trouble)
+    lanes = (_command, _lifecycle, _alarms, fault_spans, _rails, _people, _writes, _blind, _trouble)
     return [span for lane in lanes for span in lane(run)]
-
-
-def faults(run: JudgedRun) -> str:
-    """The faults of a run and their times in a sentence; empty where there was none."""
-    told = [
-        f"{fault.label} from {span((fault.from_s - run.origin_s, fault.to_s - run.origin_s), digits=0)}"
-        for fault in _faults(run)
-    ]
-    more = f" and {len(told) - MOST_FAULTS} more" if len(told) > MOST_FAULTS else ""
-    return f"Faults: {', '.join(told[:MOST_FAULTS])}{more}." if told else ""
 
 
 def _command(run: JudgedRun) -> Iterator[Span]:
@@ -74,7 +63,7 @@ def _command(run: JudgedRun) -> Iterator[Span]:
 
 def _lifecycle(run: JudgedRun) -> Iterator[Span]:
     last = {event.deployment_id: event for event in run.events if isinstance(event, TargetSeen)}
-    forward = run.rollout.forward
+    forward = run.rollout.release.forward
     for target in last.values():
         if forward is None or target.deployment_id != forward.deployment_id:
             continue
@@ -83,8 +72,8 @@ def _lifecycle(run: JudgedRun) -> Iterator[Span]:
                 yield _event(run, event.name, event.status, event.started_s, event.ended_s)
     if forward:
         yield from _deployment(run, "deployment", forward)
-    if run.rollout.rollback:
-        yield from _deployment(run, "rollback", run.rollout.rollback)
+    if run.rollout.release.rollback:
+        yield from _deployment(run, "rollback", run.rollout.release.rollback)
 
 
 def _event(run: JudgedRun, name: str, status: str, began_s: float, ended_s: float | None) -> Span:
@@ -121,7 +110,7 @@ _ALARM_KINDS: dict[str, Kind] = {"OK": "ok", "ALARM": "alarm"}
 def _alarms(run: JudgedRun) -> Iterator[Span]:
     names, began_s = run.rollout.alarm_names, min(0.0, run.origin_s)
     for name in names[:MOST_ALARMS]:
-        turns = run.rollout.alarm_turns(name)
+        turns = run.rollout.alarms.turns(name)
         ends = [turn.since[1] for turn in turns[1:]]
         for turn, end_s in zip(turns, [*ends, None], strict=True) if turns else ():
             if _until(run, end_s) < began_s or turn.since[1] > run.ends_s:
@@ -136,7 +125,8 @@ def _alarms(run: JudgedRun) -> Iterator[Span]:
             )
 
 
-def _faults(run: JudgedRun) -> Iterator[Span]:
+def fault_spans(run: JudgedRun) -> Iterator[Span]:
+    """The faults, each for as long as it was in effect."""
     for fault in run.evidence.faults:
         told = plain(f"{words(fault.kind)} {_value(fault)}")
         yield Span(

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from harness.core.experiment.requests import email_of
 from harness.core.experiment.types import ERROR_PERSONA, PERSONAS, Arm, Experiment
 
 MASK = "***"
-KNOWN_USERS = frozenset(f"{persona}user@company.com" for persona in (*PERSONAS, ERROR_PERSONA))
+KNOWN_USERS = frozenset(map(email_of, (*PERSONAS, ERROR_PERSONA)))
 
 _SECRET_NAME = re.compile(r"pass(word|wd)?|secret|token|credential|auth|(api|private|access)[_-]?key", re.IGNORECASE)
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")

@@ -2,26 +2,22 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from harness.core.experiment.types import Objective
 from harness.core.verdict.measure import rules_of
 from harness.core.verdict.types import ArmFacts, Verdict
 from harness.report import facts
-from harness.report.chart import Spec, alternative, counted_from, drawn_alarms
 from harness.report.datapoints import AlarmPeriod, chance_again, datapoints
 from harness.report.drawing import javascript
 from harness.report.folder import inner_name
+from harness.report.in_words import alternative, counted_from, drawn_alarms, faults
 from harness.report.judged_run import JudgedRun
-from harness.report.lanes import faults
+from harness.report.panels import Spec
 from harness.report.seconds import CELLS, Slice
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from harness.report.templating import render
 
 MOST_ROWS = 40
 """Rows of the tables under the chart; the rest is in timeline.jsonl."""
@@ -65,33 +61,6 @@ def page(run: JudgedRun, spec: Spec | None) -> str:
         manifest=manifest_rows(run),
         script=javascript() if spec else "",
     )
-
-
-def render(template: str, **context: Any) -> str:
-    """A template of this package filled in; whatever is filled in is text and never markup."""
-    return _environment().get_template(template).render(**context)
-
-
-@cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["plain"] = facts.plain
-    environment.filters["as_json"] = lambda value: Markup(_safe_json(value))  # noqa: S704 - escaped by _safe_json
-    # The library is not ours to escape: it is trusted, and only its end tags could end the script element.
-    environment.filters["as_script"] = lambda text: Markup(text.replace("</script", "<\\/script"))  # noqa: S704
-    return environment
-
-
-def _safe_json(value: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = msgspec.json.encode(value).decode()
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def groups(verdict: Verdict) -> list[dict[str, Any]]:
@@ -272,10 +241,10 @@ def manifest_rows(run: JudgedRun) -> list[tuple[str, str]]:
     rows = [
         ("experiment", f"{experiment.name}: {experiment.description}" if experiment.description else experiment.name),
         ("seed", str(experiment.seed)),
-        ("speed", f"{rollout.speed:g}"),
+        ("speed", f"{rollout.run.speed:g}"),
         ("lasted", f"{run.evidence.end_s:.0f} s of experiment time"),
         ("ended", _how_it_ended(run)),
-        ("looks at AWS", f"{facts.count(rollout.looks)}, and {facts.count(len(run.evidence.blind))} failed"),
+        ("looks at AWS", f"{facts.count(rollout.run.looks)}, and {facts.count(len(run.evidence.blind))} failed"),
     ]
     if run.manifest:
         rows[1:1] = [("started", run.manifest.started), ("command", " ".join(run.manifest.command))]
@@ -293,7 +262,7 @@ _MISSING: Mapping[str, str] = {
 
 
 def _how_it_ended(run: JudgedRun) -> str:
-    ended = run.rollout.ended_run
+    ended = run.rollout.run.ended
     if ended is None:
         return "the timeline has no end: the run was cut off, or still lasts"
     return facts.words(ended.why) + (f": {ended.detail}" if ended.detail else "")

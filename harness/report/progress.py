@@ -162,25 +162,25 @@ def _state(rollout: Rollout, at_s: float) -> str:
 
 
 def _phase(rollout: Rollout) -> str:
-    return facts.words(rollout.phase)
+    return facts.words(rollout.release.phase)
 
 
 def _weight(rollout: Rollout) -> str:
-    return f"{facts.percent(rollout.weight)} on the canary"
+    return f"{facts.percent(rollout.release.weight)} on the canary"
 
 
 def _bake(rollout: Rollout, at_s: float) -> str:
-    if rollout.bake_ends_s is None or rollout.settled:
+    if rollout.release.bake_ends_s is None or rollout.settled:
         return ""
-    return f" · {max(0.0, rollout.bake_ends_s - at_s):.0f} s of bake left"
+    return f" · {max(0.0, rollout.release.bake_ends_s - at_s):.0f} s of bake left"
 
 
 def _alarms(rollout: Rollout) -> list[str]:
-    return [f"{facts.plain(name)} {alarm.state}" for name, alarm in sorted(rollout.alarms.items())]
+    return [f"{facts.plain(name)} {alarm.state}" for name, alarm in sorted(rollout.alarms.states.items())]
 
 
 def _coloured_alarms(rollout: Rollout) -> list[Text]:
-    states = sorted(rollout.alarms.items())
+    states = sorted(rollout.alarms.states.items())
     return [Text.assemble(f"{facts.plain(name)} ", (seen.state, _STATE_STYLES[seen.state])) for name, seen in states]
 
 

@@ -15,7 +15,7 @@ def save_table(run: JudgedRun, path: Path) -> None:
 
 
 def _write_csv(run: JudgedRun, path: Path) -> None:
-    table = columns(run.seconds.slices(), run.rollout.created_s)
+    table = columns(run.seconds.slices(), run.rollout.release.created_s)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(table)

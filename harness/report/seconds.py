@@ -11,7 +11,9 @@ from msgspec import Struct
 from harness.core.timeline.alarm_states import Turn
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import AliasSeen, Event, Intent, Look, TargetSeen, Write
+from harness.core.timeline.following import follow
 from harness.core.timeline.histogram import Bins, merge, quantiles_s
+from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.evidence import Evidence, failed
 
@@ -57,7 +59,7 @@ class Seconds:
         self._end_s = evidence.end_s
         self._counts = _counted(evidence)
         self._planned = _planned(evidence)
-        self._weights = tuple(weights_of(events, evidence.rollout))
+        self._weights = tuple(weights_of(events, evidence.release))
         self._alarms = tuple(alarm_steps(evidence.rollout))
         self._slices: dict[int, list[Slice]] = {}
 
@@ -133,34 +135,34 @@ class Steps:
         return self._value
 
 
-def weights_of(events: Iterable[Event], whole: Rollout) -> Iterator[tuple[float, float | None]]:
+def weights_of(events: Iterable[Event], whole: Release) -> Iterator[tuple[float, float | None]]:
     """The canary's weight as looks saw it: (instant, share), a step each time it changed; None while it may have.
 
     `whole` is what the events come to: later looks tell by CodeDeploy's own dates when a change was, or was not yet.
     """
-    rollout, before, held_s, since_s = Rollout(), None, 0.0, 0.0
+    release, before, held_s, since_s = Release(), None, 0.0, 0.0
     for event in events:
         if not isinstance(event, Look | Write):
             continue
-        rollout = rollout.step(event)
-        weight = rollout.weight
+        release = follow(release, event)
+        weight = release.weight
         if weight is not None and weight != before:
             low, high = (event.at_s, event.at_s) if before is None else _changed(weight, (held_s, event.at_s), whole)
             if since_s < high and low < high:
                 yield max(low, since_s), None
             yield high, weight
             before, since_s = weight, high
-        if isinstance(event, AliasSeen | TargetSeen) and _shows(rollout, event):
+        if isinstance(event, AliasSeen | TargetSeen) and _shows(release, event):
             held_s = max(held_s, event.asked_s)
 
 
-def _shows(rollout: Rollout, seen: AliasSeen | TargetSeen) -> bool:
+def _shows(release: Release, seen: AliasSeen | TargetSeen) -> bool:
     if isinstance(seen, AliasSeen):
         return True
-    return seen is rollout.weighed and seen.weight == rollout.weight
+    return seen is release.weighed and seen.weight == release.weight
 
 
-def _changed(weight: float, looks: Bounds, whole: Rollout) -> Bounds:
+def _changed(weight: float, looks: Bounds, whole: Release) -> Bounds:
     """When the weight became this: between two looks, and closer where CodeDeploy dated it."""
     (low, high), restored = looks, whole.restored
     if weight == 0 and restored and low <= restored[1]:
@@ -170,7 +172,7 @@ def _changed(weight: float, looks: Bounds, whole: Rollout) -> Bounds:
 
 def alarm_steps(rollout: Rollout) -> list[tuple[float, float | None]]:
     """How many of the alarms that can stop the deployment were in ALARM: (instant, number)."""
-    turns = [(turn.since[1], name, turn) for name in rollout.alarm_names for turn in rollout.alarm_turns(name)]
+    turns = [(turn.since[1], name, turn) for name in rollout.alarm_names for turn in rollout.alarms.turns(name)]
     states: dict[str, Turn] = {}
     steps: list[tuple[float, float | None]] = []
     for at_s, name, turn in sorted(turns, key=lambda step: step[0]):

@@ -13,7 +13,7 @@ from harness.core.verdict.types import Verdict
 from harness.errors import HarnessError
 from harness.report import facts
 from harness.report.folder import RunFolder, replace_file
-from harness.report.page import render
+from harness.report.templating import render
 
 INDEX = "index.html"
 OURS = b'<meta name="generator" content="canary-harness">'

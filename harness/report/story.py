@@ -18,8 +18,10 @@ from harness.core.timeline.events import (
     Trouble,
     Write,
 )
+from harness.core.timeline.phases import Phase
 from harness.core.timeline.refusals import DENIED
-from harness.core.timeline.rollout import Phase, Rollout
+from harness.core.timeline.release import Release
+from harness.core.timeline.rollout import Rollout
 from harness.report import facts
 
 LineKind = Literal["run", "release", "alarm", "fault", "person", "trouble"]
@@ -62,7 +64,7 @@ class Teller:
 
     def _lines(self, event: Event, before: Rollout, after: Rollout) -> Iterator[StoryLine]:
         if after is not before:
-            yield from _release(event.at_s, before, after)
+            yield from _release(event.at_s, before.release, after.release)
             yield from _alarms(event.at_s, before, after)
         yield from self._sight(event)
         told = _TOLD.get(type(event))
@@ -87,7 +89,7 @@ class Teller:
         return news
 
 
-def _release(at_s: float, before: Rollout, after: Rollout) -> Iterator[StoryLine]:
+def _release(at_s: float, before: Release, after: Release) -> Iterator[StoryLine]:
     if after.phase != before.phase and after.phase in _PHASES:
         names = {
             "id": after.forward.deployment_id if after.forward else after.wanted,
@@ -100,10 +102,10 @@ def _release(at_s: float, before: Rollout, after: Rollout) -> Iterator[StoryLine
 
 
 def _alarms(at_s: float, before: Rollout, after: Rollout) -> Iterator[StoryLine]:
-    if after.alarms is before.alarms:
+    if after.alarms.states is before.alarms.states:
         return
-    for name, seen in after.alarms.items():
-        known = before.alarms.get(name)
+    for name, seen in after.alarms.states.items():
+        known = before.alarms.states.get(name)
         if known is None or known.state != seen.state:
             reason = f": {facts.plain(seen.reason)}" if seen.reason else ""
             yield StoryLine(at_s=at_s, kind="alarm", text=f"{facts.plain(name)} is {seen.state}{reason}")

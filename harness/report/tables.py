@@ -48,7 +48,7 @@ def frames_of(run: JudgedRun) -> Frames:
 
 def seconds(run: JudgedRun) -> pd.DataFrame:
     """The per-second table."""
-    table = columns(run.seconds.slices(), run.rollout.created_s)
+    table = columns(run.seconds.slices(), run.rollout.release.created_s)
     return pd.DataFrame({name: pd.array(values, dtype=_DTYPES.get(name, "Float64")) for name, values in table.items()})
 
 

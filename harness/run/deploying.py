@@ -107,13 +107,13 @@ class Deploying:
 
         Time alone tells nothing: while AWS cannot be asked, a deployment may well be there.
         """
-        if rollout.forward is not None or rollout.missed_s is None or self._ended_s is None:
+        if rollout.release.forward is not None or rollout.run.missed_s is None or self._ended_s is None:
             return False
-        return rollout.missed_s >= self._ended_s + LISTED_WITHIN_S
+        return rollout.run.missed_s >= self._ended_s + LISTED_WITHIN_S
 
     def seen_late(self, detail: str) -> str:
         """Why the run ended; a deployment that appeared only after that is no longer said not to be there."""
-        late = self._run.rollout.forward
+        late = self._run.rollout.release.forward
         if late is None or not self._nothing_seen or detail != self._nothing_seen:
             return detail
         return f"{detail} until the run was ending: {late.deployment_id} came too late to be followed"
@@ -209,9 +209,9 @@ class Deploying:
         command.wait()
         code = self._note_end(command)
         # It may have started the deployment in its last moment.
-        while run.rollout.forward is None and not self.made_none(run.rollout):
+        while run.rollout.release.forward is None and not self.made_none(run.rollout):
             gevent.sleep(LOOK_EVERY_WALL_S)
-        if run.rollout.forward is None:
+        if run.rollout.release.forward is None:
             self._end_without(code)
 
     def _end_without(self, code: int | None) -> None:

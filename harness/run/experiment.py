@@ -25,16 +25,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     reports: Path
 
 
-def check_leave(settings: Settings) -> None:
+def check_permission(settings: Settings) -> None:
     """Raises UsageError where the plan changes something on AWS and nobody allowed that.
 
     A rehearsal may: its cloud is no production.
     """
-    if lacks_leave(settings):
-        raise UsageError(lacking_leave(settings.experiment))
+    if lacks_permission(settings):
+        raise UsageError(lacking_permission(settings.experiment))
 
 
-def lacking_leave(experiment: Experiment) -> str:
+def lacking_permission(experiment: Experiment) -> str:
     """What is said where nobody allowed what an experiment changes on AWS."""
     named = "; ".join(f"{write.call} on {write.subject}" for write in writes_of(experiment))
     return (
@@ -43,7 +43,7 @@ def lacking_leave(experiment: Experiment) -> str:
     )
 
 
-def lacks_leave(settings: Settings) -> bool:
+def lacks_permission(settings: Settings) -> bool:
     """Whether the plan changes something on AWS and nobody allowed that."""
     return not (settings.experiment.allow_writes or settings.rehearsal) and bool(writes_of(settings.experiment))
 

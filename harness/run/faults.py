@@ -89,7 +89,7 @@ def _forced_alarm(run: Run, aws: Aws, journal: Journal, fault: Fault) -> Made:
 
 
 def _concurrency(run: Run, aws: Aws, journal: Journal, fault: Fault) -> Made:
-    seen = run.rollout.target.function if run.rollout.target else None
+    seen = run.rollout.release.target.function if run.rollout.release.target else None
     function = run.experiment.deployment.function or seen
     if function is None or fault.concurrency is None:
         raise UsageError("there is no function to throttle: name it in deployment.function")

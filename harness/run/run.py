@@ -51,7 +51,7 @@ from harness.report.folder import RunFolder, hold
 from harness.report.progress import Progress, Tally
 from harness.run.contact import Contact
 from harness.run.deploying import Deploying, check_making
-from harness.run.experiment import Settings, check_leave, watched
+from harness.run.experiment import Settings, check_permission, watched
 from harness.run.faults import Faults
 from harness.run.guard import Guard
 from harness.run.neighbours import neighbours, rollouts
@@ -93,7 +93,7 @@ class Run:
             self.experiment = discover_for_a_run(self._aws, self.experiment)
             check_making(self._aws, self.experiment.deployment)
         self.limits = limits_of(self.experiment.rails, self.experiment.target.host)
-        self.may_write = self._leave_to_write(settings)
+        self.may_write = self._may_write(settings)
         self.folder = _folder(settings, self.experiment)
         self._file = self.folder.timeline.open("ab")
         hold(self._file)
@@ -279,13 +279,13 @@ class Run:
         if self._over is None or time.time() - self.base.wall_s(self._over.at_s) < HEAL_AGAIN_S:
             self.faults.stop("the run ended")
 
-    def _leave_to_write(self, settings: Settings) -> bool:
+    def _may_write(self, settings: Settings) -> bool:
         """Whether anything may be changed on AWS; raises UsageError where the plan does and may not.
 
-        A clock that was left over from a rehearsal gives no leave on AWS itself.
+        A clock that was left over from a rehearsal gives no permission on AWS itself.
         """
         local = settings.rehearsal and self._aws.is_local(*services_of(self.experiment))
-        check_leave(replace(settings, experiment=self.experiment, rehearsal=local))
+        check_permission(replace(settings, experiment=self.experiment, rehearsal=local))
         return self.experiment.allow_writes or local
 
     def _new_watcher(self) -> Watcher:
@@ -406,8 +406,8 @@ class Run:
 
     def _anchor_s(self) -> float | None:
         """The deployment's creation; before it, the planned one, None if others will create it."""
-        if self.rollout.created_s is not None:
-            return self.rollout.created_s
+        if self.rollout.release.created_s is not None:
+            return self.rollout.release.created_s
         return self._deploying.planned_s if self._deploying else None
 
     # The end
@@ -452,7 +452,7 @@ class Run:
             self._progress.tell(event.seen, rollouts(self._neighbours)[event.group], event.group)
         if self._follow:
             self._follow(event, self.rollout)
-        if self.rollout.created_s is not None:
+        if self.rollout.release.created_s is not None:
             self._created.set()
         if self.rollout.settled:
             self._settled.set()

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.core.experiment.faults import ShareKind
-from harness.core.experiment.pacing import NOTHING, Part
+from harness.core.experiment.pacing import NOTHING, WorkerPart
 from harness.core.experiment.rails import host_of
 from harness.core.experiment.rates import Leg, cut, legs, rate_at
 from harness.core.experiment.types import ArrivalRate, Experiment, Pattern
@@ -97,7 +97,7 @@ class Fleet:
         plan = self._steering.plan.changed(since_s, asked)
         self._steering = replace(self._steering, plan=plan, since_s=since_s, **changes)
         for index, worker in enumerate(self._workers):
-            self._post(worker, replace(self._steering, part=Part(index, len(self._workers))))
+            self._post(worker, replace(self._steering, part=WorkerPart(index, len(self._workers))))
 
     def _next_change_s(self) -> float:
         """When a change made now holds: soon if messages have to be there before it, never before an earlier one."""

@@ -14,7 +14,9 @@ from gevent import get_hub, getcurrent
 from harness.core.experiment.pacing import WHOLE, Mix, Pacer, share_draw
 from harness.core.experiment.types import ERROR_PERSONA
 from harness.core.experiment.types import Traffic as Wanted
-from harness.traffic.client import Client, NoAnswer, Prepared
+from harness.traffic.client.client import Client
+from harness.traffic.client.failures import NoAnswer
+from harness.traffic.client.prepared import Prepared
 from harness.traffic.recorder import VERSION_HEADER, Features, Recorder, Reply
 from harness.traffic.steering import Steering
 

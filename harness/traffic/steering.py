@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from harness.core.experiment.pacing import Part, Plan
+from harness.core.experiment.pacing import Schedule, WorkerPart
 from harness.core.experiment.types import Traffic
 from harness.core.timeline.clock import Clock
 
@@ -43,12 +43,12 @@ class Steering(Struct, frozen=True, kw_only=True):
     timebase: Timebase
     traffic: Traffic
     seed: int
-    plan: Plan = Plan()
+    plan: Schedule = Schedule()
     since_s: float = 0.0
     error_share: float = 0.0
     client_version_share: float = 0.0
     hosts: tuple[str, ...] = ()
-    part: Part | None = None
+    part: WorkerPart | None = None
 
     def packed(self) -> dict[str, Any]:
         """As plain values, for a message."""

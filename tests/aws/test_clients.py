@@ -233,7 +233,7 @@ def test_expired_credentials_are_called_that(aws: Aws, wire: Wire) -> None:
 def test_a_clock_that_is_minutes_off_is_called_that(aws: Aws, wire: Wire, code: str, message: str) -> None:
     """AWS's code blames the signature, and renewed credentials would not help."""
     wire.answers = deque([refusal(code, message)])
-    with pytest.raises(AwsError, match="clock is not AWS's: set it"):
+    with pytest.raises(AwsError, match="clock differs from AWS's: set it"):
         get_deployment(aws)
 
 

@@ -171,6 +171,6 @@ def test_attempts_end(ready: Stage) -> None:
 def test_the_version_in_service_is_no_canary(ready: Stage) -> None:
     """AWS would begin such a deployment and fail it, which reads like a release that was rolled back."""
     ready.aws.script["get_alias"] = {"FunctionVersion": "2"}
-    with pytest.raises(UsageError, match=r"deployment.target_version: version 2 is what live serves already"):
+    with pytest.raises(UsageError, match=r"deployment.target_version: the alias live is already on version 2"):
         create(ready)
     assert not ready.aws.called("create_deployment")

@@ -341,7 +341,7 @@ def test_a_run_needs_no_function_before_its_deployment(account: Account) -> None
     wanted = Experiment(name="x", deployment=Deployment(application="new-app", group="unheard-of"))
     assert discover_for_a_run(account.aws, wanted).deployment.function is None  # type: ignore[arg-type]
     creates = replace(wanted, deployment=replace(wanted.deployment, target_version="2"))
-    with pytest.raises(UsageError, match="name it"):
+    with pytest.raises(UsageError, match="name the function"):
         discover_for_a_run(account.aws, creates)  # type: ignore[arg-type]
 
 

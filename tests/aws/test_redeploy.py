@@ -201,7 +201,7 @@ def test_a_deployment_that_still_shifts_the_alias_is_named(canary_cloud: Any, ca
     wanted = Deployment(application=ready["application"], group=ready["group"])
     (left,) = heal(Aws(), [write], events.append, lambda: 0.0, wanted)
     assert not left.healed
-    named = rf"{deployment_id} of .*/{ready['group']} is InProgress and bakes until about [\d:]{{8}} UTC"
+    named = rf"{deployment_id} of .*/{ready['group']} is InProgress and shifts all traffic at about [\d:]{{8}} UTC"
     assert re.search(named, left.told)
     canary_cloud.advance(600)
     (healed,) = heal(Aws(), [write], events.append, lambda: 0.0, wanted)

@@ -172,7 +172,7 @@ def test_an_episode_between_two_looks_is_found_in_the_history(stage: Stage) -> N
     }
     stage.play(stage.watcher(id="d-1"), 30.0)
     assert {seen.state for seen in stage.seen(AlarmSeen)} == {"OK"}
-    (episode,) = replay(stage.events).alarm_episodes("errors")
+    (episode,) = replay(stage.events).alarms.episodes("errors")
     assert (episode.start, episode.end) == ((6.2, 6.2), (8.9, 8.9))
 
 

@@ -264,7 +264,7 @@ def test_a_rollback_while_the_credentials_are_expired_is_found_afterwards(run: R
     rollout = replay(other.events)
     assert rollout.outcome == "rolled_back"
     assert rollout.settled
-    assert [59.0 < episode.start[0] < 120.0 for episode in rollout.alarm_episodes(run.names["alarm"])] == [True]
+    assert [59.0 < episode.start[0] < 120.0 for episode in rollout.alarms.episodes(run.names["alarm"])] == [True]
 
 
 def test_an_alarm_that_is_deleted_during_the_run_is_seen_to_be_gone(run: Run) -> None:
@@ -288,7 +288,7 @@ def test_a_deployment_of_somebody_else_afterwards_is_seen(run: Run) -> None:
     run.play(60.0)
     rollout = replay(run.events)
     assert rollout.outcome == "promoted"
-    assert rollout.superseded_by == (later,)
+    assert rollout.release.superseded_by == (later,)
 
 
 @pytest.fixture

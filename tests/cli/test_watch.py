@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.cli.watch import seconds_of
 from harness.core.experiment.types import Arm, Experiment
 from harness.core.timeline.events import RunEnded, RunStarted, Write
-from harness.errors import UsageError
 from harness.report.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -164,16 +162,3 @@ def test_a_deployment_that_is_over_can_be_named(
     assert (started.deployment, started.sends) == (deployment_id, False)
     assert (code, verdict["outcome"]) == (4, "promoted")
     assert any("CloudWatch counted no request" in reason for reason in verdict["because"])
-
-
-@pytest.mark.parametrize(("word", "seconds"), [("90", 90), ("30s", 30), ("5m", 300), ("1h30m", 5400), ("0.5h", 1800)])
-def test_a_duration_is_read(word: str, seconds: float) -> None:
-    """As people write it."""
-    assert seconds_of(word) == seconds
-
-
-@pytest.mark.parametrize("word", ["", "0", "soon", "5x", "-1s", "5m5m"])
-def test_a_duration_that_is_none_is_refused(word: str) -> None:
-    """With examples."""
-    with pytest.raises(UsageError, match="a duration is like 30s, 5m or 1h30m"):
-        seconds_of(word)

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from harness.core.timeline.events import LookFailed, Requests
+from harness.core.timeline.events import ClockSeen, LookFailed, Requests
 from harness.report import drawing
-from harness.report.chart import MOST_MOMENTS, MOST_SLICES, QUANTILES, SERIES, chart, numbers
+from harness.report.chart import MOST_MOMENTS, MOST_SLICES, chart, numbers
 from harness.report.datapoints import datapoints
 from harness.report.judged_run import JudgedRun
+from harness.report.panels import QUANTILES, SERIES
 from harness.report.seconds import CELLS, Steps
 
 Past = Callable[..., JudgedRun]
@@ -125,6 +126,14 @@ def test_what_clients_counted_does_not_look_like_the_alarms_own(past: Past, row:
     (panel,) = (panel for panel in chart(run)["vconcat"] if panel["data"]["name"] == "points")
     assert panel["layer"][0]["encoding"]["color"]["scale"]["domain"] == ["not breaching by clients' count", "not over"]
     assert {point.counted_by for point in datapoints(past(row("erroruser")))} == {"CloudWatch"}
+
+
+def test_periods_are_those_of_awss_clock(past: Past, row: Any) -> None:
+    """CloudWatch's periods begin at full minutes of its own clock, whatever this machine's clock says."""
+    on_time, *_ = datapoints(past(row("erroruser")))
+    first, *events = row("erroruser")
+    ahead, *_ = datapoints(past([first, ClockSeen(at_s=0.0, ahead_s=20.0), *events]))
+    assert ahead.from_s in (on_time.from_s - 20.0, on_time.from_s + 40.0)
 
 
 def test_a_period_that_lasts_may_have_breached_for_certain(past: Past, row: Any) -> None:

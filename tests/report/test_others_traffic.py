@@ -53,7 +53,7 @@ def test_chart_of_a_release_long_over_ends_soon_after_it(past: Callable[..., Jud
     """However late somebody looked, and with the alarm's states of its own time."""
     run = past(over(alias(), *BROKEN, *alarm_rang()))
     lanes = {span.lane: span for span in spans(run)}
-    assert run.ends_s == run.rollout.restored[1] + AFTERWARDS_S  # type: ignore[index]
+    assert run.ends_s == run.rollout.release.restored[1] + AFTERWARDS_S  # type: ignore[index]
     assert (lanes["deployment"].from_s, lanes["alarm"].kind) == (CREATED_S, "alarm")
     assert all(span.from_s <= span.to_s <= run.ends_s for span in spans(run))
 

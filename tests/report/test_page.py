@@ -26,9 +26,9 @@ from harness.core.timeline.events import (
     RunStarted,
     Trouble,
 )
-from harness.report import lanes
-from harness.report.chart import alternative, chart
+from harness.report.chart import chart
 from harness.report.folder import RunFolder
+from harness.report.in_words import alternative, faults
 from harness.report.judged_run import JudgedRun
 from harness.report.markdown import markdown
 from harness.report.page import Tile, page, tiles
@@ -366,15 +366,13 @@ def test_only_faults_are_all_drawn_as_faults(past: Past, row: Any) -> None:
 
 def test_chart_without_traffic_is_told_in_words(past: Past) -> None:
     """What is drawn, and that nothing was sent; the faults in Markdown, too."""
-    faults = [FaultStarted(at_s=float(at), fault=f"f{at}", kind="error_share", value="0.05") for at in (10, 20)]
-    run = past([RunStarted(at_s=0.0, experiment="x", epoch_s=0.0), *faults, Note(at_s=60.0, text="over", by="me")])
+    began = [FaultStarted(at_s=float(at), fault=f"f{at}", kind="error_share", value="0.05") for at in (10, 20)]
+    run = past([RunStarted(at_s=0.0, experiment="x", epoch_s=0.0), *began, Note(at_s=60.0, text="over", by="me")])
     told = alternative(run)
     assert "faults: error share 5 % (10.0–60.0 s), error share 5 % (20.0–60.0 s)." in told
     assert "No request was sent." in told
     assert ". ." not in told
-    assert "Faults: error share 5 % from 10–60 s, error share 5 % from 20–60 s." in markdown(
-        run.verdict, lanes.faults(run)
-    )
+    assert "Faults: error share 5 % from 10–60 s, error share 5 % from 20–60 s." in markdown(run.verdict, faults(run))
 
 
 def test_many_moments_are_counted_in_words(past: Past) -> None:

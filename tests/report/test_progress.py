@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from harness.core.timeline.alarm_states import AlarmStates
 from harness.core.timeline.events import AlarmSeen, AliasSeen
+from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.report import progress
 from harness.report.progress import Progress, Tally
@@ -17,9 +19,12 @@ CURSOR_SHOWN = "\x1b[?25h"
 def rollout(alarm: str = "OK", weight: float = 0.0) -> Rollout:
     """A release whose alarm and alias were seen."""
     weights = {"2": weight} if weight else {}
+    errors = AlarmSeen(at_s=1.0, asked_s=0.9, name="Errors", state=alarm)  # type: ignore[arg-type]
     return Rollout(
-        alarms={"Errors": AlarmSeen(at_s=1.0, asked_s=0.9, name="Errors", state=alarm)},  # type: ignore[arg-type]
-        alias=AliasSeen(at_s=1.0, asked_s=0.9, function="f", alias="Live", version="1", weights=weights),
+        alarms=AlarmStates(states={"Errors": errors}),
+        release=Release(
+            alias=AliasSeen(at_s=1.0, asked_s=0.9, function="f", alias="Live", version="1", weights=weights)
+        ),
     )
 
 

@@ -132,6 +132,6 @@ def test_weight_is_not_known_while_it_changed_between_two_looks(sample: JudgedRu
 
 def test_weight_ends_where_the_ledger_says_that_all_traffic_was_restored(sample: JudgedRun) -> None:
     """And not when the next look at the alias came."""
-    table, restored_s = frames_of(sample).seconds, sample.rollout.restored[1]  # type: ignore[index]
+    table, restored_s = frames_of(sample).seconds, sample.rollout.release.restored[1]  # type: ignore[index]
     assert (table[table["at_s"] >= restored_s]["weight"] == 0).all()
     assert table[(table["at_s"] < restored_s) & (table["at_s"] > restored_s - 10)]["weight"].iloc[0] > 0

@@ -11,12 +11,13 @@ import gevent
 import pytest
 
 from harness import experiments
-from harness.core.experiment.pacing import Pacer, Plan, share_draw
+from harness.core.experiment.pacing import Pacer, Schedule, share_draw
 from harness.core.experiment.parse import parse
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Deployment, Experiment
 from harness.core.timeline.events import DeploymentSeen, Event, LookFailed, NoDeployment
 from harness.core.timeline.rollout import Rollout
+from harness.core.timeline.run_state import RunState
 from harness.run.deploying import LISTED_WITHIN_S, PHASE_ROOM_S, Deploying
 
 MINUTE_S = 60.0
@@ -30,7 +31,7 @@ def test_errors_below_the_threshold_stay_clear_of_the_end_of_each_minute(created
     since_s, rate = created_s + fault.at_s, experiment.traffic.arrival_rate
     assert isinstance(rate, float)
     assert fault.error_share
-    pacer, shares = Pacer(Plan().changed(0.0, legs(rate))), share_draw(experiment.traffic.pattern, seed=1)
+    pacer, shares = Pacer(Schedule().changed(0.0, legs(rate))), share_draw(experiment.traffic.pattern, seed=1)
     errors_s = []
     while (due_s := pacer.due_s()) < 10 * MINUTE_S:
         if shares.draw(fault.error_share):
@@ -81,7 +82,7 @@ def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Any,
     """A run after the end of its command, with the greenlet that waits for what it deployed."""
     made = Scene(tmp_path, getattr(request, "param", 0))
     playing = gevent.spawn(made.deploying.play)
-    while not made.deploying.made_none(Rollout(missed_s=1e9)):
+    while not made.deploying.made_none(Rollout(run=RunState(missed_s=1e9))):
         gevent.sleep(0.01)
     yield made, playing
     playing.kill()

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import h11
 
-from harness.traffic.client import AnswerParser, NoAnswer
+from harness.traffic.client.failures import NoAnswer
+from harness.traffic.client.parser import AnswerParser
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.rehearsal.fixtures import aws_environment
-from harness.traffic.client import Client, Timeouts
+from harness.traffic.client.client import Client
+from harness.traffic.client.connection import Timeouts
 
 if TYPE_CHECKING:
     from harness.rehearsal.cloud import Cloud

@@ -5,7 +5,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment.pacing import NOTHING, Part
+from harness.core.experiment.pacing import NOTHING, WorkerPart
 from harness.core.experiment.types import Experiment, RateStep, Traffic
 from harness.traffic.fleet import Fleet
 from harness.traffic.steering import Steering, Timebase, unpacked
@@ -28,7 +28,7 @@ class Post:
         """Delivers."""
         self.last[worker] = steering
 
-    def parts(self) -> dict[str, Part | None]:
+    def parts(self) -> dict[str, WorkerPart | None]:
         """Who has which part."""
         return {worker: steering.part for worker, steering in self.last.items()}
 
@@ -54,7 +54,7 @@ def test_a_single_worker_gets_everything_at_once(fleet: Fleet, post: Post) -> No
     """The whole rate, from this instant on."""
     fleet.join("a")
     steering = post.last["a"]
-    assert (steering.part, planned(steering)) == (Part(0, 1), 20.0)
+    assert (steering.part, planned(steering)) == (WorkerPart(0, 1), 20.0)
     assert steering.since_s <= fleet.steering.timebase.now_s()
 
 
@@ -62,7 +62,7 @@ def test_a_worker_that_joins_shares_the_arrivals(fleet: Fleet, post: Post) -> No
     """Both get a part, and the same pace from the same instant, which is still to come."""
     fleet.join("a")
     fleet.join("b")
-    assert post.parts() == {"a": Part(0, 2), "b": Part(1, 2)}
+    assert post.parts() == {"a": WorkerPart(0, 2), "b": WorkerPart(1, 2)}
     assert post.last["a"].plan == post.last["b"].plan
     assert post.last["a"].since_s > fleet.steering.timebase.now_s()
 
@@ -72,7 +72,7 @@ def test_the_others_take_over_from_a_worker_that_leaves(fleet: Fleet, post: Post
     for worker in ("a", "b", "c"):
         fleet.join(worker)
     fleet.leave("a")
-    assert (post.last["b"].part, post.last["c"].part) == (Part(0, 2), Part(1, 2))
+    assert (post.last["b"].part, post.last["c"].part) == (WorkerPart(0, 2), WorkerPart(1, 2))
 
 
 def test_a_worker_that_leaves_keeps_its_part_until_the_others_take_over(fleet: Fleet, post: Post) -> None:
@@ -96,7 +96,7 @@ def test_joining_twice_changes_nothing(fleet: Fleet, post: Post) -> None:
     """A worker that says twice that it is there has one part."""
     fleet.join("a")
     fleet.join("a")
-    assert post.parts() == {"a": Part(0, 1)}
+    assert post.parts() == {"a": WorkerPart(0, 1)}
 
 
 def test_a_new_share_and_rate_reach_all(fleet: Fleet, post: Post) -> None:
@@ -108,7 +108,7 @@ def test_a_new_share_and_rate_reach_all(fleet: Fleet, post: Post) -> None:
     fleet.set_pattern("burst")
     for steering in post.last.values():
         assert (steering.error_share, planned(steering), steering.traffic.pattern) == (0.2, 50.0, "burst")
-    assert post.parts() == {"a": Part(0, 2), "b": Part(1, 2)}
+    assert post.parts() == {"a": WorkerPart(0, 2), "b": WorkerPart(1, 2)}
 
 
 def test_a_change_holds_for_all_within_two_seconds(fleet: Fleet, post: Post) -> None:
@@ -147,5 +147,5 @@ def test_a_worker_that_joins_later_meets_the_rate_of_then(post: Post) -> None:
 
 def test_steering_survives_a_message(fleet: Fleet) -> None:
     """Packed and unpacked it is the same."""
-    steering = replace(fleet.steering, part=Part(1, 3), error_share=0.25)
+    steering = replace(fleet.steering, part=WorkerPart(1, 3), error_share=0.25)
     assert unpacked(steering.packed()) == steering

@@ -89,10 +89,16 @@ def test_a_redirect_is_not_followed(service: Service) -> None:
     assert len(service.asked) == 1
 
 
-def test_a_proxy_of_the_environment_is_not_used(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The load generator does not use it either."""
+def test_a_proxy_is_used_where_the_users_use_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a service on this machine it is not, for any other it is."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert service.probe().status == 200
+    monkeypatch.setenv("http_proxy", service.host.removesuffix("/shared"))
+    service.host = "http://service.invalid/shared"
+    assert service.probe().status == 200
+    assert service.asked[-1][0] == "http://service.invalid/shared/fakeUser"
 
 
 def test_no_answer_has_a_reason() -> None:

@@ -9,12 +9,15 @@ import gevent
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment.pacing import NOTHING, Part, Plan
+from harness.core.experiment.pacing import NOTHING, Schedule, WorkerPart
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Traffic as Wanted
 from harness.core.timeline.events import Arrivals, Event, Requests
 from harness.traffic import sender as traffic
-from harness.traffic.client import Client, NoAnswer, Prepared, Response
+from harness.traffic.client.answer import HttpAnswer
+from harness.traffic.client.client import Client
+from harness.traffic.client.failures import NoAnswer
+from harness.traffic.client.prepared import Prepared
 from harness.traffic.recorder import Recorder
 from harness.traffic.sender import Traffic
 from harness.traffic.steering import Steering, Timebase
@@ -25,9 +28,9 @@ class FakeClient:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
-        self.answer: Callable[[Prepared], Response] = lambda _: Response(200, {b"X-Lambda-Version": b"1"}, [], 0)
+        self.answer: Callable[[Prepared], HttpAnswer] = lambda _: HttpAnswer(200, {b"X-Lambda-Version": b"1"}, [], 0)
 
-    def send(self, prepared: Prepared) -> Response:
+    def send(self, prepared: Prepared) -> HttpAnswer:
         """Sends."""
         self.sent.append(prepared.name)
         return self.answer(prepared)
@@ -50,8 +53,8 @@ class Rig:
         self.fired: list[dict[str, Any]] = []
         self.base = Timebase(time.time(), options.pop("speed", 1.0))
         self.recorder = Recorder(self.base, self.events.extend)
-        plan = Plan().changed(0.0, legs(options.pop("rate", 1000.0)))
-        share, part = options.pop("share", 0.0), options.pop("part", Part())
+        plan = Schedule().changed(0.0, legs(options.pop("rate", 1000.0)))
+        share, part = options.pop("share", 0.0), options.pop("part", WorkerPart())
         seed = options.pop("seed", 1)
         prepares = options.pop("prepares", {prepare: 1.0})
         self.steering = Steering(
@@ -127,9 +130,9 @@ def test_the_even_share_is_exact_over_what_was_sent(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(traffic, "MAX_IN_FLIGHT", 2)
     rig = Rig(rate=1000.0, share=0.3)
 
-    def slow(_: Prepared) -> Response:
+    def slow(_: Prepared) -> HttpAnswer:
         gevent.sleep(0.005)
-        return Response(200, {}, [], 0)
+        return HttpAnswer(200, {}, [], 0)
 
     rig.client.answer = slow
     rig.pace(0.2)
@@ -180,9 +183,9 @@ def test_what_is_answered_while_draining_counts_as_answered() -> None:
     """A clean stop waits for answers."""
     rig = Rig(rate=500.0)
 
-    def slow(_: Prepared) -> Response:
+    def slow(_: Prepared) -> HttpAnswer:
         gevent.sleep(0.1)
-        return Response(200, {}, [], 0)
+        return HttpAnswer(200, {}, [], 0)
 
     rig.client.answer = slow
     rig.pace(0.05)
@@ -202,13 +205,13 @@ def test_latency_runs_from_the_due_time_and_service_time_from_the_start() -> Non
 @pytest.mark.parametrize(
     ("answer", "status", "outcome"),
     [
-        (Response(200, {}, [], 0), 200, "ok"),
-        (Response(302, {}, [], 0), 302, "ok"),
-        (Response(403, {}, [], 0), 403, "failed"),
-        (Response(502, {}, [], 0), 502, "failed"),
+        (HttpAnswer(200, {}, [], 0), 200, "ok"),
+        (HttpAnswer(302, {}, [], 0), 302, "ok"),
+        (HttpAnswer(403, {}, [], 0), 403, "failed"),
+        (HttpAnswer(502, {}, [], 0), 502, "failed"),
     ],
 )
-def test_an_answer_of_400_or_more_is_a_failure(answer: Response, status: int, outcome: str) -> None:
+def test_an_answer_of_400_or_more_is_a_failure(answer: HttpAnswer, status: int, outcome: str) -> None:
     """To the timeline and to Locust alike."""
     rig = Rig()
     rig.client.answer = lambda _: answer
@@ -230,7 +233,7 @@ def test_a_request_without_an_answer_has_its_reason(problem: Exception, reason: 
     """Even a mistake of ours is a failed request, not a lost one."""
     rig = Rig()
 
-    def fail(_: Prepared) -> Response:
+    def fail(_: Prepared) -> HttpAnswer:
         raise problem
 
     rig.client.answer = fail
@@ -269,7 +272,7 @@ def test_a_new_share_holds_from_its_instant_on() -> None:
         seed=1,
         since_s=now_s + 0.1,
         error_share=1.0,
-        part=Part(),
+        part=WorkerPart(),
     )
     rig.traffic.steer(later)
     rig.traffic.send_one()
@@ -319,7 +322,7 @@ def test_the_same_seed_sends_the_same_requests() -> None:
 def test_another_seed_or_part_sends_other_requests() -> None:
     """Workers do not send the same in step."""
     assert sent_in_order(seed=4) != sent_in_order(seed=5)
-    assert sent_in_order(seed=4, part=Part(0, 2)) != sent_in_order(seed=4, part=Part(1, 2))
+    assert sent_in_order(seed=4, part=WorkerPart(0, 2)) != sent_in_order(seed=4, part=WorkerPart(1, 2))
 
 
 def test_the_mix_is_as_weighted() -> None:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from harness.core.arming.diagnosis import SEVERITIES, Assessment, worst
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Snapshot, Unseen
-from harness.core.timeline.alarm_rules import Rule, rule_of
-from harness.core.timeline.comparisons import sign_of
+from harness.core.timeline.alarm_rules import FAILURE_METRICS, SIGNS, Rule, rule_of
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
 from harness.core.verdict.findings import SLOWEST_ALARM_S
 
@@ -26,7 +25,6 @@ _NAMED_DIMENSIONS = ({"FunctionName"}, {"FunctionName", "Resource"}, {"FunctionN
 _COUNT = "Count"
 _UNITS = {"Errors": _COUNT, "Invocations": _COUNT, "Throttles": _COUNT, "Duration": "Milliseconds"}
 _UPWARDS = ("GreaterThanOrEqualToThreshold", "GreaterThanThreshold")
-_FAILURES = ("Errors", "5XXError", "5xx", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count")
 _RESERVED = "AWS/"
 """How the namespaces begin that nobody but AWS writes to."""
 _MISSING_DATA = {
@@ -175,12 +173,12 @@ def _can_breach(_: Snapshot, alarm: AlarmDefined) -> Assessment:
     rule = rule_of(alarm)
     if rule is not None:
         return _reachable(rule)
-    sign = sign_of(str(alarm.comparison))
+    sign = SIGNS.get(str(alarm.comparison), alarm.comparison)
     limit = "no threshold" if alarm.threshold is None else f"{alarm.threshold:g}"
     what = f"{alarm.name} ({alarm.metric} {alarm.statistic} {sign} {limit})"
     if alarm.metric is None:
         return Assessment("note", f"{alarm.name} computes its metric by an expression, which is not judged here.")
-    if alarm.metric not in _FAILURES:
+    if alarm.metric not in FAILURE_METRICS:
         return Assessment("note", f"{what} counts no failures.")
     if alarm.comparison not in _UPWARDS:
         return Assessment(
@@ -221,7 +219,7 @@ def _published_unit(alarm: AlarmDefined) -> str | None:
     if alarm.namespace == LAMBDA:
         return _UNITS.get(str(alarm.metric))
     of_aws = str(alarm.namespace).startswith(_RESERVED)
-    return _COUNT if of_aws and alarm.metric in _FAILURES else None
+    return _COUNT if of_aws and alarm.metric in FAILURE_METRICS else None
 
 
 def has_data(snapshot: Snapshot) -> Assessment:

@@ -1,6 +1,6 @@
 """When the next request is due, and which requests are meant to fail.
 
-An arrival stands at a *level*: the number of arrivals that the plan has asked for by then. A `Plan` maps levels to
+An arrival stands at a *level*: the number of arrivals that the plan has asked for by then. A `Schedule` maps levels to
 time, with one `Pace` from each change of the rate on, so that a change neither loses an arrival nor repeats one. All
 workers walk the same levels and each takes every `count`-th, so that a split over workers is exact and the same seed
 gives the same arrivals however many workers there are.
@@ -51,7 +51,7 @@ class Pace(Struct, frozen=True):
         return self.since_s + 2 * asked / twice_mean_rate if twice_mean_rate else math.inf
 
 
-class Plan(Struct, frozen=True):
+class Schedule(Struct, frozen=True):
     """The paces one after the other, those to come included."""
 
     paces: tuple[Pace, ...] = (Pace(0.0),)
@@ -67,14 +67,14 @@ class Plan(Struct, frozen=True):
             pace = self.paces[max(0, bisect_left(self.paces, level, key=_level) - 1)]
         return pace.due_s(level)
 
-    def changed(self, at_s: float, legs: Sequence[Leg]) -> "Plan":
+    def changed(self, at_s: float, legs: Sequence[Leg]) -> "Schedule":
         """The same plan until `at_s`, the rate that `legs` ask for from then on."""
         paces = [pace for pace in self.paces if pace.since_s < at_s][-PACES_KEPT:]
         level = self.level_at(at_s)
         for leg in cut(legs, at_s):
             level = paces[-1].level_at(leg.since_s) if leg.since_s > at_s else level
             paces.append(Pace(rate=leg.rate, since_s=leg.since_s, level=level, slope=leg.slope))
-        return Plan(tuple(paces))
+        return Schedule(tuple(paces))
 
 
 def _since_s(pace: Pace) -> float:
@@ -85,15 +85,15 @@ def _level(pace: Pace) -> float:
     return pace.level
 
 
-class Part(Struct, frozen=True):
+class WorkerPart(Struct, frozen=True):
     """One worker's part of the arrivals: number `index` and every `count`-th after it."""
 
     index: int = 0
     count: int = 1
 
 
-WHOLE = Part()
-NOTHING = Part(0, 0)
+WHOLE = WorkerPart()
+NOTHING = WorkerPart(0, 0)
 """The part of a worker that is to send no more."""
 
 
@@ -113,14 +113,20 @@ class Pacer:
     """
 
     def __init__(
-        self, plan: Plan, part: Part = WHOLE, *, arrivals: Arrivals = "even", seed: int = 1, since_s: float = 0.0
+        self,
+        plan: Schedule,
+        part: WorkerPart = WHOLE,
+        *,
+        arrivals: Arrivals = "even",
+        seed: int = 1,
+        since_s: float = 0.0,
     ) -> None:
         self._plan = plan
         self._part = part
         self._levels: Iterator[tuple[int, float]] = enumerate(levels(arrivals, seed))
         self._level = -1.0
         self._passed: list[tuple[int, float]] = []
-        self._changes: deque[tuple[float, Part]] = deque()
+        self._changes: deque[tuple[float, WorkerPart]] = deque()
         self._go_on(plan.level_at(since_s))
         self._due_s = plan.due_s(self._level)
 
@@ -137,7 +143,7 @@ class Pacer:
         else:
             self._due_s = self._plan.due_s(self._level)
 
-    def change(self, plan: Plan, part: Part, since_s: float) -> None:
+    def change(self, plan: Schedule, part: WorkerPart, since_s: float) -> None:
         """Goes on by another plan or as another part from `since_s` on; call it when that is reached."""
         self._plan = plan
         self._changes.append((plan.level_at(since_s), part))
@@ -182,7 +188,7 @@ class EvenShare:
     together are as exact as one.
     """
 
-    def __init__(self, part: Part = WHOLE) -> None:
+    def __init__(self, part: WorkerPart = WHOLE) -> None:
         self._owed = (part.index + 0.5) / part.count
 
     def draw(self, share: float) -> bool:
@@ -228,7 +234,7 @@ class BurstShare:
         return True
 
 
-def share_draw(pattern: Pattern, seed: int, part: Part = WHOLE) -> ShareDraw:
+def share_draw(pattern: Pattern, seed: int, part: WorkerPart = WHOLE) -> ShareDraw:
     """The draw of a pattern; the same seed and part give the same requests again."""
     rng = random.Random(f"shares {seed} {part.index}")
     if pattern == "even":

@@ -7,18 +7,17 @@ import msgspec
 import yaml
 from msgspec import inspect
 
+from harness.core.experiment.contradictions import contradictions, only_on_aws
+from harness.core.experiment.criteria import check_criteria
 from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.rails import limits_of, refusals
-from harness.core.experiment.sense import contradictions, only_on_aws
 from harness.core.experiment.shape import Problems, mismatches
 from harness.core.experiment.types import Experiment
-from harness.core.verdict.criteria import check_criteria
-from harness.core.verdict.types import Verdict
 from harness.errors import ExperimentError
 
 REHEARSED = "http://localhost"
 """Where the service of a rehearsal is, as far as guard rails ask."""
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def parse(text: str, *, source: str) -> Experiment:
@@ -42,12 +41,7 @@ def rehearsable(experiment: Experiment) -> None:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of an experiment file."""
-    return {"$schema": _DIALECT, "title": "canary-harness experiment", **msgspec.json.schema(Experiment)}
-
-
-def verdict_schema() -> dict[str, Any]:
-    """The JSON Schema of verdict.json."""
-    return {"$schema": _DIALECT, "title": "canary-harness verdict", **msgspec.json.schema(Verdict)}
+    return {"$schema": DIALECT, "title": "canary-harness experiment", **msgspec.json.schema(Experiment)}
 
 
 def _with_bare_functions(tree: dict[str, Any]) -> dict[str, Any]:

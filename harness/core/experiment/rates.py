@@ -5,17 +5,16 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from harness.core.experiment.types import LONGEST_S, ArrivalRate, RateStep
+from harness.core.experiment.durations import duration_s
+from harness.core.experiment.types import ArrivalRate, RateStep
 
 HIGHEST_RATE = 1_000_000.0
 WORDS = "'20' or '5 for 30s, to 50 in 1m, 200 for 10s'"
 """What a rate in words looks like."""
 
 _NUMBER = r"(\d+(?:\.\d*)?(?:e\d+)?)"
-_DURATION = r"((?:\d+(?:\.\d*)?(?:h|m|s|$))+)"
-_HELD = re.compile(rf"{_NUMBER}(?:\s+for\s+{_DURATION})?", re.IGNORECASE)
-_RAMP = re.compile(rf"to\s+{_NUMBER}\s+in\s+{_DURATION}", re.IGNORECASE)
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}
+_HELD = re.compile(rf"{_NUMBER}(?:\s+for\s+(\S+))?", re.IGNORECASE)
+_RAMP = re.compile(rf"to\s+{_NUMBER}\s+in\s+(\S+)", re.IGNORECASE)
 
 
 class Leg(Struct, frozen=True):
@@ -109,16 +108,6 @@ def _rate(text: str) -> float:
     if rate > HIGHEST_RATE:
         raise ValueError(f"a rate must be at most {HIGHEST_RATE:,.0f}")
     return rate
-
-
-def duration_s(text: str) -> float:
-    """The seconds of a time such as `90`, `30s`, `5m` or `1h30m`; raises ValueError."""
-    if not re.fullmatch(_DURATION, text.strip().lower()):
-        raise ValueError(f"{text!r} is no time")
-    seconds = sum(float(count) * _SECONDS[unit] for count, unit in re.findall(r"([\d.]+)([hms]?)", text.lower()))
-    if not 0 < seconds <= LONGEST_S:
-        raise ValueError(f"a time must be more than 0 and at most {LONGEST_S:,.0f} s")
-    return seconds
 
 
 def _held(step: RateStep) -> RateStep:

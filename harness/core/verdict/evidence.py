@@ -28,6 +28,7 @@ from harness.core.timeline.events import (
     Trouble,
     Write,
 )
+from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Answers, CommandFacts
 
@@ -98,37 +99,46 @@ class Evidence(Struct, frozen=True):
     end_s: float
 
     @property
+    def release(self) -> Release:
+        """The release that was followed."""
+        return self.rollout.release
+
+    @property
     def until_s(self) -> float:
         """Until when what was measured can be this deployment's doing."""
-        return min(self.end_s, self.rollout.superseded_s)
+        return min(self.end_s, self.release.superseded_s)
 
     @property
     def knows_canary(self) -> bool:
         """Whether anything tells which version is on trial: where nothing does, no request is known not to be its."""
-        return bool(self.rollout.canary or self.rollout.baseline)
+        return bool(self.release.canary or self.release.baseline)
 
     def is_canary(self, version: str | None) -> bool:
         """Whether this version is the one on trial; with no name for it, whatever is not the baseline."""
         if version is None:
             return False
-        return version == self.rollout.canary if self.rollout.canary else self.is_other(version)
+        return version == self.release.canary if self.release.canary else self.is_other(version)
 
     def is_baseline(self, version: str | None) -> bool:
         """Whether this version is the one in service."""
-        return version is not None and version == self.rollout.baseline
+        return version is not None and version == self.release.baseline
 
     def is_other(self, version: str) -> bool:
         """Whether this version is known not to be the one in service."""
-        return self.rollout.baseline is not None and version != self.rollout.baseline
+        return self.release.baseline is not None and version != self.release.baseline
+
+
+def requests_of(experiment: Experiment, events: Iterable[Event]) -> tuple[Requests, ...]:
+    """The requests to the endpoints of the experiment's deployment; all of them where it names no endpoint."""
+    endpoints = experiment.deployment.endpoints
+    requests = (event for event in events if isinstance(event, Requests))
+    return tuple(seen for seen in requests if not endpoints or seen.endpoint in endpoints)
 
 
 def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
     """The timeline sorted for measuring."""
-    endpoints = experiment.deployment.endpoints
-    requests = tuple(
-        event for event in events if isinstance(event, Requests) and (not endpoints or event.endpoint in endpoints)
-    )
-    created_s = rollout.created_s
+    requests = requests_of(experiment, events)
+    created_s = rollout.release.created_s
     return Evidence(
         experiment=experiment,
         rollout=rollout,
@@ -136,7 +146,7 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         since=tuple(
             seen
             for seen in requests
-            if created_s is not None and _is_since(seen, created_s) and seen.at_s < rollout.superseded_s
+            if created_s is not None and _is_since(seen, created_s) and seen.at_s < rollout.release.superseded_s
         ),
         arrivals=tuple(event for event in events if isinstance(event, Arrivals)),
         metrics=tuple(event for event in events if isinstance(event, MetricSeen)),
@@ -199,7 +209,7 @@ def _error_share(evidence: Evidence, at_s: float) -> float:
     share = _latest_share(evidence, "error_share", at_s)
     if share is not None:
         return share
-    created_s = evidence.rollout.created_s
+    created_s = evidence.release.created_s
     told = any(fault.name == BASE for fault in evidence.faults)
     return evidence.experiment.traffic.error_share if not told and created_s is not None and at_s >= created_s else 0.0
 

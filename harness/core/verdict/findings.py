@@ -18,7 +18,7 @@ from harness.core.timeline.stats import clopper_pearson
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, planned_share, server_failed
 from harness.core.verdict.harm import Harm
 from harness.core.verdict.measure import Measures, comparable, is_comparable_in_part, origin, requests_per_s, rules_of
-from harness.core.verdict.types import Attribution, Detection, Finding, Severity
+from harness.core.verdict.types import SEVERITIES, Attribution, Detection, Finding, Severity
 
 # Metrics lie in CloudWatch up to 60 s after their minute, an alarm is evaluated each 60 s, and CodeDeploy looks at it
 # each 5 to 25 s. Assumption: sums of observed delays, none of them documented.
@@ -46,7 +46,7 @@ def findings_of(evidence: Evidence, measures: Measures, harm: Harm) -> tuple[Fin
     """All findings, errors first, in the order of the table otherwise."""
     scene = Scene(evidence, measures, harm)
     findings = [finding for check in CHECKS if (finding := check(scene))]
-    return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 # The release
@@ -55,10 +55,10 @@ def findings_of(evidence: Evidence, measures: Measures, harm: Harm) -> tuple[Fin
 def no_canary(scene: Scene) -> Finding | None:
     """All traffic shifted and nobody ever saw the two versions share it."""
     rollout = scene.evidence.rollout
-    if rollout.outcome is not Outcome.PROMOTED or rollout.canary_began or rollout.alias is None:
+    if rollout.outcome is not Outcome.PROMOTED or rollout.release.weights.split or rollout.release.alias is None:
         return None
-    if rollout.config is not None and rollout.config.kind == "all_at_once":
-        why = f"{rollout.config.name} shifts all traffic at once, so the alarm has nothing to watch"
+    if rollout.release.config is not None and rollout.release.config.kind == "all_at_once":
+        why = f"{rollout.release.config.name} shifts all traffic at once, so the alarm has nothing to watch"
     else:
         why = "weights never appeared on the alias"
     return _error("no-canary", f"There was no canary: {why}. Deploy with a canary or linear configuration.")
@@ -66,35 +66,35 @@ def no_canary(scene: Scene) -> Finding | None:
 
 def alias_left_split(scene: Scene) -> Finding | None:
     """The deployment ended badly, nothing rolled it back, and the canary still has traffic."""
-    rollout = scene.evidence.rollout
-    if not rollout.left_split or rollout.alias is None:
+    release = scene.evidence.release
+    if not release.left_split or release.alias is None:
         return None
     return _error(
         "alias-left-split",
-        f"The alias {rollout.alias.alias} was left split: version {rollout.canary} still takes "
-        f"{rollout.weight or 0:.0%} of the traffic, and the next deployment will fail (INVALID_LAMBDA_CONFIGURATION). "
+        f"The alias {release.alias.alias} was left split: version {release.canary} still takes "
+        f"{release.weight or 0:.0%} of the traffic, and the next deployment will fail (INVALID_LAMBDA_CONFIGURATION). "
         "Remove the weights with UpdateAlias, and let the group roll back by itself.",
     )
 
 
 def alias_contradicts(scene: Scene) -> Finding | None:
     """The alias is not where CodeDeploy says it put it."""
-    rollout = scene.evidence.rollout
-    if not rollout.alias_contradicts or rollout.alias is None:
+    outcome, release = scene.evidence.rollout.outcome, scene.evidence.release
+    if not release.alias_contradicts or release.alias is None:
         return None
     return _error(
         "alias-contradicts-codedeploy",
-        f"CodeDeploy says {rollout.outcome.replace('_', ' ')}, but the alias {rollout.alias.alias} points at version "
-        f"{rollout.alias.version} with weights {dict(rollout.alias.weights) or 'none'}. Did somebody else change it?",
+        f"CodeDeploy says {outcome.replace('_', ' ')}, but the alias {release.alias.alias} points at version "
+        f"{release.alias.version} with weights {dict(release.alias.weights) or 'none'}. Did somebody else change it?",
     )
 
 
 def hook_failed(scene: Scene) -> Finding | None:
     """A lifecycle hook said no."""
-    rollout = scene.evidence.rollout
-    if rollout.forward is None or rollout.forward.error_code != "HOOK_EXECUTION_FAILURE":
+    release = scene.evidence.release
+    if release.forward is None or release.forward.error_code != "HOOK_EXECUTION_FAILURE":
         return None
-    lifecycle = rollout.target.lifecycle if rollout.target else ()
+    lifecycle = release.target.lifecycle if release.target else ()
     names = " and ".join(event.name for event in lifecycle if event.status == "Failed")
     return _warning(
         "hook-failed",
@@ -105,13 +105,13 @@ def hook_failed(scene: Scene) -> Finding | None:
 
 def superseded(scene: Scene) -> Finding | None:
     """Another deployment of the group began after this one."""
-    rollout = scene.evidence.rollout
-    if rollout.superseded_by:
-        names = ", ".join(rollout.superseded_by)
+    release = scene.evidence.release
+    if release.superseded_by:
+        names = ", ".join(release.superseded_by)
         text = f"The group's next deployment began ({names}): nothing from then on is counted for this one."
         return _warning("superseded-by-other-deployment", text)
-    created_s = rollout.created_s
-    beside = [other for other in rollout.others if created_s is not None and (other.created_s or -math.inf) > created_s]
+    created_s = release.created_s
+    beside = [other for other in release.others if created_s is not None and (other.created_s or -math.inf) > created_s]
     if not beside:
         return None
     names = ", ".join(other.deployment_id for other in beside)
@@ -124,7 +124,7 @@ def superseded(scene: Scene) -> Finding | None:
 
 def no_rollback_configured(scene: Scene) -> Finding | None:
     """The group does not roll back by itself on every occasion."""
-    group = scene.evidence.rollout.group
+    group = scene.evidence.rollout.run.group
     missing = [event for event in _ROLLBACK_EVENTS if group and event not in group.rollback_events]
     if group is None or not missing:
         return None
@@ -138,7 +138,7 @@ def no_rollback_configured(scene: Scene) -> Finding | None:
 
 def alarm_not_on_group(scene: Scene) -> Finding | None:
     """Nothing, or another alarm than the experiment's, guards the deployment."""
-    group, wanted = scene.evidence.rollout.group, scene.evidence.experiment.alarm.name
+    group, wanted = scene.evidence.rollout.run.group, scene.evidence.experiment.alarm.name
     if group is None:
         return None
     if not group.alarms:
@@ -158,10 +158,10 @@ def alarm_not_on_group(scene: Scene) -> Finding | None:
 def alarm_gone(scene: Scene) -> Finding | None:
     """The group names an alarm that does not exist."""
     rollout = scene.evidence.rollout
-    missing = sorted(rollout.missing_alarms & set(rollout.alarm_names))
+    missing = sorted(rollout.alarms.missing & set(rollout.alarm_names))
     if not missing:
         return None
-    deleted = [name for name in missing if name in rollout.definitions]
+    deleted = [name for name in missing if name in rollout.alarms.definitions]
     if deleted:
         return _error(
             "alarm-gone", f"{', '.join(deleted)} was deleted during the run: nothing guards the group in its place."
@@ -176,12 +176,12 @@ def alarm_no_data(scene: Scene) -> Finding | None:
     if not blind or not count(scene.evidence.since):
         return None
     name = blind[0]
-    why = _why_no_data(scene.evidence, rollout.definitions.get(name))
+    why = _why_no_data(scene.evidence, rollout.alarms.definitions.get(name))
     return _error("alarm-no-data", f"The alarm {name} was in INSUFFICIENT_DATA all the time and could not fire: {why}")
 
 
 def _never_had_data(evidence: Evidence, name: str) -> bool:
-    created_s, states = evidence.rollout.created_s, evidence.rollout.alarm_turns(name)
+    created_s, states = evidence.release.created_s, evidence.rollout.alarms.turns(name)
     if created_s is None or not states or not _seen_to_the_end(evidence.rollout, name):
         return False
     before = [turn for turn in states if turn.since[0] < created_s]
@@ -191,7 +191,11 @@ def _never_had_data(evidence: Evidence, name: str) -> bool:
 
 def _seen_to_the_end(rollout: Rollout, name: str) -> bool:
     """Whether an alarm was still looked at when the deployment had ended: what was not seen is not known."""
-    return rollout.ended is not None and name in rollout.alarms and rollout.alarms[name].asked_s >= rollout.ended[0]
+    return (
+        rollout.release.ended is not None
+        and name in rollout.alarms.states
+        and rollout.alarms.states[name].asked_s >= rollout.release.ended[0]
+    )
 
 
 def _why_no_data(evidence: Evidence, defined: AlarmDefined | None) -> str:
@@ -206,15 +210,15 @@ def _why_no_data(evidence: Evidence, defined: AlarmDefined | None) -> str:
     if function and watched and watched != function:
         return f"its dimension FunctionName is {watched}, and the traffic goes to {function}."
     version = defined.dimensions.get("ExecutedVersion")
-    if version and evidence.rollout.canary and version != evidence.rollout.canary:
-        return f"its dimension ExecutedVersion is {version}, and the canary is version {evidence.rollout.canary}."
+    if version and evidence.release.canary and version != evidence.release.canary:
+        return f"its dimension ExecutedVersion is {version}, and the canary is version {evidence.release.canary}."
     shown = ", ".join(f"{key}={value}" for key, value in defined.dimensions.items()) or "none"
     unit = f" in the unit {defined.unit}" if defined.unit else ""
     return f"nothing is written to {defined.namespace} {defined.metric}{unit} with the dimensions {shown}."
 
 
 def _names(evidence: Evidence) -> tuple[str | None, str | None]:
-    alias, target = evidence.rollout.alias, evidence.rollout.target
+    alias, target = evidence.release.alias, evidence.release.target
     if alias:
         return alias.function, alias.alias
     return (target.function, target.alias) if target else (None, None)
@@ -236,13 +240,15 @@ def alarm_covers_all_versions(scene: Scene) -> Finding | None:
     """An alarm without ExecutedVersion counts the errors of the baseline too."""
     rollout, told = scene.evidence.rollout, scene.measures.attribution
     broad = [
-        rule.name for rule in rules_of(scene.evidence) if rule.name in rollout.definitions and rule.version is None
+        rule.name
+        for rule in rules_of(scene.evidence)
+        if rule.name in rollout.alarms.definitions and rule.version is None
     ]
     if not broad or _never_had_data(scene.evidence, str(broad[0])):
         return None
     function, alias = _names(scene.evidence)
     place = f"Resource={function}:{alias}" if function else "Resource of the alias"
-    version = f"ExecutedVersion={rollout.canary}" if rollout.canary else "ExecutedVersion of the canary"
+    version = f"ExecutedVersion={rollout.release.canary}" if rollout.release.canary else "ExecutedVersion of the canary"
     mostly_others = told.canary_share is not None and told.canary_share < 0.5
     return _finding(
         "alarm-covers-all-versions",
@@ -276,21 +282,21 @@ def thin_traffic(scene: Scene) -> Finding | None:
 
 
 def _canary_weight(evidence: Evidence) -> float | None:
-    config = evidence.rollout.config
+    config = evidence.release.config
     if config is not None and config.step:
         return config.step
-    return evidence.rollout.bake_weight
+    return evidence.release.weights.bake_weight
 
 
 def late_fault(scene: Scene) -> Finding | None:
     """The trouble began too late for the alarm to stop the deployment."""
-    rollout, created_s, began_s = scene.evidence.rollout, scene.evidence.rollout.created_s, origin(scene.evidence)
-    if rollout.promoted is None or created_s is None or began_s is None or not rollout.canary_began:
+    release, created_s, began_s = scene.evidence.release, scene.evidence.release.created_s, origin(scene.evidence)
+    if release.promoted is None or created_s is None or began_s is None or not release.weights.split:
         return None
-    took = _how_late(scene.measures.detection, rollout.promoted[1] - created_s, began_s - created_s)
+    took = _how_late(scene.measures.detection, release.promoted[1] - created_s, began_s - created_s)
     if took is None:
         return None
-    left_s = rollout.promoted[1] - began_s
+    left_s = release.promoted[1] - began_s
     when = f"{left_s:.0f} s before the deployment ended" if left_s >= 0 else f"{-left_s:.0f} s after it had ended"
     return _warning(
         "late-fault",
@@ -315,9 +321,9 @@ def forced_alarm(scene: Scene) -> Finding | None:
     rollout, alarm_s, created_s = (
         scene.evidence.rollout,
         scene.measures.detection.alarm_s,
-        scene.evidence.rollout.created_s,
+        scene.evidence.release.created_s,
     )
-    stopped_by_alarm = rollout.forward is not None and rollout.forward.error_code == "ALARM_ACTIVE"
+    stopped_by_alarm = rollout.release.forward is not None and rollout.release.forward.error_code == "ALARM_ACTIVE"
     if not stopped_by_alarm or alarm_s is None or created_s is None:
         return None
     rang_s = (alarm_s[0] + created_s, alarm_s[1] + created_s)
@@ -383,7 +389,7 @@ def _most_common(hurt: list[Requests]) -> str:
 def no_traffic(scene: Scene) -> Finding | None:
     """Without traffic nothing is proved."""
     rollout = scene.evidence.rollout
-    if rollout.created_s is None or not rollout.sends or count(scene.evidence.since):
+    if rollout.release.created_s is None or not rollout.run.sends or count(scene.evidence.since):
         return None
     return _error(
         "no-traffic", "No request was sent after the deployment's creation, so nothing was proved. Check host and rate."
@@ -503,7 +509,7 @@ def credentials_refused(scene: Scene) -> Finding | None:
 
 def clock_skew(scene: Scene) -> Finding | None:
     """This machine does not know what time it is."""
-    ahead_s = scene.evidence.rollout.ahead_s
+    ahead_s = scene.evidence.rollout.run.ahead_s
     if not ahead_s:
         return None
     return _warning(
@@ -563,7 +569,6 @@ CHECKS: tuple[Check, ...] = (
     trouble,
 )
 
-_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 _ROLLBACK_EVENTS = ("DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST")
 
 

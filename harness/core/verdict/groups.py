@@ -4,15 +4,15 @@ The first group is the experiment's `deployment`; what is seen of any other stan
 whoever reads a timeline of one group reads these as before.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import asdict, replace
 
 from harness.core.experiment.types import Also, Deployment, Experiment
 from harness.core.timeline.events import Beside, ClockSeen, Event, Look, LookFailed, RunStarted, Write
-from harness.core.verdict.types import GroupFacts, Result, Verdict
+from harness.core.verdict.types import RESULTS, GroupFacts, Verdict
+from harness.errors import ExitCode
 
-WORST_FIRST: Sequence[Result] = ("aborted", "contrary", "inconclusive", "as_expected")
 _CREATION = "codedeploy:CreateDeployment"
 
 
@@ -51,13 +51,16 @@ def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Ite
 def for_all(first: str, verdicts: Mapping[str, Verdict]) -> Verdict:
     """The verdict of the group `first`, with the result of the worst of all, and every group's in short."""
     own = verdicts[first]
-    worst = min(verdicts.values(), key=lambda verdict: (verdict.exit_code != 1, WORST_FIRST.index(verdict.result)))
-    told = (f"{name}: {_told(verdict)}." for name, verdict in verdicts.items() if name != first)
+    worst = min(
+        verdicts.values(),
+        key=lambda verdict: (verdict.exit_code != ExitCode.HARNESS_FAILED, RESULTS.index(verdict.result)),
+    )
+    others_in_short = (f"{name}: {_in_short(verdict)}." for name, verdict in verdicts.items() if name != first)
     return replace(
         own,
         result=worst.result,
         exit_code=worst.exit_code,
-        because=(*own.because, *told),
+        because=(*own.because, *others_in_short),
         groups={name: _facts(verdict) for name, verdict in verdicts.items()},
     )
 
@@ -73,7 +76,7 @@ def _as_seen_by(experiment: Experiment, also: Also) -> Experiment:
     )
 
 
-def _told(verdict: Verdict) -> str:
+def _in_short(verdict: Verdict) -> str:
     words = (str(verdict.outcome), str(verdict.call), verdict.result)
     return ", ".join(dict.fromkeys(word.replace("_", " ") for word in words))
 

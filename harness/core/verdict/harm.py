@@ -44,7 +44,7 @@ def harm_of(evidence: Evidence, measures: Measures) -> Harm:
 
 def _unbearable(evidence: Evidence) -> str | None:
     """Failures that would have breached the alarm, were it to count what clients see."""
-    created_s, suspect, over_s = evidence.rollout.created_s, worse_than_ever(evidence), _answered_s(evidence)
+    created_s, suspect, over_s = evidence.release.created_s, worse_than_ever(evidence), _answered_s(evidence)
     for rule in rules_of(evidence):
         end_s = rule_breach(evidence, rule, lambda seen: seen.at_s < over_s and _is_harm(evidence, seen, suspect))
         if end_s is not None and created_s is not None:
@@ -63,7 +63,7 @@ def _answered_s(evidence: Evidence) -> float:
         return math.inf
     if _never_had_traffic(evidence):
         return -math.inf
-    at = rollout.ended or rollout.restored
+    at = rollout.release.ended or rollout.release.restored
     return at[0] if at else math.inf
 
 
@@ -90,7 +90,7 @@ def _whole_run(evidence: Evidence) -> tuple[tuple[int, int], tuple[int, int]]:
         canary = [seen for seen in evidence.since if evidence.is_canary(seen.version)]
         baseline = [seen for seen in evidence.requests if evidence.is_baseline(seen.version)]
         return good_failures(canary), good_failures(baseline)
-    return _by_metric(evidence, evidence.rollout.canary), _by_metric(evidence, evidence.rollout.baseline)
+    return _by_metric(evidence, evidence.release.canary), _by_metric(evidence, evidence.release.baseline)
 
 
 def _by_metric(evidence: Evidence, version: str | None) -> tuple[int, int]:
@@ -114,9 +114,9 @@ def _worse(measures: Measures) -> str | None:
 
 def _healthy(evidence: Evidence, measures: Measures) -> Harm:
     """Health needs evidence: good answers by the canary, or a canary that surely never had traffic."""
-    if evidence.rollout.created_s is None:
+    if evidence.release.created_s is None:
         return _unknown(_nothing_to_hold_against(evidence))
-    if not evidence.since and evidence.rollout.sends:
+    if not evidence.since and evidence.rollout.run.sends:
         return _unknown("there was no traffic after the deployment's creation")
     if _never_had_traffic(evidence):
         return _healthy_without_canary(evidence)
@@ -145,14 +145,14 @@ def _unknown(why: str) -> Harm:
 
 def _never_had_traffic(evidence: Evidence) -> bool:
     rollout = evidence.rollout
-    if rollout.outcome is Outcome.PROMOTED or rollout.place != "baseline":
+    if rollout.outcome is Outcome.PROMOTED or rollout.release.place != "baseline":
         return False
     answered = any(evidence.is_canary(seen.version) for seen in evidence.since)
-    return not (answered or rollout.shared or rollout.shifted)
+    return not (answered or rollout.release.shared or rollout.release.weights.whole)
 
 
 def _healthy_without_canary(evidence: Evidence) -> Harm:
-    if not evidence.rollout.sends:
+    if not evidence.rollout.run.sends:
         return _unknown("the canary never had traffic")
     good = count(evidence.since, lambda seen: not failed(seen))
     if good < ENOUGH_ANSWERS:
@@ -172,7 +172,7 @@ def _good_answers(evidence: Evidence, measures: Measures) -> int | None:
 
 
 def _good_invocations(evidence: Evidence) -> int | None:
-    canary, window = evidence.rollout.canary, arms_window(evidence)
+    canary, window = evidence.release.canary, arms_window(evidence)
     if canary is None or window is None:
         return None
     window = (window[0], evidence.until_s)
@@ -184,8 +184,8 @@ def _good_invocations(evidence: Evidence) -> int | None:
 
 def _likely_good_answers(evidence: Evidence) -> int | None:
     """With nobody's good requests failing, the canary's did not either: its share of them is expected by weight."""
-    window, rollout = arms_window(evidence), evidence.rollout
-    weight = rollout.weight_at_end if rollout.bake_weight is None else rollout.bake_weight
+    window, release = arms_window(evidence), evidence.release
+    weight = release.weight_at_end if release.weights.bake_weight is None else release.weights.bake_weight
     if window is None or weight is None:
         return None
     good = [seen for seen in evidence.since if seen.intent == "good" and window[0] <= seen.at_s < window[1]]
@@ -193,7 +193,7 @@ def _likely_good_answers(evidence: Evidence) -> int | None:
 
 
 def _weight(evidence: Evidence, weight_at_end: float) -> float:
-    step = evidence.rollout.config.step if evidence.rollout.config else None
+    step = evidence.release.config.step if evidence.release.config else None
     return min(weight_at_end, step) if step else weight_at_end
 
 
@@ -202,7 +202,7 @@ def _failures(arm: ArmFacts) -> str:
 
 
 def _excluded(evidence: Evidence, arm: ArmFacts) -> str:
-    if arm.failure_interval is None or not evidence.rollout.shared:
+    if arm.failure_interval is None or not evidence.release.shared:
         return ""
     low, high = arm.failure_interval
     return f"; {_failures(arm)} failed while both versions had traffic (95 % interval {low:.1%} to {high:.1%})"

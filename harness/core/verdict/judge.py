@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from harness.core.experiment.criteria import limit_word
 from harness.core.experiment.types import Call, Experiment, Outcome
 from harness.core.timeline.bounds import Bounds, Shift
 from harness.core.timeline.events import Event
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.rollout import Rollout, replay
-from harness.core.verdict.criteria import hold, limit_word
+from harness.core.verdict.criteria import hold
 from harness.core.verdict.evidence import Evidence, count, evidence_of
 from harness.core.verdict.findings import findings_of
 from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import lost_of, measure, metric_sum
-from harness.core.verdict.types import Criterion, DeploymentFacts, Result, Verdict
+from harness.core.verdict.types import RESULTS, Criterion, DeploymentFacts, Result, Verdict
 from harness.errors import ExitCode
 
 _CALLS: Mapping[tuple[Outcome, bool | None], Call] = {
@@ -40,7 +41,6 @@ MOST_UNSTARTED = 0.05
 MOST_LAG_S = 60.0
 """Experiment time: an evaluation tick of the alarm. Later requests belong to other datapoints than was planned."""
 _UNDECIDED = (Outcome.UNKNOWN, Outcome.NOT_STARTED)
-_WORST_FIRST: tuple[Result, ...] = ("aborted", "contrary", "inconclusive", "as_expected")
 _EXIT_CODES: Mapping[Result, ExitCode] = {
     "as_expected": ExitCode.AS_EXPECTED,
     "contrary": ExitCode.CONTRARY,
@@ -86,7 +86,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
     cut_short = (*_tripped(evidence), *_how_the_run_ended(evidence))
     reasons = tuple(_reasons(evidence, call, criteria))
     # A run that was cut short proves nothing against the release either.
-    result = min((reason.result for reason in cut_short or reasons), key=_WORST_FIRST.index)
+    result = min((reason.result for reason in cut_short or reasons), key=RESULTS.index)
     said = (reason.because for reason in (*cut_short, *reasons) if reason.because)
     return Verdict(
         experiment=experiment.name,
@@ -116,7 +116,7 @@ def call_of(outcome: Outcome, harm: Harm) -> Call:
 
 def exit_code_of(rollout: Rollout, result: Result) -> int:
     """What the process should tell its caller; a failure of the harness, or a signal, goes before any result."""
-    ended = rollout.ended_run
+    ended = rollout.run.ended
     if ended and ended.why == "failed":
         return int(ExitCode.HARNESS_FAILED)
     if ended and ended.signal:
@@ -126,10 +126,10 @@ def exit_code_of(rollout: Rollout, result: Result) -> int:
 
 def deployment_of(rollout: Rollout) -> DeploymentFacts:
     """The forward deployment as CodeDeploy reported it last."""
-    forward, rollback = rollout.forward, rollout.rollback
+    forward, rollback = rollout.release.forward, rollout.release.rollback
     if forward is None:
-        return DeploymentFacts(id=rollout.wanted)
-    created_s, ended = rollout.created_s, rollout.ended
+        return DeploymentFacts(id=rollout.release.wanted)
+    created_s, ended = rollout.release.created_s, rollout.release.ended
     return DeploymentFacts(
         id=forward.deployment_id,
         application=forward.application,
@@ -139,8 +139,8 @@ def deployment_of(rollout: Rollout) -> DeploymentFacts:
         rollback_id=rollback.deployment_id if rollback else forward.rollback_id,
         error_code=forward.error_code,
         error_message=forward.error_message,
-        weight_at_end=rollout.weight_at_end,
-        shifts=() if created_s is None else tuple(_since(created_s, shift) for shift in rollout.shifts),
+        weight_at_end=rollout.release.weight_at_end,
+        shifts=() if created_s is None else tuple(_since(created_s, shift) for shift in rollout.release.shifts),
         ended_s=None if created_s is None or ended is None else (ended[0] - created_s, ended[1] - created_s),
     )
 
@@ -162,7 +162,7 @@ def _reasons(evidence: Evidence, call: Call, criteria: Sequence[Criterion]) -> I
 
 
 def _how_the_run_ended(evidence: Evidence) -> Iterator[Reason]:
-    ended = evidence.rollout.ended_run
+    ended = evidence.rollout.run.ended
     if ended is None or ended.why == "settled":
         return
     detail = f": {ended.detail.rstrip('.')}" if ended.detail else ""
@@ -210,11 +210,11 @@ def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
 
 
 def _time_reasons(evidence: Evidence) -> Iterator[Reason]:
-    limit_s, created_s = evidence.experiment.expect.within_s, evidence.rollout.created_s
+    limit_s, created_s = evidence.experiment.expect.within_s, evidence.release.created_s
     rollout = evidence.rollout
     if limit_s is None or rollout.outcome in _UNDECIDED or created_s is None:
         return
-    ended = rollout.restored if rollout.outcome is Outcome.ROLLED_BACK else rollout.ended
+    ended = rollout.release.restored if rollout.outcome is Outcome.ROLLED_BACK else rollout.release.ended
     if ended is None:
         yield Reason("inconclusive", f"Whether it took less than {limit_s:g} s is not known.")
     elif ended[0] - created_s > limit_s:
@@ -245,10 +245,10 @@ def _command_reasons(evidence: Evidence) -> Iterator[Reason]:
 
 def _traffic_reasons(evidence: Evidence) -> Iterator[Reason]:
     """Zero requests never turn a run green."""
-    if not evidence.rollout.sends:
+    if not evidence.rollout.run.sends:
         yield from _others_traffic_reasons(evidence)
         return
-    asked = evidence.since if evidence.rollout.created_s is not None else evidence.requests
+    asked = evidence.since if evidence.release.created_s is not None else evidence.requests
     if not count(asked):
         yield Reason("inconclusive", "No request was sent after the deployment's creation, so nothing was proved.")
     elif not count(asked, lambda seen: seen.status > 0):
@@ -259,7 +259,7 @@ def _traffic_reasons(evidence: Evidence) -> Iterator[Reason]:
 
 def _others_traffic_reasons(evidence: Evidence) -> Iterator[Reason]:
     """A run without traffic of its own needs others'."""
-    created_s = evidence.rollout.created_s
+    created_s = evidence.release.created_s
     if created_s is not None and not metric_sum(evidence, "Invocations", None, (created_s, math.inf)):
         yield Reason("inconclusive", "CloudWatch counted no request since the creation, so nothing was proved.")
 
@@ -273,7 +273,7 @@ def _lateness(evidence: Evidence) -> str | None:
     lost = lost_of(evidence)
     if lost is not None and lost > MOST_UNSTARTED * planned:
         return f"nothing is known of {lost} of {planned} planned requests"
-    lag_s = (quantile_s(merge(second.lag for second in evidence.arrivals), 0.99) or 0.0) * evidence.rollout.speed
+    lag_s = (quantile_s(merge(second.lag for second in evidence.arrivals), 0.99) or 0.0) * evidence.rollout.run.speed
     return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None
 
 
@@ -291,15 +291,16 @@ def _criterion_reason(criterion: Criterion) -> Reason:
 
 def _what_happened(rollout: Rollout) -> str:
     tell = _STORIES.get(rollout.outcome)
-    return tell(rollout) if tell and rollout.forward else _undecided(rollout)
+    return tell(rollout) if tell and rollout.release.forward else _undecided(rollout)
 
 
 def _promoted(rollout: Rollout) -> str:
-    return f"CodeDeploy promoted {_version(rollout.canary)} with {_name(rollout)} {_when(rollout, rollout.ended)}."
+    release = rollout.release
+    return f"CodeDeploy promoted {_version(release.canary)} with {_name(rollout)} {_when(rollout, release.ended)}."
 
 
 def _rolled_back(rollout: Rollout) -> str:
-    return f"{_ending(rollout)} and rolled back to {_version(rollout.baseline)}{_restored(rollout)}."
+    return f"{_ending(rollout)} and rolled back to {_version(rollout.release.baseline)}{_restored(rollout)}."
 
 
 def _not_rolled_back(rollout: Rollout) -> str:
@@ -315,34 +316,36 @@ _STORIES = {
 
 
 def _ending(rollout: Rollout) -> str:
-    forward = rollout.forward
+    forward = rollout.release.forward
     stopped = "stopped" if forward and forward.status == "Stopped" else "failed"
     code = f" with {forward.error_code}" if forward and forward.error_code else ""
-    return f"CodeDeploy {stopped} {_name(rollout)}{code} {_when(rollout, rollout.ended)}"
+    return f"CodeDeploy {stopped} {_name(rollout)}{code} {_when(rollout, rollout.release.ended)}"
 
 
 def _restored(rollout: Rollout) -> str:
-    if rollout.restored is None or rollout.created_s is None:
+    if rollout.release.restored is None or rollout.release.created_s is None:
         return ""
-    return f", where all traffic was again {_span(rollout.restored, rollout.created_s)} after the creation"
+    return (
+        f", where all traffic was again {_span(rollout.release.restored, rollout.release.created_s)} after the creation"
+    )
 
 
 def _no_rollback(rollout: Rollout) -> str:
-    if rollout.rollback:
-        return f"its rollback {rollout.rollback.deployment_id} ended {rollout.rollback.status}"
+    if rollout.release.rollback:
+        return f"its rollback {rollout.release.rollback.deployment_id} ended {rollout.release.rollback.status}"
     return "no rollback followed"
 
 
 def _undecided(rollout: Rollout) -> str:
-    if rollout.forward:
-        return f"What became of {_name(rollout)} is not known: it was last seen {rollout.forward.status}."
-    if rollout.wanted:
-        return f"What became of {rollout.wanted} is not known: it was never seen."
-    if rollout.refused:
-        return f"No deployment was created: {rollout.refused}"
-    if rollout.looks and not rollout.ended_run:
+    if rollout.release.forward:
+        return f"What became of {_name(rollout)} is not known: it was last seen {rollout.release.forward.status}."
+    if rollout.release.wanted:
+        return f"What became of {rollout.release.wanted} is not known: it was never seen."
+    if rollout.release.refused:
+        return f"No deployment was created: {rollout.release.refused}"
+    if rollout.run.looks and not rollout.run.ended:
         return "What CodeDeploy did is not known: the timeline was cut off before a deployment was seen."
-    if rollout.looks:
+    if rollout.run.looks:
         return "No deployment was seen."
     return "What CodeDeploy did is not known: nothing was seen of it."
 
@@ -350,14 +353,14 @@ def _undecided(rollout: Rollout) -> str:
 def _why_unseen(evidence: Evidence) -> Iterator[str]:
     """What kept us from seeing the end of the deployment, if the last look at it failed."""
     rollout = evidence.rollout
-    seen_s = rollout.forward.at_s if rollout.forward else 0.0
+    seen_s = rollout.release.forward.at_s if rollout.release.forward else 0.0
     missed = [look for look in evidence.blind if look.call.startswith("codedeploy:") and look.at_s >= seen_s]
     if rollout.outcome in _UNDECIDED and missed:
         yield f"The last of {len(missed)} looks that failed since: {missed[-1].message.rstrip('.')}."
 
 
 def _name(rollout: Rollout) -> str:
-    return rollout.forward.deployment_id if rollout.forward else str(rollout.wanted)
+    return rollout.release.forward.deployment_id if rollout.release.forward else str(rollout.release.wanted)
 
 
 def _version(version: str | None) -> str:
@@ -365,9 +368,9 @@ def _version(version: str | None) -> str:
 
 
 def _when(rollout: Rollout, at: Bounds | None) -> str:
-    if at is None or rollout.created_s is None:
+    if at is None or rollout.release.created_s is None:
         return "at a time nobody saw"
-    return f"{_span(at, rollout.created_s)} after its creation"
+    return f"{_span(at, rollout.release.created_s)} after its creation"
 
 
 def _span(at: Bounds, created_s: float) -> str:

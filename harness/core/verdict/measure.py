@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from harness.core.timeline.alarm_rules import Rule, rule_of, rule_of_experiment
+from harness.core.timeline.alarm_rules import Rule, breach_s, rule_of, rule_of_experiment
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
-from harness.core.verdict.breach import breach_s
 from harness.core.verdict.evidence import (
     Evidence,
     answers,
@@ -76,7 +75,7 @@ def lost_of(evidence: Evidence) -> int | None:
 
     None before the run has ended too: the last seconds may still be under way.
     """
-    if not evidence.arrivals or evidence.rollout.ended_run is None:
+    if not evidence.arrivals or evidence.rollout.run.ended is None:
         return None
     return max(0, sum(second.planned - second.unstarted for second in evidence.arrivals) - evidence.sent)
 
@@ -101,22 +100,22 @@ def arms_of(evidence: Evidence) -> Arms:
     window = arms_window(evidence)
     if window is None:
         return Arms(
-            baseline=ArmFacts(version=evidence.rollout.baseline), canary=ArmFacts(version=evidence.rollout.canary)
+            baseline=ArmFacts(version=evidence.release.baseline), canary=ArmFacts(version=evidence.release.canary)
         )
     within = [seen for seen in evidence.since if window[0] <= seen.at_s < window[1]]
     if headers_tell(within):
         return _arms_by_header(evidence, within)
     if any(metric.version for metric in evidence.metrics):
         return _arms_by_metric(evidence, window)
-    return Arms(baseline=ArmFacts(version=evidence.rollout.baseline), canary=ArmFacts(version=evidence.rollout.canary))
+    return Arms(baseline=ArmFacts(version=evidence.release.baseline), canary=ArmFacts(version=evidence.release.canary))
 
 
 def arms_window(evidence: Evidence) -> Bounds | None:
     """The time over which the arms are compared; None before the creation."""
-    if evidence.rollout.created_s is None:
+    if evidence.release.created_s is None:
         return None
-    began_s, ended_s = evidence.rollout.shared or (evidence.rollout.created_s, None)
-    return began_s, evidence.rollout.superseded_s if ended_s is None else ended_s
+    began_s, ended_s = evidence.release.shared or (evidence.release.created_s, None)
+    return began_s, evidence.release.superseded_s if ended_s is None else ended_s
 
 
 def comparable(evidence: Evidence) -> list[Requests]:
@@ -129,7 +128,7 @@ def comparable(evidence: Evidence) -> list[Requests]:
     if window is None:
         return []
     within = [seen for seen in evidence.since if window[0] <= seen.at_s < window[1]]
-    if len(evidence.rollout.splits) < 2 or not within:
+    if len(evidence.release.weights.splits) < 2 or not within:
         return within
     plans = {at_s: _plan(evidence, at_s) for at_s in {seen.at_s for seen in within}}
     gravest = max(plans.values())
@@ -160,22 +159,22 @@ def headers_tell(requests: Sequence[Requests]) -> bool:
 
 
 def _arms_by_header(evidence: Evidence, within: Sequence[Requests]) -> Arms:
-    compared, rollout = comparable(evidence), evidence.rollout
-    baseline = [seen for seen in compared if evidence.is_baseline(seen.version)] if rollout.baseline else None
+    compared, release = comparable(evidence), evidence.release
+    baseline = [seen for seen in compared if evidence.is_baseline(seen.version)] if release.baseline else None
     canary = [seen for seen in compared if evidence.is_canary(seen.version)] if evidence.knows_canary else None
     are_told = baseline is not None and canary is not None
     return Arms(
-        baseline=_arm(rollout.baseline, baseline),
-        canary=_arm(rollout.canary, canary),
+        baseline=_arm(release.baseline, baseline),
+        canary=_arm(release.canary, canary),
         source="response header",
-        p_value=_worse_by_weight(evidence, within) if rollout.shared and are_told else None,
+        p_value=_worse_by_weight(evidence, within) if release.shared and are_told else None,
     )
 
 
 def _worse_by_weight(evidence: Evidence, within: Sequence[Requests]) -> float | None:
     """The canary against the baseline within each weight and each plan of faults, all taken together."""
     strata: dict[tuple[int, tuple[bool, float]], list[Requests]] = {}
-    starts = [shift.at_s[1] for shift in evidence.rollout.splits]
+    starts = [shift.at_s[1] for shift in evidence.release.weights.splits]
     keys = {at_s: (max(1, bisect(starts, at_s)), _plan(evidence, at_s)) for at_s in {seen.at_s for seen in within}}
     for seen in within:
         strata.setdefault(keys[seen.at_s], []).append(seen)
@@ -212,11 +211,11 @@ def _arms_by_metric(evidence: Evidence, window: Bounds) -> Arms:
         if len({_plan(evidence, at_s) for at_s in range(int(window[0]), int(window[1]))}) > 1:
             # Faults that came and went: no period is known to be of one kind.
             return Arms(
-                baseline=ArmFacts(version=evidence.rollout.baseline), canary=ArmFacts(version=evidence.rollout.canary)
+                baseline=ArmFacts(version=evidence.release.baseline), canary=ArmFacts(version=evidence.release.canary)
             )
-    baseline = _metric_arm(evidence, evidence.rollout.baseline, window, whole)
-    canary = _metric_arm(evidence, evidence.rollout.canary, window, whole)
-    worse = fisher_worse(_rate(canary), _rate(baseline)) if evidence.rollout.shared else None
+    baseline = _metric_arm(evidence, evidence.release.baseline, window, whole)
+    canary = _metric_arm(evidence, evidence.release.canary, window, whole)
+    worse = fisher_worse(_rate(canary), _rate(baseline)) if evidence.release.shared else None
     return Arms(baseline=baseline, canary=canary, source="cloudwatch", p_value=worse)
 
 
@@ -238,7 +237,7 @@ def metric_sum(
     end counts, but not after a promotion: most of it would be the time in which the canary had all the traffic. None
     counts that reaches into the group's next deployment.
     """
-    ends_s = min(evidence.rollout.superseded_s, window[1] if whole or evidence.rollout.promoted else math.inf)
+    ends_s = min(evidence.release.superseded_s, window[1] if whole or evidence.release.promoted else math.inf)
     points: dict[float, float] = {}
     for seen in evidence.metrics:
         if seen.metric == metric and seen.version == version:
@@ -276,7 +275,7 @@ def requests_per_s(evidence: Evidence) -> float | None:
 
     It is over the time that had traffic: not the waiting before it and the looks after it.
     """
-    created_s = evidence.rollout.created_s
+    created_s = evidence.release.created_s
     if created_s is None:
         return None
     planned = {second.at_s: 0 for second in evidence.arrivals if second.at_s >= created_s}
@@ -304,7 +303,7 @@ def _budget_share(evidence: Evidence, failures: int) -> float | None:
 
 
 def _all_at_once(evidence: Evidence, canary: ArmFacts) -> Bounds | None:
-    if evidence.rollout.shared is None or canary.failure_interval is None:
+    if evidence.release.shared is None or canary.failure_interval is None:
         return None
     during = count(comparable(evidence))
     low, high = canary.failure_interval
@@ -316,10 +315,10 @@ def _all_at_once(evidence: Evidence, canary: ArmFacts) -> Bounds | None:
 
 def attribution_of(evidence: Evidence) -> Attribution:
     """Whose errors the alarm counted: by CloudWatch if it told the versions apart, else by response headers."""
-    created_s = evidence.rollout.created_s
+    created_s = evidence.release.created_s
     if created_s is None:
         return Attribution()
-    gone_s = evidence.rollout.canary_gone_s
+    gone_s = evidence.release.canary_gone_s
     window = (created_s, math.inf if gone_s is None else gone_s)
     return _attributed_by_metric(evidence, window) or _attributed_by_header(evidence, window)
 
@@ -363,17 +362,17 @@ def _attribution(evidence: Evidence, of_all: int, from_canary: int, source: Sour
 
 def detection_of(evidence: Evidence) -> Detection:
     """The detection ledger, in seconds since the deployment's creation; empty before one is known."""
-    created_s = evidence.rollout.created_s
+    created_s = evidence.release.created_s
     if created_s is None:
         return Detection()
-    alarm, restored, origin_s = alarm_start(evidence), evidence.rollout.restored, origin(evidence)
+    alarm, restored, origin_s = alarm_start(evidence), evidence.release.restored, origin(evidence)
     return Detection(
         first_fault_s=_since(created_s, first_fault(evidence)),
         first_fault_requested=_first_fault_requested(evidence),
         first_error_s=_since(created_s, _first_instant(evidence, failed)),
         breach_s=_since(created_s, first_breach(evidence)),
         alarm_s=_bounds_since(created_s, alarm),
-        stopped_s=_bounds_since(created_s, evidence.rollout.stopped),
+        stopped_s=_bounds_since(created_s, evidence.release.stopped),
         restored_s=_bounds_since(created_s, restored),
         clean_s=_since(created_s, first_clean_minute(evidence)),
         time_to_detect_s=_took(origin_s, alarm),
@@ -402,7 +401,7 @@ def _first_fault_requested(evidence: Evidence) -> bool | None:
 
 
 def _first_tampering(evidence: Evidence) -> float | None:
-    created_s = evidence.rollout.created_s
+    created_s = evidence.release.created_s
     done = (fault.began_s for fault in evidence.faults if fault.forces_alarm or fault.hurts_service)
     return min((at_s for at_s in done if created_s is not None and at_s >= created_s), default=None)
 
@@ -429,13 +428,13 @@ def _features(seen: Requests | Exemplar) -> tuple[str, str, str, str | None, int
 
 def _earliest(evidence: Evidence, second_s: float, first: Sequence[Requests]) -> float:
     """The earliest instant of the second at which these requests can have been due."""
-    if evidence.rollout.created_s is None or not all(map(is_fault, first)):
+    if evidence.release.created_s is None or not all(map(is_fault, first)):
         return second_s
     begun = [
         fault.began_s for fault in evidence.faults if fault.plans_requests and math.floor(fault.began_s) == second_s
     ]
     before = planned_share(evidence, second_s) > 0
-    return max(second_s, evidence.rollout.created_s, *([] if before or not begun else [min(begun)]))
+    return max(second_s, evidence.release.created_s, *([] if before or not begun else [min(begun)]))
 
 
 def first_clean_minute(evidence: Evidence) -> float | None:
@@ -443,7 +442,7 @@ def first_clean_minute(evidence: Evidence) -> float | None:
 
     Over is when all traffic was on one version for certain. A minute that the run did not see to its end is none.
     """
-    over_s = evidence.rollout.canary_gone_s
+    over_s = evidence.release.canary_gone_s
     failures = sorted({seen.at_s for seen in evidence.since if failed(seen)})
     if over_s is None or not failures:
         return None
@@ -476,29 +475,29 @@ def rule_breach(evidence: Evidence, rule: Rule, fails: Callable[[Requests], bool
     fed = [
         seen for seen in evidence.since if not only_canary or seen.version is None or evidence.is_canary(seen.version)
     ]
-    end_s = breach_s(rule, fed, evidence.rollout.epoch_s + evidence.rollout.ahead_s, fails)
-    is_certain = rule.only_grows or evidence.rollout.ended_run is not None
+    end_s = breach_s(rule, fed, evidence.rollout.run.aws_epoch_s, fails)
+    is_certain = rule.only_grows or evidence.rollout.run.ended is not None
     return end_s if end_s is not None and (is_certain or end_s <= evidence.end_s) else None
 
 
 def rules_of(evidence: Evidence) -> tuple[Rule, ...]:
     """The alarms of the group that count failures; what the experiment says of its alarm if none was ever read."""
     names = evidence.rollout.alarm_names
-    known = [evidence.rollout.definitions[name] for name in names if name in evidence.rollout.definitions]
+    known = [evidence.rollout.alarms.definitions[name] for name in names if name in evidence.rollout.alarms.definitions]
     rules = [rule_of(defined) for defined in known] if known else [rule_of_experiment(evidence.experiment.alarm)]
     return tuple(rule for rule in rules if rule is not None)
 
 
 def alarm_start(evidence: Evidence) -> Bounds | None:
     """When the first alarm of the group went to ALARM, or was in it already when the deployment was created."""
-    created_s = evidence.rollout.created_s
+    created_s = evidence.release.created_s
     if created_s is None:
         return None
     lasting = (
         episode.start
         for name in evidence.rollout.alarm_names
-        for episode in evidence.rollout.alarm_episodes(name)
-        if (episode.end is None or episode.end[1] > created_s) and episode.start[0] < evidence.rollout.superseded_s
+        for episode in evidence.rollout.alarms.episodes(name)
+        if (episode.end is None or episode.end[1] > created_s) and episode.start[0] < evidence.release.superseded_s
     )
     return min(lasting, default=None)
 

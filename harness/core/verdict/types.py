@@ -13,6 +13,10 @@ from harness.core.timeline.bounds import Bounds, Shift
 
 Result = Literal["as_expected", "contrary", "inconclusive", "aborted"]
 Severity = Literal["error", "warning", "note"]
+RESULTS: tuple[Result, ...] = ("aborted", "contrary", "inconclusive", "as_expected")
+"""The worst first."""
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+"""The worst first."""
 Source = Literal["response header", "cloudwatch", "unknown"]
 
 

@@ -18,6 +18,7 @@ from harness.core.timeline.events import (
     Requests,
 )
 from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.evidence import requests_of
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict
 from harness.report.story import StoryLine, Teller
@@ -94,8 +95,8 @@ class Chronicle:
         if lines:
             self.lines.extend(lines)
             self.changes += 1
-        if rollout.weight is not None and (not self._weight or self._weight[-1][1] != rollout.weight):
-            self._weight.append((event.at_s, rollout.weight))
+        if rollout.release.weight is not None and (not self._weight or self._weight[-1][1] != rollout.release.weight):
+            self._weight.append((event.at_s, rollout.release.weight))
 
     def question(self) -> "Question":
         """What is known by now, to be judged wherever there is time for it."""
@@ -164,10 +165,12 @@ class Question(Struct, frozen=True):
 
     def answer(self) -> Judged:
         """The verdict so far, by the one way of judging."""
-        defined = (self.rollout.definitions.get(name) for name in self.rollout.alarm_names)
+        defined = (self.rollout.alarms.definitions.get(name) for name in self.rollout.alarm_names)
         rules = [rule for rule in (rule_of(one) for one in defined if one) if rule and rule.name]
         return Judged(judge(self.experiment, self.events), {str(rule.name): self._counted(rule) for rule in rules})
 
     def _counted(self, rule: Rule) -> Points:
-        requests = (event for event in self.events if isinstance(event, Requests))
-        return tuple(counted_by_period(rule, requests, self.rollout.epoch_s).items())
+        """Failures by the start of the period, in seconds since the run began."""
+        epoch_s = self.rollout.run.aws_epoch_s
+        periods = counted_by_period(rule, requests_of(self.experiment, self.events), epoch_s)
+        return tuple((number * rule.period_s - epoch_s, failures) for number, (failures, _) in sorted(periods.items()))

@@ -10,9 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.experiment.types import AlarmState, Outcome
-from harness.core.timeline.comparisons import sign_of
+from harness.core.timeline.alarm_rules import SIGNS
 from harness.core.timeline.events import AlarmDefined, FaultStarted
-from harness.core.timeline.rollout import Phase, Rollout
+from harness.core.timeline.phases import Phase
+from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
 from harness.plugin.panel.chronicle import Chart, Chronicle, Judged, Points
 from harness.report import facts
@@ -166,17 +167,17 @@ class State(Struct, frozen=True, kw_only=True):
 def alarms_of(chronicle: Chronicle, judged: Judged | None) -> tuple[AlarmNow, ...]:
     """All alarms that are known, those that can stop the deployment first."""
     rollout = chronicle.rollout
-    stopping = rollout.alarm_names if rollout.group else ()
-    others = {*rollout.alarms, *rollout.definitions, *rollout.missing_alarms} - {*stopping}
+    stopping = rollout.alarm_names if rollout.run.group else ()
+    others = {*rollout.alarms.states, *rollout.alarms.definitions, *rollout.alarms.missing} - {*stopping}
     names = [*stopping, *sorted(others)]
     seen = judged.seen if judged else {}
     return tuple(_alarm(chronicle, name, stopping, seen.get(name, ())) for name in names)
 
 
 def _alarm(chronicle: Chronicle, name: str, stopping: tuple[str, ...], seen: Points) -> AlarmNow:
-    state = chronicle.rollout.alarms.get(name)
-    defined = chronicle.rollout.definitions.get(name)
-    gone = name in chronicle.rollout.missing_alarms
+    state = chronicle.rollout.alarms.states.get(name)
+    defined = chronicle.rollout.alarms.definitions.get(name)
+    gone = name in chronicle.rollout.alarms.missing
     return AlarmNow(
         name=name,
         state=state.state if state and not gone else None,
@@ -198,7 +199,7 @@ def _rule(defined: AlarmDefined | None) -> str | None:
         return None
     if defined.kind == "composite":
         return defined.rule
-    sign = sign_of(str(defined.comparison))
+    sign = SIGNS.get(str(defined.comparison), str(defined.comparison))
     periods = defined.evaluation_periods or 1
     limit = facts.number(defined.threshold)
     counted = f"{defined.metric} {defined.statistic} {sign} {limit} in {defined.period_s} s"
@@ -210,7 +211,7 @@ def _published(chronicle: Chronicle, defined: AlarmDefined | None) -> Points:
     if defined is None or defined.metric is None or defined.statistic != "Sum" or defined.period_s != METRIC_PERIOD_S:
         return ()
     points = chronicle.metrics.get((defined.metric, defined.dimensions.get("ExecutedVersion")), {})
-    epoch_s = chronicle.rollout.epoch_s
+    epoch_s = chronicle.rollout.run.aws_epoch_s
     # Counted as the periods of `seen` are, so that both have the same starts to the last digit.
     periods = {round((epoch_s + at_s) / METRIC_PERIOD_S): value for at_s, value in points.items()}
     return tuple((period * METRIC_PERIOD_S - epoch_s, value) for period, value in sorted(periods.items()))
@@ -219,14 +220,14 @@ def _published(chronicle: Chronicle, defined: AlarmDefined | None) -> Points:
 def watcher_of(chronicle: Chronicle, now_s: float, *, watching: bool) -> WatcherNow:
     """How well we see at an instant."""
     rollout, failed = chronicle.rollout, chronicle.last_failed
-    age_s = None if rollout.last_look_s is None else max(0.0, now_s - rollout.last_look_s)
+    age_s = None if rollout.run.last_look_s is None else max(0.0, now_s - rollout.run.last_look_s)
     return WatcherNow(
         watching=watching,
-        looks=rollout.looks,
-        failed_looks=rollout.failed_looks,
-        last_look_s=rollout.last_look_s,
+        looks=rollout.run.looks,
+        failed_looks=rollout.run.failed_looks,
+        last_look_s=rollout.run.last_look_s,
         age_s=age_s,
-        wall_age_s=None if age_s is None else age_s / rollout.speed,
+        wall_age_s=None if age_s is None else age_s / rollout.run.speed,
         last_failure=failed.message if failed else None,
         last_failure_s=failed.at_s if failed else None,
     )
@@ -264,7 +265,7 @@ def headline_of(rollout: Rollout, verdict: Verdict | None, stage: Stage) -> str:
     """What stands at the top of the page: the verdict when it is reached, where the release stands until then."""
     if stage == "over" and verdict:
         return facts.headline(verdict)
-    return _HEADLINES.get(rollout.phase, facts.words(rollout.phase))
+    return _HEADLINES.get(rollout.release.phase, facts.words(rollout.release.phase))
 
 
 _HEADLINES = {

@@ -4,7 +4,8 @@ import sys
 
 import gevent
 
-from harness.traffic.client import Client, Prepared
+from harness.traffic.client.client import Client
+from harness.traffic.client.prepared import Prepared
 
 HEADERS = {"Authorization": "standarduser@company.com", "X-Client-Version": "2"}
 

@@ -18,8 +18,8 @@ from harness.core.experiment.pacing import (
     BurstShare,
     Mix,
     Pacer,
-    Part,
-    Plan,
+    Schedule,
+    WorkerPart,
     levels,
     share_draw,
 )
@@ -30,9 +30,9 @@ PATTERNS: tuple[Pattern, ...] = ("even", "bernoulli", "burst")
 shares = st.floats(0, 1)
 
 
-def at(rate: float) -> Plan:
+def at(rate: float) -> Schedule:
     """A plan of one rate."""
-    return Plan().changed(0.0, [Leg(0.0, rate)])
+    return Schedule().changed(0.0, [Leg(0.0, rate)])
 
 
 def dues(pacer: Pacer, count: int) -> list[float]:
@@ -53,7 +53,7 @@ def until(pacer: Pacer, end_s: float) -> list[float]:
     return found
 
 
-def drawn(pattern: Pattern, wanted: Sequence[float], *, seed: int = 1, part: Part = WHOLE) -> list[bool]:
+def drawn(pattern: Pattern, wanted: Sequence[float], *, seed: int = 1, part: WorkerPart = WHOLE) -> list[bool]:
     """Which requests are fault requests, for a share for each of them."""
     draw = share_draw(pattern, seed, part).draw
     return [draw(share) for share in wanted]
@@ -106,7 +106,7 @@ def test_rate_nought_is_never_due() -> None:
 def test_workers_together_start_what_one_alone_would(count: int, arrivals: Arrivals, rate: float) -> None:
     """However many workers share the arrivals, each arrival is started once, by one of them."""
     alone = dues(Pacer(at(rate), arrivals=arrivals, seed=9), 20 * count)
-    parts = (dues(Pacer(at(rate), Part(index, count), arrivals=arrivals, seed=9), 20) for index in range(count))
+    parts = (dues(Pacer(at(rate), WorkerPart(index, count), arrivals=arrivals, seed=9), 20) for index in range(count))
     assert sorted(itertools.chain(*parts)) == alone
 
 
@@ -125,13 +125,13 @@ def test_no_arrival_is_lost_or_repeated_when_workers_and_rate_change(
     started = 0
     for index in range(max(before, after)):
         if index < before:
-            pacer = Pacer(first, Part(index, before))
+            pacer = Pacer(first, WorkerPart(index, before))
             started += len(until(pacer, at_s))
             if index >= after:
                 continue
-            pacer.change(second, Part(index, after), at_s)
+            pacer.change(second, WorkerPart(index, after), at_s)
         else:
-            pacer = Pacer(second, Part(index, after), since_s=at_s)
+            pacer = Pacer(second, WorkerPart(index, after), since_s=at_s)
         started += len(until(pacer, at_s + 30))
     assert abs(started - second.level_at(at_s + 30)) <= 1
 
@@ -153,8 +153,8 @@ RAMPED = read("10 for 5s, to 50 in 10s, 200 for 2s, to 0 in 20s")
 @pytest.mark.parametrize("count", [1, 3])
 def test_arrivals_on_ramps_and_in_bursts_are_due_when_the_plan_asks_for_them(count: int) -> None:
     """Each is due at the instant by which its level is asked for, and all workers together start every one of them."""
-    plan = Plan().changed(0.0, legs(RAMPED))
-    found = sorted(itertools.chain(*(until(Pacer(plan, Part(index, count)), 100) for index in range(count))))
+    plan = Schedule().changed(0.0, legs(RAMPED))
+    found = sorted(itertools.chain(*(until(Pacer(plan, WorkerPart(index, count)), 100) for index in range(count))))
     assert len(found) == 50 + 300 + 400 + 2000
     assert all(plan.level_at(due_s) == pytest.approx(number + 0.5) for number, due_s in enumerate(found))
 
@@ -162,16 +162,16 @@ def test_arrivals_on_ramps_and_in_bursts_are_due_when_the_plan_asks_for_them(cou
 @given(at_s=st.floats(0, 40), before=st.integers(1, 4), after=st.integers(1, 4))
 def test_workers_that_join_or_leave_on_a_ramp_leave_the_plan_exact(at_s: float, before: int, after: int) -> None:
     """Whenever the fleet changes, each arrival is started once."""
-    first = Plan().changed(0.0, legs(RAMPED))
+    first = Schedule().changed(0.0, legs(RAMPED))
     second = first.changed(at_s, legs(RAMPED))
     started = 0
     for index in range(max(before, after)):
-        pacer = Pacer(first, Part(index, before)) if index < before else None
+        pacer = Pacer(first, WorkerPart(index, before)) if index < before else None
         started += len(until(pacer, at_s)) if pacer else 0
         if index < after and pacer:
-            pacer.change(second, Part(index, after), at_s)
+            pacer.change(second, WorkerPart(index, after), at_s)
         elif index < after:
-            pacer = Pacer(second, Part(index, after), since_s=at_s)
+            pacer = Pacer(second, WorkerPart(index, after), since_s=at_s)
         started += len(until(pacer, 100)) if pacer and index < after else 0
     assert abs(started - 2750) <= 1
 
@@ -197,7 +197,7 @@ def test_even_share_is_exact_for_every_prefix_also_when_it_changes(wanted: list[
 @given(share=shares, count=st.integers(1, 6), requests=st.integers(0, 200))
 def test_even_share_of_many_workers_is_as_exact_as_of_one(share: float, count: int, requests: int) -> None:
     """All workers together differ by less than 1 too, because they start at staggered places."""
-    sent = sum(sum(drawn("even", [share] * requests, part=Part(index, count))) for index in range(count))
+    sent = sum(sum(drawn("even", [share] * requests, part=WorkerPart(index, count))) for index in range(count))
     assert abs(sent - share * requests * count) < 1
 
 
@@ -279,12 +279,12 @@ def test_a_mix_of_nothing_is_refused() -> None:
 def test_who_leaves_and_comes_back_repeats_nothing_that_others_had_meanwhile() -> None:
     """Its own part ends at one level and begins again at another."""
     plan = at(10.0)
-    pacer = Pacer(plan, Part(0, 2))
+    pacer = Pacer(plan, WorkerPart(0, 2))
     pacer.change(plan, NOTHING, 1.0)
     first = []
     while pacer.due_s() < math.inf:
         first.append(pacer.due_s())
         pacer.advance()
-    pacer.change(plan, Part(1, 2), 2.0)
+    pacer.change(plan, WorkerPart(1, 2), 2.0)
     assert first == pytest.approx([0.05, 0.25, 0.45, 0.65, 0.85])
     assert pacer.due_s() == pytest.approx(2.15)

@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import experiments
-from harness.core.experiment.parse import parse, rehearsable, schema, verdict_schema
+from harness.core.experiment.parse import parse, rehearsable, schema
 from harness.core.experiment.types import Experiment
+from harness.core.verdict.schema import verdict_schema
 from harness.errors import ExperimentError
 
-REGENERATE = (
-    "write json.dumps(..., indent=2) of harness.core.experiment.parse.schema() and verdict_schema() to the file again"
-)
+REGENERATE = "write json.dumps(..., indent=2) of schema() in core.experiment.parse, or of verdict_schema(), to the file"
 
 ONE_KIND = "needs exactly one of error_share, client_version_share, force_alarm, concurrency and fis_template"
 FIELD_ERRORS = {
@@ -250,7 +249,7 @@ def test_packaged_experiment_validates_by_the_schema(name: str) -> None:
 def test_shipped_schema_is_current(file: str, current: dict[str, Any]) -> None:
     """The schema in the package is the one of the types."""
     jsonschema.Draft202012Validator.check_schema(current)
-    shipped = resources.files("harness.core").joinpath("schema", f"{file}.schema.json").read_text(encoding="utf-8")
+    shipped = resources.files("harness.core").joinpath(file, f"{file}.schema.json").read_text(encoding="utf-8")
     assert json.loads(shipped) == json.loads(json.dumps(current)), REGENERATE
 
 

@@ -64,7 +64,7 @@ def test_words_are_read(text: str, rate: ArrivalRate) -> None:
 )
 def test_words_that_say_no_rate_are_refused(text: str) -> None:
     """None is guessed at."""
-    with pytest.raises(ValueError, match=r"no rate|no end|at most"):
+    with pytest.raises(ValueError, match=r"no rate|no end|at most|a duration is like"):
         read(text)
 
 

@@ -23,7 +23,8 @@ from harness.core.timeline.events import (
     TargetSeen,
     Write,
 )
-from harness.core.timeline.rollout import Phase, replay
+from harness.core.timeline.phases import Phase
+from harness.core.timeline.rollout import replay
 
 FORWARD, ROLLBACK = "d-FORWARD01", "d-ROLLBACK1"
 ENDED = RunEnded(at_s=900.0, why="given_up")
@@ -90,13 +91,13 @@ CANARY = [alias(50.0), created(), deployment(70.0), target(70.0), alias(70.0, v2
 )
 def test_phase(events: list[Event], phase: Phase) -> None:
     """Each phase is read from status, alias and rollback together."""
-    assert replay(events).phase is phase
+    assert replay(events).release.phase is phase
 
 
 def test_without_alias_the_lifecycle_tells_where_the_traffic_is() -> None:
     """An alias that cannot be read does not hide the canary."""
     shifting = (LifecycleEvent(name="AllowTraffic", status="InProgress", started_s=65.0),)
-    assert replay([deployment(70.0), target(70.0, lifecycle=shifting)]).phase is Phase.CANARY
+    assert replay([deployment(70.0), target(70.0, lifecycle=shifting)]).release.phase is Phase.CANARY
 
 
 def test_nothing_seen_is_unknown() -> None:
@@ -119,7 +120,9 @@ def test_a_timeline_that_was_cut_off_proves_no_absence() -> None:
 def test_a_shift_lies_between_two_looks_at_the_alias_or_the_target() -> None:
     """Whichever showed the weight first; a late answer that shows the weight from before undoes nothing."""
     looks = [alias(62.0), target(70.0, weight=0.1), alias(72.0), alias(75.0, v2=0.1), alias(120.0, v2=0.1)]
-    seen = replay([alias(1.0), created(), deployment(61.0), *looks, target(125.0, weight=0.2), alias(130.0, v2=0.2)])
+    seen = replay(
+        [alias(1.0), created(), deployment(61.0), *looks, target(125.0, weight=0.2), alias(130.0, v2=0.2)]
+    ).release
     first, second = seen.shifts
     assert (first.weight, second.weight) == (0.1, 0.2)
     assert first.at_s == pytest.approx((62.0, 70.0), abs=1.0)
@@ -132,17 +135,17 @@ def test_no_shift_comes_before_codedeploys_dates_allow_it() -> None:
     began = LifecycleEvent(name="AllowTraffic", status="InProgress", started_s=65.0)
     config = ConfigSeen(at_s=1.0, asked_s=1.0, name="L", kind="linear", step=0.1, interval_s=60.0)
     looks = [alias(62.0), alias(70.0, v2=0.1), alias(120.0, v2=0.1), alias(130.0, v2=0.2)]
-    seen = replay([alias(1.0), config, created(), deployment(61.0), *looks, target(131.0, lifecycle=(began,))])
+    seen = replay([alias(1.0), config, created(), deployment(61.0), *looks, target(131.0, lifecycle=(began,))]).release
     assert [shift.at_s[0] for shift in seen.shifts] == [65.0, 125.0]
 
 
 def test_the_target_tells_the_weight_while_the_alias_was_not_asked_again() -> None:
     """Once the deployment has ended it tells the weight that it had, and the alias alone the one of now."""
     events = [alias(1.0), created(), deployment(61.0), alias(75.0, v2=0.1), target(80.0, weight=0.2)]
-    assert replay(events).weight == 0.2
+    assert replay(events).release.weight == 0.2
     ended = [*events, deployment(90.0, "Stopped", completed_s=85.0), alias(91.0), target(92.0, weight=0.2)]
-    assert replay(ended[:-2]).weight == 0.2
-    assert replay(ended).weight == 0.0
+    assert replay(ended[:-2]).release.weight == 0.2
+    assert replay(ended).release.weight == 0.0
 
 
 def test_weight_of_the_bake_is_the_last_one_below_all() -> None:
@@ -150,9 +153,9 @@ def test_weight_of_the_bake_is_the_last_one_below_all() -> None:
     before = [alias(1.0), created(), deployment(70.0), alias(80.0, v2=0.1)]
     shifted = [*before, alias(369.0, "2"), deployment(370.0, "Succeeded", completed_s=369.5)]
     unseen = [*before, deployment(370.0, "Succeeded", completed_s=369.5), alias(371.0, "2")]
-    assert replay(shifted).split_weight == 1.0
-    assert replay(shifted).bake_weight == replay(unseen).bake_weight == 0.1
-    assert replay([alias(1.0), created(), deployment(70.0), alias(80.0, "2")]).bake_weight is None
+    assert replay(shifted).release.weights.before_end == 1.0
+    assert replay(shifted).release.weights.bake_weight == replay(unseen).release.weights.bake_weight == 0.1
+    assert replay([alias(1.0), created(), deployment(70.0), alias(80.0, "2")]).release.weights.bake_weight is None
 
 
 def failed_look(at_s: float, call: str) -> LookFailed:
@@ -204,8 +207,8 @@ def test_rollback_that_succeeded_is_not_a_promotion() -> None:
 def test_first_deployment_seen_that_is_a_rollback_is_not_the_forward_one() -> None:
     """A watcher that arrives late may meet the rollback first."""
     rollout = replay([rollback(193.0), deployment(193.0, "Stopped", rollback_id=ROLLBACK)])
-    assert rollout.forward
-    assert rollout.forward.deployment_id == FORWARD
+    assert rollout.release.forward
+    assert rollout.release.forward.deployment_id == FORWARD
     assert rollout.outcome is Outcome.ROLLED_BACK
 
 
@@ -213,17 +216,17 @@ def test_rollback_of_another_deployment_is_not_ours() -> None:
     """A rollback that names somebody else's deployment changes nothing."""
     rollout = replay([*CANARY, deployment(190.0, "Stopped"), rollback(193.0, rollback_of="d-ELSE")])
     assert rollout.outcome is Outcome.UNKNOWN
-    assert [other.deployment_id for other in rollout.others] == [ROLLBACK]
+    assert [other.deployment_id for other in rollout.release.others] == [ROLLBACK]
 
 
 def test_deployment_we_created_is_followed_and_no_other() -> None:
     """Our own call names the forward deployment, whatever was seen before it."""
     events = [deployment(10.0, "Succeeded", deployment_id="d-OLD", created_s=5.0), created(), deployment(70.0)]
     rollout = replay(events)
-    assert rollout.forward
-    assert rollout.forward.deployment_id == FORWARD
+    assert rollout.release.forward
+    assert rollout.release.forward.deployment_id == FORWARD
     assert rollout.outcome is Outcome.UNKNOWN
-    assert [other.deployment_id for other in rollout.others] == ["d-OLD"]
+    assert [other.deployment_id for other in rollout.release.others] == ["d-OLD"]
 
 
 def test_the_deployment_that_the_run_was_told_to_follow_is_the_one_though_it_had_ended() -> None:
@@ -271,7 +274,7 @@ def test_the_next_deployments_canary_does_not_hide_where_this_one_ended(
     """A third version has a share already; ours are where they belong."""
     rollout = replay([*CANARY, *ending, next_one])
     assert rollout.settled
-    assert rollout.agreed == next_one
+    assert rollout.release.agreed == next_one
 
 
 def test_a_deployment_that_was_superseded_is_settled() -> None:
@@ -281,8 +284,8 @@ def test_a_deployment_that_was_superseded_is_settled() -> None:
     later = deployment(400.0, deployment_id="d-LATER", created_s=368.0)
     rollout = replay([*promoted, later, alias(420.0, "3")])
     assert rollout.settled
-    assert (rollout.outcome, rollout.superseded_by) == (Outcome.PROMOTED, ("d-LATER",))
-    assert not rollout.alias_contradicts
+    assert (rollout.outcome, rollout.release.superseded_by) == (Outcome.PROMOTED, ("d-LATER",))
+    assert not rollout.release.alias_contradicts
 
 
 def test_a_deployment_before_this_one_ended_does_not_supersede_it() -> None:
@@ -290,7 +293,7 @@ def test_a_deployment_before_this_one_ended_does_not_supersede_it() -> None:
     earlier = deployment(62.0, "Succeeded", deployment_id="d-EARLIER", created_s=-50.0)
     undoing = rollback(390.0, deployment_id="d-UNDOING", rollback_of="d-EARLIER", created_s=380.0)
     events = [*CANARY, earlier, deployment(370.0, "Succeeded", completed_s=366.0), undoing]
-    assert replay(events).superseded_by == ()
+    assert replay(events).release.superseded_by == ()
 
 
 def test_an_alias_that_nobody_may_see_is_not_waited_for_for_ever() -> None:
@@ -304,7 +307,7 @@ def test_an_alias_that_nobody_may_see_is_not_waited_for_for_ever() -> None:
 
 def test_the_clocks_difference_is_kept() -> None:
     """The last one counts."""
-    assert replay([ClockSeen(at_s=1.0, ahead_s=613.0)]).ahead_s == 613.0
+    assert replay([ClockSeen(at_s=1.0, ahead_s=613.0)]).run.ahead_s == 613.0
 
 
 def test_alias_that_was_asked_for_before_the_end_confirms_nothing() -> None:
@@ -320,14 +323,14 @@ def test_settled_stays_settled_when_somebody_moves_the_alias_later() -> None:
     rollout = replay([*back, alias(400.0, v3=0.1)])
     assert rollout.settled
     assert rollout.outcome is Outcome.ROLLED_BACK
-    assert rollout.restored == replay(back).restored
+    assert rollout.release.restored == replay(back).release.restored
 
 
 def test_alias_that_contradicts_is_noticed_after_the_grace() -> None:
     """Views may disagree for a moment, not for good."""
     promoted = [*CANARY, deployment(370.0, "Succeeded", completed_s=366.0)]
-    assert not replay([*promoted, alias(380.0)]).alias_contradicts
-    assert replay([*promoted, alias(400.0)]).alias_contradicts
+    assert not replay([*promoted, alias(380.0)]).release.alias_contradicts
+    assert replay([*promoted, alias(400.0)]).release.alias_contradicts
     assert replay([*promoted, alias(400.0)]).outcome is Outcome.PROMOTED
 
 
@@ -339,43 +342,43 @@ def test_late_look_at_a_running_deployment_does_not_undo_its_end() -> None:
 def test_canary_begins_between_the_two_looks_that_bracket_it() -> None:
     """From asking for the last look without weights to the answer with them."""
     events = [alias(50.0), created(), deployment(62.0), target(62.0), alias(64.0), alias(74.0, v2=0.1)]
-    assert replay(events).canary_began == (63.8, 74.0)
+    assert replay(events).release.weights.split == (63.8, 74.0)
 
 
 def test_canary_does_not_begin_before_the_creation() -> None:
     """A look from before the creation bounds nothing."""
-    assert replay(CANARY).canary_began == (60.0, 70.0)
+    assert replay(CANARY).release.weights.split == (60.0, 70.0)
 
 
 def test_end_is_exact_where_codedeploy_dates_it() -> None:
     """completeTime is exact."""
-    assert replay([*CANARY, deployment(195.0, "Stopped", completed_s=191.5)]).stopped == (191.5, 191.5)
+    assert replay([*CANARY, deployment(195.0, "Stopped", completed_s=191.5)]).release.stopped == (191.5, 191.5)
 
 
 def test_end_is_bracketed_where_nobody_dates_it() -> None:
     """Without completeTime the two looks round it are the bounds."""
-    assert replay([*CANARY, deployment(195.0, "Stopped")]).stopped == (69.8, 195.0)
+    assert replay([*CANARY, deployment(195.0, "Stopped")]).release.stopped == (69.8, 195.0)
 
 
 def test_restored_lies_between_the_stop_and_the_end_of_the_rollback() -> None:
     """The rollback's own end is closer than the next look at the alias."""
     stopped = deployment(195.0, "Stopped", completed_s=191.5)
     events = [*CANARY, stopped, rollback(195.0, completed_s=193.5), alias(195.0), alias(205.0)]
-    assert replay(events).restored == (191.5, 193.5)
+    assert replay(events).release.restored == (191.5, 193.5)
 
 
 def test_restored_waits_for_the_alias_where_it_lags() -> None:
     """A split seen after the rollback's end counts more than that end."""
     stopped = deployment(195.0, "Stopped", completed_s=191.5)
     events = [*CANARY, stopped, rollback(195.0, completed_s=193.5), alias(195.0, v2=0.1), alias(205.0)]
-    assert replay(events).restored == (194.8, 205.0)
+    assert replay(events).release.restored == (194.8, 205.0)
 
 
 def test_nothing_is_restored_where_the_alias_stays_split() -> None:
     """A stop without rollback restores nothing."""
     rollout = replay([*CANARY, deployment(190.0, "Stopped"), deployment(230.0, "Stopped"), alias(230.0, v2=0.1)])
-    assert rollout.restored is None
-    assert rollout.left_split
+    assert rollout.release.restored is None
+    assert rollout.release.left_split
 
 
 def test_rollback_without_any_canary_traffic_began_no_canary() -> None:
@@ -383,24 +386,24 @@ def test_rollback_without_any_canary_traffic_began_no_canary() -> None:
     events = [alias(50.0), created(), deployment(62.0, "Stopped", completed_s=60.7), rollback(63.0), alias(64.0)]
     rollout = replay(events)
     assert rollout.settled
-    assert rollout.canary_began is None
-    assert rollout.weight_at_end == 0.0
+    assert rollout.release.weights.split is None
+    assert rollout.release.weight_at_end == 0.0
 
 
 def test_weight_is_the_aliass_and_else_the_targets() -> None:
     """The alias is what routes; the target only says so."""
-    assert replay(CANARY).weight == 0.1
-    assert replay([deployment(70.0), target(70.0, weight=0.1)]).weight == 0.1
-    assert replay([*CANARY, alias(365.0, "2")]).weight == 1.0
-    assert replay([]).weight is None
+    assert replay(CANARY).release.weight == 0.1
+    assert replay([deployment(70.0), target(70.0, weight=0.1)]).release.weight == 0.1
+    assert replay([*CANARY, alias(365.0, "2")]).release.weight == 1.0
+    assert replay([]).release.weight is None
 
 
 def test_weight_at_the_end_survives_the_rollback() -> None:
     """How far the canary had come when it was stopped."""
     events = [*CANARY, alias(130.0, v2=0.4), deployment(190.0, "Stopped"), rollback(193.0), alias(200.0)]
     rollout = replay(events)
-    assert rollout.weight == 0.0
-    assert rollout.weight_at_end == 0.4
+    assert rollout.release.weight == 0.0
+    assert rollout.release.weight_at_end == 0.4
 
 
 @pytest.mark.parametrize(("kind", "step", "bakes_s"), [("canary", 0.1, 300.0), ("linear", 0.1, 2700.0)])
@@ -408,21 +411,19 @@ def test_bake_ends_after_the_last_interval(kind: str, step: float, bakes_s: floa
     """A canary has one interval, ten percent steps have nine."""
     config = ("Custom", kind, step, 300.0)
     began_s = 70.2
-    assert replay(build(config=config)).bake_ends_s == pytest.approx(began_s + bakes_s)
+    assert replay(build(config=config)).release.bake_ends_s == pytest.approx(began_s + bakes_s)
 
 
 def test_bake_is_counted_from_codedeploys_date() -> None:
     """AllowTraffic says when it began."""
     shifting = (LifecycleEvent(name="AllowTraffic", status="InProgress", started_s=63.0),)
-    rollout = replay(
-        [*CANARY, target(80.0, lifecycle=shifting)],
-    )
-    assert rollout._shift_began_s == 63.0
+    config = ConfigSeen(at_s=1.0, asked_s=1.0, name="C", kind="canary", step=0.1, interval_s=300.0)
+    assert replay([*CANARY, config, target(80.0, lifecycle=shifting)]).release.bake_ends_s == 363.0
 
 
 def test_no_bake_without_a_canary(build: Any) -> None:
     """All at once bakes nothing."""
-    assert replay(build(config=("All", "all_at_once", None, None), shifts=((2.0, 1.0),))).bake_ends_s is None
+    assert replay(build(config=("All", "all_at_once", None, None), shifts=((2.0, 1.0),))).release.bake_ends_s is None
 
 
 def test_alarm_dates_itself() -> None:
@@ -431,7 +432,7 @@ def test_alarm_dates_itself() -> None:
         AlarmSeen(at_s=100.0, asked_s=99.8, name="a", state="OK"),
         AlarmSeen(at_s=110.0, asked_s=109.8, name="a", state="ALARM", since_s=103.5),
     ]
-    assert replay(looks).alarm_episodes("a")[0].start == (103.5, 103.5)
+    assert replay(looks).alarms.episodes("a")[0].start == (103.5, 103.5)
 
 
 def test_an_alarm_that_rang_between_two_looks_is_known_from_its_history() -> None:
@@ -440,7 +441,7 @@ def test_an_alarm_that_rang_between_two_looks_is_known_from_its_history() -> Non
     stamp = {"at_s": 75.0, "asked_s": 74.9, "name": "errors"}
     rang = AlarmChanged(changed_s=61.0, from_state="OK", to_state="ALARM", **stamp)
     silent = AlarmChanged(changed_s=63.0, from_state="ALARM", to_state="OK", **stamp)
-    (episode,) = replay([*quiet, rang, silent]).alarm_episodes("errors")
+    (episode,) = replay([*quiet, rang, silent]).alarms.episodes("errors")
     assert (episode.start, episode.end) == ((61.0, 61.0), (63.0, 63.0))
 
 
@@ -449,7 +450,7 @@ def test_a_start_that_is_dated_after_the_end_does_no_harm() -> None:
     ended = deployment(70.0, "Stopped", started_s=69.5, completed_s=61.0, rollback_id=ROLLBACK)
     rollout = replay([alias(50.0), created(), ended, rollback(71.0, completed_s=64.0), alias(72.0)])
     assert rollout.outcome is Outcome.ROLLED_BACK
-    assert rollout.stopped == (61.0, 61.0)
+    assert rollout.release.stopped == (61.0, 61.0)
     assert rollout.settled
 
 
@@ -459,7 +460,7 @@ def test_alarm_is_bracketed_where_its_date_does_not_fit() -> None:
         AlarmSeen(at_s=100.0, asked_s=99.8, name="a", state="OK"),
         AlarmSeen(at_s=110.0, asked_s=109.8, name="a", state="ALARM", since_s=20.0),
     ]
-    assert replay(looks).alarm_episodes("a")[0].start == (99.8, 110.0)
+    assert replay(looks).alarms.episodes("a")[0].start == (99.8, 110.0)
 
 
 def test_alarms_of_the_group_are_the_ones_that_count() -> None:
@@ -483,16 +484,16 @@ def test_alarm_that_is_gone_is_not_shown() -> None:
     """A deleted alarm has no state."""
     seen = AlarmSeen(at_s=1.0, asked_s=0.9, name="a", state="OK")
     rollout = replay([seen, AlarmGone(at_s=2.0, asked_s=1.9, name="a")])
-    assert rollout.alarms == {}
-    assert rollout.missing_alarms == {"a"}
+    assert rollout.alarms.states == {}
+    assert rollout.alarms.missing == {"a"}
 
 
 def test_failed_looks_are_counted_and_change_nothing_else() -> None:
     """They are evidence about us."""
     failed = LookFailed(at_s=80.0, asked_s=79.0, call="codedeploy:GetDeployment", code="Throttling", message="slow")
     rollout = replay([*CANARY, failed])
-    assert rollout.failed_looks == 1
-    assert rollout.last_look_s == 70.0
+    assert rollout.run.failed_looks == 1
+    assert rollout.run.last_look_s == 70.0
     assert rollout.outcome is replay(CANARY).outcome
 
 

@@ -273,7 +273,7 @@ def test_first_clean_minute_begins_when_the_rollback_ended_all_failures(look_int
     """The baseline answers everything well again."""
     evidence = look_into(row("broken-canary", after_s=120.0))
     assert detection_of(evidence).clean_s == pytest.approx(
-        evidence.rollout.restored[1] - evidence.rollout.created_s, abs=2
+        evidence.release.restored[1] - evidence.release.created_s, abs=2
     )
 
 
@@ -381,7 +381,7 @@ def test_no_step_is_dated_after_the_end_of_the_timeline(look_into: Any, row: Any
     """Whatever a prefix of a timeline tells of had happened by its end, and the step is open until then."""
     cut = [event for event in row("erroruser") if event.at_s <= upto_s]
     evidence, ledger = look_into(cut), detection_of(look_into(cut))
-    created_s = evidence.rollout.created_s
+    created_s = evidence.release.created_s
     assert (ledger.breach_s is None) == (evidence.end_s < 120.0)
     instants = [ledger.first_fault_s, ledger.first_error_s, ledger.breach_s, ledger.clean_s]
     bounds = [ledger.alarm_s, ledger.stopped_s, ledger.restored_s]

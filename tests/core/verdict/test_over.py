@@ -119,13 +119,13 @@ def test_next_deployment_of_the_same_version_changes_no_verdict(experiment: Any)
 def test_rollback_that_the_next_deployment_hid_is_dated_by_itself() -> None:
     """The alias shows the next deployment's version, and the rollback its own end."""
     rollout = replay(over(successor(ROLLED_BACK_S + 300), alias("2")))
-    assert rollout.restored == (STOPPED_S, ROLLED_BACK_S)
+    assert rollout.release.restored == (STOPPED_S, ROLLED_BACK_S)
     assert rollout.settled
 
 
 def test_alias_elsewhere_without_a_next_deployment_dates_nothing() -> None:
     """Then the alias contradicts CodeDeploy, and nobody knows where the traffic went."""
-    assert replay(over(alias("2"))).restored is None
+    assert replay(over(alias("2"))).release.restored is None
 
 
 def test_healthy_canary_that_was_rolled_back_is_a_false_alarm(experiment: Any) -> None:
@@ -154,7 +154,7 @@ def test_traffic_of_the_next_deployment_alone_proves_nothing(experiment: Any) ->
 def test_weight_at_the_end_is_told_by_dates(kind: str, stopped_s: float, weight: float) -> None:
     """The first step at once, each further one an interval later."""
     config = ConfigSeen(name=kind, kind=kind, step=0.1, interval_s=60.0, **AT)  # type: ignore[arg-type]
-    told = replay(over(config, alias(), completed_s=CREATED_S + stopped_s)).weight_at_end
+    told = replay(over(config, alias(), completed_s=CREATED_S + stopped_s)).release.weight_at_end
     assert told == pytest.approx(weight)
 
 
@@ -167,4 +167,4 @@ def test_shift_that_was_skipped_had_no_traffic() -> None:
         for event in over(alias())
     ]
     rollout = replay(events)
-    assert (rollout.shared, rollout.weight_at_end) == (None, 0.0)
+    assert (rollout.release.shared, rollout.release.weight_at_end) == (None, 0.0)

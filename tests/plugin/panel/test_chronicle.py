@@ -95,10 +95,10 @@ def test_faults_last_until_they_are_healed() -> None:
 def test_the_watcher_ages() -> None:
     """Until the next good look."""
     chronicle = heard(0.6)
-    last = chronicle.rollout.last_look_s
+    last = chronicle.rollout.run.last_look_s
     assert last is not None
     seen = watcher_of(chronicle, last + 30.0, watching=True)
-    assert (seen.age_s, seen.wall_age_s) == (30.0, pytest.approx(30.0 / chronicle.rollout.speed))
+    assert (seen.age_s, seen.wall_age_s) == (30.0, pytest.approx(30.0 / chronicle.rollout.run.speed))
     assert watcher_of(Chronicle(EXPERIMENT), 5.0, watching=True).age_s is None
 
 
@@ -115,7 +115,7 @@ def just_created() -> list[Event]:
     for event in (one for one in EVENTS if not isinstance(one, Requests)):
         rollout = rollout.step(event)
         seen.append(event)
-        if rollout.created_s is not None:
+        if rollout.release.created_s is not None:
             break
     return seen
 

@@ -3,16 +3,22 @@
 import gzip
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from harness.errors import UsageError
-from harness.traffic.client import AT_ONCE_S, BODY_KEPT, DECODED_KEPT, ClosedEarly, NoAnswer, Timeouts, service_url
-
-with pytest.MonkeyPatch.context() as environment_variables:
-    environment_variables.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # other tests need sockets as they are
-    from harness.traffic.proxied import ProxiedClient, proxy_for, without_credentials
+from harness.traffic.client.address import service_url
+from harness.traffic.client.bodies import DECODED_KEPT
+from harness.traffic.client.client import AT_ONCE_S, Client
+from harness.traffic.client.connection import Timeouts
+from harness.traffic.client.failures import ClosedEarly, NoAnswer
+from harness.traffic.client.parser import BODY_KEPT
+from harness.traffic.client.proxies import proxy_for, shown
+from tests.traffic.client.tls_server import TlsServer, TunnelProxy
 
 Serve = Callable[..., Any]
 HASTY = Timeouts(connect_s=1.0, read_s=0.3)
@@ -20,12 +26,12 @@ OK = b"HTTP/1.1 200 OK\r\nX-Lambda-Version: 7\r\nContent-Length: 5\r\n\r\nhello"
 
 
 @pytest.fixture
-def client_by() -> Iterator[Callable[..., ProxiedClient]]:
+def client_by() -> Iterator[Callable[..., Client]]:
     """Makes clients of a service that only the proxy at a port knows."""
-    clients: list[ProxiedClient] = []
+    clients: list[Client] = []
 
-    def make(port: int, host: str = "http://service.invalid/stage") -> ProxiedClient:
-        clients.append(ProxiedClient(host, f"http://127.0.0.1:{port}", HASTY))
+    def make(port: int, host: str = "http://service.invalid/stage", userinfo: str = "") -> Client:
+        clients.append(Client(host, HASTY, proxy=urlsplit(f"http://{userinfo}127.0.0.1:{port}")))
         return clients[-1]
 
     yield make
@@ -33,7 +39,7 @@ def client_by() -> Iterator[Callable[..., ProxiedClient]]:
         client.close()
 
 
-def test_requests_go_through_the_proxy(serve: Serve, client_by: Callable[..., ProxiedClient]) -> None:
+def test_requests_go_through_the_proxy(serve: Serve, client_by: Callable[..., Client]) -> None:
     """The proxy gets the whole address, our headers and no others, and its answer is the service's."""
     proxy = serve([OK])
     client = client_by(proxy.port)
@@ -43,11 +49,66 @@ def test_requests_go_through_the_proxy(serve: Serve, client_by: Callable[..., Pr
     head, _, body = proxy.requests[0].partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
     assert (first, body) == (b"POST http://service.invalid/stage/featureToggles HTTP/1.1", b"{}")
-    names = {line.partition(b":")[0].lower() for line in lines} - {b"accept-encoding"}
+    names = {line.partition(b":")[0].lower() for line in lines}
     assert names == {b"host", b"user-agent", b"accept", b"authorization", b"content-type", b"content-length"}
 
 
-def test_an_answer_of_a_failing_service_is_an_answer(serve: Serve, client_by: Callable[..., ProxiedClient]) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_service_with_tls_is_reached_through_a_tunnel(
+    authority: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """One tunnel carries all requests of a connection, TLS runs end to end, and only the proxy gets credentials."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    service = TlsServer(authority / "good.pem")
+    proxy = TunnelProxy(service.port, authority / "good.pem" if scheme == "https" else None)
+    client = Client(f"https://localhost:{service.port}", proxy=urlsplit(f"{scheme}://me:s%20t@localhost:{proxy.port}"))
+    request = client.prepare("GET", "/fakeUser")
+    assert [len(client.send(request).body()) for _ in range(2)] == [70_000, 70_000]
+    assert request.payload.startswith(b"GET /fakeUser HTTP/1.1\r\n")
+    assert b"Proxy-Authorization" not in request.payload
+    first, *lines = proxy.heads[0].split(b"\r\n")
+    assert first == b"CONNECT localhost:%d HTTP/1.1" % service.port
+    assert b"Proxy-Authorization: Basic bWU6cyB0" in lines
+    assert (service.names, len(proxy.heads)) == (["localhost"], 1)
+    for each in (client, proxy, service):
+        each.close()
+
+
+def test_a_service_whose_certificate_is_refused_is_not_the_proxys_failure(
+    authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tunnel stood."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    service = TlsServer(authority / "other.pem")
+    proxy = TunnelProxy(service.port)
+    client = Client(f"https://localhost:{service.port}", proxy=urlsplit(f"http://localhost:{proxy.port}"))
+    with pytest.raises(NoAnswer, match="no connection: TLS certificate refused"):
+        client.send(client.prepare("GET", "/"))
+    for each in (client, proxy, service):
+        each.close()
+
+
+def test_a_proxy_with_tls_is_checked_like_a_service(authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests go to it encrypted, and one that cannot be trusted gets none."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    for certificate, reason in (("good", ""), ("other", "the proxy failed: TLS certificate refused")):
+        proxy = TlsServer(authority / f"{certificate}.pem")
+        client = Client("http://service.invalid", proxy=urlsplit(f"https://localhost:{proxy.port}"))
+        with pytest.raises(NoAnswer, match=reason) if reason else nullcontext():
+            assert len(client.send(client.prepare("GET", "/")).body()) == 70_000
+        client.close()
+        proxy.close()
+
+
+def test_the_proxy_gets_its_credentials_with_every_request(serve: Serve, client_by: Callable[..., Client]) -> None:
+    """A name without a password is one too."""
+    proxy = serve([OK])
+    client = client_by(proxy.port, userinfo="me@")
+    client.send(client.prepare("GET", "/"))
+    assert b"\r\nProxy-Authorization: Basic bWU6\r\n" in proxy.requests[0]
+
+
+def test_an_answer_of_a_failing_service_is_an_answer(serve: Serve, client_by: Callable[..., Client]) -> None:
     """A 502 has its status, and a redirect is not followed."""
     client = client_by(serve([b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"]).port)
     assert client.send(client.prepare("GET", "/")).status == 302
@@ -56,19 +117,23 @@ def test_an_answer_of_a_failing_service_is_an_answer(serve: Serve, client_by: Ca
 @pytest.mark.parametrize(
     ("script", "host", "reason"),
     [
-        ([], "http://service.invalid", "the proxy failed: remote end closed connection"),
-        ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"], "http://service.invalid", "no answer: .*"),
-        ([b"garbage"], "http://service.invalid", "no answer: garbage"),
+        ([], "http://service.invalid", "the proxy failed: the connection was closed before an answer"),
+        (
+            [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"],
+            "http://service.invalid",
+            "closed in the middle of the answer",
+        ),
+        ([b"garbage"], "http://service.invalid", "malformed answer"),
         ([1.0], "http://service.invalid", "nothing came for 0.3 s"),
         (
             [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"],
             "https://service.invalid",
-            "the proxy failed: tunnel connection failed: 407",
+            "the proxy failed: it refused a tunnel with HTTP 407",
         ),
     ],
 )
 def test_what_gives_no_answer_has_a_reason(
-    serve: Serve, client_by: Callable[..., ProxiedClient], script: list[Any], host: str, reason: str
+    serve: Serve, client_by: Callable[..., Client], script: list[Any], host: str, reason: str
 ) -> None:
     """Always the same words for the same failure, and never a crash."""
     client = client_by(serve(script).port, host)
@@ -77,7 +142,7 @@ def test_what_gives_no_answer_has_a_reason(
     assert " object at 0x" not in str(failure.value)
 
 
-def test_a_proxy_that_is_not_there_is_the_reason(client_by: Callable[..., ProxiedClient]) -> None:
+def test_a_proxy_that_is_not_there_is_the_reason(client_by: Callable[..., Client]) -> None:
     """It is the proxy that refuses, not the service."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -92,7 +157,9 @@ def test_the_environments_proxy_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "proxy:3128")
     monkeypatch.setenv("no_proxy", "internal.example.com")
-    assert proxy_for(service_url("https://example.com/stage")) == "http://proxy:3128"
+    proxy = proxy_for(service_url("https://example.com/stage"))
+    assert proxy
+    assert proxy.geturl() == "http://proxy:3128"
     for host in ("https://internal.example.com", "http://example.com", "https://127.0.0.1", "https://localhost:1"):
         assert proxy_for(service_url(host)) is None
 
@@ -110,9 +177,7 @@ def test_a_proxy_that_cannot_be_used_is_one_sentence(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("status", [b"200 OK", b"302 Found\r\nLocation: /x"])
-def test_a_body_is_not_decoded_unless_it_is_read(
-    serve: Serve, client_by: Callable[..., ProxiedClient], status: bytes
-) -> None:
+def test_a_body_is_not_decoded_unless_it_is_read(serve: Serve, client_by: Callable[..., Client], status: bytes) -> None:
     """A small body that would become a huge one costs nothing, and reading it stops at the client's bound."""
     bomb = gzip.compress(b"x" * (DECODED_KEPT + 1), mtime=0)
     head = b"HTTP/1.1 %s\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % (status, len(bomb))
@@ -125,7 +190,7 @@ def test_a_body_is_not_decoded_unless_it_is_read(
         responses[0].body()
 
 
-def test_a_long_body_is_counted_and_not_kept(serve: Serve, client_by: Callable[..., ProxiedClient]) -> None:
+def test_a_long_body_is_counted_and_not_kept(serve: Serve, client_by: Callable[..., Client]) -> None:
     """As by the other client."""
     size = 2 * BODY_KEPT
     client = client_by(serve([b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size]).port)
@@ -137,10 +202,10 @@ def test_a_long_body_is_counted_and_not_kept(serve: Serve, client_by: Callable[.
 
 @pytest.mark.parametrize("end", [[], ["reset"]])
 def test_an_idempotent_request_is_sent_again_when_a_kept_connection_was_closed(
-    serve: Serve, client_by: Callable[..., ProxiedClient], monkeypatch: pytest.MonkeyPatch, end: list[str]
+    serve: Serve, client_by: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, end: list[str]
 ) -> None:
     """The proxy closes the kept connection as the second request arrives: it is sent once more, on a new one."""
-    monkeypatch.setattr("harness.traffic.proxied.AT_ONCE_S", 10.0)  # on a busy machine, at once takes its time
+    monkeypatch.setattr("harness.traffic.client.client.AT_ONCE_S", 10.0)  # on a busy machine, at once takes its time
     proxy = serve([OK, "ask", *end], [OK])
     client = client_by(proxy.port)
     assert [client.send(client.prepare("GET", "/")).status for _ in range(2)] == [200, 200]
@@ -151,18 +216,18 @@ def test_an_idempotent_request_is_sent_again_when_a_kept_connection_was_closed(
     ("method", "script"), [("POST", [OK, "ask"]), ("GET", [OK, "ask", 2 * AT_ONCE_S])], ids=["post", "late"]
 )
 def test_what_may_have_been_worked_on_is_not_sent_again(
-    serve: Serve, client_by: Callable[..., ProxiedClient], method: str, script: list[Any]
+    serve: Serve, client_by: Callable[..., Client], method: str, script: list[Any]
 ) -> None:
     """Neither a POST, nor what the proxy held before it closed."""
     proxy = serve(script, [OK])
     client = client_by(proxy.port)
     client.send(client.prepare("GET", "/"))
-    with pytest.raises(ClosedEarly, match="the proxy failed: remote end closed"):
+    with pytest.raises(ClosedEarly, match="the proxy failed: the connection was closed before an answer"):
         client.send(client.prepare(method, "/"))
     assert proxy.connections == 1
 
 
-def test_a_cookie_is_not_sent_back(serve: Serve, client_by: Callable[..., ProxiedClient]) -> None:
+def test_a_cookie_is_not_sent_back(serve: Serve, client_by: Callable[..., Client]) -> None:
     """Users of one client are strangers to each other."""
     proxy = serve([OK.replace(b"X-L", b"Set-Cookie: a=b\r\nX-L"), "ask", OK, 1.0])
     client = client_by(proxy.port)
@@ -173,4 +238,4 @@ def test_a_cookie_is_not_sent_back(serve: Serve, client_by: Callable[..., Proxie
 
 def test_a_password_is_not_shown() -> None:
     """A log is read by many."""
-    assert without_credentials("http://me:secret@proxy:3128") == "http://proxy:3128"
+    assert shown(urlsplit("http://me:secret@proxy:3128")) == "http://proxy:3128"

@@ -1,39 +1,17 @@
 """The client: well-formed answers whole, everything else a failure with a reason, nothing a hang or a crash."""
 
-import gzip
 import socket
-import ssl
-import zlib
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from harness.errors import UsageError
-from harness.traffic.client import (
-    AT_ONCE_S,
-    BODY_KEPT,
-    DECODED_KEPT,
-    MAX_HEAD,
-    PIECES_KEPT,
-    AnswerParser,
-    Client,
-    ClosedEarly,
-    NoAnswer,
-    Response,
-    Timeouts,
-    service_url,
-    trusting_context,
-)
+from harness.traffic.client.answer import HttpAnswer
+from harness.traffic.client.client import AT_ONCE_S, Client
+from harness.traffic.client.connection import Timeouts
+from harness.traffic.client.failures import ClosedEarly, NoAnswer
+from harness.traffic.client.parser import BODY_KEPT, MAX_HEAD
 
 Serve = Callable[..., Any]
 ClientOf = Callable[..., Client]
@@ -42,7 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\nX-Lambda-Version: 7\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def get(client: Client, path: str = "/", method: str = "GET") -> Response:
+def get(client: Client, path: str = "/", method: str = "GET") -> HttpAnswer:
     """Sends one request without more ado."""
     return client.send(client.prepare(method, path))
 
@@ -157,55 +135,6 @@ def test_a_connection_that_the_server_closes_is_not_kept(serve: Serve, client_of
     assert server.connections == 2
 
 
-@pytest.mark.parametrize(
-    ("encoding", "encoded"),
-    [
-        ("gzip", gzip.compress(b"hello", mtime=0)),
-        ("deflate", zlib.compress(b"hello")),
-        ("deflate", zlib.compress(b"hello", wbits=-15)),
-        ("gzip", gzip.compress(b"hel", mtime=0) + gzip.compress(b"lo", mtime=0)),
-        ("deflate, gzip", gzip.compress(zlib.compress(b"hello"), mtime=0)),
-        ("gzip, identity", gzip.compress(b"hello", mtime=0)),
-        ("identity", b"hello"),
-    ],
-)
-def test_a_body_is_decoded_when_it_is_read(serve: Serve, client_of: ClientOf, encoding: str, encoded: bytes) -> None:
-    """gzip of any number of members and both kinds of deflate are undone, one after the other."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(encoded)}\r\n\r\n"
-    response = get(client_of(serve([head.encode() + encoded])))
-    assert response.length == len(encoded)
-    assert response.body() == b"hello"
-
-
-@pytest.mark.parametrize(
-    ("encoding", "encoded", "reason"),
-    [
-        ("br", b"whatever", "encoded as 'br'"),
-        ("br, gzip", gzip.compress(b"whatever", mtime=0), "encoded as 'br'"),
-        ("gzip" + ", gzip" * 5, b"whatever", "encoded 6 times"),
-        ("gzip", gzip.compress(b"hello", mtime=0) + b"garbage", "not valid gzip"),
-        pytest.param("gzip", gzip.compress(b"x" * (DECODED_KEPT + 1), mtime=0), "longer than .* when decoded", id="gz"),
-        pytest.param("deflate", zlib.compress(b"x" * (DECODED_KEPT + 1)), "longer than .* when decoded", id="zlib"),
-        ("deflate", zlib.compress(b"hello" * 100)[:-9], "not valid deflate"),
-        ("deflate", b"whatever", "not valid deflate"),
-    ],
-)
-def test_a_body_that_cannot_be_decoded_says_why(encoding: str, encoded: bytes, reason: str) -> None:
-    """Never the encoded bytes in place of the body, and never more than is kept."""
-    response = Response(200, {b"content-encoding": encoding.encode()}, [encoded], len(encoded))
-    with pytest.raises(NoAnswer, match=reason):
-        response.body()
-
-
-@pytest.mark.parametrize("encoded", [b"no gzip at all", gzip.compress(b"hello" * 100, mtime=0)[:-9]])
-def test_a_body_that_is_not_what_it_says_has_a_reason(serve: Serve, client_of: ClientOf, encoded: bytes) -> None:
-    """Reading a broken or cut gzip body is a failure, not a crash."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(encoded)}\r\n\r\n"
-    response = get(client_of(serve([head.encode() + encoded])))
-    with pytest.raises(NoAnswer, match="not valid gzip"):
-        response.body()
-
-
 def test_a_long_body_is_counted_and_not_kept(serve: Serve, client_of: ClientOf) -> None:
     """Memory stays flat whatever a server sends."""
     size = 3 * BODY_KEPT
@@ -215,23 +144,11 @@ def test_a_long_body_is_counted_and_not_kept(serve: Serve, client_of: ClientOf) 
         response.body()
 
 
-def test_a_body_in_many_pieces_is_kept_in_few() -> None:
-    """A server that sends each byte as a chunk of its own gets no more memory than another."""
-    parser = AnswerParser()
-    parser.begin(head_only=False)
-    for piece in (CHUNKED, *[b"1\r\nx\r\n" * 1000] * 20):
-        parser.feed(piece, len(piece))
-    assert len(parser.on_body.__self__) <= PIECES_KEPT + 1000
-    parser.feed(b"0\r\n\r\n", 5)
-    assert parser.answer
-    assert parser.answer.body() == b"x" * 20_000
-
-
 def test_bodies_that_do_not_end_are_not_kept_beyond_a_bound(
     serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many requests wait for the rest of their bodies, a client keeps so much of them and counts the rest."""
-    monkeypatch.setattr("harness.traffic.client.BODIES_KEPT", 100_000)
+    monkeypatch.setattr("harness.traffic.client.client.BODIES_KEPT", 100_000)
     begun = b"HTTP/1.1 200 OK\r\nContent-Length: 50001\r\n\r\n" + b"x" * 50_000
     client = client_of(serve([begun, 0.3, b"x"]))
     jobs = [gevent.spawn(get, client) for _ in range(3)]
@@ -335,38 +252,6 @@ def test_bytes_that_nobody_asked_for_end_a_kept_connection(serve: Serve, client_
     assert server.connections == 2
 
 
-def parsed(*pieces: bytes) -> Response | NoAnswer:
-    """What a parser makes of an answer in pieces and the end of its connection."""
-    parser = AnswerParser()
-    parser.begin(head_only=False)
-    try:
-        for piece in pieces:
-            if piece and parser.answer is None:
-                parser.feed(piece, len(piece))
-        if parser.answer is None:
-            parser.end()
-    except NoAnswer as reason:
-        return reason
-    assert parser.answer
-    return parser.answer
-
-
-@settings(max_examples=300, deadline=None)
-@given(received=st.binary(max_size=200), cut=st.integers(0, 200))
-def test_no_bytes_at_all_crash_the_parser(received: bytes, cut: int) -> None:
-    """Whatever comes, in whatever pieces, is an answer or a failure with a reason."""
-    outcome = parsed(received[:cut], received[cut:])
-    assert isinstance(outcome, Response) or str(outcome)
-
-
-@settings(max_examples=200, deadline=None)
-@given(at=st.integers(0, len(OK) - 1), byte=st.integers(0, 255))
-def test_one_wrong_byte_never_crashes_the_parser(at: int, byte: int) -> None:
-    """An answer with any byte changed is an answer or a failure with a reason."""
-    outcome = parsed(OK[:at] + bytes([byte]) + OK[at + 1 :])
-    assert isinstance(outcome, Response) or str(outcome)
-
-
 # Connections that break
 
 
@@ -374,7 +259,7 @@ def test_an_idempotent_request_is_sent_again_when_a_kept_connection_was_closed(
     serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server closes the kept connection as the second request arrives: it is sent once more, on a new one."""
-    monkeypatch.setattr("harness.traffic.client.AT_ONCE_S", 10.0)  # on a busy machine, at once takes its time
+    monkeypatch.setattr("harness.traffic.client.client.AT_ONCE_S", 10.0)  # on a busy machine, at once takes its time
     server = serve([OK, "ask"], [OK])
     client = client_of(server)
     assert [get(client).status, get(client).status] == [200, 200]
@@ -395,7 +280,7 @@ def test_the_whole_time_counts_from_the_first_sending(
     serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that is sent again has no more time than another."""
-    monkeypatch.setattr("harness.traffic.client.AT_ONCE_S", 10.0)
+    monkeypatch.setattr("harness.traffic.client.client.AT_ONCE_S", 10.0)
     server = serve([OK, "ask", 0.5], [0.5, OK, 1.0])
     client = client_of(server, Timeouts(total_s=0.7))
     get(client)
@@ -472,26 +357,7 @@ def test_a_greenlet_that_is_killed_leaves_no_connection_behind(serve: Serve, cli
     assert get(client).body() == b"right"
 
 
-# Addresses and requests that cannot be
-
-
-@pytest.mark.parametrize(
-    "host", ["", "example.com", "ftp://example.com", "http://", "http://x:99999", "http://u:p@x", "http://x/?q=1", "http://[::1",
-     "http://x/st age", "http://x/日本", "http://x/a\tb", "http://ex..ample", "http://a b", "http://a<b>", "http://x:0"]
-)  # fmt: skip
-def test_an_address_that_cannot_be_is_refused_by_one_sentence(host: str) -> None:
-    """The sentence shows what is wrong and what is right."""
-    with pytest.raises(UsageError, match="must be an http or https address"):
-        service_url(host)
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["http://127.0.0.1:1/st%20age", "https://müller.de/s", "http://[::1]:80", "http://[fe80::1%eth0]/", "http://x_y."],
-)
-def test_an_address_that_can_be_is_taken_and_makes_requests(host: str) -> None:
-    """Names of any script, addresses with their zone, percent-encoded paths."""
-    assert Client(host).prepare("GET", "/").payload.startswith(b"GET /")
+# Requests that cannot be
 
 
 @pytest.mark.parametrize(("path", "headers"), [("/a b", {}), ("/a\r\nX: y", {}), ("/", {"X": "a\r\nY: b"})])
@@ -499,131 +365,3 @@ def test_a_request_that_would_fall_apart_is_refused(path: str, headers: dict[str
     """A line break cannot smuggle a header in."""
     with pytest.raises(ValueError, match="cannot be sent"):
         Client("http://127.0.0.1").prepare("GET", path, headers=headers)
-
-
-# TLS
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an own authority `ca.pem` and certificates of localhost by it (`good.pem`) and of another name."""
-    folder = tmp_path_factory.mktemp("authority")
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-    ca = _certificate(ca_name, ca_key.public_key(), ca_name, ca_key, authority=True)
-    (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    for name, host in (("good", "localhost"), ("other", "example.org")):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        certificate = _certificate(subject, key.public_key(), ca_name, ca_key, host=host)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-    return folder
-
-
-def _certificate(
-    subject: x509.Name, key: Any, issuer: x509.Name, issuer_key: Any, *, host: str = "", authority: bool = False
-) -> x509.Certificate:
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-    )
-    if authority:
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = builder.add_extension(usage, critical=True)
-    if host:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-class TlsServer:
-    """Answers every request of every connection over TLS, and remembers the names that clients asked for."""
-
-    def __init__(self, certificate: Path) -> None:
-        self.names: list[str | None] = []
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        context.sni_callback = lambda _socket, name, _context: self.names.append(name)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._context = context
-        self._job = gevent.get_hub().threadpool.spawn(self._serve)
-
-    def close(self) -> None:
-        """Stops listening."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._job.get()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                raw, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                with self._context.wrap_socket(raw, server_side=True) as connection:
-                    while connection.recv(65536):
-                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000)
-            except OSError:
-                continue
-
-
-def test_tls_answers_are_read_whole_and_the_connection_is_kept(
-    authority: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two requests over one verified connection, the server's name sent along."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
-    server = TlsServer(authority / "good.pem")
-    client = Client(f"https://localhost:{server.port}")
-    assert [len(get(client).body()), len(get(client).body())] == [70_000, 70_000]
-    assert server.names == ["localhost"]
-    client.close()
-    server.close()
-
-
-@pytest.mark.parametrize("certificate", ["good", "other"])
-def test_a_certificate_that_cannot_be_trusted_is_refused(
-    authority: Path, monkeypatch: pytest.MonkeyPatch, certificate: str
-) -> None:
-    """An unknown authority and a wrong name are failures with the verifier's reason."""
-    if certificate == "other":
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority / "ca.pem"))
-    server = TlsServer(authority / f"{certificate}.pem")
-    client = Client(f"https://localhost:{server.port}")
-    with pytest.raises(NoAnswer, match=r"TLS certificate refused: (unable to get|.*ostname mismatch)"):
-        get(client)
-    client.close()
-    server.close()
-
-
-def test_plain_http_on_a_tls_port_has_a_reason(serve: Serve) -> None:
-    """A server that answers the handshake in plain text is no TLS server."""
-    server = serve([b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-    with pytest.raises(NoAnswer, match="TLS failed: wrong version number"):
-        get(Client(f"https://localhost:{server.port}"))
-
-
-def test_a_server_that_never_shakes_hands_is_given_up(serve: Serve) -> None:
-    """The handshake counts as connecting and has its limit."""
-    server = serve([1.0])
-    with pytest.raises(NoAnswer, match="no connection: timed out"):
-        get(Client(f"https://localhost:{server.port}", Timeouts(connect_s=0.2)))
-
-
-def test_a_bundle_that_cannot_be_read_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable is named."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    with pytest.raises(UsageError, match="REQUESTS_CA_BUNDLE"):
-        trusting_context()

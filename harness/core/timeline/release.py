@@ -1,0 +1,231 @@
+"""One release: its deployment, rollback, target and alias as they were last seen, and what follows from them.
+
+A rollback by alarm is a `Stopped` forward deployment and a second deployment that ends `Succeeded`, so the newest
+deployment alone would tell a lie; and right after its end a deployment does not name its rollback yet, so "no rollback"
+is believed only after `GRACE_S`.
+
+Bounds: a change between two looks lies between `asked_s` of the last look that showed the old state and `at_s` of the
+first that showed the new one. Where AWS dated it itself both are that date.
+"""
+
+import math
+
+from msgspec import Struct
+
+from harness.core.timeline.bounds import Bounds, Shift, exactly
+from harness.core.timeline.deployments import ended_badly, is_rollback
+from harness.core.timeline.events import AliasSeen, ConfigSeen, DeploymentSeen, LifecycleEvent, TargetSeen
+from harness.core.timeline.phases import (
+    PLACE_AFTER,
+    PLACE_BY_SHIFT,
+    UNDOING_BY_STATUS,
+    Phase,
+    Place,
+    Undoing,
+    phase_of,
+)
+from harness.core.timeline.steps import due_s, shifting_s, weight_after
+from harness.core.timeline.weights import Weights, place_of, shares_of, weight_of
+
+GRACE_S = 30.0
+
+_SHIFTED_STATUSES = frozenset({"InProgress", "Succeeded", "Failed"})
+
+
+class Release(Struct, frozen=True, kw_only=True):
+    """All that is known of one release at one point of the timeline.
+
+    `forward`, `rollback`, `target`, `alias` and `config` are the last looks at each. `weighed` is the last look at the
+    target that told its weight while the deployment lasted: later it tells the past. `wanted` is the id of the
+    deployment that this run created or was told to follow; `refused` says why none was created. `baseline` and `canary`
+    are versions. `agreed` is the first look at which the alias was where the outcome puts it. `others` are deployments
+    of the group that are not this release's.
+    """
+
+    wanted: str | None = None
+    asked_for_s: float | None = None
+    refused: str | None = None
+    forward: DeploymentSeen | None = None
+    first_seen_s: float | None = None
+    rollback: DeploymentSeen | None = None
+    others: tuple[DeploymentSeen, ...] = ()
+    config: ConfigSeen | None = None
+    target: TargetSeen | None = None
+    weighed: TargetSeen | None = None
+    alias: AliasSeen | None = None
+    baseline: str | None = None
+    canary: str | None = None
+    weights: Weights = Weights()
+    ended: Bounds | None = None
+    end_seen_s: float | None = None
+    grace_over: bool = False
+    agreed: AliasSeen | None = None
+
+    @property
+    def followed(self) -> str | None:
+        """The id of the forward deployment, be it seen yet or not."""
+        return self.wanted or (self.forward.deployment_id if self.forward else None)
+
+    @property
+    def rollback_id(self) -> str | None:
+        """The id of the deployment that undoes the forward one, be it seen yet or not."""
+        if self.rollback:
+            return self.rollback.deployment_id
+        return self.forward.rollback_id if self.forward else None
+
+    @property
+    def created_s(self) -> float | None:
+        """The deployment's creation: by CodeDeploy's date, else when our call returned, else when first seen."""
+        if self.forward and self.forward.created_s is not None:
+            return self.forward.created_s
+        return self.asked_for_s if self.asked_for_s is not None else self.first_seen_s
+
+    @property
+    def place(self) -> Place | None:
+        """Where the alias sends traffic; without a look at it, what the target's lifecycle says."""
+        if self.alias:
+            return place_of(self.alias, self.baseline)
+        allowed = self._allow_traffic
+        return PLACE_BY_SHIFT.get(allowed.status) if allowed else None
+
+    @property
+    def phase(self) -> Phase:
+        """Where the release stands."""
+        if self.forward is None:
+            return Phase.CREATED if self.wanted else Phase.WAITING
+        return phase_of(self.forward, self.place, self._undoing)
+
+    @property
+    def weight(self) -> float | None:
+        """The last known share of traffic on the canary; CodeDeploy tells it too while the deployment lasts."""
+        if self.alias is None:
+            return self.target.weight if self.target else None
+        if self.weighed and self.weighed.asked_s > self.alias.asked_s:
+            return self.weighed.weight
+        return weight_of(self.alias, self.baseline)
+
+    @property
+    def weight_at_end(self) -> float | None:
+        """The canary's share when the deployment ended, before any rollback; while it lasts, the share now."""
+        if self.phase is Phase.PROMOTED:
+            return 1.0
+        if self.weights.before_end is not None:
+            return self.weights.before_end
+        if self.ended is None or self._dated_shift is None or self.config is None:
+            return self.weight
+        return weight_after(self.config, self.ended[0] - self._dated_shift[0])
+
+    @property
+    def shifts(self) -> tuple[Shift, ...]:
+        """The canary's weights while the versions shared the traffic; none before CodeDeploy's dates allow it."""
+        return tuple(Shift(shift.weight, self._allowed(shift)) for shift in self.weights.splits)
+
+    @property
+    def bake_ends_s(self) -> float | None:
+        """When the last shift is due; None before the canary has traffic, and where all traffic shifts at once."""
+        allowed, split = self._allow_traffic, self.weights.split
+        began_s = allowed.started_s if allowed and allowed.started_s is not None else split[1] if split else None
+        lasts_s = shifting_s(self.config) if self.config else None
+        return None if began_s is None or lasts_s is None else began_s + lasts_s
+
+    @property
+    def stopped(self) -> Bounds | None:
+        """When the forward deployment stopped or failed."""
+        return self.ended if ended_badly(self.forward) else None
+
+    @property
+    def promoted(self) -> Bounds | None:
+        """When the forward deployment succeeded."""
+        return self.ended if self.forward and self.forward.status == "Succeeded" else None
+
+    @property
+    def restored(self) -> Bounds | None:
+        """When all traffic was on the baseline again: after the stop, by the rollback's end or a look at the alias.
+
+        The rollback's end alone tells it where the alias already belongs to the group's next deployment.
+        """
+        if self.phase is not Phase.ROLLED_BACK or self.ended is None:
+            return None
+        done_s = self.rollback.completed_s if self.rollback else None
+        if self.agreed is None:
+            return (self.ended[0], done_s) if self.superseded_by and done_s is not None else None
+        low, high = self.weights.returned or (self.ended[0], self.agreed.at_s)
+        low = max(low, self.ended[0])
+        if done_s is not None and low <= done_s <= high:
+            high = done_s
+        return low, max(low, high)
+
+    @property
+    def shared(self) -> tuple[float, float | None] | None:
+        """From when until when both arms had traffic, as wide as looks leave it; open while they do, None if never.
+
+        CodeDeploy's dates tell it where no look showed the alias split: of a deployment that was over before, too.
+        """
+        began = self.weights.split or self._dated_shift
+        if began is None:
+            return None
+        left = (self.restored or self.weights.returned, self.weights.whole, self.promoted)
+        return began[0], min((bounds[1] for bounds in left if bounds), default=None)
+
+    @property
+    def canary_gone_s(self) -> float | None:
+        """Until when the canary was on trial: all traffic back on the baseline, or the promotion; None before that."""
+        left = self.restored or self.weights.returned or self.promoted
+        return left[1] if left else None
+
+    @property
+    def alias_contradicts(self) -> bool:
+        """Whether the last look at the alias, asked after the end and the grace, shows another place than it should."""
+        wanted = PLACE_AFTER.get(self.phase)
+        if wanted is None or self.alias is None or self.ended is None or self.baseline is None or self.superseded_by:
+            return False
+        return self.alias.asked_s >= self.ended[1] + GRACE_S and self.place != wanted
+
+    @property
+    def superseded_by(self) -> tuple[str, ...]:
+        """The deployments of the group that began after this one ended."""
+        return tuple(other.deployment_id for other in self._later)
+
+    @property
+    def superseded_s(self) -> float:
+        """When the group's next deployment was created: nothing from then on is this one's doing; infinite if none."""
+        return min((other.created_s for other in self._later if other.created_s is not None), default=math.inf)
+
+    @property
+    def left_split(self) -> bool:
+        """Whether the deployment ended badly without a rollback and the alias still splits the traffic."""
+        return self.phase in (Phase.STOPPED, Phase.FAILED) and self.alias is not None and bool(shares_of(self.alias))
+
+    @property
+    def _later(self) -> tuple[DeploymentSeen, ...]:
+        ended_s = self.ended[0] if self.ended else math.inf
+        later = (other for other in self.others if other.created_s is not None and other.created_s >= ended_s)
+        return tuple(other for other in later if not is_rollback(other))
+
+    @property
+    def _undoing(self) -> Undoing:
+        if self.rollback:
+            return UNDOING_BY_STATUS.get(self.rollback.status, "running")
+        if self.forward and self.forward.rollback_id:
+            return "running"
+        return "none" if self.grace_over else "awaited"
+
+    @property
+    def _dated_shift(self) -> Bounds | None:
+        """When CodeDeploy, by its own dates, gave the canary a part of the traffic; None if all at once, or never."""
+        allowed = self._allow_traffic
+        began_s = allowed.started_s if allowed and allowed.status in _SHIFTED_STATUSES else None
+        return exactly(began_s) if self.config and self.config.step else None
+
+    def _allowed(self, shift: Shift) -> Bounds:
+        """The bounds of a shift without the time before AllowTraffic began, and the intervals until its step."""
+        (low, high), allowed = shift.at_s, self._allow_traffic
+        if allowed is None or allowed.started_s is None:
+            return low, high
+        earliest_s = allowed.started_s + due_s(self.config, shift.weight)
+        return (earliest_s, high) if low <= earliest_s <= high else (low, high)
+
+    @property
+    def _allow_traffic(self) -> LifecycleEvent | None:
+        lifecycle = self.target.lifecycle if self.target else ()
+        return next((event for event in lifecycle if event.name == "AllowTraffic"), None)

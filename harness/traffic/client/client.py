@@ -1,0 +1,139 @@
+"""The client of one service: it prepares requests, sends them, and keeps connections for the next ones."""
+
+import contextlib
+import ssl
+import time
+from collections.abc import Mapping
+from urllib.parse import SplitResult
+
+import gevent
+import gevent.lock
+from gevent import get_hub
+
+from harness.traffic.client.address import authority, service_url
+from harness.traffic.client.answer import HttpAnswer
+from harness.traffic.client.connection import PATIENT, Connection, Timeouts
+from harness.traffic.client.failures import ClosedEarly, NoAnswer
+from harness.traffic.client.opening import Opener
+from harness.traffic.client.prepared import Prepared, payload_of
+from harness.traffic.client.proxies import credentials_header
+from harness.traffic.client.tls import trusting_context
+
+BODIES_KEPT = 64 * 1024 * 1024
+"""Bytes of unfinished bodies that a client keeps in all; with more of them, they are only counted."""
+OPENING = 64
+"""Connections that are opened at once; whoever waits for a turn takes a kept one that became idle meanwhile."""
+AT_ONCE_S = 0.1
+"""Seconds within which a server's goodbye to an idle connection arrives after a request that crossed it.
+
+It was under way when the request was sent, so it takes a round trip at most; some 0.1 s lie between AWS regions of one
+continent. What breaks later broke while the server worked on the request, and that is what a test must see.
+"""
+WARM_S = 1.0
+SWEEP_S = 0.1
+
+
+class Client:
+    """A client of one service, for any number of greenlets; `host` may hold a base path, as in `https://x/stage`.
+
+    With a `proxy` all requests go through it: in a tunnel if the service has TLS, else by their whole address.
+    Certificates are checked against the system's trust store, or what SSL_CERT_FILE, REQUESTS_CA_BUNDLE or
+    CURL_CA_BUNDLE name. Raises UsageError if `host` is no http or https address.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        timeouts: Timeouts = PATIENT,
+        *,
+        tls: ssl.SSLContext | None = None,
+        proxy: SplitResult | None = None,
+    ) -> None:
+        self.url = service_url(host)
+        self._timeouts = timeouts
+        schemes = {self.url.scheme, proxy.scheme if proxy else ""}
+        context = (tls or trusting_context()) if "https" in schemes else None
+        self._opener = Opener(self.url, proxy, timeouts, context)
+        self._by_whole_address = proxy if self.url.scheme == "http" else None
+        self._opening = gevent.lock.Semaphore(OPENING)
+        self._idle: list[Connection] = []
+        self._connections: list[Connection] = []
+        self._sweeper = get_hub().loop.timer(SWEEP_S, SWEEP_S, ref=False)
+        self._sweeper.start(self._sweep)
+
+    def prepare(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", name: str = ""
+    ) -> Prepared:
+        """A request as bytes, below the base path; `name` stands for its path in statistics.
+
+        Raises ValueError if a method, path or header holds what would break the request apart.
+        """
+        target = (self.url.path.rstrip("/") + path) or "/"
+        fields = {"Host": authority(self.url), "User-Agent": "canary-harness", "Accept": "*/*", **(headers or {})}
+        if self._by_whole_address:
+            target = f"http://{authority(self.url)}{target}"
+            fields |= credentials_header(self._by_whole_address)
+        return Prepared(method, name or path, payload_of(method, target, fields, body))
+
+    def send(self, request: Prepared) -> HttpAnswer:
+        """Sends a request and waits for the whole answer; raises NoAnswer.
+
+        An idempotent request is sent once more if it met a kept connection that the server had just closed; the limit
+        of the whole time counts from the first.
+        """
+        connection = self._idle_connection() or self._new_connection()
+        try:
+            answer = connection.ask(request)
+        except ClosedEarly:
+            at_once = time.monotonic() - connection.asked < AT_ONCE_S
+            if not (connection.reused and request.idempotent and at_once):
+                raise
+            asked = connection.asked
+            connection = self._connect()
+            answer = connection.ask(request, asked)
+        if connection.open:
+            self._idle.append(connection)
+        return answer
+
+    def warm(self) -> None:
+        """Resolves the host and opens a first connection, so that no request has to; what fails will fail again."""
+        with contextlib.suppress(NoAnswer), gevent.Timeout(WARM_S, False):
+            self._idle.append(self._connect())
+
+    def close(self) -> None:
+        """Ends all connections; requests in flight fail when their time is up."""
+        self._sweeper.stop()
+        self._sweeper.close()
+        for connection in self._connections:
+            connection.close()
+
+    def _idle_connection(self) -> Connection | None:
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if connection.open:
+                return connection
+        return None
+
+    def _new_connection(self) -> Connection:
+        if not self._opening.acquire(timeout=self._timeouts.connect_s):
+            raise NoAnswer("no connection: timed out")
+        try:
+            return self._idle_connection() or self._connect()
+        finally:
+            self._opening.release()
+
+    def _connect(self) -> Connection:
+        connection = self._opener.open()
+        self._connections.append(connection)
+        return connection
+
+    def _sweep(self) -> None:
+        """Fails what is over its time, and holds the bound on unfinished bodies."""
+        now = time.monotonic()
+        for connection in self._connections:
+            connection.expire(now)
+        self._connections = [connection for connection in self._connections if connection.open]
+        if sum(connection.parser.held for connection in self._connections) > BODIES_KEPT:
+            for connection in self._connections:
+                connection.parser.let_go()

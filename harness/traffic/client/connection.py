@@ -1,0 +1,227 @@
+"""One connection: it sends a request, and the event loop reads the answer and wakes the greenlet that waits."""
+
+import ssl
+import time
+
+# gevent replaces the one in `socket` by its own, which would wait where this one says at once that it would block.
+from _socket import socket as RawSocket  # noqa: N812
+from typing import Any
+
+from gevent import get_hub, getcurrent
+from msgspec import Struct
+
+from harness.traffic.client.answer import HttpAnswer
+from harness.traffic.client.failures import ClosedEarly, NoAnswer, reason_of
+from harness.traffic.client.parser import AnswerParser
+from harness.traffic.client.prepared import Prepared
+from harness.traffic.client.tls import RECORD, Tls
+
+_READABLE, _WRITABLE = 1, 2
+# All connections share them: what was read is parsed before the event loop reads again.
+_buffer = bytearray(64 * 1024)
+_view = memoryview(_buffer)
+_plain = bytearray(RECORD)
+_plain_view = memoryview(_plain)
+
+
+class Timeouts(Struct, frozen=True):
+    """Wall seconds that a client waits: for a connection, between two reads, for an answer from start to end.
+
+    The defaults lie above API Gateway's own limit of 29 s, so that its answer is seen rather than our impatience.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 35.0
+    total_s: float = 60.0
+
+
+PATIENT = Timeouts()
+
+
+class Connection:
+    """One connection, used by one greenlet at a time, and only as long as it is `open`.
+
+    `reused` says that it has brought an answer before; `answered_by_proxy`, that it ends at a proxy, which answers for
+    the service.
+    """
+
+    __slots__ = (
+        "_answered_by_proxy",
+        "_heard",
+        "_hub",
+        "_outcome",
+        "_raw",
+        "_timeouts",
+        "_tls",
+        "_waiter",
+        "_waiting",
+        "_watcher",
+        "asked",
+        "open",
+        "parser",
+        "reused",
+    )
+
+    def __init__(self, raw: RawSocket, tls: Tls | None, timeouts: Timeouts, *, answered_by_proxy: bool = False) -> None:
+        self._raw = raw
+        self._answered_by_proxy = answered_by_proxy
+        self._tls = tls
+        self._timeouts = timeouts
+        self.parser = AnswerParser()
+        self._waiter: Any = None
+        self._waiting = False
+        self._outcome: HttpAnswer | NoAnswer | None = None
+        self.asked = self._heard = 0.0
+        self.open = True
+        self.reused = False
+        self._hub = get_hub()
+        self._watcher = self._hub.loop.io(raw.fileno(), _READABLE)
+        self._watcher.start(self._on_readable)
+
+    def ask(self, request: Prepared, asked: float = 0.0) -> HttpAnswer:
+        """Sends a request and waits for its answer; raises NoAnswer, and the connection is closed then.
+
+        `asked` is the monotonic time from which its total time counts, now unless given.
+        """
+        self.parser.begin(head_only=request.head_only)
+        self._outcome = None
+        self._waiting = True
+        self._heard = time.monotonic()
+        self.asked = asked or self._heard
+        try:
+            self._write(request.payload)
+            while self._outcome is None:
+                self._wait()
+        except OSError as error:
+            self._settle(self._broken(error))
+        finally:
+            self._waiting = False
+            if self._outcome is None or not self.open:
+                self.close()
+        if isinstance(self._outcome, HttpAnswer):
+            self.reused = True
+            return self._outcome
+        raise self._failure()
+
+    def close(self) -> None:
+        """Ends the connection; who waits on it is not woken."""
+        self.open = False
+        if self._raw.fileno() >= 0:
+            self._watcher.stop()
+            self._watcher.close()
+            self._raw.close()
+
+    def expire(self, now: float) -> None:
+        """Fails the request in flight if it is over its limits by the monotonic time `now`; for the event loop only."""
+        if not self._waiting or self._outcome is not None:
+            return
+        limits = self._timeouts
+        if now - self.asked > limits.total_s:
+            self._settle(NoAnswer(f"the answer was not whole after {limits.total_s:g} s"))
+        elif now - self._heard > limits.read_s:
+            self._settle(NoAnswer(f"nothing came for {limits.read_s:g} s"))
+        self._wake()
+
+    def _wait(self) -> None:
+        self._waiter = getcurrent()
+        try:
+            self._hub.switch()
+        finally:
+            self._waiter = None
+
+    def _settle(self, outcome: "HttpAnswer | NoAnswer") -> None:
+        """Notes the outcome; the connection stays open only after an answer that allows another."""
+        self._outcome = outcome
+        if isinstance(outcome, NoAnswer) or not self.parser.keep:
+            self.open = False
+            self._watcher.stop()
+
+    def _wake(self) -> None:
+        """Goes on in the greenlet that waits, if the outcome is there; nothing may follow this call."""
+        if self._outcome is not None and self._waiter is not None:
+            self._waiter.switch()
+
+    def _failure(self) -> NoAnswer:
+        if not isinstance(self._outcome, NoAnswer):
+            return NoAnswer("the wait for the answer was cut short")
+        if self._answered_by_proxy and isinstance(self._outcome, ClosedEarly):
+            return ClosedEarly(f"the proxy failed: {self._outcome}")
+        return self._outcome
+
+    def _broken(self, error: OSError) -> NoAnswer:
+        reason = f"{'the answer broke off' if self.parser.received else 'no answer'}: {reason_of(error)}"
+        return NoAnswer(reason) if self.parser.received else ClosedEarly(reason)
+
+    # Writing
+
+    def _write(self, payload: bytes) -> None:
+        if self._tls:
+            payload = self._tls.encrypted(payload)
+        try:
+            sent = self._raw.send(payload)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(payload):
+            self._write_slowly(memoryview(payload)[sent:])
+
+    def _write_slowly(self, rest: memoryview) -> None:
+        """Sends what the socket had no room for, unless the answer comes before the request is out."""
+        writable = self._hub.loop.io(self._raw.fileno(), _WRITABLE)
+        try:
+            while rest and self._outcome is None:
+                writable.start(getcurrent().switch)
+                self._wait()
+                writable.stop()
+                if self._outcome is None:
+                    rest = rest[self._raw.send(rest) :]
+                    self._heard = time.monotonic()
+        finally:
+            writable.stop()
+            writable.close()
+        self.open = self.open and not rest
+
+    # Reading, called by the event loop
+
+    def _on_readable(self) -> None:
+        try:
+            size = self._raw.recv_into(_buffer)
+            if self._tls and size:
+                self._decrypt(self._tls, size)
+            else:
+                self._take(_view[:size], size)
+        except BlockingIOError:
+            return
+        except NoAnswer as reason:
+            self._settle(reason)
+        except OSError as error:
+            self._settle(self._broken(error))
+        except Exception as error:  # noqa: BLE001 - the event loop would print it and leave the greenlet waiting
+            self._settle(NoAnswer(f"the client failed: {error!r}"))
+        self._wake()
+
+    def _decrypt(self, tls: Tls, size: int) -> None:
+        tls.receive(_view[:size])
+        while tls.incoming.pending and self.open:
+            try:
+                plain: Any = tls.session.read(RECORD, _plain)  # how many bytes, other than its annotation says
+            except ssl.SSLWantReadError:
+                break
+            self._take(_plain_view[:plain], plain)
+            if not plain:
+                return
+        if self.open and (pending := tls.to_send()):
+            self._raw.send(pending)
+
+    def _take(self, received: "memoryview | bytes", size: int) -> None:
+        """Takes plain bytes, none at the end of the connection; whatever comes while nobody asked ends it."""
+        if not self._waiting:
+            self.close()
+            return
+        if size:
+            self.parser.feed(received, size)
+        elif self._outcome is None:
+            self.parser.end()
+        if self.parser.answer is None:
+            self._heard = time.monotonic()
+        else:
+            self._settle(self.parser.answer)

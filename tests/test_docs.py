@@ -1,0 +1,70 @@
+"""Documents name only files that exist, and automated checks are those of the Makefile."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.house import WAY
+
+ROOT = Path(__file__).resolve().parent.parent
+ENDINGS = "py|md|json|jsonl|yaml|yml|toml|css|html|js"
+DOCUMENTS = [
+    ROOT / "CHANGELOG.md",
+    *sorted(path for room in (".github", "harness", "tests") for path in (ROOT / room).rglob("*.md")),
+]
+
+
+def named_files(text: str) -> set[str]:
+    """Paths in backquotes or links: those with a folder in them, and names of Python files."""
+    quoted = re.findall(r"`([\w./-]+)`", text)
+    linked = re.findall(r"\]\(([\w./-]+)\)", text)
+    return {
+        *linked,
+        *(
+            name
+            for name in quoted
+            if name.endswith("/") or re.fullmatch(rf"[\w./-]*(/[\w.-]+\.({ENDINGS})|\.py)", name)
+        ),
+    }
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_named_in_a_document_exist(document: Path) -> None:
+    """Counted from the document's folder or from the top."""
+    named = named_files(document.read_text())
+    missing = [name for name in named if not (document.parent / name).exists() and not (ROOT / name).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("document", ["harness/README.md", "harness/core/README.md", "tests/README.md"])
+def test_readme_of_a_folder_fits_one_screen(document: str) -> None:
+    """So that it is read."""
+    assert len((ROOT / document).read_text().splitlines()) <= 60
+
+
+def test_contributing_tells_each_addition_in_five_steps() -> None:
+    """A fault, a finding, an AWS operation and a criterion."""
+    sections = (ROOT / ".github" / "CONTRIBUTING.md").read_text().split("\n## ")
+    additions = [section for section in sections if section.startswith("Add ")]
+    assert [len(re.findall(r"^\d\. ", section, re.MULTILINE)) for section in additions] == [5, 5, 5, 5]
+
+
+def test_checks_before_a_commit_are_those_of_make_check() -> None:
+    """Neither has one that the other lacks."""
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook["entry"].removeprefix(".venv/bin/") for repo in config["repos"] for hook in repo["hooks"]]
+    recipe = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
+    assert hooks == re.findall(r"\$\(BIN\)/(.+)", recipe)
+
+
+def test_ci_runs_make_test() -> None:
+    """The same command as on a person's machine."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert "make test" in [step.get("run") for step in workflow["jobs"]["test"]["steps"]]
+
+
+def test_modules_on_the_way_of_a_request_exist() -> None:
+    """Those that `tests/house.py` counts."""
+    assert [place for place in WAY if not (ROOT / "harness" / place).exists()] == []
