@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from harness.core.arming.diagnosis import SEVERITIES, Assessment, worst
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Snapshot, Unseen
-from harness.core.timeline.alarm_rules import FAILURE_METRICS, SIGNS, Rule, rule_of
+from harness.core.timeline.alarm_rules import FAILURE_METRICS, Rule, rule_of
+from harness.core.timeline.comparisons import sign_of
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
 from harness.core.verdict.findings import SLOWEST_ALARM_S
 
@@ -173,7 +174,7 @@ def _can_breach(_: Snapshot, alarm: AlarmDefined) -> Assessment:
     rule = rule_of(alarm)
     if rule is not None:
         return _reachable(rule)
-    sign = SIGNS.get(str(alarm.comparison), alarm.comparison)
+    sign = sign_of(str(alarm.comparison))
     limit = "no threshold" if alarm.threshold is None else f"{alarm.threshold:g}"
     what = f"{alarm.name} ({alarm.metric} {alarm.statistic} {sign} {limit})"
     if alarm.metric is None:

@@ -1,6 +1,5 @@
 """Questions about the service behind the host, and about the traffic that is planned."""
 
-import math
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -212,8 +211,7 @@ def _highest_share(experiment: Experiment) -> float:
 
 def chance_of_a_period(rule: Rule, plan: PlannedLoad) -> float:
     """How likely M periods in a row breach; an average is held against the requests to be expected."""
-    needed = rule.errors_needed()
+    needed = rule.failures_needed(plan.requests_per_s * rule.period_s)
     if needed is None:
-        requests = plan.requests_per_s * rule.period_s
-        needed = max(1, math.ceil(round(rule.threshold * requests, 9)))
+        return 0.0
     return float(poisson_at_least(needed, plan.failures_per_s * rule.period_s) ** rule.datapoints)

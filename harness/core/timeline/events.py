@@ -185,8 +185,30 @@ class AliasSeen(Look, frozen=True, kw_only=True, tag="alias_seen"):
     weights: dict[str, float] = {}
 
 
+class MetricQuery(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of an alarm's `Metrics`: a metric, or an `expression` over the ids of others.
+
+    `account` is set where the metric is another account's. `returned` marks the one that the alarm compares.
+    """
+
+    id: str
+    expression: str | None = None
+    metric: str | None = None
+    namespace: str | None = None
+    dimensions: dict[str, str] = {}
+    statistic: str | None = None
+    period_s: int | None = None
+    unit: str | None = None
+    account: str | None = None
+    returned: bool = True
+
+
 class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
-    """How an alarm counts; read at the start and again when its configuration changed."""
+    """How an alarm counts; read at the start and again when its configuration changed.
+
+    `queries` are its `Metrics`; empty where it names one metric itself. `band` is the id of the query that gives the
+    anomaly band which it compares with, and `unlike` says what kind of alarm it is where it is none that is known.
+    """
 
     name: str
     kind: Literal["metric", "composite"] = "metric"
@@ -202,6 +224,9 @@ class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
     missing: str | None = None
     rule: str | None = None
     unit: str | None = None
+    queries: tuple[MetricQuery, ...] = ()
+    band: str | None = None
+    unlike: str | None = None
 
 
 class AlarmSeen(Look, frozen=True, kw_only=True, tag="alarm_seen"):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from harness.core.timeline.alarm_rules import Rule, breach_s, rule_of, rule_of_experiment
+from harness.core.timeline.alarm_rules import Rule, rule_of, rule_of_experiment
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
+from harness.core.verdict.breach import breach_s
 from harness.core.verdict.evidence import (
     Evidence,
     answers,

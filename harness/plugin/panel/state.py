@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.experiment.types import AlarmState, Outcome
-from harness.core.timeline.alarm_rules import SIGNS
+from harness.core.timeline.comparisons import sign_of
 from harness.core.timeline.events import AlarmDefined, FaultStarted
 from harness.core.timeline.phases import Phase
 from harness.core.timeline.rollout import Rollout
@@ -199,7 +199,7 @@ def _rule(defined: AlarmDefined | None) -> str | None:
         return None
     if defined.kind == "composite":
         return defined.rule
-    sign = SIGNS.get(str(defined.comparison), str(defined.comparison))
+    sign = sign_of(str(defined.comparison))
     periods = defined.evaluation_periods or 1
     limit = facts.number(defined.threshold)
     counted = f"{defined.metric} {defined.statistic} {sign} {limit} in {defined.period_s} s"

@@ -24,7 +24,7 @@ from harness.core.experiment.types import (
     Target,
     Traffic,
 )
-from harness.core.timeline.alarm_rules import Rule
+from harness.core.timeline.alarm_rules import read_rule
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
@@ -354,16 +354,7 @@ def test_an_alarm_must_ring_before_the_bake_ends(bake: float, severity: str) -> 
 # Traffic
 
 
-RULE = Rule(
-    name="errors",
-    metric="Errors",
-    statistic="Sum",
-    period_s=60,
-    evaluation_periods=1,
-    datapoints=1,
-    threshold=3.0,
-    comparison="GreaterThanOrEqualToThreshold",
-)
+RULE = read_rule(ERRORS)
 
 
 @pytest.mark.parametrize(
@@ -372,21 +363,22 @@ RULE = Rule(
 def test_the_chance_is_poisson_s(threshold: float, rate: float, chance: float) -> None:
     """Requests a second of which a tenth meets a canary that always fails, as tabulated by hand."""
     plan = PlannedLoad(rate * 0.1, rate * 0.1, "")
-    assert chance_of_a_period(replace(RULE, threshold=threshold), plan) == pytest.approx(chance, abs=0.015)
+    assert chance_of_a_period(read_rule(replace(ERRORS, threshold=threshold)), plan) == pytest.approx(chance, abs=0.015)
 
 
 def test_an_average_is_held_against_the_requests_to_be_expected() -> None:
     """5 % of errors against an average of 0.05: it depends on luck; against 0.01 it does not."""
-    average = replace(RULE, statistic="Average", threshold=0.05)
+    average = replace(ERRORS, statistic="Average", threshold=0.05)
     plan = PlannedLoad(1.0, 20.0, "")
-    assert chance_of_a_period(average, plan) == pytest.approx(0.5, abs=0.05)
-    assert chance_of_a_period(replace(average, threshold=0.01), plan) > 0.999
+    assert chance_of_a_period(read_rule(average), plan) == pytest.approx(0.5, abs=0.05)
+    assert chance_of_a_period(read_rule(replace(average, threshold=0.01)), plan) > 0.999
 
 
 def test_several_periods_in_a_row_are_less_likely() -> None:
     """Each must breach."""
     once = chance_of_a_period(RULE, PlannedLoad(0.05, 1.0, ""))
-    assert chance_of_a_period(replace(RULE, datapoints=2), PlannedLoad(0.05, 1.0, "")) == pytest.approx(once**2)
+    twice = read_rule(replace(ERRORS, evaluation_periods=2, datapoints=2))
+    assert chance_of_a_period(twice, PlannedLoad(0.05, 1.0, "")) == pytest.approx(once**2)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +389,8 @@ def test_an_alarm_on_the_canary_meets_the_canary_s_part_only(
 ) -> None:
     """Fault requests fail on every version; without any, a canary that always fails is what must ring."""
     experiment = replace(EXPERIMENT, traffic=Traffic(arrival_rate=20, error_share=share))
-    assert planned(experiment, replace(RULE, version=version), 0.1).failures_per_s == pytest.approx(failures)
+    alarm = replace(ERRORS, dimensions={"ExecutedVersion": version} if version else {})
+    assert planned(experiment, read_rule(alarm), 0.1).failures_per_s == pytest.approx(failures)
 
 
 def test_a_fault_of_the_experiment_counts_at_its_highest() -> None:

@@ -1,0 +1,103 @@
+"""What the failures that clients saw would have done to an alarm.
+
+Whether failures are more than an alarm bears must not depend on where in its minute a run began. So harm is weighed in
+every way in which minutes can fall: `Weighed.certain` says that they breach whichever way, `Weighed.end_s` that they do
+in some way.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from harness.core.timeline.alarm_evaluation import first_alarm
+from harness.core.timeline.alarm_rules import Rule
+from harness.core.timeline.events import Requests
+
+Fails = Callable[[Requests], bool]
+Counts = np.typing.NDArray[np.int64]
+
+
+class Weighed(Struct, frozen=True):
+    """Failures breach a rule: `end_s` is the end of the earliest period that makes it so, in seconds of the run."""
+
+    end_s: float
+    certain: bool
+
+
+class _Sums(Struct, frozen=True):
+    """Requests and failures up to each second from `first_s` on."""
+
+    first_s: int
+    failures: Counts
+    requests: Counts
+
+    @property
+    def last_s(self) -> int:
+        return self.first_s + len(self.requests) - 1
+
+    def within(self, since_s: int, until_s: int) -> tuple[int, int]:
+        """Failures and requests of the seconds from `since_s` to before `until_s`."""
+        low, high = (min(max(at_s - self.first_s, 0), len(self.requests) - 1) for at_s in (since_s, until_s))
+        return int(self.failures[high] - self.failures[low]), int(self.requests[high] - self.requests[low])
+
+
+def weigh(rule: Rule, requests: Sequence[Requests], fails: Fails) -> Weighed | None:
+    """Whether these failures put a rule in ALARM; None where they do not, whichever way minutes fall.
+
+    Periods without any request do not breach, however the alarm treats missing data: silence is no harm. Only whole
+    periods count, as long as there is traffic.
+    """
+    sums = _sums(requests, fails)
+    if sums is None or not sums.failures[-1]:
+        return None
+    step_s = rule.condition.step_s
+    ends = [_first_end(rule, sums, phase_s) for phase_s in range(step_s)]
+    reached = [end_s for end_s in ends if end_s is not None]
+    return Weighed(float(min(reached)), len(reached) == len(ends)) if reached else None
+
+
+def breach_s(rule: Rule, requests: Sequence[Requests], epoch_s: float, fails: Fails) -> float | None:
+    """The end of the period that puts the rule in ALARM as AWS's minutes fall, in seconds since the run began.
+
+    `epoch_s` is the beginning of the run, by AWS's clock. CloudWatch itself comes one to three minutes later. The end
+    lies ahead where the period still lasts.
+    """
+    sums = _sums(requests, fails)
+    if sums is None or not sums.failures[-1]:
+        return None
+    step_s = rule.condition.step_s
+    end_s = _first_end(rule, sums, -int(epoch_s // 1) % step_s, ahead_s=step_s)
+    # Rows are counted by whole seconds of the run; the boundary itself is a fraction of a second before that.
+    return None if end_s is None else end_s - (epoch_s + end_s) % step_s
+
+
+def _first_end(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int = 0) -> int | None:
+    step_s, period_s = rule.condition.step_s, rule.period_s
+    first_s = sums.first_s + 1 + (phase_s - sums.first_s - 1) % step_s
+    ends = range(first_s, sums.last_s + 1 + ahead_s, step_s)
+    counts = [sums.within(end_s - period_s, end_s) for end_s in ends]
+    at = first_alarm(replace(rule.condition, missing="notBreaching"), _values(rule, counts))
+    return None if at is None else ends[at]
+
+
+def _values(rule: Rule, counts: Sequence[tuple[int, int]]) -> Sequence[float | None]:
+    if not counts:
+        return []
+    return rule.computed({metric.id: [rule.counted(metric, *one) for one in counts] for metric in rule.metrics})
+
+
+def _sums(requests: Sequence[Requests], fails: Fails) -> _Sums | None:
+    """None without any request."""
+    if not requests:
+        return None
+    seconds = np.array([int(seen.at_s // 1) for seen in requests])
+    counts = np.array([seen.count for seen in requests])
+    failed = np.array([fails(seen) for seen in requests]) * counts
+    places = seconds - seconds.min()
+    return _Sums(int(seconds.min()), _cumulated(places, failed), _cumulated(places, counts))
+
+
+def _cumulated(places: Counts, counts: Counts) -> Counts:
+    return np.concatenate([[0], np.bincount(places, weights=counts).cumsum()]).astype(np.int64)
