@@ -1,4 +1,4 @@
-"""Who is let in before a version is invoked: the custom authorizer with its cache, and the stage's throttle."""
+"""What admits a request before a version is invoked: the authorizer with its cache, and the stage's throttle."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,14 +10,14 @@ LONGEST_TOKEN = 512
 
 
 class Decision(NamedTuple):
-    """What the authorizer said of a token, and until when that holds."""
+    """The answer of the authorizer for a token, and when it expires."""
 
     principal: str | None
     until_s: float
 
 
 class Authorizer:
-    """A custom authorizer whose results, denials too, are kept for `ttl_s` of simulated time.
+    """A custom authorizer whose results, also denials, are cached for `ttl_s` of simulated time.
 
     `decide` gives the principal of a token, or None to deny. At most `capacity` results are kept, the oldest go first.
     """
@@ -37,7 +37,7 @@ class Authorizer:
         self._known: dict[bytes, Decision] = {}
 
     def principal(self, token: bytes) -> str | None:
-        """Whom the token lets in; None is a denial, which an over-long token gets unasked."""
+        """The principal of a token; None is a denial. A token that is too long is denied without asking."""
         if len(token) > LONGEST_TOKEN:
             return None
         known = self._known.get(token)

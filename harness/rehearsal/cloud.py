@@ -17,7 +17,8 @@ from harness.rehearsal.admission import Throttle
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloudformation import CloudFormation
 from harness.rehearsal.cloudwatch import CloudWatch
-from harness.rehearsal.codedeploy import CodeDeploy
+from harness.rehearsal.codedeploy import CodeDeploy, appspec
+from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions import Functions
 from harness.rehearsal.gateway import Api, Gateway, VersionHeader
@@ -65,7 +66,7 @@ class Cloud:
             self.schedule, self.functions, self.cloudwatch, rng=self._rng("codedeploy"), **home
         )
         self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
-        self.cloudformation = CloudFormation(self.clock, **home)
+        self.cloudformation = CloudFormation(self.schedule, **home)
         self._undo = contextlib.ExitStack()
         self._ready: dict[str, Any] | None = None
 
@@ -104,7 +105,9 @@ class Cloud:
         self.functions.endpoint_url = servers.url(self.host, aws)
         self._undo.callback(self.functions.close)
         self._run(servers.ControlPlane(Wire(self._services(), self.schedule), aws))
-        made = stack.set_up(self.experiment, self, account=ACCOUNT, region=REGION)
+        made = stack.set_up(
+            self.experiment, self.functions, self.cloudwatch, self.codedeploy, account=ACCOUNT, region=REGION
+        )
         self.cloudformation.provide(made)
         for fault in self.experiment.faults:
             if fault.fis_template is not None:
@@ -174,20 +177,18 @@ class Cloud:
     def deploy(self) -> str:
         """Starts the deployment of the canary, as a pipeline would, and returns its id."""
         ready = self.ready
-        properties = {
-            "Name": ready["function"],
-            "Alias": ready["alias"],
-            "CurrentVersion": ready["baseline"],
-            "TargetVersion": ready["canary"],
-        }
-        service = {"service": {"Type": "AWS::Lambda::Function", "Properties": properties}}
-        hooks = [{event: function} for event, function in ready["hooks"].items()]
-        content = json.dumps({"version": 0.0, "Resources": [service], "Hooks": hooks})
+        spec = AppSpec(
+            function=ready["function"],
+            alias=ready["alias"],
+            current=ready["baseline"],
+            target=ready["canary"],
+            hooks=ready["hooks"],
+        )
         answer = self.codedeploy.create_deployment(
             {
                 "applicationName": ready["application"],
                 "deploymentGroupName": ready["group"],
-                "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
+                "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": appspec.render(spec)}},
             }
         )
         return str(answer["deploymentId"])
@@ -207,11 +208,11 @@ class Cloud:
 
 
 class _Stopped(BaseException):
-    """A signal came before the cloud was ready; like KeyboardInterrupt nothing but `serve` may catch it."""
+    """A signal came before the cloud was ready; like KeyboardInterrupt, only `serve` may catch it."""
 
 
 class _Signals:
-    """SIGINT and SIGTERM: they break off the start, and end the cloud once it is `ready`."""
+    """SIGINT and SIGTERM: they cancel the start, or end the cloud once it is `ready`."""
 
     def __init__(self) -> None:
         self.ready = False

@@ -1,19 +1,16 @@
-"""CloudFormation of the local cloud: the stack that was set up, as a template of a team's would have made it.
+"""CloudFormation of the local cloud: the stack that was set up, as a template of a team would have made it.
 
-It only tells: a stack has the resources that it had at the beginning, and none is made, changed or deleted here.
+It is read-only: a stack keeps the resources that it started with.
 Assumption: logical ids are those of a SAM or Serverless Framework template, `<Key>DeploymentGroup` beside
 `<Key>Alias<alias>`.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from harness.rehearsal.clock import CloudClock
+from harness.rehearsal.clock import Schedule
+from harness.rehearsal.operations import Answer, AwsService, Params, operation
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.stack import Stack
-
-Params = dict[str, Any]
-Answer = dict[str, Any]
 
 KEY = "Service"
 """What the logical ids of the function and of all that belongs to it begin with."""
@@ -21,17 +18,17 @@ _COMPLETE = "CREATE_COMPLETE"
 _NO_DRIFT = {"StackResourceDriftStatus": "NOT_CHECKED"}
 
 
-class CloudFormation:
+class CloudFormation(AwsService):
     """CloudFormation; operations are methods in snake case with AWS's parameters."""
 
-    def __init__(self, clock: CloudClock, *, account: str, region: str) -> None:
-        self._now = clock.now
+    def __init__(self, schedule: Schedule, *, account: str, region: str) -> None:
+        super().__init__(schedule)
         self._home = f"{region}:{account}"
         self._stacks: dict[str, Answer] = {}
         self._resources: dict[str, list[Answer]] = {}
 
     def provide(self, stack: Stack) -> None:
-        """Tells of a stack that was set up."""
+        """Adds a stack that was set up."""
         made_s = self._now()
         self._stacks[stack.name] = {
             "StackId": f"arn:aws:cloudformation:{self._home}:stack/{stack.name}/00000000-0000-4000-8000-000000000000",
@@ -63,16 +60,19 @@ class CloudFormation:
         for event, function in stack.hooks.items():
             yield "Lambda::Function", f"{event}Hook", function
 
+    @operation
     def describe_stacks(self, params: Params) -> Answer:
         """DescribeStacks: one, or all."""
         wanted = params.get("StackName")
         return {"Stacks": [self._stacks[self._known(wanted)]] if wanted else list(self._stacks.values())}
 
+    @operation
     def list_stack_resources(self, params: Params) -> Answer:
         """ListStackResources."""
         name = self._known(params.get("StackName"))
         return {"StackResourceSummaries": [_dated(one, "LastUpdatedTimestamp") for one in self._resources[name]]}
 
+    @operation
     def describe_stack_resources(self, params: Params) -> Answer:
         """DescribeStackResources: of a stack, or of the one that has a resource."""
         name = self._known(params.get("StackName") or self._owner(params.get("PhysicalResourceId")))

@@ -9,13 +9,10 @@ import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.rehearsal.clock import Schedule
+from harness.rehearsal.operations import Answer, AwsService, Params, operation
 from harness.rehearsal.refusal import Refusal
-
-Params = dict[str, Any]
-Answer = dict[str, Any]
 
 ERROR = "aws:lambda:invocation-error"
 LONGEST_S = 43_200.0
@@ -46,11 +43,11 @@ class _StartedExperiment:
         return "completed" if now_s >= self.ends_s() else "running"
 
 
-class Fis:
+class Fis(AwsService):
     """Fault Injection Service; operations are methods in snake case with AWS's parameters."""
 
     def __init__(self, schedule: Schedule, *, rng: random.Random, account: str, region: str) -> None:
-        self._now = schedule.clock.now
+        super().__init__(schedule)
         self._rng = rng
         self._home = f"arn:aws:fis:{region}:{account}"
         self._lambda = f"arn:aws:lambda:{region}:{account}:function"
@@ -82,6 +79,7 @@ class Fis:
         running = (each for each in [*self._experiments.values()] if each.status(now_s) == "running")
         return max((each.shares.get(function, 0.0) for each in running), default=0.0)
 
+    @operation
     def create_experiment_template(self, params: Params) -> Answer:
         """CreateExperimentTemplate."""
         template_id = f"EXT{self._drawn()}"
@@ -92,10 +90,12 @@ class Fis:
         self._templates[template_id] = kept
         return {"experimentTemplate": kept}
 
+    @operation
     def get_experiment_template(self, params: Params) -> Answer:
         """GetExperimentTemplate."""
         return {"experimentTemplate": self._template(params["id"])}
 
+    @operation
     def start_experiment(self, params: Params) -> Answer:
         """StartExperiment: the same client token starts no second one."""
         template = self._template(params["experimentTemplateId"])
@@ -109,16 +109,19 @@ class Fis:
             self._experiments[known.id] = known
         return {"experiment": self._told(known)}
 
+    @operation
     def get_experiment(self, params: Params) -> Answer:
         """GetExperiment."""
         return {"experiment": self._told(self._experiment(params["id"]))}
 
+    @operation
     def list_experiments(self, params: Params) -> Answer:
         """ListExperiments."""
         wanted = params.get("experimentTemplateId")
         told = [each for each in self._experiments.values() if wanted in (None, each.template["id"])]
         return {"experiments": [self._told(each) for each in told]}
 
+    @operation
     def stop_experiment(self, params: Params) -> Answer:
         """StopExperiment: refuses one that has ended."""
         known = self._experiment(params["id"])

@@ -54,7 +54,7 @@ def canary_cloud_factory() -> Iterator[CloudFactory]:
 
 @pytest.fixture
 def canary_cloud(canary_cloud_factory: CloudFactory) -> "Cloud":
-    """A started cloud with the stack of an experiment without special wishes.
+    """A started cloud with the stack of an experiment with all defaults.
 
     Its clock stands still and moves only by `canary_cloud.advance(seconds)`.
     """
@@ -71,7 +71,7 @@ def canary_aws(canary_cloud: "Cloud", monkeypatch: pytest.MonkeyPatch) -> Mappin
 
 
 def aws_environment(cloud: "Cloud", monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
-    """Sets the environment that leads every AWS SDK to `cloud`, until the test ends; for clouds from the factory."""
+    """Sets the environment that points every AWS SDK at `cloud`, until the test ends; for clouds from the factory."""
     variables = {
         "AWS_ENDPOINT_URL": cloud.ready["endpoint_url"],
         "AWS_REGION": cloud.ready["region"],

@@ -107,14 +107,14 @@ class Gateway:
         self._answer_headers: dict[str, RawHeaders] = {}
 
     def close(self) -> None:
-        """Lets go of the threads; invocations that still run are not waited for."""
+        """Ends the threads without waiting for invocations that still run."""
         self._threads.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
         request_id = _request_id(self._ids.getrandbits(128))
         try:
-            answer = await self._invoke(await self._let_in(scope, receive, request_id))
+            answer = await self._invoke(await self._admit(scope, receive, request_id))
         except Refused as refused:
             answer = refused.answer
         except Exception:
@@ -125,7 +125,7 @@ class Gateway:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _let_in(self, scope: Scope, receive: Receive, request_id: str) -> AdmittedRequest:
+    async def _admit(self, scope: Scope, receive: Receive, request_id: str) -> AdmittedRequest:
         route = self._routes.get((scope["method"], scope["path"]))
         if route is None:
             raise Refused(self._no_route(scope["path"]))
@@ -171,8 +171,8 @@ class Gateway:
             return await self._in_time(self._run(call, version), version)
         own = self._behaviour(version, code)
         if own.latency_s:
-            return await self._in_time(self._admitted(call, version, own), version)
-        return await self._admitted(call, version, own)
+            return await self._in_time(self._in_slot(call, version, own), version)
+        return await self._in_slot(call, version, own)
 
     async def _in_time(self, work: Coroutine[Any, Any, GatewayAnswer], version: str) -> GatewayAnswer:
         """API Gateway stops waiting, the invocation goes on."""
@@ -182,7 +182,7 @@ class Gateway:
         done, _ = await asyncio.wait({task}, timeout=self._api.timeout_s)
         return task.result() if done else self._from_gateway(proxy.TIMED_OUT, version)
 
-    async def _admitted(self, call: AdmittedRequest, version: str, own: BundledVersion) -> GatewayAnswer:
+    async def _in_slot(self, call: AdmittedRequest, version: str, own: BundledVersion) -> GatewayAnswer:
         try:
             with self._versions.slot(self._api.function, self._api.alias):
                 return await self._bundled(call, version, own)

@@ -1,4 +1,4 @@
-"""Plays experiments: for each a local cloud and a Locust process, and none of them left behind."""
+"""Plays experiments: for each a local cloud and a Locust process, and none is left running."""
 
 import os
 import queue
@@ -127,7 +127,7 @@ class CloudProcess:
 
     @property
     def died(self) -> bool:
-        """Whether the process ended though nobody asked it to."""
+        """Whether the process ended without being asked to."""
         return self._process.poll() is not None
 
     def ready(self, stop: Interrupts) -> Ready:
@@ -188,7 +188,7 @@ class _Locust:
             self._process = start(locust_command(*options), _environment(here, ready), **pipes)
 
     def play(self, experiment: Experiment, cloud: CloudProcess, stop: Interrupts) -> Played:
-        """Waits for its end; where none is in sight, sooner once the cloud has died, there is trouble to tell."""
+        """Waits for its end, and returns what went wrong if it hangs, or if its cloud died."""
         until_s = time.monotonic() + _longest_s(experiment) / self._speed + SPARE_S
         while (code := await_end(self._process, POLL_S)) is None:
             stop.check()
@@ -199,7 +199,7 @@ class _Locust:
         return Played(experiment, self._folder, *_ending(code, cloud))
 
     def end(self, stop: Interrupts) -> None:
-        """Ends it if it lives; at SIGTERM it heals, judges and reports what there was."""
+        """Ends it if it still runs; on SIGTERM it undoes its writes, judges and reports."""
         end(self._process, stop)
 
 
@@ -219,7 +219,7 @@ def _longest_s(experiment: Experiment) -> float:
 
 
 def _environment(folder: Path, ready: Ready) -> dict[str, str]:
-    """Ours, without whatever would lead boto3 or Locust elsewhere."""
+    """Our environment, without the variables that would point boto3 or Locust elsewhere."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
     return {
         **inherited,

@@ -37,7 +37,10 @@ class GatewayAnswer(NamedTuple):
 
 
 class AdmittedRequest(NamedTuple):
-    """One HTTP request that was let in; `path` is without the stage, `principal` None on a route without authorizer."""
+    """One HTTP request that passed throttle and authorizer.
+
+    `path` is without the stage; `principal` is None on a route without authorizer.
+    """
 
     method: str
     path: str

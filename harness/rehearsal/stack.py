@@ -11,7 +11,7 @@ import socket
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -19,6 +19,9 @@ from msgspec import Struct
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
+from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.codedeploy import CodeDeploy
+from harness.rehearsal.functions import Functions
 from harness.rehearsal.refusal import Refusal
 
 APPLICATION = "fake-user"
@@ -57,22 +60,6 @@ def handler(event, context):
 """
 
 
-class Services(Protocol):
-    """The services of the cloud that a stack is made of; operations take AWS's parameters."""
-
-    @property
-    def functions(self) -> Any:
-        """Lambda."""
-
-    @property
-    def cloudwatch(self) -> Any:
-        """CloudWatch."""
-
-    @property
-    def codedeploy(self) -> Any:
-        """CodeDeploy."""
-
-
 class Stack(Struct, frozen=True, kw_only=True):
     """What was set up, by name. `name` is the CloudFormation stack's, `config` the full name of the deployment
     configuration, `hooks` the function of each hooked lifecycle event."""
@@ -105,16 +92,24 @@ def names(experiment: Experiment) -> Stack:
     )
 
 
-def set_up(experiment: Experiment, services: Services, *, account: str, region: str) -> Stack:
+def set_up(
+    experiment: Experiment,
+    functions: Functions,
+    cloudwatch: CloudWatch,
+    codedeploy: CodeDeploy,
+    *,
+    account: str,
+    region: str,
+) -> Stack:
     """Makes everything that the experiment names; raises ExperimentError with the field that is wrong."""
     stack = names(experiment)
     role = f"arn:aws:iam::{account}:role/{stack.application}"
-    _make_versions(experiment, stack, services.functions, role)
+    _make_versions(experiment, stack, functions, role)
     for event, status in experiment.deployment.hooks.items():
-        _make_hook(stack.hooks[event], status, services.functions, role)
+        _make_hook(stack.hooks[event], status, functions, role)
     with _blaming("alarm"):
-        services.cloudwatch.put_metric_alarm(_alarm(experiment.alarm, stack, account=account, region=region))
-    _make_group(experiment, stack, services.codedeploy, role)
+        cloudwatch.put_metric_alarm(_alarm(experiment.alarm, stack, account=account, region=region))
+    _make_group(experiment, stack, codedeploy, role)
     return stack
 
 
@@ -129,7 +124,7 @@ def _blaming(path: str) -> Iterator[None]:
 # Lambda
 
 
-def _make_versions(experiment: Experiment, stack: Stack, functions: Any, role: str) -> None:
+def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, role: str) -> None:
     function = {"FunctionName": stack.function}
     baseline, canary = _code(experiment.baseline, "baseline"), _code(experiment.canary, "canary")
     with _blaming("deployment.function"):
@@ -205,13 +200,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _warm(arm: Arm, name: str, functions: Any, function: str, version: str) -> None:
+def _warm(arm: Arm, name: str, functions: Functions, function: str, version: str) -> None:
     if arm.handler is not None:
         with _blaming(f"{name}.handler"):
             functions.warm(function, version)
 
 
-def _make_hook(function: str, status: str, functions: Any, role: str) -> None:
+def _make_hook(function: str, status: str, functions: Functions, role: str) -> None:
     with _blaming("deployment.hooks"):
         functions.create_function(
             {
@@ -286,7 +281,7 @@ def _filled(template: str, words: Mapping[str, str], path: str) -> str:
 # CodeDeploy
 
 
-def _make_group(experiment: Experiment, stack: Stack, codedeploy: Any, role: str) -> None:
+def _make_group(experiment: Experiment, stack: Stack, codedeploy: CodeDeploy, role: str) -> None:
     with _blaming("deployment.application"):
         codedeploy.create_application({"applicationName": stack.application, "computePlatform": "Lambda"})
     if not stack.config.startswith(AWS_PREFIX):

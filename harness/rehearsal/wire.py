@@ -33,7 +33,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.refusal import Refusal
 
-HttpAnswer = tuple[int, Mapping[str, str], bytes]
+WireAnswer = tuple[int, Mapping[str, str], bytes]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 log = logging.getLogger(__name__)
@@ -55,14 +55,12 @@ _MISSING = {"lambda": "ValidationException"}
 class Wire:
     """The control plane's WSGI application.
 
-    `services` maps boto3's service names to service objects. Every call first runs what is due on `schedule` and then
-    holds its lock, but for the operations that a service names in `unlocked` because they wait for user code.
+    `services` maps boto3's service names to service objects; `schedule` dates the answers.
     """
 
     def __init__(self, services: Mapping[str, object], schedule: Schedule) -> None:
         self.now = schedule.clock.now
         self._services = services
-        self._schedule = schedule
         self._moto: Any = None
         self._moto_lock = threading.Lock()
 
@@ -77,12 +75,12 @@ class Wire:
         return self._send(start_response, self._answer(service_name, Request(environ)))
 
     @staticmethod
-    def _send(start_response: StartResponse, answer: HttpAnswer) -> Iterable[bytes]:
+    def _send(start_response: StartResponse, answer: WireAnswer) -> Iterable[bytes]:
         status, headers, body = answer
         start_response(str(status), [*headers.items(), ("Content-Length", str(len(body)))])
         return [body]
 
-    def _answer(self, service_name: str, request: Request) -> HttpAnswer:
+    def _answer(self, service_name: str, request: Request) -> WireAnswer:
         model: ServiceModel = get_service_model(service_name)
         if request.content_type == _FORM and model.protocol == "rest-json":
             # What curl says of any body; the path and not the content type names the operation.
@@ -100,11 +98,7 @@ class Wire:
             return Refusal("UnknownOperationException", f"{operation.name} is not part of this local cloud.")
         try:
             params = _parsed(operation, uri_params, request)
-            self._schedule.run_due()
-            if operation.name in getattr(service, "unlocked", ()):
-                return method(params)
-            with self._schedule.lock:
-                return method(params)
+            return method(params)
         except Refusal as refusal:
             return refusal
         except Exception as error:
@@ -151,7 +145,7 @@ def _rewound(environ: dict[str, Any]) -> dict[str, Any]:
 
 
 def _service_of(request: Request) -> str | None:
-    """The service that a request is for; None where it is not signed and nothing else tells."""
+    """The service that a request is for; None for an unsigned request that nothing else identifies."""
     scope = _SCOPE.search(request.headers.get("Authorization", ""))
     if scope:
         return _SIGNING_NAMES.get(scope["service"], scope["service"])
@@ -164,8 +158,8 @@ def _service_of(request: Request) -> str | None:
     return next((service for mark, service in _UNSIGNED.items() if mark in body), None)
 
 
-def _unknown(service_name: str, request: Request, refusal: Refusal = _NOT_HERE) -> HttpAnswer:
-    """A refusal in the protocol of the service; in JSON where nobody knows that."""
+def _unknown(service_name: str, request: Request, refusal: Refusal = _NOT_HERE) -> WireAnswer:
+    """A refusal in the protocol of the service; in JSON for an unknown service."""
     try:
         model = get_service_model(service_name)
     except UnknownServiceError:
@@ -228,7 +222,7 @@ def _check_types(operation: OperationModel, content: Mapping[str, Any]) -> None:
 
 
 def _check_present(operation: OperationModel, params: Mapping[str, Any]) -> None:
-    """Refuses a request without what it must have, unless the service says that better itself."""
+    """Refuses a request without what it must have, unless the service has better messages of its own."""
     code = _MISSING.get(operation.service_model.service_name)
     for problem, _, details in _problems(operation, params) if code else ():
         if problem == "missing required field":
@@ -243,7 +237,7 @@ def _problems(operation: OperationModel, params: Mapping[str, Any]) -> Iterable[
     return problems
 
 
-def _serialized(operation: OperationModel, protocol: str, result: object) -> HttpAnswer:
+def _serialized(operation: OperationModel, protocol: str, result: object) -> WireAnswer:
     serializer = get_serializer_class(operation.service_model.service_name, protocol)
     context = SerializationContext(str(uuid4()))
     with warnings.catch_warnings():
@@ -271,7 +265,7 @@ def _own_status(operation: OperationModel, result: object) -> int | None:
 
 
 class _Handler(WSGIRequestHandler):
-    """Says nothing, and dates its answers by the cloud's clock."""
+    """Prints nothing, and dates its answers by the cloud's clock."""
 
     protocol_version = "HTTP/1.1"
     now: Callable[[], float]

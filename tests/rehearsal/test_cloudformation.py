@@ -100,7 +100,7 @@ def test_plan_names_what_the_stack_leads_to(
     ("words", "told"),
     [
         (["--target-version", "99"], "has no version 99; publish it first, or name one that there is"),
-        (["--target-version", "1"], "deployment.target_version: version 1 is what Live serves already"),
+        (["--target-version", "1"], "deployment.target_version: the alias Live is already on version 1"),
         (["--alias", "nope"], "has no alias nope; there are Live"),
         (["--alias", "nope", "--target-version", "2"], "has no alias nope; there are Live"),
         (["--function", "nope", "--target-version", "2"], "deployment.function: Lambda knows no function nope"),

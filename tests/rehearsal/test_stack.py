@@ -27,7 +27,9 @@ def make() -> Iterator[Make]:
         experiment = Experiment(name="test", **parts)
         cloud = Cloud(experiment, speed=0)
         clouds.append(cloud)
-        return cloud, stack.set_up(experiment, cloud, account=ACCOUNT, region=REGION)
+        return cloud, stack.set_up(
+            experiment, cloud.functions, cloud.cloudwatch, cloud.codedeploy, account=ACCOUNT, region=REGION
+        )
 
     yield set_up
     for cloud in clouds:

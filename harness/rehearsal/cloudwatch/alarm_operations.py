@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch import paging, rule
 from harness.rehearsal.cloudwatch.alarms import AlarmStore, StoredAlarm
 from harness.rehearsal.cloudwatch.definition import check_actions, definition
 from harness.rehearsal.cloudwatch.history import HistoryItem
 from harness.rehearsal.cloudwatch.queries import dimensions_of
 from harness.rehearsal.cloudwatch.reasons import compact
-from harness.rehearsal.cloudwatch.requests import Params, invalid, operation, seconds, timestamp
+from harness.rehearsal.cloudwatch.requests import CheckedService, invalid, seconds, timestamp
 from harness.rehearsal.cloudwatch.rule import name_of
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 ALARMS_A_PAGE = 50
@@ -26,12 +26,10 @@ _OF_CHILDREN = ("AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp")
 _OF_PARENTS = ("AlarmName", "AlarmArn")
 
 
-class AlarmOperations:
+class AlarmOperations(CheckedService):
     """What CloudWatch does with alarms."""
 
-    def __init__(self, schedule: Schedule, alarms: AlarmStore) -> None:
-        self._alarms = alarms
-        self._clock = schedule.clock
+    _alarms: AlarmStore
 
     def states(self, names: Iterable[str]) -> dict[str, str]:
         """The StateValue of those alarms that exist, metric and composite, by name."""
@@ -39,7 +37,7 @@ class AlarmOperations:
         return {alarm.name: alarm.state.value for alarm in alarms if alarm}
 
     @operation
-    def put_metric_alarm(self, params: Params) -> Params:
+    def put_metric_alarm(self, params: Params) -> Answer:
         """PutMetricAlarm: a new alarm begins in INSUFFICIENT_DATA; an updated one keeps its state and its tags."""
         watch = definition(params)
         self._refuse_other_kind(params["AlarmName"], "MetricAlarm")
@@ -49,7 +47,7 @@ class AlarmOperations:
         return {}
 
     @operation
-    def put_composite_alarm(self, params: Params) -> Params:
+    def put_composite_alarm(self, params: Params) -> Answer:
         """PutCompositeAlarm; an actions suppressor is stored and does nothing, because no action is ever done."""
         name = params["AlarmName"]
         watch = rule.parse(params["AlarmRule"])
@@ -64,25 +62,25 @@ class AlarmOperations:
         return {}
 
     @operation
-    def describe_alarms(self, params: Params) -> Params:
+    def describe_alarms(self, params: Params) -> Answer:
         """DescribeAlarms: metric alarms alone, unless AlarmTypes asks for others."""
         shown = self._selected(params)
         (offset,) = paging.numbers(params.get("NextToken"), first=(0,))
         alarms, following = paging.page(shown, params.get("MaxRecords", ALARMS_A_PAGE), offset)
         members = next((of for name, of in _RELATIVES.items() if name in params), None)
-        answer: Params = {
+        answer: Answer = {
             "MetricAlarms": [_described(alarm, members) for alarm in alarms if alarm.kind == "MetricAlarm"],
             "CompositeAlarms": [_described(alarm, members) for alarm in alarms if alarm.kind == "CompositeAlarm"],
         }
         return answer if following is None else {**answer, "NextToken": paging.token(following)}
 
     @operation
-    def describe_alarms_for_metric(self, params: Params) -> Params:
+    def describe_alarms_for_metric(self, params: Params) -> Answer:
         """DescribeAlarmsForMetric: the alarms on exactly this metric; those on metric math are not among them."""
         return {"MetricAlarms": [_described(alarm) for alarm in self._alarms if _watches(params, alarm.configuration)]}
 
     @operation
-    def describe_alarm_history(self, params: Params) -> Params:
+    def describe_alarm_history(self, params: Params) -> Answer:
         """DescribeAlarmHistory, newest first unless told otherwise; composite alarms' only if AlarmTypes asks.
 
         Assumption: newest first is the default, which AWS's documentation does not state.
@@ -92,11 +90,11 @@ class AlarmOperations:
         if params.get("ScanBy") != "TimestampAscending":
             found.reverse()
         items, following = paging.page(found, params.get("MaxRecords", ITEMS_A_PAGE), offset)
-        answer: Params = {"AlarmHistoryItems": [_told(item) for item in items]}
+        answer: Answer = {"AlarmHistoryItems": [_told(item) for item in items]}
         return answer if following is None else {**answer, "NextToken": paging.token(following, latest)}
 
     @operation
-    def delete_alarms(self, params: Params) -> Params:
+    def delete_alarms(self, params: Params) -> Answer:
         """DeleteAlarms: names that do not exist are passed over."""
         chosen = [alarm for name in dict.fromkeys(params["AlarmNames"]) if (alarm := self._alarms.get(name))]
         if sum(alarm.kind == "CompositeAlarm" for alarm in chosen) > 1:
@@ -110,17 +108,17 @@ class AlarmOperations:
         return {}
 
     @operation
-    def enable_alarm_actions(self, params: Params) -> Params:
+    def enable_alarm_actions(self, params: Params) -> Answer:
         """EnableAlarmActions: names that do not exist are passed over."""
         return self._set_actions(params["AlarmNames"], enabled=True)
 
     @operation
-    def disable_alarm_actions(self, params: Params) -> Params:
+    def disable_alarm_actions(self, params: Params) -> Answer:
         """DisableAlarmActions: names that do not exist are passed over."""
         return self._set_actions(params["AlarmNames"], enabled=False)
 
     @operation
-    def set_alarm_state(self, params: Params) -> Params:
+    def set_alarm_state(self, params: Params) -> Answer:
         """SetAlarmState: a metric alarm keeps it until the next evaluation that has data, a composite one until a
         child changes."""
         if self._alarms.get(params["AlarmName"]) is None:
@@ -130,7 +128,7 @@ class AlarmOperations:
         return {}
 
     @operation
-    def tag_resource(self, params: Params) -> Params:
+    def tag_resource(self, params: Params) -> Answer:
         """TagResource, for alarms."""
         alarm = self._by_arn(params["ResourceARN"])
         tags = {**alarm.tags, **_tags(params)}
@@ -140,7 +138,7 @@ class AlarmOperations:
         return {}
 
     @operation
-    def untag_resource(self, params: Params) -> Params:
+    def untag_resource(self, params: Params) -> Answer:
         """UntagResource, for alarms; tags that are not there are passed over."""
         alarm = self._by_arn(params["ResourceARN"])
         kept = {key: value for key, value in alarm.tags.items() if key not in params["TagKeys"]}
@@ -148,7 +146,7 @@ class AlarmOperations:
         return {}
 
     @operation
-    def list_tags_for_resource(self, params: Params) -> Params:
+    def list_tags_for_resource(self, params: Params) -> Answer:
         """ListTagsForResource, for alarms."""
         tags = self._by_arn(params["ResourceARN"]).tags
         return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}

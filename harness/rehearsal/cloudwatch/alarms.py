@@ -1,4 +1,4 @@
-"""The alarms of an account and region: their states, what changes them, and what is written down of it."""
+"""The alarms of an account and region: their states, what changes them, and their history."""
 
 import itertools
 import math
@@ -15,9 +15,9 @@ from harness.rehearsal.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, OK
 from harness.rehearsal.cloudwatch.history import AlarmHistory
 from harness.rehearsal.cloudwatch.queries import Reader
 from harness.rehearsal.cloudwatch.reasons import EvaluatedPeriod
-from harness.rehearsal.cloudwatch.requests import Params
 from harness.rehearsal.cloudwatch.rule import CompositeRule
 from harness.rehearsal.cloudwatch.store import MINUTE_S, MetricStore
+from harness.rehearsal.operations import Params
 
 COMPOSITE_LAG_S = 1.0
 """How long after its child's a composite alarm's state changes. Assumption: AWS states none, seconds were seen."""
@@ -30,7 +30,7 @@ AlarmKind = Literal["MetricAlarm", "CompositeAlarm"]
 
 
 class StoredState(Struct, frozen=True):
-    """A state and why, and `since_s` when; `forced` holds while SetAlarmState's word is the last one."""
+    """A state and why, and `since_s` when; `forced` holds until something changes the state that SetAlarmState set."""
 
     value: str
     reason: str
@@ -43,7 +43,8 @@ class StoredState(Struct, frozen=True):
 class StoredAlarm(Struct, frozen=True, kw_only=True):
     """An alarm as it is now.
 
-    `configuration` is what was put, in AWS's words; `series` tells its ticks from those of an earlier one of its name.
+    `configuration` is what was put, in AWS's words; `series` numbers its evaluations, apart from those of an
+    earlier alarm of the same name.
     """
 
     name: str

@@ -10,8 +10,9 @@ from harness.rehearsal.cloudwatch import queries
 from harness.rehearsal.cloudwatch.bucket import is_statistic
 from harness.rehearsal.cloudwatch.evaluation import COMPARISONS, TREATMENTS, Condition
 from harness.rehearsal.cloudwatch.queries import MetricStat, Query
-from harness.rehearsal.cloudwatch.requests import Params, invalid
+from harness.rehearsal.cloudwatch.requests import invalid
 from harness.rehearsal.cloudwatch.store import MINUTE_S
+from harness.rehearsal.operations import Params
 from harness.rehearsal.refusal import Refusal
 
 FINE_PERIODS_S = frozenset({10, 20, 30})

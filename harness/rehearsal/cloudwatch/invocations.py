@@ -1,4 +1,4 @@
-"""What Lambda tells CloudWatch: AWS/Lambda's metrics, a minute at a time and half a minute to a minute late."""
+"""The metrics of AWS/Lambda: published for a minute at a time, 30 to 60 seconds late."""
 
 import random
 import threading

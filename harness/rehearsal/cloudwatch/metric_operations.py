@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch import paging, queries
 from harness.rehearsal.cloudwatch.bucket import STATISTICS, Bucket, is_statistic
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
 from harness.rehearsal.cloudwatch.queries import Query, Reader, dimensions_of, is_period
-from harness.rehearsal.cloudwatch.requests import Params, invalid, operation, seconds, timestamp
+from harness.rehearsal.cloudwatch.requests import CheckedService, invalid, seconds, timestamp
 from harness.rehearsal.cloudwatch.store import RECENTLY_ACTIVE_S, Metric, MetricStore
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 MOST_METRICS_PUT = 1000
@@ -23,16 +23,14 @@ MOST_QUERIES = 500
 MOST_DATAPOINTS = 100_800
 
 
-class MetricOperations:
+class MetricOperations(CheckedService):
     """What CloudWatch knows of metrics; `invocations` takes what functions do."""
 
-    def __init__(self, schedule: Schedule, store: MetricStore, invocations: InvocationMetrics) -> None:
-        self.invocations = invocations
-        self._schedule = schedule
-        self._store = store
+    invocations: InvocationMetrics
+    _store: MetricStore
 
     @operation
-    def put_metric_data(self, params: Params) -> Params:
+    def put_metric_data(self, params: Params) -> Answer:
         """PutMetricData; what is put can be read at once."""
         namespace = params["Namespace"]
         if namespace.startswith("AWS/"):
@@ -43,24 +41,24 @@ class MetricOperations:
             raise Refusal("MissingParameter", "The parameter MetricData is required.")
         if len(given) > MOST_METRICS_PUT:
             raise Refusal("InvalidParameterValue", f"MetricData must not have more than {MOST_METRICS_PUT} members.")
-        now_s = self._schedule.clock.now()
+        now_s = self._now()
         for add in [self._checked(namespace, f"MetricData.member.{at}", one, now_s) for at, one in enumerate(given, 1)]:
             self._store.add(**add)
         return {}
 
     @operation
-    def list_metrics(self, params: Params) -> Params:
+    def list_metrics(self, params: Params) -> Answer:
         """ListMetrics, without the delay of some minutes that AWS has for new ones."""
         now_s = self._published()
         since_s = now_s - RECENTLY_ACTIVE_S if "RecentlyActive" in params else None
         found = [metric for metric in self._store.metrics(active_since_s=since_s) if _listed(metric, params)]
         (offset,) = paging.numbers(params.get("NextToken"), first=(0,))
         shown, following = paging.page(found, METRICS_A_PAGE, offset)
-        answer: Params = {"Metrics": [_as_answer(metric) for metric in shown]}
+        answer: Answer = {"Metrics": [_as_answer(metric) for metric in shown]}
         return answer if following is None else {**answer, "NextToken": paging.token(following)}
 
     @operation
-    def get_metric_statistics(self, params: Params) -> Params:
+    def get_metric_statistics(self, params: Params) -> Answer:
         """GetMetricStatistics: aligned to multiples of the period, oldest first, each unit apart."""
         statistics = _statistics(params)
         periods = _periods(params)
@@ -76,7 +74,7 @@ class MetricOperations:
         return {"Label": metric.name, "Datapoints": found}
 
     @operation
-    def get_metric_data(self, params: Params) -> Params:
+    def get_metric_data(self, params: Params) -> Answer:
         """GetMetricData: each query's numbers, newest first unless told otherwise.
 
         A page holds the same stretch of time of every query; metric math that looks at a whole series sees its page.
@@ -99,14 +97,14 @@ class MetricOperations:
             page = periods[offset : offset + size]
             complete = offset + size >= len(periods)
             results.append(self._result(reader, query, page, label=_label(query, returned), complete=complete))
-        answer: Params = {"MetricDataResults": results, "Messages": []}
+        answer: Answer = {"MetricDataResults": results, "Messages": []}
         if all(result["StatusCode"] == "Complete" for result in results):
             return answer
         return {**answer, "NextToken": paging.token(offset + size)}
 
     def _published(self) -> float:
         """Now, with all that has become visible until now in the store."""
-        now_s = self._schedule.clock.now()
+        now_s = self._now()
         self.invocations.publish(self._store, now_s)
         return now_s
 

@@ -8,8 +8,9 @@ from msgspec import Struct
 from harness.rehearsal.cloudwatch import expressions
 from harness.rehearsal.cloudwatch.bucket import is_statistic
 from harness.rehearsal.cloudwatch.expressions import Expression, Series, UnknownExpression
-from harness.rehearsal.cloudwatch.requests import Params, invalid
+from harness.rehearsal.cloudwatch.requests import invalid
 from harness.rehearsal.cloudwatch.store import MINUTE_S, Metric, MetricStore
+from harness.rehearsal.operations import Params
 
 FINE_PERIODS_S = frozenset({1, 5, 10, 20, 30})
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")

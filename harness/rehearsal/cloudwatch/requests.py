@@ -1,19 +1,16 @@
 """The edge: what a request must be by CloudWatch's service model, and its values as ours."""
 
-import functools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from moto.core.utils import get_service_model
 from msgspec import Struct
 
+from harness.rehearsal.operations import AwsService, Params
 from harness.rehearsal.refusal import Refusal
-
-Params = dict[str, Any]
-Service = TypeVar("Service")
 
 DATA_OPERATIONS = frozenset({"PutMetricData", "ListMetrics", "GetMetricStatistics"})
 """The operations whose model names InvalidParameterValue and MissingParameter; all others say ValidationError."""
@@ -25,16 +22,11 @@ class _Flaw(Struct, frozen=True):
     constraint: str
 
 
-def operation(method: Callable[[Service, Params], Params]) -> Callable[[Service, Params], Params]:
-    """Checks a request against the service model before the method that answers it sees it."""
-    name = "".join(word.capitalize() for word in method.__name__.split("_"))
+class CheckedService(AwsService):
+    """A service that holds each request against CloudWatch's model before it answers."""
 
-    @functools.wraps(method)
-    def checked(service: Service, params: Params) -> Params:
-        check(name, params)
-        return method(service, params)
-
-    return checked
+    def _check(self, operation: str, params: Params) -> None:
+        check(operation, params)
 
 
 def check(operation_name: str, params: Params) -> None:

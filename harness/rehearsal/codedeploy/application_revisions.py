@@ -5,10 +5,11 @@ from collections.abc import Callable
 import msgspec
 
 from harness.rehearsal.codedeploy import inputs, revisions
-from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
+from harness.rehearsal.codedeploy.account import Account
 from harness.rehearsal.codedeploy.paging import page
 from harness.rehearsal.codedeploy.records import Application, RegisteredRevision
 from harness.rehearsal.codedeploy.views import generic_revision_view
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 _SORTS: dict[str, Callable[[RegisteredRevision], float]] = {
@@ -22,7 +23,7 @@ _ORDERS = ("ascending", "descending")
 _DEPLOYED = ("include", "exclude", "ignore")
 
 
-class RevisionOperations(Operations):
+class RevisionOperations(Account):
     """Application revisions: the only place where AWS gives an AppSpec's content back."""
 
     @operation

@@ -3,11 +3,12 @@
 import msgspec
 
 from harness.rehearsal.codedeploy import inputs
-from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
+from harness.rehearsal.codedeploy.account import Account
 from harness.rehearsal.codedeploy.paging import page
 from harness.rehearsal.codedeploy.records import Application
 from harness.rehearsal.codedeploy.store import application_resource
 from harness.rehearsal.codedeploy.views import application_view
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 MAX_APPLICATIONS = 1000
@@ -16,7 +17,7 @@ MAX_APPLICATIONS = 1000
 BATCH_SIZE = 100
 
 
-class ApplicationOperations(Operations):
+class ApplicationOperations(Account):
     """Applications: a name to group deployment groups under."""
 
     @operation
@@ -57,7 +58,7 @@ class ApplicationOperations(Operations):
 
     @operation
     def update_application(self, params: Params) -> Answer:
-        """UpdateApplication: a new name, which its groups and deployments bear from then on."""
+        """UpdateApplication: a new name, also for its groups and deployments."""
         name = inputs.application_name(params)
         application = self._store.application(name)
         if params.get("newApplicationName"):

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.rehearsal.codedeploy import inputs
-from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
+from harness.rehearsal.codedeploy.account import Account
 from harness.rehearsal.codedeploy.paging import page
 from harness.rehearsal.codedeploy.records import Config
 from harness.rehearsal.codedeploy.routing import ALL_AT_ONCE, PREFIX, Canary, Linear, Routing
 from harness.rehearsal.codedeploy.views import config_view
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 MAX_CONFIGS = 50
@@ -23,7 +24,7 @@ MAX_MINUTES = 2880
 _TYPES = ("AllAtOnce", "TimeBasedCanary", "TimeBasedLinear")
 
 
-class ConfigOperations(Operations):
+class ConfigOperations(Account):
     """Deployment configurations: Lambda's nine presets, and custom canary and linear ones."""
 
     @operation

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from harness.rehearsal.codedeploy import appspec, inputs, revisions
+from harness.rehearsal.codedeploy.account import Account
 from harness.rehearsal.codedeploy.failures import STOPPED_BY_USER
 from harness.rehearsal.codedeploy.hooks import Execution
 from harness.rehearsal.codedeploy.ids import new_deployment_id
-from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
 from harness.rehearsal.codedeploy.paging import page
 from harness.rehearsal.codedeploy.records import (
     Alarming,
@@ -21,6 +21,7 @@ from harness.rehearsal.codedeploy.records import (
 )
 from harness.rehearsal.codedeploy.stages import STATUS
 from harness.rehearsal.codedeploy.views import deployment_view
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 BATCH_SIZE = 25
@@ -32,12 +33,12 @@ _STATUSES = frozenset(STATUS.values()) | {"Queued", "Baking", "Ready"}
 _HOOK_WORDS = ("Succeeded", "Failed")
 
 
-class DeploymentOperations(Operations):
+class DeploymentOperations(Account):
     """Deployments: created, seen, stopped, and judged by their hooks."""
 
     @operation
     def create_deployment(self, params: Params) -> Answer:
-        """CreateDeployment; what is wrong with the AppSpec itself, AWS finds later, in the deployment."""
+        """CreateDeployment; as on AWS, a bad AppSpec is accepted and fails the deployment later."""
         group = self._store.group(inputs.application_name(params), inputs.group_name(params))
         description = inputs.description(params)
         inputs.lambda_deployment_only(params)
@@ -122,7 +123,7 @@ class DeploymentOperations(Operations):
 
     @operation
     def put_lifecycle_event_hook_execution_status(self, params: Params) -> Answer:
-        """PutLifecycleEventHookExecutionStatus: the word of a hook, taken once."""
+        """PutLifecycleEventHookExecutionStatus: a hook reports once."""
         deployment = self._store.deployment(inputs.deployment_id(params))
         word = inputs.word(
             params.get("status"), _HOOK_WORDS, "InvalidLifecycleEventHookExecutionStatusException", "status"

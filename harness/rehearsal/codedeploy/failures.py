@@ -57,7 +57,7 @@ def spec_problem(spec: AppSpec, functions: Functions) -> ErrorInformation | None
 
 
 def alias_problem(spec: AppSpec, functions: Functions) -> ErrorInformation | None:
-    """Whether the alias is there at all, which is all that a rollback needs."""
+    """Whether the alias exists; a rollback needs nothing more."""
     try:
         functions.alias_state(spec.function, spec.alias)
     except Refusal as refusal:
@@ -66,7 +66,7 @@ def alias_problem(spec: AppSpec, functions: Functions) -> ErrorInformation | Non
 
 
 def alarm_problem(alarms: Alarming, states: Mapping[str, str]) -> ErrorInformation | None:
-    """What the alarms say against going on; only ALARM counts, and an alarm that cannot be read.
+    """Why the alarms stop the deployment: one is in ALARM, or cannot be read.
 
     Assumption: the code and sentence for an alarm that does not exist; that it stops the deployment is documented.
     """

@@ -3,12 +3,13 @@
 import msgspec
 
 from harness.rehearsal.codedeploy import inputs
-from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
+from harness.rehearsal.codedeploy.account import Account
 from harness.rehearsal.codedeploy.paging import page
 from harness.rehearsal.codedeploy.records import Group
 from harness.rehearsal.codedeploy.routing import DEFAULT_NAME
 from harness.rehearsal.codedeploy.store import group_resource
 from harness.rehearsal.codedeploy.views import group_view
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 MAX_GROUPS = 1000
@@ -17,7 +18,7 @@ MAX_GROUPS = 1000
 BATCH_SIZE = 100
 
 
-class GroupOperations(Operations):
+class GroupOperations(Account):
     """Deployment groups: how a function's deployments shift, what stops them, and whether they roll back."""
 
     @operation

@@ -1,4 +1,4 @@
-"""Hooks: Lambda functions that judge a deployment, run beside the schedule because they call back into the cloud."""
+"""Hooks: Lambda functions that validate a deployment. Each runs in a thread, because it calls the cloud back."""
 
 import base64
 import json
@@ -47,8 +47,8 @@ def qualified(name: str) -> tuple[str, str | None]:
 class HookRunner:
     """Runs hooks, each in a thread of its own.
 
-    What the hook's function returns, or that it crashed, tells nothing: only its report counts. `refused` is called
-    where the function could not be run at all.
+    Only the report of a hook counts, not what its function returns, or that it crashed. `refused` is called when the
+    function could not be run.
     """
 
     def __init__(self, functions: Functions, refused: Callable[[Execution, Refusal], None]) -> None:

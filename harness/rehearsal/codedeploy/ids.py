@@ -1,4 +1,4 @@
-"""Names that CodeDeploy gives: deployment ids and UUIDs, from the seeded dice."""
+"""Ids that CodeDeploy makes up: of deployments, and UUIDs; the seed decides them."""
 
 import random
 import re

@@ -4,14 +4,12 @@ Every function raises a Refusal with AWS's code for the field.
 """
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from harness.rehearsal.codedeploy.ids import DEPLOYMENT_ID
 from harness.rehearsal.codedeploy.records import Alarming, AwsShape, RollbackTrigger, RollingBack
+from harness.rehearsal.operations import Params
 from harness.rehearsal.refusal import Refusal
-
-Params = Mapping[str, Any]
 
 MAX_ALARMS = 10
 MAX_ALARM_NAME = 255

@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.codedeploy.alarm_watch import AlarmWatch
+from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.codedeploy.failures import (
     HOOK_FAILED,
-    alarm_problem,
     alias_problem,
     bad_configuration,
     bad_function,
@@ -33,8 +34,6 @@ from harness.rehearsal.codedeploy.routing import landings, shifts
 from harness.rehearsal.codedeploy.stages import TRANSITIONS, DeploymentStage, StageSignal
 from harness.rehearsal.codedeploy.store import Store
 from harness.rehearsal.codedeploy.timing import (
-    ALARM_LOOK_S,
-    FIRST_ALARM_LOOK_S,
     FORWARD,
     HOOK_TIMEOUT_S,
     ROLLBACK,
@@ -52,7 +51,10 @@ ScheduledStep = Callable[[str, float], None]
 
 
 class _Running(Struct, frozen=True):
-    """The dice of one deployment, apart for its steps and its looks so that a slow hook does not move its looks."""
+    """The pace and the random numbers of one deployment.
+
+    Steps and looks have a generator each, so that a slow hook does not move the looks at alarms.
+    """
 
     pace: StepTimes
     steps: random.Random
@@ -68,24 +70,24 @@ class Lifecycle:
         self._schedule = schedule
         self._store = store
         self._functions = functions
-        self._alarms = alarms
         self._rng = rng
         self._hooks = HookRunner(functions, self._hook_refused)
+        self._watch = AlarmWatch(schedule, store, alarms, self.stop)
         self._runs: dict[str, _Running] = {}
         self.executions: dict[str, Execution] = {}
         self._enter: dict[DeploymentStage, ScheduledStep] = {
             DeploymentStage.START: self._start,
-            DeploymentStage.BEFORE_ALLOW_TRAFFIC: self._wait_for_hookable,
-            DeploymentStage.ALLOW_TRAFFIC: self._wait_for_traffic,
-            DeploymentStage.AFTER_ALLOW_TRAFFIC: self._wait_for_hookable,
-            DeploymentStage.END: self._end,
+            DeploymentStage.BEFORE_ALLOW_TRAFFIC: self._after(lambda pace: pace.gap_s, self._begin_hookable),
+            DeploymentStage.ALLOW_TRAFFIC: self._after(lambda pace: pace.gap_s, self._begin_traffic),
+            DeploymentStage.AFTER_ALLOW_TRAFFIC: self._after(lambda pace: pace.gap_s, self._begin_hookable),
+            DeploymentStage.END: self._after(lambda pace: pace.end_s, self._done),
             DeploymentStage.SUCCEEDED: self._complete,
             DeploymentStage.FAILED: self._complete,
             DeploymentStage.STOPPED: self._complete,
         }
 
     def begin(self, deployment: DeploymentRecord) -> None:
-        """Takes up a new deployment in the stage Created."""
+        """Starts a new deployment, in the stage Created."""
         pace = ROLLBACK if deployment.creator is Creator.ROLLBACK else FORWARD
         self._runs[deployment.id] = _Running(pace, *(random.Random(self._rng.getrandbits(64)) for _ in range(2)))
         self._store.add(deployment)
@@ -96,7 +98,7 @@ class Lifecycle:
         self._break_off(deployment_id, at_s, StageSignal.STOP, failure, roll_back=roll_back)
 
     def report(self, execution: Execution, at_s: float, *, succeeded: bool) -> None:
-        """Takes the word of a hook whose lifecycle event is in progress."""
+        """Accepts the report of a hook whose lifecycle event is in progress."""
         if succeeded:
             self._finish_event(execution.deployment_id, at_s)
         else:
@@ -107,15 +109,14 @@ class Lifecycle:
     def _leave_created(self, deployment_id: str, at_s: float) -> None:
         problem = self._store.deployments[deployment_id].spec_problem
         if problem is None:
-            self._signal(deployment_id, StageSignal.DONE, at_s)
+            self._done(deployment_id, at_s)
         else:
             self._fail(deployment_id, at_s, bad_configuration(problem))
 
     def _start(self, deployment_id: str, at_s: float) -> None:
-        deployment = self._store.change(deployment_id, started_s=at_s, updated_s=at_s)
+        self._store.change(deployment_id, started_s=at_s, updated_s=at_s)
         run = self._runs[deployment_id]
-        if deployment.alarms.watched:
-            self._look_after(deployment_id, at_s, FIRST_ALARM_LOOK_S)
+        self._watch.begin(deployment_id, at_s, run.looks)
         self._later(deployment_id, at_s, run.pace.start_s, self._check)
 
     def _check(self, deployment_id: str, at_s: float) -> None:
@@ -125,21 +126,15 @@ class Lifecycle:
         if failure:
             self._fail(deployment_id, at_s, failure)
         else:
-            self._signal(deployment_id, StageSignal.DONE, at_s)
-
-    def _wait_for_hookable(self, deployment_id: str, at_s: float) -> None:
-        self._later(deployment_id, at_s, self._pace(deployment_id).gap_s, self._begin_hookable)
+            self._done(deployment_id, at_s)
 
     def _begin_hookable(self, deployment_id: str, at_s: float) -> None:
         deployment = self._begin_event(deployment_id, at_s)
         function = deployment.known_spec.hooks.get(deployment.stage)
         if function is None:
-            self._later(deployment_id, at_s, self._pace(deployment_id).event_s, self._finish_event)
+            self._later(deployment_id, at_s, self._runs[deployment_id].pace.event_s, self._finish_event)
         else:
             self._launch(deployment, function, at_s)
-
-    def _wait_for_traffic(self, deployment_id: str, at_s: float) -> None:
-        self._later(deployment_id, at_s, self._pace(deployment_id).gap_s, self._begin_traffic)
 
     def _begin_traffic(self, deployment_id: str, at_s: float) -> None:
         deployment = self._begin_event(deployment_id, at_s)
@@ -149,19 +144,18 @@ class Lifecycle:
 
     def _shifting_to(self, weight: float) -> ScheduledStep:
         def step(deployment_id: str, at_s: float) -> None:
+            deployment = self._store.deployments[deployment_id]
             try:
-                self._shift(deployment_id, weight)
+                if deployment.moves_alias:
+                    _shift(self._functions, deployment.known_spec, weight)
             except Refusal as refusal:
                 self._fail(deployment_id, at_s, bad_function(refusal))
                 return
-            self._store.change(deployment_id, weight=weight, updated_s=at_s)
+            self._store.change(deployment_id, weight=weight, shifted=deployment.moves_alias, updated_s=at_s)
             if weight == 1.0:
                 self._finish_event(deployment_id, at_s)
 
         return step
-
-    def _end(self, deployment_id: str, at_s: float) -> None:
-        self._later(deployment_id, at_s, self._pace(deployment_id).end_s, self._done)
 
     def _complete(self, deployment_id: str, at_s: float) -> None:
         deployment = self._store.change(deployment_id, completed_s=at_s, updated_s=at_s)
@@ -176,14 +170,10 @@ class Lifecycle:
 
     def _finish_event(self, deployment_id: str, at_s: float) -> None:
         self._change_event(deployment_id, at_s, status=EventStatus.SUCCEEDED, ended_s=at_s)
-        self._signal(deployment_id, StageSignal.DONE, at_s)
+        self._done(deployment_id, at_s)
 
     def _change_event(self, deployment_id: str, at_s: float, **changes: object) -> DeploymentRecord:
-        deployment = self._store.deployments[deployment_id]
-        events = tuple(
-            msgspec.structs.replace(event, **changes) if event.name == deployment.stage else event
-            for event in deployment.events
-        )
+        events = self._store.deployments[deployment_id].events_with(**changes)
         return self._store.change(deployment_id, events=events, updated_s=at_s)
 
     # hooks
@@ -217,33 +207,6 @@ class Lifecycle:
         diagnostics = Diagnostics(code=code, script=execution.function, message=message)
         self._change_event(execution.deployment_id, at_s, diagnostics=diagnostics)
         self._fail(execution.deployment_id, at_s, HOOK_FAILED)
-
-    # traffic
-
-    def _shift(self, deployment_id: str, weight: float) -> None:
-        deployment = self._store.deployments[deployment_id]
-        if not deployment.moves_alias:
-            return
-        spec = deployment.known_spec
-        version, weights = (spec.target, {}) if weight == 1.0 else (spec.current, {spec.target: weight})
-        self._functions.shift(spec.function, spec.alias, version, weights)
-        self._store.change(deployment_id, shifted=True)
-
-    # alarms
-
-    def _look_after(self, deployment_id: str, at_s: float, span: Range) -> None:
-        delay_s = drawn(span, self._runs[deployment_id].looks)
-        self._schedule.at(at_s + delay_s, lambda now_s: self._look(deployment_id, now_s))
-
-    def _look(self, deployment_id: str, at_s: float) -> None:
-        deployment = self._store.deployments[deployment_id]
-        if not deployment.running:
-            return
-        failure = alarm_problem(deployment.alarms, self._alarms.states(deployment.alarms.watched))
-        if failure:
-            self.stop(deployment_id, at_s, failure, roll_back=deployment.rollback.answers(RollbackTrigger.ALARM))
-        else:
-            self._look_after(deployment_id, at_s, ALARM_LOOK_S)
 
     # ends and ways back
 
@@ -289,8 +252,14 @@ class Lifecycle:
 
         self._schedule.at(at_s + drawn(span, self._runs[deployment_id].steps), action)
 
-    def _pace(self, deployment_id: str) -> StepTimes:
-        return self._runs[deployment_id].pace
+    def _after(self, wait: Callable[[StepTimes], Range], step: ScheduledStep) -> ScheduledStep:
+        """Entering a stage that begins with a wait: `step` comes after it."""
+        return lambda deployment_id, at_s: self._later(deployment_id, at_s, wait(self._runs[deployment_id].pace), step)
+
+
+def _shift(functions: Functions, spec: AppSpec, weight: float) -> None:
+    version, weights = (spec.target, {}) if weight == 1.0 else (spec.current, {spec.target: weight})
+    functions.shift(spec.function, spec.alias, version, weights)
 
 
 def _broken_off(event: EventRecord, at_s: float) -> EventRecord:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.codedeploy.routing import Routing
@@ -121,7 +122,7 @@ class ErrorInformation(Struct, frozen=True):
 
 
 class Diagnostics(Struct, frozen=True, kw_only=True):
-    """What AWS tells of a lifecycle event that failed."""
+    """What AWS says about a lifecycle event that failed."""
 
     code: str
     script: str
@@ -151,7 +152,7 @@ class DeploymentRecord(Struct, frozen=True, kw_only=True):
 
     `spec` is None where the revision's AppSpec could not be read, and `spec_problem` says why. `weight` (0..1) is what
     this deployment gave the target version. `moves_alias` is false for the rollback of a deployment that never touched
-    the alias, `shifted` tells whether it was touched. `awaits_rollback` holds in the moment between the terminal status
+    the alias, `shifted` says whether it was. `awaits_rollback` holds in the moment between the terminal status
     and the rollback deployment.
     """
 
@@ -203,6 +204,10 @@ class DeploymentRecord(Struct, frozen=True, kw_only=True):
         """The AppSpec of a deployment that came past the stage Created, which it does only with one."""
         assert self.spec is not None
         return self.spec
+
+    def events_with(self, **changes: object) -> tuple[EventRecord, ...]:
+        """The lifecycle events with these fields of the one in progress changed."""
+        return tuple(replace(event, **changes) if event.name == self.stage else event for event in self.events)
 
     @property
     def target_status(self) -> EventStatus:

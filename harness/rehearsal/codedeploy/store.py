@@ -1,4 +1,4 @@
-"""The shelves of CodeDeploy: records by name, and a Refusal in AWS's words for what is not there."""
+"""All records of CodeDeploy by name, and a Refusal in AWS's words for one that does not exist."""
 
 import msgspec
 

@@ -3,14 +3,15 @@
 import re
 
 from harness.rehearsal.codedeploy import inputs
-from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
+from harness.rehearsal.codedeploy.account import Account
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 _ARN = re.compile(r"arn:[\w-]+:codedeploy:[\w-]*:\d*:(?P<resource>(?P<kind>\w+):.+)")
 
 
-class TagOperations(Operations):
-    """Tags, by the ARN of what bears them."""
+class TagOperations(Account):
+    """Tags, by the ARN of what they are on."""
 
     @operation
     def list_tags_for_resource(self, params: Params) -> Answer:

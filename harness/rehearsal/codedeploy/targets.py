@@ -1,10 +1,11 @@
 """Operations on deployment targets: one Lambda alias a deployment."""
 
 from harness.rehearsal.codedeploy import inputs
-from harness.rehearsal.codedeploy.operations import Answer, Operations, Params, operation
+from harness.rehearsal.codedeploy.account import Account
 from harness.rehearsal.codedeploy.paging import page
 from harness.rehearsal.codedeploy.records import DeploymentRecord
 from harness.rehearsal.codedeploy.views import target_view
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 _FILTERS = {"TargetStatus": "InvalidInstanceStatusException", "ServerInstanceLabel": "InvalidInstanceTypeException"}
@@ -12,7 +13,7 @@ _FILTERS = {"TargetStatus": "InvalidInstanceStatusException", "ServerInstanceLab
 _TARGET_STATUSES = ("Failed", "InProgress", "Pending", "Ready", "Skipped", "Succeeded", "Unknown")
 
 
-class TargetOperations(Operations):
+class TargetOperations(Account):
     """Deployment targets; none exists before its deployment has started."""
 
     @operation

@@ -3,21 +3,21 @@
 import json
 from typing import Any
 
-from harness.rehearsal.functions.answers import Answer
 from harness.rehearsal.functions.concurrency import ACCOUNT_LIMIT, UNRESERVED_MINIMUM
 from harness.rehearsal.functions.names import FunctionName
 from harness.rehearsal.functions.records import Function
 from harness.rehearsal.functions.registry import Registry, check_revision
 from harness.rehearsal.functions.settings import invalid
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
-Params = dict[str, Any]
 Statement = dict[str, Any]
 
 
 class AccessOperations(Registry):
     """Permissions, tags and concurrency, operation by operation."""
 
+    @operation
     def add_permission(self, params: Params) -> Answer:
         """AddPermission."""
         name, statements = self._statements(params)
@@ -32,6 +32,7 @@ class AccessOperations(Registry):
         statements.append(statement)
         return {"Statement": json.dumps(statement)}
 
+    @operation
     def remove_permission(self, params: Params) -> Answer:
         """RemovePermission."""
         _, statements = self._statements(params)
@@ -42,6 +43,7 @@ class AccessOperations(Registry):
         statements[:] = kept
         return {}
 
+    @operation
     def get_policy(self, params: Params) -> Answer:
         """GetPolicy."""
         name, statements = self._statements(params)
@@ -50,15 +52,18 @@ class AccessOperations(Registry):
         policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
         return {"Policy": json.dumps(policy), "RevisionId": self._configuration(name).revision_id}
 
+    @operation
     def list_tags(self, params: Params) -> Answer:
         """ListTags."""
         return {"Tags": dict(self._tagged(params).tags)}
 
+    @operation
     def tag_resource(self, params: Params) -> Answer:
         """TagResource."""
         self._tagged(params).tags.update(params["Tags"])
         return {}
 
+    @operation
     def untag_resource(self, params: Params) -> Answer:
         """UntagResource."""
         tags = self._tagged(params).tags
@@ -66,6 +71,7 @@ class AccessOperations(Registry):
             tags.pop(key, None)
         return {}
 
+    @operation
     def put_function_concurrency(self, params: Params) -> Answer:
         """PutFunctionConcurrency: 0 throttles every run."""
         function, limit = self._function(self._asked(params)), params["ReservedConcurrentExecutions"]
@@ -78,16 +84,19 @@ class AccessOperations(Registry):
         function.slots.limit = limit
         return {"ReservedConcurrentExecutions": limit}
 
+    @operation
     def get_function_concurrency(self, params: Params) -> Answer:
         """GetFunctionConcurrency: empty where nothing is reserved."""
         limit = self._function(self._asked(params)).slots.limit
         return {} if limit is None else {"ReservedConcurrentExecutions": limit}
 
+    @operation
     def delete_function_concurrency(self, params: Params) -> Answer:
         """DeleteFunctionConcurrency."""
         self._function(self._asked(params)).slots.limit = None
         return {}
 
+    @operation
     def get_account_settings(self, params: Params) -> Answer:  # noqa: ARG002 - the operation has no parameters
         """GetAccountSettings: a new account's limits, and what is used of them."""
         functions = self._functions.values()

@@ -6,19 +6,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.rehearsal.functions import answers
-from harness.rehearsal.functions.answers import Answer
 from harness.rehearsal.functions.names import check_alias_name
 from harness.rehearsal.functions.records import Alias, Function
 from harness.rehearsal.functions.registry import Registry, check_revision, new_revision
 from harness.rehearsal.functions.routing import check_weights
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
-
-Params = dict[str, Any]
 
 
 class AliasOperations(Registry):
     """Aliases, operation by operation."""
 
+    @operation
     def create_alias(self, params: Params) -> Answer:
         """CreateAlias."""
         function, name = self._function(self._asked(params)), params["Name"]
@@ -35,6 +34,7 @@ class AliasOperations(Registry):
         )
         return self._set_alias(function, alias)
 
+    @operation
     def get_alias(self, params: Params) -> Answer:
         """GetAlias."""
         function, name = self._function(self._asked(params)), params["Name"]
@@ -43,8 +43,9 @@ class AliasOperations(Registry):
             raise Refusal("ResourceNotFoundException", message)
         return self._alias_answer(function, function.aliases[name])
 
+    @operation
     def update_alias(self, params: Params) -> Answer:
-        """UpdateAlias: what is not named stays; a RoutingConfig replaces all weights, an empty one clears them."""
+        """UpdateAlias: what is not given stays. A RoutingConfig replaces all weights; an empty one clears them."""
         function = self._function(self._asked(params))
         alias = self._alias(function, params["Name"])
         check_revision(params.get("RevisionId"), alias.revision_id)
@@ -58,6 +59,7 @@ class AliasOperations(Registry):
         )
         return self._set_alias(function, changed)
 
+    @operation
     def delete_alias(self, params: Params) -> Answer:
         """DeleteAlias; one that does not exist is no error."""
         function = self._function(self._asked(params))
@@ -65,6 +67,7 @@ class AliasOperations(Registry):
         self._routes.pop((function.name, params["Name"]), None)
         return {}
 
+    @operation
     def list_aliases(self, params: Params) -> Answer:
         """ListAliases: all, or those that point to `FunctionVersion`."""
         function, version = self._function(self._asked(params)), params.get("FunctionVersion")

@@ -6,9 +6,8 @@ from typing import Any
 
 from harness.rehearsal.functions.names import Address
 from harness.rehearsal.functions.records import Alias, Configuration, Package
+from harness.rehearsal.operations import Answer
 from harness.rehearsal.refusal import Refusal
-
-Answer = dict[str, Any]
 
 _PAGE = 50
 
@@ -40,12 +39,12 @@ def configuration(version: Configuration, *, arn: str | None = None) -> Answer:
 
 
 def package_type(package: Package) -> str:
-    """AWS's word for how code came."""
+    """AWS's name for the kind of package."""
     return "Zip" if package.root else "Image"
 
 
 def location(package: Package, address: Address) -> Answer:
-    """A FunctionCodeLocation; the address of a zip is of AWS's form and leads nowhere."""
+    """A FunctionCodeLocation; the address of a zip is of AWS's form, but nothing is there."""
     if package.root is None:
         return {"RepositoryType": "ECR", "ImageUri": package.image_uri, "ResolvedImageUri": package.image_uri}
     bucket = f"awslambda-{address.region}-tasks.s3.{address.region}.amazonaws.com"

@@ -40,7 +40,7 @@ class Bundled:
         _entry()
 
     def retire(self, code: Code) -> None:
-        """There is nothing to let go of."""
+        """Nothing is held for a version."""
 
     def close(self) -> None:
         """There is nothing to end."""

@@ -32,7 +32,7 @@ class Slots:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Holds a slot for one run; raises `Throttled` where none is free."""
+        """Holds a slot for one run; raises `TooManyRequests` when none is free."""
         with self._lock:
             if self.limit is not None and self._running >= self.limit:
                 raise TooManyRequests

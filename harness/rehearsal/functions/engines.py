@@ -1,4 +1,4 @@
-"""Runs versions, each by its kind, and tells what came of it as Lambda does: payload, error, duration and log."""
+"""Runs versions, each by its kind, and reports as Lambda does: payload, error, duration and log."""
 
 import json
 import math
@@ -15,7 +15,7 @@ RESPONSE_LIMIT = 6_291_556
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
-    """One event on its way to a version; `arn` is the one it was invoked by, of an alias perhaps."""
+    """One event on its way to a version; `arn` is the one it was invoked by, which can be an alias."""
 
     id: str
     arn: str
@@ -23,7 +23,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
 
 
 class Ran(Struct, frozen=True, kw_only=True):
-    """What one run gave; `log` is the end of what the code wrote, `start_ms` set where an environment had to start."""
+    """What one run gave; `log` is the end of what the code wrote, `start_ms` is set if an environment had to start."""
 
     payload: bytes
     failed: bool
@@ -52,10 +52,10 @@ class Engine(Protocol):
         """Makes ready for a version's first run; raises `CloudError` where it cannot run at all."""
 
     def retire(self, code: Code) -> None:
-        """Lets go of a version that has been replaced or deleted."""
+        """Frees what it holds for a version that has been replaced or deleted."""
 
     def close(self) -> None:
-        """Ends all that it started."""
+        """Ends everything that it started."""
 
 
 def failed(kind: str, message: str, duration_ms: float, log: bytes = b"") -> Ran:

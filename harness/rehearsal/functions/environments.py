@@ -96,7 +96,7 @@ class Environment:
         return Report(payload=payload, failed=failed, log=self._take_log())
 
     def take_start(self) -> tuple[float | None, bytes]:
-        """How many milliseconds the start took and what it logged; told once, to the first run."""
+        """How many milliseconds the start took and what it logged; reported once, with the first run."""
         start = self._start_ms, self._start_log
         self._start_ms, self._start_log = None, b""
         return start
@@ -111,7 +111,7 @@ class Environment:
         self._gone = True
 
     def end(self) -> None:
-        """Kills an environment that has no run under way, and lets go of what it held."""
+        """Kills an environment that has no run under way, and frees what it held."""
         self.kill()
         with suppress(OSError):
             self._stream.close()

@@ -6,7 +6,6 @@ import random
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -15,7 +14,6 @@ from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch import InvocationMetrics
 from harness.rehearsal.functions.access import AccessOperations
 from harness.rehearsal.functions.aliases import AliasOperations
-from harness.rehearsal.functions.answers import Answer
 from harness.rehearsal.functions.bundled import Bundled
 from harness.rehearsal.functions.concurrency import TooManyRequests
 from harness.rehearsal.functions.engines import Engine, Invocation, RunRequest, invocation
@@ -26,9 +24,8 @@ from harness.rehearsal.functions.registry import new_revision
 from harness.rehearsal.functions.routing import AliasState
 from harness.rehearsal.functions.url import Url
 from harness.rehearsal.functions.versions import VersionOperations
+from harness.rehearsal.operations import Answer, Params, unlocked_operation
 from harness.rehearsal.refusal import Refusal
-
-Params = dict[str, Any]
 
 EVENT_LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
 """Bytes that a payload may have, by invocation type (Lambda quotas)."""
@@ -42,8 +39,6 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
     `endpoint_url` is where user code finds this cloud; environments that start before it is set do not know it.
     """
 
-    unlocked = frozenset({"Invoke"})
-
     def __init__(
         self, schedule: Schedule, invocations: InvocationMetrics, *, rng: random.Random, account: str, region: str
     ) -> None:
@@ -54,6 +49,7 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         engines: dict[EngineKind, Engine] = {"bundled": Bundled(), "python": self._python, "url": Url()}
         super().__init__(schedule, engines, account=account, region=region)
 
+    @unlocked_operation
     def invoke(self, params: Params) -> Answer:
         """Invoke: runs a version, or the one that an alias draws, and waits for it unless the type is Event."""
         name, event = self._asked(params), params.get("Payload") or b"{}"
@@ -143,7 +139,7 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         run.start()
 
     def _run_event(self, name: FunctionName, event: bytes, attempt: int) -> None:
-        """Runs an event nobody waits for. Assumption: each retry draws anew, and a throttle is retried as an error."""
+        """Runs an asynchronous event. Assumption: each retry draws its version anew; a throttle is retried too."""
         try:
             failed = self._run(self._drawn(name), event, _alias_of(name)).error is not None
         except Refusal as refusal:

@@ -10,6 +10,7 @@ from harness.rehearsal.functions.names import LATEST, Address, FunctionName, is_
 from harness.rehearsal.functions.packages import Packages
 from harness.rehearsal.functions.records import Alias, Code, Configuration, EngineKind, Function
 from harness.rehearsal.functions.routing import Route, route
+from harness.rehearsal.operations import AwsService
 from harness.rehearsal.refusal import Refusal
 
 STALE_REVISION = (
@@ -18,11 +19,11 @@ STALE_REVISION = (
 )
 
 
-class Registry:
-    """State that all operations share; who changes it holds the schedule's lock, who reads it need not."""
+class Registry(AwsService):
+    """The state that all operations share. Changes need the schedule's lock, reads do not."""
 
     def __init__(self, schedule: Schedule, engines: Mapping[EngineKind, Engine], *, account: str, region: str) -> None:
-        self._schedule = schedule
+        super().__init__(schedule)
         self._engines = engines
         self._address = Address(account, region)
         self._packages = Packages()

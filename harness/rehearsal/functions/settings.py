@@ -44,7 +44,7 @@ _ECHOED = ("Architectures", "DeadLetterConfig", "EphemeralStorage", "LoggingConf
 
 
 def default_echo(name: str) -> dict[str, Any]:
-    """What AWS answers for settings that nobody made and that have no effect here."""
+    """What AWS answers for settings that were not given and that have no effect here."""
     return {
         "Architectures": ["x86_64"],
         "EphemeralStorage": {"Size": 512},

@@ -1,23 +1,21 @@
 """Operations on functions and their versions."""
 
 from types import MappingProxyType
-from typing import Any
 
 from msgspec.structs import replace
 
 from harness.rehearsal.functions import answers, settings
-from harness.rehearsal.functions.answers import Answer
 from harness.rehearsal.functions.names import LATEST, FunctionName, is_version
 from harness.rehearsal.functions.records import Code, Configuration, Function, Package
 from harness.rehearsal.functions.registry import Registry, check_revision, new_revision
+from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
-
-Params = dict[str, Any]
 
 
 class VersionOperations(Registry):
     """Functions and versions, operation by operation."""
 
+    @operation
     def create_function(self, params: Params) -> Answer:
         """CreateFunction."""
         name = self._address.parse(params["FunctionName"]).name
@@ -31,6 +29,7 @@ class VersionOperations(Registry):
         self._functions[name] = function
         return answers.configuration(self._publish(function) if params.get("Publish") else function.latest)
 
+    @operation
     def get_function(self, params: Params) -> Answer:
         """GetFunction."""
         name = self._asked(params)
@@ -45,11 +44,13 @@ class VersionOperations(Registry):
             answer["Concurrency"] = {"ReservedConcurrentExecutions": function.slots.limit}
         return answer
 
+    @operation
     def get_function_configuration(self, params: Params) -> Answer:
         """GetFunctionConfiguration."""
         name = self._asked(params)
         return self._described(name, self._configuration(name))
 
+    @operation
     def update_function_code(self, params: Params) -> Answer:
         """UpdateFunctionCode: changes $LATEST, and publishes it where asked."""
         function = self._function(self._asked(params))
@@ -63,6 +64,7 @@ class VersionOperations(Registry):
         self._change_latest(function, changed)
         return answers.configuration(self._publish(function) if params.get("Publish") else function.latest)
 
+    @operation
     def update_function_configuration(self, params: Params) -> Answer:
         """UpdateFunctionConfiguration: changes the settings of $LATEST that are named."""
         function = self._function(self._asked(params))
@@ -73,6 +75,7 @@ class VersionOperations(Registry):
         self._change_latest(function, settings.applied(function.latest, params))
         return answers.configuration(function.latest)
 
+    @operation
     def publish_version(self, params: Params) -> Answer:
         """PublishVersion: freezes $LATEST, or returns the last version where nothing has changed since."""
         function = self._function(self._asked(params))
@@ -85,10 +88,12 @@ class VersionOperations(Registry):
             )
         return answers.configuration(self._publish(function, params.get("Description")))
 
+    @operation
     def list_versions_by_function(self, params: Params) -> Answer:
         """ListVersionsByFunction: $LATEST first, then as they were published."""
         return answers.page("Versions", self._all_versions(self._function(self._asked(params))), params)
 
+    @operation
     def list_functions(self, params: Params) -> Answer:
         """ListFunctions: each once, or with all of its versions."""
         functions = list(self._functions.values())
@@ -96,6 +101,7 @@ class VersionOperations(Registry):
             return answers.page("Functions", [one for each in functions for one in self._all_versions(each)], params)
         return answers.page("Functions", [answers.configuration(each.latest) for each in functions], params)
 
+    @operation
     def delete_function(self, params: Params) -> Answer:
         """DeleteFunction: the whole function, or one version that no alias points to."""
         name = self._asked(params)

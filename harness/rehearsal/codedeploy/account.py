@@ -1,0 +1,35 @@
+"""The state that all operations of CodeDeploy share."""
+
+import random
+
+from harness.rehearsal.clock import Schedule
+from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.codedeploy.ids import new_uuid
+from harness.rehearsal.codedeploy.lifecycle import Lifecycle
+from harness.rehearsal.codedeploy.store import Store
+from harness.rehearsal.functions import Functions
+from harness.rehearsal.operations import AwsService
+
+
+class Account(AwsService):
+    """One account in one region."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        functions: Functions,
+        alarms: CloudWatch,
+        *,
+        rng: random.Random,
+        account: str,
+        region: str,
+    ) -> None:
+        super().__init__(schedule)
+        self._rng = rng
+        self._account = account
+        self._region = region
+        self._store = Store(created_s=schedule.clock.now())
+        self._lifecycle = Lifecycle(schedule, self._store, functions, alarms, rng)
+
+    def _new_id(self) -> str:
+        return new_uuid(self._rng)
