@@ -11,23 +11,19 @@ from contextlib import contextmanager, suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.candidates import Candidate, candidates_of, check_deployment, group_names, newest, there_are
-from harness.aws.clients import Aws, pages
+from harness.aws.candidates import Candidate, candidates_of, check_deployment, group_names, there_are
+from harness.aws.clients import Aws
 from harness.aws.deployer import check_target
 from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
-from harness.aws.naming import functions_for, is_named_after
-from harness.aws.parsing import Stamp, alarms_of, children_of, group_seen, mapping, sequence, target_seen, text
+from harness.aws.naming import is_named_after
+from harness.aws.parsing import UNDATED, alarms_of, children_of, group_seen, text
+from harness.aws.shifted import ANY_ALIAS, aliases_of, shifted_by, what_is_shifted
 from harness.core.experiment.types import Deployment, Experiment
-from harness.core.timeline.events import GroupSeen, TargetSeen
-from harness.errors import AwsError, HarnessError, NotFound, Throttled, Unavailable, Unreachable, UsageError
+from harness.core.timeline.events import GroupSeen
+from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError
 
 MOST_HISTORIES = 50
 """How many groups' last deployments are read, two calls each; with more groups, a person has to name one."""
-ANY_ALIAS = Deployment().alias
-"""The default alias of an experiment; it counts as not given."""
-
-# Discovery happens before a run, so its instants are not used.
-_STAMP = Stamp("codedeploy:GetDeploymentGroup", 0.0, 0.0, 0.0)
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -131,7 +127,7 @@ def find(aws: Aws, wanted: Deployment, *, whole: bool = True) -> Subject:
     with _naming_the_region(aws):
         chosen = _chosen(aws, wanted, candidates_of(aws, wanted))
         seen = _group(aws, chosen)
-        function, alias = _what_is_shifted(aws, wanted, chosen, whole=whole)
+        function, alias = what_is_shifted(aws, wanted, chosen, whole=whole)
     return Subject(
         application=chosen.application,
         group=chosen.group,
@@ -180,11 +176,11 @@ def _working_on(aws: Aws, function: str, candidates: Sequence[Candidate]) -> lis
     deployed = [one for one in rest if one.last != ()]
     if len(deployed) > MOST_HISTORIES:
         raise UsageError(f"{len(deployed)} deployment groups could deploy {function}: name its application")
-    return [one for one in deployed if (target := _shifted(aws, one)) and target.function == function]
+    return [one for one in deployed if (target := shifted_by(aws, one)) and target.function == function]
 
 
 def _may_shift(aws: Aws, one: Candidate, function: str) -> bool:
-    target = _shifted(aws, one)
+    target = shifted_by(aws, one)
     return target is None or target.function in (None, function)
 
 
@@ -210,7 +206,7 @@ def _no_alias(aws: Aws, function: str, alias: str) -> str:
         aws.call("lambda", "get_function_configuration", FunctionName=function)
     except NotFound:
         return f"deployment.function: Lambda knows no function {function} in this region and account"
-    return f"deployment.alias: the function {function} has no alias {alias}; {there_are(_aliases(aws, function))}"
+    return f"deployment.alias: the function {function} has no alias {alias}; {there_are(aliases_of(aws, function))}"
 
 
 def _check_published(aws: Aws, function: str, version: str) -> None:
@@ -221,26 +217,6 @@ def _check_published(aws: Aws, function: str, version: str) -> None:
         raise UsageError(f"deployment.target_version: {problem}") from error
 
 
-def _what_is_shifted(aws: Aws, wanted: Deployment, chosen: Candidate, *, whole: bool) -> tuple[str | None, str]:
-    """Function and alias; without `whole`, what was given if AWS does not tell."""
-    try:
-        return _function_and_alias(aws, wanted, chosen)
-    except UsageError:
-        if whole:
-            raise
-        return wanted.function, wanted.alias
-
-
-def _function_and_alias(aws: Aws, wanted: Deployment, chosen: Candidate) -> tuple[str, str]:
-    shifted = _shifted(aws, chosen) if not (wanted.function and wanted.alias != ANY_ALIAS) else None
-    function = wanted.function or (shifted and shifted.function) or chosen.function or _guessed(aws, chosen)
-    if wanted.alias != ANY_ALIAS:
-        return function, wanted.alias
-    known = chosen.alias if chosen.function == function else None
-    past = shifted.alias if shifted and shifted.function == function else None
-    return function, past or known or _alias_of(aws, function)
-
-
 def _group(aws: Aws, one: Candidate) -> GroupSeen:
     try:
         answer = aws.call(
@@ -249,73 +225,10 @@ def _group(aws: Aws, one: Candidate) -> GroupSeen:
     except NotFound as error:
         there = there_are(group_names(aws, one.application))
         raise UsageError(f"the application {one.application} has no deployment group {one.group}; {there}") from error
-    seen = group_seen(answer.get("deploymentGroupInfo"), _STAMP)
+    seen = group_seen(answer.get("deploymentGroupInfo"), UNDATED)
     if not isinstance(seen, GroupSeen):
         raise UsageError(f"the deployment group {one} cannot be read: {seen.message}")
     return seen
-
-
-def _shifted(aws: Aws, one: Candidate) -> TargetSeen | None:
-    """What the newest deployment with a known function shifted; None if there is none."""
-    for deployment_id in _history(aws, one) if one.last is None else one.last:
-        target = _target(aws, deployment_id)
-        if target and target.function:
-            return target
-    return None
-
-
-def _history(aws: Aws, one: Candidate) -> tuple[str, ...]:
-    answer = aws.call(
-        "codedeploy", "get_deployment_group", applicationName=one.application, deploymentGroupName=one.group
-    )
-    return newest(mapping(answer.get("deploymentGroupInfo")))
-
-
-def _target(aws: Aws, deployment_id: str) -> TargetSeen | None:
-    try:
-        listed = aws.call("codedeploy", "list_deployment_targets", deploymentId=deployment_id)
-        target_id = next((found for found in map(text, sequence(listed.get("targetIds"))) if found), None)
-        if target_id is None:
-            return None
-        answer = aws.call("codedeploy", "get_deployment_target", deploymentId=deployment_id, targetId=target_id)
-    except (Throttled, Unavailable):
-        raise
-    except AwsError:
-        return None  # not started yet, too old, or no permission: other sources may tell
-    seen = target_seen(deployment_id, answer.get("deploymentTarget"), _STAMP)
-    return seen if isinstance(seen, TargetSeen) else None
-
-
-def _guessed(aws: Aws, one: Candidate) -> str:
-    """The function that the group's name suggests; raises UsageError if there is none."""
-    for function in functions_for(one.group):
-        if _aliases(aws, function):
-            return function
-    raise UsageError(
-        f"deployment.function: the group {one} never deployed, and no function matches its name; name the function"
-    )
-
-
-def _alias_of(aws: Aws, function: str) -> str:
-    """The only alias, or the one with the default name; the default if the function has none."""
-    names = _aliases(aws, function)
-    if len(names) == 1:
-        return names[0]
-    usual = [name for name in names if name.lower() == ANY_ALIAS.lower()]
-    if len(usual) == 1 or not names:
-        return next(iter(usual), ANY_ALIAS)
-    raise UsageError(f"deployment.alias: the function {function} has several; {there_are(names)}")
-
-
-def _aliases(aws: Aws, function: str) -> list[str]:
-    try:
-        answers = list(pages(aws, "lambda", "list_aliases", FunctionName=function))
-    except (Throttled, Unavailable):
-        raise
-    except AwsError:
-        return []
-    named = (text(mapping(alias).get("Name")) for page in answers for alias in sequence(page.get("Aliases")))
-    return [name for name in named if name]
 
 
 def _with_children(aws: Aws, names: Sequence[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from harness.aws.deployer import full_config_name
 from harness.aws.eyes import Blind, Eyes
 from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Events
 from harness.aws.metrics import datapoints, failures_of, look_back_s, stat_of, sum_of
-from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
+from harness.aws.parsing import UNDER_WAY, config_seen, deployment_seen, group_seen, mapping, sequence, text
 from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
 from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
@@ -33,7 +33,6 @@ from harness.errors import HarnessError, NotFound
 WAIT_S = 180.0
 """How long CloudWatch may take to count a request: the rest of its minute, publishing, and some margin."""
 LOOK_EVERY_S = 10.0
-ACTIVE = ("Created", "Queued", "InProgress", "Baking", "Ready")
 
 Intent = Literal["good", "fault"]
 Probe = Callable[[Intent], Probed]
@@ -189,7 +188,7 @@ class _Examination:
         yield deployment_seen(known, stamp)
 
     def _active(self) -> Iterator[DeploymentSeen]:
-        answer, _ = self.eyes.ask("codedeploy", "list_deployments", **self._where(), includeOnlyStatuses=ACTIVE)
+        answer, _ = self.eyes.ask("codedeploy", "list_deployments", **self._where(), includeOnlyStatuses=UNDER_WAY)
         listed = [found for found in map(text, sequence(answer.get("deployments"))) if found]
         # CodeDeploy may not list a deployment that was created a moment ago, so the newest ones are added.
         ids = list(dict.fromkeys([*listed, *self._newest]))[:BATCH_OF_DEPLOYMENTS]
@@ -197,7 +196,7 @@ class _Examination:
             return
         answer, stamp = self.eyes.ask("codedeploy", "batch_get_deployments", deploymentIds=ids)
         seen = (deployment_seen(found, stamp) for found in sequence(answer.get("deploymentsInfo")))
-        yield from (one for one in seen if isinstance(one, DeploymentSeen) and one.status in ACTIVE)
+        yield from (one for one in seen if isinstance(one, DeploymentSeen) and one.status in UNDER_WAY)
 
     def _hooks(self) -> Iterator[Hook]:
         asked = {str(event): f"CodeDeployHook_{event}" for event in self._experiment.deployment.hooks}

@@ -12,16 +12,13 @@ from harness.aws.concurrency import THROTTLING, ReservedConcurrency
 from harness.aws.fis import STARTING, FisExperiment
 from harness.aws.forced_alarm import FORCING, ForcedAlarm
 from harness.aws.journal import AS_BEFORE, Journal
-from harness.aws.parsing import Stamp, config_seen, mapping, sequence, text
+from harness.aws.parsing import UNDATED, UNDER_WAY, config_seen, mapping, sequence, text
 from harness.aws.redeploy import DESCRIBING, RETURNING, STILL_SHIFTED, Description, PlacedAlias
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import Unseen
 from harness.core.experiment.types import AlarmState, Deployment
 from harness.core.timeline.events import ConfigSeen, Event, Write
 from harness.errors import HarnessError
-
-UNDER_WAY = ("Created", "Queued", "InProgress", "Ready")
-"""States of a deployment that may still shift an alias."""
 
 
 class Leftover(Protocol):
@@ -110,16 +107,14 @@ def _shifts_until(aws: Aws, deployment: Mapping[str, object]) -> str:
     if name is None or not isinstance(created, datetime):
         return ""
     answer = aws.call("codedeploy", "get_deployment_config", deploymentConfigName=name)
-    config = config_seen(name, answer.get("deploymentConfigInfo"), Stamp("codedeploy:GetDeploymentConfig", 0, 0, 0))
+    config = config_seen(name, answer.get("deploymentConfigInfo"), UNDATED)
+    if not isinstance(config, ConfigSeen):
+        return ""
     try:
-        shifted = created + timedelta(seconds=bake_s(config)) if isinstance(config, ConfigSeen) else None
+        shifted = created + timedelta(seconds=bake_s(config))
     except Unseen:
         return ""
-    return (
-        f" and shifts all traffic at about {shifted.astimezone(UTC):%H:%M:%S} UTC, later if it has hooks"
-        if shifted
-        else ""
-    )
+    return f" and shifts all traffic at about {shifted.astimezone(UTC):%H:%M:%S} UTC, later if it has hooks"
 
 
 def _heal(write: Write, left: Leftover, notes: list[Write]) -> Healed:

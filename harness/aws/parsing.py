@@ -32,6 +32,8 @@ from harness.core.timeline.events import (
 )
 
 ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
+UNDER_WAY = ("Created", "Queued", "InProgress", "Baking", "Ready")
+"""The states of a deployment that has not ended."""
 UNEXPECTED = "UnexpectedAnswer"
 
 _STATES: Mapping[str, AlarmState] = {state: state for state in get_args(AlarmState)}
@@ -65,6 +67,10 @@ class Stamp(Struct, frozen=True):
     def unreadable(self, message: str) -> LookFailed:
         """What is recorded in place of a sighting."""
         return LookFailed(asked_s=self.asked_s, at_s=self.at_s, call=self.call, code=UNEXPECTED, message=message)
+
+
+UNDATED = Stamp("", 0.0, 0.0, 0.0)
+"""The stamp of what is read outside a run, where nobody uses the instants."""
 
 
 def date_of(answer: Mapping[str, Any]) -> float | None:
