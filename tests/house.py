@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 WAY = (
     "plugin/users.py",  # a user's turn
     "plugin/crew.py",  # the users of one process share its traffic
-    "traffic/sender.py",  # when to send, and as whom
+    "traffic/engine.py",  # when to send
+    "traffic/choosing.py",  # what, and as whom
+    "traffic/sender.py",  # waits for the answer, and counts it
     "traffic/client/client.py",  # a connection for it
     "traffic/client/connection.py",  # bytes out, bytes in
     "traffic/recorder.py",  # added up by the second

@@ -15,11 +15,12 @@ from harness.core.experiment.rails import host_refusal
 from harness.core.timeline.events import Event
 from harness.errors import HarnessError, UsageError
 from harness.plugin.statistics import Statistics, others_listen
+from harness.traffic.choosing import OWN, Prepare
 from harness.traffic.client.address import service_url
 from harness.traffic.client.client import Client
 from harness.traffic.client.proxies import proxy_for, shown
+from harness.traffic.engine import LoadEngine
 from harness.traffic.recorder import Recorder
-from harness.traffic.sender import OWN, Prepare, Traffic
 from harness.traffic.steering import Steering
 
 FLUSH_S = 0.25
@@ -64,7 +65,7 @@ class Crew:
         self._steering: Steering | None = None
         self._recorder: Recorder | None = None
         self._client: Client | None = None
-        self._traffic: Traffic | None = None
+        self._engine: LoadEngine | None = None
         self._statistics = Statistics(environment.stats)
         self._flusher: gevent.Greenlet | None = None
         self._part_known = gevent.event.Event()
@@ -79,7 +80,7 @@ class Crew:
     @property
     def sends(self) -> bool:
         """Whether a test is on that requests are sent for."""
-        return self._traffic is not None
+        return self._engine is not None
 
     def begin(self, steering: Steering) -> None:
         """Starts recording for a new test."""
@@ -96,13 +97,13 @@ class Crew:
         if self._recorder is None:
             return
         self._steering = steering
-        if self._traffic:
-            self._traffic.steer(steering)
+        if self._engine:
+            self._engine.steer(steering)
         elif steering.part:
             self._early.append(steering)
             self._part_known.set()
 
-    def join(self, user: Any) -> Traffic:
+    def join(self, user: Any) -> LoadEngine:
         """One more user, once it is known what part of the traffic is ours; raises StopUser if none can be sent."""
         self._users.append(user)
         with self._telling_failure():
@@ -110,22 +111,22 @@ class Crew:
                 self._client = self._client or self._warm_client(self._steering, user)
                 self._tell_pacing(True)
             self._part_known.wait()
-            if self._traffic is None:
-                self._traffic = self._start_traffic(user)
-            return self._traffic
+            if self._engine is None:
+                self._engine = self._start_engine(user)
+            return self._engine
 
     def play(self, user: Any) -> None:
         """What a user does when it is its turn: paces for all, sends requests of its own, or stands by."""
-        traffic = self._traffic
+        engine = self._engine
         with self._telling_failure():
-            if traffic is None or (self.open_arrivals and not self.is_pacer(user)):
+            if engine is None or (self.open_arrivals and not self.is_pacer(user)):
                 gevent.sleep(STAND_BY_S)
             elif self.open_arrivals:
-                traffic.pace()
+                engine.pace()
             elif len(user.tasks) > 1:
-                traffic.send_one()  # the locustfile's own tasks take their turns
+                engine.send_one()  # the locustfile's own tasks take their turns
             else:
-                traffic.send_in_turn(user.wait)
+                engine.send_in_turn(user.wait)
 
     def leave(self, user: Any) -> None:
         """One user less."""
@@ -136,17 +137,17 @@ class Crew:
 
     def hand_over(self) -> None:
         """Says that this process is about to leave, and paces on until the others have taken over."""
-        if self._traffic is None or not self.open_arrivals:
+        if self._engine is None or not self.open_arrivals:
             return
         self._tell_pacing(False)
         until = time.monotonic() + HAND_OVER_S
-        while self._traffic and self._traffic.paces_on and time.monotonic() < until:
+        while self._engine and self._engine.paces_on and time.monotonic() < until:
             gevent.sleep(0.02)
 
     def stop(self) -> None:
         """Starts no more requests of open arrivals."""
-        if self._traffic:
-            self._traffic.stop()
+        if self._engine:
+            self._engine.stop()
 
     def is_pacer(self, user: Any) -> bool:
         """Whether it is this user that sends for all."""
@@ -160,13 +161,13 @@ class Crew:
     def end(self) -> None:
         """Lets requests under way come to their end and sends the last rows; nothing is recorded afterwards."""
         recorder, self._recorder = self._recorder, None
-        traffic, self._traffic = self._traffic, None
+        engine, self._engine = self._engine, None
         self._client = self._steering = None
         self._part_known.clear()
         if recorder is None:
             return
-        if traffic:
-            traffic.drain(DRAIN_S)
+        if engine:
+            engine.drain(DRAIN_S)
         if self._flusher:
             self._ended.set()
             self._flusher.join()
@@ -208,16 +209,16 @@ class Crew:
         gc.freeze()
         return client
 
-    def _start_traffic(self, user: Any) -> Traffic:
+    def _start_engine(self, user: Any) -> LoadEngine:
         assert self._recorder is not None
         assert self._client is not None
         request_event = self._environment.events.request
         fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
         first, *later = self._early
-        traffic = Traffic(self._client, self._prepares(user), first, self._recorder, fire)
+        engine = LoadEngine(self._client, self._prepares(user), first, self._recorder, fire)
         for steering in later:
-            traffic.steer(steering)
-        return traffic
+            engine.steer(steering)
+        return engine
 
     def _prepares(self, user: Any) -> dict[Prepare, float]:
         """How requests are prepared by each class that sends canary traffic, with its share of all users."""

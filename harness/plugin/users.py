@@ -35,14 +35,14 @@ class CanaryUser(User):  # type: ignore[misc]
         return client.prepare(request.method, request.path, headers=request.headers, body=request.body)
 
     def on_start(self) -> None:
-        """Joins the traffic of its process."""
+        """Joins the crew of its process."""
         self._crew: Crew = self.environment.canary_crew
-        self._traffic = self._crew.join(self)
+        self._engine = self._crew.join(self)
         think_s = self.wait_time
-        self.wait_time = lambda: think_s() / self._traffic.speed
+        self.wait_time = lambda: think_s() / self._engine.speed
 
     def wait(self) -> None:
-        """Thinks, as any user of Locust; without think time nothing more, for the answer was wait enough."""
+        """Waits for the think time, as any user of Locust; without think time it does not give up its turn."""
         think_s = self.wait_time()
         if think_s > 0 and self._state != LOCUST_STATE_STOPPING:
             self._state = LOCUST_STATE_WAITING
@@ -52,7 +52,7 @@ class CanaryUser(User):  # type: ignore[misc]
         self._state = LOCUST_STATE_RUNNING
 
     def on_stop(self) -> None:
-        """Leaves it."""
+        """Leaves the crew."""
         self._crew.leave(self)
 
     @task  # type: ignore[untyped-decorator]

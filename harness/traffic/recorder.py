@@ -47,7 +47,7 @@ class _Row:
         self.service_times_s = array("d")
 
 
-class _Plan:
+class _Starts:
     __slots__ = ("lags_s", "unstarted")
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Recorder:
         self._sink = sink
         self._worker = worker
         self._rows: dict[int, dict[tuple[Features, int, str | None, bool], _Row]] = {}
-        self._plans: dict[int, _Plan] = {}
+        self._starts: dict[int, _Starts] = {}
         self._exemplars: list[Exemplar] = []
         self._exemplar_second = -1
         self._exemplars_in_second = 0
@@ -89,12 +89,12 @@ class Recorder:
 
     def started(self, due_s: float, lag_s: float) -> None:
         """Counts a planned start that took place `lag_s` of wall time late."""
-        plan = self._plans.get(int(due_s)) or self._plan(due_s)
-        plan.lags_s.append(lag_s)
+        starts = self._starts.get(int(due_s)) or self._starts_of(due_s)
+        starts.lags_s.append(lag_s)
 
     def unstarted(self, due_s: float) -> None:
         """Counts a planned start that could not take place for lack of room."""
-        self._plan(due_s).unstarted += 1
+        self._starts_of(due_s).unstarted += 1
 
     def flush(self, before_s: float | None = None, pause: Callable[[], object] = lambda: None) -> None:
         """Passes on the rows of all seconds that ended by `before_s`, or all there are; `pause` goes between rows."""
@@ -107,8 +107,8 @@ class Recorder:
             self._sink(events)
 
     def _finished(self, before_s: float | None) -> Iterator[Event]:
-        for second in _gone(self._plans, before_s):
-            yield self._arrivals(second, self._plans.pop(second))
+        for second in _gone(self._starts, before_s):
+            yield self._arrivals(second, self._starts.pop(second))
         for second in _gone(self._rows, before_s):
             for key, row in self._rows.pop(second).items():
                 yield self._requests(second, key, row)
@@ -140,11 +140,11 @@ class Recorder:
         self.started(due_s, 0.0)
         self.answered(features, _reply_of(response, exception), due_s, service_s, service_s)
 
-    def _plan(self, due_s: float) -> _Plan:
-        plan = self._plans.get(int(due_s))
-        if plan is None:
-            plan = self._plans[int(due_s)] = _Plan()
-        return plan
+    def _starts_of(self, due_s: float) -> _Starts:
+        starts = self._starts.get(int(due_s))
+        if starts is None:
+            starts = self._starts[int(due_s)] = _Starts()
+        return starts
 
     def _exemplify(self, features: Features, reply: Reply, due_s: float, latency_s: float) -> None:
         second = int(due_s)
@@ -164,13 +164,13 @@ class Recorder:
                 )
             )
 
-    def _arrivals(self, second: int, plan: _Plan) -> Arrivals:
+    def _arrivals(self, second: int, starts: _Starts) -> Arrivals:
         return Arrivals(
             at_s=float(second),
-            planned=len(plan.lags_s) + plan.unstarted,
-            started=len(plan.lags_s),
-            unstarted=plan.unstarted,
-            lag=histogram(plan.lags_s),
+            planned=len(starts.lags_s) + starts.unstarted,
+            started=len(starts.lags_s),
+            unstarted=starts.unstarted,
+            lag=histogram(starts.lags_s),
             worker=self._worker,
         )
 

@@ -11,15 +11,15 @@ from msgspec.structs import replace
 
 from harness.core.experiment.pacing import NOTHING, Schedule, WorkerPart
 from harness.core.experiment.rates import legs
-from harness.core.experiment.types import Traffic as Wanted
+from harness.core.experiment.types import Traffic
 from harness.core.timeline.events import Arrivals, Event, Requests
-from harness.traffic import sender as traffic
+from harness.traffic import engine
 from harness.traffic.client.answer import HttpAnswer
 from harness.traffic.client.client import Client
 from harness.traffic.client.failures import NoAnswer
 from harness.traffic.client.prepared import Prepared
+from harness.traffic.engine import LoadEngine
 from harness.traffic.recorder import Recorder
-from harness.traffic.sender import Traffic
 from harness.traffic.steering import Steering, Timebase
 
 
@@ -58,21 +58,21 @@ class Rig:
         seed = options.pop("seed", 1)
         prepares = options.pop("prepares", {prepare: 1.0})
         self.steering = Steering(
-            timebase=self.base, traffic=Wanted(**options), seed=seed, plan=plan, error_share=share, part=part
+            timebase=self.base, traffic=Traffic(**options), seed=seed, plan=plan, error_share=share, part=part
         )
         fire = lambda **event: self.fired.append(event)  # noqa: E731 - one line is enough
-        self.traffic = Traffic(self.client, prepares, self.steering, self.recorder, fire)  # type: ignore[arg-type]
+        self.engine = LoadEngine(self.client, prepares, self.steering, self.recorder, fire)  # type: ignore[arg-type]
 
     def pace(self, seconds: float) -> None:
         """Paces for a while and comes to an end."""
-        pacer = gevent.spawn(self.traffic.pace)
+        pacer = gevent.spawn(self.engine.pace)
         gevent.sleep(seconds)
         self.end()
         pacer.join()
 
     def end(self, within_s: float = 0.5) -> None:
         """Drains and flushes."""
-        self.traffic.drain(within_s)
+        self.engine.drain(within_s)
         self.recorder.flush()
 
     def rows(self) -> list[Requests]:
@@ -115,7 +115,7 @@ def test_starts_go_on_while_nothing_is_answered() -> None:
 
 def test_what_has_no_room_is_counted_as_unstarted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound no request is started, and none is dropped silently."""
-    monkeypatch.setattr(traffic, "MAX_IN_FLIGHT", 5)
+    monkeypatch.setattr(engine, "MAX_IN_FLIGHT", 5)
     rig = Rig(rate=500.0)
     rig.client.answer = lambda _: gevent.sleep(30)
     rig.pace(0.1)
@@ -127,7 +127,7 @@ def test_what_has_no_room_is_counted_as_unstarted(monkeypatch: pytest.MonkeyPatc
 
 def test_the_even_share_is_exact_over_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that had no room takes no fault with it."""
-    monkeypatch.setattr(traffic, "MAX_IN_FLIGHT", 2)
+    monkeypatch.setattr(engine, "MAX_IN_FLIGHT", 2)
     rig = Rig(rate=1000.0, share=0.3)
 
     def slow(_: Prepared) -> HttpAnswer:
@@ -158,12 +158,12 @@ def test_several_kinds_of_users_share_the_requests_by_weight() -> None:
 def test_traffic_that_is_relieved_starts_what_was_due_by_then_and_no_more() -> None:
     """Whoever hands over paces on until the others have taken over."""
     rig = Rig(rate=500.0)
-    pacer = gevent.spawn(rig.traffic.pace)
+    pacer = gevent.spawn(rig.engine.pace)
     gevent.sleep(0.02)
     since_s = rig.base.now_s() + 0.1
-    rig.traffic.steer(replace(rig.steering, part=NOTHING, since_s=since_s))
-    assert rig.traffic.paces_on
-    while rig.traffic.paces_on:
+    rig.engine.steer(replace(rig.steering, part=NOTHING, since_s=since_s))
+    assert rig.engine.paces_on
+    while rig.engine.paces_on:
         gevent.sleep(0.01)
     rig.end()
     pacer.join()
@@ -215,7 +215,7 @@ def test_an_answer_of_400_or_more_is_a_failure(answer: HttpAnswer, status: int, 
     """To the timeline and to Locust alike."""
     rig = Rig()
     rig.client.answer = lambda _: answer
-    rig.traffic.send_one()
+    rig.engine.send_one()
     rig.end()
     (row,) = rig.rows()
     assert (row.status, row.outcome) == (status, outcome)
@@ -237,7 +237,7 @@ def test_a_request_without_an_answer_has_its_reason(problem: Exception, reason: 
         raise problem
 
     rig.client.answer = fail
-    rig.traffic.send_one()
+    rig.engine.send_one()
     rig.end()
     (row,) = rig.rows()
     assert (row.status, row.version, row.outcome) == (0, None, "failed")
@@ -247,7 +247,7 @@ def test_a_request_without_an_answer_has_its_reason(problem: Exception, reason: 
 def test_the_version_that_answered_is_recorded() -> None:
     """By its header."""
     rig = Rig()
-    rig.traffic.send_one()
+    rig.engine.send_one()
     rig.end()
     assert rig.rows()[0].version == "1"
 
@@ -255,7 +255,7 @@ def test_the_version_that_answered_is_recorded() -> None:
 def test_fault_requests_are_error_users_under_a_name_of_their_own() -> None:
     """They go where the error user fails, and Locust shows them apart."""
     rig = Rig(share=1.0)
-    rig.traffic.send_one()
+    rig.engine.send_one()
     rig.end()
     (row,) = rig.rows()
     assert (row.intent, row.persona, row.endpoint) == ("fault", "error", "fakeUser")
@@ -274,10 +274,10 @@ def test_a_new_share_holds_from_its_instant_on() -> None:
         error_share=1.0,
         part=WorkerPart(),
     )
-    rig.traffic.steer(later)
-    rig.traffic.send_one()
+    rig.engine.steer(later)
+    rig.engine.send_one()
     gevent.sleep(0.11)
-    rig.traffic.send_one()
+    rig.engine.send_one()
     assert [name.startswith("error") for name in rig.client.sent] == [False, True]
 
 
@@ -287,7 +287,7 @@ def test_what_was_due_before_a_change_and_started_after_it_is_good(before: float
     rig = Rig(rate=20.0, share=before, speed=20.0)
     time.sleep(0.25)  # nothing is started meanwhile: five seconds' requests are late
     changed_s = rig.base.now_s()
-    rig.traffic.steer(replace(rig.steering, error_share=after, since_s=changed_s))
+    rig.engine.steer(replace(rig.steering, error_share=after, since_s=changed_s))
     rig.pace(0.2)
     late = [row for row in rig.rows() if row.at_s + 1 <= changed_s]
     later = [row for row in rig.rows() if row.at_s > changed_s]
@@ -300,7 +300,7 @@ def sent_in_order(**options: Any) -> list[str]:
     """What two hundred requests of a closed loop are."""
     rig = Rig(**options)
     for _ in range(200):
-        rig.traffic.send_one()
+        rig.engine.send_one()
     return rig.client.sent
 
 
@@ -308,7 +308,7 @@ def test_a_closed_loop_whose_requests_fail_at_once_lets_others_go_on() -> None:
     """A refused connection takes no time, and the greenlet that met it has not waited for anything."""
     rig = Rig()
     rig.client.answer = lambda _: (_ for _ in ()).throw(NoAnswer("no connection: connection refused"))
-    loop = gevent.spawn(rig.traffic.send_in_turn, lambda: None)
+    loop = gevent.spawn(rig.engine.send_in_turn, lambda: None)
     gevent.sleep(0.05)
     loop.kill()
     assert rig.client.sent
@@ -334,7 +334,7 @@ def test_the_mix_is_as_weighted() -> None:
 def test_a_request_event_tells_what_locust_wants_to_know() -> None:
     """Method, name, duration in milliseconds, response, and a context that marks it as ours."""
     rig = Rig()
-    rig.traffic.send_one()
+    rig.engine.send_one()
     (event,) = rig.fired
     assert (event["request_type"], event["name"], event["exception"]) == ("GET", rig.client.sent[0], None)
     assert 0 <= event["response_time"] < 100
@@ -344,9 +344,9 @@ def test_a_request_event_tells_what_locust_wants_to_know() -> None:
 
 def test_what_was_due_and_never_started_is_counted_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was too slow to start everything says how much it left out."""
-    monkeypatch.setattr(traffic, "LATE_S", 0.1)
+    monkeypatch.setattr(engine, "LATE_S", 0.1)
     rig = Rig(rate=1000.0)
-    pacer = gevent.spawn(rig.traffic.pace)
+    pacer = gevent.spawn(rig.engine.pace)
     gevent.sleep(0.01)
     time.sleep(0.5)  # nothing of this process runs meanwhile
     rig.end()
@@ -360,6 +360,6 @@ def test_what_was_due_and_never_started_is_counted_at_the_end(monkeypatch: pytes
 def test_nothing_starts_after_the_end() -> None:
     """A pacer that is called again after a stop returns at once."""
     rig = Rig(rate=1000.0)
-    rig.traffic.stop()
-    rig.traffic.pace()
+    rig.engine.stop()
+    rig.engine.pace()
     assert rig.client.sent == []
