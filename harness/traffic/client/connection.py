@@ -156,7 +156,8 @@ class Connection:
 
     def _write(self, payload: bytes) -> None:
         if self._tls:
-            payload = self._tls.encrypted(payload)
+            self._tls.session.write(payload)
+            payload = self._tls.to_send()
         try:
             sent = self._raw.send(payload)
         except BlockingIOError:
@@ -209,8 +210,8 @@ class Connection:
             self._take(_plain_view[:plain], plain)
             if not plain:
                 return
-        if self.open and (pending := tls.to_send()):
-            self._raw.send(pending)
+        if tls.outgoing.pending and self.open:
+            self._raw.send(tls.to_send())
 
     def _take(self, received: "memoryview | bytes", size: int) -> None:
         """Takes plain bytes, none at the end of the connection; whatever comes while nobody asked ends it."""

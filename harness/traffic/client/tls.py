@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -12,35 +12,36 @@ RECORD = 64 * 1024
 
 
 class Tls:
-    """A TLS session; `outer` is the one with a proxy that itself is reached by TLS, through which this one runs."""
+    """A TLS session; `outer` is the one with a proxy that itself is reached by TLS, through which this one runs.
 
-    __slots__ = ("incoming", "outer", "outgoing", "session")
+    `receive` takes bytes of the wire, which the session then can read; `to_send` gives what is to go on the wire.
+    """
+
+    __slots__ = ("_outer", "incoming", "outgoing", "receive", "session", "to_send")
 
     def __init__(self, context: ssl.SSLContext, host: str, outer: "Tls | None" = None) -> None:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.session = context.wrap_bio(self.incoming, self.outgoing, server_hostname=host)
-        self.outer = outer
+        self._outer = outer
+        # Almost always the buffers' own methods: every request pays for a call in between.
+        self.receive: Callable[[bytes | memoryview], object] = self._receive_by_outer if outer else self.incoming.write
+        self.to_send: Callable[[], bytes] = self._to_send_by_outer if outer else self.outgoing.read
 
     def encrypted(self, plain: bytes) -> bytes:
         """Plain bytes as they go on the wire."""
         self.session.write(plain)
         return self.to_send()
 
-    def to_send(self) -> bytes:
-        """What the session itself has to send, such as its part of the handshake."""
-        wire = self.outgoing.read()
-        if self.outer is None:
-            return wire
-        return self.outer.encrypted(wire) if wire else self.outer.to_send()
-
-    def receive(self, wire: "memoryview | bytes") -> None:
-        """Takes bytes of the wire, which the session then can read."""
-        if self.outer is None:
-            self.incoming.write(wire)
-            return
-        self.outer.receive(wire)
-        for piece in self.outer.decrypted():
+    def _receive_by_outer(self, wire: bytes | memoryview) -> None:
+        assert self._outer
+        self._outer.receive(wire)
+        for piece in self._outer.decrypted():
             self.incoming.write(piece)
+
+    def _to_send_by_outer(self) -> bytes:
+        assert self._outer
+        wire = self.outgoing.read()
+        return self._outer.encrypted(wire) if wire else self._outer.to_send()
 
     def decrypted(self) -> Iterator[bytes]:
         """The plain bytes of all whole records that were received."""
