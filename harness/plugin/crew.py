@@ -28,10 +28,10 @@ FLUSH_S = 0.25
 HAND_OVER_S = 5.0
 """Wall time within which others take over from a process that is about to leave, messages included."""
 DRAIN_S = 5.0
-"""Wall time that requests under way get to be answered when a test stops."""
+"""Wall time that requests under way have for their answers when a test stops."""
 
 STAND_BY_S = 0.1
-"""Wall time after which a user that stands by looks whether it is its turn."""
+"""Wall time after which a user that stands by checks whether it is its turn."""
 
 SendRows = Callable[[Sequence[Event], bool], None]
 TellPacing = Callable[[bool], None]
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 class Crew:
-    """The users of one process and all they share, test after test.
+    """The users of one process and what they share: steering, client, load engine and recorder.
 
     `send_rows` takes events to the timeline, with True after the last of a test; `tell_pacing` says whether there is
     anybody here to send; `tell_failure` says why no traffic can be sent.
@@ -79,7 +79,7 @@ class Crew:
 
     @property
     def sends(self) -> bool:
-        """Whether a test is on that requests are sent for."""
+        """Whether requests are being sent."""
         return self._engine is not None
 
     def begin(self, steering: Steering) -> None:
@@ -93,7 +93,7 @@ class Crew:
         self._flusher = gevent.spawn(self._flush, self._recorder, self._statistics, steering)
 
     def steer(self, steering: Steering) -> None:
-        """Takes new steering for the test that is on; without one it is of a test that is over."""
+        """Takes new steering; while no test runs it is ignored, since it belongs to a test that is over."""
         if self._recorder is None:
             return
         self._steering = steering
@@ -104,7 +104,7 @@ class Crew:
             self._part_known.set()
 
     def join(self, user: Any) -> LoadEngine:
-        """One more user, once it is known what part of the traffic is ours; raises StopUser if none can be sent."""
+        """Adds a user, and waits until the part of this process is known; raises StopUser if no traffic can be sent."""
         self._users.append(user)
         with self._telling_failure():
             if len(self._users) == 1 and self._steering:  # without steering the run was refused, and ends
@@ -116,7 +116,7 @@ class Crew:
             return self._engine
 
     def play(self, user: Any) -> None:
-        """What a user does when it is its turn: paces for all, sends requests of its own, or stands by."""
+        """Takes a user's turn: it paces for all, sends requests of its own, or stands by."""
         engine = self._engine
         with self._telling_failure():
             if engine is None or (self.open_arrivals and not self.is_pacer(user)):
@@ -129,14 +129,14 @@ class Crew:
                 engine.send_in_turn(user.wait)
 
     def leave(self, user: Any) -> None:
-        """One user less."""
+        """Removes a user."""
         if user in self._users:
             self._users.remove(user)
             if not self._users:
                 self._tell_pacing(False)
 
     def hand_over(self) -> None:
-        """Says that this process is about to leave, and paces on until the others have taken over."""
+        """Tells that this process is about to leave, and goes on pacing until the others have taken over."""
         if self._engine is None or not self.open_arrivals:
             return
         self._tell_pacing(False)
@@ -150,16 +150,16 @@ class Crew:
             self._engine.stop()
 
     def is_pacer(self, user: Any) -> bool:
-        """Whether it is this user that sends for all."""
+        """Whether this user sends for all."""
         return self._users[:1] == [user]
 
     def on_request(self, *, context: Any = None, **request: Any) -> None:
-        """Records a request of somebody else's user; ours are recorded already."""
+        """Records a request of a user that is not a CanaryUser; those of CanaryUsers are recorded already."""
         if self._recorder and not (context and OWN in context):
             self._recorder.on_request(context=context, **request)
 
     def end(self) -> None:
-        """Lets requests under way come to their end and sends the last rows; nothing is recorded afterwards."""
+        """Waits for requests under way and sends the last rows; nothing is recorded afterwards."""
         recorder, self._recorder = self._recorder, None
         engine, self._engine = self._engine, None
         self._client = self._steering = None
@@ -178,7 +178,7 @@ class Crew:
 
     @contextlib.contextmanager
     def _telling_failure(self) -> Iterator[None]:
-        """Ends the run, and the user, where traffic fails by a mistake of ours or of the person: never silently."""
+        """Ends the run and the user if traffic fails, and tells why."""
         try:
             yield
         except StopUser:
@@ -198,7 +198,7 @@ class Crew:
             statistics.flush()
 
     def _warm_client(self, steering: Steering, user: Any) -> Client:
-        """A client that is ready when the first request is due, in a process that then makes no long pauses."""
+        """A client with a first connection, made before the first request is due."""
         host = self._environment.host or user.host or ""
         if refused := host_refusal(host, (), steering.hosts):
             raise UsageError(refused)

@@ -1,8 +1,8 @@
-"""Locust's statistics, told of many requests at once.
+"""Locust's statistics, updated with many requests at once.
 
-Locust counts a request when its `request` event is fired, which takes longer than all else that is done in Python for a
-request of ours. Where nobody but Locust listens, no event is fired: requests are gathered and added to its statistics
-from time to time, in the way that it adds those of a worker.
+Locust counts a request when its `request` event is fired, which takes longer than all the rest of our Python code for a
+request. If nobody but Locust listens, no event is fired: requests are gathered and added to its statistics from time to
+time, as Locust adds those of a worker.
 """
 
 import time
@@ -29,7 +29,7 @@ class _Batch:
 
 
 class Statistics:
-    """Gathers requests for Locust's statistics, which have them after the next `flush`."""
+    """Gathers requests for Locust's statistics, which include them after the next `flush`."""
 
     def __init__(self, statistics: RequestStats) -> None:
         self._statistics = statistics
@@ -43,10 +43,10 @@ class Statistics:
         response_time: float,
         response_length: int,
         exception: str | None,
-        response: object = None,  # noqa: ARG002 - the event says it too
-        context: object = None,  # noqa: ARG002 - the event says it too
+        response: object = None,  # noqa: ARG002 - the event has it
+        context: object = None,  # noqa: ARG002 - the event has it
     ) -> None:
-        """Counts one request, told as by Locust's `request` event."""
+        """Counts one request; the arguments are those of Locust's `request` event."""
         key = (request_type, name, exception)
         batch = self._batches.get(key)
         if batch is None:
@@ -55,7 +55,7 @@ class Statistics:
         batch.length += response_length
 
     def flush(self) -> None:
-        """Adds what was gathered since the last time."""
+        """Adds what was gathered since the last flush."""
         batches, self._batches = self._batches, {}
         for (method, name, reason), batch in batches.items():
             entry = self._entry(method, name, batch)

@@ -13,13 +13,13 @@ from harness.core.experiment.types import ArrivalRate, Experiment, Pattern
 from harness.traffic.steering import Steering, Timebase
 
 LEAD_S = 0.75
-"""Wall time that messages to workers may take: a change with several workers holds from so much later on, for all."""
+"""Wall time that messages to workers may take: with several workers a change takes effect so much later, for all."""
 
 Post = Callable[[str, Steering], None]
 
 
 class Fleet:
-    """Splits the arrivals exactly over the workers that pace; a change of anything reaches all of them for one instant.
+    """Splits the arrivals exactly over the workers that pace; a change takes effect for all of them at one instant.
 
     `post` delivers steering to a worker. While nobody paces, no arrival is planned.
     """
@@ -38,22 +38,22 @@ class Fleet:
 
     @property
     def steering(self) -> Steering:
-        """What holds now, for a worker without a part."""
+        """The current steering, for a worker without a part."""
         return self._steering
 
     @property
     def workers(self) -> tuple[str, ...]:
-        """Who paces."""
+        """The workers that pace."""
         return tuple(self._workers)
 
     @property
     def rate(self) -> float:
-        """The rate asked for at this instant, per second of experiment time; it may lie on a ramp or in a burst."""
+        """The planned rate now, in requests per second of experiment time; it may lie on a ramp or in a burst."""
         return rate_at(self._asked, self._timebase.now_s())
 
     @property
     def error_share(self) -> float:
-        """The share of fault requests asked for last."""
+        """The planned share of fault requests."""
         return self._steering.error_share
 
     @property
@@ -62,13 +62,13 @@ class Fleet:
         return self._steering.traffic.pattern
 
     def join(self, worker: str) -> None:
-        """A worker that is ready to send; it gets a part of its own."""
+        """Gives a worker that is ready to send a part of its own."""
         if worker not in self._workers:
             self._workers.append(worker)
             self._change()
 
     def leave(self, worker: str) -> None:
-        """A worker that is to send no more, or is lost; its part is its own until the others take it over."""
+        """Takes the part of a worker that stops sending or is lost; it keeps the part until the others take it over."""
         if worker not in self._workers:
             return
         since_s = self._next_change_s()
@@ -77,18 +77,18 @@ class Fleet:
         self._post(worker, replace(self._steering, part=NOTHING))
 
     def set_arrival_rate(self, arrival_rate: ArrivalRate) -> None:
-        """Another arrival rate from now on, which `at_s` of steps counts from; a ramp begins at the rate of now."""
+        """Changes the arrival rate from now on; steps count `at_s` from now, and a ramp begins at the current rate."""
         now_s, since_s = self._timebase.now_s(), self._next_change_s()
         until_then = [leg for leg in cut(self._asked, now_s) if leg.since_s < since_s]
         self._asked = (*until_then, *legs(arrival_rate, since_s=since_s, before=rate_at(self._asked, since_s)))
         self._change(since_s=since_s)
 
     def set_share(self, kind: ShareKind, share: float) -> None:
-        """Another share of fault requests of one kind."""
+        """Changes the share of fault requests of one kind."""
         self._change(**{kind: share})
 
     def set_pattern(self, pattern: Pattern) -> None:
-        """Another way to spread fault requests."""
+        """Changes how fault requests are spread."""
         self._change(traffic=replace(self._steering.traffic, pattern=pattern))
 
     def _change(self, *, since_s: float | None = None, **changes: Any) -> None:
@@ -100,6 +100,6 @@ class Fleet:
             self._post(worker, replace(self._steering, part=WorkerPart(index, len(self._workers))))
 
     def _next_change_s(self) -> float:
-        """When a change made now holds: soon if messages have to be there before it, never before an earlier one."""
+        """When a change made now takes effect: once messages had time to arrive, and never before an earlier change."""
         lead_s = LEAD_S * self._timebase.speed if len(self._workers) > 1 else 0.0
         return max(self._timebase.now_s() + lead_s, self._steering.since_s)

@@ -1,4 +1,4 @@
-"""The recorder: counts every request into rows by second and features, and passes on the rows of seconds gone by."""
+"""The recorder: counts every request in rows by second and features, and passes on the rows of past seconds."""
 
 import itertools
 import math
@@ -16,7 +16,7 @@ from harness.traffic.steering import Timebase
 
 VERSION_HEADER = b"X-Lambda-Version"
 ANYONE = "anyone"
-"""The persona of a request whose locustfile names none."""
+"""The persona of a request if the locustfile names none."""
 EXEMPLARS_PER_SECOND = 5
 EXEMPLARS_PER_RUN = 200
 
@@ -32,7 +32,7 @@ class Features(Struct, frozen=True, cache_hash=True):
 
 
 class Reply(Struct, frozen=True, gc=False):
-    """What came back: `status` 0 is no answer, `reason` says in words what failed."""
+    """What came back: `status` 0 is no answer, `reason` says what failed."""
 
     status: int
     version: str | None = None
@@ -56,10 +56,10 @@ class _Starts:
 
 
 class Recorder:
-    """Counts requests and starts into rows, one for each second and set of features.
+    """Counts requests and starts in rows, one for each second and set of features.
 
     Rows of one second may come in several parts, since an answer may come long after its due time; parts add up.
-    Durations wait as they are for their row to be passed on, for together they are put into bins in no time.
+    Durations are put into bins only when their row is passed on: all at once is much faster than one by one.
     """
 
     def __init__(self, timebase: Timebase, sink: Sink, worker: str = "") -> None:
@@ -93,11 +93,11 @@ class Recorder:
         starts.lags_s.append(lag_s)
 
     def unstarted(self, due_s: float) -> None:
-        """Counts a planned start that could not take place for lack of room."""
+        """Counts a planned start that did not take place."""
         self._starts_of(due_s).unstarted += 1
 
     def flush(self, before_s: float | None = None, pause: Callable[[], object] = lambda: None) -> None:
-        """Passes on the rows of all seconds that ended by `before_s`, or all there are; `pause` goes between rows."""
+        """Passes on the rows of all seconds that ended by `before_s`, or all rows; `pause` is called between rows."""
         events: list[Event] = [*self._exemplars]
         self._exemplars.clear()
         for event in self._finished(before_s):
@@ -124,9 +124,9 @@ class Recorder:
         start_time: float | None = None,
         **_: object,
     ) -> None:
-        """Counts a request of somebody else's user, told by Locust's `request` event.
+        """Counts a request of a user that is not a CanaryUser, from Locust's `request` event.
 
-        Its `context` may say `intent` (`good` or `fault`) and `persona`; otherwise it is a good request of anyone.
+        Its `context` may name `intent` (`good` or `fault`) and `persona`; the default is a good request of anyone.
         """
         told = context or {}
         service_s = (response_time or 0.0) / 1000
@@ -208,7 +208,7 @@ def _gone(seconds: Mapping[int, object], before_s: float | None) -> list[int]:
 
 
 def _reply_of(response: Any, exception: BaseException | None) -> Reply:
-    """What came back, from a response object of whichever client made it."""
+    """What came back, from the response object of any client."""
     headers = getattr(response, "headers", None) or {}
     version = headers.get(VERSION_HEADER.decode())
     reason = None if exception is None else str(exception) or type(exception).__name__
