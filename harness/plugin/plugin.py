@@ -15,8 +15,12 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from harness.errors import ExitCode, HarnessError
 from harness.plugin import options
+from harness.plugin.director import Director
+from harness.plugin.master import Master
 from harness.plugin.panel.routes import Panel
-from harness.plugin.roles import Director, Master, Role, Single, Worker
+from harness.plugin.role import Role
+from harness.plugin.single import Single
+from harness.plugin.worker import Worker
 from harness.report.actions import announce_refusal
 from harness.streams import bear_any_stream
 

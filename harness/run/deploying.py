@@ -1,8 +1,7 @@
 """How the deployment of a run comes about: created by us, by the command that we start, or by others, whom we await."""
 
-import random
 import signal
-from typing import Protocol
+from collections.abc import Callable
 
 import gevent
 
@@ -11,18 +10,15 @@ from harness.aws.deployer import create_deployment
 from harness.aws.journal import Journal
 from harness.aws.redeploy import PlacedAlias, check_redeploy, publish_again
 from harness.aws.watcher import Watcher
-from harness.core.experiment.types import Deployment, Experiment
-from harness.core.timeline.events import CommandEnded, CommandStarted, Event
+from harness.core.experiment.types import Deployment
+from harness.core.timeline.events import CommandEnded, CommandStarted
 from harness.core.timeline.rollout import Rollout
 from harness.errors import Throttled, Unavailable, Unreachable, UsageError
-from harness.report.folder import RunFolder
 from harness.report.masking import masked_text
 from harness.run.command import Command, words_of
-from harness.traffic.steering import Timebase
+from harness.run.context import RunContext
 
 ASK_AGAIN_WALL_S = 1.0
-PHASE_S = 60.0
-PHASE_ROOM_S = 10.0
 LISTED_WITHIN_S = 60.0
 """Experiment time after the command's end from which on AWS lists a deployment that it made (assumption)."""
 LOOK_EVERY_WALL_S = 0.1
@@ -35,71 +31,42 @@ def check_making(aws: Aws, wanted: Deployment) -> None:
     check_redeploy(aws, wanted)
 
 
-class Run(Protocol):
-    """What deploying needs of the run that it happens in."""
-
-    experiment: Experiment
-    rollout: Rollout
-    base: Timebase
-    folder: RunFolder
-
-    def record(self, *events: Event) -> None:
-        """Writes to the timeline."""
-
-    def say(self, line: str) -> None:
-        """Shows a line to whoever watches."""
-
-    def trouble(self, what: str, message: str) -> None:
-        """Notes that something went wrong."""
-
-    def fail(self, what: str, message: str) -> None:
-        """Ends the run because something went wrong."""
-
-    def settle(self, detail: str) -> None:
-        """Ends the run, since nothing more is to come."""
-
-    def sleep_until(self, at_s: float) -> None:
-        """Waits for an instant of the run."""
-
-    def look_now(self) -> None:
-        """Has the watcher look at once."""
-
-
 class Deploying:
     """Makes the deployment of a run where its experiment says how.
 
-    `aligned` puts a creation of ours in the first ten seconds of a minute, as rehearsals want it; `epoch_s` is the
-    run's beginning in seconds since 1970.
+    `create_at_s` is when we create one. `say` shows a line of the command, `look_now` has the watcher look at once.
     """
 
-    def __init__(self, run: Run, aws: Aws, watcher: Watcher, *, aligned: bool, epoch_s: float) -> None:
-        self._run = run
-        self._aws = aws
+    def __init__(
+        self,
+        context: RunContext,
+        watcher: Watcher,
+        *,
+        create_at_s: float,
+        say: Callable[[str], None],
+        look_now: Callable[[], None],
+    ) -> None:
+        self._context = context
         self._watcher = watcher
-        self._aligned = aligned
-        self._epoch_s = epoch_s
-        wanted = run.experiment.deployment
-        self._command = Command(wanted.command, run.folder.command_log, run.say) if wanted.command else None
+        self._create_at_s = create_at_s
+        self._look_now = look_now
+        wanted = context.experiment.deployment
+        self._command = Command(wanted.command, context.folder.command_log, say) if wanted.command else None
         self._placed: PlacedAlias | None = None
         self._ended_s: float | None = None
         self._nothing_seen = ""
         self._running = False
         self._stopping: gevent.Greenlet | None = None
 
-    @property
-    def planned_s(self) -> float | None:
-        """When we create the deployment; None if a command or others do."""
-        return self._steady_until_s() if self._run.experiment.deployment.target_version else None
-
     def play(self) -> None:
         """Once traffic is steady makes the deployment; comes back when nothing more is to be done for it."""
-        wanted = self._run.experiment.deployment
+        wanted = self._context.experiment.deployment
         if wanted.target_version or wanted.redeploy:
-            self._run.sleep_until(self._steady_until_s())
+            self._context.sleep_until(self._create_at_s)
             self._await_aws(str(wanted.function), wanted.alias)
             self._create(wanted.target_version or self._published_again())
         elif self._command:
-            self._run.sleep_until(self._run.experiment.steady_s)
+            self._context.sleep_until(self._context.experiment.steady_s)
             self._play(self._command)
 
     def made_none(self, rollout: Rollout) -> bool:
@@ -113,7 +80,7 @@ class Deploying:
 
     def seen_late(self, detail: str) -> str:
         """Why the run ended; a deployment that appeared only after that is no longer said not to be there."""
-        late = self._run.rollout.release.forward
+        late = self._context.rollout.release.forward
         if late is None or not self._nothing_seen or detail != self._nothing_seen:
             return detail
         return f"{detail} until the run was ending: {late.deployment_id} came too late to be followed"
@@ -123,7 +90,7 @@ class Deploying:
         other = self._watcher.disregard()
         if other:
             text = f"{other} is in progress already, and this run waits for the group's next one"
-            self._run.trouble("deployment", text)
+            self._context.trouble("deployment", text)
 
     def stop(self, signum: int = signal.SIGTERM) -> None:
         """Has the command end; comes back at once."""
@@ -140,30 +107,20 @@ class Deploying:
     def give_back(self) -> None:
         """After the last look gives the alias back to the version that was in service, where ours took its place."""
         if self._placed and not self._placed.heal():
-            healing = f"canary-harness alarm reset --run {self._run.folder.path}"
+            healing = f"canary-harness alarm reset --run {self._context.folder.path}"
             text = f"the alias could not be given back to the version that was in service; `{healing}` does it later"
-            self._run.trouble("redeploy", text)
-
-    def _steady_until_s(self) -> float:
-        """When to create the deployment, for a rehearsal in the first ten seconds of a minute.
-
-        An alarm counts whole minutes. The place in the minute decides how many errors of the canary the first one
-        holds, so it comes from the seed: then the same seed meets the same minutes at every speed.
-        """
-        steady_s = self._run.experiment.steady_s
-        if not self._aligned:
-            return steady_s
-        offset_s = random.Random(f"phase {self._run.experiment.seed}").uniform(0.0, PHASE_ROOM_S)
-        return steady_s + (offset_s - (self._epoch_s + steady_s)) % PHASE_S
+            self._context.trouble("redeploy", text)
 
     def _published_again(self) -> str:
         """A new version of the code in service."""
-        wanted = self._run.experiment.deployment
-        function, journal = str(wanted.function), Journal(self._run.record, self._run.base.now_s)
-        run = str(self._run.folder.path)
-        before, after = publish_again(self._aws, function=function, alias=wanted.alias, run=run, journal=journal)
+        wanted = self._context.experiment.deployment
+        function, journal = str(wanted.function), Journal(self._context.record, self._context.base.now_s)
+        run = str(self._context.folder.path)
+        before, after = publish_again(
+            self._context.aws, function=function, alias=wanted.alias, run=run, journal=journal
+        )
         self._placed = PlacedAlias(
-            self._aws, function=function, alias=wanted.alias, before=before, after=after, journal=journal
+            self._context.aws, function=function, alias=wanted.alias, before=before, after=after, journal=journal
         )
         self._placed.announce()
         return after
@@ -172,55 +129,55 @@ class Deploying:
         """Waits out an outage before anything is changed; a run that waits too long gives up."""
         while True:
             try:
-                self._aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
+                self._context.aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
             except (Unreachable, Unavailable, Throttled) as error:
-                self._run.trouble("deployment", f"it waits until AWS answers: {error}")
+                self._context.trouble("deployment", f"it waits until AWS answers: {error}")
                 gevent.sleep(ASK_AGAIN_WALL_S)
             else:
                 return
 
     def _create(self, target_version: str) -> None:
-        deployment = self._run.experiment.deployment
+        deployment = self._context.experiment.deployment
         missing = [name for name in ("application", "group", "function") if not getattr(deployment, name)]
         if missing:
             raise UsageError(f"deployment.{missing[0]} is needed to create a deployment")
         deployment_id = create_deployment(
-            self._aws,
+            self._context.aws,
             application=str(deployment.application),
             group=str(deployment.group),
             function=str(deployment.function),
             alias=deployment.alias,
             target_version=target_version,
-            experiment=self._run.experiment.name,
+            experiment=self._context.experiment.name,
             config=deployment.config,
             hooks=deployment.hooks,
-            record=self._run.record,
-            now=self._run.base.now_s,
+            record=self._context.record,
+            now=self._context.base.now_s,
         )
         self._watcher.follow(deployment_id)
-        self._run.look_now()
+        self._look_now()
 
     def _play(self, command: Command) -> None:
-        run = self._run
-        text = masked_text(run.experiment.deployment.command or "")
-        run.record(CommandStarted(at_s=run.base.now_s(), command=text))
+        context = self._context
+        text = masked_text(context.experiment.deployment.command or "")
+        context.record(CommandStarted(at_s=context.base.now_s(), command=text))
         command.start()
         self._running = True
         command.wait()
         code = self._note_end(command)
         # It may have started the deployment in its last moment.
-        while run.rollout.release.forward is None and not self.made_none(run.rollout):
+        while context.rollout.release.forward is None and not self.made_none(context.rollout):
             gevent.sleep(LOOK_EVERY_WALL_S)
-        if run.rollout.release.forward is None:
+        if context.rollout.release.forward is None:
             self._end_without(code)
 
     def _end_without(self, code: int | None) -> None:
         """Ends a run whose command made no deployment."""
         self._nothing_seen = f"the command ended with exit code {code} and no deployment was seen"
         if code:
-            self._run.fail("command", self._nothing_seen)
+            self._context.fail("command", self._nothing_seen)
         else:
-            self._run.settle(self._nothing_seen)
+            self._context.ending.end("settled", self._nothing_seen)
 
     def _note_end(self, command: Command) -> int | None:
         """Records the end of the command, once; its exit code."""
@@ -228,6 +185,6 @@ class Deploying:
             return None
         self._running = False
         code = command.wait()
-        self._ended_s = self._run.base.now_s()
-        self._run.record(CommandEnded(at_s=self._run.base.now_s(), exit_code=code))
+        self._ended_s = self._context.base.now_s()
+        self._context.record(CommandEnded(at_s=self._context.base.now_s(), exit_code=code))
         return code

@@ -13,51 +13,22 @@ from typing import NamedTuple, Protocol
 import gevent
 from gevent.lock import RLock
 
-from harness.aws.clients import Aws
 from harness.aws.concurrency import ReservedConcurrency
 from harness.aws.fis import FisExperiment
 from harness.aws.forced_alarm import ForcedAlarm
 from harness.aws.journal import Journal
 from harness.core.experiment.faults import SHARES, EffectKind, Share, ShareKind, changes_s, effects_of, share_at
 from harness.core.experiment.rails import Limits, refusal
-from harness.core.experiment.types import AlarmState, Experiment, Fault
-from harness.core.timeline.events import Event, FaultEnded, FaultStarted
-from harness.core.timeline.rollout import Rollout
+from harness.core.experiment.types import AlarmState, Fault
+from harness.core.timeline.events import FaultEnded, FaultStarted
 from harness.errors import HarnessError, UsageError
-from harness.traffic.steering import Timebase
+from harness.run.context import RunContext
+from harness.run.creation import Creation
 
 HAND_SHARE, HAND_ALARM = "hand.error_share", "hand.force_alarm"
-"""How the timeline calls the faults that a person asks for while the run lasts."""
+"""What the timeline calls the faults that a person asks for while the run lasts."""
 NO_WRITES = "nothing may be changed on AWS: start the run with --canary-allow-writes, or allow_writes: true"
 STOPPED = "the faults of this run were stopped, and none begins any more: start another run"
-
-
-class Run(Protocol):
-    """What faults need of the run that they happen in."""
-
-    experiment: Experiment
-    rollout: Rollout
-    base: Timebase
-    limits: Limits
-    may_write: bool
-
-    def record(self, *events: Event) -> None:
-        """Writes to the timeline."""
-
-    def trouble(self, what: str, message: str) -> None:
-        """Notes that something went wrong."""
-
-    def send_share(self, kind: ShareKind, share: float) -> None:
-        """Has this share of fault requests sent from now on."""
-
-    def since_creation_s(self) -> float | None:
-        """Experiment seconds since the deployment's creation, or until it; None while nobody knows when it will be."""
-
-    def sleep_until_after_creation(self, after_s: float) -> None:
-        """Waits for an instant that is counted from the deployment's creation."""
-
-    def sleep_until(self, at_s: float) -> None:
-        """Waits for an instant of the run."""
 
 
 class Effect(Protocol):
@@ -79,31 +50,31 @@ class Made(NamedTuple):
     by_hand: str
 
 
-def _forced_alarm(run: Run, aws: Aws, journal: Journal, fault: Fault) -> Made:
-    alarm = run.experiment.alarm.name or next(iter(run.rollout.alarm_names), None)
+def _forced_alarm(context: RunContext, journal: Journal, fault: Fault) -> Made:
+    alarm = context.experiment.alarm.name or next(iter(context.rollout.alarm_names), None)
     if alarm is None or fault.force_alarm is None:
         raise UsageError("there is no alarm to force: name one in alarm.name")
-    reason = f"canary-harness: forced by the experiment {run.experiment.name}"
-    effect = ForcedAlarm(aws, name=alarm, state=fault.force_alarm, reason=reason, journal=journal)
+    reason = f"canary-harness: forced by the experiment {context.experiment.name}"
+    effect = ForcedAlarm(context.aws, name=alarm, state=fault.force_alarm, reason=reason, journal=journal)
     return Made("force_alarm", alarm, effect, f"set {alarm} to OK by hand")
 
 
-def _concurrency(run: Run, aws: Aws, journal: Journal, fault: Fault) -> Made:
-    seen = run.rollout.release.target.function if run.rollout.release.target else None
-    function = run.experiment.deployment.function or seen
+def _concurrency(context: RunContext, journal: Journal, fault: Fault) -> Made:
+    seen = context.rollout.release.target.function if context.rollout.release.target else None
+    function = context.experiment.deployment.function or seen
     if function is None or fault.concurrency is None:
         raise UsageError("there is no function to throttle: name it in deployment.function")
-    effect = ReservedConcurrency(aws, function=function, limit=fault.concurrency, journal=journal)
+    effect = ReservedConcurrency(context.aws, function=function, limit=fault.concurrency, journal=journal)
     return Made("concurrency", function, effect, f"give {function} its reserved concurrency back by hand")
 
 
-def _fis_experiment(_: Run, aws: Aws, journal: Journal, fault: Fault) -> Made:
+def _fis_experiment(context: RunContext, journal: Journal, fault: Fault) -> Made:
     template = str(fault.fis_template)
-    effect = FisExperiment(aws, template=template, journal=journal)
+    effect = FisExperiment(context.aws, template=template, journal=journal)
     return Made("fis_template", template, effect, f"stop the experiment of {template} by hand")
 
 
-MAKERS: Mapping[EffectKind, Callable[[Run, Aws, Journal, Fault], Made]] = {
+MAKERS: Mapping[EffectKind, Callable[[RunContext, Journal, Fault], Made]] = {
     "force_alarm": _forced_alarm,
     "concurrency": _concurrency,
     "fis_template": _fis_experiment,
@@ -111,12 +82,26 @@ MAKERS: Mapping[EffectKind, Callable[[Run, Aws, Journal, Fault], Made]] = {
 
 
 class Faults:
-    """All faults of a run. A person's error share goes before the plan's; after `stop` nothing begins any more."""
+    """All faults of a run. A person's error share replaces the plan's; after `stop` no fault begins.
 
-    def __init__(self, run: Run, aws: Aws) -> None:
-        self._run = run
-        self._aws = aws
-        self._journal = Journal(run.record, run.base.now_s)
+    `send_share` has a share of fault requests sent from now on.
+    """
+
+    def __init__(
+        self,
+        context: RunContext,
+        creation: Creation,
+        limits: Limits,
+        send_share: Callable[[ShareKind, float], None],
+        *,
+        may_write: bool,
+    ) -> None:
+        self._context = context
+        self._creation = creation
+        self._limits = limits
+        self._send_share = send_share
+        self._may_write = may_write
+        self._journal = Journal(context.record, context.base.now_s)
         self._lock = RLock()
         self._made: dict[str, Made] = {}
         self._shares: dict[ShareKind, Share | None] = dict.fromkeys(SHARES)
@@ -129,13 +114,18 @@ class Faults:
         """Whether any fault is in effect."""
         return bool(self._made) or any(share and share.share for share in self._shares.values())
 
+    @property
+    def forces_alarm(self) -> bool:
+        """Whether an alarm is forced."""
+        return bool(self._names("force_alarm"))
+
     def plays(self, *, watched: bool) -> Iterator[Callable[[], None]]:
         """What the plan does, each in a greenlet of its own; without a deployment there is only its first share."""
         if not watched:
             yield self._apply_shares
             return
         yield self._play_shares
-        for name, kind, fault in effects_of(self._run.experiment):
+        for name, kind, fault in effects_of(self._context.experiment):
             yield partial(self._play, name, kind, fault)
 
     def share_refusal(self, share: float) -> str | None:
@@ -143,13 +133,13 @@ class Faults:
         if self._stopped:
             return STOPPED
         beside = self._shares["client_version_share"]
-        return refusal(self._run.limits, "error_share", share + (beside.share if beside else 0.0))
+        return refusal(self._limits, "error_share", share + (beside.share if beside else 0.0))
 
     def write_refusal(self) -> str | None:
         """Why a person may not have anything changed on AWS; None where it may be."""
         if self._stopped:
             return STOPPED
-        return None if self._run.may_write else NO_WRITES
+        return None if self._may_write else NO_WRITES
 
     def set_error_share(self, share: float, by: str) -> None:
         """Sends another share of error users from now on, whatever was planned."""
@@ -179,16 +169,15 @@ class Faults:
     # The plan
 
     def _play_shares(self) -> None:
-        for change_s in changes_s(self._run.experiment):
-            self._run.sleep_until_after_creation(change_s)
+        for change_s in changes_s(self._context.experiment):
+            self._creation.sleep_until(change_s)
             self._apply_shares()
 
     def _play(self, name: str, kind: EffectKind, fault: Fault) -> None:
-        run = self._run
-        run.sleep_until_after_creation(fault.at_s)
+        self._creation.sleep_until(fault.at_s)
         self._begin(name, kind, fault)
         if fault.for_s is not None:
-            run.sleep_until(run.base.now_s() + fault.for_s)
+            self._context.sleep_until(self._context.base.now_s() + fault.for_s)
             self._end(name, "its time was over")
 
     # Shares of fault requests
@@ -201,23 +190,23 @@ class Faults:
                 self._change_share(kind, share, why, by)
 
     def _change_share(self, kind: ShareKind, share: Share | None, why: str, by: str) -> None:
-        now_s, before = self._run.base.now_s(), self._shares[kind]
+        now_s, before = self._context.base.now_s(), self._shares[kind]
         if before:
-            self._run.record(FaultEnded(at_s=now_s, fault=before.fault, why=why, by=by))
+            self._context.record(FaultEnded(at_s=now_s, fault=before.fault, why=why, by=by))
         self._shares[kind] = share
-        self._run.send_share(kind, share.share if share else 0.0)
+        self._send_share(kind, share.share if share else 0.0)
         if share:
             asked_by = self._asked_by if share is self._asked else ""
             value = f"{share.share:g}"
-            self._run.record(FaultStarted(at_s=now_s, fault=share.fault, kind=kind, value=value, by=asked_by))
+            self._context.record(FaultStarted(at_s=now_s, fault=share.fault, kind=kind, value=value, by=asked_by))
 
     def _share_now(self, kind: ShareKind) -> Share | None:
         if self._stopped:
             return None
         if self._asked and kind == "error_share":
             return self._asked
-        since_s = self._run.since_creation_s()
-        return None if since_s is None else share_at(self._run.experiment, since_s, kind)
+        since_s = self._creation.since_s()
+        return None if since_s is None else share_at(self._context.experiment, since_s, kind)
 
     # Effects on AWS
 
@@ -227,7 +216,7 @@ class Faults:
                 return
             if kind != "fis_template":  # two effects on one thing could not both restore what was there before
                 self._end_all(self._names(kind), "another one begins", by)
-            made = MAKERS[kind](self._run, self._aws, self._journal, fault)
+            made = MAKERS[kind](self._context, self._journal, fault)
             self._made[name] = made
             try:
                 made.effect.inject()
@@ -235,7 +224,7 @@ class Faults:
                 self._end(name, "it could not be done", by)
                 raise
         value = str(getattr(fault, kind))
-        self._run.record(FaultStarted(at_s=self._run.base.now_s(), fault=name, kind=kind, value=value, by=by))
+        self._context.record(FaultStarted(at_s=self._context.base.now_s(), fault=name, kind=kind, value=value, by=by))
 
     def _names(self, kind: EffectKind | None = None) -> list[str]:
         return [name for name, made in self._made.items() if kind is None or made.kind == kind]
@@ -255,8 +244,8 @@ class Faults:
     def _tell_end(self, name: str, made: Made, healed: bool, why: str, by: str) -> bool:
         if healed:
             del self._made[name]
-            self._run.record(FaultEnded(at_s=self._run.base.now_s(), fault=name, why=why, by=by))
+            self._context.record(FaultEnded(at_s=self._context.base.now_s(), fault=name, why=why, by=by))
         else:
             also = "or everything by `canary-harness alarm reset --run` and the folder of this run"
-            self._run.trouble(name, f"{made.subject} could not be taken back: {made.by_hand}, {also}")
+            self._context.trouble(name, f"{made.subject} could not be taken back: {made.by_hand}, {also}")
         return healed

@@ -11,14 +11,19 @@ import gevent
 import pytest
 
 from harness import experiments
+from harness.aws.clients import Aws
 from harness.core.experiment.pacing import Pacer, Schedule, share_draw
 from harness.core.experiment.parse import parse
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Deployment, Experiment
-from harness.core.timeline.events import DeploymentSeen, Event, LookFailed, NoDeployment
+from harness.core.timeline.events import DeploymentSeen, LookFailed, NoDeployment
 from harness.core.timeline.rollout import Rollout
 from harness.core.timeline.run_state import RunState
-from harness.run.deploying import LISTED_WITHIN_S, PHASE_ROOM_S, Deploying
+from harness.run.context import RunContext
+from harness.run.creation import PHASE_ROOM_S
+from harness.run.deploying import LISTED_WITHIN_S, Deploying
+from harness.run.ending import Ending
+from harness.run.recording import Recording
 
 MINUTE_S = 60.0
 
@@ -50,31 +55,21 @@ class Scene:
 
     def __init__(self, folder: Path, exit_code: int) -> None:
         command = f"{sys.executable} -c 'raise SystemExit({exit_code})'"
-        self.experiment = Experiment(name="test", deployment=Deployment(command=command))
-        self.rollout = Rollout()
-        self.base = SimpleNamespace(now_s=lambda: ENDED_S)
-        self.folder = SimpleNamespace(command_log=folder / "command.log")
+        base: Any = SimpleNamespace(now_s=lambda: ENDED_S, wall_s=lambda _: 0.0)
+        files: Any = SimpleNamespace(command_log=folder / "command.log", path=folder)
         self.ended: list[str] = []
-        self.deploying = Deploying(self, None, None, aligned=False, epoch_s=0.0)  # type: ignore[arg-type]
-
-    def record(self, *events: Event) -> None:
-        """Folds them in."""
-        for event in events:
-            self.rollout = self.rollout.step(event)
-
-    def say(self, line: str) -> None:
-        """Nobody listens."""
-
-    def sleep_until(self, at_s: float) -> None:
-        """It is that late already."""
-
-    def fail(self, what: str, message: str) -> None:
-        """The run ends, and badly."""
-        self.ended.append(f"failed: {message}")
-
-    def settle(self, detail: str) -> None:
-        """The run ends."""
-        self.ended.append(detail)
+        self.context = RunContext(
+            experiment=Experiment(name="test", deployment=Deployment(command=command)),
+            aws=Aws(),
+            base=base,
+            epoch_s=0.0,
+            folder=files,
+            recording=Recording(folder / "timeline.jsonl", self.ended.append),
+            ending=Ending(base, lambda over: self.ended.append(f"{over.why}: {over.detail}")),
+        )
+        self.record = self.context.record
+        watcher: Any = None
+        self.deploying = Deploying(self.context, watcher, create_at_s=0.0, say=lambda _: None, look_now=lambda: None)
 
 
 @pytest.fixture
@@ -116,7 +111,7 @@ def test_a_deployment_that_aws_hid_for_minutes_is_followed(scene: tuple[Scene, g
 @pytest.mark.parametrize(
     ("scene", "told"),
     [
-        (0, "the command ended with exit code 0 and no deployment was seen"),
+        (0, "settled: the command ended with exit code 0 and no deployment was seen"),
         (3, "failed: the command ended with exit code 3 and no deployment was seen"),
     ],
     indirect=["scene"],
@@ -139,7 +134,8 @@ def test_a_deployment_that_appears_while_the_run_ends_is_told(scene: tuple[Scene
     run, playing = scene
     run.record(NoDeployment(at_s=200.0, asked_s=199.0))
     playing.join(5)
-    (detail,) = run.ended
+    assert run.context.ending.over
+    detail = run.context.ending.over.detail
     assert run.deploying.seen_late(detail) == detail
     run.record(deployed(210.0))
     assert run.deploying.seen_late(detail) == f"{detail} until the run was ending: d-1 came too late to be followed"

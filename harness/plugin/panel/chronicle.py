@@ -1,4 +1,4 @@
-"""What the page shows of one run: the timeline as it grows, kept so small that it can be judged again each second."""
+"""What the page knows of one run: its timeline as it grows, so condensed that it can be judged again each second."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from harness.core.verdict.types import Verdict
 from harness.report.story import StoryLine, Teller
 
 LINES = 300
-"""Lines of the story that are kept; a mark on the chart is one of them."""
+"""Lines of the story that are kept; the marks on the chart come from them, too."""
 MOST_BUCKETS = 240
 
 Points = tuple[tuple[float, float], ...]
@@ -98,9 +98,9 @@ class Chronicle:
         if rollout.release.weight is not None and (not self._weight or self._weight[-1][1] != rollout.release.weight):
             self._weight.append((event.at_s, rollout.release.weight))
 
-    def question(self) -> "Question":
-        """What is known by now, to be judged wherever there is time for it."""
-        return Question(self.experiment, self._condensed.events(), self.rollout)
+    def so_far(self) -> "RunSoFar":
+        """The run as it is now, to be judged where there is time for it."""
+        return RunSoFar(self.experiment, self._condensed.events(), self.rollout)
 
     def chart(self) -> Chart:
         """Requests and weight over the whole run."""
@@ -156,15 +156,15 @@ class Chronicle:
             self._buckets.setdefault(index // 2, _Counts()).add(counts)
 
 
-class Question(Struct, frozen=True):
-    """A run as it was at one moment; `answer` is pure and slow enough to be asked for in a thread of its own."""
+class RunSoFar(Struct, frozen=True):
+    """A run as it was at one moment."""
 
     experiment: Experiment
     events: Sequence[Event]
     rollout: Rollout
 
-    def answer(self) -> Judged:
-        """The verdict so far, by the one way of judging."""
+    def judged(self) -> Judged:
+        """The verdict so far, by the one way of judging. Pure, and slow enough for a thread of its own."""
         defined = (self.rollout.alarms.definitions.get(name) for name in self.rollout.alarm_names)
         rules = [rule for rule in (rule_of(one) for one in defined if one) if rule and rule.name]
         return Judged(judge(self.experiment, self.events), {str(rule.name): self._counted(rule) for rule in rules})

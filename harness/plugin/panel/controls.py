@@ -1,6 +1,6 @@
-"""What a person may do to a run: each control reads its body, asks the run, and says what was done.
+"""What a person may change in a run: each control reads its body, asks the run, and says what was done.
 
-Every ask is an event of the timeline, with who asked; a refusal is one, too, also of a body that cannot be read.
+The timeline notes every ask and who asked, also if it was refused, and also if its body cannot be read.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,20 +12,20 @@ from msgspec import Meta, Struct
 from harness.core.experiment.rates import WORDS, read, worded
 from harness.core.experiment.types import AlarmState, ArrivalRate, Pattern, Rate, Share
 from harness.errors import NotAllowed, UsageError
-from harness.run.run import Run
+from harness.run.by_hand import ByHand
 
 Who = Callable[[str | None], str]
-Steer = Callable[[Run, bytes, Who], str]
+Steer = Callable[[ByHand, bytes, Who], str]
 SHOWN_OF_A_BODY = 200
 """Characters that the timeline keeps of a body that cannot be read."""
 
 
 class Unreadable(UsageError):
-    """A body that asks for nothing that could be done."""
+    """A body that cannot be understood."""
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every body may have: the name of who asks, which a login goes before."""
+    """What every body may have: the name of who asks. The name of a login counts more."""
 
     by: Annotated[str, Meta(max_length=80)] | None = None
 
@@ -51,7 +51,7 @@ class NoteAsked(Body, frozen=True, kw_only=True):
 
 
 class Change(NamedTuple):
-    """One part of what is asked of the traffic, and why it may not be."""
+    """One change of the traffic that is asked for, and why it may not be."""
 
     what: str
     value: str
@@ -59,8 +59,8 @@ class Change(NamedTuple):
     apply: Callable[[], None]
 
 
-def _traffic(run: Run, body: bytes, who: Who) -> str:
-    """Changes everything that is asked for, or nothing: a person who is refused has begun nothing."""
+def _traffic(run: ByHand, body: bytes, who: Who) -> str:
+    """Changes everything that is asked for, or nothing if any of it is refused."""
     asked = _read(body, TrafficAsked)
     by = who(asked.by)
     changes = [*_changes(run, asked, by)]
@@ -74,10 +74,10 @@ def _traffic(run: Run, body: bytes, who: Who) -> str:
     return ", ".join(f"{change.what.replace('_', ' ')} {change.value}" for change in changes) or "nothing"
 
 
-def _changes(run: Run, asked: TrafficAsked, by: str) -> Iterator[Change]:
+def _changes(run: ByHand, asked: TrafficAsked, by: str) -> Iterator[Change]:
     share, pattern = asked.error_share, asked.pattern
     if share is not None:
-        refused = run.faults.share_refusal(share)
+        refused = run.share_refusal(share)
         yield Change("error_share", f"{share:g}", refused, lambda: run.set_error_share(share, by))
     if asked.arrival_rate is not None:
         rate = _rate(asked.arrival_rate)
@@ -94,26 +94,26 @@ def _rate(asked: float | str) -> ArrivalRate:
         raise Unreadable(f"arrival_rate must be a rate such as {WORDS}: {error}") from error
 
 
-def _force_alarm(run: Run, body: bytes, who: Who) -> str:
+def _force_alarm(run: ByHand, body: bytes, who: Who) -> str:
     asked = _read(body, AlarmAsked)
     by = who(asked.by)
     run.ask("force_alarm", asked.state, by, lambda: run.force_alarm(asked.state, by))
     return f"the alarm is held in {asked.state}"
 
 
-def _release_alarm(run: Run, body: bytes, who: Who) -> str:
+def _release_alarm(run: ByHand, body: bytes, who: Who) -> str:
     by = who(_read(body, Body).by)
     run.ask("release_alarm", "", by, lambda: run.release_alarm(by))
     return "the alarm is released"
 
 
-def _stop(run: Run, body: bytes, who: Who) -> str:
+def _stop(run: ByHand, body: bytes, who: Who) -> str:
     by = who(_read(body, Body).by)
     run.ask("stop_faults", "", by, lambda: run.stop_faults(by))
     return "all faults are stopped, and none begins any more in this run"
 
 
-def _note(run: Run, body: bytes, who: Who) -> str:
+def _note(run: ByHand, body: bytes, who: Who) -> str:
     asked = _read(body, NoteAsked)
     if not asked.text.strip():
         raise Unreadable("text must say something, not only be blank")
@@ -121,7 +121,7 @@ def _note(run: Run, body: bytes, who: Who) -> str:
     return "noted"
 
 
-def _end(run: Run, body: bytes, who: Who) -> str:
+def _end(run: ByHand, body: bytes, who: Who) -> str:
     by = who(_read(body, Body).by)
     run.ask("end", "", by, lambda: run.end(by))
     return "the run ends and is judged"
@@ -137,7 +137,7 @@ CONTROLS: Mapping[str, Steer] = {
 }
 
 
-def steer(name: str, run: Run, body: bytes, who: Who) -> str:
+def steer(name: str, run: ByHand, body: bytes, who: Who) -> str:
     """Does what a control is asked for, and says what was done; raises HarnessError."""
     try:
         return CONTROLS[name](run, body, who)
@@ -152,7 +152,7 @@ class _By(Struct, frozen=True):
 
 
 def _given_by(body: bytes) -> str | None:
-    """Who asks by a body of which other parts cannot be read."""
+    """Who asks, by a body whose other parts cannot be read."""
     try:
         return (msgspec.json.decode(body, type=_By).by or "")[:80] or None
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,7 +1,7 @@
-"""Who may talk to the page: requests of foreign pages and of names that are not ours are refused.
+"""Who may talk to the page: requests from foreign pages, or under names that are not ours, are refused.
 
 Locust allows every origin by CORS, and a browser sends a simple POST without asking. So a page anywhere could start a
-test or force an alarm in the browser of a person on a game day, were it not refused here.
+test or force an alarm in the browser of a person on a game day if it were not refused here.
 """
 
 import ipaddress
@@ -35,8 +35,8 @@ class Place(NamedTuple):
 class Gate(Struct, frozen=True):
     """The places, `name` or `name:port`, under which the page may be reached besides this machine's own names.
 
-    Addresses always may: no foreign name can be one. Names need to be known, wherever the page is bound to, or a page
-    could make its own name mean this machine, and be its own origin here (DNS rebinding).
+    An address is always allowed, since no foreign name can be one. A name must be known, whatever the page is bound to:
+    a foreign page could make its own name resolve to this machine, and so share our origin (DNS rebinding).
     """
 
     listed: frozenset[str] = frozenset()

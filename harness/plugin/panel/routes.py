@@ -4,7 +4,7 @@ import secrets
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import Blueprint, Response, abort, jsonify, request, send_file, send_from_directory
@@ -18,7 +18,10 @@ from harness.plugin.panel import controls
 from harness.plugin.panel.gate import Gate
 from harness.plugin.panel.runs import file_of, folder_of, listed
 from harness.plugin.panel.state import State
-from harness.plugin.panel.view import Show, View, hindrance
+from harness.plugin.panel.view import View, hindrance
+
+if TYPE_CHECKING:
+    from harness.plugin.director import Director
 
 NAME = "canary"
 KEY = "canary"
@@ -36,13 +39,13 @@ _ENDING = ("cleanup", "stopping")
 class Panel:
     """Adds the Canary tab to a Locust web page."""
 
-    def __init__(self, environment: Any, show: Show) -> None:
+    def __init__(self, environment: Any, director: "Director") -> None:
         # Judging needs it. Imported when somebody first looks, it would hold up the requests of a test under way.
         import scipy.special  # noqa: F401
 
         self._environment = environment
-        self._show = show
-        self._view = View(show, environment)
+        self._director = director
+        self._view = View(director, environment)
         self._token = secrets.token_urlsafe(24)
         web_ui, given = environment.web_ui, environment.parsed_options
         self._gate = Gate(options.web_hosts(given))
@@ -75,14 +78,14 @@ class Panel:
         return blueprint
 
     def _add(self, blueprint: Blueprint, rule: str, view: Callable[..., Any], method: str) -> None:
-        """Every route is behind the login, and without the leave that Locust gives to all origins."""
+        """Puts a route behind the login, and without the CORS permission that Locust gives to all origins."""
         closed = cross_origin(origins=[], methods=[method], automatic_options=False)(self._auth(view))
         blueprint.add_url_rule(rule, endpoint=rule.replace(".", "-"), view_func=closed, methods=[method])
 
     # Before and after every request
 
     def _guard(self) -> Response | None:
-        """Refuses what foreign pages ask for, and tests that cannot be."""
+        """Refuses requests of foreign pages, and tests that cannot be run."""
         if (request.endpoint or "").partition(".")[0] not in _GUARDED:
             return None
         refusal = self._gate.refusal(request.method, request.headers)
@@ -94,7 +97,7 @@ class Panel:
         return None
 
     def _unplayable(self) -> str | None:
-        """Why the form asks for a test that cannot be."""
+        """Why the test that the form asks for cannot be run; None if it can."""
         ours = {name: value for name, value in request.form.items() if name.startswith("canary_")}
         closed = next((name for name in ours if name not in options.in_form()), None)
         if closed:
@@ -104,7 +107,7 @@ class Panel:
         asked = Namespace(**{**vars(self._environment.parsed_options), **ours})
         asked.host = request.form.get("host") or self._environment.host
         try:
-            self._show.settings(asked, asked.host)
+            self._director.admission.settings(asked, asked.host)
         except UsageError as error:
             return str(error)
         return None
@@ -142,7 +145,7 @@ class Panel:
         return _json(msgspec.json.encode({"schema": 1, "runs": listed(self._reports())}))
 
     def _file_of_last(self, name: str) -> Response:
-        run = self._show.last
+        run = self._director.last
         return _file(run.folder.path if run else None, name)
 
     def _index(self) -> Response:
@@ -163,10 +166,10 @@ class Panel:
             body = _body()
             if body is None:
                 return _error(f"at most {LARGEST_BODY} bytes are read", 413)
-            run = self._show.run
+            run = self._director.run
             if run is None:
                 return _error("no test is running", 409)
-            told = controls.steer(name, run, body or b"{}", self._who())
+            told = controls.steer(name, run.by_hand, body or b"{}", self._who())
             self._view.expire()
             return _json(msgspec.json.encode({"schema": 1, "done": told}))
 
@@ -177,19 +180,19 @@ class Panel:
         return secrets.compare_digest(given.encode(), self._token.encode())
 
     def _who(self) -> Callable[[str | None], str]:
-        """Makes the name of who asks: the one who signed in, or the one that is given, and from where."""
+        """How to name who asks: who signed in, or else the name that was given, and the address."""
         signed_in = current_user.get_id() if self._environment.web_ui.web_login else None
         where = request.remote_addr or "?"
         return lambda given: f"{signed_in or given or 'someone'} ({where})"
 
 
 def _body() -> bytes | None:
-    """The body of the request; None where it is too large, by what it says or, without that, by what has come of it."""
+    """The body of the request; None where it is too large, by its `Content-Length` or by the bytes that came."""
     if (request.content_length or 0) > LARGEST_BODY:
         return None
     try:
         body = request.stream.read(LARGEST_BODY + 1)
-    except OSError as error:  # the server's, of a client that went away or sends chunks that are none
+    except OSError as error:  # the client went away, or sends malformed chunks
         raise BadRequest(f"the body cannot be read: {error}") from error
     return body if len(body) <= LARGEST_BODY else None
 
@@ -215,7 +218,7 @@ def _error(reason: str, status: int) -> Response:
 
 
 def _keep_asked(response: Response) -> None:
-    """Tells Locust's page of a test that is ending that it runs."""
+    """Tells Locust's page that a test that is ending is running."""
     told = msgspec.json.decode(response.get_data())
     if told.get("state") in _ENDING:
         response.set_data(msgspec.json.encode({**told, "state": "running"}))

@@ -1,4 +1,4 @@
-"""The runs that were: what their folders say, and their files, none of what lies beside them."""
+"""Past runs: what their folders say, and their files, but nothing that lies beside them."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from harness.report.folder import RunFolder
 from harness.report.shelf import Listed, run_folders, runs
 
 MOST = 50
-"""Runs that are listed, the newest."""
+"""How many runs are listed, the newest."""
 LONGEST_NAME = 200
 """Bytes of a file's name, below what file systems take."""
 SHOWN = frozenset(
@@ -19,7 +19,7 @@ SHOWN = frozenset(
 
 
 class RunListed(Struct, frozen=True, kw_only=True):
-    """One run of the past, or one that is under way; without a verdict it has not come to one."""
+    """One run, past or under way; without a verdict it has not been judged."""
 
     experiment: str
     start: str
@@ -36,7 +36,7 @@ def listed(reports: Path) -> tuple[RunListed, ...]:
 
 
 def file_of(folder: Path, name: str) -> Path | None:
-    """A file that a run left in its folder; None for anything else, wherever a name or a link may lead."""
+    """A file that a run left in its folder; None for anything else, also where a name or a link leads out of it."""
     if len(name.encode(errors="replace")) > LONGEST_NAME or "\0" in name:
         return None
     path = folder / name

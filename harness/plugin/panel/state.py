@@ -1,14 +1,14 @@
-"""The state of a run as one JSON document: what the page draws, and what a script or a chat bot reads.
+"""The state of a run as one JSON document: the page draws it, and scripts or chat bots read it.
 
 `schema` 1: new keys may be added, none of these changes meaning. Instants are seconds of experiment time since the run
-began, as in its timeline; shares and weights are 0..1; a value that nobody knows is null.
+began, as in its timeline; shares and weights are 0..1; an unknown value is null.
 """
 
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
+from harness.aws.eyes import METRIC_PERIOD_S
 from harness.core.experiment.types import AlarmState, Outcome
 from harness.core.timeline.comparisons import sign_of
 from harness.core.timeline.events import AlarmDefined, FaultStarted
@@ -20,25 +20,10 @@ from harness.report import facts
 from harness.report.story import StoryLine
 
 SCHEMA = 1
-METRIC_PERIOD_S = 60
 POINTS = 20
 """Periods of an alarm that are shown, the last ones."""
 
-HELD_FINDINGS = frozenset({"alarm-no-data", "no-canary", "no-traffic"})
-"""Findings that say what did not happen all the time, which nobody knows before the end."""
-HELD_REASONS = (
-    "nothing was proved",
-    "never had traffic",
-    "never started",
-    "never seen",
-    "was not measured",
-    "had not ended",
-    "is not known",
-    "No deployment was seen",
-)
-"""Words of reasons that say the same."""
-
-Stage = Literal["idle", "running", "ending", "over"]
+Stage = Literal["running", "ending", "over"]
 
 
 class AlarmNow(Struct, frozen=True, kw_only=True):
@@ -59,7 +44,7 @@ class AlarmNow(Struct, frozen=True, kw_only=True):
 
 
 class WatcherNow(Struct, frozen=True, kw_only=True):
-    """How well we see: counts of looks, when the last good one was, and why the last failed one did."""
+    """How well the watcher sees: how many looks, when the last good one was, and why the last failed one failed."""
 
     watching: bool
     looks: int
@@ -72,7 +57,7 @@ class WatcherNow(Struct, frozen=True, kw_only=True):
 
 
 class TrafficNow(Struct, frozen=True, kw_only=True):
-    """What is asked of the traffic now.
+    """The traffic that is asked for now.
 
     `planned_share` is the experiment's own from the deployment's creation on, `error_share` the share that is being
     sent; `workers` is how many processes send.
@@ -97,7 +82,7 @@ class FaultNow(Struct, frozen=True, kw_only=True):
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """The verdict in the words of the report: rows of (step, at, took), and a sentence each."""
+    """The verdict in the words of the report: a ledger with rows of (step, at, took), and one sentence per subject."""
 
     ledger: tuple[tuple[str, ...], ...]
     totals: str
@@ -108,7 +93,7 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Control(Struct, frozen=True, kw_only=True):
-    """Whether a control may be used now, why not, the most it may be set to, and whether it writes to AWS."""
+    """Whether a control may be used now and why not, its highest value, and whether it writes to AWS."""
 
     allowed: bool
     why: str | None = None
@@ -218,7 +203,7 @@ def _published(chronicle: Chronicle, defined: AlarmDefined | None) -> Points:
 
 
 def watcher_of(chronicle: Chronicle, now_s: float, *, watching: bool) -> WatcherNow:
-    """How well we see at an instant."""
+    """How well the watcher sees at an instant."""
     rollout, failed = chronicle.rollout, chronicle.last_failed
     age_s = None if rollout.run.last_look_s is None else max(0.0, now_s - rollout.run.last_look_s)
     return WatcherNow(
@@ -242,13 +227,6 @@ def _fault(began: FaultStarted) -> FaultNow:
     return FaultNow(fault=began.fault, kind=began.kind, value=began.value, since_s=began.at_s, by=began.by or None)
 
 
-def so_far(verdict: Verdict) -> Verdict:
-    """A verdict on a run that lasts, without what may still turn out otherwise: what never, or not yet, happened."""
-    because = tuple(reason for reason in verdict.because if not any(words in reason for words in HELD_REASONS))
-    findings = tuple(finding for finding in verdict.findings if finding.id not in HELD_FINDINGS)
-    return replace(verdict, because=because, findings=findings)
-
-
 def told(verdict: Verdict) -> Told:
     """A verdict in words."""
     return Told(
@@ -262,7 +240,7 @@ def told(verdict: Verdict) -> Told:
 
 
 def headline_of(rollout: Rollout, verdict: Verdict | None, stage: Stage) -> str:
-    """What stands at the top of the page: the verdict when it is reached, where the release stands until then."""
+    """The headline of the page: the verdict once it is reached, and the phase of the release until then."""
     if stage == "over" and verdict:
         return facts.headline(verdict)
     return _HEADLINES.get(rollout.release.phase, facts.words(rollout.release.phase))
@@ -272,7 +250,7 @@ _HEADLINES = {
     Phase.WAITING: "waiting for the deployment",
     Phase.CREATED: "deployment created",
     Phase.BEFORE_TRAFFIC: "before the shift",
-    Phase.CANARY: "the canary bakes",
+    Phase.CANARY: "the canary takes its share of the traffic",
     Phase.AFTER_TRAFFIC: "all traffic on the new version",
     Phase.STOPPING: "stopped, rollback awaited",
 }

@@ -1,14 +1,17 @@
-"""The state of the run that a director has, or had last; judged no more often than it costs."""
+"""Makes the state of the director's latest run, and judges that run again and again at little cost."""
 
 import math
 import time
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import msgspec
 
 from harness.core.experiment.types import Experiment
-from harness.plugin.panel.chronicle import Chronicle, Judged, Question
+from harness.core.verdict.so_far import so_far
+from harness.plugin.lifecycle import DirectorState
+from harness.plugin.panel.chronicle import Chronicle, Judged, RunSoFar
 from harness.plugin.panel.state import (
     Control,
     RunNow,
@@ -18,19 +21,20 @@ from harness.plugin.panel.state import (
     alarms_of,
     faults_of,
     headline_of,
-    so_far,
     told,
     watcher_of,
 )
-from harness.run.experiment import Settings
 from harness.run.run import Run
 from harness.traffic.fleet import Fleet
+
+if TYPE_CHECKING:
+    from harness.plugin.director import Director
 
 FRESH_S = 0.5
 """Wall time that one encoded state serves all viewers."""
 JUDGED_AGAIN_S = 0.8
 JUDGING_SHARE = 0.01
-"""Of a processor's time, that judging a run again and again may take; a transition is judged at once."""
+"""The share of a processor that judging may take; after a transition the run is judged at once."""
 CONTROLLED = (
     "error_share",
     "arrival_rate",
@@ -43,23 +47,15 @@ CONTROLLED = (
 )
 
 
-class Show(Protocol):
-    """Whoever has the runs: `run` is under way, `last` the latest one, whose events `chronicle` heard."""
-
-    run: Run | None
-    last: Run | None
-    chronicle: Chronicle | None
-    refused: str | None
-
-    def settings(self, asked: Any, host: str | None) -> Settings:
-        """What a test with these options and this host would be; raises UsageError where it cannot be one."""
+STAGES: Mapping[DirectorState, Stage] = {DirectorState.TESTING: "running", DirectorState.ENDING: "ending"}
+"""Of the director's latest run; in any other state it is over."""
 
 
 class View:
     """Makes the state; without viewers it costs nothing."""
 
-    def __init__(self, show: Show, environment: Any) -> None:
-        self._show = show
+    def __init__(self, director: "Director", environment: Any) -> None:
+        self._director = director
         self._environment = environment
         self._encoded = b""
         self._encoded_s = 0.0
@@ -71,7 +67,7 @@ class View:
         self._next_s = 0.0
 
     def encoded(self, token: str) -> bytes:
-        """The state as JSON, a moment old at the most."""
+        """The state as JSON, at most a moment old."""
         now_s = time.monotonic()
         if now_s - self._encoded_s > FRESH_S:
             self._encoded = msgspec.json.encode(self.state(token))
@@ -79,39 +75,40 @@ class View:
         return self._encoded
 
     def expire(self) -> None:
-        """Has the next answer made anew, because somebody changed something."""
+        """Makes the next answer a new one, because somebody changed something."""
         self._encoded_s = 0.0
 
     def state(self, token: str = "") -> State:
         """The state now."""
-        run, chronicle = self._show.last, self._show.chronicle
+        run, chronicle = self._director.last, self._director.chronicle
         return State(
             token=token,
             test=str(self._environment.runner.state),
             run=self._run_now(run, chronicle) if run and chronicle else None,
-            refused=self._show.refused,
-            hindrance=None if self._show.run else hindrance(self._environment.runner),
-            controls=self._controls(self._show.run, chronicle),
+            refused=self._director.refused,
+            hindrance=None if self._director.run else hindrance(self._environment.runner),
+            controls=self._controls(self._director.run),
         )
 
-    def _controls(self, run: Run | None, chronicle: Chronicle | None) -> dict[str, Control]:
-        if run is None or chronicle is None or run.ended_s is not None:
+    @staticmethod
+    def _controls(run: Run | None) -> dict[str, Control]:
+        if run is None or run.ended_s is not None:
             why = "no test is running" if run is None else "the run is over"
-            return {name: Control(allowed=False, why=why) for name in CONTROLLED}
-        forced = any(fault.kind == "force_alarm" for fault in chronicle.faults.values())
+            return dict.fromkeys(CONTROLLED, Control(allowed=False, why=why))
+        by_hand = run.by_hand
         return {
-            "error_share": _control(run.faults.share_refusal(0.0), most=run.limits.error_share),
-            "arrival_rate": _control(run.rate_refusal(0.0), most=run.limits.arrival_rate),
+            "error_share": _control(by_hand.share_refusal(0.0), most=by_hand.limits.error_share),
+            "arrival_rate": _control(by_hand.rate_refusal(0.0), most=by_hand.limits.arrival_rate),
             "pattern": _control(),
-            "force_alarm": _control(run.faults.write_refusal(), writes=True),
-            "release_alarm": _control(None if forced else "no alarm is forced", writes=True),
+            "force_alarm": _control(by_hand.write_refusal(), writes=True),
+            "release_alarm": _control(by_hand.release_refusal(), writes=True),
             "stop_faults": _control(),
             "note": _control(),
             "end": _control(),
         }
 
     def _run_now(self, run: Run, chronicle: Chronicle) -> RunNow:
-        stage = self._stage(run)
+        stage = STAGES.get(self._director.state, "over")
         self._judge(run, chronicle, stage)
         now_s = run.ended_s if run.ended_s is not None else run.base.now_s()
         rollout, judged = chronicle.rollout, self._judged
@@ -144,11 +141,6 @@ class View:
             files=run.folder.files() if stage == "over" else (),
         )
 
-    def _stage(self, run: Run) -> Stage:
-        if self._show.run is run:
-            return "running"
-        return "over" if run.verdict or run.closed else "ending"
-
     def _judge(self, run: Run, chronicle: Chronicle, stage: Stage) -> None:
         if chronicle is not self._chronicle:
             self._chronicle, self._judged, self._judged_s, self._changes = chronicle, None, None, -1
@@ -158,10 +150,10 @@ class View:
             gevent.spawn(self._judge_now, run, chronicle)
 
     def _judge_now(self, run: Run, chronicle: Chronicle) -> None:
-        """Judges in a thread of its own, so that no request of the test starts late for it."""
+        """Judges in a thread of its own, so that it delays no request of the test."""
         at_s = run.base.now_s()
         try:
-            judged, cost_s = gevent.get_hub().threadpool.apply(_timed, (chronicle.question(),))
+            judged, cost_s = gevent.get_hub().threadpool.apply(_timed, (chronicle.so_far(),))
         finally:
             self._judging = False
         self._next_s = time.monotonic() + max(JUDGED_AGAIN_S, cost_s / JUDGING_SHARE)
@@ -170,7 +162,7 @@ class View:
 
 
 def hindrance(runner: Any) -> str | None:
-    """Why Locust could begin no test now; None where it could."""
+    """Why Locust cannot begin a test now; None where it can."""
     if getattr(runner, "worker_count", None) == 0:  # only a master's has it
         return "no worker is connected to this master: start one with --worker, or wait for those of --processes"
     return None
@@ -180,9 +172,9 @@ def _control(why: str | None = None, *, most: float = math.inf, writes: bool = F
     return Control(allowed=why is None, why=why, most=most if math.isfinite(most) else None, writes=writes)
 
 
-def _timed(question: Question) -> tuple[Judged, float]:
+def _timed(so_far: RunSoFar) -> tuple[Judged, float]:
     began_s = time.thread_time()
-    return question.answer(), time.thread_time() - began_s
+    return so_far.judged(), time.thread_time() - began_s
 
 
 def _traffic(experiment: Experiment, fleet: Fleet) -> TrafficNow:

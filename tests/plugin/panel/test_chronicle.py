@@ -12,14 +12,12 @@ from harness.core.timeline.rollout import Rollout
 from harness.core.verdict import findings, harm
 from harness.core.verdict import judge as core_judge
 from harness.core.verdict.judge import judge
+from harness.core.verdict.so_far import HELD_FINDINGS, HELD_REASONS, so_far
 from harness.plugin.panel.chronicle import MOST_BUCKETS, Chronicle
 from harness.plugin.panel.state import (
-    HELD_FINDINGS,
-    HELD_REASONS,
     alarms_of,
     faults_of,
     headline_of,
-    so_far,
     watcher_of,
 )
 from harness.plugin.panel.view import hindrance
@@ -42,7 +40,7 @@ def heard(share: float = 1.0) -> Chronicle:
 def test_the_verdict_so_far_is_the_one_way_of_judging(share: float) -> None:
     """The page cannot say anything else than the report would."""
     seen = EVENTS[: int(len(EVENTS) * share)]
-    assert heard(share).question().answer().verdict == judge(EXPERIMENT, seen)
+    assert heard(share).so_far().judged().verdict == judge(EXPERIMENT, seen)
 
 
 def test_the_chart_counts_every_request() -> None:
@@ -76,7 +74,7 @@ def test_nothing_recorded_is_an_empty_chart() -> None:
 def test_an_alarm_has_state_rule_and_both_kinds_of_datapoints() -> None:
     """What CloudWatch published, and what clients saw before that."""
     chronicle = heard()
-    (alarm,) = alarms_of(chronicle, chronicle.question().answer())
+    (alarm,) = alarms_of(chronicle, chronicle.so_far().judged())
     assert (alarm.state, alarm.threshold, alarm.period_s) == ("ALARM", 3.0, 60)
     assert alarm.stops_deployment
     assert alarm.rule == "Errors Sum >= 3 in 60 s, 1 of 1; missing data: missing"
@@ -105,7 +103,7 @@ def test_the_watcher_ages() -> None:
 def test_the_headline_is_the_phase_until_the_verdict_is_reached() -> None:
     """Nobody should read a verdict before it is one."""
     verdict = judge(EXPERIMENT, EVENTS)
-    assert headline_of(heard(0.6).rollout, verdict, "running") == "the canary bakes"
+    assert headline_of(heard(0.6).rollout, verdict, "running") == "the canary takes its share of the traffic"
     assert headline_of(heard().rollout, verdict, "over").startswith("ROLLED BACK · caught")
 
 

@@ -75,11 +75,11 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     expect(headline(ana)).to_have_text("waiting for the deployment", timeout=SOON_MS)
     locust.wait_for(seen_by_the_watcher)
     pipeline.deploy(ready)
-    expect(headline(ana)).to_have_text("the canary bakes", timeout=SOON_MS)
+    expect(headline(ana)).to_have_text("the canary takes its share of the traffic", timeout=SOON_MS)
 
     # A second person sees the same, on a phone, and both read who marked what.
     bea.goto(f"{locust.url}/?tab=canary")
-    expect(headline(bea)).to_have_text("the canary bakes")
+    expect(headline(bea)).to_have_text("the canary takes its share of the traffic")
     assert bea.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     expect(bea.locator("#canary-panel")).to_have_attribute("data-theme", "dark")
     bea.get_by_label("Your name").fill("Bea")
@@ -97,7 +97,7 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     expect(headline(ana)).to_have_text("waiting for the deployment", timeout=SOON_MS)
     locust.wait_for(seen_by_the_watcher)
     pipeline.deploy(ready, ready["baseline"])
-    expect(headline(ana)).to_have_text("the canary bakes", timeout=SOON_MS)
+    expect(headline(ana)).to_have_text("the canary takes its share of the traffic", timeout=SOON_MS)
     slide(ana, "Error share", "0.2")
     expect(bea.get_by_label("Error share")).to_have_value("0.2")
     expect(ana.get_by_test_id("story")).to_contain_text("asked for error share 0.2")

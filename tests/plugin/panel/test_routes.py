@@ -27,8 +27,12 @@ class PlayedRun:
     def __init__(self, folder: Path) -> None:
         self.done: list[str] = []
         self.refused: list[tuple[str, str, str, str]] = []
-        self.faults = SimpleNamespace(share_refusal=lambda share: "the share is too large" if share > 0.5 else None)
+        self.by_hand = self
         self.folder = SimpleNamespace(path=folder)
+
+    def share_refusal(self, share: float) -> str | None:
+        """A guard rail."""
+        return "the share is too large" if share > 0.5 else None
 
     def rate_refusal(self, rate: ArrivalRate) -> str | None:
         """A guard rail."""

@@ -12,10 +12,10 @@ with pytest.MonkeyPatch.context() as environment_variables:
     environment_variables.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # other tests need sockets as they are
     from locust.stats import RequestStats
 
-    from harness.plugin import roles
-    from harness.plugin.roles import Worker
+    from harness.plugin import worker
+    from harness.plugin.worker import Worker
 
-LONG_S, SHORT_S = 2 * roles.MASTER_SILENT_S, 0.0
+LONG_S, SHORT_S = 2 * worker.MASTER_SILENT_S, 0.0
 ROUND_S = 0.01
 
 
@@ -41,7 +41,7 @@ class Runner:
 
 def ends(monkeypatch: pytest.MonkeyPatch, *, heard_s_ago: float, sends: bool, processes: int | None = None) -> bool:
     """Whether a worker ends within some rounds whose master was heard so long ago."""
-    monkeypatch.setattr(roles, "ROUND_S", ROUND_S)
+    monkeypatch.setattr(worker, "ROUND_S", ROUND_S)
     monkeypatch.setattr("harness.plugin.crew.Crew.sends", sends)
     runner = Runner(heard_s_ago)
     options = SimpleNamespace(processes=processes)

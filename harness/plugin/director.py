@@ -1,0 +1,219 @@
+"""The process that directs: one run after the other, each from a test's start to its stop."""
+
+import logging
+import sys
+import time
+from abc import abstractmethod
+from typing import Any
+
+import gevent
+import gevent.event
+from locust.runners import STATE_RUNNING
+
+from harness.core.timeline.events import Event, Signal
+from harness.errors import ExitCode, HarnessError
+from harness.plugin.admission import Admission
+from harness.plugin.lifecycle import IN_A_TEST, NEXT, DirectorState, Happening
+from harness.plugin.panel.chronicle import Chronicle
+from harness.plugin.role import ROUND_S, Role
+from harness.plugin.web_form import WebForm
+from harness.report.actions import announce_refusal
+from harness.run.run import Run
+from harness.traffic.steering import Steering
+
+ONE_SIGNAL_S = 0.5
+"""Wall time in which a second signal is the same one."""
+BEGUN_WITHIN_S = 5.0
+"""Wall time in which Locust spawns a few users after it told us of a test."""
+
+log = logging.getLogger(__name__)
+
+
+class Director(Role):
+    """Directs runs; how those that send are reached is for `Single` and `Master` to say.
+
+    `last` is the latest run, whose events `chronicle` heard where there is a web page; `refused` is why the latest test
+    could not be a run.
+    """
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.state = DirectorState.WAITING
+        self.last: Run | None = None
+        self.chronicle: Chronicle | None = None
+        self.refused: str | None = None
+        self._ending: Run | None = None
+        self._closed = gevent.event.Event()
+        self._closed.set()
+        self._code: ExitCode | None = None
+        self._signal: ExitCode | None = None
+        self._signal_s = -ONE_SIGNAL_S
+        self._round: gevent.Greenlet | None = None
+        self._given = environment.parsed_options
+        self.admission = Admission(environment, self.least_users())
+
+    @property
+    def run(self) -> Run | None:
+        """The run that is under way."""
+        return self.last if self.state is DirectorState.TESTING else None
+
+    def test_start(self) -> None:
+        """Begins a run; a test that cannot be one is refused with its reason."""
+        self._happens("test_start")
+        try:
+            run = self._begin_run()
+        except HarnessError as error:
+            self._refuse(str(error), error.exit_code)
+        except Exception as error:
+            log.exception("the run could not begin")
+            self._refuse(f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED)
+        else:
+            self._round = gevent.spawn(self._rounds, run)
+            if self._signal:  # it came while the run was being set up
+                _end_by(self._signal, run)
+
+    def test_stop(self) -> None:
+        """Ends the run with its verdict; waits for it where it is ending already."""
+        run = self.run
+        self._happens("test_stop")
+        if run is None:
+            self._closed.wait()
+            return
+        self._closed.clear()
+        self._ending, self._code = run, ExitCode.HARNESS_FAILED
+        try:
+            if self._round:
+                self._round.kill()
+            self.end()
+            self._code = run.close()
+        finally:
+            self._ending = None
+            self._happens("run_closed")
+            self._closed.set()
+
+    def quitting(self) -> None:
+        """Ends what is not over yet, and makes the verdict the exit code."""
+        gevent.sleep(0)  # a signal's other listeners, which may have been called at the same time, go first
+        if self.run:
+            self.environment.runner.stop()
+            self.test_stop()
+        self._closed.wait()  # another greenlet, which stops the test by our own word, may have taken the run
+        code = self._signal or self._code
+        if code is None and self._given.headless:
+            code = ExitCode.INCONCLUSIVE  # Locust ended before the test began, and nothing was seen of anything
+        if code is not None:
+            self.environment.process_exit_code = int(code)
+
+    def signalled(self, code: ExitCode) -> None:
+        """Notes the signal, so that the run says why it ended; a second one ends the process at once."""
+        if self._signal:
+            # One Ctrl-C or `timeout` may reach us twice at once; a person needs longer to ask again.
+            if time.monotonic() - self._signal_s > ONE_SIGNAL_S:
+                sys.exit(code)
+            return
+        self._signal_s = time.monotonic()
+        testing = self.state in IN_A_TEST
+        if testing or (self._given.headless and self._code is None):
+            self._signal = code
+        if self.run:
+            _end_by(code, self.run)
+        elif code is ExitCode.INTERRUPTED and not testing:
+            raise KeyboardInterrupt
+
+    # What those that send are told, and tell
+
+    @abstractmethod
+    def post(self, worker: str, steering: Steering) -> None:
+        """Delivers steering to a worker."""
+
+    @abstractmethod
+    def begin(self, steering: Steering) -> None:
+        """Tells who sends that a test begins."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Gets the last rows of who sends."""
+
+    @abstractmethod
+    def check_workers(self) -> None:
+        """Takes notice of workers that came or went."""
+
+    def least_users(self) -> int:
+        """How many users open arrivals need, so that every sending process has one."""
+        return 1
+
+    def take(self, *rows: Event) -> None:
+        """Writes what was recorded, also while the run is ending."""
+        run = self.run or self._ending
+        if run:
+            run.record(*rows)
+
+    def failed(self, reason: str) -> None:
+        """Ends the run, since no traffic can be sent."""
+        if self.run:
+            self.run.fail("traffic", reason)
+
+    def pacing(self, worker: str, *, pacing: bool) -> None:
+        """Takes notice of a worker that has users to send, or has none any more."""
+        if self.run:
+            (self.run.fleet.join if pacing else self.run.fleet.leave)(worker)
+
+    # Underneath
+
+    def _happens(self, what: Happening) -> None:
+        self.state = NEXT[self.state][what]
+
+    def _begin_run(self) -> Run:
+        settings = self.admission.begin()
+        chronicle = Chronicle(settings.experiment) if self.environment.web_ui else None
+        run = Run(settings, post=self.post, on_over=self._on_over, listener=chronicle.hear if chronicle else None)
+        self.last, self.chronicle, self.refused = run, chronicle, None
+        self._happens("run_begun")
+        run.start()
+        self.begin(run.fleet.steering)
+        return run
+
+    def _rounds(self, run: Run) -> None:
+        form = WebForm(self._given, run.by_hand, run.experiment.traffic)
+        while True:
+            gevent.sleep(ROUND_S)
+            self.check_workers()
+            form.check()
+
+    def _refuse(self, reason: str, code: ExitCode) -> None:
+        """Leaves a test without a run: Locust goes on to spawn users, which the stop then ends."""
+        log.error("%s", reason)
+        if self.environment.web_ui is None:
+            announce_refusal(reason, code)
+        self._happens("refused")
+        self._code, self.refused = code, reason
+        gevent.spawn(self._stop_refused)
+
+    def _stop_refused(self) -> None:
+        """Stops a test that was refused, once Locust has spawned its users: before that it would go on all the same."""
+        with gevent.Timeout(BEGUN_WITHIN_S, False):
+            while self.environment.runner.state != STATE_RUNNING:
+                gevent.sleep(0.02)
+        self._stop_locust()
+
+    def _on_over(self) -> None:
+        gevent.spawn(self._stop_locust)
+
+    def _stop_locust(self) -> None:
+        """Stops the test, and where nobody sits at a web page Locust too."""
+        runner, web_ui = self.environment.runner, self.environment.web_ui
+        if web_ui is None:
+            runner.quit()
+            return
+        runner.stop()
+        autoquit = self._given.autoquit if self._given.autostart else -1
+        if autoquit != -1 and not self._signal:
+            gevent.sleep(autoquit)
+        if autoquit != -1 or self._signal:
+            runner.quit()
+            web_ui.stop()
+
+
+def _end_by(signalled: ExitCode, run: Run) -> None:
+    signal: Signal = "SIGINT" if signalled is ExitCode.INTERRUPTED else "SIGTERM"
+    run.end("stopped", f"{signal} came", signal)

@@ -1,0 +1,51 @@
+"""What a Locust process is in a run: `Single` directs and sends, `Master` directs, `Worker` sends.
+
+Master and workers talk in Locust's own messages:
+
+    canary-begin      master → worker   a test begins
+    canary-steering   master → worker   what to send from when on
+    canary-end        master → worker   the test is over: send what you have
+    canary-pacing     worker → master   whether there are users that send
+    canary-rows       worker → master   lines of the timeline; `last` after a test
+    canary-failure    worker → master   why it can send no traffic
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from harness.errors import ExitCode
+from harness.plugin.crew import Crew
+
+BEGIN, STEERING, END = "canary-begin", "canary-steering", "canary-end"
+PACING, ROWS, FAILURE = "canary-pacing", "canary-rows", "canary-failure"
+ROUND_S = 0.5
+"""Wall time between two looks for changed options, lost workers, and a lost master."""
+
+
+class Role(ABC):
+    """What the events of Locust mean to one process."""
+
+    def __init__(self, environment: Any) -> None:
+        self.environment = environment
+        self.crew: Crew | None = None
+
+    @abstractmethod
+    def test_start(self) -> None:
+        """A test begins."""
+
+    @abstractmethod
+    def test_stop(self) -> None:
+        """A test ends."""
+
+    @abstractmethod
+    def quitting(self) -> None:
+        """The process is about to end."""
+
+    def stopping(self) -> None:
+        """Users are about to be stopped."""
+        if self.crew:
+            self.crew.stop()
+
+    @abstractmethod
+    def signalled(self, code: ExitCode) -> None:
+        """SIGINT or SIGTERM came."""

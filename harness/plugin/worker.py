@@ -1,0 +1,88 @@
+"""A Locust process that sends what its master asks for."""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import gevent
+
+from harness.core.timeline.events import Event, encode
+from harness.errors import ExitCode
+from harness.plugin.crew import Crew
+from harness.plugin.role import BEGIN, END, FAILURE, PACING, ROUND_S, ROWS, STEERING, Role
+from harness.traffic.steering import unpacked
+
+MASTER_SILENT_S = 10.0
+"""Wall time without a word of the master, who answers each second, after which a worker sends no more."""
+
+log = logging.getLogger(__name__)
+
+
+class Worker(Role):
+    """Sends what a master asks for."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._runner = environment.runner
+        self.crew: Crew = Crew(
+            environment,
+            name=self._runner.client_id,
+            send_rows=self._send_rows,
+            tell_pacing=lambda pacing: self._runner.send_message(PACING, {"pacing": pacing}),
+            tell_failure=lambda reason: self._runner.send_message(FAILURE, {"reason": reason}),
+        )
+        for message, listener in ((BEGIN, self._on_begin), (STEERING, self._on_steering), (END, self._on_end)):
+            self._runner.register_message(message, listener)
+        gevent.spawn(self._mind_master, os.getppid() if environment.parsed_options.processes else None)
+
+    def test_start(self) -> None:
+        """Waits for the master's word, which comes before the first user."""
+
+    def test_stop(self) -> None:
+        """Sends the last rows."""
+        self.crew.end()
+
+    def quitting(self) -> None:
+        """Hands over, and sends the last rows; failed requests are the master's to judge."""
+        self.crew.hand_over()
+        self.crew.end()
+        if self.environment.process_exit_code is None:
+            self.environment.process_exit_code = 0
+
+    def signalled(self, code: ExitCode) -> None:
+        """Ends as Locust does."""
+        if code is ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+
+    def _mind_master(self, parent: int | None) -> None:
+        """Ends this process once its master is gone: nobody could stop what it sends (Locust itself waits a minute)."""
+        while parent is None or os.getppid() == parent:
+            if self.crew.sends and self._silent_s() > MASTER_SILENT_S:
+                break
+            gevent.sleep(ROUND_S)
+        log.error("the master is gone, so this worker ends")
+        self.crew.stop()
+        self._runner.quit()
+
+    def _silent_s(self) -> float:
+        """Wall time since the master's last word."""
+        return time.time() - (self._runner.last_heartbeat_timestamp or time.time())
+
+    def _send_rows(self, rows: Sequence[Event], last: bool) -> None:
+        self._runner.send_message(ROWS, {"lines": b"".join(map(encode, rows)), "last": last})
+
+    def _on_begin(self, msg: Any, **_: Any) -> None:
+        self.crew.begin(unpacked(msg.data))
+
+    def _on_steering(self, msg: Any, **_: Any) -> None:
+        self.crew.steer(unpacked(msg.data))
+
+    def _on_end(self, **_: Any) -> None:
+        gevent.spawn(self._end)
+
+    def _end(self) -> None:
+        """Stops the users as Locust does, which comes later by itself: what they still sent would not be recorded."""
+        self._runner.stop()
+        self.crew.end()

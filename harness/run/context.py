@@ -1,0 +1,49 @@
+"""What the parts of one run share: its experiment, clock, record, end, and AWS."""
+
+import time
+
+import gevent
+from msgspec import Struct
+
+from harness.aws.clients import Aws
+from harness.core.experiment.types import Experiment
+from harness.core.timeline.events import Event, Trouble
+from harness.core.timeline.rollout import Rollout
+from harness.report.folder import RunFolder
+from harness.run.ending import Ending
+from harness.run.recording import Recording
+from harness.traffic.steering import Timebase
+
+
+class RunContext(Struct, frozen=True, kw_only=True):
+    """One run, as its parts need it; `epoch_s` is its beginning in seconds since 1970."""
+
+    experiment: Experiment
+    aws: Aws
+    base: Timebase
+    epoch_s: float
+    folder: RunFolder
+    recording: Recording
+    ending: Ending
+
+    @property
+    def rollout(self) -> Rollout:
+        """What is known of the release by now."""
+        return self.recording.rollout
+
+    def record(self, *events: Event) -> None:
+        """Writes events to the timeline."""
+        self.recording.record(*events)
+
+    def trouble(self, what: str, message: str) -> None:
+        """Notes that something of ours or around us went wrong."""
+        self.record(Trouble(at_s=self.base.now_s(), what=what, message=message))
+
+    def fail(self, what: str, message: str) -> None:
+        """Ends the run because something of ours or around us went wrong."""
+        self.trouble(what, message)
+        self.ending.end("failed", message)
+
+    def sleep_until(self, at_s: float) -> None:
+        """Waits for an instant of the run."""
+        gevent.sleep(max(0.0, self.base.wall_s(at_s) - time.time()))

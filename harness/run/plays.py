@@ -1,0 +1,141 @@
+"""What a run does while it lasts, each in a greenlet of its own.
+
+steady ──► deploy ──► follow until settled ──► steady again ──► over
+             │  faults by their own clock from the deployment's creation
+at any time: given up, ended by a guard rail, or failed ──► over
+"""
+
+import logging
+from collections.abc import Callable
+
+import gevent
+import gevent.event
+
+from harness.aws.forced_alarm import HOLD_EVERY_S
+from harness.core.experiment.rails import Trip
+from harness.core.timeline.events import Event, RailTripped
+from harness.core.timeline.rollout import Rollout
+from harness.errors import HarnessError
+from harness.run.context import RunContext
+from harness.run.deploying import Deploying
+from harness.run.faults import Faults
+from harness.run.follow import Follower
+from harness.run.guard import Guard
+from harness.traffic.fleet import Fleet
+
+SHOW_EVERY_S = 0.25
+"""Wall time between two frames of the progress."""
+GUARD_EVERY_S = 0.25
+"""Wall time between two looks at the guard rails."""
+SHORTEST_REST_S = 0.05
+"""Wall time between two rounds of looks at the least, so that a fast clock leaves the processor to the traffic."""
+
+log = logging.getLogger(__name__)
+
+
+class Plays:
+    """All that one run does at the same time; an error in any of it ends the run."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        *,
+        follower: Follower,
+        deploying: Deploying,
+        faults: Faults,
+        fleet: Fleet,
+        guard: Guard,
+        look_now: gevent.event.Event,
+    ) -> None:
+        self._context = context
+        self._follower = follower
+        self._deploying = deploying
+        self._faults = faults
+        self._fleet = fleet
+        self._guard = guard
+        self._look_now = look_now
+        self._settled = gevent.event.Event()
+        self._greenlets: list[gevent.Greenlet] = []
+        context.recording.listeners.append(self._notice)
+
+    def start(self) -> None:
+        """Begins them; returns at once."""
+        plays = [self._keep_to_rails, *self._faults.plays(watched=self._follower.watching)]
+        if self._follower.watching:
+            plays += [self._deploy, self._give_up, self._show, self._watch, self._hold_faults]
+        for play in plays:
+            self._greenlets.append(gevent.spawn(self._play, play))
+
+    def stop(self) -> None:
+        """Ends them, wherever they are."""
+        gevent.killall(self._greenlets, block=True, timeout=5.0)
+
+    def _play(self, play: Callable[[], None]) -> None:
+        name = getattr(play, "__name__", "a planned fault").strip("_")
+        try:
+            play()
+        except HarnessError as error:
+            self._context.fail(name, str(error))
+        except Exception as error:
+            log.exception("%s failed", name)
+            self._context.fail(name, repr(error))
+
+    def _deploy(self) -> None:
+        self._deploying.play()
+        self._settled.wait()
+        while self._follower.awaits(lambda rollout: not self._deploying.made_none(rollout)):
+            gevent.sleep(SHOW_EVERY_S)
+        self._context.sleep_until(self._context.base.now_s() + self._context.experiment.steady_s)
+        self._context.ending.end("settled")
+
+    def _give_up(self) -> None:
+        while (problem := self._follower.given_up()) is None:
+            self._context.sleep_until(self._context.experiment.give_up_s)
+        self._context.ending.end("given_up", problem)
+
+    def _watch(self) -> None:
+        while True:
+            self._look_now.wait(max(SHORTEST_REST_S, self._follower.rest_s()))
+            self._look_now.clear()
+            self._follower.look()
+
+    def _hold_faults(self) -> None:
+        # In a rhythm of its own: CodeDeploy must meet the fault between two looks that wait for AWS, too.
+        while True:
+            gevent.sleep(max(SHORTEST_REST_S, HOLD_EVERY_S / self._context.base.speed))
+            self._faults.hold()
+
+    def _keep_to_rails(self) -> None:
+        while self._context.ending.over is None:
+            gevent.sleep(GUARD_EVERY_S)
+            planned = self._context.experiment.traffic.users is None and bool(self._fleet.workers)
+            trip = self._guard.tripped(faults_active=self._faults.active, planned=planned)
+            if trip:
+                self._trip(trip)
+
+    def _trip(self, trip: Trip) -> None:
+        """Stops the faults, and the run as well unless it is only that nobody sees what the faults do."""
+        now_s = self._context.base.now_s()
+        self._context.record(
+            RailTripped(at_s=now_s, rail=trip.rail, limit=trip.limit, seen=trip.seen, message=trip.message)
+        )
+        if trip.rail == "blind_s":
+            self._faults.stop(trip.message)
+        else:
+            self._context.ending.end("guard_rail", trip.message)
+
+    def _show(self) -> None:
+        contact = self._follower.contact
+        while True:
+            self._follower.show(self._context.recording.tally)
+            if problem := contact.lost():
+                self._context.fail("contact", f"neither AWS nor the service answers any more: {problem}")
+                return
+            if problem := contact.blind():
+                self._context.ending.end("given_up", f"no look at AWS succeeded since the beginning: {problem}")
+                return
+            gevent.sleep(SHOW_EVERY_S)
+
+    def _notice(self, _: Event, rollout: Rollout) -> None:
+        if rollout.settled:
+            self._settled.set()
