@@ -32,7 +32,7 @@ class Master(Director):
         environment.events.worker_connect.add_listener(self._on_worker)
 
     def least_users(self) -> int:
-        """One for each worker that is expected."""
+        """One user for each worker that is expected."""
         return max(1, int(self._given.expect_workers or 1))
 
     def post(self, worker: str, steering: Steering) -> None:
@@ -65,7 +65,7 @@ class Master(Director):
         super().test_stop()
 
     def check_workers(self) -> None:
-        """Takes the part of a lost worker from it, and gives a user to workers that came."""
+        """Gives the part of a lost worker to the others, and a user to workers that came."""
         run, present = self.run, self._present()
         if run is None:
             return
@@ -85,7 +85,7 @@ class Master(Director):
             run.fail("worker", "the last worker was lost, so nobody sends any more")
 
     def _lose(self, run: Run, worker: str) -> None:
-        """Has the others take over from a worker, and counts what surely nobody started meanwhile."""
+        """Has the others take over from a worker, and counts the requests that nobody started in the meantime."""
         share = 1 / len(run.fleet.workers)
         run.fleet.leave(worker)
         steering = run.fleet.steering

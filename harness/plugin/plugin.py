@@ -37,7 +37,7 @@ def add_options(parser: Any, **_: Any) -> None:
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
 def init(environment: Any, **_: Any) -> None:
-    """Gives the process its role; what cannot be ends it with one sentence and exit code 2."""
+    """Gives the process its role; if it cannot have one, it ends with one sentence and the exit code of the error."""
     bear_any_stream()
     try:
         role = _role(environment)
@@ -58,7 +58,7 @@ def init(environment: Any, **_: Any) -> None:
     for signum, code in SIGNALS.items():
         gevent.signal_handler(signum, role.signalled, code)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        # A terminal that was closed must not leave faults behind; under nohup it is meant to be ignored.
+        # A terminal that was closed must not leave faults behind. Under nohup the signal is ignored on purpose.
         gevent.signal_handler(signal.SIGHUP, os.kill, os.getpid(), signal.SIGTERM)
     # Timers count from the event loop's last look at the clock, which was before our imports: without another look a
     # short --run-time would be over at once.

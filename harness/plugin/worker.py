@@ -15,7 +15,7 @@ from harness.plugin.role import BEGIN, END, FAILURE, PACING, ROUND_S, ROWS, STEE
 from harness.traffic.steering import unpacked
 
 MASTER_SILENT_S = 10.0
-"""Wall time without a word of the master, who answers each second, after which a worker sends no more."""
+"""Wall time without a message of the master, who sends one each second, after which a worker stops."""
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,14 @@ class Worker(Role):
         gevent.spawn(self._mind_master, os.getppid() if environment.parsed_options.processes else None)
 
     def test_start(self) -> None:
-        """Waits for the master's word, which comes before the first user."""
+        """Does nothing: the master's `canary-begin` comes before the first user."""
 
     def test_stop(self) -> None:
         """Sends the last rows."""
         self.crew.end()
 
     def quitting(self) -> None:
-        """Hands over, and sends the last rows; failed requests are the master's to judge."""
+        """Hands over and sends the last rows. Failed requests do not change the exit code: the master judges them."""
         self.crew.hand_over()
         self.crew.end()
         if self.environment.process_exit_code is None:
@@ -67,7 +67,7 @@ class Worker(Role):
         self._runner.quit()
 
     def _silent_s(self) -> float:
-        """Wall time since the master's last word."""
+        """Wall time since the master's last message."""
         return time.time() - (self._runner.last_heartbeat_timestamp or time.time())
 
     def _send_rows(self, rows: Sequence[Event], last: bool) -> None:
@@ -83,6 +83,6 @@ class Worker(Role):
         gevent.spawn(self._end)
 
     def _end(self) -> None:
-        """Stops the users as Locust does, which comes later by itself: what they still sent would not be recorded."""
+        """Stops the users now: Locust does so a little later, and what they sent until then would not be recorded."""
         self._runner.stop()
         self.crew.end()

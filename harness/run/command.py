@@ -1,8 +1,8 @@
-"""The command that deploys, as a process of its own: its output is streamed and kept, signals reach it, none survives.
+"""The command that deploys, as a process: its output is shown and kept, it gets our signals, and it ends with us.
 
-It gets a process group of its own, so that whatever it starts ends with it, and no input, so that a question that
-nobody can answer ends it instead of hanging. It writes to a file that we read, and not to us: where we are killed, it
-goes on to its end, since a tool that dies of a closed pipe in the middle of a deployment leaves a half-made one.
+It gets a process group of its own, so that whatever it starts ends with it. It gets no input, so that a question that
+nobody can answer ends it instead of hanging. It writes to a file that we read, and not to a pipe: if we are killed, it
+goes on to its end, since a tool that dies of a closed pipe leaves a deployment half made.
 """
 
 import atexit
@@ -22,7 +22,7 @@ from harness.errors import HarnessError, UsageError
 GRACE_S = 5.0
 """Wall time that the command has to end after a signal, before it is killed."""
 TELL_EVERY_S = 0.1
-"""Wall time between two looks for what it wrote."""
+"""Wall time between two reads of its output."""
 
 _OURS = "LOCUST_CANARY_"
 _REGION, _REGION_OF_BOTO3 = "AWS_REGION", "AWS_DEFAULT_REGION"
@@ -51,7 +51,7 @@ class Command:
         self._teller: gevent.Greenlet | None = None
 
     def start(self) -> None:
-        """Starts it; raises HarnessError where the system does not let us."""
+        """Starts it; raises HarnessError if the system refuses."""
         try:
             with self._log.open("ab") as output:
                 self._process = subprocess.Popen(  # noqa: S603 - the person's own command
@@ -76,7 +76,7 @@ class Command:
         return code
 
     def stop(self, signum: int) -> None:
-        """Passes a signal on to all that it started, and kills what has not ended after a grace."""
+        """Passes a signal on to it and all that it started, and kills what has not ended after `GRACE_S`."""
         if self._process is None:
             return
         self._signal(signum)
@@ -96,7 +96,7 @@ class Command:
                 os.killpg(self._process.pid, signum)
 
     def _tell(self, process: "subprocess.Popen[bytes]") -> None:
-        """Says each line that it writes, until it has ended; what it left running may write on unheard."""
+        """Shows each line that it writes until it has ended, but not what it left running writes after that."""
         rest, ended = b"", False
         with self._log.open("rb") as written:
             while not ended:

@@ -1,4 +1,4 @@
-"""How the deployment of a run comes about: created by us, by the command that we start, or by others, whom we await."""
+"""How the deployment of a run is created: by us, by a command that we start, or by others, for whom we wait."""
 
 import signal
 from collections.abc import Callable
@@ -25,14 +25,14 @@ LOOK_EVERY_WALL_S = 0.1
 
 
 def check_making(aws: Aws, wanted: Deployment) -> None:
-    """Raises UsageError where it is known before any traffic that the deployment of a run cannot come about."""
+    """Raises UsageError where it is known before any traffic that the deployment cannot be created."""
     if wanted.command:
         words_of(wanted.command)
     check_redeploy(aws, wanted)
 
 
 class Deploying:
-    """Makes the deployment of a run where its experiment says how.
+    """Creates the deployment of a run where its experiment says how.
 
     `create_at_s` is when we create one. `say` shows a line of the command, `look_now` has the watcher look at once.
     """
@@ -59,7 +59,7 @@ class Deploying:
         self._stopping: gevent.Greenlet | None = None
 
     def play(self) -> None:
-        """Once traffic is steady makes the deployment; comes back when nothing more is to be done for it."""
+        """Creates the deployment once traffic is steady; returns when nothing more is to be done for it."""
         wanted = self._context.experiment.deployment
         if wanted.target_version or wanted.redeploy:
             self._context.sleep_until(self._create_at_s)
@@ -79,40 +79,40 @@ class Deploying:
         return rollout.run.missed_s >= self._ended_s + LISTED_WITHIN_S
 
     def seen_late(self, detail: str) -> str:
-        """Why the run ended; a deployment that appeared only after that is no longer said not to be there."""
+        """Why the run ended, corrected if a deployment that "was not seen" appeared after all."""
         late = self._context.rollout.release.forward
         if late is None or not self._nothing_seen or detail != self._nothing_seen:
             return detail
         return f"{detail} until the run was ending: {late.deployment_id} came too late to be followed"
 
     def disregard_others(self) -> None:
-        """Takes what the group deployed before for none of this run's."""
+        """Ignores the deployments that the group has already."""
         other = self._watcher.disregard()
         if other:
             text = f"{other} is in progress already, and this run waits for the group's next one"
             self._context.trouble("deployment", text)
 
     def stop(self, signum: int = signal.SIGTERM) -> None:
-        """Has the command end; comes back at once."""
+        """Sends the command a signal; returns at once."""
         if self._command and self._stopping is None:
             self._stopping = gevent.spawn(self._command.stop, signum)
 
     def close(self) -> None:
-        """Waits, a bounded time, until nothing of the command is left."""
+        """Waits for a limited time until nothing of the command is left."""
         self.stop()
         if self._command and self._stopping:
             self._stopping.join()
             self._note_end(self._command)
 
     def give_back(self) -> None:
-        """After the last look gives the alias back to the version that was in service, where ours took its place."""
+        """Moves the alias back to the version that was in service, if we replaced it; after the last look."""
         if self._placed and not self._placed.heal():
             healing = f"canary-harness alarm reset --run {self._context.folder.path}"
             text = f"the alias could not be given back to the version that was in service; `{healing}` does it later"
             self._context.trouble("redeploy", text)
 
     def _published_again(self) -> str:
-        """A new version of the code in service."""
+        """Publishes the code in service again; the number of the new version."""
         wanted = self._context.experiment.deployment
         function, journal = str(wanted.function), Journal(self._context.record, self._context.base.now_s)
         run = str(self._context.folder.path)
@@ -126,7 +126,7 @@ class Deploying:
         return after
 
     def _await_aws(self, function: str, alias: str) -> None:
-        """Waits out an outage before anything is changed; a run that waits too long gives up."""
+        """Waits until AWS answers before anything is changed; a run that waits too long gives up."""
         while True:
             try:
                 self._context.aws.call("lambda", "get_alias", FunctionName=function, Name=alias)
@@ -165,7 +165,7 @@ class Deploying:
         self._running = True
         command.wait()
         code = self._note_end(command)
-        # It may have started the deployment in its last moment.
+        # It may have created the deployment in its last moment.
         while context.rollout.release.forward is None and not self.made_none(context.rollout):
             gevent.sleep(LOOK_EVERY_WALL_S)
         if context.rollout.release.forward is None:

@@ -1,9 +1,9 @@
-"""The faults of one run: begun by the experiment's plan or by a person, and healed whatever happens.
+"""The faults of one run: the experiment's plan or a person begins them, and they are healed whatever happens.
 
     MAKERS   every kind of fault that changes something on AWS ──► an `Effect`, which injects, holds and heals it
-    Faults   which effects are there now, which shares are sent, who asked for them; tells the timeline of each
+    Faults   which effects are there now, which shares are sent, who asked for them; the timeline notes each
 
-A share of fault requests is no effect: of each kind one share holds at a time, and the fleet sends it.
+A share of fault requests is no effect on AWS: the fleet sends it, and one share of each kind holds at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,11 +38,11 @@ class Effect(Protocol):
         """Does it; raises HarnessError."""
 
     def heal(self) -> bool:
-        """Undoes it; whether nothing of it is left. Never raises for what AWS answers."""
+        """Undoes it; whether nothing of it is left. Raises nothing for an error that AWS answers."""
 
 
 class Made(NamedTuple):
-    """An effect that is there: its kind, what it is done to, what a person has to do where it cannot be healed."""
+    """An effect that is there: its kind and subject, and what a person has to do if it cannot be healed."""
 
     kind: EffectKind
     subject: str
@@ -120,7 +120,7 @@ class Faults:
         return bool(self._names("force_alarm"))
 
     def plays(self, *, watched: bool) -> Iterator[Callable[[], None]]:
-        """What the plan does, each in a greenlet of its own; without a deployment there is only its first share."""
+        """The planned faults, each to be played in a greenlet; without a deployment only the first share."""
         if not watched:
             yield self._apply_shares
             return
@@ -161,7 +161,7 @@ class Faults:
         return self._end_all(self._names(), why, by)
 
     def hold(self) -> None:
-        """Forces alarms again that an evaluation took back."""
+        """Forces alarms again whose evaluation has changed their state."""
         for made in [*self._made.values()]:
             if isinstance(made.effect, ForcedAlarm):
                 made.effect.hold()
@@ -183,7 +183,7 @@ class Faults:
     # Shares of fault requests
 
     def _apply_shares(self, why: str = "the plan changed", by: str = "") -> None:
-        """Makes the shares that hold at this instant the ones that are sent, and records each change."""
+        """Has the shares sent that hold at this instant, and records each change."""
         for kind in SHARES:
             share = self._share_now(kind)
             if share != self._shares[kind]:
@@ -233,7 +233,7 @@ class Faults:
         return self._end_all([name], why, by)
 
     def _end_all(self, names: Iterable[str], why: str, by: str) -> bool:
-        """Heals these at the same time, so that one that AWS does not answer keeps no other; whether none is left."""
+        """Heals these effects; whether none is left. At the same time, so that one that hangs delays no other."""
         with self._lock:
             ending = {name: self._made[name] for name in names if name in self._made}
             heals = {name: gevent.spawn(made.effect.heal) for name, made in ending.items()}

@@ -1,4 +1,4 @@
-"""Watches a run for its guard rails: counts what they look at, and says when one was gone beyond."""
+"""Watches the guard rails of a run: counts what they limit, and says when a limit was exceeded."""
 
 import time
 from collections import deque
@@ -9,7 +9,7 @@ from harness.traffic.steering import Timebase
 
 
 class Guard:
-    """The rails of one run as it goes; `watched` says whether there is a control plane to lose sight of."""
+    """The rails of one run; `watched` says whether there is a deployment that the watcher could lose sight of."""
 
     def __init__(self, limits: Limits, base: Timebase, *, watched: bool) -> None:
         self._limits = limits
@@ -20,7 +20,7 @@ class Guard:
         self._seconds: deque[tuple[float, int]] = deque()
 
     def note(self, event: Event) -> None:
-        """Takes notice of an event that a rail looks at."""
+        """Counts an event that a rail limits."""
         if isinstance(event, Look):
             self._seen_s = self._base.now_s()
         elif isinstance(event, Requests):
@@ -28,7 +28,7 @@ class Guard:
             self._seconds.append((event.at_s, event.count))
 
     def tripped(self, *, faults_active: bool, planned: bool) -> Trip | None:
-        """The rail that was gone beyond; `planned` says that the rate of the traffic is, and was checked then."""
+        """The rail that was exceeded. `planned`: the rate of the traffic is planned, and was checked before."""
         rate = self._rate()
         return tripped(
             self._limits,
@@ -47,6 +47,6 @@ class Guard:
         return sum(count for _, count in self._seconds) / RATE_WINDOW_S
 
     def _blind_s(self) -> float | None:
-        """How long nothing was seen, once that is longer than one call may take."""
+        """Seconds since the last look that succeeded, once that is longer than one call may take."""
         blind_s = self._base.now_s() - self._seen_s
         return blind_s if blind_s > blind_limit_s(self._limits, self._base.speed) else None

@@ -28,7 +28,7 @@ SHOW_EVERY_S = 0.25
 GUARD_EVERY_S = 0.25
 """Wall time between two looks at the guard rails."""
 SHORTEST_REST_S = 0.05
-"""Wall time between two rounds of looks at the least, so that a fast clock leaves the processor to the traffic."""
+"""Least wall time between two rounds of looks, so that a fast clock leaves the processor to the traffic."""
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +59,14 @@ class Plays:
         context.recording.listeners.append(self._notice)
 
     def start(self) -> None:
-        """Begins them; returns at once."""
-        plays = [self._keep_to_rails, *self._faults.plays(watched=self._follower.watching)]
-        if self._follower.watching:
-            plays += [self._deploy, self._give_up, self._show, self._watch, self._hold_faults]
-        for play in plays:
+        """Starts all greenlets; returns at once."""
+        watching = self._follower.watching
+        watched = [self._deploy, self._give_up, self._show, self._watch, self._hold_faults] if watching else []
+        for play in (*watched, self._keep_to_rails, *self._faults.plays(watched=watching)):
             self._greenlets.append(gevent.spawn(self._play, play))
 
     def stop(self) -> None:
-        """Ends them, wherever they are."""
+        """Ends all greenlets, wherever they are."""
         gevent.killall(self._greenlets, block=True, timeout=5.0)
 
     def _play(self, play: Callable[[], None]) -> None:
@@ -114,7 +113,7 @@ class Plays:
                 self._trip(trip)
 
     def _trip(self, trip: Trip) -> None:
-        """Stops the faults, and the run as well unless it is only that nobody sees what the faults do."""
+        """Stops the faults. Ends the run, too, unless the rail is only about nobody seeing what the faults do."""
         now_s = self._context.base.now_s()
         self._context.record(
             RailTripped(at_s=now_s, rail=trip.rail, limit=trip.limit, seen=trip.seen, message=trip.message)
