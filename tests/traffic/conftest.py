@@ -4,18 +4,11 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.rehearsal.fixtures import aws_environment
 from harness.traffic.client.client import Client
 from harness.traffic.client.connection import Timeouts
-
-if TYPE_CHECKING:
-    from harness.rehearsal.cloud import Cloud
-    from tests.plugin.staging import Stage
 
 Step = bytes | float | str
 """What a server does next: sends bytes, waits seconds, `ask` reads the next request, `reset` makes the end a reset."""
@@ -112,17 +105,3 @@ def client_of() -> Iterator[Callable[..., Client]]:
     yield make
     for client in clients:
         client.close()
-
-
-@pytest.fixture
-def stage(
-    canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> "Iterator[Stage]":
-    """A stage with a cloud on it, which this process sees as well; nothing that is started there survives the test."""
-    from tests.plugin.staging import EXPERIMENT, SPEED, Stage
-
-    cloud = canary_cloud_factory(EXPERIMENT, speed=SPEED)
-    aws_environment(cloud, monkeypatch)
-    staged = Stage(cloud, tmp_path)
-    yield staged
-    staged.close()
