@@ -13,8 +13,8 @@ ENDINGS = "py|md|json|jsonl|yaml|yml|toml|css|html|js"
 ROOMS = (".github", "harness", "locustfiles", "reports/sample", "tests")
 FILES = [*ROOT.iterdir(), *(path for room in ROOMS for path in (ROOT / room).rglob("*"))]
 PATHS = [f"/{path.relative_to(ROOT)}" for path in FILES]
-DOCUMENTS = [path for path in FILES if path.suffix == ".md" and path.name not in ("README.md", "report.md")]
-DOCUMENTS += [path for path in FILES if path.name == "README.md" and path.parent != ROOT]
+DOCUMENTS = [path for path in sorted(FILES) if path.suffix == ".md" and path.name not in ("README.md", "report.md")]
+DOCUMENTS += [path for path in sorted(FILES) if path.name == "README.md" and path.parent != ROOT]
 
 
 def named_files(text: str) -> set[str]:
