@@ -1,4 +1,4 @@
-"""What GitHub Actions is told at the end of a run: step summary, outputs and annotations; elsewhere nothing happens."""
+"""Writes the step summary, outputs and annotations of GitHub Actions at the end of a run; elsewhere it does nothing."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _LEVELS = {"as_expected": "notice", "contrary": "error", "inconclusive": "warnin
 
 
 def announce(verdict: Verdict, folder: RunFolder, environment: Mapping[str, str] | None = None) -> None:
-    """Tells GitHub Actions, where its environment says that we run there; raises HarnessError if a file is not written.
+    """Tells GitHub Actions, if its environment variables are set; raises HarnessError if a file cannot be written.
 
     Annotations go to stderr, which Actions reads as well as stdout.
     """
@@ -34,7 +34,7 @@ def announce(verdict: Verdict, folder: RunFolder, environment: Mapping[str, str]
 
 
 def announce_refusal(sentence: str, code: int, environment: Mapping[str, str] | None = None) -> None:
-    """Tells GitHub Actions of a command that ended without a verdict."""
+    """Tells GitHub Actions why a command ended without a verdict."""
     told = os.environ if environment is None else environment
     with suppress(HarnessError):  # the sentence is on stderr, too
         _append(
@@ -61,7 +61,7 @@ def outputs(verdict: Verdict, folder: RunFolder) -> dict[str, str]:
 
 
 def annotations(verdict: Verdict) -> Iterator[str]:
-    """The verdict, and the findings that a person should see; what was meant to happen is no error."""
+    """The verdict, and each finding above a note; if the result is as expected, nothing is an error."""
     level = "error" if verdict.exit_code == 1 else _LEVELS[verdict.result]
     yield _annotation(level, TITLE, f"{facts.headline(verdict)}: {' '.join(verdict.because)}")
     grave = [finding for finding in verdict.findings if finding.severity != "note"]

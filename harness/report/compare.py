@@ -20,7 +20,7 @@ SLACK_MS = 5.0
 
 
 class Measure(Struct, frozen=True):
-    """A number by which runs are compared: more is worse. `slack` is how much more never counts."""
+    """A number by which runs are compared: more is worse. A difference up to `slack` never counts."""
 
     name: str
     value: Callable[[Verdict], Bounds | None]
@@ -29,7 +29,7 @@ class Measure(Struct, frozen=True):
 
 
 class Cell(Struct, frozen=True):
-    """A number of one run, and what became of it since the first run."""
+    """A number of one run, and how it changed since the first run."""
 
     told: str
     change: Change = "same"
@@ -176,9 +176,9 @@ def _words(verdicts: Sequence[Verdict]) -> Iterator[ComparedLine]:
 
 
 def _outcome_changed(verdict: Verdict, first: Verdict) -> Change:
-    """Whether another outcome is for the better or the worse.
+    """Whether another outcome is better or worse.
 
-    Left split is worse than either end; which end is the better one only the call and the expectation can tell.
+    An alias left split is worse than either end. Which end is better, only the call and the expectation can tell.
     """
     if verdict.outcome == first.outcome:
         return "same"

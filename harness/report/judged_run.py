@@ -20,8 +20,8 @@ AFTERWARDS_S = 600.0
 class JudgedRun:
     """One run, read and judged.
 
-    `events` of a folder are added up, and no longer in the order of their lines: requests come last. `manifest` is None
-    of a folder that lost it; `asked_in` is what stood in for it.
+    Events that were read from a folder are added up, and requests come last. `manifest` is None if the folder has none;
+    then `asked_in` names the file that was read instead.
     """
 
     events: list[Event]
@@ -43,7 +43,7 @@ class JudgedRun:
 
     @property
     def ends_s(self) -> float:
-        """Where what is shown of the release ends: with the run, or soon after a release that was over before it."""
+        """Where reports end: at the end of the run, or soon after a release that was over before the run began."""
         over = self.rollout.release.restored or self.rollout.release.ended
         if over is None or over[1] >= 0:
             return self.evidence.end_s

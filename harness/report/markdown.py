@@ -18,7 +18,7 @@ _BREAK = "\u200b"
 
 
 def markdown(verdict: Verdict, faults: str = "") -> str:
-    """The whole report as GitHub's Markdown; `faults` tells them in a sentence, where the timeline is at hand."""
+    """The whole report in GitHub's Markdown; `faults` is a sentence about them, empty without a timeline."""
     sections = (
         [f"# {escaped(facts.headline(verdict))}", "", escaped(facts.subject(verdict)), ""],
         _groups(verdict),

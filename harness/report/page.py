@@ -89,7 +89,7 @@ def tiles(verdict: Verdict, objective: Objective) -> list[Tile]:
         _tile(
             "time to roll back",
             facts.span(seen.time_to_roll_back_s),
-            "until all is on the baseline again",
+            "until all traffic is on the baseline again",
             _unseen(verdict),
         ),
         _failed_tile(verdict),

@@ -44,10 +44,10 @@ class Tally(Struct, frozen=True):
 
 
 class Progress:
-    """Shows a run while it lasts; `show` costs little enough to be called several times a second.
+    """Shows a run while it lasts; `show` is cheap enough to be called several times a second.
 
-    Every transition is a line of the log. Where the log does not go to the terminal the line does by itself, but not
-    beside the panel, which is drawn on a terminal that is `free` of other tables.
+    Every transition is a line of the log. If the log does not go to the terminal, the line is printed there, too,
+    unless the panel is drawn. The panel needs a terminal that is `free` of other tables.
     """
 
     def __init__(self, console: Console | None = None, *, free: bool = True) -> None:
@@ -89,7 +89,7 @@ class Progress:
             self._line(line.at_s, f"{by}: {line.text}" if by else line.text)
 
     def say(self, line: str) -> None:
-        """Shows a line of somebody else's above the panel, colours and all."""
+        """Prints another program's line above the panel, with its colours."""
         self._console.print(Text.from_ansi(line), soft_wrap=True)
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class Progress:
         self._live.update(panel, refresh=True)
 
     def _move_log(self) -> None:
-        """Has the log printed above the panel, not through it."""
+        """Prints the log above the panel, not through it."""
         for handler in _on_stderr():
             self._moved.append((handler, handler.stream))
             handler.setStream(cast(TextIO, FileProxy(self._console, handler.stream)))
@@ -172,7 +172,7 @@ def _weight(rollout: Rollout) -> str:
 def _bake(rollout: Rollout, at_s: float) -> str:
     if rollout.release.bake_ends_s is None or rollout.settled:
         return ""
-    return f" · {max(0.0, rollout.release.bake_ends_s - at_s):.0f} s of bake left"
+    return f" · {max(0.0, rollout.release.bake_ends_s - at_s):.0f} s of bake time left"
 
 
 def _alarms(rollout: Rollout) -> list[str]:

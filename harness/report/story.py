@@ -29,7 +29,7 @@ LineKind = Literal["run", "release", "alarm", "fault", "person", "trouble"]
 _PHASES: Mapping[Phase, str] = {
     Phase.CREATED: "deployment {id} was created",
     Phase.BEFORE_TRAFFIC: "{id} prepares: no traffic on the canary yet",
-    Phase.CANARY: "the bake began: {canary} is on trial",
+    Phase.CANARY: "the bake time began: {canary} is on trial",
     Phase.AFTER_TRAFFIC: "all traffic shifted to {canary}",
     Phase.PROMOTED: "{id} succeeded: {canary} was promoted",
     Phase.STOPPING: "{id} was stopped, and its rollback is awaited",

@@ -29,7 +29,7 @@ def test_a_rollback_is_told_from_beginning_to_end() -> None:
         "began at speed",
         "was created",
         "error share 5 % began",
-        "the bake began",
+        "the bake time began",
         "10 % on the canary",
         "is ALARM",
         "rolled back to version 1",
