@@ -99,6 +99,26 @@ def _learn_the_time(attempts: Attempts, experiment: Experiment) -> None:
         )
 
 
+class _SightOfNames(Sight):
+    """Looks at what the experiment names: the last deployment may have shifted another alias than that."""
+
+    @property
+    def function(self) -> str | None:
+        """The function that is named, or that the last deployment was of."""
+        return self.named.function or super().function
+
+    @property
+    def alias(self) -> str | None:
+        """The alias that is named."""
+        return self.named.alias
+
+    @property
+    def began_s(self) -> float:
+        """Where what is to be known begins: with the last deployment, even if that is a rollback."""
+        seen = (self.release.forward, *self.release.others)
+        return min(0.0, *(one.created_s for one in seen if one and one.created_s is not None), 0.0)
+
+
 class _Examination:
     """One reading of everything on AWS; `seen` is all that was learned, in seconds since it began."""
 
@@ -108,14 +128,9 @@ class _Examination:
         self.eyes = Eyes(attempts, lambda: attempts.aws_now() - began_s, began_s)
         self.seen: list[Event] = []
         self._experiment = experiment
-        wanted = experiment.deployment
-        self._sight = Sight(
-            application=wanted.application,
-            group=wanted.group,
-            function=wanted.function,
-            alias=wanted.alias,
-            metrics_read_s=-LOOK_BACK_S,
-        )
+        # A version that is still to be deployed has no metrics.
+        self._sight = _SightOfNames(replace(experiment.deployment, target_version=None))
+        self._sight.metrics_read_s = -LOOK_BACK_S
         self._newest: list[str] = []
         self._revision: object = None
 
@@ -123,7 +138,8 @@ class _Examination:
         """Reads everything; what could not be read is recorded as a failed look."""
         self._look(self._group())
         self._look(self._config())
-        self._sight.forward = self._experiment.deployment.id or next(iter(self._newest), None)
+        if self._newest and not self._sight.release.followed:
+            self._sight.follow(self._newest[0])
         self._look(self._last())
         for kind in _AFTER_THE_RELEASE:
             if _KINDS[kind].wanted(self._sight):
@@ -132,7 +148,7 @@ class _Examination:
             experiment=self._experiment,
             sightings=tuple(self.seen),
             active=self.attempt(lambda: tuple(self._active())),
-            last=self._sight.forward,
+            last=self._sight.release.followed,
             hooks=self.attempt(lambda: tuple(self._hooks())),
             target_state=self.attempt(self._target_state),
             points=self.attempt(self._points) or {},
@@ -148,18 +164,15 @@ class _Examination:
 
     def alarms(self) -> list[AlarmDefined]:
         """The alarms whose metric can be read: all but composites and expressions."""
-        return [alarm for alarm in self._sight.definitions.values() if alarm.metric and alarm.statistic]
+        return [alarm for alarm in self._sight.rollout.alarms.definitions.values() if alarm.metric and alarm.statistic]
 
     def _look(self, events: Events) -> None:
-        wanted = self._experiment.deployment
         try:
             for event in events:
                 self.seen.append(event)
                 self._sight.learn(event)
         except Blind as blind:
             self.seen.append(blind.failed)
-        # The last deployment may have shifted another alias than the one in question.
-        self._sight.function, self._sight.alias = wanted.function or self._sight.function, wanted.alias
 
     def _where(self) -> dict[str, str | None]:
         return {"applicationName": self._sight.application, "deploymentGroupName": self._sight.group}
@@ -180,9 +193,9 @@ class _Examination:
             yield config_seen(name, answer.get("deploymentConfigInfo"), stamp)
 
     def _last(self) -> Events:
-        if self._sight.forward is None:
+        if self._sight.release.followed is None:
             return
-        answer, stamp = self.eyes.ask("codedeploy", "get_deployment", deploymentId=self._sight.forward)
+        answer, stamp = self.eyes.ask("codedeploy", "get_deployment", deploymentId=self._sight.release.followed)
         known = mapping(answer.get("deploymentInfo"))
         self._revision = known.get("revision")
         yield deployment_seen(known, stamp)

@@ -23,14 +23,14 @@ from harness.aws.parsing import (
     config_seen,
     deployment_seen,
     group_seen,
-    is_rollback,
     mapping,
     metric_seen,
     sequence,
     target_seen,
     text,
 )
-from harness.aws.sight import Sight, change_key, next_forward, rollback_of
+from harness.aws.sight import Sight, next_forward
+from harness.core.timeline.deployments import is_rollback, undoes
 from harness.core.timeline.events import AlarmChanged, AlarmDefined, DeploymentSeen, Event, NoDeployment
 
 BOTH_KINDS = ("MetricAlarm", "CompositeAlarm")
@@ -67,18 +67,17 @@ def _deployment(eyes: Eyes, deployment_id: str | None) -> Event:
 
 def _missing_deployment(eyes: Eyes, sight: Sight) -> Events:
     asked_s, first_listing = eyes.now(), sight.strangers is None
-    candidates = _unknown_deployments(eyes, sight)
-    found = (
-        rollback_of(sight.forward, candidates)
-        if sight.forward
-        else next_forward(candidates, first_listing=first_listing)
-    )
-    if found and not sight.forward:
+    candidates, forward = _unknown_deployments(eyes, sight), sight.release.forward
+    if forward:
+        found = next((seen for seen in candidates if undoes(seen, forward)), None)
+    else:
+        found = next_forward(candidates, first_listing=first_listing)
+    if found and not sight.release.followed:
         sight.follow(found.deployment_id)
     sight.estrange(seen.deployment_id for seen in candidates if seen is not found and not _unexplained(seen))
     if found:
         yield found
-    elif not sight.forward:
+    elif not sight.release.followed:
         yield NoDeployment(asked_s=asked_s, at_s=eyes.now())
 
 
@@ -90,7 +89,7 @@ def _later_deployments(eyes: Eyes, sight: Sight) -> Events:
 
 
 def _unknown_deployments(eyes: Eyes, sight: Sight) -> list[DeploymentSeen]:
-    known = (sight.strangers or frozenset()) | {sight.forward, sight.rollback}
+    known = (sight.strangers or frozenset()) | {sight.release.followed, sight.release.rollback_id}
     return list(_details(eyes, [found for found in _listed_deployments(eyes, sight) if found not in known]))
 
 
@@ -124,9 +123,9 @@ def _alias(eyes: Eyes, sight: Sight) -> Events:
 
 
 def _target(eyes: Eyes, sight: Sight) -> Events:
-    forward = sight.forward or ""
+    forward = sight.release.followed or ""
     try:
-        target_id = sight.target_id or _target_id(eyes, forward)
+        target_id = sight.target_ids.get(forward) or _target_id(eyes, forward)
         if target_id is None:
             return
         answer, stamp = eyes.ask("codedeploy", "get_deployment_target", deploymentId=forward, targetId=target_id)
@@ -134,8 +133,7 @@ def _target(eyes: Eyes, sight: Sight) -> Events:
         if blind.failed.code == "DeploymentNotStartedException":
             return
         raise
-    if sight.forward == forward:
-        sight.target_id = target_id
+    sight.target_ids[forward] = target_id
     yield target_seen(forward, answer.get("deploymentTarget"), stamp)
 
 
@@ -164,7 +162,7 @@ def _some_alarms(eyes: Eyes, sight: Sight, names: Sequence[str]) -> Events:
         for alarm in alarms_of(page):
             listed.append(text(alarm.get("AlarmName")))
             definition = alarm_defined(alarm, stamp)
-            if definition and not _same(definition, sight.definitions.get(definition.name)):
+            if definition and not _same(definition, sight.rollout.alarms.definitions.get(definition.name)):
                 yield definition
             yield alarm_seen(alarm, stamp)
     yield from alarms_gone(names, listed, stamp)
@@ -186,7 +184,7 @@ def _history(eyes: Eyes, sight: Sight) -> Events:
 def _history_due(eyes: Eyes, sight: Sight) -> Sequence[str]:
     """The alarms whose history was read longest ago, so few a round that many alarms stay far under the quota."""
     if sight.last_looks:
-        return tuple(sight.alarms)
+        return sight.alarms
     asked_s = {name: sight.history_asked_s.get(name, -math.inf) for name in sight.alarms}
     due = (name for name in sight.alarms if eyes.now() - asked_s[name] >= HISTORY_EVERY_S)
     return sorted(due, key=lambda name: asked_s[name])[:HISTORIES_A_ROUND]
@@ -208,14 +206,15 @@ def _changes(eyes: Eyes, sight: Sight, name: str) -> Events:
         asked_s = stamp.asked_s if asked_s is None else asked_s
         for item in map(mapping, sequence(page.get("AlarmHistoryItems"))):
             change = alarm_changed(item, stamp)
-            if not (isinstance(change, AlarmChanged) and change_key(change) in sight.changes):
+            if not (isinstance(change, AlarmChanged) and sight.rollout.alarms.has(change)):
                 yield change
     if asked_s is not None:
         sight.history_read_s[name] = max(asked_s - OVERLAP_S, since_s)
 
 
 def _metrics(eyes: Eyes, sight: Sight) -> Events:
-    asked_for = [(metric, version) for metric in METRICS for version in _versions(sight)]
+    versions = (None, *(sight.versions if sight.alias else ()))
+    asked_for = [(metric, version) for metric in METRICS for version in versions]
     stats = [sum_of(metric, _dimensions(sight, version)) for metric, version in asked_for]
     read_s = sight.began_s if sight.metrics_read_s is None else sight.metrics_read_s
     end_s = eyes.minute(eyes.now(), after=True)
@@ -223,11 +222,6 @@ def _metrics(eyes: Eyes, sight: Sight) -> Events:
         metric, version = asked_for[position]
         yield metric_seen(metric, version, METRIC_PERIOD_S, result, stamp)
     sight.metrics_read_s = max(end_s - OVERLAP_S, sight.began_s)
-
-
-def _versions(sight: Sight) -> list[str | None]:
-    arms = (sight.baseline, sight.canary) if sight.alias else ()
-    return [None, *dict.fromkeys(version for version in arms if version)]
 
 
 def _dimensions(sight: Sight, version: str | None) -> dict[str, str]:
@@ -260,7 +254,7 @@ def _has_group(sight: Sight) -> bool:
 
 KINDS = (
     # Once, and again until it was seen.
-    Kind("group", 5.0, lambda sight: _has_group(sight) and not sight.group_known, _group),
+    Kind("group", 5.0, lambda sight: _has_group(sight) and sight.rollout.run.group is None, _group),
     # CodeDeploy publishes no rates; bursts of about 41 GetDeployment calls a minute are known to have been throttled.
     # One call for either, so that the one that undoes the other does not double the rate.
     Kind("deployment", 5.0, lambda sight: sight.deployment_of_interest is not None, _deployment_of_interest),
@@ -269,7 +263,7 @@ KINDS = (
     Kind("config", 5.0, lambda sight: sight.config_wanted is not None, _config),
     # As often as the deployment, so that both views of one shift lie within one round.
     Kind("alias", 5.0, lambda sight: bool(sight.function and sight.alias), _alias),
-    Kind("target", 5.0, lambda sight: sight.forward is not None, _target),
+    Kind("target", 5.0, lambda sight: sight.release.followed is not None, _target),
     # DescribeAlarms: 9 times a second in a region. CodeDeploy itself reads alarms about each 10 s.
     Kind("alarms", 5.0, lambda sight: bool(sight.alarms), _alarms),
     # DescribeAlarmHistory: 3 times a second, and each alarm is a call. Its dates are exact, so it can wait.

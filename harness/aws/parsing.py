@@ -31,7 +31,6 @@ from harness.core.timeline.events import (
     TargetSeen,
 )
 
-ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
 UNDER_WAY = ("Created", "Queued", "InProgress", "Baking", "Ready")
 """The states of a deployment that has not ended."""
 UNEXPECTED = "UnexpectedAnswer"
@@ -107,11 +106,6 @@ def deployment_seen(info: object, stamp: Stamp) -> DeploymentSeen | LookFailed:
         rollback_of=text(rollback.get("rollbackTriggeringDeploymentId")),
         rollback_message=text(rollback.get("rollbackMessage")),
     )
-
-
-def is_rollback(seen: DeploymentSeen) -> bool:
-    """Whether CodeDeploy made this deployment to undo another."""
-    return seen.creator == "codeDeployRollback" or seen.rollback_of is not None
 
 
 def target_seen(deployment_id: str, target: object, stamp: Stamp) -> TargetSeen | LookFailed:

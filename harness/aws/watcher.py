@@ -5,9 +5,9 @@ from collections.abc import Callable
 from harness.aws.clients import Aws
 from harness.aws.eyes import Blind, Eyes
 from harness.aws.looks import KINDS, Kind, deployments_there
-from harness.aws.parsing import ENDED, is_rollback
 from harness.aws.sight import Sight
 from harness.core.experiment.types import Deployment
+from harness.core.timeline.deployments import has_ended, is_rollback
 from harness.core.timeline.events import ClockSeen, Event
 
 NEVER_MADE = float("-inf")
@@ -35,20 +35,12 @@ class Watcher:
         self._record = record
         self._ahead_s = 0.0
         self._made_s = {kind.name: NEVER_MADE for kind in KINDS}
-        self._sight = Sight(
-            application=deployment.application,
-            group=deployment.group,
-            function=deployment.function,
-            alias=deployment.alias,
-            forward=deployment.id,
-            canary=deployment.target_version,
-            alarms=[alarm] if alarm else [],
-        )
+        self._sight = Sight(deployment, alarm)
 
     @property
     def forward(self) -> str | None:
         """The id of the forward deployment, once there is one."""
-        return self._sight.forward
+        return self._sight.release.followed
 
     @property
     def next_look_s(self) -> float:
@@ -66,7 +58,7 @@ class Watcher:
         Whatever appears later is new then, however its date compares with this machine's clock. What cannot be seen is
         recorded as such, and dates decide.
         """
-        if self._sight.forward or not (self._sight.application and self._sight.group):
+        if self._sight.release.followed or not (self._sight.application and self._sight.group):
             return None
         try:
             there = [*deployments_there(self._eyes, self._sight)]
@@ -74,7 +66,7 @@ class Watcher:
             self._record(blind.failed)
             return None
         self._sight.strangers = frozenset(seen.deployment_id for seen in there)
-        unfinished = (seen.deployment_id for seen in there if seen.status not in ENDED and not is_rollback(seen))
+        unfinished = (seen.deployment_id for seen in there if not has_ended(seen) and not is_rollback(seen))
         return next(unfinished, None)
 
     def look(self) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from harness.core.timeline.deployments import has_ended
 from harness.core.timeline.events import (
     Asked,
     CommandEnded,
@@ -93,7 +94,7 @@ def _deployment(run: JudgedRun, lane: str, seen: DeploymentSeen) -> Iterator[Spa
     if began_s is None:
         return
     error = f", {seen.error_code}" if seen.error_code else ""
-    over = seen.status in ("Succeeded", "Failed", "Stopped")
+    over = has_ended(seen)
     yield Span(
         lane=lane,
         kind="going" if not over else "done" if seen.status == "Succeeded" else "trouble",

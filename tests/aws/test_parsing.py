@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harness.aws import parsing
 from harness.aws.parsing import Stamp
+from harness.core.timeline.deployments import is_rollback
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
@@ -132,7 +133,7 @@ def test_a_deployment_stopped_by_an_alarm_keeps_its_reason_and_its_rollback(stam
     event = seen(parsing.deployment_seen(STOPPED_BY_ALARM, stamp), DeploymentSeen)
     assert (event.status, event.error_code, event.rollback_id) == ("Stopped", "ALARM_ACTIVE", "d-KSA62M70K")
     assert event.rollback_of is None
-    assert not parsing.is_rollback(event)
+    assert not is_rollback(event)
 
 
 def test_dates_become_seconds_since_the_run_began(stamp: Stamp) -> None:
@@ -147,7 +148,7 @@ def test_a_rollback_deployment_names_what_it_undoes(stamp: Stamp) -> None:
     """The rollback side of rollbackInfo points back to the forward deployment."""
     event = seen(parsing.deployment_seen(ROLLBACK, stamp), DeploymentSeen)
     assert event.rollback_of == "d-9Y84SF70K"
-    assert parsing.is_rollback(event)
+    assert is_rollback(event)
 
 
 def test_an_empty_rollback_info_is_no_rollback_yet(stamp: Stamp) -> None:

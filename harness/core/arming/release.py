@@ -1,11 +1,11 @@
 """Questions about the group, its alias and its deployments."""
 
-import math
-
 from harness.core.arming.diagnosis import Assessment, CheckSeverity
 from harness.core.arming.snapshot import GONE, Hook, Snapshot, Unseen
 from harness.core.experiment.types import AWS_PREFIX, RollbackEvent
+from harness.core.timeline.deployments import ended_badly
 from harness.core.timeline.events import ConfigSeen, DeploymentSeen
+from harness.core.timeline.steps import shifting_s
 
 _NOT_INVOCABLE = ("Pending", "Failed")
 _NOT_THERE = ("DoesNotExistException", "ResourceNotFoundException")
@@ -118,10 +118,10 @@ def bake_s(config: ConfigSeen) -> float:
     """How long alarms may trip while both versions have traffic; 0 where all shifts at once. Raises Unseen."""
     if config.kind == "all_at_once":
         return 0.0
-    if not config.step or not config.interval_s:
+    lasts_s = shifting_s(config)
+    if lasts_s is None:
         raise Unseen(f"the configuration {config.name} does not say how it shifts")
-    steps = 1 if config.kind == "canary" else math.ceil(round((1 - config.step) / config.step, 6))
-    return steps * config.interval_s
+    return lasts_s
 
 
 def deployed_before(snapshot: Snapshot) -> Assessment:
@@ -130,7 +130,7 @@ def deployed_before(snapshot: Snapshot) -> Assessment:
     if last is None:
         seen = f"The group {snapshot.group().group} never deployed anything."
         return Assessment("warning", seen, "Deploy once, so that there is a revision to roll back to.")
-    if last.status in ("Failed", "Stopped"):
+    if ended_badly(last):
         return Assessment("note", f"The last deployment {last.deployment_id} ended as {last.status}{_why(last)}.")
     return Assessment("ok", f"The last deployment {last.deployment_id} is {last.status}.")
 

@@ -401,19 +401,7 @@ Event = (
     | Requests
     | Arrivals
     | Exemplar
-    | GroupSeen
-    | ConfigSeen
-    | DeploymentSeen
-    | TargetSeen
-    | AliasSeen
-    | AlarmDefined
-    | AlarmSeen
-    | AlarmChanged
-    | AlarmGone
-    | MetricSeen
-    | NoDeployment
-    | ClockSeen
-    | LookFailed
+    | Seen
     | FaultStarted
     | FaultEnded
     | Write
