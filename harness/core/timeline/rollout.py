@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
+from typing import get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.alarm_states import AlarmStates
-from harness.core.timeline.events import ClockSeen, Event, Look, LookFailed, RunEnded, RunStarted, Write
+from harness.core.timeline.events import Event, RunEnded, RunStarted, Seen, Write
 from harness.core.timeline.following import follow, follow_deployment
 from harness.core.timeline.phases import PLACE_AFTER, Phase
 from harness.core.timeline.release import Release
@@ -17,7 +18,7 @@ from harness.core.timeline.run_state import RunState
 UNSEEN_ALIAS_S = 120.0
 """How long after the end a look at the alias is waited for while other looks succeed."""
 
-_TELLING = (Look, LookFailed, ClockSeen, RunStarted, RunEnded, Write)
+_TELLING = frozenset({*get_args(Seen), RunStarted, RunEnded, Write})
 """The events that a rollout is folded from; most events of a timeline are others."""
 
 _OUTCOMES: Mapping[Phase, Outcome] = {
@@ -37,7 +38,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
     def step(self, event: Event) -> "Rollout":
         """This rollout with one more event."""
-        if not isinstance(event, _TELLING):
+        if type(event) not in _TELLING:
             return self
         return Rollout(run=self.run.step(event), release=follow(self.release, event), alarms=self.alarms.step(event))
 
