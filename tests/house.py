@@ -24,8 +24,9 @@ WAY = (
     "traffic/client/client.py",  # a connection for it
     "traffic/client/connection.py",  # bytes out, bytes in
     "traffic/recorder.py",  # added up by the second
-    "plugin/roles.py",  # from the workers to the master
-    "run/run.py",  # a line of the timeline
+    "plugin/worker.py",  # sent to the master
+    "plugin/master.py",
+    "run/recording.py",  # a line of the timeline
     "core/timeline/events.py",  # written and read again
     "core/timeline/condense.py",
     "core/verdict/evidence.py",
