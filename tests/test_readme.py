@@ -197,7 +197,7 @@ def test_readme_plan_is_printed(tmp_path: Path) -> None:
 
 def test_readme_run_takes_a_command(tmp_path: Path) -> None:
     """What stands after `--` is what deploys; a rehearsal of the plan starts nothing."""
-    (tmp_path / "game.yaml").write_text("name: game\n")
+    (tmp_path / "game.yaml").write_text("name: game\ntarget: {host: https://example.com}\n")
     own, _, deploys = AROUND.removeprefix("canary-harness ").partition(" -- ")
     done = run_harness(tmp_path, *shlex.split(own), "--dry-run", "--", *shlex.split(deploys))
     assert done.returncode == 0, done.stderr
@@ -206,7 +206,7 @@ def test_readme_run_takes_a_command(tmp_path: Path) -> None:
 
 def test_readme_redeployment_is_planned(tmp_path: Path) -> None:
     """The plan names every write, and nothing is started."""
-    (tmp_path / "game.yaml").write_text("name: game\n")
+    (tmp_path / "game.yaml").write_text("name: game\ntarget: {host: https://example.com}\n")
     done = run_harness(tmp_path, *shlex.split(AGAIN)[1:])
     assert done.returncode == 0, done.stderr
     for call in ("lambda:PublishVersion", "codedeploy:CreateDeployment", "lambda:UpdateAlias"):
@@ -221,7 +221,7 @@ def test_readme_workflow_is_one_that_runs(tmp_path: Path) -> None:
     steps = workflow["jobs"]["canary"]["steps"]
     ours = [step["run"] for step in steps if step.get("run", "").startswith("canary-harness ")]
     assert len(ours) == 2
-    (tmp_path / "game.yaml").write_text("name: game\n")
+    (tmp_path / "game.yaml").write_text("name: game\ntarget: {host: https://example.com}\n")
     for command in ours:
         own, _, deploys = command.partition(" -- ")
         words = [*shlex.split(own)[1:], *(["--dry-run", "--", *shlex.split(deploys)] if deploys else ["--help"])]

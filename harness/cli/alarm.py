@@ -136,8 +136,8 @@ def _hold(aws: "Aws", options: argparse.Namespace, before: str) -> int:
     """Holds the state, whatever evaluations say, until the time is over or a signal comes."""
     from harness.aws.forced_alarm import ForcedAlarm
     from harness.aws.journal import Journal
-    from harness.cli.doctor import clock_of_environment
     from harness.processes import Interrupts
+    from harness.run.experiment import clock_of_environment
 
     speed = clock_of_environment().speed
     journal = Journal(_say_write, time.time)
@@ -207,8 +207,8 @@ def _heal(folder: "RunJournal", options: argparse.Namespace) -> int:
 
 def _healed_within(wait_s: float, folder: "RunJournal", writes: "Sequence[Write]") -> "list[Healed]":
     """Undoes what a run left, and tries again so long while something is left; a signal ends the wait."""
-    from harness.cli.doctor import clock_of_environment
     from harness.processes import Interrupts
+    from harness.run.experiment import clock_of_environment
 
     aws, speed = _aws(), clock_of_environment().speed
     until_s = time.monotonic() + wait_s / speed
@@ -273,7 +273,7 @@ class RunJournal:
 
     def _now_s(self) -> float:
         """Seconds since the run began, as far as that can be told now: never before its last event."""
-        from harness.cli.doctor import clock_of_environment
+        from harness.run.experiment import clock_of_environment
 
         last_s = max((event.at_s for event in self._events), default=0.0)
         began = next((event.epoch_s for event in self._events if hasattr(event, "epoch_s")), None)

@@ -1,26 +1,20 @@
 """The command `canary-harness doctor`: finds the deployment, examines it, and says whether the net is armed."""
 
 import argparse
-import os
 import shlex
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from harness.cli.words import duration_or_zero
-from harness.core.experiment.qualified import with_a_bare_function
-from harness.core.experiment.types import Also, Deployment, Experiment
-from harness.core.timeline.clock import Clock, read_clock
-from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
+from harness.cli.words import duration_or_zero, given_of
+from harness.core.experiment.types import Also, Experiment
+from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable
+from harness.run.experiment import asked, clock_of_environment
 from harness.streams import console, say_json, tell
 
 if TYPE_CHECKING:
     from harness.aws.doctor import Waiting
     from harness.core.arming import Diagnosis
 
-CLOCK = "LOCUST_CANARY_CLOCK"
 EXIT_CODES = """\
 exit codes:
   0    armed: nothing worse than notes and warnings
@@ -31,24 +25,8 @@ exit codes:
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the command line asks; what it leaves out is the experiment's, or found."""
-
-    experiment: Experiment | None = None
-    stack: str | None = None
-    function: str | None = None
-    application: str | None = None
-    group: str | None = None
-    alias: str | None = None
-    host: str | None = None
-    wait_s: float = 180.0
-    as_json: bool = False
-    print_policy: bool = False
-
-
 def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of the command; `asked_of` reads them."""
+    """Adds the options of the command."""
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for traffic and expectation")
     parser.add_argument(
         "--stack", metavar="NAME", help="CloudFormation stack (Serverless Framework, SAM, CDK) to look in"
@@ -68,43 +46,21 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_of(options: argparse.Namespace, experiment: Experiment | None) -> Asked:
-    """What the parsed options ask, with the experiment that the caller read."""
-    return Asked(
-        experiment=experiment,
-        stack=options.stack,
-        function=options.function,
-        application=options.application,
-        group=options.group,
-        alias=options.alias,
-        host=options.host,
-        wait_s=options.wait,
-        as_json=options.json,
-        print_policy=options.print_policy,
-    )
-
-
-def run_doctor(asked: Asked) -> int:
+def run_doctor(options: argparse.Namespace) -> int:
     """Runs the command, result on stdout and progress on stderr; the exit code. Raises HarnessError."""
-    wanted = _wanted(asked)
-    if asked.print_policy:
+    return examine_net(asked(options.experiment, given_of(options), "doctor"), options)
+
+
+def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
+    """The same for an experiment that has the options laid over it."""
+    if options.print_policy:
         _print_policy(wanted)
         return ExitCode.AS_EXPECTED
     for also in wanted.also:
         tell(f"only the first group is examined; for the other one: canary-harness doctor {_flags(also)}")
-    diagnosis = _diagnosed(wanted, asked)
-    _print(diagnosis, as_json=asked.as_json)
+    diagnosis = _diagnosed(wanted, options.wait)
+    _print(diagnosis, as_json=options.json)
     return diagnosis.exit_code
-
-
-def _wanted(asked: Asked) -> Experiment:
-    """The experiment with the flags laid over it."""
-    experiment = asked.experiment or Experiment(name="doctor")
-    names = ("stack", "function", "application", "group", "alias")
-    given = {name: value for name in names if (value := getattr(asked, name)) is not None}
-    deployment: Deployment = replace(experiment.deployment, **with_a_bare_function(given))
-    host = asked.host or experiment.target.host
-    return replace(experiment, deployment=deployment, target=replace(experiment.target, host=host))
 
 
 def _flags(named: Also) -> str:
@@ -119,7 +75,7 @@ def _print_policy(experiment: Experiment) -> None:
     say_json(narrowed(experiment))
 
 
-def _diagnosed(wanted: Experiment, asked: Asked) -> "Diagnosis":
+def _diagnosed(wanted: Experiment, wait_s: float) -> "Diagnosis":
     from harness.aws.clients import Aws
     from harness.aws.discovery import discover
     from harness.aws.doctor import examine
@@ -132,7 +88,7 @@ def _diagnosed(wanted: Experiment, asked: Asked) -> "Diagnosis":
         experiment = discover(aws, wanted)
     except (AwsError, Unreachable) as error:
         return _nothing_found(wanted, error)
-    return examine(aws, experiment, probe=probe, waiting=_waiting(asked.wait_s))
+    return examine(aws, experiment, probe=probe, waiting=_waiting(wait_s))
 
 
 def _nothing_found(wanted: Experiment, error: HarnessError) -> "Diagnosis":
@@ -158,14 +114,6 @@ def _nothing_found(wanted: Experiment, error: HarnessError) -> "Diagnosis":
         exit_code=exit_code([check]),
         checks=(check,),
     )
-
-
-def clock_of_environment() -> Clock:
-    """The clock that a rehearsal's environment names, else AWS's own; raises UsageError."""
-    try:
-        return read_clock(os.environ.get(CLOCK) or "0:1")
-    except ValueError as error:
-        raise UsageError(f"{CLOCK}: {error}") from error
 
 
 def _waiting(wait_s: float) -> "Waiting":

@@ -7,13 +7,13 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.core.version import __version__
-from harness.errors import ExitCode, ExperimentError, HarnessError, UsageError, worst
+from harness.errors import ExitCode, HarnessError, UsageError, worst
 from harness.streams import bear_any_stream, console, flush, say, say_json, tell
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     own, others = _split(words)
-    options = _parser().parse_args(own, argparse.Namespace(words=words, others=others))
-    if others and options.command not in (_run_on_aws, _plan):
+    options = _parser().parse_args(own, argparse.Namespace(words=words, others=others, takes_command=False))
+    if others and not options.takes_command:
         raise UsageError("only `canary-harness run` and `plan` take a command after --")
     command: Callable[[argparse.Namespace], int] = options.command
     return command(options)
@@ -190,7 +190,9 @@ def _add_cloud(commands: Any) -> None:
 def _add_run(commands: Any) -> None:
     from harness.cli import run as release
 
-    parser = _add_command(commands, "run", _run_on_aws, "play an experiment on AWS: locust --headless, with a verdict")
+    parser = _add_command(
+        commands, "run", release.run_run, "play an experiment on AWS: locust --headless, with a verdict"
+    )
     release.add_run_arguments(parser)
 
 
@@ -202,10 +204,11 @@ def _add_watch(commands: Any) -> None:
 
 
 def _add_plan(commands: Any) -> None:
+    from harness.cli import plan as planning
     from harness.cli import run as release
 
     text = "say what a run would do: every change on AWS, the guard rails, the experiment; nothing is done"
-    parser = _add_command(commands, "plan", _plan, text)
+    parser = _add_command(commands, "plan", planning.run_plan, text)
     release.add_run_arguments(parser)
     parser.usage = release.USAGE.replace("run [-h] [--dry-run]", "plan [-h] [--json]")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of YAML")
@@ -248,7 +251,7 @@ def _add_compare(commands: Any) -> None:
 def _add_doctor(commands: Any) -> None:
     from harness.cli import doctor as checkup
 
-    parser = _add_command(commands, "doctor", _doctor, "tell beforehand whether the safety net is armed")
+    parser = _add_command(commands, "doctor", checkup.run_doctor, "tell beforehand whether the safety net is armed")
     parser.epilog = checkup.EXIT_CODES
     checkup.add_doctor_arguments(parser)
 
@@ -407,11 +410,12 @@ def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     from harness import experiments
+    from harness.run.experiment import read_experiment
 
     if options.experiments:
         raise UsageError("--list lists what comes with the package; leave the names out")
 
-    told = {name: _read(name).description for name in experiments.NAMES}
+    told = {name: read_experiment(name).description for name in experiments.NAMES}
     if options.json:
         say_json([{"name": name, "description": description} for name, description in told.items()])
         return ExitCode.AS_EXPECTED
@@ -440,31 +444,18 @@ def _cloud(options: argparse.Namespace) -> int:
     )
 
 
-def _run_on_aws(options: argparse.Namespace) -> int:
-    from harness.cli import run as release
-
-    _asked(options)
-    command = release.run_command(options)
-    if options.dry_run:
-        _plan(options)
-    else:
-        # Locust takes our place, so that signals, terminal and exit code are its own.
-        os.execve(command[0], command, release.run_environment(options.experiment))  # noqa: S606
-    return ExitCode.AS_EXPECTED
-
-
 def _watch(options: argparse.Namespace) -> int:
-    import msgspec
 
-    from harness.cli.doctor import clock_of_environment
     from harness.cli.watch import GIVE_UP_S, watch
+    from harness.cli.words import given_of
     from harness.processes import Interrupts
     from harness.report.terminal import summary
+    from harness.run.experiment import asked, clock_of_environment
 
-    experiment = msgspec.structs.replace(_asked(options), give_up_s=options.give_up or GIVE_UP_S)
+    given = {**given_of(options), "give_up": options.give_up or GIVE_UP_S}
     with Interrupts() as stop:
         folder, verdict, code = watch(
-            experiment,
+            asked(options.experiment, given),
             reports=options.reports,
             clock=clock_of_environment(),
             command=["canary-harness", *options.words],
@@ -475,35 +466,6 @@ def _watch(options: argparse.Namespace) -> int:
     else:
         summary(verdict, folder.path, console())
     return code
-
-
-def _asked(options: argparse.Namespace) -> "Experiment":
-    """The experiment with the options laid over it, or one of defaults."""
-    from harness.cli import run as release
-    from harness.core.experiment.contradictions import contradictions
-    from harness.core.experiment.types import Experiment
-
-    named = _read(options.experiment) if options.experiment else Experiment(name=ADHOC)
-    experiment = release.asked_of(options, named)
-    for problem in contradictions(experiment):
-        raise UsageError(str(problem))
-    return experiment
-
-
-def _plan(options: argparse.Namespace) -> int:
-    from harness.cli import run as release
-    from harness.cli.plan import print_plan
-
-    _asked(options)
-    command = release.run_command(options)
-    print_plan(command, release.run_environment(options.experiment), as_json=getattr(options, "json", False))
-    return ExitCode.AS_EXPECTED
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    from harness.cli.doctor import asked_of, run_doctor
-
-    return run_doctor(asked_of(options, _read(options.experiment) if options.experiment else None))
 
 
 def _judge(options: argparse.Namespace) -> int:
@@ -534,46 +496,12 @@ def _for_rehearsal(word: str, seed: int | None) -> "Experiment":
     import msgspec
 
     from harness.core.experiment.parse import rehearsable
+    from harness.run.experiment import naming, read_experiment
 
-    experiment = _read(word)
-    with _naming(word):
+    experiment = read_experiment(word)
+    with naming(word):
         rehearsable(experiment)
     return experiment if seed is None else msgspec.structs.replace(experiment, seed=seed)
-
-
-def _read(word: str) -> "Experiment":
-    """The experiment of a packaged name or of a file."""
-    from harness import experiments
-    from harness.core.experiment.parse import parse
-
-    if word in experiments.NAMES:
-        return parse(experiments.text(word), source=word)
-    path = Path(word)
-    if path.suffix in (".yaml", ".yml", ".json") or path.name != word or path.is_file():
-        return _read_file(path)
-    close = difflib.get_close_matches(word, experiments.NAMES, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(experiments.NAMES)}"
-    raise UsageError(f"unknown experiment {word!r}; {hint}")
-
-
-def _read_file(path: Path) -> "Experiment":
-    from harness.core.experiment.parse import parse
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
-    with _naming(str(path)):
-        return parse(text, source=str(path))
-
-
-@contextlib.contextmanager
-def _naming(source: str) -> Iterator[None]:
-    """Puts the experiment's source before an error about one of its fields."""
-    try:
-        yield
-    except ExperimentError as error:
-        raise UsageError(str(error) if error.path == source else f"{source}: {error}") from error
 
 
 def _as_json(folder: Path, exit_code: int, verdict: "Verdict | None") -> dict[str, Any]:

@@ -2,56 +2,44 @@
 
 import argparse
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
+from harness.cli.run import Wanted, wanted_of
 from harness.core.experiment.planned_writes import PlannedWrite, group_of, writes_of
 from harness.core.experiment.rails import RAILS, host_of, limits_of
 from harness.core.experiment.types import Deployment, Experiment
-from harness.errors import UsageError
+from harness.errors import ExitCode
 from harness.report.masking import masked, without_secrets
+from harness.run.experiment import lacking_permission, watched
 from harness.streams import say, say_json
-
-if TYPE_CHECKING:
-    from harness.run.experiment import Settings
 
 Document = dict[str, Any]
 
 
-def print_plan(command: Sequence[str], environment: Mapping[str, str], *, as_json: bool) -> None:
-    """Prints what a Locust command would play: every write on AWS by name, the guard rails, and the experiment.
+def run_plan(options: argparse.Namespace) -> int:
+    """Runs the command; the exit code. Raises HarnessError."""
+    print_plan(wanted_of(options), as_json=options.json)
+    return ExitCode.AS_EXPECTED
+
+
+def print_plan(wanted: Wanted, *, as_json: bool) -> None:
+    """Prints what would be played: every write on AWS by name, the guard rails, and the experiment.
 
     Raises UsageError where the run itself would. Only a missing permission to write is told in the plan, which is made
     to decide on it. As text it is YAML: the experiment, with the rest as comments.
     """
-    settings = resolved(command, environment)
-    experiment, unfound = _found(settings.experiment)
-    local = _is_rehearsal(settings)
+    experiment, unfound = _found(wanted.experiment)
+    local = _is_rehearsal(wanted)
     if as_json:
-        say_json(_document(experiment, command, unfound, local=local))
+        say_json(_document(experiment, wanted.command, unfound, local=local))
         return
     parts = (_groups(experiment, unfound), _writes(experiment, local=local), _rails(experiment))
-    said = [shlex.join(masked(command)), *(line for part in parts if part for line in ("", *part))]
+    said = [shlex.join(masked(wanted.command)), *(line for part in parts if part for line in ("", *part))]
     say("\n".join(f"# {line}".rstrip() for line in said))
     say(msgspec.yaml.encode(without_secrets(experiment)).decode().rstrip())
-
-
-def resolved(command: Sequence[str], environment: Mapping[str, str]) -> "Settings":
-    """The settings that a Locust process would read from its command line and environment."""
-    import configargparse
-
-    from harness.plugin import options
-
-    parser = configargparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    options.add_options(parser)
-    parser.add_argument("--host", "-H", env_var="LOCUST_HOST")
-    try:
-        given, _ = parser.parse_known_args([*command], env_vars={**environment})
-    except argparse.ArgumentError as error:
-        raise UsageError(str(error)) from error
-    return options.settings_of(given)
 
 
 def _found(experiment: Experiment) -> tuple[Experiment, str]:
@@ -60,7 +48,6 @@ def _found(experiment: Experiment) -> tuple[Experiment, str]:
     from harness.aws.discovery import discover_for_a_plan
     from harness.run.command import words_of
     from harness.run.deploying import check_making
-    from harness.run.experiment import watched
 
     if not watched(experiment):
         return experiment, ""
@@ -73,11 +60,11 @@ def _found(experiment: Experiment) -> tuple[Experiment, str]:
     return found, unfound
 
 
-def _is_rehearsal(settings: "Settings") -> bool:
+def _is_rehearsal(wanted: Wanted) -> bool:
     """Whether the run may write because its cloud is one of this machine's."""
     from harness.aws.clients import Aws, services_of
 
-    return settings.rehearsal and Aws().is_local(*services_of(settings.experiment))
+    return wanted.rehearsal and Aws().is_local(*services_of(wanted.experiment))
 
 
 def _document(experiment: Experiment, command: Sequence[str], unfound: str, *, local: bool) -> Document:
@@ -96,8 +83,6 @@ def _document(experiment: Experiment, command: Sequence[str], unfound: str, *, l
 
 def _groups(experiment: Experiment, unfound: str) -> list[str]:
     """What is watched, by the names that AWS has for it."""
-    from harness.run.experiment import watched
-
     if not watched(experiment):
         return ["Watches nothing: no deployment is named."]
     told = [f"Watches {_watched(one)}" for one in (experiment.deployment, *experiment.also)]
@@ -124,8 +109,6 @@ def _writes(experiment: Experiment, *, local: bool) -> list[str]:
 
 def _refusal(experiment: Experiment, *, local: bool) -> str | None:
     """Why the run would be refused for want of permission to write, in the words of the run; None where it has it."""
-    from harness.run.experiment import lacking_permission
-
     has_permission = experiment.allow_writes or local or not writes_of(experiment)
     return None if has_permission else lacking_permission(experiment)
 

@@ -1,18 +1,19 @@
-"""What `canary-harness run` is told about the release: which one, what deploys it, and what Locust is told beside."""
+"""The command `canary-harness run`: Locust plays an experiment on AWS."""
 
 import argparse
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
-from msgspec.structs import replace
-
-from harness.cli.words import duration
-from harness.core.experiment.qualified import with_a_bare_function
+from harness.cli.words import duration, given_of
+from harness.core.experiment.overlay import OPTIONS
 from harness.core.experiment.types import Experiment, Outcome
-from harness.errors import UsageError
+from harness.errors import ExitCode, UsageError
 from harness.processes import locust_command
+from harness.run.experiment import CLOCK, check_host, clock_of, handed_on, playable
 
 _NAMES = ("stack", "function", "application", "group", "alias")
 _HELP = {
@@ -22,12 +23,15 @@ _HELP = {
     "group": "CodeDeploy deployment group",
     "alias": "alias that is shifted; default: found, or the experiment's",
 }
+_OF_LOCUST = tuple(name for name in OPTIONS if name not in ("host", "give_up"))
+"""Options that Locust has, too, with the prefix `--canary-`."""
 USAGE = "canary-harness run [-h] [--dry-run] [OPTIONS] [FILE|NAME] [-- COMMAND ...]"
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `run`; what stands after `--` is the command that deploys."""
     parser.usage = USAGE
+    parser.set_defaults(takes_command=True)
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment; default: one of defaults")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved plan and do nothing")
     add_deployment_arguments(parser)
@@ -66,44 +70,74 @@ def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_of(options: argparse.Namespace, experiment: Experiment) -> Experiment:
-    """The experiment with the options of the command line laid over it."""
-    names = {**{name: name for name in _NAMES}, "deployment": "id", "target_version": "target_version"}
-    given = {field: value for name, field in names.items() if (value := getattr(options, name, None)) is not None}
-    if getattr(options, "redeploy", False):
-        given["redeploy"] = True
-    if getattr(options, "others", None):
-        given["command"] = shlex.join(options.others)
-    outcome = options.expect or experiment.expect.outcome
-    host = getattr(options, "host", None) or experiment.target.host
-    return replace(
-        experiment,
-        allow_writes=experiment.allow_writes or getattr(options, "allow_writes", False),
-        deployment=replace(experiment.deployment, **with_a_bare_function(given)),
-        expect=replace(experiment.expect, outcome=outcome and Outcome(outcome)),
-        target=replace(experiment.target, host=host),
-    )
+def run_run(options: argparse.Namespace) -> int:
+    """Has Locust play the experiment in our place; with `--dry-run` prints the plan. Raises HarnessError."""
+    wanted = wanted_of(options)
+    if options.dry_run:
+        from harness.cli.plan import print_plan
+
+        print_plan(wanted, as_json=False)
+    else:
+        with handed_on(wanted.experiment) as environment:
+            # Locust takes our place, so that signals, terminal and exit code are its own.
+            os.execve(wanted.command[0], wanted.command, environment)  # noqa: S606
+    return ExitCode.AS_EXPECTED
 
 
-def run_command(options: argparse.Namespace) -> list[str]:
-    """The Locust process that plays what the options of `run` ask; raises UsageError."""
-    names = [*_NAMES, "deployment", "target_version", "expect"]
-    given = [(f"--canary-{name.replace('_', '-')}", getattr(options, name)) for name in names]
-    given += [("--canary-command", shlex.join(options.others) if options.others else None), ("--host", options.host)]
-    own = [word for flag, value in given if value is not None for word in (flag, str(value))]
-    own += [f"--canary-{flag}" for flag in ("redeploy", "allow-writes") if getattr(options, flag.replace("-", "_"))]
-    return locust_command(*own, *(word for text in options.locust for word in _words(text)))
+@dataclass(frozen=True)
+class Wanted:
+    """What `run` is to play, and the Locust process that plays it; `rehearsal` says that a clock was given."""
+
+    experiment: Experiment
+    rehearsal: bool
+    command: list[str]
 
 
-def run_environment(experiment: str | None) -> dict[str, str]:
-    """Ours, with the experiment that was named."""
-    if experiment is None:
-        return {**os.environ}
-    path = Path(experiment)
-    return {**os.environ, "LOCUST_CANARY_EXPERIMENT": str(path.absolute()) if path.exists() else experiment}
+def wanted_of(options: argparse.Namespace) -> Wanted:
+    """What the options of `run` and `plan` ask; raises UsageError where it cannot be played."""
+    words = [word for text in options.locust for word in _split(text)]
+    flags = {name: value for name, value in given_of(options).items() if value not in (None, False)}
+    told = {**_told_by_environment(), **flags, **_told_to_locust(words)}
+    named = told.get("experiment") or options.experiment or os.environ.get("LOCUST_CANARY_EXPERIMENT")
+    clock = told.get("clock") or os.environ.get(CLOCK)
+    experiment = playable(named, told, clock_of(clock))
+    host = experiment.target.host
+    if not told.get("locustfile"):  # one of one's own may have a host for its users
+        check_host(host, tuple(filter(None, (host,))), experiment.rails.hosts)
+    return Wanted(experiment, bool(clock), locust_command(*words, *(("--host", host) if host else ())))
 
 
-def _words(text: str) -> Sequence[str]:
+def _told_by_environment() -> dict[str, Any]:
+    """What Locust's variables say about the experiment."""
+    variables = {"host": "LOCUST_HOST", **{name: f"LOCUST_CANARY_{name.upper()}" for name in _OF_LOCUST}}
+    told = {name: os.environ[variable] for name, variable in variables.items() if os.environ.get(variable)}
+    return {name: _is_on(value) if OPTIONS[name].is_switch else value for name, value in told.items()}
+
+
+def _is_on(value: str) -> bool:
+    return value.lower() in ("1", "true", "yes")
+
+
+def _told_to_locust(words: Sequence[str]) -> dict[str, Any]:
+    """What options for Locust say about the experiment; all others are Locust's own to read."""
+    parser = _Reader(add_help=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("--host", "-H")
+    parser.add_argument("--locustfile", "-f")
+    for name in (*_OF_LOCUST, "experiment", "clock"):
+        is_switch = name in OPTIONS and OPTIONS[name].is_switch
+        flag = f"--canary-{name.replace('_', '-')}"
+        parser.add_argument(flag, dest=name, action="store_true" if is_switch else "store")
+    known, _ = parser.parse_known_args(words)
+    return vars(known)
+
+
+class _Reader(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(f"--locust: {message}")
+
+
+def _split(text: str) -> Sequence[str]:
     try:
         return shlex.split(text)
     except ValueError as error:

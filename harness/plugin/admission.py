@@ -11,9 +11,7 @@ from harness.core.experiment.types import Experiment, Rails
 from harness.errors import UsageError
 from harness.plugin import options
 from harness.plugin.crew import DRAIN_S
-from harness.run.experiment import Settings, check_permission, lacks_permission
-from harness.traffic.client.address import service_url
-from harness.traffic.client.proxies import proxy_for
+from harness.run.experiment import Settings, check_host, check_permission, lacks_permission
 
 
 class Admission:
@@ -66,12 +64,10 @@ class Admission:
         """Raises UsageError for traffic to nowhere, and to a host that nobody named when Locust was started."""
         for user in self._environment.user_classes:
             host = asked or user.host
-            if _sends_canary_traffic(user):
-                if not host:
-                    raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
-                proxy_for(service_url(host))
             named = self._named or tuple(filter(None, (user.host,)))
-            if host and (refused := host_refusal(host, named, rails.hosts)):
+            if _sends_canary_traffic(user):
+                check_host(host, named, rails.hosts)
+            elif host and (refused := host_refusal(host, named, rails.hosts)):
                 raise UsageError(refused)
 
 

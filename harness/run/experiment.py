@@ -1,13 +1,124 @@
-"""The experiment of a run, with what the person who started it said beside it."""
+"""The one road to the experiment of a run: a file or a packaged name, with the options laid over it, checked."""
 
+import contextlib
+import difflib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from harness import experiments
+from harness.core.experiment.contradictions import contradictions
+from harness.core.experiment.overlay import overlaid
+from harness.core.experiment.parse import parse
 from harness.core.experiment.planned_writes import writes_of
+from harness.core.experiment.rails import host_refusal, limits_of, refusals, sure_to_trip
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.clock import Clock
-from harness.errors import UsageError
+from harness.core.timeline.clock import Clock, read_clock
+from harness.errors import ExperimentError, UsageError
+from harness.traffic.client.address import service_url
+from harness.traffic.client.proxies import proxy_for
+
+ADHOC = "adhoc"
+CLOCK = "LOCUST_CANARY_CLOCK"
+RESOLVED = "LOCUST_CANARY_RESOLVED"
+"""Names, in the environment of a Locust process, the file with the experiment that it plays as it stands."""
+
+
+def read_experiment(word: str | None, name: str = ADHOC) -> Experiment:
+    """The experiment of a packaged name or of a file; without either one of defaults. Raises UsageError."""
+    if not word:
+        return Experiment(name=name)
+    if word in experiments.NAMES:
+        return parse(experiments.text(word), source=word)
+    path = Path(word)
+    if path.suffix in (".yaml", ".yml", ".json") or path.name != word or path.is_file():
+        return _read_file(path)
+    close = difflib.get_close_matches(word, experiments.NAMES, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(experiments.NAMES)}"
+    raise UsageError(f"unknown experiment {word!r}; {hint}")
+
+
+def _read_file(path: Path) -> Experiment:
+    try:
+        with path.open(encoding="utf-8") as file:
+            if file.seekable():
+                file.seek(0)  # /dev/fd/N may share its place in the file with whoever read it before
+            text = file.read()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
+    with naming(str(path)):
+        return parse(text, source=str(path))
+
+
+@contextlib.contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Puts the experiment's source before an error about one of its fields."""
+    try:
+        yield
+    except ExperimentError as error:
+        raise UsageError(str(error) if error.path == source else f"{source}: {error}") from error
+
+
+def asked(word: str | None, given: Mapping[str, Any], name: str = ADHOC) -> Experiment:
+    """The experiment with the options laid over it; raises UsageError where they contradict each other."""
+    experiment = overlaid(read_experiment(word, name), given)
+    for problem in contradictions(experiment):
+        raise problem
+    return experiment
+
+
+def playable(word: str | None, given: Mapping[str, Any], clock: Clock) -> Experiment:
+    """The same, to be played with traffic; raises UsageError where a guard rail forbids it, too.
+
+    In a Locust process that `handed_on` leads to its file, that experiment is played, and no option changes it.
+    """
+    resolved = os.environ.get(RESOLVED)
+    experiment = read_experiment(resolved) if resolved else asked(word, given)
+    if experiment.target.host:
+        service_url(experiment.target.host)
+    limits = limits_of(experiment.rails, experiment.target.host)
+    for refused in refusals(experiment, limits):
+        raise refused
+    for refused in sure_to_trip(experiment, limits, clock.speed) if watched(experiment) else ():
+        raise refused
+    return experiment
+
+
+@contextlib.contextmanager
+def handed_on(experiment: Experiment) -> Iterator[Mapping[str, str]]:
+    """The environment in which a process that takes our place plays the experiment as it stands."""
+    with tempfile.TemporaryFile() as file:  # has no name, so that nobody needs to remove it
+        file.write(msgspec.json.encode(experiment))
+        file.flush()
+        os.set_inheritable(file.fileno(), True)
+        yield {**os.environ, RESOLVED: f"/dev/fd/{file.fileno()}"}
+
+
+def check_host(host: str | None, named: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+    """Raises UsageError where traffic would go nowhere, or to a host that is neither allowed nor `named`."""
+    if not host:
+        raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
+    proxy_for(service_url(host))
+    if refused := host_refusal(host, named, allowed):
+        raise UsageError(refused)
+
+
+def clock_of(text: str | None, option: str = CLOCK) -> Clock:
+    """The clock that a rehearsal names as EPOCH:SPEED, else AWS's own; raises UsageError."""
+    try:
+        return read_clock(text or "0:1")
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def clock_of_environment() -> Clock:
+    """The clock that the environment names."""
+    return clock_of(os.environ.get(CLOCK))
 
 
 class Settings(Struct, frozen=True, kw_only=True):

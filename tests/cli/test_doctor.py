@@ -10,7 +10,9 @@ import pytest
 
 from harness.aws import discovery
 from harness.cli import doctor as checkup
-from harness.cli.doctor import Asked, add_doctor_arguments, asked_of, run_doctor
+from harness.cli.doctor import add_doctor_arguments, examine_net
+from harness.cli.words import given_of
+from harness.core.experiment.overlay import overlaid
 from harness.core.experiment.types import Also, Deployment, Experiment, Traffic
 from harness.errors import AccessDenied, Unreachable, UsageError
 from harness.rehearsal.cloud import Cloud
@@ -33,16 +35,17 @@ def cloud(canary_cloud: Cloud, canary_aws: Mapping[str, str], monkeypatch: pytes
     return canary_cloud
 
 
-def asked(*words: str, experiment: Experiment | None = None) -> Asked:
+def asked(*words: str, experiment: Experiment | None = None) -> tuple[Experiment, argparse.Namespace]:
     """What a command line asks."""
     parser = argparse.ArgumentParser()
     add_doctor_arguments(parser)
-    return asked_of(parser.parse_args(words), experiment)
+    options = parser.parse_args(words)
+    return overlaid(experiment or Experiment(name="doctor"), given_of(options)), options
 
 
 def test_an_armed_cloud_ends_with_0_and_says_so(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     """The result on stdout, progress on stderr."""
-    assert run_doctor(asked("--host", cloud.ready["service_url"], experiment=WANTED)) == 0
+    assert examine_net(*asked("--host", cloud.ready["service_url"], experiment=WANTED)) == 0
     out, err = capsys.readouterr()
     assert "ARMED · " in out
     assert cloud.ready["group"] in out.replace("\n", "")
@@ -51,7 +54,7 @@ def test_an_armed_cloud_ends_with_0_and_says_so(cloud: Cloud, capsys: pytest.Cap
 
 def test_json_is_the_whole_diagnosis(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     """One document, each check with all that a machine may want."""
-    code = run_doctor(asked("--function", cloud.ready["function"], "--json", experiment=WANTED))
+    code = examine_net(*asked("--function", cloud.ready["function"], "--json", experiment=WANTED))
     document = json.loads(capsys.readouterr().out)
     assert (document["exit_code"], document["schema"], document["group"]) == (code, 1, cloud.ready["group"])
     assert {"id", "severity", "seen", "matters", "advice"} == set(document["checks"][0])
@@ -61,7 +64,7 @@ def test_a_function_may_be_named_by_its_arn_and_alias(cloud: Cloud, capsys: pyte
     """It is what a console or a stack's outputs give to copy."""
     names = cloud.ready
     arn = f"arn:aws:lambda:{names['region']}:{names['account']}:function:{names['function']}:{names['alias']}"
-    assert run_doctor(asked("--function", arn, "--json", experiment=WANTED)) == 0
+    assert examine_net(*asked("--function", arn, "--json", experiment=WANTED)) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["function"], document["alias"]) == (names["function"], names["alias"])
 
@@ -70,7 +73,7 @@ def test_a_misarmed_cloud_ends_with_3(cloud: Cloud, capsys: pytest.CaptureFixtur
     """What is wrong comes first, with why it matters and what to do."""
     where = {"applicationName": cloud.ready["application"], "currentDeploymentGroupName": cloud.ready["group"]}
     cloud.codedeploy.update_deployment_group({**where, "autoRollbackConfiguration": {"enabled": False, "events": []}})
-    assert run_doctor(asked(experiment=WANTED)) == 3
+    assert examine_net(*asked(experiment=WANTED)) == 3
     out = " ".join(capsys.readouterr().out.split())
     assert "NOT ARMED" in out
     assert out.index("[rollback-on-alarm]") < out.index("[rollback-on-failure]") < out.index("[alarm-configured]")
@@ -89,14 +92,14 @@ def test_flags_win_over_the_experiment(cloud: Cloud, capsys: pytest.CaptureFixtu
         "Nobody",
         "--json",
     )
-    run_doctor(asked(*words, experiment=experiment))
+    examine_net(*asked(*words, experiment=experiment))
     document = json.loads(capsys.readouterr().out)
     assert (document["application"], document["alias"]) == (cloud.ready["application"], "Nobody")
 
 
 def test_without_a_host_nothing_is_sent(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     """And that is said."""
-    run_doctor(asked("--json", experiment=WANTED))
+    examine_net(*asked("--json", experiment=WANTED))
     checks = {check["id"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert (checks["host"]["severity"], checks["good-request"]["severity"]) == ("warning", "note")
 
@@ -106,14 +109,14 @@ def test_a_further_group_is_named_with_the_command_that_examines_it(
 ) -> None:
     """One diagnosis is of one group: nobody should take the other one for armed."""
     both = Experiment(name="both", also=(Also(application="shop", group="my toggles"),))
-    run_doctor(asked("--group", cloud.ready["group"], experiment=both))
+    examine_net(*asked("--group", cloud.ready["group"], experiment=both))
     assert "for the other one: canary-harness doctor --application shop --group 'my toggles'" in capsys.readouterr().err
 
 
 def test_a_group_that_is_not_there_is_a_usage_error(cloud: Cloud) -> None:
     """With what there is."""
     with pytest.raises(UsageError, match="there are fake-user"):
-        run_doctor(asked("--application", "shop"))
+        examine_net(*asked("--application", "shop"))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_names_that_cannot_be_found_are_a_diagnosis_too(
         raise error
 
     monkeypatch.setattr(discovery, "discover", fail)
-    assert run_doctor(asked("--json")) == code
+    assert examine_net(*asked("--json")) == code
     check = json.loads(capsys.readouterr().out)["checks"][0]
     assert (check["severity"], "codedeploy:ListApplications" in check["seen"]) == (severity, True)
 
@@ -147,7 +150,7 @@ def test_the_policy_is_printed_without_any_aws(
 ) -> None:
     """As JSON to paste, narrowed to what is named."""
     monkeypatch.delenv("AWS_REGION", raising=False)
-    assert run_doctor(asked("--print-policy", "--function", "fn")) == 0
+    assert examine_net(*asked("--print-policy", "--function", "fn")) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["Version"] == "2012-10-17"
     assert "arn:aws:lambda:*:*:function:fn" in [statement["Resource"] for statement in document["Statement"]]
@@ -166,4 +169,4 @@ def test_a_clock_that_is_none_is_a_usage_error(cloud: Cloud, monkeypatch: pytest
     """The environment names a rehearsal's clock."""
     monkeypatch.setenv("LOCUST_CANARY_CLOCK", clock)
     with pytest.raises(UsageError, match="LOCUST_CANARY_CLOCK: must be EPOCH:SPEED"):
-        run_doctor(asked())
+        examine_net(*asked())

@@ -27,6 +27,7 @@ from harness.core.verdict.types import (
 from harness.rehearsal import play as playing
 from harness.rehearsal.play import Played
 from harness.report.folder import RunFolder
+from harness.run.experiment import read_experiment
 
 Capture = pytest.CaptureFixture[str]
 Script = Callable[..., None]
@@ -262,23 +263,32 @@ def test_dry_run_prints_the_plan(tmp_path: Path, capsys: Capture, monkeypatch: p
     assert cli.main(["run", str(file), "--dry-run", *words, "--", *deploys]) == 0
     plan = capsys.readouterr().out
     resolved = parse(plan, source="plan")
-    assert "--canary-stack shop" in plan.splitlines()[0]
+    assert "-m locust" in plan.splitlines()[0]
     assert (resolved.deployment.stack, resolved.target.host) == ("shop", "https://example.com")
     assert (resolved.deployment.command or "").startswith("sam deploy")
     assert "hunter2" not in plan
 
 
 def test_run_becomes_locust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locust takes over: the experiment in its environment, the command after `--` and Locust's own options beside."""
+    """Locust takes over: the resolved experiment travels as a file, Locust's own options stand on its command line."""
     file = tmp_path / "mine.yaml"
-    file.write_text("name: mine")
+    file.write_text("name: mine\ntarget: {host: http://localhost}")
     seen: list[Any] = []
-    monkeypatch.setattr(os, "execve", lambda *arguments: seen.extend(arguments))
-    cli.main(["run", str(file), "--function", "f", "--locust=-u 3", "--", "make", "deploy", "X=a b"])
-    program, command, environment = seen
+
+    def execve(program: str, command: list[str], environment: dict[str, str]) -> None:
+        seen.extend((program, command, read_experiment(environment["LOCUST_CANARY_RESOLVED"])))
+
+    monkeypatch.setattr(os, "execve", execve)
+    monkeypatch.setenv("LOCUST_CANARY_SEED", "7")
+    monkeypatch.setenv("LOCUST_CANARY_STACK", "other")
+    words = ["--function", "f", "--stack", "shop", "--locust=-u 3 --canary-error-share 0.1"]
+    cli.main(["run", str(file), *words, "--", "make", "deploy", "X=a b"])
+    program, command, experiment = seen
     assert program == command[0] == sys.executable
-    assert command[-6:] == ["--canary-function", "f", "--canary-command", "make deploy 'X=a b'", "-u", "3"]
-    assert environment["LOCUST_CANARY_EXPERIMENT"] == str(file)
+    assert command[-6:] == ["-u", "3", "--canary-error-share", "0.1", "--host", "http://localhost"]
+    deployment = experiment.deployment
+    assert (deployment.function, deployment.stack, deployment.command) == ("f", "shop", "make deploy 'X=a b'")
+    assert (experiment.traffic.error_share, experiment.seed) == (0.1, 7)
 
 
 @pytest.mark.parametrize(
@@ -345,10 +355,14 @@ def test_a_list_of_some_is_refused(capsys: Capture) -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     """The command line answers at once."""
-    heavy = ("boto3", "locust", "rich", "moto", "msgspec", "scipy")
-    code = f"import sys, harness.cli.main; print([name for name in {heavy} if name in sys.modules])"
+    heavy = ("boto3", "gevent", "locust", "rich", "moto", "pandas", "scipy")
+    code = f"""
+import atexit, sys, harness.cli.main
+atexit.register(lambda: print([name for name in {heavy} if name in sys.modules]))
+harness.cli.main.main(["--help"])
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_signal_while_playing_decides_the_exit_code(

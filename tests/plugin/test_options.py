@@ -172,7 +172,7 @@ def test_a_rail_that_is_sure_to_trip_is_refused_where_a_deployment_is_followed()
 
 def test_an_experiment_that_is_not_there_is_one_sentence() -> None:
     """It names the experiments that are."""
-    with pytest.raises(UsageError, match="'nope' is no file that can be read, nor one of healthy, erroruser"):
+    with pytest.raises(UsageError, match="unknown experiment 'nope'; known are healthy, erroruser"):
         settings("--canary-experiment", "nope")
 
 
@@ -180,13 +180,13 @@ def test_an_experiment_that_is_wrong_names_its_field(tmp_path: Path) -> None:
     """The path of the field is exact."""
     path = tmp_path / "wrong.yaml"
     path.write_text("name: wrong\ntraffic: {error_share: 1.5}\n", encoding="utf-8")
-    with pytest.raises(ExperimentError, match=r"traffic\.error_share"):
+    with pytest.raises(UsageError, match=r"wrong\.yaml: traffic\.error_share"):
         settings("--canary-experiment", str(path))
 
 
 def test_a_host_that_cannot_be_is_one_sentence() -> None:
     """Found before the first request."""
-    with pytest.raises(UsageError, match="must be an http or https address"):
+    with pytest.raises(UsageError, match=r"target\.host: must be a URL such as"):
         settings("--host", "example.com")
 
 
@@ -195,7 +195,7 @@ def test_a_host_that_cannot_be_is_one_sentence() -> None:
     ("words", "sentence"),
     [
         (["--canary-error-share", "2"], "--canary-error-share: must be between 0 and 1, not '2'"),
-        (["--canary-experiment", "nope"], "--canary-experiment: 'nope' is no file"),
+        (["--canary-experiment", "nope"], "unknown experiment 'nope'; known are"),
         ([], "no host to send traffic to: give --host"),
     ],
 )

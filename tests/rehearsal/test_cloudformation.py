@@ -16,6 +16,7 @@ from harness.cli import main as cli
 from harness.rehearsal.cloud import Cloud
 
 Check = Callable[[Any, str, Any], None]
+HOST = ("--host", "http://localhost:1")
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_plan_names_what_the_stack_leads_to(
 ) -> None:
     """Group, function and alarm by their names, before anything is done to them."""
     names = canary_cloud.ready
-    words = ["run", "forced-alarm", "--stack", names["stack"], "--target-version", names["canary"], "--dry-run"]
+    words = ["run", "forced-alarm", "--stack", names["stack"], "--target-version", names["canary"], "--dry-run", *HOST]
     assert cli.main(words) == 0
     plan = capsys.readouterr().out
     group = f"{names['application']}/{names['group']}"
@@ -114,7 +115,7 @@ def test_what_the_run_would_refuse_the_plan_refuses(
 ) -> None:
     """Whether or not there is leave to write."""
     names = ["--application", canary_cloud.ready["application"], "--group", canary_cloud.ready["group"]]
-    assert cli.main(["plan", *names, *words]) == 2
+    assert cli.main(["plan", *HOST, *names, *words]) == 2
     said = capsys.readouterr()
     assert told in said.err
     assert not said.out
@@ -146,7 +147,7 @@ def test_plan_for_what_is_not_there_is_refused(
     canary_cloud: Cloud, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As the run would be, with what there is."""
-    assert cli.main(["plan", "--function", "gone"]) == 2
+    assert cli.main(["plan", "--function", "gone", *HOST]) == 2
     assert canary_cloud.ready["group"] in capsys.readouterr().err
 
 
@@ -155,7 +156,7 @@ def test_plan_says_why_names_could_not_be_looked_up(
 ) -> None:
     """With the call, and the rest of the plan all the same."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert cli.main(["plan", "--stack", "shop", "--json"]) == 0
+    assert cli.main(["plan", "--stack", "shop", "--json", *HOST]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert "cloudformation:ListStackResources got no answer" in plan["not_found_because"]
     assert plan["experiment"]["deployment"]["stack"] == "shop"
