@@ -23,7 +23,7 @@ from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
 from harness.aws.failures import NO_CREDENTIALS, as_harness_error, one_line, surely_not_done, transient
-from harness.core.experiment.rails import is_loopback
+from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.types import Experiment
 from harness.errors import BadCredentials, NotFound, Unreachable, UsageError
 

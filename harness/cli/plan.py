@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from harness.cli.run import Wanted, wanted_of
+from harness.core.experiment.hosts import host_of
 from harness.core.experiment.planned_writes import PlannedWrite, group_of, writes_of
-from harness.core.experiment.rails import RAILS, host_of, limits_of
+from harness.core.experiment.rails import RAILS, limits_of
 from harness.core.experiment.types import Deployment, Experiment
 from harness.errors import ExitCode
 from harness.report.masking import masked, without_secrets

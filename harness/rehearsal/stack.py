@@ -5,7 +5,6 @@ are the experiment's, or readable ones like those of a Serverless Framework proj
 """
 
 import io
-import ipaddress
 import re
 import socket
 import zipfile
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
@@ -185,19 +185,12 @@ def _check_url(url: str, path: str) -> None:
         host, port = parts.hostname or "", parts.port or 80
     except ValueError as error:
         raise ExperimentError(path, f"is not a URL: {error}") from error
-    if parts.scheme != "http" or not _is_loopback(host):
+    if parts.scheme != "http" or not is_loopback(url):
         raise ExperimentError(path, f"must be http:// on loopback, for example http://127.0.0.1:3000, not {url}")
     try:
         socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S).close()
     except OSError as error:
         raise ExperimentError(path, f"nothing answers at {url} ({error}); start your service first") from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _warm(arm: Arm, name: str, functions: Functions, function: str, version: str) -> None:

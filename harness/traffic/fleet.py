@@ -6,8 +6,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.core.experiment.faults import ShareKind
+from harness.core.experiment.hosts import host_of
 from harness.core.experiment.pacing import NOTHING, WorkerPart
-from harness.core.experiment.rails import host_of
 from harness.core.experiment.rates import Leg, cut, legs, rate_at
 from harness.core.experiment.types import ArrivalRate, Experiment, Pattern
 from harness.traffic.steering import Steering, Timebase

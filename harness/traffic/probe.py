@@ -3,7 +3,7 @@
 from typing import Literal
 
 from harness.core.arming import Probed
-from harness.core.experiment.rails import is_url
+from harness.core.experiment.hosts import is_url
 from harness.core.experiment.requests import request_of
 from harness.core.experiment.types import ERROR_PERSONA, Experiment
 from harness.errors import UsageError

@@ -6,7 +6,8 @@ import shlex
 import string
 
 from harness.core.experiment.faults import KINDS, effects_of, highest_share, name_of
-from harness.core.experiment.rails import ROUNDING, is_host, is_url
+from harness.core.experiment.hosts import is_host, is_url
+from harness.core.experiment.rails import ROUNDING
 from harness.core.experiment.shape import Problems, shown
 from harness.core.experiment.types import (
     AWS_CONFIGS,

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from harness.core.experiment import rates
 from harness.core.experiment.durations import duration_s
+from harness.core.experiment.hosts import is_host
 from harness.core.experiment.qualified import with_a_bare_function
-from harness.core.experiment.rails import is_host
 from harness.core.experiment.types import MAX_USERS, Arrivals, Experiment, Outcome, Pattern, Traffic
 from harness.errors import UsageError
 

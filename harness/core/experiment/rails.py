@@ -9,16 +9,14 @@ Nothing here acts; whoever does is told why in one sentence.
 """
 
 import fnmatch
-import ipaddress
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from harness.core.experiment.faults import highest_share
+from harness.core.experiment.hosts import host_of, is_loopback
 from harness.core.experiment.rates import peak_rate
 from harness.core.experiment.types import Experiment, Rails
 from harness.errors import ExperimentError
@@ -44,9 +42,6 @@ RAILS: dict[RailName, Rail] = {
 """Every limit and its default, which `rails` of an experiment and `--canary-max-…` may change."""
 SHORTEST_BLIND_WALL_S = 8.0
 """Wall time without sight at the least: one call may be tried for so long, however fast the clock of a rehearsal is."""
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+")
-_NAME = re.compile(r"[A-Za-z0-9._:%-]+")  # also an IPv4 address, and an IPv6 one with or without its zone
-_VISIBLE = re.compile(r"[!-~]*")
 ROUNDING = 1 + 1e-9
 """What a sum of shares may be off by."""
 RATE_WINDOW_S = 10.0
@@ -181,42 +176,6 @@ def host_refusal(url: str, named: Iterable[str], allowed: Sequence[str]) -> str 
     if not known or host in known:
         return None
     return f"{host} is not the host that this run was started for ({', '.join(sorted(known))}); start it with --host"
-
-
-def is_host(name: str) -> bool:
-    """Whether a name may stand on a list of hosts."""
-    return bool(_HOST.fullmatch(name))
-
-
-def is_url(text: str) -> bool:
-    """Whether requests can be sent to an http or https URL: its host is a name or an address, the rest visible ASCII.
-
-    A host may have letters of any script; a path with them must be percent-encoded.
-    """
-    try:
-        parts = urlsplit(text)
-        name = (parts.hostname or "").encode("idna").decode("ascii")
-        whole = parts.scheme in ("http", "https") and parts.port != 0 and text.isprintable()
-    except ValueError:
-        return False
-    return whole and bool(_NAME.fullmatch(name) and _VISIBLE.fullmatch(parts.path + parts.query))
-
-
-def host_of(url: str) -> str:
-    """The host name of a URL, in lower case; empty where there is none."""
-    try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return ""
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine by its words alone; no name is looked up."""
-    host = host_of(url)
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _limit(given: float | None, rail: Rail, spared: bool) -> float:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-import ipaddress
 import shutil
 import tempfile
 import zipfile
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.core.experiment.hosts import is_loopback
 from harness.rehearsal.functions.records import Package
 from harness.rehearsal.refusal import Refusal
 
@@ -93,9 +93,7 @@ def _own_entry(uri: str) -> str:
 
 def _loopback(uri: str) -> str:
     try:
-        parts = urlsplit(uri)
-        host = parts.hostname or ""
-        valid = parts.port != 0 and (host == "localhost" or ipaddress.ip_address(host).is_loopback)
+        valid = urlsplit(uri).port != 0 and is_loopback(uri)
     except ValueError:
         valid = False
     if not valid:

@@ -2,7 +2,7 @@
 
 from urllib.parse import SplitResult, urlsplit
 
-from harness.core.experiment.rails import is_url
+from harness.core.experiment.hosts import is_url
 from harness.errors import UsageError
 
 _PORTS = {"http": 80, "https": 443}

@@ -1,12 +1,11 @@
 """The proxy that the environment names for a service, and what is said to it."""
 
 import base64
-from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from harness.core.experiment.rails import is_url
+from harness.core.experiment.hosts import is_loopback, is_url
 from harness.errors import UsageError
 from harness.traffic.client.address import host_and_port
 from harness.traffic.client.prepared import payload_of
@@ -17,7 +16,7 @@ def proxy_for(url: SplitResult) -> SplitResult | None:
 
     Raises UsageError if it is no http or https proxy.
     """
-    if _is_loopback(url.hostname or ""):
+    if is_loopback(url.geturl()):
         return None
     address = url.geturl()
     proxy = select_proxy(address, get_environ_proxies(address))
@@ -55,10 +54,3 @@ def connect_request(proxy: SplitResult, service: SplitResult) -> bytes:
 def _without_credentials(proxy: str) -> str:
     scheme, _, rest = proxy.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
