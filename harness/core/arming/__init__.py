@@ -1,4 +1,4 @@
-"""Whether the safety net is armed: what the doctor saw, the questions it asks of that, and the diagnosis. Pure."""
+"""Whether the safety net is armed: what doctor saw, the questions it asks about that, and the diagnosis. Pure."""
 
 from harness.core.arming.diagnosis import Check, CheckSeverity, Diagnosis
 from harness.core.arming.judge import QUESTIONS, diagnose

@@ -1,13 +1,12 @@
 """Questions about the alarms that guard a group.
 
-One good alarm arms the net: where a question finds an alarm at fault and another one in order, the error becomes a
-warning.
+One good alarm is enough: if a question finds an error in one alarm and none in another, the error becomes a warning.
 """
 
 import math
 from collections.abc import Callable, Sequence
 
-from harness.core.arming.diagnosis import SEVERITIES, Assessment, worst
+from harness.core.arming.diagnosis import SEVERITIES, Assessment, error, note, ok, warning, worst
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Snapshot, Unseen
 from harness.core.timeline.alarm_rules import FAILURE_METRICS, Rule, rule_of
@@ -20,76 +19,69 @@ Ask = Callable[[Snapshot, AlarmDefined], Assessment]
 SHORTEST_PERIOD_S = 60
 """Lambda publishes its metrics once a minute, so a shorter period sees nothing sooner."""
 TIGHT = 0.8
-"""The share of the bake that an alarm may take before a fault must begin almost with it to be caught."""
+"""An alarm that needs more than this share of the bake time catches only faults that begin right at its start."""
 
 _NAMED_DIMENSIONS = ({"FunctionName"}, {"FunctionName", "Resource"}, {"FunctionName", "Resource", "ExecutedVersion"})
 _COUNT = "Count"
 _UNITS = {"Errors": _COUNT, "Invocations": _COUNT, "Throttles": _COUNT, "Duration": "Milliseconds"}
 _UPWARDS = ("GreaterThanOrEqualToThreshold", "GreaterThanThreshold")
 _RESERVED = "AWS/"
-"""How the namespaces begin that nobody but AWS writes to."""
+"""The prefix of all namespaces that only AWS writes to."""
 _MISSING_DATA = {
-    "notBreaching": Assessment("ok", "{name} takes missing data for good."),
-    "missing": Assessment(
-        "note",
+    "notBreaching": ok("{name} treats missing data as not breaching."),
+    "missing": note(
         "{name} goes to INSUFFICIENT_DATA without data, which never stops a deployment.",
-        "notBreaching brings an alarm back to OK sooner when the traffic ends.",
+        "With notBreaching the alarm returns to OK sooner when the traffic ends.",
     ),
-    "ignore": Assessment(
-        "warning",
-        "{name} keeps its state without data: an ALARM stays until traffic comes, and stops the next deployment.",
+    "ignore": warning(
+        "{name} keeps its state without data: it stays in ALARM until traffic comes, and stops the next deployment.",
         "Treat missing data as notBreaching.",
     ),
-    "breaching": Assessment(
-        "warning",
-        "{name} takes missing data for failures: a minute without requests rings it.",
+    "breaching": warning(
+        "{name} treats missing data as breaching: a minute without requests puts it in ALARM.",
         "Treat missing data as notBreaching.",
     ),
 }
 
 
 def configured(snapshot: Snapshot) -> Assessment:
-    """The group names alarms, and the experiment's among them."""
+    """The group names alarms, and the experiment's alarm is one of them."""
     group, wanted = snapshot.group(), snapshot.experiment.alarm.name
     if not group.alarms:
-        return Assessment(
-            "error", f"The group {group.group} names no alarm: nothing can stop a deployment.", "Name an alarm in it."
-        )
+        return error(f"The group {group.group} names no alarm: nothing can stop a deployment.", "Add an alarm to it.")
     named = ", ".join(group.alarms)
     if wanted is not None and wanted not in {*group.alarms, *(alarm.name for alarm in snapshot.sighted(AlarmDefined))}:
         seen = f"The experiment's alarm {wanted} does not guard the group {group.group}, but {named} does."
-        return Assessment("error", seen, "Name it in the group, or correct alarm.name.")
-    return Assessment("ok", f"The group {group.group} is guarded by {named}.")
+        return error(seen, "Add it to the group, or correct alarm.name.")
+    return ok(f"The group {group.group} is guarded by {named}.")
 
 
 def enabled(snapshot: Snapshot) -> Assessment:
     """The group's alarm configuration is on."""
     group = snapshot.group()
     if group.alarms_enabled:
-        return Assessment("ok", f"The group {group.group} has its alarm configuration enabled.")
-    return Assessment(
-        "error", f"The group {group.group} ignores its alarms.", "Enable the alarm configuration of the group."
-    )
+        return ok(f"The group {group.group} has its alarm configuration enabled.")
+    return error(f"The group {group.group} ignores its alarms.", "Enable the alarm configuration of the group.")
 
 
 def poll_failure_stops(snapshot: Snapshot) -> Assessment:
-    """An alarm that cannot be read stops the deployment, too."""
+    """A deployment also stops when the state of an alarm cannot be read."""
     if snapshot.group().ignore_poll_failure:
-        seen = "The group goes on where the state of its alarms cannot be read."
-        return Assessment("warning", seen, "Set ignorePollAlarmFailure to false.")
-    return Assessment("ok", "A deployment stops where the state of its alarms cannot be read.")
+        seen = "A deployment goes on when the state of its alarms cannot be read."
+        return warning(seen, "Set ignorePollAlarmFailure to false.")
+    return ok("A deployment stops when the state of its alarms cannot be read.")
 
 
 def exist(snapshot: Snapshot) -> Assessment:
-    """CloudWatch knows all of them, those that composites refer to as well."""
+    """CloudWatch knows all alarms of the group, and those that its composite alarms refer to."""
     if not snapshot.group().alarms:
         raise Unseen("no alarm guards the group")
     gone = snapshot.gone()
     if gone:
         seen = f"CloudWatch knows no alarm {' and no alarm '.join(gone)}."
-        return Assessment("error", seen, "Correct the name, or create the alarm.")
-    told = [f"{alarm.name} rings at {alarm.rule}." for alarm in snapshot.composites()]
-    return Assessment("ok", " ".join([f"CloudWatch knows {_all_of(snapshot)}.", *told]))
+        return error(seen, "Correct the name, or create the alarm.")
+    composites = [f"{alarm.name} goes to ALARM at {alarm.rule}." for alarm in snapshot.composites()]
+    return ok(" ".join([f"CloudWatch knows {_all_of(snapshot)}.", *composites]))
 
 
 def _all_of(snapshot: Snapshot) -> str:
@@ -103,62 +95,56 @@ def right_function(snapshot: Snapshot) -> Assessment:
 
 def _right_function(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
     if alarm.namespace != LAMBDA:
-        return Assessment("note", f"{alarm.name} watches {alarm.namespace} {alarm.metric}, which names no function.")
+        return note(f"{alarm.name} watches {alarm.namespace} {alarm.metric}, which has no dimension of a function.")
     watched = alarm.dimensions.get("FunctionName")
     if watched is None:
-        seen = f"{alarm.name} names no function: it counts all functions of the account."
-        return Assessment("warning", seen, f"Give it the dimension FunctionName={snapshot.function}.")
+        seen = f"{alarm.name} has no dimension FunctionName: it counts all functions of the account."
+        return warning(seen, f"Give it the dimension FunctionName={snapshot.function}.")
     if watched != snapshot.function:
         seen = f"{alarm.name} watches the function {watched}, and {snapshot.function} is deployed."
-        return Assessment("error", seen, f"Make its dimension FunctionName {snapshot.function}.")
-    return Assessment("ok", f"{alarm.name} watches the function {watched}.")
+        return error(seen, f"Make its dimension FunctionName {snapshot.function}.")
+    return ok(f"{alarm.name} watches the function {watched}.")
 
 
 def right_resource(snapshot: Snapshot) -> Assessment:
-    """Its dimensions are ones that Lambda writes, of this alias."""
+    """The alarm has dimensions that Lambda writes, and those of this alias."""
     return _one_suffices(snapshot, _right_resource)
 
 
 def _right_resource(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
     if alarm.namespace != LAMBDA:
-        return Assessment("ok", f"{alarm.name} is none on Lambda's dimensions.")
+        return ok(f"{alarm.name} does not use Lambda's dimensions.")
     names, resource = set(alarm.dimensions), alarm.dimensions.get("Resource")
     if names and names not in _NAMED_DIMENSIONS:
         known = "FunctionName, with it Resource, and with both ExecutedVersion"
         several = ("dimensions", "together") if len(names) > 1 else ("dimension", "alone")
         seen = f"{alarm.name} has the {several[0]} {', '.join(sorted(names))}, which Lambda never writes {several[1]}."
-        return Assessment("error", seen, f"Lambda writes {known}.")
+        return error(seen, f"Lambda writes {known}.")
     expected = f"{snapshot.function}:{snapshot.alias_name}"
     if resource is None or resource == expected:
-        return Assessment(
-            "ok", f"{alarm.name} has {'no dimension Resource' if resource is None else f'Resource {resource}'}."
-        )
+        return ok(f"{alarm.name} has {'no dimension Resource' if resource is None else f'Resource {resource}'}.")
     what = "an ARN" if resource.startswith("arn:") else "not this alias"
-    return Assessment(
-        "error", f"The dimension Resource of {alarm.name} is {what}: {resource}.", f"Make its Resource {expected}."
-    )
+    return error(f"The dimension Resource of {alarm.name} is {what}: {resource}.", f"Make its Resource {expected}.")
 
 
 def right_versions(snapshot: Snapshot) -> Assessment:
-    """It counts the canary's errors, and best those alone."""
+    """The alarm counts the errors of the canary, and at best only those."""
     return _one_suffices(snapshot, _right_versions)
 
 
 def _right_versions(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
     if alarm.namespace != LAMBDA:
-        return Assessment("note", f"{alarm.name} counts what comes from all versions.")
+        return note(f"{alarm.name} counts the requests to all versions.")
     version = alarm.dimensions.get("ExecutedVersion")
     if version is None:
-        advice = f"To blame the canary alone: Resource={snapshot.function}:{snapshot.alias_name} and ExecutedVersion."
-        return Assessment("note", f"{alarm.name} counts the errors of all versions.", advice)
+        advice = f"To count only the canary: Resource={snapshot.function}:{snapshot.alias_name} and ExecutedVersion."
+        return note(f"{alarm.name} counts the errors of all versions.", advice)
     target, live = snapshot.experiment.deployment.target_version, snapshot.alias().version
     if version == target or (target is None and version != live and not _is_older(version, live)):
-        return Assessment("ok", f"{alarm.name} counts version {version} alone, and {live} is live.")
-    other = f"{target} is the canary" if target else f"{live} is live"
-    seen = f"{alarm.name} counts version {version} alone, and {other}."
-    return Assessment(
-        "error", seen, "Make its dimension ExecutedVersion the version that is deployed, at each deployment."
-    )
+        return ok(f"{alarm.name} counts only version {version}, and version {live} is live.")
+    other = f"version {target} is the canary" if target else f"version {live} is live"
+    seen = f"{alarm.name} counts only version {version}, and {other}."
+    return error(seen, "Set its dimension ExecutedVersion to the version that is deployed, with each deployment.")
 
 
 def _is_older(version: str, live: str) -> bool:
@@ -166,7 +152,7 @@ def _is_older(version: str, live: str) -> bool:
 
 
 def can_breach(snapshot: Snapshot) -> Assessment:
-    """Failures can make it ring, and nothing else does."""
+    """Failures put the alarm in ALARM, and nothing else does."""
     return _one_suffices(snapshot, _can_breach)
 
 
@@ -178,42 +164,38 @@ def _can_breach(_: Snapshot, alarm: AlarmDefined) -> Assessment:
     limit = "no threshold" if alarm.threshold is None else f"{alarm.threshold:g}"
     what = f"{alarm.name} ({alarm.metric} {alarm.statistic} {sign} {limit})"
     if alarm.metric is None:
-        return Assessment("note", f"{alarm.name} computes its metric by an expression, which is not judged here.")
+        return note(f"{alarm.name} computes its metric by an expression, which is not checked here.")
     if alarm.metric not in FAILURE_METRICS:
-        return Assessment("note", f"{what} counts no failures.")
+        return note(f"{what} counts no failures.")
     if alarm.comparison not in _UPWARDS:
-        return Assessment(
-            "error", f"{what} rings where failures are few.", "Compare with GreaterThanOrEqualToThreshold."
-        )
-    return Assessment("error", f"{what} does not measure how many failures there are.", "Use the statistic Sum.")
+        return error(f"{what} goes to ALARM when failures are few.", "Compare with GreaterThanOrEqualToThreshold.")
+    return error(f"{what} does not measure how many failures there are.", "Use the statistic Sum.")
 
 
 def _reachable(rule: Rule) -> Assessment:
     if rule.breaches(0, 1):
-        return Assessment(
-            "error", f"{rule.name} ({rule}) breaches without any failure.", "Raise its threshold above 0."
-        )
+        return error(f"{rule.name} ({rule}) breaches without any failure.", "Raise its threshold above 0.")
     if not rule.breaches(10**9, 10**9):
         seen = f"{rule.name} ({rule}) cannot breach: {rule.statistic} of {rule.metric} is never above 1."
-        return Assessment("error", seen, "Use the statistic Sum, or a threshold below 1.")
-    return Assessment("ok", f"{rule.name} rings at {rule}.")
+        return error(seen, "Use the statistic Sum, or a threshold below 1.")
+    return ok(f"{rule.name} goes to ALARM at {rule}.")
 
 
 def right_unit(snapshot: Snapshot) -> Assessment:
-    """It asks for its metric in the unit in which that is published."""
+    """The alarm asks for its metric in the unit in which that metric is published."""
     return _one_suffices(snapshot, _right_unit)
 
 
 def _right_unit(_: Snapshot, alarm: AlarmDefined) -> Assessment:
     if alarm.unit is None:
-        return Assessment("ok", f"{alarm.name} takes its metric in any unit.")
-    named = f"{alarm.name} counts {alarm.namespace} {alarm.metric} in {alarm.unit} alone"
+        return ok(f"{alarm.name} reads its metric in any unit.")
+    named = f"{alarm.name} counts {alarm.namespace} {alarm.metric} only in {alarm.unit}"
     published = _published_unit(alarm)
     if published is None:
-        return Assessment("note", f"{named}; in which unit that is published is not known here.")
+        return note(f"{named}; the unit in which it is published is not known here.")
     if alarm.unit != published:
-        return Assessment("error", f"{named}, and it is published in {published}.", "Leave its unit out.")
-    return Assessment("ok", f"{named}, as it is published.")
+        return error(f"{named}, but it is published in {published}.", "Remove the unit from the alarm.")
+    return ok(f"{named}, in which it is published.")
 
 
 def _published_unit(alarm: AlarmDefined) -> str | None:
@@ -224,7 +206,7 @@ def _published_unit(alarm: AlarmDefined) -> str | None:
 
 
 def has_data(snapshot: Snapshot) -> Assessment:
-    """Its metric had datapoints lately."""
+    """The metric of the alarm had datapoints within the last hour."""
     return _one_suffices(snapshot, _has_data)
 
 
@@ -232,34 +214,28 @@ def _has_data(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
     unit = f" in {alarm.unit}" if alarm.unit else ""
     what = f"{alarm.name} ({alarm.namespace} {alarm.metric}{unit} of {_shown(alarm)})"
     if alarm.metric is None:
-        return Assessment("note", f"{alarm.name} computes its metric by an expression, which is not read here.")
+        return note(f"{alarm.name} computes its metric by an expression, which is not read here.")
     points = snapshot.lately(alarm)
     if points:
-        return Assessment(
-            "ok", f"{alarm.name} had {len(points)} datapoints within the last hour, the last {_age(points)}."
-        )
+        return ok(f"{alarm.name} had {len(points)} datapoints within the last hour, the last {_age(points)}.")
     if _misspells_lambda(alarm):
-        return Assessment(
-            "error", f"{what} never has data: Lambda writes to {LAMBDA}.", f"Make its namespace {LAMBDA}."
-        )
+        return error(f"{what} never has data: Lambda writes to {LAMBDA}.", f"Make its namespace {LAMBDA}.")
     if alarm.namespace != LAMBDA:
         return _without_data(snapshot, what)
     if snapshot.watches_the_next_version(alarm):
-        return Assessment("note", f"{what} has no datapoint yet: its version is not in service.")
+        return note(f"{what} has no datapoint yet: its version is not in service yet.")
     invoked = snapshot.invocations()
     if invoked:
         seen = f"{what} had no datapoint within the last hour, though the function was invoked {invoked:.0f} times."
-        return Assessment(
-            "error", seen, "Correct its metric, dimensions and unit." if unit else "Correct its metric and dimensions."
-        )
+        return error(seen, "Correct its metric, dimensions and unit." if unit else "Correct its metric and dimensions.")
     seen = f"{what} had no datapoint within the last hour, and the function no invocation."
-    return Assessment("warning", seen, "Send traffic and examine again.")
+    return warning(seen, "Send traffic and run doctor again.")
 
 
 def _misspells_lambda(alarm: AlarmDefined) -> bool:
-    """Whether its namespace is meant to be Lambda's: but for AWS nobody writes to AWS/..., and others name no function.
+    """Whether the namespace is a misspelled AWS/Lambda: only AWS writes to AWS/..., and only Lambda FunctionName.
 
-    CloudWatch tells upper and lower case apart.
+    CloudWatch distinguishes upper and lower case.
     """
     namespace = str(alarm.namespace)
     if namespace == LAMBDA or not namespace.upper().startswith(_RESERVED):
@@ -268,17 +244,17 @@ def _misspells_lambda(alarm: AlarmDefined) -> bool:
 
 
 def _without_data(snapshot: Snapshot, what: str) -> Assessment:
-    """Of a metric that need not come with each invocation: another way may lead to the function."""
+    """For a metric that not every invocation writes: requests may reach the function in another way."""
     invoked = snapshot.invocations()
     if not invoked:
         seen = f"{what} had no datapoint within the last hour, and the function no invocation."
-        return Assessment("warning", seen, "Send traffic and examine again.")
+        return warning(seen, "Send traffic and run doctor again.")
     seen = (
-        f"{what} had no datapoint within the last hour, though the function was invoked {invoked:.0f} times: what AWS "
-        "counts of requests has datapoints with any request, so none came by this way, or its names are wrong."
+        f"{what} had no datapoint within the last hour, though the function was invoked {invoked:.0f} times. AWS "
+        "writes its request metrics with every request: none came this way, or a name in the alarm is wrong."
     )
-    advice = "Correct its namespace, metric and dimensions, unless it is a metric that is written with failures alone."
-    return Assessment("warning", seen, advice)
+    advice = "Correct its namespace, metric and dimensions, unless the metric is written only when something fails."
+    return warning(seen, advice)
 
 
 def _shown(alarm: AlarmDefined) -> str:
@@ -290,21 +266,21 @@ def _age(points: Sequence[tuple[float, float]]) -> str:
 
 
 def neither_on_nor_blind(snapshot: Snapshot) -> Assessment:
-    """None of them rings already, and all have data to judge."""
+    """No alarm is in ALARM already, and all have data."""
     states = snapshot.states()
-    ringing = [name for name, seen in states.items() if seen.state == "ALARM"]
+    in_alarm = [name for name, seen in states.items() if seen.state == "ALARM"]
     blind = [name for name, seen in states.items() if seen.state == "INSUFFICIENT_DATA"]
-    if any(name in snapshot.group().alarms for name in ringing):
-        seen = f"In ALARM: {_with_reasons(snapshot, ringing)}"
-        return Assessment("error", seen, "Wait until all alarms are OK, or the deployment is stopped at its start.")
+    if any(name in snapshot.group().alarms for name in in_alarm):
+        seen = f"In ALARM: {_with_reasons(snapshot, in_alarm)}"
+        return error(seen, "Wait until all alarms are OK: CodeDeploy would stop the deployment at its start.")
     if blind and all(_waits_for_its_version(snapshot, name) for name in blind):
-        return Assessment("note", f"In INSUFFICIENT_DATA until its version has traffic: {', '.join(blind)}.")
+        return note(f"In INSUFFICIENT_DATA until its version has traffic: {', '.join(blind)}.")
     if blind:
-        seen = f"In INSUFFICIENT_DATA: {', '.join(blind)}. That never stops a deployment."
-        return Assessment("warning", seen, "Send traffic; if it stays so, its metric or dimensions are wrong.")
-    if ringing:
-        return Assessment("note", f"In ALARM, but not by itself on the group: {_with_reasons(snapshot, ringing)}")
-    return Assessment("ok", f"In OK: {', '.join(states)}.")
+        seen = f"In INSUFFICIENT_DATA: {', '.join(blind)}. Such an alarm never stops a deployment."
+        return warning(seen, "Send traffic. If the state stays, the metric or the dimensions are wrong.")
+    if in_alarm:
+        return note(f"In ALARM, but only part of a composite alarm of the group: {_with_reasons(snapshot, in_alarm)}")
+    return ok(f"OK: {', '.join(states)}.")
 
 
 def _with_reasons(snapshot: Snapshot, names: Sequence[str]) -> str:
@@ -317,41 +293,44 @@ def _waits_for_its_version(snapshot: Snapshot, name: str) -> bool:
 
 
 def quiet_lately(snapshot: Snapshot) -> Assessment:
-    """None of them went to ALARM within the last hour."""
+    """No alarm went to ALARM within the last hour."""
     if not snapshot.group().alarms:
         raise Unseen("no alarm guards the group")
     why = snapshot.failure("cloudwatch:DescribeAlarmHistory")
     if why:
         raise Unseen(why)
-    rang = [change.name for change in snapshot.sighted(AlarmChanged) if _rang_lately(change)]
-    if rang:
-        times = ", ".join(f"{name} {rang.count(name)} x" for name in dict.fromkeys(rang))
-        return Assessment(
-            "note", f"Went to ALARM within the last hour: {times}.", "If no experiment did that, find out why."
-        )
-    return Assessment("ok", "No alarm rang within the last hour.")
+    went = [change.name for change in snapshot.sighted(AlarmChanged) if _went_to_alarm(change)]
+    if went:
+        times = ", ".join(f"{name} {went.count(name)} x" for name in dict.fromkeys(went))
+        return note(f"Went to ALARM within the last hour: {times}.", "If no experiment caused it, find out why.")
+    return ok("No alarm went to ALARM within the last hour.")
 
 
-def _rang_lately(change: AlarmChanged) -> bool:
+def _went_to_alarm(change: AlarmChanged) -> bool:
     return change.to_state == "ALARM" and change.changed_s >= -LOOK_BACK_S
 
 
-def rings_in_time(snapshot: Snapshot) -> Assessment:
-    """It can ring before the deployment ends."""
-    return _one_suffices(snapshot, _rings_in_time)
+def in_time(snapshot: Snapshot) -> Assessment:
+    """The alarm can go to ALARM before the deployment ends."""
+    return _one_suffices(snapshot, _in_time)
 
 
-def _rings_in_time(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
+def _in_time(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
     if alarm.period_s is None:
-        return Assessment("note", f"{alarm.name} does not say over which period it counts.")
+        return note(f"{alarm.name} does not say over which period it counts.")
     bake, needed_s = bake_s(snapshot.config()), slowest_s(alarm)
-    seen = f"{alarm.name} may take {needed_s:.0f} s from the first failure to the stop, of a bake of {bake:.0f} s"
+    seen = f"{alarm.name} may take {needed_s:.0f} s from the first failure to the stop; the bake time is {bake:.0f} s"
     if needed_s > bake:
-        return Assessment("error", f"{seen}: it comes too late.", "Bake longer, or shorten its period or its periods.")
-    left = f"a fault is caught in time if it begins in the first {bake - needed_s:.0f} s"
+        return error(
+            f"{seen}. The alarm comes too late.",
+            "Lengthen the bake time, or shorten the alarm's period or the number of its periods.",
+        )
+    left = f"A fault is caught in time if it begins in the first {bake - needed_s:.0f} s"
     if needed_s > TIGHT * bake:
-        return Assessment("warning", f"{seen}: {left}.", "Bake longer, or shorten its period or its periods.")
-    return Assessment("ok", f"{seen}: {left}.")
+        return warning(
+            f"{seen}. {left}.", "Lengthen the bake time, or shorten the alarm's period or the number of its periods."
+        )
+    return ok(f"{seen}. {left}.")
 
 
 def slowest_s(alarm: AlarmDefined) -> float:
@@ -361,22 +340,20 @@ def slowest_s(alarm: AlarmDefined) -> float:
 
 
 def tries(alarm: AlarmDefined, bake: float) -> int:
-    """How many times in a bake enough failures would be caught in time; at least once, so that a chance can be told."""
+    """How many periods of the bake time can still stop the deployment; at least 1, so that there is a chance."""
     period_s = max(alarm.period_s or 0, SHORTEST_PERIOD_S)
     return max(1, 1 + math.floor((bake - slowest_s(alarm)) / period_s))
 
 
 def missing_data(snapshot: Snapshot) -> Assessment:
-    """What silence means to it."""
+    """How the alarm treats missing data."""
     return _one_suffices(snapshot, _missing_data)
 
 
 def _missing_data(_: Snapshot, alarm: AlarmDefined) -> Assessment:
     answer = _MISSING_DATA.get(alarm.missing or "missing")
     if answer is None:
-        return Assessment(
-            "note", f"{alarm.name} treats missing data as {alarm.missing}, a word that is not known here."
-        )
+        return note(f"{alarm.name} treats missing data as {alarm.missing}, which is not known here.")
     return answer._replace(seen=answer.seen.format(name=alarm.name))
 
 
@@ -385,9 +362,11 @@ def _one_suffices(snapshot: Snapshot, ask: Ask) -> Assessment:
     severity = worst(answer.severity for answer in answers)
     if severity == "error" and any(answer.severity != "error" for answer in answers):
         answers = [_milder(answer) for answer in answers]
-    told = sorted(answers, key=lambda answer: SEVERITIES.index(answer.severity), reverse=True)
-    advice = dict.fromkeys(answer.advice for answer in told if answer.severity == told[0].severity and answer.advice)
-    return Assessment(told[0].severity, " ".join(answer.seen for answer in told), " ".join(advice))
+    worst_first = sorted(answers, key=lambda answer: SEVERITIES.index(answer.severity), reverse=True)
+    advice = dict.fromkeys(
+        answer.advice for answer in worst_first if answer.severity == worst_first[0].severity and answer.advice
+    )
+    return Assessment(worst_first[0].severity, " ".join(answer.seen for answer in worst_first), " ".join(advice))
 
 
 def _milder(answer: Assessment) -> Assessment:

@@ -1,6 +1,7 @@
-"""The doctor's answers: one check a question, and what all of them come to."""
+"""The doctor's answers: one check a question, and the diagnosis of them all."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ SCHEMA = 1
 
 CheckSeverity = Literal["ok", "note", "warning", "unknown", "error"]
 SEVERITIES: tuple[CheckSeverity, ...] = ("ok", "note", "warning", "unknown", "error")
-"""From best to worst. `unknown` is a question that could not be answered, and never health."""
+"""The best first. `unknown` is a question that could not be answered; it never counts as good."""
 
 
 class Assessment(NamedTuple):
@@ -22,8 +23,14 @@ class Assessment(NamedTuple):
     advice: str = ""
 
 
+ok = partial(Assessment, "ok")
+note = partial(Assessment, "note")
+warning = partial(Assessment, "warning")
+error = partial(Assessment, "error")
+
+
 class Check(Struct, frozen=True, kw_only=True):
-    """One question answered: what was seen, why that matters, what to do; `advice` is empty where nothing is to do."""
+    """One question answered: what was seen, why that matters, what to do (empty if nothing)."""
 
     id: str
     severity: CheckSeverity
@@ -59,7 +66,7 @@ def worst(severities: Iterable[CheckSeverity]) -> CheckSeverity:
 
 
 def exit_code(checks: Iterable[Check]) -> ExitCode:
-    """What a pipeline is told of these checks; notes and warnings let it go on."""
+    """The exit code of these checks; notes and warnings do not stop a pipeline."""
     found = {check.severity for check in checks}
     if "error" in found:
         return ExitCode.CONTRARY

@@ -11,7 +11,7 @@ from harness.core.timeline.events import AlarmDefined, AlarmGone
 
 
 class ArmingQuestion(Struct, frozen=True):
-    """One thing that must hold for the net to be armed: `ask` answers it, or raises Unseen."""
+    """One thing that the safety net needs; `ask` answers whether it is so, or raises Unseen."""
 
     id: str
     matters: str
@@ -26,31 +26,35 @@ QUESTIONS = (
     ArmingQuestion(
         "alarm-poll-failure", "An alarm that cannot be read should stop a deployment too.", alarms.poll_failure_stops
     ),
-    ArmingQuestion("alarm-function", "An alarm on another function rings for another's faults.", alarms.right_function),
     ArmingQuestion(
-        "alarm-resource", "Lambda writes Resource as function:alias, nothing else has data.", alarms.right_resource
+        "alarm-function", "An alarm on another function counts the failures of that function.", alarms.right_function
+    ),
+    ArmingQuestion(
+        "alarm-resource", "Lambda writes Resource as function:alias; no other value has data.", alarms.right_resource
     ),
     ArmingQuestion(
         "alarm-versions",
-        "An alarm on all versions blames the canary for errors of the baseline.",
+        "An alarm on all versions counts errors of the baseline against the canary.",
         alarms.right_versions,
     ),
     ArmingQuestion(
-        "alarm-threshold", "An alarm that can never ring, or always does, guards nothing.", alarms.can_breach
+        "alarm-threshold", "An alarm that never goes to ALARM, or always does, guards nothing.", alarms.can_breach
     ),
     ArmingQuestion(
-        "alarm-unit", "CloudWatch converts no units: in another one a metric has no data.", alarms.right_unit
+        "alarm-unit", "CloudWatch does not convert units: in another unit the metric has no data.", alarms.right_unit
     ),
-    ArmingQuestion("alarm-data", "An alarm without datapoints never rings.", alarms.has_data),
+    ArmingQuestion("alarm-data", "An alarm without datapoints never goes to ALARM.", alarms.has_data),
     ArmingQuestion(
         "alarm-state",
-        "An alarm that rings already stops a deployment at once; one without data never does.",
+        "An alarm in ALARM stops a deployment at once; one without data never does.",
         alarms.neither_on_nor_blind,
     ),
-    ArmingQuestion("alarm-history", "What rang lately would have rolled a good canary back.", alarms.quiet_lately),
-    ArmingQuestion("alarm-in-time", "A deployment that has ended watches no alarm any more.", alarms.rings_in_time),
     ArmingQuestion(
-        "alarm-missing-data", "It decides what silence means, before and after the traffic.", alarms.missing_data
+        "alarm-history", "An alarm that went to ALARM lately would have rolled back a good canary.", alarms.quiet_lately
+    ),
+    ArmingQuestion("alarm-in-time", "CodeDeploy watches no alarm once the deployment has ended.", alarms.in_time),
+    ArmingQuestion(
+        "alarm-missing-data", "It decides what the alarm does before and after the traffic.", alarms.missing_data
     ),
     ArmingQuestion(
         "handled-errors", "Lambda's Errors counts exceptions, not a 5xx that the code returns.", traffic.handled_errors
@@ -61,14 +65,16 @@ QUESTIONS = (
     ArmingQuestion("rollback-on-failure", "Without it a failed hook leaves the alias split.", release.on_failure),
     ArmingQuestion("rollback-on-request", "Without it StopDeployment leaves the alias split.", release.on_request),
     ArmingQuestion(
-        "alias-exists", "CodeDeploy shifts an alias; the first one goes live without it.", release.alias_exists
+        "alias-exists",
+        "CodeDeploy shifts an alias; a first deployment goes live without a canary.",
+        release.alias_exists,
     ),
     ArmingQuestion(
-        "alias-weights", "A deployment of an alias that is split already fails at once.", release.alias_whole
+        "alias-weights", "A deployment of an alias that is already split fails at once.", release.alias_whole
     ),
     ArmingQuestion(
         "target-version",
-        "A version that is not there, or is live already, cannot be shifted to.",
+        "Traffic cannot shift to a version that does not exist or is live already.",
         release.target_is_there_and_new,
     ),
     ArmingQuestion("no-active-deployment", "A group runs one deployment at a time.", release.none_active),
@@ -76,18 +82,20 @@ QUESTIONS = (
     ArmingQuestion(
         "deployed-before", "A first deployment has no good revision to roll back to.", release.deployed_before
     ),
-    ArmingQuestion("hooks", "A hook that does not exist, or says no, fails the deployment.", release.hooks),
+    ArmingQuestion("hooks", "A hook that does not exist, or fails, fails the deployment.", release.hooks),
     ArmingQuestion("host", "Without the service's address nothing can be sent.", traffic.host),
     ArmingQuestion(
         "good-request", "A service that fails good requests makes every canary look bad.", traffic.good_request
     ),
-    ArmingQuestion("fault-request", "A fault that does not fail proves nothing.", traffic.fault_request),
+    ArmingQuestion("fault-request", "A fault request that does not fail proves nothing.", traffic.fault_request),
     ArmingQuestion("fault-counted", "The alarm must watch the function that the host leads to.", traffic.fault_counted),
-    ArmingQuestion("enough-traffic", "Too few failures a period, and the alarm rings by luck.", traffic.enough),
     ArmingQuestion(
-        "clock", "A run dates its looks by this machine's clock, and AWS its alarms by its own.", access.clock
+        "enough-traffic", "With too few failures a period, the alarm goes to ALARM only by luck.", traffic.enough
     ),
-    ArmingQuestion("permissions", "A run that may not look is blind.", access.permissions),
+    ArmingQuestion(
+        "clock", "A run dates what it sees by this machine's clock, and AWS dates its alarms by its own.", access.clock
+    ),
+    ArmingQuestion("permissions", "A run without these permissions sees nothing.", access.permissions),
     ArmingQuestion("writes", "These calls change AWS; they were not tried.", access.writes),
 )
 
@@ -115,7 +123,7 @@ def _check(question: ArmingQuestion, snapshot: Snapshot) -> Check:
         answer = question.ask(snapshot)
     except Unseen as unseen:
         answer = Assessment("unknown", f"Not known: {unseen}.")
-    except Exception as error:  # noqa: BLE001 - a question that crashes is unknown, and the others are asked all the same
+    except Exception as error:  # noqa: BLE001 - a question that crashes is unknown, and the others are still asked
         answer = Assessment("unknown", f"Not known: the question itself failed ({error!r}).")
     return Check(
         id=question.id, severity=answer.severity, seen=answer.seen, matters=question.matters, advice=answer.advice

@@ -1,6 +1,6 @@
 """Questions about the group, its alias and its deployments."""
 
-from harness.core.arming.diagnosis import Assessment, CheckSeverity
+from harness.core.arming.diagnosis import Assessment, CheckSeverity, error, note, ok, warning
 from harness.core.arming.snapshot import GONE, Hook, Snapshot, Unseen
 from harness.core.experiment.types import AWS_PREFIX, RollbackEvent
 from harness.core.timeline.deployments import ended_badly
@@ -12,88 +12,90 @@ _NOT_THERE = ("DoesNotExistException", "ResourceNotFoundException")
 
 
 def group_exists(snapshot: Snapshot) -> Assessment:
-    """The group that is to be watched is there."""
+    """The deployment group exists."""
     if _is_missing(snapshot, "codedeploy:GetDeploymentGroup"):
         wanted = snapshot.experiment.deployment
         seen = f"CodeDeploy knows no group {wanted.group} in the application {wanted.application}."
-        return Assessment("error", seen, "Correct the names; look into another region or account.")
+        return error(seen, "Correct the names, or use another region or account.")
     group = snapshot.group()
-    return Assessment("ok", f"The group {group.group} of the application {group.application} is there.")
+    return ok(f"The group {group.group} of the application {group.application} exists.")
 
 
 def on_alarm(snapshot: Snapshot) -> Assessment:
-    """The rollback that the whole net is for."""
+    """The group rolls back when an alarm goes to ALARM."""
     return _rolls_back(snapshot, "DEPLOYMENT_STOP_ON_ALARM", bad="error")
 
 
 def on_failure(snapshot: Snapshot) -> Assessment:
-    """A hook that says no, or a deployment that cannot go on."""
+    """The group rolls back when a hook fails or a deployment cannot go on."""
     return _rolls_back(snapshot, "DEPLOYMENT_FAILURE", bad="warning")
 
 
 def on_request(snapshot: Snapshot) -> Assessment:
-    """A person, or CloudFormation, that stops a deployment."""
+    """The group rolls back when a person or CloudFormation stops a deployment."""
     return _rolls_back(snapshot, "DEPLOYMENT_STOP_ON_REQUEST", bad="warning")
 
 
 def _rolls_back(snapshot: Snapshot, event: RollbackEvent, *, bad: CheckSeverity) -> Assessment:
     group = snapshot.group()
     if event in group.rollback_events:
-        return Assessment("ok", f"The group rolls back on {event}.")
+        return ok(f"The group rolls back on {event}.")
     seen = f"The group {group.group} does not roll back on {event}."
-    return Assessment(bad, seen, "Add the event to its automatic rollback, and have it enabled.")
+    return Assessment(bad, seen, "Add the event to its automatic rollback, and enable that.")
 
 
 def alias_exists(snapshot: Snapshot) -> Assessment:
-    """The alias that CodeDeploy is to shift is there."""
+    """The alias that CodeDeploy shifts exists."""
     if _is_missing(snapshot, "lambda:GetAlias"):
         seen = f"The function {snapshot.function} has no alias {snapshot.alias_name}."
-        advice = "Deploy once: a first deployment makes the alias and puts everything live. Then examine again."
-        return Assessment("error", seen, advice)
+        advice = (
+            "Deploy once: the first deployment makes the alias and goes live without a canary. Then run doctor again."
+        )
+        return error(seen, advice)
     alias = snapshot.alias()
-    return Assessment("ok", f"The alias {alias.alias} points at version {alias.version}.")
+    return ok(f"The alias {alias.alias} points at version {alias.version}.")
 
 
 def alias_whole(snapshot: Snapshot) -> Assessment:
-    """No weights are left over from a deployment that ended badly."""
+    """The alias has no weights left from an earlier deployment."""
     alias = snapshot.alias()
     split = ", ".join(f"{share:.0%} on version {version}" for version, share in alias.weights.items())
     if not split:
-        return Assessment("ok", f"Version {alias.version} takes all traffic of the alias {alias.alias}.")
+        return ok(f"Version {alias.version} takes all traffic of the alias {alias.alias}.")
     if snapshot.active:
-        return Assessment("note", f"The alias {alias.alias} is split ({split}) by the deployment that runs.")
+        return note(f"The alias {alias.alias} is split ({split}) by the deployment that is running.")
     advice = "Give all traffic to one version: aws lambda update-alias --routing-config AdditionalVersionWeights={}."
-    return Assessment("error", f"The alias {alias.alias} is split ({split}) and no deployment runs.", advice)
+    return error(f"The alias {alias.alias} is split ({split}) and no deployment runs.", advice)
 
 
 def target_is_there_and_new(snapshot: Snapshot) -> Assessment:
-    """The version that the experiment deploys is there, can be invoked, and is not the one in service."""
+    """The version that the experiment deploys exists, can be invoked, and is not the one in service."""
     target = snapshot.experiment.deployment.target_version
     if target is None:
-        return Assessment("ok", "The experiment deploys no version that it names.")
+        return ok("The experiment does not name the version that it deploys.")
     state, live = snapshot.target_state, snapshot.alias().version
-    advice = "Publish a new version and name that in deployment.target_version."
+    advice = "Publish a new version and set deployment.target_version to it."
     if state == GONE:
-        return Assessment("error", f"The function {snapshot.function} has no version {target}.", advice)
+        return error(f"The function {snapshot.function} has no version {target}.", advice)
     if target == live:
         seen = f"The experiment deploys version {target}, which the alias {snapshot.alias_name} points at already."
-        return Assessment("error", seen, advice)
+        return error(seen, advice)
     if state is None:
         raise Unseen(snapshot.failure("lambda:GetFunctionConfiguration") or f"version {target} could not be looked at")
     if state in _NOT_INVOCABLE:
         seen = f"Version {target} of the function {snapshot.function} is {state} and cannot be invoked."
-        return Assessment("error", seen, "Wait until Lambda says Active, or publish another version.")
-    return Assessment("ok", f"Version {target} is to take over from version {live}.")
+        return error(seen, "Wait until Lambda says Active, or publish another version.")
+    return ok(f"Version {target} is to take over from version {live}.")
 
 
 def none_active(snapshot: Snapshot) -> Assessment:
-    """No other deployment is in the way."""
+    """No other deployment is running in the group."""
     if snapshot.active is None:
         raise Unseen(snapshot.failure("codedeploy:ListDeployments") or "the deployments were not listed")
     others = [seen.deployment_id for seen in snapshot.active if seen.deployment_id != snapshot.experiment.deployment.id]
     if not others:
-        return Assessment("ok", "No other deployment runs in the group.")
-    return Assessment("error", f"The deployment {', '.join(others)} runs already.", "Wait for its end, or stop it.")
+        return ok("No other deployment runs in the group.")
+    return error(f"The deployment {', '.join(others)} runs already.", "Wait for its end, or stop it.")
 
 
 def gradual(snapshot: Snapshot) -> Assessment:
@@ -101,21 +103,17 @@ def gradual(snapshot: Snapshot) -> Assessment:
     config, group = snapshot.config(), snapshot.group()
     if config.kind == "all_at_once":
         advice = f"Give the group {group.group} a canary or linear configuration such as Canary10Percent5Minutes."
-        return Assessment("error", f"{config.name} shifts all traffic at once.", advice)
+        return error(f"{config.name} shifts all traffic at once.", advice)
     if config.name != group.config:
-        seen = (
-            f"The experiment deploys with {_short(config.name)}, and the group by itself with {_short(group.config)}."
+        seen = f"The experiment deploys with {_short(config.name)}, and the group uses {_short(group.config)}."
+        return note(
+            seen, "Set deployment.config to the group's, or the run tests another configuration than the one in use."
         )
-        return Assessment(
-            "note", seen, "Set deployment.config to the group's, or prove another net than the one in use."
-        )
-    return Assessment(
-        "ok", f"{_short(config.name)} shifts {config.step or 0:.0%} at first and bakes {bake_s(config):.0f} s."
-    )
+    return ok(f"{_short(config.name)} shifts {config.step or 0:.0%} at first; the bake time is {bake_s(config):.0f} s.")
 
 
 def bake_s(config: ConfigSeen) -> float:
-    """How long alarms may trip while both versions have traffic; 0 where all shifts at once. Raises Unseen."""
+    """The bake time, in which alarms can stop the deployment; 0 if all traffic shifts at once. Raises Unseen."""
     if config.kind == "all_at_once":
         return 0.0
     lasts_s = shifting_s(config)
@@ -125,14 +123,14 @@ def bake_s(config: ConfigSeen) -> float:
 
 
 def deployed_before(snapshot: Snapshot) -> Assessment:
-    """The group has a history; how its last deployment ended."""
+    """The group has deployed before; the answer says how its last deployment ended."""
     last = _last(snapshot)
     if last is None:
-        seen = f"The group {snapshot.group().group} never deployed anything."
-        return Assessment("warning", seen, "Deploy once, so that there is a revision to roll back to.")
+        seen = f"The group {snapshot.group().group} has never deployed anything."
+        return warning(seen, "Deploy once, so that there is a revision to roll back to.")
     if ended_badly(last):
-        return Assessment("note", f"The last deployment {last.deployment_id} ended as {last.status}{_why(last)}.")
-    return Assessment("ok", f"The last deployment {last.deployment_id} is {last.status}.")
+        return note(f"The last deployment {last.deployment_id} ended with {last.status}{_why(last)}.")
+    return ok(f"The last deployment {last.deployment_id} is {last.status}.")
 
 
 def _last(snapshot: Snapshot) -> DeploymentSeen | None:
@@ -143,21 +141,21 @@ def _last(snapshot: Snapshot) -> DeploymentSeen | None:
 
 
 def hooks(snapshot: Snapshot) -> Assessment:
-    """The hooks of the last deployment are there, and none of them failed it."""
+    """The hooks of the last deployment exist, and none of them failed."""
     if snapshot.hooks is None:
         raise Unseen(snapshot.failure("codedeploy:GetApplicationRevision") or "the AppSpec could not be read")
     missing = [hook for hook in snapshot.hooks if hook.exists is False]
     if missing:
         seen = f"There is no function {' and '.join(map(_hook, missing))}."
-        return Assessment("error", seen, "Deploy the hook function, or take it out of the AppSpec.")
+        return error(seen, "Deploy the hook function, or remove it from the AppSpec.")
     last = _last(snapshot)
     if last and last.error_code == "HOOK_EXECUTION_FAILURE":
         seen = f"A hook failed the last deployment {last.deployment_id}{_which(snapshot)}."
-        return Assessment("warning", seen, "Look into the log of the hook function before the next deployment.")
+        return warning(seen, "Read the log of the hook function before the next deployment.")
     if any(hook.exists is None for hook in snapshot.hooks):
         raise Unseen(snapshot.failure("lambda:GetFunctionConfiguration") or "a hook function could not be looked at")
     named = ", ".join(map(_hook, snapshot.hooks))
-    return Assessment("ok", f"Hooks of the last deployment: {named}." if named else "No hook was seen.")
+    return ok(f"Hooks of the last deployment: {named}." if named else "No hook was seen.")
 
 
 def _hook(hook: Hook) -> str:

@@ -66,8 +66,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     `last` is the deployment that was looked at as the latest one, None if the group never deployed. `points` holds the
     datapoints of each alarm's own metric within the last hour. `denied` and `untried` are IAM actions, `needed` those
     of them that a run cannot do without; `writes` are the actions that the experiment would change AWS with. What could
-    not be read is None, or missing in `points`, and `sightings` has the failed look. `target_state` is Lambda's word
-    for the version that the experiment deploys, `GONE` where the function has no such version. `why_not_counted` is
+    not be read is None, or missing in `points`, and `sightings` has the failed look. `target_state` is Lambda's state
+    of the version that the experiment deploys, `GONE` where the function has no such version. `why_not_counted` is
     empty where CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
     """
 
@@ -92,7 +92,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     @property
     def function(self) -> str:
         """The function's name; raises Unseen."""
-        return self.experiment.deployment.function or _unseen("nobody said which function it is")
+        return self.experiment.deployment.function or _unseen("the function is not named")
 
     @property
     def alias_name(self) -> str:

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.arming.alarms import tries
-from harness.core.arming.diagnosis import Assessment
+from harness.core.arming.diagnosis import Assessment, error, note, ok, warning
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LAMBDA, Probed, Snapshot, Unseen
 from harness.core.experiment.rates import lasting_rate
@@ -18,7 +18,7 @@ from harness.core.verdict.findings import SURE_ENOUGH
 
 FAILED_FROM = 400
 HOPELESS = 0.01
-"""Below this chance to ring in time an alarm does not guard a deployment."""
+"""An alarm whose chance to go to ALARM in time is below this does not guard a deployment."""
 
 _REASONS: Mapping[int, str] = {
     401: "the request carried no identity that the authorizer takes",
@@ -31,62 +31,58 @@ _REASONS: Mapping[int, str] = {
 
 
 def host(snapshot: Snapshot) -> Assessment:
-    """Somebody said where the service is; AWS cannot be asked for it."""
+    """The address of the service is known; AWS cannot be asked for it."""
     address = snapshot.experiment.target.host
     if address:
-        return Assessment("ok", f"Requests go to {address}.")
-    seen = "Nobody said where the service is, and AWS does not tell which address leads to a function."
-    return Assessment("warning", seen, "Set target.host, or --host.")
+        return ok(f"Requests go to {address}.")
+    seen = "The address of the service is not known, and AWS does not say which address leads to a function."
+    return warning(seen, "Set target.host, or --host.")
 
 
 def good_request(snapshot: Snapshot) -> Assessment:
     """One good request is answered 2xx."""
     probed = snapshot.good
     if probed is None:
-        return Assessment("note", "No good request was sent: no host was given.")
+        return note("No good request was sent: no host was given.")
     if probed.status is None:
-        return Assessment(
-            "error", f"A good request got no answer: {probed.problem}.", "Correct the host; look at the service."
-        )
+        return error(f"A good request got no answer: {probed.problem}.", "Correct the host, or check the service.")
     if 200 <= probed.status < 300:
-        by = f" by version {probed.version}" if probed.version else ", by a version that no header named"
-        return Assessment("ok", f"A good request was answered {probed.status}{by}.")
+        by = f" by version {probed.version}" if probed.version else "; no header named the version"
+        return ok(f"A good request was answered {probed.status}{by}.")
     reason = _REASONS.get(probed.status)
     seen = f"A good request was answered {probed.status}{f': {reason}' if reason else ''}."
-    return Assessment("error", seen, "Correct the host and its stage, or mend the service first.")
+    return error(seen, "Correct the host and its stage, or repair the service first.")
 
 
 def fault_request(snapshot: Snapshot) -> Assessment:
     """One fault request fails."""
     probed = snapshot.fault
     if probed is None:
-        return Assessment("note", f"No fault request was sent: {snapshot.why_no_fault}.")
+        return note(f"No fault request was sent: {snapshot.why_no_fault}.")
     if probed.status is None:
-        return Assessment("error", f"A fault request got no answer: {probed.problem}.", "Correct the host.")
+        return error(f"A fault request got no answer: {probed.problem}.", "Correct the host.")
     if probed.status < FAILED_FROM:
         seen = f"A fault request was answered {probed.status}: what was meant to make it fail is broken."
-        return Assessment("error", seen, "Have the service throw for the error user.")
-    return Assessment("ok", f"A fault request was answered {probed.status}.")
+        return error(seen, "Have the service throw for the error user.")
+    return ok(f"A fault request was answered {probed.status}.")
 
 
 def handled_errors(snapshot: Snapshot) -> Assessment:
-    """A failure is one that some alarm counts."""
+    """Some alarm counts the failures."""
     rules = snapshot.rules()
     if not rules:
         seen = "No alarm that counts failures guards the group."
-        return Assessment("warning", seen, "Guard it by an alarm on Errors, or on the 5XXError of API Gateway.")
+        return warning(seen, "Add an alarm on Errors, or on the 5XXError of API Gateway.")
     failed = _failed_status(snapshot.fault)
     if failed is not None and not any(rule.counts(failed) for _, rule in rules):
         seen = f"The fault request was answered {failed}, which {_metrics(rules)} does not count: the code handled it."
-        return Assessment(
-            "error", seen, "Let the exception escape, or guard by an alarm on the 5XXError of API Gateway."
-        )
+        return error(seen, "Let the function throw the exception, or add an alarm on the 5XXError of API Gateway.")
     if any(alarm.namespace != LAMBDA for alarm, _ in rules):
-        return Assessment("ok", f"{_metrics(rules)} sees a 5xx that the code returns, too.")
+        return ok(f"{_metrics(rules)} also counts a 5xx that the code returns.")
     seen = (
         f"Errors counts exceptions, timeouts and crashes, which a client sees as {UNHANDLED_STATUS}, and no other 5xx."
     )
-    return Assessment("note", seen, "To see every 5xx, add an alarm on the 5XXError of API Gateway.")
+    return note(seen, "To see every 5xx, add an alarm on the 5XXError of API Gateway.")
 
 
 def _failed_status(probed: Probed | None) -> int | None:
@@ -102,22 +98,22 @@ def fault_counted(snapshot: Snapshot) -> Assessment:
     """The alarm's own metric counted the fault request."""
     counted = snapshot.counted
     if counted is None and snapshot.fault is not None and not snapshot.why_not_counted:
-        raise Unseen(snapshot.failure("cloudwatch:GetMetricData") or "CloudWatch did not say what it counted")
+        raise Unseen(snapshot.failure("cloudwatch:GetMetricData") or "CloudWatch did not return what it counted")
     if counted is None:
-        return Assessment("note", f"Whether an alarm counts it is not known: {snapshot.why_not_counted}.")
+        return note(f"Whether an alarm counts it is not known: {snapshot.why_not_counted}.")
     seeing = [name for name, value in counted.alarms.items() if value > 0]
     if seeing:
-        return Assessment("ok", f"The fault request was counted by the metric of {', '.join(seeing)}.")
+        return ok(f"The fault request was counted by the metric of {', '.join(seeing)}.")
     if counted.errors and all(snapshot.watches_the_next_version(alarm) for alarm, _ in snapshot.rules()):
-        return Assessment("ok", f"The function {snapshot.function} counted it; its alarm waits for the next version.")
+        return ok(f"The function {snapshot.function} counted it; the alarm is for the next version.")
     if counted.errors:
         seen = f"The function {snapshot.function} counted the fault request as an error, but no alarm's metric did."
-        return Assessment("error", seen, "Correct the metric and dimensions of the alarm.")
+        return error(seen, "Correct the metric and dimensions of the alarm.")
     if counted.invocations:
         seen = f"The function {snapshot.function} was invoked and counted no error: the fault request failed elsewhere."
-        return Assessment("error", seen, "Let the exception escape the function; look at authorizer and gateway.")
-    seen = f"The function {snapshot.function} was not invoked at all: the host leads to another one."
-    return Assessment("error", seen, "Correct the host, or name the function that it leads to.")
+        return error(seen, "Let the function throw the exception; check the authorizer and the gateway.")
+    seen = f"The function {snapshot.function} was not invoked at all: the host leads to another function."
+    return error(seen, "Correct the host, or give the function that it leads to.")
 
 
 def why_no_fault(snapshot: Snapshot) -> str | None:
@@ -129,14 +125,14 @@ def why_no_fault(snapshot: Snapshot) -> str | None:
     except Unseen as unseen:
         return str(unseen)
     touchy = [alarm.name for alarm, rule in rules if rule.datapoints == 1 and (rule.errors_needed() or 1) <= 1]
-    return f"it alone could ring {', '.join(touchy)}" if touchy else None
+    return f"a single failure could put an alarm in ALARM: {', '.join(touchy)}" if touchy else None
 
 
 # Traffic planned
 
 
 class PlannedLoad(Struct, frozen=True):
-    """What one alarm would meet: failures and requests a second, and why they fail."""
+    """What one alarm would get: failures and requests a second, and why they fail."""
 
     failures_per_s: float
     requests_per_s: float
@@ -144,28 +140,28 @@ class PlannedLoad(Struct, frozen=True):
 
 
 def enough(snapshot: Snapshot) -> Assessment:
-    """So many failures come that an alarm rings, not by luck."""
+    """Enough failures come that an alarm goes to ALARM for sure, not by luck."""
     experiment, bake = _with_its_traffic(snapshot), bake_s(snapshot.config())
     if experiment.traffic.users is not None:
-        return Assessment("note", "A closed loop sends as fast as it is answered, so no chance can be told beforehand.")
+        return note("A closed loop sends as fast as it gets answers, so no chance can be computed beforehand.")
     step = snapshot.config().step or 1.0
     chances = [_chance(planned(experiment, rule, step), alarm, rule, bake) for alarm, rule in snapshot.rules()]
     if not chances:
         raise Unseen("no alarm that counts failures guards the group")
     likely, in_time, seen = max(chances)
     if likely >= SURE_ENOUGH:
-        return Assessment("ok", seen)
+        return ok(seen)
     if experiment.expect.outcome is Outcome.PROMOTED:
-        return Assessment("note", f"{seen} The experiment expects a promotion.")
+        return note(f"{seen} The experiment expects a promotion.")
     hopeless = in_time < HOPELESS and _must_ring(snapshot.experiment)
     advice = "Send more requests, raise the error share, or lower the threshold."
     if not _says_its_traffic(snapshot.experiment):
-        advice = "Lower the threshold, or examine with an experiment that says which traffic is to come."
+        advice = "Lower the threshold, or run doctor with an experiment that says which traffic will come."
     return Assessment("error" if hopeless else "warning", seen, advice)
 
 
 def _with_its_traffic(snapshot: Snapshot) -> Experiment:
-    """Where nobody said what is sent: the default, or what the function had in its busiest minute if that was more."""
+    """Without traffic in the experiment: the default rate, or that of the busiest minute if it was higher."""
     experiment, busiest = snapshot.experiment, snapshot.busiest_rate()
     if _says_its_traffic(experiment) or busiest <= lasting_rate(experiment.traffic.arrival_rate):
         return experiment
@@ -177,7 +173,7 @@ def _says_its_traffic(experiment: Experiment) -> bool:
 
 
 def _must_ring(experiment: Experiment) -> bool:
-    """Whether an alarm that does not ring of itself leaves the deployment unguarded, or the expectation unmet."""
+    """Whether the deployment is unguarded, or the expectation not met, if no alarm goes to ALARM by itself."""
     if any(fault.force_alarm == "ALARM" for fault in experiment.faults):
         return False
     expected = experiment.expect.outcome is Outcome.ROLLED_BACK or Call.CAUGHT in experiment.expect.calls
@@ -188,14 +184,14 @@ def _chance(plan: PlannedLoad, alarm: AlarmDefined, rule: Rule, bake: float) -> 
     once = chance_of_a_period(rule, plan)
     in_time = 1 - (1 - once) ** tries(alarm, bake)
     seen = (
-        f"{rule.name} ({rule}) meets {plan.failures_per_s * rule.period_s:.3g} failures a period where {plan.why}: the "
-        f"chance that a given period breaches is {once:.2g}, that it rings in time {in_time:.2g} (Poisson)."
+        f"{rule.name} ({rule}) gets {plan.failures_per_s * rule.period_s:.3g} failures a period when {plan.why}. The "
+        f"chance that a given period breaches is {once:.2g}, and that it goes to ALARM in time {in_time:.2g} (Poisson)."
     )
     return once, in_time, seen
 
 
 def planned(experiment: Experiment, rule: Rule, step: float) -> PlannedLoad:
-    """What the alarm meets at the highest planned error share, or without one of a canary that fails every request."""
+    """What the alarm gets at the highest planned error share; without one, from a canary that fails every request."""
     sent = lasting_rate(experiment.traffic.arrival_rate)
     rate = sent * (step if rule.version else 1.0)
     share = _highest_share(experiment)
@@ -210,7 +206,7 @@ def _highest_share(experiment: Experiment) -> float:
 
 
 def chance_of_a_period(rule: Rule, plan: PlannedLoad) -> float:
-    """How likely M periods in a row breach; an average is held against the requests to be expected."""
+    """How likely M periods in a row breach; an average uses the expected number of requests."""
     needed = rule.failures_needed(plan.requests_per_s * rule.period_s)
     if needed is None:
         return 0.0

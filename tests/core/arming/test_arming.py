@@ -189,9 +189,9 @@ def test_alarms_that_are_all_gone_leave_one_reason_for_all_that_is_unknown() -> 
 
 
 def test_a_composite_that_exists_is_shown_with_its_rule() -> None:
-    """A person sees when it rings."""
+    """A person sees when it goes to ALARM."""
     both = AlarmDefined(**AT, name="both", kind="composite", rule="ALARM(errors)")
-    assert "both rings at ALARM(errors)" in asked("alarm-exists", seeing(ERRORS, both)).seen
+    assert "both goes to ALARM at ALARM(errors)" in asked("alarm-exists", seeing(ERRORS, both)).seen
 
 
 def test_a_child_that_rings_alone_does_not_stop_a_deployment() -> None:
@@ -473,8 +473,8 @@ def test_an_alarm_that_waits_for_the_next_version_cannot_count_a_fault_yet() -> 
         (ARMED, None),
         (replace(ARMED, active=None), "a deployment runs"),
         (replace(ARMED, active=(LAST,)), "a deployment runs"),
-        (seeing(replace(ERRORS, threshold=1.0)), "ring errors"),
-        (seeing(replace(ERRORS, threshold=0.01, statistic="Average")), "ring errors"),
+        (seeing(replace(ERRORS, threshold=1.0)), "in ALARM: errors"),
+        (seeing(replace(ERRORS, threshold=0.01, statistic="Average")), "in ALARM: errors"),
         (seeing(without=AlarmDefined), "no alarm that CloudWatch knows guards the group"),
         (seeing(replace(GROUP, alarms=()), without=AlarmDefined), "no alarm guards the group"),
     ],
