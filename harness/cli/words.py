@@ -1,8 +1,19 @@
-"""Words of the command line that several commands read."""
+"""What several commands share: how they read the words of the command line, and what they print."""
 
 import argparse
+import math
 import shlex
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.streams import tell
+
+if TYPE_CHECKING:
+    from harness.core.experiment.types import Experiment
+    from harness.core.verdict.types import Verdict
+
+REHEARSAL_SPEED = 60.0
+HIGHEST_SPEED = 1000.0
 
 
 def duration(word: str) -> float:
@@ -31,3 +42,53 @@ def given_of(options: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(options, name, None) for name in OPTIONS if name != "command"}
     others = getattr(options, "others", None)
     return {**given, "command": shlex.join(others) if others else None}
+
+
+def speed(word: str) -> float:
+    """Experiment seconds in a second."""
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= HIGHEST_SPEED:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and at most {HIGHEST_SPEED:g}, got {word}")
+    return value
+
+
+def port(word: str) -> int:
+    """A port, 0 for any free one."""
+    number = whole(word)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 65535, got {word}")
+    return number
+
+
+def whole(word: str) -> int:
+    """A whole number."""
+    try:
+        return int(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {word}") from None
+
+
+def for_rehearsal(word: str, seed: int | None) -> "Experiment":
+    """The experiment of a name or a file, where a rehearsal can play it; raises UsageError."""
+    import msgspec
+
+    from harness.core.experiment.parse import rehearsable
+    from harness.run.experiment import naming, read_experiment
+
+    experiment = read_experiment(word)
+    with naming(word):
+        rehearsable(experiment)
+    return experiment if seed is None else msgspec.structs.replace(experiment, seed=seed)
+
+
+def verdict_document(folder: Path, exit_code: int, verdict: "Verdict | None") -> dict[str, Any]:
+    """What `--json` prints of a run."""
+    return {"folder": str(folder), "exit_code": exit_code, "verdict": verdict}
+
+
+def complain(sentence: str) -> None:
+    """Tells what went wrong."""
+    tell(f"canary-harness: {sentence}")

@@ -12,6 +12,7 @@ import pytest
 
 from harness import experiments, processes
 from harness.cli import main as cli
+from harness.cli import rehearse
 from harness.core.experiment.parse import parse
 from harness.core.experiment.types import Call, Experiment, Outcome
 from harness.core.timeline.events import RunEnded, RunStarted, encode
@@ -308,14 +309,14 @@ def test_a_run_that_contradicts_itself_is_refused(words: list[str], told: str, c
 
 def test_bug_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """What nobody expected is exit 1 without a traceback."""
-    monkeypatch.setattr(cli, "_list", lambda _: 1 / 0)
+    monkeypatch.setattr(rehearse, "_list", lambda _: 1 / 0)
     assert cli.main(["rehearse", "--list"]) == 1
     assert said(capsys) == "canary-harness: unexpected ZeroDivisionError: division by zero (--debug shows where)"
 
 
 def test_bug_shows_where_with_debug(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """`--debug` is for those who want to know."""
-    monkeypatch.setattr(cli, "_list", lambda _: 1 / 0)
+    monkeypatch.setattr(rehearse, "_list", lambda _: 1 / 0)
     assert cli.main(["rehearse", "--list", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
 

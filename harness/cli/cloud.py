@@ -1,0 +1,37 @@
+"""The command `canary-harness cloud`: serves the local cloud alone."""
+
+import argparse
+
+from harness.cli.words import REHEARSAL_SPEED, for_rehearsal, port, speed, whole
+
+
+def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("--experiment", metavar="NAME|FILE", help="what to set up; default: the bundled service")
+    text = f"experiment seconds in a second; default: {REHEARSAL_SPEED:g}, 1 is as slow as AWS"
+    parser.add_argument("--speed", type=speed, default=REHEARSAL_SPEED, metavar="N", help=text)
+    parser.add_argument("--seed", type=whole, help="instead of the seed of the experiment")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind; default: loopback only")
+    parser.add_argument("--port", type=port, default=0, help="port of the AWS endpoint; default: any free one")
+    text = "port of the service behind the gateway; default: any free one"
+    parser.add_argument("--service-port", type=port, default=0, metavar="PORT", help=text)
+    text = "answers that name their version: all, or as on AWS only those that the function gave; default: all"
+    parser.add_argument("--version-header", choices=("all", "answers"), default="all", help=text)
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started it is gone")
+
+
+def run_cloud(options: argparse.Namespace) -> int:
+    """Serves until a signal comes; the exit code. Raises HarnessError."""
+    experiment = for_rehearsal(options.experiment, options.seed) if options.experiment else None
+    from harness.rehearsal.cloud import serve
+
+    return serve(
+        experiment,
+        speed=options.speed,
+        seed=experiment.seed if experiment else options.seed or 1,
+        host=options.host,
+        port=options.port,
+        service_port=options.service_port,
+        version_header=options.version_header,
+        with_parent=options.with_parent,
+    )

@@ -1,0 +1,36 @@
+"""The command `canary-harness judge`: judges the timeline of a run again."""
+
+import argparse
+from pathlib import Path
+
+from harness.cli.words import verdict_document
+from harness.streams import console, say_json
+
+
+def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as reports/latest")
+    parser.add_argument("--json", action="store_true", help="print the verdict as JSON instead of the summary")
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="save the summary as an SVG picture, too")
+
+
+def run_judge(options: argparse.Namespace) -> int:
+    """Runs the command; the exit code is the verdict's. Raises HarnessError."""
+    from harness.cli.report import saved
+    from harness.report.folder import RunFolder
+    from harness.report.judged_run import read
+    from harness.report.terminal import summary
+
+    folder = RunFolder.open(options.run)
+    run = read(folder)
+    verdict = run.verdict
+    saved(folder, run)
+    if options.picture:
+        from harness.report.picture import picture
+
+        options.picture.write_text(picture(verdict, folder.path), encoding="utf-8")
+    if options.json:
+        say_json(verdict_document(folder.path, verdict.exit_code, verdict))
+    else:
+        summary(verdict, folder.path, console())
+    return verdict.exit_code

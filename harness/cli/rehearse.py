@@ -1,0 +1,180 @@
+"""The command `canary-harness rehearse`: plays experiments against a local cloud, and judges them."""
+
+import argparse
+import contextlib
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.words import REHEARSAL_SPEED, complain, for_rehearsal, speed, verdict_document, whole
+from harness.errors import ExitCode, HarnessError, UsageError, worst
+from harness.streams import console, say, say_json, tell
+
+if TYPE_CHECKING:
+    from harness.core.experiment.types import Experiment
+    from harness.core.timeline.events import RunEnded
+    from harness.core.verdict.types import Verdict
+    from harness.processes import Interrupted
+    from harness.rehearsal.play import Played
+    from harness.report.folder import RunFolder
+
+OWN_SERVICE_SPEED = 10.0
+"""A service of one's own meets `speed` times the planned rate in wall time, so it gets a gentler default."""
+
+
+def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("experiments", nargs="*", metavar="NAME|FILE", help="default: healthy and erroruser")
+    parser.add_argument("--all", action="store_true", help="play every experiment of the package")
+    parser.add_argument("--list", action="store_true", help="list the experiments of the package")
+    default = f"{REHEARSAL_SPEED:g}, with a service of your own {OWN_SERVICE_SPEED:g}"
+    text = f"experiment seconds in a second; default: {default}; 1 is as slow as AWS"
+    parser.add_argument("--speed", type=speed, metavar="N", help=text)
+    parser.add_argument("--seed", type=whole, help="instead of the seed of the experiment")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of the summary")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where run folders go")
+
+
+def run_rehearse(options: argparse.Namespace) -> int:
+    """Runs the command; the exit code is the worst of all runs. Raises HarnessError."""
+    if options.list:
+        return _list(options)
+    from harness.processes import Interrupted
+
+    experiments = [for_rehearsal(word, options.seed) for word in _chosen(options)]
+    if options.speed is None:
+        options.speed = _gentle_speed(experiments)
+    runs: list[_Run] = []
+    folders: list[RunFolder] = []
+    try:
+        with contextlib.closing(_played(experiments, options, folders)) as played:
+            for run in played:
+                runs.append(run)
+                _show(run, options)
+    except Interrupted as error:
+        complain(f"{error}{_left_by(folders[-1], error) if folders else ''}")
+        return error.exit_code
+    finally:
+        _show_all(runs, options)
+    return worst(run.exit_code for run in runs)
+
+
+def _left_by(folder: "RunFolder", error: "Interrupted") -> str:
+    """Where to read of a run that a signal stopped; where its own process was ended before it could, we write it."""
+    from harness.core.timeline.events import RunEnded
+
+    if folder.read_verdict() is None:
+        detail = f"{error.signal} came before the run could begin or end by itself"
+        _judged_for(folder, RunEnded(at_s=0.0, why="stopped", detail=detail, signal=error.signal))
+    return f"; what happened until then is in {folder.path}"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One experiment that was played."""
+
+    folder: Path
+    exit_code: int
+    verdict: "Verdict | None"
+
+
+def _gentle_speed(experiments: "Sequence[Experiment]") -> float:
+    arms = [arm for experiment in experiments for arm in (experiment.baseline, experiment.canary)]
+    return OWN_SERVICE_SPEED if any(arm.handler or arm.url for arm in arms) else REHEARSAL_SPEED
+
+
+def _chosen(options: argparse.Namespace) -> Sequence[str]:
+    from harness import experiments
+
+    if options.all and options.experiments:
+        raise UsageError("give names or --all, not both")
+    words: Sequence[str] = options.experiments
+    return experiments.NAMES if options.all else words or experiments.PAIR
+
+
+def _played(
+    experiments: "Sequence[Experiment]", options: argparse.Namespace, folders: "list[RunFolder]"
+) -> Generator[_Run, None, None]:
+    from harness.processes import Interrupts
+    from harness.rehearsal.play import play
+    from harness.report.drawing import bundling
+    from harness.report.folder import RunFolder
+
+    def open_folder(experiment: "Experiment") -> Path:
+        folder = RunFolder.create(options.reports, experiment.name, time.time())
+        folder.write_manifest(experiment, ["canary-harness", *options.words])
+        folders.append(folder)
+        told = " ".join(filter(None, (f"{experiment.name}:", experiment.description)))
+        tell(f"{told} (speed {options.speed:g}, seed {experiment.seed})")
+        return folder.path
+
+    with bundling(), Interrupts() as stop:
+        plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop)
+        with contextlib.closing(plays):
+            for played in plays:
+                yield _run_of(played)
+
+
+def _run_of(played: "Played") -> _Run:
+    from harness.core.timeline.events import RunEnded
+    from harness.report.folder import RunFolder
+
+    folder = RunFolder.open(played.folder)
+    verdict, trouble = folder.read_verdict(), played.trouble
+    if verdict is None and not trouble:
+        trouble = f"Locust ended with exit code {played.exit_code} and no verdict"
+    if trouble:
+        complain(f"{played.experiment.name}: {trouble}; see {played.folder}")
+        verdict = _judged_for(folder, RunEnded(at_s=0.0, why="failed", detail=trouble))
+    code = ExitCode.HARNESS_FAILED if verdict is None else verdict.exit_code
+    return _Run(played.folder, worst((played.exit_code, code)), verdict)
+
+
+def _judged_for(folder: "RunFolder", ended: "RunEnded") -> "Verdict | None":
+    """Ends and judges a run in the place of a Locust process that died; None where not even that can be done."""
+    from harness.report.finish import finish_for
+
+    try:
+        return finish_for(folder, folder.read_experiment(), ended)
+    except HarnessError:
+        return None
+
+
+def _show(run: _Run, options: argparse.Namespace) -> None:
+    if run.verdict:
+        from harness.report.actions import announce
+        from harness.report.folder import RunFolder
+
+        announce(run.verdict, RunFolder(run.folder))
+    if run.verdict and not options.json:
+        from harness.report.terminal import summary
+
+        summary(run.verdict, run.folder, console())
+
+
+def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
+    if options.json:
+        say_json({"runs": [verdict_document(run.folder, run.exit_code, run.verdict) for run in runs]})
+    elif len(runs) > 1:
+        from harness.report.terminal import overview
+
+        overview([run.verdict for run in runs if run.verdict], console())
+
+
+def _list(options: argparse.Namespace) -> int:
+    from harness import experiments
+    from harness.run.experiment import read_experiment
+
+    if options.experiments:
+        raise UsageError("--list lists what comes with the package; leave the names out")
+
+    told = {name: read_experiment(name).description for name in experiments.NAMES}
+    if options.json:
+        say_json([{"name": name, "description": description} for name, description in told.items()])
+        return ExitCode.AS_EXPECTED
+    width = max(map(len, told))
+    for name, description in told.items():
+        say(f"{name:{width}}  {description}")
+    return ExitCode.AS_EXPECTED
