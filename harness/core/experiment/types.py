@@ -231,11 +231,23 @@ class Expect(Part, frozen=True, kw_only=True):
         return self.call if isinstance(self.call, tuple) else (self.call,)
 
 
+class LatencyObjective(Part, frozen=True, kw_only=True):
+    """What latency is borne: a 99th percentile of `p99_s`, or `ratio` times the baseline's."""
+
+    p99_s: Duration | None = None
+    ratio: Annotated[float, Meta(ge=1)] | None = None
+
+
 class Objective(Part, frozen=True, kw_only=True):
-    """The share of requests that must be answered well over so many days; what it leaves is the error budget."""
+    """The share of requests that must be answered well over so many days; what it leaves is the error budget.
+
+    It is what failures are held against where no alarm says what is borne. `latency` absent leaves the usual measure:
+    a canary is too slow whose 99th percentile is surely 1.5 times the baseline's and 50 ms above it.
+    """
 
     availability: Annotated[float, Meta(gt=0, lt=1)] = 0.999
     days: Annotated[float, Meta(gt=0, le=366)] = 30.0
+    latency: LatencyObjective | None = None
 
 
 class Experiment(Part, frozen=True, kw_only=True):

@@ -63,6 +63,20 @@ def fisher_worse_in_all(strata: Iterable[tuple[Arm, Arm]]) -> float | None:
     return float(min(1.0, max(chances[max(0, seen - least) :].sum(), SMALLEST)))
 
 
+def quantile_ranks(q: float, size: int, confidence: float) -> tuple[int, int]:
+    """Between which ranks, from 1 on, of a sorted sample the quantile `q` lies: exact, from the binomial distribution.
+
+    Each side holds with the given confidence alone. A side that the sample is too small for is its end.
+    """
+    from scipy import special
+
+    ranks = np.arange(1, size + 1)
+    below = special.bdtr(ranks - 1, size, q)  # the chance that fewer than `rank` values lie below the quantile
+    low = int(np.searchsorted(below, 1 - confidence, side="right"))
+    high = int(np.searchsorted(below, confidence)) + 1
+    return max(1, low), min(size, high)
+
+
 def poisson_at_least(count: int, mean: float) -> float:
     """The chance of `count` or more events where `mean` are to be expected."""
     if count <= 0:

@@ -1,0 +1,90 @@
+"""Whether the canary is slower than the baseline, by how much, and whether that is harm."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from harness.core.experiment.types import LatencyObjective
+from harness.core.timeline.bounds import Bounds
+from harness.core.timeline.events import Requests
+from harness.core.timeline.histogram import Bins, merge, quantiles_s
+from harness.core.timeline.stats import quantile_ranks
+from harness.core.verdict.evidence import count
+
+Q = 0.99
+CONFIDENCE = 0.995
+"""Of each side of an interval: a canary no slower than what is borne is called harm once in 200 times at the most."""
+FEWEST = 20
+"""Answers of an arm below which its latency tells nothing."""
+RATIO = 1.5
+DIFFERENCE_S = 0.05
+"""Without an objective, this many times slower, and by so much, is harm: less is what cold starts and noise do."""
+
+
+class Compared(Struct, frozen=True):
+    """The 99th percentile of both arms over the same time, each with its exact interval, in seconds."""
+
+    canary: Bounds
+    baseline: Bounds
+    canary_s: float
+    baseline_s: float
+
+    @property
+    def ratio(self) -> Bounds:
+        """How many times slower the canary was, at the least and at the most."""
+        least = self.canary[0] / self.baseline[1] if self.baseline[1] else 1.0
+        return least, self.canary[1] / self.baseline[0] if self.baseline[0] else float("inf")
+
+
+def compared(canary: Sequence[Requests], baseline: Sequence[Requests]) -> Compared | None:
+    """Both arms' latencies; None where one of them answered too little."""
+    of_canary, of_baseline = _answered(canary), _answered(baseline)
+    if min(count(of_canary), count(of_baseline)) < FEWEST:
+        return None
+    slow, usual = (merge(seen.latency for seen in arm) for arm in (of_canary, of_baseline))
+    (low, canary_s, high), (least, baseline_s, most) = _p99(slow), _p99(usual)
+    return Compared((low, high), (least, most), canary_s, baseline_s)
+
+
+def harm_by_latency(arms: Compared | None, objective: LatencyObjective | None) -> str | None:
+    """Why the canary's latency is harm; None where it is not, or was not measured."""
+    if arms is None:
+        return None
+    limit = _limit(arms, objective)
+    return None if limit is None else f"Harm was done: {_words(arms)}, and {limit}."
+
+
+def _limit(arms: Compared, objective: LatencyObjective | None) -> str | None:
+    """What the canary's latency surely exceeds."""
+    least_s = arms.canary[0]
+    if objective is None:
+        beyond = least_s > RATIO * arms.baseline_s and least_s - arms.baseline_s >= DIFFERENCE_S
+        return f"more than {RATIO:g} times and {DIFFERENCE_S * 1000:.0f} ms slower is harm" if beyond else None
+    if objective.p99_s is not None and least_s > objective.p99_s:
+        return f"the objective is a 99th percentile of {objective.p99_s * 1000:.0f} ms"
+    if objective.ratio is not None and arms.ratio[0] > objective.ratio:
+        return f"the objective is at most {objective.ratio:g} times the baseline's"
+    return None
+
+
+def _words(arms: Compared) -> str:
+    low, high = (f"{bound * 1000:.0f}" for bound in arms.canary)
+    least, most = arms.ratio
+    return (
+        f"the canary's 99th percentile of latency was {arms.canary_s * 1000:.0f} ms ({low} to {high} ms), the "
+        f"baseline's {arms.baseline_s * 1000:.0f} ms over the same time, {least:.3g} to {most:.3g} times"
+    )
+
+
+def _answered(requests: Sequence[Requests]) -> list[Requests]:
+    """Good requests that got an answer: a fault request is as quick as its failure."""
+    return [seen for seen in requests if seen.intent == "good" and seen.status]
+
+
+def _p99(latency: Bins) -> tuple[float, float, float]:
+    """The least that it surely is, what was measured, and the most."""
+    size = sum(latency.values())
+    # Half a rank below the rank itself, so that no rounding leads to the next one.
+    low, high = ((rank - 0.5) / size for rank in quantile_ranks(Q, size, CONFIDENCE))
+    least_s, measured_s, most_s = (second or 0.0 for second in quantiles_s(latency, (low, Q, high)))
+    return least_s, measured_s, most_s
