@@ -37,13 +37,6 @@ UNEXPECTED = "UnexpectedAnswer"
 
 _STATES: Mapping[str, AlarmState] = {state: state for state in get_args(AlarmState)}
 _CHANGE = re.compile(r"updated from (?P<old>\w+) to (?P<new>\w+)")
-_CHILD = re.compile(
-    r"\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*"
-    r"""(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\s()"']+))\s*\)"""
-)
-_MANY = re.compile(r"""\bAT_LEAST\s*\([^()"']*,\s*\((?P<names>(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^()"'])*)\)""")
-_NAME = re.compile(r"""\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\s,"']+))\s*,?""")
-_ARN = re.compile(r"^arn:[^:]*:cloudwatch:[^:]*:[^:]*:alarm:")
 
 
 class Stamp(Struct, frozen=True):
@@ -276,21 +269,6 @@ def alarms_gone(names: Iterable[str], listed: Iterable[str | None], stamp: Stamp
     """One event for each of `names` that was asked for and not listed: CloudWatch returns no error for it."""
     absent = set(names) - set(listed)
     return [AlarmGone(asked_s=stamp.asked_s, at_s=stamp.at_s, name=name) for name in sorted(absent)]
-
-
-def children_of(rule: str | None) -> tuple[str, ...]:
-    """The names of the alarms that a composite's rule mentions, ARNs cut to names, in order and each once."""
-    found = sorted(_mentioned(rule or ""), key=lambda match: match.start())
-    told = (match["double"] or match["single"] or match["bare"] or "" for match in found)
-    names = (_ARN.sub("", re.sub(r"\\(.)", r"\1", name)) for name in told)
-    return tuple(dict.fromkeys(name for name in names if name))
-
-
-def _mentioned(rule: str) -> Iterator[re.Match[str]]:
-    """Each place where a rule names an alarm, in `ALARM(a)` and in the list of `AT_LEAST(2, ALARM, (a, b))`."""
-    yield from _CHILD.finditer(rule)
-    for many in _MANY.finditer(rule):
-        yield from _NAME.finditer(rule, *many.span("names"))
 
 
 def alarm_changed(item: object, stamp: Stamp) -> AlarmChanged | LookFailed:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from threading import Lock
 
-from harness.aws.parsing import children_of
 from harness.core.experiment.types import Deployment
+from harness.core.timeline.composites import children_of
 from harness.core.timeline.deployments import ended_badly, has_ended, is_rollback
 from harness.core.timeline.events import ConfigSeen, DeploymentSeen, Event
 from harness.core.timeline.release import Release

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harness.aws import parsing
 from harness.aws.parsing import Stamp
+from harness.core.timeline.composites import children_of
 from harness.core.timeline.deployments import is_rollback
 from harness.core.timeline.events import (
     AlarmChanged,
@@ -294,7 +295,7 @@ def test_a_composite_names_its_children_in_every_spelling() -> None:
         'ALARM("a one") AND (OK(b) OR NOT INSUFFICIENT_DATA(\'c\')) OR ALARM( "a one" ) OR TRUE OR '
         'ALARM(arn:aws:cloudwatch:eu-north-1:123456789012:alarm:d) OR ALARM("with \\"quotes\\"")'
     )
-    assert parsing.children_of(rule) == ("a one", "b", "c", "d", 'with "quotes"')
+    assert children_of(rule) == ("a one", "b", "c", "d", 'with "quotes"')
 
 
 def test_the_alarms_that_a_rule_counts_are_its_children() -> None:
@@ -303,7 +304,7 @@ def test_the_alarms_that_a_rule_counts_are_its_children() -> None:
         'ALARM(z) OR AT_LEAST(2, ALARM, (a, "b, (one)", arn:aws:cloudwatch:eu-north-1:123456789012:alarm:c)) '
         "AND AT_LEAST(50%, NOT OK, (d,e)) AND OK(a)"
     )
-    assert parsing.children_of(rule) == ("z", "a", "b, (one)", "c", "d", "e")
+    assert children_of(rule) == ("z", "a", "b, (one)", "c", "d", "e")
 
 
 def test_a_state_change_carries_reason_and_datapoints(stamp: Stamp) -> None:

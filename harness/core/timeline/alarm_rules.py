@@ -39,6 +39,7 @@ _FAILURES: Mapping[str, Callable[[int], bool]] = {
 }
 FAILURE_METRICS = tuple(_FAILURES)
 """The metrics that count failures."""
+_SPECIAL = frozenset({"Throttles", "4XXError", "4xx"})
 _REQUESTS = frozenset({"Invocations", "Count", "RequestCount"})
 _LATENCIES = frozenset({"Duration", "Latency", "IntegrationLatency", "TargetResponseTime"})
 _STATISTICS: Mapping[str, Callable[[float, float], float]] = {
@@ -145,6 +146,14 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
     def counts(self, status: int) -> bool:
         """Whether any of its metrics counts a failed answer of this HTTP status."""
         return any(_FAILURES[metric](status) for metric in self.counted_metrics)
+
+    def weighs(self, status: int) -> bool:
+        """Whether it is an alarm by which such failures are weighed.
+
+        One that counts errors weighs every failure, as if it counted what clients see; one that counts nothing but
+        throttles or refusals weighs only those.
+        """
+        return not set(self.counted_metrics) <= _SPECIAL or self.counts(status)
 
     def value(self, failures: float, requests: float) -> float | None:
         """Its value for a period with so many failures among so many requests; None where there is no datapoint.

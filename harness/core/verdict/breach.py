@@ -43,17 +43,18 @@ class _Sums(Struct, frozen=True):
         return int(self.failures[high] - self.failures[low]), int(self.requests[high] - self.requests[low])
 
 
-def weigh(rule: Rule, requests: Sequence[Requests], fails: Fails) -> Weighed | None:
+def weigh(rule: Rule, requests: Sequence[Requests], fails: Fails, *, over: bool = True) -> Weighed | None:
     """Whether these failures put a rule in ALARM; None where they do not, whichever way minutes fall.
 
-    Periods without any request do not breach, however the alarm treats missing data: silence is no harm. Only whole
-    periods count, as long as there is traffic.
+    Periods without any request do not breach, however the alarm treats missing data: silence is no harm. `over` says
+    that no more requests come; before that, a rate may fall again in a period that still lasts.
     """
     sums = _sums(requests, fails)
     if sums is None or not sums.failures[-1]:
         return None
     step_s = rule.condition.step_s
-    ends = [_first_end(rule, sums, phase_s) for phase_s in range(step_s)]
+    ahead_s = step_s if over or rule.only_grows else 0
+    ends = [_first_end(rule, sums, phase_s, ahead_s) for phase_s in range(step_s)]
     reached = [end_s for end_s in ends if end_s is not None]
     return Weighed(float(min(reached)), len(reached) == len(ends)) if reached else None
 
@@ -68,12 +69,12 @@ def breach_s(rule: Rule, requests: Sequence[Requests], epoch_s: float, fails: Fa
     if sums is None or not sums.failures[-1]:
         return None
     step_s = rule.condition.step_s
-    end_s = _first_end(rule, sums, -int(epoch_s // 1) % step_s, ahead_s=step_s)
+    end_s = _first_end(rule, sums, -int(epoch_s // 1) % step_s, step_s)
     # Rows are counted by whole seconds of the run; the boundary itself is a fraction of a second before that.
     return None if end_s is None else end_s - (epoch_s + end_s) % step_s
 
 
-def _first_end(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int = 0) -> int | None:
+def _first_end(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int) -> int | None:
     step_s, period_s = rule.condition.step_s, rule.period_s
     first_s = sums.first_s + 1 + (phase_s - sums.first_s - 1) % step_s
     ends = range(first_s, sums.last_s + 1 + ahead_s, step_s)

@@ -222,21 +222,30 @@ def _latest_share(evidence: Evidence, kind: ShareKind, at_s: float) -> float | N
 def answers(requests: Iterable[Requests], intent: Intent) -> Answers:
     """Requests of one intent by how they were answered."""
     told = [seen for seen in requests if seen.intent == intent]
-    return Answers(ok=count(told, _ok), failed=count(told, failed))
+    failures = count(told, failed)
+    return Answers(ok=count(told) - failures, failed=failures)
+
+
+THROTTLED = 429
 
 
 def failed(seen: Requests) -> bool:
-    """Whether the client saw a failure."""
-    return seen.outcome == "failed"
+    """Whether the client saw a failure, whatever its locustfile thinks of it: a 5xx that it expected is one, too."""
+    return seen.outcome == "failed" or _is_the_services(seen.status)
 
 
 def server_failed(seen: Requests) -> bool:
     """Whether the service answered with a failure: no answer at all says as much about us, and 4xx about the caller."""
-    return seen.outcome == "failed" and seen.status >= 500
+    return seen.status >= 500
 
 
-def _ok(seen: Requests) -> bool:
-    return seen.outcome == "ok"
+def reached_service(seen: Requests) -> bool:
+    """Whether the service failed a request, or did not answer it: any other 4xx is a refusal of the caller."""
+    return seen.status == 0 or seen.status < 400 or _is_the_services(seen.status)
+
+
+def _is_the_services(status: int) -> bool:
+    return status >= 500 or status == THROTTLED
 
 
 def is_fault(seen: Requests) -> bool:

@@ -1,8 +1,10 @@
 """Whether the release did harm, in three values; no data is never health.
 
-There are two ways to do harm: more failures were answered than the alarm is meant to bear, or the canary is worse than
-the baseline over the same time. A good request that failed counts towards the first only if the canary fails more than
-the baseline did, or while a fault of ours made the function fail: otherwise it would have failed without the release.
+Harm is measured at the users, in three ways: more requests failed by our faults or on the canary than is borne, the
+canary failed more than the baseline over the same time, or it was slower. What is borne is what the alarms of the group
+bear, where they count such failures, and else what the objective leaves. A good request that failed counts towards the
+first only if the canary fails more than the baseline did, or while a fault of ours made the function fail: otherwise it
+would have failed without the release.
 """
 
 import math
@@ -10,23 +12,34 @@ import math
 from msgspec import Struct
 
 from harness.core.experiment.types import Outcome
+from harness.core.timeline.alarm_rules import Rule
 from harness.core.timeline.events import Requests
-from harness.core.timeline.stats import fisher_worse
-from harness.core.verdict.evidence import Evidence, count, failed, is_fault, server_failed
+from harness.core.timeline.stats import clopper_pearson, fisher_worse
+from harness.core.verdict.breach import Fails, Weighed, weigh
+from harness.core.verdict.effects import unproved
+from harness.core.verdict.evidence import Evidence, count, failed, is_fault, reached_service
+from harness.core.verdict.latency import harm_by_latency
 from harness.core.verdict.measure import (
     Measures,
     arms_window,
+    fed_to,
     good_failures,
     headers_tell,
+    latencies_of,
     metric_sum,
     rule_breach,
     rules_of,
+    unevaluated_alarms,
+    unread_alarms,
 )
+from harness.core.verdict.trial import gap_in_the_trial
 from harness.core.verdict.types import ArmFacts
 
-SIGNIFICANT = 0.01
+SIGNIFICANT = 0.005
+"""A canary that is as good as the baseline is called worse once in 200 times at the most."""
 # Twenty good answers and no failure exclude a failure rate of 14 % at 95 %; fewer say next to nothing.
 ENOUGH_ANSWERS = 20
+SURE = 0.99
 
 
 class Harm(Struct, frozen=True):
@@ -38,22 +51,73 @@ class Harm(Struct, frozen=True):
 
 def harm_of(evidence: Evidence, measures: Measures) -> Harm:
     """Harm from the deployment's creation to the end of the run."""
-    harms = tuple(said for said in (_unbearable(evidence), _worse(measures)) if said)
+    latency = harm_by_latency(latencies_of(evidence), evidence.experiment.objective.latency)
+    harms = tuple(said for said in (_unbearable(evidence), _worse(measures), latency) if said)
     return Harm(True, harms) if harms else _healthy(evidence, measures)
 
 
+# More failures than are borne
+
+
 def _unbearable(evidence: Evidence) -> str | None:
-    """Failures that would have breached the alarm, were it to count what clients see."""
-    created_s, suspect, over_s = evidence.release.created_s, worse_than_ever(evidence), _answered_s(evidence)
-    for rule in rules_of(evidence):
-        end_s = rule_breach(evidence, rule, lambda seen: seen.at_s < over_s and _is_harm(evidence, seen, suspect))
-        if end_s is not None and created_s is not None:
-            verb = "ended" if end_s <= evidence.end_s else "ends"
-            return (
-                f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period "
-                f"that {verb} {end_s - created_s:.0f} s after the creation."
-            )
-    return None
+    """Failures beyond what the alarms of the group bear, were they to count what clients see, or the objective."""
+    rolled_back = evidence.rollout.outcome is Outcome.ROLLED_BACK
+    for rule, weighed in _weighed(evidence):
+        # Where it depends on how minutes fall, a rollback says how they fell.
+        if weighed.certain or rolled_back:
+            return _beyond_the_alarm(evidence, rule, weighed)
+    return None if unread_alarms(evidence) else _beyond_the_objective(evidence)
+
+
+def _weighed(evidence: Evidence) -> list[tuple[Rule, Weighed]]:
+    """The rules that the harm breaches, whichever way minutes fall or only in some way."""
+    over = evidence.rollout.run.ended is not None
+    by_rule = [
+        (rule, weigh(rule, fed_to(rule, evidence), _harm_for(evidence, rule), over=over)) for rule in rules_of(evidence)
+    ]
+    return [(rule, weighed) for rule, weighed in by_rule if weighed]
+
+
+def _beyond_the_alarm(evidence: Evidence, rule: Rule, weighed: Weighed) -> str:
+    end_s = rule_breach(evidence, rule, _harm_for(evidence, rule)) or weighed.end_s
+    verb = "ended" if end_s <= evidence.end_s else "ends"
+    after_s = end_s - (evidence.release.created_s or 0.0)
+    return (
+        f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period that "
+        f"{verb} {after_s:.0f} s after the creation."
+    )
+
+
+def _beyond_the_objective(evidence: Evidence) -> str | None:
+    """Failures that no alarm weighs, held against the objective."""
+    hurt, total = count(evidence.since, _harm_for_none(evidence)), count(evidence.since)
+    borne = 1 - evidence.experiment.objective.availability
+    surely = clopper_pearson(hurt, total, confidence=SURE)
+    if surely is None or surely[0] <= borne:
+        return None
+    return (
+        f"Harm was done: {hurt} of {total} requests failed by our faults or on the canary, and no alarm of the group "
+        f"says what is borne; the objective leaves {borne:.3g}."
+    )
+
+
+def _harm_for(evidence: Evidence, rule: Rule) -> Fails:
+    """The harm that a rule weighs."""
+    fails = _harm_by(evidence)
+    return lambda seen: rule.weighs(seen.status) and fails(seen)
+
+
+def _harm_for_none(evidence: Evidence) -> Fails:
+    """The harm that no rule weighs."""
+    fails, rules = _harm_by(evidence), rules_of(evidence)
+    return lambda seen: fails(seen) and not any(rule.weighs(seen.status) for rule in rules)
+
+
+def _harm_by(evidence: Evidence) -> Fails:
+    """Which requests were harmed by the canary or by our faults."""
+    created_s, over_s, suspect = evidence.release.created_s, _answered_s(evidence), worse_than_ever(evidence)
+    since_s = math.inf if created_s is None else math.floor(created_s)
+    return lambda seen: since_s <= seen.at_s < over_s and _is_harm(evidence, seen, suspect)
 
 
 def _answered_s(evidence: Evidence) -> float:
@@ -68,10 +132,18 @@ def _answered_s(evidence: Evidence) -> float:
 
 
 def _is_harm(evidence: Evidence, seen: Requests, suspect: bool) -> bool:
-    if not server_failed(seen):
+    if not failed(seen):
         return False
-    by_us = is_fault(seen) or any(fault.hurts_service and fault.lasts(seen.at_s) for fault in evidence.faults)
-    return by_us or (suspect and not evidence.is_baseline(seen.version))
+    if is_fault(seen):
+        return reached_service(seen)
+    if any(fault.hurts_service and fault.lasts(seen.at_s) for fault in evidence.faults):
+        return True
+    # API Gateway's own 5xx names no version; a refusal without one says nothing of the canary.
+    by_canary = evidence.is_canary(seen.version) or (seen.version is None and seen.status >= 500)
+    return suspect and by_canary
+
+
+# A canary worse than the baseline
 
 
 def worse_than_ever(evidence: Evidence) -> bool:
@@ -112,6 +184,9 @@ def _worse(measures: Measures) -> str | None:
     )
 
 
+# No harm
+
+
 def _healthy(evidence: Evidence, measures: Measures) -> Harm:
     """Health needs evidence: good answers by the canary, or a canary that surely never had traffic."""
     if evidence.release.created_s is None:
@@ -125,11 +200,37 @@ def _healthy(evidence: Evidence, measures: Measures) -> Harm:
         return _unknown("nothing tells which version answered a request")
     if good < ENOUGH_ANSWERS:
         return _unknown(f"the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} say too little")
-    if worse_than_ever(evidence):
-        return _unknown("the canary failed more than the baseline did, but not enough of it over the same time")
+    if doubt := next((said for ask in _DOUBTS if (said := ask(evidence))), None):
+        return _unknown(doubt)
     return Harm(
         False, (f"No harm was found: the canary gave {good} good answers{_excluded(evidence, measures.arms.canary)}.",)
     )
+
+
+def _without_yardstick(evidence: Evidence) -> str | None:
+    """Failures that nothing can be held against: an alarm of the group might bear them, or might not."""
+    unread = unread_alarms(evidence) or [f"{name} ({why})" for name, why in unevaluated_alarms(evidence).items()]
+    hurt = count(evidence.since, _harm_for_none(evidence))
+    if not unread or not hurt:
+        return None
+    return f"{hurt} requests failed by our faults or on the canary, and what {unread[0]} bears cannot be told"
+
+
+def _breaching_by_chance(evidence: Evidence) -> str | None:
+    rule = next((rule for rule, _ in _weighed(evidence)), None)
+    if rule is None:
+        return None
+    return f"failures are more than the alarm ({rule}) bears in some {rule.period_s} s, but not however minutes fall"
+
+
+def _worse_at_another_time(evidence: Evidence) -> str | None:
+    if not worse_than_ever(evidence):
+        return None
+    return "the canary failed more than the baseline did, but not enough of it over the same time"
+
+
+_DOUBTS = (gap_in_the_trial, unproved, _without_yardstick, _breaching_by_chance, _worse_at_another_time)
+"""What keeps good answers of the canary from proving that nobody was hurt."""
 
 
 def _nothing_to_hold_against(evidence: Evidence) -> str:

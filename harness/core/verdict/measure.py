@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from harness.core.timeline.alarm_rules import Rule, rule_of, rule_of_experiment
+from harness.core.experiment.types import Alarm
+from harness.core.timeline.alarm_rules import Rule, rule_of, rule_of_experiment, why_not_evaluated
 from harness.core.timeline.bounds import Bounds
+from harness.core.timeline.composites import below_composites
 from harness.core.timeline.events import Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
@@ -22,6 +24,7 @@ from harness.core.verdict.evidence import (
     planned_share,
     server_failed,
 )
+from harness.core.verdict.latency import Compared, compared
 from harness.core.verdict.types import ArmFacts, Arms, Attribution, Detection, Exposure, Source, TrafficFacts
 
 # API Gateway answers 502 for a function that threw, and a service behind it cannot put its version in that answer. Only
@@ -467,26 +470,72 @@ def first_breach(evidence: Evidence) -> float | None:
 
 
 def rule_breach(evidence: Evidence, rule: Rule, fails: Callable[[Requests], bool]) -> float | None:
-    """When one alarm would have breached; one on the canary's version alone is fed with the canary's answers alone.
+    """When one alarm would have breached, as AWS's minutes fall.
 
-    The dimensions are not looked at otherwise: what matters is what the alarm is meant to count. It may be after the
-    end of the timeline where nothing can undo the breach: failures add up, but their average may fall again.
+    It may be after the end of the timeline where nothing can undo the breach: failures add up, but a rate may fall.
     """
-    only_canary = evidence.is_canary(rule.version)
-    fed = [
-        seen for seen in evidence.since if not only_canary or seen.version is None or evidence.is_canary(seen.version)
-    ]
-    end_s = breach_s(rule, fed, evidence.rollout.run.aws_epoch_s, fails)
+    created_s = evidence.release.created_s
+    if created_s is None:
+        return None
+    since_s = math.floor(created_s)
+    end_s = breach_s(
+        rule,
+        fed_to(rule, evidence),
+        evidence.rollout.run.aws_epoch_s,
+        lambda seen: seen.at_s >= since_s and fails(seen),
+    )
     is_certain = rule.only_grows or evidence.rollout.run.ended is not None
     return end_s if end_s is not None and (is_certain or end_s <= evidence.end_s) else None
 
 
+def fed_to(rule: Rule, evidence: Evidence) -> list[Requests]:
+    """The requests that a rule counts; one on the canary's version alone gets the canary's answers alone.
+
+    The dimensions are not looked at otherwise: what matters is what the alarm is meant to count.
+    """
+    only_canary, until_s = evidence.is_canary(rule.version), evidence.release.superseded_s
+    return [
+        seen
+        for seen in evidence.requests
+        if seen.at_s < until_s and (not only_canary or seen.version is None or evidence.is_canary(seen.version))
+    ]
+
+
 def rules_of(evidence: Evidence) -> tuple[Rule, ...]:
-    """The alarms of the group that count failures; what the experiment says of its alarm if none was ever read."""
-    names = evidence.rollout.alarm_names
-    known = [evidence.rollout.alarms.definitions[name] for name in names if name in evidence.rollout.alarms.definitions]
-    rules = [rule_of(defined) for defined in known] if known else [rule_of_experiment(evidence.experiment.alarm)]
-    return tuple(rule for rule in rules if rule is not None)
+    """The alarms that guard the group and count failures, composites by their children.
+
+    Where there is none, what the experiment says of its alarm, if it says anything.
+    """
+    definitions = evidence.rollout.alarms.definitions
+    names = below_composites(evidence.rollout.alarm_names, definitions)
+    rules = [rule for name in names if name in definitions if (rule := rule_of(definitions[name]))]
+    if not rules and evidence.experiment.alarm != Alarm():
+        rules = [rule for rule in [rule_of_experiment(evidence.experiment.alarm)] if rule]
+    return tuple(rules)
+
+
+def unread_alarms(evidence: Evidence) -> list[str]:
+    """The alarms that guard the group and whose definitions nobody could read, unless the experiment says its alarm."""
+    alarms = evidence.rollout.alarms
+    names = below_composites(evidence.rollout.alarm_names, alarms.definitions)
+    unread = [name for name in names if name not in alarms.definitions and name not in alarms.missing]
+    return unread if evidence.experiment.alarm == Alarm() else []
+
+
+def unevaluated_alarms(evidence: Evidence) -> dict[str, str]:
+    """The alarms that guard the group and whose value cannot be computed here, and why not."""
+    definitions = evidence.rollout.alarms.definitions
+    known = [name for name in below_composites(evidence.rollout.alarm_names, definitions) if name in definitions]
+    return {name: why for name in known if (why := why_not_evaluated(definitions[name]))}
+
+
+def latencies_of(evidence: Evidence) -> Compared | None:
+    """The latencies of both arms over the same time and under the same faults; None where nothing tells them apart."""
+    requests = comparable(evidence)
+    if not evidence.release.shared or not headers_tell(requests):
+        return None
+    canary = [seen for seen in requests if evidence.is_canary(seen.version)]
+    return compared(canary, [seen for seen in requests if evidence.is_baseline(seen.version)])
 
 
 def alarm_start(evidence: Evidence) -> Bounds | None:

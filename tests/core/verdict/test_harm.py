@@ -42,7 +42,7 @@ def test_average_of_a_period_that_lasts_proves_no_harm(harm: Any, row: Any) -> N
     """Good answers may still bring it down; a run that has ended sends none."""
     rule = {"statistic": "Average", "threshold": 0.02}
     events = [replace(event, **rule) if isinstance(event, AlarmDefined) else event for event in row("erroruser")]
-    cut = [event for event in events if event.at_s <= 75.0]
+    cut = [event for event in events if event.at_s <= 95.0]
     assert harm(cut).done is not True
     assert harm([*cut, events[-1]]).done is True
 

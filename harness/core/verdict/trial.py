@@ -1,0 +1,85 @@
+"""Whether the canary was on trial for all of its time: health needs evidence over the whole bake."""
+
+from harness.core.timeline.bounds import Bounds
+from harness.core.timeline.weights import Stay
+from harness.core.verdict.evidence import Evidence
+from harness.core.verdict.measure import headers_tell
+
+LONGEST_SILENCE = 0.2
+"""The share of the bake that the canary may go without an answer before the bake proves nothing."""
+SHORTEST_SILENCE_S = 30.0
+"""Silence that says nothing, however short the bake: a thin canary's answers come by chance."""
+SETTLING_S = 15.0
+"""How long before the end, and for how long at the least, a lost weight is no stale look: views of one shift differ."""
+
+
+def gap_in_the_trial(evidence: Evidence) -> str | None:
+    """What left the canary untried for a part of its time; None where nothing did, or nothing tells."""
+    lost = lost_weights(evidence)
+    if lost:
+        return f"somebody took the canary's weight off the alias {_after(evidence, lost[1])}"
+    silence = longest_silence(evidence)
+    if silence:
+        return (
+            f"the canary answered nothing from {_after(evidence, silence[0])} to {_after(evidence, silence[1])}, "
+            "and that part of its time proves nothing"
+        )
+    return None
+
+
+def lost_weights(evidence: Evidence) -> Bounds | None:
+    """When the alias lost the canary's weight although the deployment went on; None if it did not."""
+    release = evidence.release
+    ended_s = release.ended[0] if release.ended else evidence.end_s
+    stays = release.weights.stays
+    away = next((at for at, stay in enumerate(stays) if stay.place == "split"), None)
+    if away is None:
+        return None
+    for at, stay in enumerate(stays[away:], away):
+        until_s = stays[at + 1].since[1] if at + 1 < len(stays) else ended_s
+        if stay.place == "baseline" and _lasted(stay, min(until_s, ended_s)):
+            return stay.since
+    return None
+
+
+def longest_silence(evidence: Evidence) -> Bounds | None:
+    """The longest time on trial without an answer of the canary, if that is too long; None if nothing tells."""
+    trial = _trial(evidence)
+    if trial is None:
+        return None
+    began_s, ended_s = trial
+    answered = sorted(at_s for at_s in _answered_s(evidence) if began_s <= at_s < ended_s)
+    gaps = [*zip([began_s, *(at_s + 1 for at_s in answered)], [*answered, ended_s], strict=True)]
+    gap = max(gaps, key=lambda gap: gap[1] - gap[0])
+    longest_s = max(SHORTEST_SILENCE_S, LONGEST_SILENCE * (ended_s - began_s))
+    return gap if gap[1] - gap[0] > longest_s else None
+
+
+def _trial(evidence: Evidence) -> Bounds | None:
+    """The time in which the canary surely had a part of the traffic; None if it never shared it."""
+    release = evidence.release
+    if release.weights.split is None:
+        return None
+    ends = [bounds[0] for bounds in (release.ended, release.weights.whole) if bounds]
+    ended_s = min([*ends, evidence.until_s])
+    began_s = release.weights.split[1]
+    return (began_s, ended_s) if ended_s > began_s else None
+
+
+def _answered_s(evidence: Evidence) -> set[float]:
+    """The seconds in which the canary answered; by CloudWatch, all of a period that counts an invocation."""
+    if headers_tell(evidence.since):
+        return {seen.at_s for seen in evidence.since if seen.status and evidence.is_canary(seen.version)}
+    counted = [seen for seen in evidence.metrics if seen.metric == "Invocations" and evidence.is_canary(seen.version)]
+    if counted:
+        periods = ((start_s, seen.period_s) for seen in counted for start_s, value in seen.points if value)
+        return {start_s + second for start_s, period_s in periods for second in range(period_s)}
+    return {seen.at_s for seen in evidence.since if seen.status}
+
+
+def _lasted(stay: Stay, until_s: float) -> bool:
+    return until_s - stay.since[1] >= SETTLING_S
+
+
+def _after(evidence: Evidence, at_s: float) -> str:
+    return f"{at_s - (evidence.release.created_s or 0.0):.0f} s after the creation"
