@@ -12,7 +12,7 @@ from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Snapshot, Unseen
 from harness.core.timeline.alarm_rules import FAILURE_METRICS, Rule, rule_of
 from harness.core.timeline.comparisons import sign_of
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
-from harness.core.verdict.findings import SLOWEST_ALARM_S
+from harness.core.verdict.findings.net import SLOWEST_ALARM_S
 
 Ask = Callable[[Snapshot, AlarmDefined], Assessment]
 

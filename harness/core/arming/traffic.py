@@ -14,7 +14,7 @@ from harness.core.experiment.types import Call, Experiment, Outcome, Traffic
 from harness.core.timeline.alarm_rules import UNHANDLED_STATUS, Rule
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.stats import poisson_at_least
-from harness.core.verdict.findings import SURE_ENOUGH
+from harness.core.verdict.findings.net import SURE_ENOUGH
 
 FAILED_FROM = 400
 HOPELESS = 0.01

@@ -1,0 +1,50 @@
+"""What a person should know beyond the verdict: one small check each, in a table.
+
+A check returns None where it has nothing to say; it never reports health.
+"""
+
+from harness.core.verdict.evidence import Evidence
+from harness.core.verdict.findings import experiment, eyes, net, release
+from harness.core.verdict.findings.scene import Check, Scene
+from harness.core.verdict.harm import Harm
+from harness.core.verdict.measure import Measures
+from harness.core.verdict.types import SEVERITIES, Finding
+
+
+def findings_of(evidence: Evidence, measures: Measures, harm: Harm) -> tuple[Finding, ...]:
+    """All findings, errors first, in the order of the table otherwise."""
+    scene = Scene(evidence, measures, harm)
+    findings = [finding for check in CHECKS if (finding := check(scene))]
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+CHECKS: tuple[Check, ...] = (
+    release.no_canary,
+    release.alias_left_split,
+    release.alias_contradicts,
+    experiment.no_traffic,
+    net.alarm_already_on,
+    net.alarm_no_data,
+    net.alarm_gone,
+    net.alarm_not_on_group,
+    net.no_rollback_configured,
+    release.hook_failed,
+    net.late_fault,
+    net.thin_traffic,
+    net.alarm_covers_all_versions,
+    experiment.forced_alarm,
+    experiment.fault_succeeded,
+    experiment.not_counted,
+    experiment.collateral,
+    experiment.unanswered,
+    experiment.share_not_met,
+    experiment.schedule_late,
+    experiment.requests_lost,
+    experiment.compared_in_part,
+    release.superseded,
+    eyes.permission_missing,
+    eyes.credentials_refused,
+    eyes.clock_skew,
+    eyes.looks_failed,
+    eyes.trouble,
+)

@@ -1,0 +1,161 @@
+"""Whether what was sent, and what was made to fail, is what was planned."""
+
+from collections import Counter
+
+from harness.core.timeline.alarm_rules import UNHANDLED_STATUS
+from harness.core.timeline.events import Requests
+from harness.core.timeline.stats import clopper_pearson
+from harness.core.verdict.evidence import count, failed, is_fault, planned_share, server_failed
+from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
+from harness.core.verdict.measure import comparable, is_comparable_in_part, rules_of
+from harness.core.verdict.types import Finding
+
+LATE_S = 0.25
+LOST = 0.001
+UNANSWERED = 0.01
+MOST_UNANSWERED = 4
+
+
+def forced_alarm(scene: Scene) -> Finding | None:
+    """We rang the alarm ourselves."""
+    rollout, alarm_s, created_s = (
+        scene.evidence.rollout,
+        scene.measures.detection.alarm_s,
+        scene.evidence.release.created_s,
+    )
+    stopped_by_alarm = rollout.release.forward is not None and rollout.release.forward.error_code == "ALARM_ACTIVE"
+    if not stopped_by_alarm or alarm_s is None or created_s is None:
+        return None
+    rang_s = (alarm_s[0] + created_s, alarm_s[1] + created_s)
+    forced = (fault for fault in scene.evidence.faults if fault.forces_alarm)
+    if not any(fault.began_s - 1 <= rang_s[1] and rang_s[0] <= fault.ended_s for fault in forced):
+        return None
+    return note(
+        "forced-alarm-was-the-cause",
+        "The experiment itself set the alarm to ALARM, and that is what stopped the deployment: it proves the way from "
+        "the alarm to the rollback, not that the alarm sees failures.",
+    )
+
+
+def fault_succeeded(scene: Scene) -> Finding | None:
+    """Requests that were meant to fail were answered well."""
+    fault = scene.measures.traffic.fault
+    if not fault.ok:
+        return None
+    total = fault.ok + fault.failed
+    text = f"{fault.ok} of {total} fault requests were answered well: what was meant to make them fail is broken."
+    return finding("fault-succeeded", "warning" if fault.failed else "error", text)
+
+
+def not_counted(scene: Scene) -> Finding | None:
+    """Failures that the alarm's metric does not see, such as a 500 that the service returned or a 403."""
+    rules = rules_of(scene.evidence)
+    failures = [seen for seen in scene.evidence.since if server_failed(seen) or (is_fault(seen) and failed(seen))]
+    unseen = [seen for seen in failures if not any(rule.counts(seen.status) for rule in rules)]
+    if not rules or not unseen:
+        return None
+    return warning(
+        "failures-not-counted",
+        f"{count(unseen)} failures are none that {rules[0].metric} counts ({_most_common(unseen)}): Lambda counts only "
+        f"unhandled exceptions, which API Gateway answers {UNHANDLED_STATUS}. An alarm on 5XXError sees every 5xx.",
+    )
+
+
+def collateral(scene: Scene) -> Finding | None:
+    """Requests failed that nobody meant to fail."""
+    evidence = scene.evidence
+    hurt = [seen for seen in evidence.since if failed(seen) and not is_fault(seen)]
+    if not hurt:
+        return None
+    on_canary = count(hurt, lambda seen: evidence.is_canary(seen.version))
+    on_baseline = count(hurt, lambda seen: evidence.is_baseline(seen.version))
+    rest = count(hurt) - on_canary - on_baseline
+    statuses = _most_common(hurt)
+    return finding(
+        "collateral",
+        "warning" if on_baseline or rest else "note",
+        f"{count(hurt)} good requests failed: {on_canary} on the canary, {on_baseline} on the baseline, {rest} where "
+        f"no header said ({statuses}).",
+    )
+
+
+def _most_common(hurt: list[Requests]) -> str:
+    counts: Counter[int] = Counter()
+    for seen in hurt:
+        counts[seen.status] += seen.count
+    return ", ".join(f"{number} x {status or 'no answer'}" for status, number in counts.most_common(3))
+
+
+def no_traffic(scene: Scene) -> Finding | None:
+    """Without traffic nothing is proved."""
+    rollout = scene.evidence.rollout
+    if rollout.release.created_s is None or not rollout.run.sends or count(scene.evidence.since):
+        return None
+    return error(
+        "no-traffic", "No request was sent after the deployment's creation, so nothing was proved. Check host and rate."
+    )
+
+
+def unanswered(scene: Scene) -> Finding | None:
+    """Good requests got no answer at all; the sample of failures says why."""
+    good = [seen for seen in scene.evidence.requests if not is_fault(seen)]
+    silent, total = count(good, lambda seen: seen.status == 0), count(good)
+    if silent < UNANSWERED * total or not silent:
+        return None
+    reasons = Counter(one.reason for one in scene.evidence.exemplars if one.status == 0 and one.intent == "good")
+    sample = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common(MOST_UNANSWERED))
+    why = f": of a sample, {sample}" if sample else ""
+    return warning("unanswered", f"{silent} of {total} good requests got no answer{why}.")
+
+
+def share_not_met(scene: Scene) -> Finding | None:
+    """The error share that was sent is surely not the one that was planned."""
+    planned = [(seen, planned_share(scene.evidence, seen.at_s)) for seen in scene.evidence.since]
+    wanted = sum(seen.count * share for seen, share in planned)
+    during = [seen for seen, share in planned if share > 0]
+    total, sent = count(during), count(during, is_fault)
+    interval = clopper_pearson(sent, total, confidence=0.99)
+    if interval is None or interval[0] <= wanted / total <= interval[1] or abs(sent - wanted) <= 0.1 * wanted:
+        return None
+    return warning(
+        "share-not-met",
+        f"{sent / total:.2%} of the requests were fault requests ({sent} of {total}), and {wanted / total:.2%} "
+        "were planned.",
+    )
+
+
+def schedule_late(scene: Scene) -> Finding | None:
+    """The load generator could not keep its own schedule."""
+    facts = scene.measures.traffic
+    lag_s = facts.schedule_lag_p99_s or 0.0
+    if not facts.unstarted and lag_s <= LATE_S:
+        return None
+    return warning(
+        "schedule-late",
+        f"The load generator could not keep its schedule: {facts.unstarted or 0} of {facts.planned} requests were "
+        f"never started, and 1 % of the starts were over {lag_s * 1000:.0f} ms late. Add workers, or lower the rate.",
+    )
+
+
+def compared_in_part(scene: Scene) -> Finding | None:
+    """The canary's weight and the faults changed together, so only a part of the time compares the versions fairly."""
+    if not is_comparable_in_part(scene.evidence):
+        return None
+    return note(
+        "compared-in-part",
+        "The canary's weight and the planned faults changed while both versions had traffic, so the versions are "
+        f'compared, and "all at once" is estimated, by the {count(comparable(scene.evidence))} requests of the time '
+        "with the gravest faults alone: over all the time, a fault that came late would seem to be the canary's.",
+    )
+
+
+def requests_lost(scene: Scene) -> Finding | None:
+    """Requests were planned of which nothing is known, such as rows of a worker that were lost."""
+    facts = scene.measures.traffic
+    if not facts.lost or facts.lost <= LOST * (facts.planned or 0):
+        return None
+    return warning(
+        "requests-lost",
+        f"Nothing is known of {facts.lost} of {facts.planned} planned requests: they were neither counted as sent nor "
+        "as not started. Rows of the timeline are missing; look for a worker that died, or a disk that was full.",
+    )

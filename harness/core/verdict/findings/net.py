@@ -1,0 +1,206 @@
+"""Whether the alarms could see failures, and stop the deployment in time."""
+
+from harness.core.timeline.alarm_rules import chance, error_rate_for
+from harness.core.timeline.events import AlarmDefined
+from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.evidence import Evidence, count
+from harness.core.verdict.findings.scene import Scene, error, finding, warning
+from harness.core.verdict.measure import origin, requests_per_s, rules_of
+from harness.core.verdict.types import Attribution, Detection, Finding
+
+# Metrics lie in CloudWatch up to 60 s after their minute, an alarm is evaluated each 60 s, and CodeDeploy looks at it
+# each 5 to 25 s. Assumption: sums of observed delays, none of them documented.
+SLOWEST_ALARM_S = 150.0
+SURE_ENOUGH = 0.9
+_ROLLBACK_EVENTS = ("DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST")
+
+
+def no_rollback_configured(scene: Scene) -> Finding | None:
+    """The group does not roll back by itself on every occasion."""
+    group = scene.evidence.rollout.run.group
+    missing = [event for event in _ROLLBACK_EVENTS if group and event not in group.rollback_events]
+    if group is None or not missing:
+        return None
+    by_alarm = "DEPLOYMENT_STOP_ON_ALARM" in missing
+    text = (
+        f"The group {group.group} does not roll back on {', '.join(missing)}: such a deployment stops and leaves the "
+        "alias split. Add the events to its automatic rollback."
+    )
+    return finding("no-rollback-configured", "error" if by_alarm else "warning", text)
+
+
+def alarm_not_on_group(scene: Scene) -> Finding | None:
+    """Nothing, or another alarm than the experiment's, guards the deployment."""
+    group, wanted = scene.evidence.rollout.run.group, scene.evidence.experiment.alarm.name
+    if group is None:
+        return None
+    if not group.alarms:
+        return error("alarm-not-on-group", f"The group {group.group} has no alarm: nothing can stop a deployment.")
+    if not group.alarms_enabled:
+        return error(
+            "alarm-not-on-group", f"The group {group.group} ignores its alarms: enable its alarm configuration."
+        )
+    if wanted and wanted not in group.alarms:
+        names = ", ".join(group.alarms)
+        return error(
+            "alarm-not-on-group", f"The alarm {wanted} does not guard the group {group.group}, but {names} does."
+        )
+    return None
+
+
+def alarm_gone(scene: Scene) -> Finding | None:
+    """The group names an alarm that does not exist."""
+    rollout = scene.evidence.rollout
+    missing = sorted(rollout.alarms.missing & set(rollout.alarm_names))
+    if not missing:
+        return None
+    deleted = [name for name in missing if name in rollout.alarms.definitions]
+    if deleted:
+        return error(
+            "alarm-gone", f"{', '.join(deleted)} was deleted during the run: nothing guards the group in its place."
+        )
+    return error("alarm-gone", f"CloudWatch knows no alarm {', '.join(missing)}: correct the name in the group.")
+
+
+def alarm_no_data(scene: Scene) -> Finding | None:
+    """An alarm that never had a datapoint cannot fire."""
+    rollout = scene.evidence.rollout
+    blind = [name for name in rollout.alarm_names if _never_had_data(scene.evidence, name)]
+    if not blind or not count(scene.evidence.since):
+        return None
+    name = blind[0]
+    why = _why_no_data(scene.evidence, rollout.alarms.definitions.get(name))
+    return error("alarm-no-data", f"The alarm {name} was in INSUFFICIENT_DATA all the time and could not fire: {why}")
+
+
+def _never_had_data(evidence: Evidence, name: str) -> bool:
+    created_s, states = evidence.release.created_s, evidence.rollout.alarms.turns(name)
+    if created_s is None or not states or not _seen_to_the_end(evidence.rollout, name):
+        return False
+    before = [turn for turn in states if turn.since[0] < created_s]
+    after = [turn for turn in states if turn.since[0] >= created_s]
+    return all(turn.state == "INSUFFICIENT_DATA" for turn in (*before[-1:], *after))
+
+
+def _seen_to_the_end(rollout: Rollout, name: str) -> bool:
+    """Whether an alarm was still looked at when the deployment had ended: what was not seen is not known."""
+    return (
+        rollout.release.ended is not None
+        and name in rollout.alarms.states
+        and rollout.alarms.states[name].asked_s >= rollout.release.ended[0]
+    )
+
+
+def _why_no_data(evidence: Evidence, defined: AlarmDefined | None) -> str:
+    if defined is None or defined.kind != "metric":
+        return "check what it watches."
+    resource = defined.dimensions.get("Resource", "")
+    function, alias = _names(evidence)
+    watched = defined.dimensions.get("FunctionName")
+    if resource.startswith("arn:"):
+        fix = f"{function or watched or 'function'}:{alias or resource.rsplit(':', 1)[-1]}"
+        return f"its dimension Resource is an ARN ({resource}), which Lambda never writes. Make it {fix}."
+    if function and watched and watched != function:
+        return f"its dimension FunctionName is {watched}, and the traffic goes to {function}."
+    version = defined.dimensions.get("ExecutedVersion")
+    if version and evidence.release.canary and version != evidence.release.canary:
+        return f"its dimension ExecutedVersion is {version}, and the canary is version {evidence.release.canary}."
+    shown = ", ".join(f"{key}={value}" for key, value in defined.dimensions.items()) or "none"
+    unit = f" in the unit {defined.unit}" if defined.unit else ""
+    return f"nothing is written to {defined.namespace} {defined.metric}{unit} with the dimensions {shown}."
+
+
+def _names(evidence: Evidence) -> tuple[str | None, str | None]:
+    alias, target = evidence.release.alias, evidence.release.target
+    if alias:
+        return alias.function, alias.alias
+    return (target.function, target.alias) if target else (None, None)
+
+
+def alarm_already_on(scene: Scene) -> Finding | None:
+    """CodeDeploy stops a deployment at once that starts while its alarm is on."""
+    alarm_s = scene.measures.detection.alarm_s
+    if alarm_s is None or alarm_s[1] >= 0:
+        return None
+    return error(
+        "alarm-already-on",
+        f"The alarm was in ALARM since {-alarm_s[0]:.0f} s before the deployment's creation. CodeDeploy stops such a "
+        "deployment at once, with no traffic on the canary: wait until all alarms are OK.",
+    )
+
+
+def alarm_covers_all_versions(scene: Scene) -> Finding | None:
+    """An alarm without ExecutedVersion counts the errors of the baseline too."""
+    rollout, told = scene.evidence.rollout, scene.measures.attribution
+    broad = [
+        rule.name
+        for rule in rules_of(scene.evidence)
+        if rule.name in rollout.alarms.definitions and rule.version is None
+    ]
+    if not broad or _never_had_data(scene.evidence, str(broad[0])):
+        return None
+    function, alias = _names(scene.evidence)
+    place = f"Resource={function}:{alias}" if function else "Resource of the alias"
+    version = f"ExecutedVersion={rollout.release.canary}" if rollout.release.canary else "ExecutedVersion of the canary"
+    mostly_others = told.canary_share is not None and told.canary_share < 0.5
+    return finding(
+        "alarm-covers-all-versions",
+        "warning" if mostly_others else "note",
+        f"The alarm {broad[0]} counts the errors of all versions{_whose(told)}. To blame the canary alone, give it the "
+        f"dimensions {place} and {version}.",
+    )
+
+
+def _whose(told: Attribution) -> str:
+    if not told.counted_errors or told.from_canary is None:
+        return ""
+    return f"; {told.from_canary} of the {told.counted_errors} errors it counted came from the canary"
+
+
+def thin_traffic(scene: Scene) -> Finding | None:
+    """So little traffic that even a canary that fails every request may not trip the alarm."""
+    rate, weight = requests_per_s(scene.evidence), _canary_weight(scene.evidence)
+    rule = next(iter(rules_of(scene.evidence)), None)
+    if rule is None or rate is None or not weight:
+        return None
+    likely, enough = chance(rule, rate * weight), error_rate_for(rule, SURE_ENOUGH)
+    if likely is None or enough is None or likely >= SURE_ENOUGH:
+        return None
+    return warning(
+        "thin-traffic",
+        f"The traffic is too thin for the alarm ({rule}): at {rate:.2g} requests/s and {weight:.0%} on the canary, a "
+        f"canary that fails every request breaches it in a given period with a chance of {likely:.2g}. "
+        f"{enough / weight:.2g} requests/s would make that {SURE_ENOUGH:.0%}; else lower the threshold or lengthen it.",
+    )
+
+
+def _canary_weight(evidence: Evidence) -> float | None:
+    config = evidence.release.config
+    if config is not None and config.step:
+        return config.step
+    return evidence.release.weights.bake_weight
+
+
+def late_fault(scene: Scene) -> Finding | None:
+    """The trouble began too late for the alarm to stop the deployment."""
+    release, created_s, began_s = scene.evidence.release, scene.evidence.release.created_s, origin(scene.evidence)
+    if release.promoted is None or created_s is None or began_s is None or not release.weights.split:
+        return None
+    took = _how_late(scene.measures.detection, release.promoted[1] - created_s, began_s - created_s)
+    if took is None:
+        return None
+    left_s = release.promoted[1] - began_s
+    when = f"{left_s:.0f} s before the deployment ended" if left_s >= 0 else f"{-left_s:.0f} s after it had ended"
+    return warning(
+        "late-fault",
+        f"The first failure was due {when}, and {took}: a deployment that has ended watches no alarm. Bake longer, or "
+        "shorten the alarm's period.",
+    )
+
+
+def _how_late(detection: Detection, ended_s: float, began_s: float) -> str | None:
+    if detection.alarm_s is not None and detection.alarm_s[0] > ended_s:
+        return f"the alarm came {detection.alarm_s[0] - began_s:.0f} s after it"
+    if detection.alarm_s is None and detection.breach_s is not None and detection.breach_s + SLOWEST_ALARM_S > ended_s:
+        return f"the alarm needs up to {detection.breach_s + SLOWEST_ALARM_S - began_s:.0f} s"
+    return None

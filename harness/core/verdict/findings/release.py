@@ -1,0 +1,74 @@
+"""What happened to the release itself, on the alias and in CodeDeploy."""
+
+import math
+
+from harness.core.experiment.types import Outcome
+from harness.core.verdict.findings.scene import Scene, error, warning
+from harness.core.verdict.types import Finding
+
+
+def no_canary(scene: Scene) -> Finding | None:
+    """All traffic shifted and nobody ever saw the two versions share it."""
+    rollout = scene.evidence.rollout
+    if rollout.outcome is not Outcome.PROMOTED or rollout.release.weights.split or rollout.release.alias is None:
+        return None
+    if rollout.release.config is not None and rollout.release.config.kind == "all_at_once":
+        why = f"{rollout.release.config.name} shifts all traffic at once, so the alarm has nothing to watch"
+    else:
+        why = "weights never appeared on the alias"
+    return error("no-canary", f"There was no canary: {why}. Deploy with a canary or linear configuration.")
+
+
+def alias_left_split(scene: Scene) -> Finding | None:
+    """The deployment ended badly, nothing rolled it back, and the canary still has traffic."""
+    release = scene.evidence.release
+    if not release.left_split or release.alias is None:
+        return None
+    return error(
+        "alias-left-split",
+        f"The alias {release.alias.alias} was left split: version {release.canary} still takes "
+        f"{release.weight or 0:.0%} of the traffic, and the next deployment will fail (INVALID_LAMBDA_CONFIGURATION). "
+        "Remove the weights with UpdateAlias, and let the group roll back by itself.",
+    )
+
+
+def alias_contradicts(scene: Scene) -> Finding | None:
+    """The alias is not where CodeDeploy says it put it."""
+    outcome, release = scene.evidence.rollout.outcome, scene.evidence.release
+    if not release.alias_contradicts or release.alias is None:
+        return None
+    return error(
+        "alias-contradicts-codedeploy",
+        f"CodeDeploy says {outcome.replace('_', ' ')}, but the alias {release.alias.alias} points at version "
+        f"{release.alias.version} with weights {dict(release.alias.weights) or 'none'}. Did somebody else change it?",
+    )
+
+
+def hook_failed(scene: Scene) -> Finding | None:
+    """A lifecycle hook said no."""
+    release = scene.evidence.release
+    if release.forward is None or release.forward.error_code != "HOOK_EXECUTION_FAILURE":
+        return None
+    lifecycle = release.target.lifecycle if release.target else ()
+    names = " and ".join(event.name for event in lifecycle if event.status == "Failed")
+    return warning(
+        "hook-failed",
+        f"The deployment failed by its hook{f' {names}' if names else ''} (HOOK_EXECUTION_FAILURE), not by the alarm. "
+        "Look into the log of the hook function.",
+    )
+
+
+def superseded(scene: Scene) -> Finding | None:
+    """Another deployment of the group began after this one."""
+    release = scene.evidence.release
+    if release.superseded_by:
+        names = ", ".join(release.superseded_by)
+        text = f"The group's next deployment began ({names}): nothing from then on is counted for this one."
+        return warning("superseded-by-other-deployment", text)
+    created_s = release.created_s
+    beside = [other for other in release.others if created_s is not None and (other.created_s or -math.inf) > created_s]
+    if not beside:
+        return None
+    names = ", ".join(other.deployment_id for other in beside)
+    text = f"Another deployment began during this run ({names}): what was measured after it may be its doing."
+    return warning("superseded-by-other-deployment", text)
