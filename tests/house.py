@@ -8,7 +8,7 @@ that each module of it exists. In another tree the same modules may have other p
 import ast
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -47,7 +47,8 @@ def main(tree: Path) -> None:
     lines = Counter[str]()
     for path, source in sources.items():
         lines[path.parts[0] if len(path.parts) > 1 else "(top)"] += source.count("\n")
-    chain = longest_chain(tree)
+    imports = imports_of(tree)
+    chain = longest_chain(imports)
     length, longest = max(classes(modules))
     doubles = doubled_names(modules)
     print(f"modules               {len(modules)}")  # noqa: T201 - it is what the script is for
@@ -57,6 +58,9 @@ def main(tree: Path) -> None:
     print(f"class names doubled   {len(doubles)}")  # noqa: T201
     for name, places in doubles.items():
         print(f"  {name:<19} {', '.join(places)}")  # noqa: T201
+    print(f"import cycles         {len(cycles(imports))}")  # noqa: T201
+    for ring in cycles(imports):
+        print(f"  {' '.join(ring)}")  # noqa: T201
     print(f"longest import chain  {len(chain)}: {' > '.join(chain)}")  # noqa: T201
     print(f"longest class         {length} lines: {longest}")  # noqa: T201
     print(f"modules on the way    {way(modules)}")  # noqa: T201
@@ -79,21 +83,41 @@ def doubled_names(modules: Modules) -> dict[str, list[str]]:
     return {name: sorted(places) for name, places in sorted(homes.items()) if len(places) > 1 and name[0] != "_"}
 
 
-def longest_chain(tree: Path) -> list[str]:
-    """The longest chain of modules that import one another, from the top; imports for types alone do not count."""
+Imports = Mapping[str, Collection[str]]
+
+
+def imports_of(tree: Path) -> Imports:
+    """The modules that each module imports; imports for types alone do not count."""
     sys.path.insert(0, str(tree))
     graph = grimp.build_graph("harness", exclude_type_checking_imports=True, cache_dir=None)
-    for importer, imported in graph.nominate_cycle_breakers("harness") if "harness" in graph.modules else ():
-        graph.remove_import(importer=importer, imported=imported)
+    return {module: graph.find_modules_directly_imported_by(module) for module in sorted(graph.modules)}
+
+
+def cycles(imports: Imports) -> list[tuple[str, ...]]:
+    """Modules that import one another, however far round; each ring once."""
+    below = {module: _below(module, imports) for module in imports}
+    rings = {tuple(sorted(each for each in below[module] if module in below[each])) for module in imports}
+    return sorted(ring for ring in rings if ring)
+
+
+def _below(module: str, imports: Imports) -> set[str]:
+    found, waiting = set[str](), [module]
+    while waiting:
+        new = set(imports[waiting.pop()]) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def longest_chain(imports: Imports) -> list[str]:
+    """The longest chain of modules that import one another, from the top; what is in a cycle is left out."""
+    tangled = {module for ring in cycles(imports) for module in ring}
 
     @cache
-    def below(module: str) -> tuple[str, ...]:
-        return (
-            module,
-            *max((below(each) for each in graph.find_modules_directly_imported_by(module)), key=len, default=()),
-        )
+    def chain(module: str) -> tuple[str, ...]:
+        return module, *max((chain(each) for each in sorted(imports[module]) if each not in tangled), key=len, default=())
 
-    return [name.removeprefix("harness.") for name in max(map(below, sorted(graph.modules)), key=len)]
+    return [name.removeprefix("harness.") for name in max(map(chain, imports), key=len)]
 
 
 def way(modules: Modules) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from harness.cli.run import Wanted, wanted_of
+from harness.cli.wanted import Wanted, wanted_of
 from harness.core.experiment.hosts import host_of
 from harness.core.experiment.planned_writes import PlannedWrite, group_of, writes_of
 from harness.core.experiment.rails import RAILS, limits_of

@@ -2,18 +2,14 @@
 
 import argparse
 import os
-import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
 
-from harness.cli.words import duration, given_of
-from harness.core.experiment.overlay import OPTIONS
-from harness.core.experiment.types import Experiment, Outcome
-from harness.errors import ExitCode, UsageError
-from harness.processes import locust_command
-from harness.run.experiment import CLOCK, check_host, clock_of, handed_on, playable
+from harness.cli.plan import print_plan
+from harness.cli.wanted import wanted_of
+from harness.cli.words import duration
+from harness.core.experiment.types import Outcome
+from harness.errors import ExitCode
+from harness.run.experiment import handed_on
 
 _NAMES = ("stack", "function", "application", "group", "alias")
 _HELP = {
@@ -23,8 +19,6 @@ _HELP = {
     "group": "CodeDeploy deployment group",
     "alias": "alias that is shifted; default: found, or the experiment's",
 }
-_OF_LOCUST = tuple(name for name in OPTIONS if name not in ("host", "give_up"))
-"""Options that Locust has, too, with the prefix `--canary-`."""
 USAGE = "canary-harness run [-h] [--dry-run] [OPTIONS] [FILE|NAME] [-- COMMAND ...]"
 
 
@@ -74,71 +68,9 @@ def run_run(options: argparse.Namespace) -> int:
     """Has Locust play the experiment in our place; with `--dry-run` prints the plan. Raises HarnessError."""
     wanted = wanted_of(options)
     if options.dry_run:
-        from harness.cli.plan import print_plan
-
         print_plan(wanted, as_json=False)
     else:
         with handed_on(wanted.experiment) as environment:
             # Locust takes our place, so that signals, terminal and exit code are its own.
             os.execve(wanted.command[0], wanted.command, environment)  # noqa: S606
     return ExitCode.AS_EXPECTED
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What `run` is to play, and the Locust process that plays it; `rehearsal` says that a clock was given."""
-
-    experiment: Experiment
-    rehearsal: bool
-    command: list[str]
-
-
-def wanted_of(options: argparse.Namespace) -> Wanted:
-    """What the options of `run` and `plan` ask; raises UsageError where it cannot be played."""
-    words = [word for text in options.locust for word in _split(text)]
-    flags = {name: value for name, value in given_of(options).items() if value not in (None, False)}
-    told = {**_told_by_environment(), **flags, **_told_to_locust(words)}
-    named = told.get("experiment") or options.experiment or os.environ.get("LOCUST_CANARY_EXPERIMENT")
-    clock = told.get("clock") or os.environ.get(CLOCK)
-    experiment = playable(named, told, clock_of(clock))
-    host = experiment.target.host
-    if not told.get("locustfile"):  # one of one's own may have a host for its users
-        check_host(host, tuple(filter(None, (host,))), experiment.rails.hosts)
-    return Wanted(experiment, bool(clock), locust_command(*words, *(("--host", host) if host else ())))
-
-
-def _told_by_environment() -> dict[str, Any]:
-    """What Locust's variables say about the experiment."""
-    variables = {"host": "LOCUST_HOST", **{name: f"LOCUST_CANARY_{name.upper()}" for name in _OF_LOCUST}}
-    told = {name: os.environ[variable] for name, variable in variables.items() if os.environ.get(variable)}
-    return {name: _is_on(value) if OPTIONS[name].is_switch else value for name, value in told.items()}
-
-
-def _is_on(value: str) -> bool:
-    return value.lower() in ("1", "true", "yes")
-
-
-def _told_to_locust(words: Sequence[str]) -> dict[str, Any]:
-    """What options for Locust say about the experiment; all others are Locust's own to read."""
-    parser = _Reader(add_help=False, argument_default=argparse.SUPPRESS)
-    parser.add_argument("--host", "-H")
-    parser.add_argument("--locustfile", "-f")
-    for name in (*_OF_LOCUST, "experiment", "clock"):
-        is_switch = name in OPTIONS and OPTIONS[name].is_switch
-        flag = f"--canary-{name.replace('_', '-')}"
-        parser.add_argument(flag, dest=name, action="store_true" if is_switch else "store")
-    known, _ = parser.parse_known_args(words)
-    return vars(known)
-
-
-class _Reader(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Raises UsageError."""
-        raise UsageError(f"--locust: {message}")
-
-
-def _split(text: str) -> Sequence[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"--locust: {error} in {text!r}") from error
