@@ -115,7 +115,9 @@ def longest_chain(imports: Imports) -> list[str]:
 
     @cache
     def chain(module: str) -> tuple[str, ...]:
-        return module, *max((chain(each) for each in sorted(imports[module]) if each not in tangled), key=len, default=())
+        return module, *max(
+            (chain(each) for each in sorted(imports[module]) if each not in tangled), key=len, default=()
+        )
 
     return [name.removeprefix("harness.") for name in max(map(chain, imports), key=len)]
 

@@ -11,10 +11,9 @@ from msgspec import Struct
 from harness.core.timeline.alarm_states import Turn
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import AliasSeen, Event, Intent, Look, TargetSeen, Write
-from harness.core.timeline.following import follow
 from harness.core.timeline.histogram import Bins, merge, quantiles_s
 from harness.core.timeline.release import Release
-from harness.core.timeline.rollout import Rollout
+from harness.core.timeline.rollout import Rollout, follow
 from harness.core.verdict.evidence import Evidence, failed
 
 T = TypeVar("T")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import (
     Asked,
     Event,
@@ -18,7 +19,6 @@ from harness.core.timeline.events import (
     Trouble,
     Write,
 )
-from harness.core.timeline.phases import Phase
 from harness.core.timeline.refusals import DENIED
 from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout

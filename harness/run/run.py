@@ -8,6 +8,7 @@
 which heals, judges and reports.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -24,14 +25,16 @@ from harness.core.experiment.rails import limits_of
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import Event, RunEnded, Signal, Why
 from harness.core.verdict.types import Verdict
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode, HarnessError, UsageError
+from harness.report.actions import announce
+from harness.report.finish import finish
 from harness.report.folder import RunFolder
 from harness.report.progress import Progress
 from harness.run.by_hand import ByHand
 from harness.run.context import RunContext
 from harness.run.creation import Creation, steady_until_s
 from harness.run.deploying import Deploying, check_making
-from harness.run.ending import Ending, conclude
+from harness.run.ending import Ending
 from harness.run.experiment import Settings, check_permission, watched
 from harness.run.faults import Faults
 from harness.run.follow import Follower, begin
@@ -43,6 +46,8 @@ from harness.traffic.steering import Timebase
 
 HEAL_AGAIN_S = 5.0
 """Wall time from the end of a run in which healing that failed is tried once more."""
+
+log = logging.getLogger(__name__)
 
 
 class Run:
@@ -156,7 +161,7 @@ class Run:
         self.record(replace(over, at_s=self.base.now_s(), detail=detail))
         self._progress.close()
         self._recording.close()
-        self.verdict = conclude(self.folder, self.experiment)
+        self.verdict = _conclude(self.folder, self.experiment)
         if over.why == "failed" or self.verdict is None:
             return ExitCode.HARNESS_FAILED
         return ExitCode(self.verdict.exit_code)
@@ -209,3 +214,19 @@ def _folder(settings: Settings, experiment: Experiment) -> RunFolder:
     except OSError as error:
         raise UsageError(f"--canary-run-dir: cannot write to {folder.path}: {error.strerror}") from error
     return folder
+
+
+def _conclude(folder: RunFolder, experiment: Experiment) -> Verdict | None:
+    """Judges a run whose timeline is complete, reports it and tells others; None where it cannot be judged."""
+    try:
+        verdict = finish(folder, experiment)
+    except HarnessError as error:
+        log.error("no verdict: %s", error)
+        return None
+    log.info("%s, %s: %s", verdict.outcome, verdict.call, " ".join(verdict.because))
+    log.info("Report: %s", folder.page)
+    try:
+        announce(verdict, folder)
+    except HarnessError as error:  # the verdict stands all the same
+        log.error("%s", error)
+    return verdict

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from harness.core.experiment.pacing import Schedule
+from harness.core.experiment.pacing import ArrivalPlan
 from harness.core.timeline.events import Answer, Arrivals, Event, Exemplar, Intent, Requests
 from harness.core.timeline.histogram import histogram
 from harness.traffic.steering import Timebase
@@ -192,7 +192,7 @@ class Recorder:
         )
 
 
-def unstarted(plan: Schedule, share: float, from_s: float, until_s: float, worker: str) -> list[Arrivals]:
+def unstarted(plan: ArrivalPlan, share: float, from_s: float, until_s: float, worker: str) -> list[Arrivals]:
     """The starts that a worker with this share of a plan did not make between two instants, by the second."""
     edges_s = [from_s, *map(float, range(math.floor(from_s) + 1, math.ceil(until_s))), until_s]
     counts = [round(plan.level_at(at_s) * share) for at_s in edges_s]

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from harness.core.experiment.pacing import Schedule, WorkerPart
+from harness.core.experiment.pacing import ArrivalPlan, WorkerPart
 from harness.core.experiment.types import Traffic
 from harness.core.timeline.clock import Clock
 
@@ -43,7 +43,7 @@ class Steering(Struct, frozen=True, kw_only=True):
     timebase: Timebase
     traffic: Traffic
     seed: int
-    plan: Schedule = Schedule()
+    plan: ArrivalPlan = ArrivalPlan()
     since_s: float = 0.0
     error_share: float = 0.0
     client_version_share: float = 0.0

@@ -12,7 +12,7 @@ import pytest
 
 from harness import experiments
 from harness.aws.clients import Aws
-from harness.core.experiment.pacing import Pacer, Schedule, share_draw
+from harness.core.experiment.pacing import ArrivalPlan, Pacer, share_draw
 from harness.core.experiment.parse import parse
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Deployment, Experiment
@@ -36,7 +36,7 @@ def test_errors_below_the_threshold_stay_clear_of_the_end_of_each_minute(created
     since_s, rate = created_s + fault.at_s, experiment.traffic.arrival_rate
     assert isinstance(rate, float)
     assert fault.error_share
-    pacer, shares = Pacer(Schedule().changed(0.0, legs(rate))), share_draw(experiment.traffic.pattern, seed=1)
+    pacer, shares = Pacer(ArrivalPlan().changed(0.0, legs(rate))), share_draw(experiment.traffic.pattern, seed=1)
     errors_s = []
     while (due_s := pacer.due_s()) < 10 * MINUTE_S:
         if shares.draw(fault.error_share):

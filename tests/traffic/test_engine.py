@@ -9,7 +9,7 @@ import gevent
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment.pacing import NOTHING, Schedule, WorkerPart
+from harness.core.experiment.pacing import NOTHING, ArrivalPlan, WorkerPart
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Traffic
 from harness.core.timeline.events import Arrivals, Event, Requests
@@ -53,7 +53,7 @@ class Rig:
         self.fired: list[dict[str, Any]] = []
         self.base = Timebase(time.time(), options.pop("speed", 1.0))
         self.recorder = Recorder(self.base, self.events.extend)
-        plan = Schedule().changed(0.0, legs(options.pop("rate", 1000.0)))
+        plan = ArrivalPlan().changed(0.0, legs(options.pop("rate", 1000.0)))
         share, part = options.pop("share", 0.0), options.pop("part", WorkerPart())
         seed = options.pop("seed", 1)
         prepares = options.pop("prepares", {prepare: 1.0})

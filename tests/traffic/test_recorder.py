@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from harness.core.experiment.pacing import Schedule
+from harness.core.experiment.pacing import ArrivalPlan
 from harness.core.experiment.rates import legs
 from harness.core.timeline.events import Arrivals, Event, Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
@@ -177,7 +177,7 @@ def test_a_closed_loop_plans_what_it_starts(recorder: Recorder, sink: list[Event
 
 def test_what_a_lost_worker_did_not_start_is_counted_by_the_second() -> None:
     """Its share of the plan between two instants, no request of it twice."""
-    plan = Schedule().changed(0.0, legs(10.0))
+    plan = ArrivalPlan().changed(0.0, legs(10.0))
     rows = unstarted(plan, 0.5, 2.5, 5.0, "lost")
     assert [(row.at_s, row.planned, row.unstarted, row.started) for row in rows] == [
         (2.0, 3, 3, 0),
@@ -188,4 +188,4 @@ def test_what_a_lost_worker_did_not_start_is_counted_by_the_second() -> None:
 
 def test_a_worker_that_was_taken_over_at_once_missed_nothing() -> None:
     """Then there is no row."""
-    assert unstarted(Schedule().changed(0.0, legs(10.0)), 0.5, 5.0, 4.0, "lost") == []
+    assert unstarted(ArrivalPlan().changed(0.0, legs(10.0)), 0.5, 5.0, 4.0, "lost") == []

@@ -1,7 +1,7 @@
 """When the next request is due, and which requests are meant to fail.
 
-An arrival stands at a *level*: the number of arrivals that the plan has asked for by then. A `Schedule` maps levels to
-time, with one `Pace` from each change of the rate on, so that a change neither loses an arrival nor repeats one. All
+An arrival stands at a *level*: the number of arrivals that the plan has asked for by then. An `ArrivalPlan` maps levels
+to time, with one `Pace` from each change of the rate on, so that a change neither loses an arrival nor repeats one. All
 workers walk the same levels and each takes every `count`-th, so that a split over workers is exact and the same seed
 gives the same arrivals however many workers there are.
 """
@@ -51,7 +51,7 @@ class Pace(Struct, frozen=True):
         return self.since_s + 2 * asked / twice_mean_rate if twice_mean_rate else math.inf
 
 
-class Schedule(Struct, frozen=True):
+class ArrivalPlan(Struct, frozen=True):
     """The paces one after the other, those to come included."""
 
     paces: tuple[Pace, ...] = (Pace(0.0),)
@@ -67,14 +67,14 @@ class Schedule(Struct, frozen=True):
             pace = self.paces[max(0, bisect_left(self.paces, level, key=_level) - 1)]
         return pace.due_s(level)
 
-    def changed(self, at_s: float, legs: Sequence[Leg]) -> "Schedule":
+    def changed(self, at_s: float, legs: Sequence[Leg]) -> "ArrivalPlan":
         """The same plan until `at_s`, the rate that `legs` ask for from then on."""
         paces = [pace for pace in self.paces if pace.since_s < at_s][-PACES_KEPT:]
         level = self.level_at(at_s)
         for leg in cut(legs, at_s):
             level = paces[-1].level_at(leg.since_s) if leg.since_s > at_s else level
             paces.append(Pace(rate=leg.rate, since_s=leg.since_s, level=level, slope=leg.slope))
-        return Schedule(tuple(paces))
+        return ArrivalPlan(tuple(paces))
 
 
 def _since_s(pace: Pace) -> float:
@@ -114,7 +114,7 @@ class Pacer:
 
     def __init__(
         self,
-        plan: Schedule,
+        plan: ArrivalPlan,
         part: WorkerPart = WHOLE,
         *,
         arrivals: Arrivals = "even",
@@ -143,7 +143,7 @@ class Pacer:
         else:
             self._due_s = self._plan.due_s(self._level)
 
-    def change(self, plan: Schedule, part: WorkerPart, since_s: float) -> None:
+    def change(self, plan: ArrivalPlan, part: WorkerPart, since_s: float) -> None:
         """Goes on by another plan or as another part from `since_s` on; call it when that is reached."""
         self._plan = plan
         self._changes.append((plan.level_at(since_s), part))

@@ -63,13 +63,7 @@ class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
     signal: Signal | None = None
 
 
-class Requests(Entry, frozen=True, kw_only=True, tag="requests"):
-    """Requests that really began in the second starting at `at_s` and shared all these features.
-
-    `version` is the Lambda version that answered, by its response header; None where no header said so. `status` 0 is
-    no answer. `latency` runs from the due time, `service_time` from the real start.
-    """
-
+class _RequestFields(Entry, frozen=True, kw_only=True):
     intent: Intent
     persona: str
     endpoint: str
@@ -77,22 +71,34 @@ class Requests(Entry, frozen=True, kw_only=True, tag="requests"):
     outcome: Answer
     status: int
     count: int
-    latency: Bins
-    service_time: Bins
     worker: str = ""
 
 
-class Arrivals(Entry, frozen=True, kw_only=True, tag="arrivals"):
+class Requests(_RequestFields, frozen=True, kw_only=True, tag="requests"):
+    """Requests that really began in the second starting at `at_s` and shared all these features.
+
+    `version` is the Lambda version that answered, by its response header; None where no header said so. `status` 0 is
+    no answer. `latency` runs from the due time, `service_time` from the real start.
+    """
+
+    latency: Bins
+    service_time: Bins
+
+
+class _ArrivalFields(Entry, frozen=True, kw_only=True):
+    planned: int
+    started: int
+    unstarted: int = 0
+    worker: str = ""
+
+
+class Arrivals(_ArrivalFields, frozen=True, kw_only=True, tag="arrivals"):
     """The schedule in the second starting at `at_s`: starts planned, started, and given up for lack of room.
 
     `lag` is how late the starts were. A closed-loop user plans what it starts.
     """
 
-    planned: int
-    started: int
-    unstarted: int = 0
     lag: Bins = {}
-    worker: str = ""
 
 
 class Exemplar(Entry, frozen=True, kw_only=True, tag="exemplar"):
@@ -174,6 +180,10 @@ class TargetSeen(Look, frozen=True, kw_only=True, tag="target_seen"):
     target_version: str | None = None
     weight: float | None = None
     lifecycle: tuple[LifecycleEvent, ...] = ()
+
+
+Place = Literal["baseline", "split", "canary"]
+"""Where an alias sends traffic."""
 
 
 class AliasSeen(Look, frozen=True, kw_only=True, tag="alias_seen"):
@@ -415,33 +425,21 @@ Event = (
 )
 
 
-class _Requests(Entry, frozen=True, kw_only=True, tag="requests"):
+class _SkimmedRequests(_RequestFields, frozen=True, kw_only=True, tag="requests"):
     """A line of requests whose latency nobody has read yet."""
 
-    intent: Intent
-    persona: str
-    endpoint: str
-    version: str | None
-    outcome: Answer
-    status: int
-    count: int
     latency: msgspec.Raw
-    worker: str = ""
 
 
-class _Arrivals(Entry, frozen=True, kw_only=True, tag="arrivals"):
+class _SkimmedArrivals(_ArrivalFields, frozen=True, kw_only=True, tag="arrivals"):
     """A line of arrivals whose lag nobody has read yet."""
 
-    planned: int
-    started: int
-    unstarted: int = 0
     lag: msgspec.Raw = msgspec.Raw(b"{}")
-    worker: str = ""
 
 
 _OTHERS = tuple(kind for kind in get_args(Event) if kind not in (Requests, Arrivals))
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-_skimmer: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[(_Requests, _Arrivals, *_OTHERS)])
+_skimmer: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[(_SkimmedRequests, _SkimmedArrivals, *_OTHERS)])
 _encoder = msgspec.json.Encoder()
 
 
@@ -468,7 +466,7 @@ def skim(lines: Iterable[bytes]) -> Iterator[Event]:
 
 def _skimmed(line: bytes) -> Event:
     seen = _skimmer.decode(line)
-    if isinstance(seen, _Requests):
+    if isinstance(seen, _SkimmedRequests):
         return Requests(
             at_s=seen.at_s,
             intent=seen.intent,
@@ -482,7 +480,7 @@ def _skimmed(line: bytes) -> Event:
             service_time={},
             worker=sys.intern(seen.worker),
         )
-    if isinstance(seen, _Arrivals):
+    if isinstance(seen, _SkimmedArrivals):
         lag = Unread(bytes(seen.lag))
         return Arrivals(
             at_s=seen.at_s,

@@ -13,17 +13,17 @@ import math
 from msgspec import Struct
 
 from harness.core.timeline.bounds import Bounds, Shift, exactly
-from harness.core.timeline.deployments import ended_badly, is_rollback
-from harness.core.timeline.events import AliasSeen, ConfigSeen, DeploymentSeen, LifecycleEvent, TargetSeen
-from harness.core.timeline.phases import (
+from harness.core.timeline.deployments import (
     PLACE_AFTER,
     PLACE_BY_SHIFT,
     UNDOING_BY_STATUS,
     Phase,
-    Place,
     Undoing,
+    ended_badly,
+    is_rollback,
     phase_of,
 )
+from harness.core.timeline.events import AliasSeen, ConfigSeen, DeploymentSeen, LifecycleEvent, Place, TargetSeen
 from harness.core.timeline.steps import due_s, shifting_s, weight_after
 from harness.core.timeline.weights import Weights, place_of, shares_of, weight_of
 

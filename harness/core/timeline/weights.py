@@ -6,8 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.timeline.bounds import Bounds, Shift
-from harness.core.timeline.events import AliasSeen, TargetSeen
-from harness.core.timeline.phases import Place
+from harness.core.timeline.events import AliasSeen, Place, TargetSeen
 
 
 def shares_of(alias: AliasSeen) -> dict[str, float]:

@@ -11,8 +11,8 @@ from msgspec import Struct
 from harness.aws.eyes import METRIC_PERIOD_S
 from harness.core.experiment.types import AlarmState, Outcome
 from harness.core.timeline.comparisons import sign_of
+from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import AlarmDefined, FaultStarted
-from harness.core.timeline.phases import Phase
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
 from harness.plugin.panel.chronicle import Chart, Chronicle, Judged, Points

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.rehearsal.cloudwatch import queries
 from harness.rehearsal.cloudwatch.bucket import is_statistic
-from harness.rehearsal.cloudwatch.evaluation import COMPARISONS, TREATMENTS, Condition
+from harness.rehearsal.cloudwatch.evaluation import COMPARISONS, TREATMENTS, AlarmCondition
 from harness.rehearsal.cloudwatch.queries import MetricStat, Query
 from harness.rehearsal.cloudwatch.requests import invalid
 from harness.rehearsal.cloudwatch.store import MINUTE_S
@@ -32,7 +32,7 @@ class Definition(Struct, frozen=True):
     While the newest point has less than `fewest_samples`, the alarm keeps its state.
     """
 
-    condition: Condition
+    condition: AlarmCondition
     queries: tuple[Query, ...]
     watched: str
     period_s: int
@@ -115,7 +115,7 @@ def _statistic(params: Params) -> str:
     return given[0]
 
 
-def _condition(params: Params) -> Condition:
+def _condition(params: Params) -> AlarmCondition:
     comparison = _needed(params, "ComparisonOperator")
     if comparison not in COMPARISONS:
         raise invalid(f"{comparison} needs anomaly detection, which is not part of this local cloud.")
@@ -123,7 +123,7 @@ def _condition(params: Params) -> Condition:
     datapoints_to_alarm = params.get("DatapointsToAlarm", evaluation_periods)
     if datapoints_to_alarm > evaluation_periods:
         raise invalid("DatapointsToAlarm must be less than or equal to EvaluationPeriods")
-    return Condition(
+    return AlarmCondition(
         comparison, _needed(params, "Threshold"), evaluation_periods, datapoints_to_alarm, _treatment(params)
     )
 

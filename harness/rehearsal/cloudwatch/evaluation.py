@@ -26,7 +26,7 @@ TREATMENTS = frozenset({*FILL_INS, "ignore", "missing"})
 FEWEST_EXTRA_POINTS = 2
 
 
-class Condition(Struct, frozen=True):
+class AlarmCondition(Struct, frozen=True):
     """When an alarm goes to ALARM: `datapoints_to_alarm` of `evaluation_periods` points breach.
 
     `missing` says how gaps count.
@@ -64,7 +64,7 @@ def evaluation_range(evaluation_periods: int) -> int:
     return evaluation_periods + max(evaluation_periods // 3, FEWEST_EXTRA_POINTS)
 
 
-def evaluate(points: Values, condition: Condition, state: str) -> Judgement:
+def evaluate(points: Values, condition: AlarmCondition, state: str) -> Judgement:
     """The judgement of an alarm that is now in `state`; `points` are one evaluation range."""
     wanted = condition.evaluation_periods
     real = [index for index, point in enumerate(points) if point is not None]
@@ -83,12 +83,12 @@ def _values(points: Values, indices: Sequence[int]) -> list[float]:
     return [point for index in indices if (point := points[index]) is not None]
 
 
-def _tripped(breaching: int, condition: Condition) -> str:
+def _tripped(breaching: int, condition: AlarmCondition) -> str:
     return ALARM if breaching >= condition.datapoints_to_alarm else OK
 
 
 def _without_fill_ins(
-    points: Values, evaluated: Sequence[int], breaching: int, condition: Condition, state: str
+    points: Values, evaluated: Sequence[int], breaching: int, condition: AlarmCondition, state: str
 ) -> str:
     if breaching >= condition.datapoints_to_alarm:
         return ALARM
@@ -99,6 +99,6 @@ def _without_fill_ins(
     return ALARM if _breaching_for_long(points, evaluated, condition) else INSUFFICIENT_DATA
 
 
-def _breaching_for_long(points: Values, breaching: Sequence[int], condition: Condition) -> bool:
+def _breaching_for_long(points: Values, breaching: Sequence[int], condition: AlarmCondition) -> bool:
     """The oldest breaching point is as old as the points it takes to alarm, and nothing since then was healthy."""
     return bool(breaching) and len(points) - breaching[0] >= condition.datapoints_to_alarm

@@ -46,7 +46,7 @@ class UnknownExpression(Exception):
     """The expression is not metric math, or uses a function that this cloud does not have; the message says what."""
 
 
-class Expression(Struct, frozen=True):
+class MathExpression(Struct, frozen=True):
     """A checked expression; `names` are the identifiers of the queries that it uses. `METRICS()` uses all metrics."""
 
     text: str
@@ -54,7 +54,7 @@ class Expression(Struct, frozen=True):
     names: frozenset[str]
 
 
-def parse(text: str) -> Expression:
+def parse(text: str) -> MathExpression:
     """The expression that `text` writes; raises UnknownExpression."""
     try:
         tree = ast.parse(text.replace("^", "**"), mode="eval").body
@@ -62,10 +62,10 @@ def parse(text: str) -> Expression:
         raise UnknownExpression(f"'{text}' is not an expression") from error
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
         raise UnknownExpression("it is too long for this local cloud")
-    return Expression(text, tree, frozenset(_names(tree)))
+    return MathExpression(text, tree, frozenset(_names(tree)))
 
 
-def evaluate(expression: Expression, resolve: Resolve, metrics: Sequence[str], length: int) -> Series:
+def evaluate(expression: MathExpression, resolve: Resolve, metrics: Sequence[str], length: int) -> Series:
     """The series that an expression yields; `resolve` gives each named one, and `metrics` are what METRICS() means."""
     return _series(_Evaluation(resolve, metrics).value(expression.tree), length)
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from harness.rehearsal.cloudwatch import expressions
 from harness.rehearsal.cloudwatch.bucket import is_statistic
-from harness.rehearsal.cloudwatch.expressions import Expression, Series, UnknownExpression
+from harness.rehearsal.cloudwatch.expressions import MathExpression, Series, UnknownExpression
 from harness.rehearsal.cloudwatch.requests import invalid
 from harness.rehearsal.cloudwatch.store import MINUTE_S, Metric, MetricStore
 from harness.rehearsal.operations import Params
@@ -30,7 +30,7 @@ class Query(Struct, frozen=True):
 
     id: str
     stat: MetricStat | None = None
-    expression: Expression | None = None
+    expression: MathExpression | None = None
     label: str | None = None
     period_s: int | None = None
     returned: bool = True
@@ -72,7 +72,7 @@ def _query(given: Params) -> Query:
     if not _ID.fullmatch(given["Id"]):
         raise invalid(f"The value {given['Id']} for parameter Id is not matching the expected pattern {_ID.pattern}")
     if ("MetricStat" in given) == ("Expression" in given):
-        raise invalid(f"The query {given['Id']} must have either a MetricStat or an Expression.")
+        raise invalid(f"The query {given['Id']} must have either a MetricStat or an MathExpression.")
     return Query(
         id=given["Id"],
         stat=_stat(given["MetricStat"]) if "MetricStat" in given else None,
@@ -95,7 +95,7 @@ def _period(seconds: int) -> int:
     return seconds
 
 
-def _expression(given: Params) -> Expression:
+def _expression(given: Params) -> MathExpression:
     try:
         return expressions.parse(given["Expression"])
     except UnknownExpression as error:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.rehearsal.cloudwatch.definition import Definition
-from harness.rehearsal.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, Condition, Judgement
+from harness.rehearsal.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, AlarmCondition, Judgement
 
 INITIAL = "Unchecked: Initial alarm creation"
 FEWEST_POINTS_LISTED_APART = 5
@@ -37,7 +37,9 @@ class EvaluatedPeriod(Struct, frozen=True):
     samples: float | None = None
 
 
-def reason(judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: Condition, *, explicit: bool) -> str:
+def reason(
+    judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: AlarmCondition, *, explicit: bool
+) -> str:
     """The sentence for a judgement of `points`, oldest first; `explicit` says that DatapointsToAlarm was given."""
     if judgement.state == INSUFFICIENT_DATA:
         unknown = condition.evaluation_periods - len(judgement.evaluated)
@@ -94,7 +96,9 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _crossed(judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: Condition, *, explicit: bool) -> str:
+def _crossed(
+    judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: AlarmCondition, *, explicit: bool
+) -> str:
     alarming = judgement.state == ALARM
     real = [points[index] for index in reversed(judgement.evaluated)]
     crossing = [p for p in real if p.value is not None and condition.breached_by(p.value) == alarming]
@@ -110,7 +114,7 @@ def _crossed(judgement: Judgement, points: Sequence[EvaluatedPeriod], condition:
     return f"Threshold Crossed: {subject} {did} {threshold}. {recent}{rider}."
 
 
-def _filled(judgement: Judgement, condition: Condition) -> str:
+def _filled(judgement: Judgement, condition: AlarmCondition) -> str:
     real = len(judgement.evaluated)
     periods = condition.evaluation_periods
     received = f"{_datapoints(real)} {_was(real)}" if real else "no datapoints were"
@@ -121,7 +125,7 @@ def _filled(judgement: Judgement, condition: Condition) -> str:
     )
 
 
-def _minimum(condition: Condition, *, alarming: bool) -> str:
+def _minimum(condition: AlarmCondition, *, alarming: bool) -> str:
     to_recover = condition.evaluation_periods - condition.datapoints_to_alarm + 1
     needed = condition.datapoints_to_alarm if alarming else to_recover
     return f"minimum {_datapoints(needed)} for {'OK -> ALARM' if alarming else 'ALARM -> OK'} transition"

@@ -14,11 +14,11 @@ from harness.core.experiment.pacing import (
     CLUMP,
     NOTHING,
     WHOLE,
+    ArrivalPlan,
     BernoulliShare,
     BurstShare,
     Mix,
     Pacer,
-    Schedule,
     WorkerPart,
     levels,
     share_draw,
@@ -30,9 +30,9 @@ PATTERNS: tuple[Pattern, ...] = ("even", "bernoulli", "burst")
 shares = st.floats(0, 1)
 
 
-def at(rate: float) -> Schedule:
+def at(rate: float) -> ArrivalPlan:
     """A plan of one rate."""
-    return Schedule().changed(0.0, [Leg(0.0, rate)])
+    return ArrivalPlan().changed(0.0, [Leg(0.0, rate)])
 
 
 def dues(pacer: Pacer, count: int) -> list[float]:
@@ -153,7 +153,7 @@ RAMPED = read("10 for 5s, to 50 in 10s, 200 for 2s, to 0 in 20s")
 @pytest.mark.parametrize("count", [1, 3])
 def test_arrivals_on_ramps_and_in_bursts_are_due_when_the_plan_asks_for_them(count: int) -> None:
     """Each is due at the instant by which its level is asked for, and all workers together start every one of them."""
-    plan = Schedule().changed(0.0, legs(RAMPED))
+    plan = ArrivalPlan().changed(0.0, legs(RAMPED))
     found = sorted(itertools.chain(*(until(Pacer(plan, WorkerPart(index, count)), 100) for index in range(count))))
     assert len(found) == 50 + 300 + 400 + 2000
     assert all(plan.level_at(due_s) == pytest.approx(number + 0.5) for number, due_s in enumerate(found))
@@ -162,7 +162,7 @@ def test_arrivals_on_ramps_and_in_bursts_are_due_when_the_plan_asks_for_them(cou
 @given(at_s=st.floats(0, 40), before=st.integers(1, 4), after=st.integers(1, 4))
 def test_workers_that_join_or_leave_on_a_ramp_leave_the_plan_exact(at_s: float, before: int, after: int) -> None:
     """Whenever the fleet changes, each arrival is started once."""
-    first = Schedule().changed(0.0, legs(RAMPED))
+    first = ArrivalPlan().changed(0.0, legs(RAMPED))
     second = first.changed(at_s, legs(RAMPED))
     started = 0
     for index in range(max(before, after)):

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from harness.core.experiment.types import Outcome
+from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmGone,
@@ -23,7 +24,6 @@ from harness.core.timeline.events import (
     TargetSeen,
     Write,
 )
-from harness.core.timeline.phases import Phase
 from harness.core.timeline.rollout import replay
 
 FORWARD, ROLLBACK = "d-FORWARD01", "d-ROLLBACK1"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.rehearsal.cloudwatch.evaluation import TREATMENTS, Condition, Judgement, evaluate, evaluation_range
+from harness.rehearsal.cloudwatch.evaluation import TREATMENTS, AlarmCondition, Judgement, evaluate, evaluation_range
 
 STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
 THRESHOLD = 1.0
@@ -15,16 +15,16 @@ points = st.one_of(st.none(), st.just(0.0), st.just(1.0))
 
 
 @st.composite
-def conditions(draw: st.DrawFn) -> Condition:
+def conditions(draw: st.DrawFn) -> AlarmCondition:
     """Any M of N with any treatment of missing data."""
     periods = draw(st.integers(1, 6))
     datapoints = draw(st.integers(1, periods))
     treatment = draw(st.sampled_from(sorted(TREATMENTS)))
-    return Condition("GreaterThanOrEqualToThreshold", THRESHOLD, periods, datapoints, treatment)
+    return AlarmCondition("GreaterThanOrEqualToThreshold", THRESHOLD, periods, datapoints, treatment)
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[list[float | None], Condition, str]:
+def cases(draw: st.DrawFn) -> tuple[list[float | None], AlarmCondition, str]:
     """One evaluation range with its alarm."""
     condition = draw(conditions())
     length = evaluation_range(condition.evaluation_periods)
@@ -38,7 +38,7 @@ def row(text: str) -> list[float | None]:
 
 def judged(text: str, treatment: str, state: str = "OK", *, datapoints: int = 3, periods: int = 3) -> Judgement:
     """The judgement of a row."""
-    condition = Condition("GreaterThanOrEqualToThreshold", THRESHOLD, periods, datapoints, treatment)
+    condition = AlarmCondition("GreaterThanOrEqualToThreshold", THRESHOLD, periods, datapoints, treatment)
     return evaluate(row(text), condition, state)
 
 
@@ -107,7 +107,7 @@ def test_one_breaching_minute_keeps_alarming_while_it_is_in_range() -> None:
 )
 def test_comparisons(comparison: str, breaching: list[float]) -> None:
     """Each operator compares the value with the threshold, in this order."""
-    condition = Condition(comparison, THRESHOLD, 1, 1)
+    condition = AlarmCondition(comparison, THRESHOLD, 1, 1)
     assert [value for value in (0.0, 1.0, 2.0) if condition.breached_by(value)] == breaching
 
 
@@ -124,7 +124,7 @@ def test_the_range_exceeds_the_periods_and_grows_with_them(periods: int) -> None
 
 @given(cases(), st.data())
 def test_a_further_breach_never_turns_alarm_into_ok(
-    case: tuple[list[float | None], Condition, str], data: st.DataObject
+    case: tuple[list[float | None], AlarmCondition, str], data: st.DataObject
 ) -> None:
     """A gap that turns out to be a breach cannot improve the state."""
     series, condition, state = case
@@ -138,7 +138,7 @@ def test_a_further_breach_never_turns_alarm_into_ok(
 
 @given(cases(), st.data())
 def test_a_breach_instead_of_a_healthy_point_never_turns_alarm_into_ok(
-    case: tuple[list[float | None], Condition, str], data: st.DataObject
+    case: tuple[list[float | None], AlarmCondition, str], data: st.DataObject
 ) -> None:
     """A worse value cannot improve the state."""
     series, condition, _ = case
@@ -150,7 +150,9 @@ def test_a_breach_instead_of_a_healthy_point_never_turns_alarm_into_ok(
 
 
 @given(cases())
-def test_evaluated_points_are_the_newest_real_ones_in_order(case: tuple[list[float | None], Condition, str]) -> None:
+def test_evaluated_points_are_the_newest_real_ones_in_order(
+    case: tuple[list[float | None], AlarmCondition, str],
+) -> None:
     """What decided is real, ordered by time, at most as many as asked for, and nothing newer was left out."""
     series, condition, state = case
     evaluated = evaluate(series, condition, state).evaluated
@@ -159,7 +161,7 @@ def test_evaluated_points_are_the_newest_real_ones_in_order(case: tuple[list[flo
 
 
 @given(conditions(), states)
-def test_silence_alone_is_judged_by_the_treatment(condition: Condition, state: str) -> None:
+def test_silence_alone_is_judged_by_the_treatment(condition: AlarmCondition, state: str) -> None:
     """Without any point the treatment decides, whatever M and N are."""
     silence = [None] * evaluation_range(condition.evaluation_periods)
     expected = {"missing": "INSUFFICIENT_DATA", "ignore": state, "breaching": "ALARM", "notBreaching": "OK"}
@@ -167,7 +169,9 @@ def test_silence_alone_is_judged_by_the_treatment(condition: Condition, state: s
 
 
 @given(cases(), states)
-def test_only_ignore_looks_at_the_present_state(case: tuple[list[float | None], Condition, str], other: str) -> None:
+def test_only_ignore_looks_at_the_present_state(
+    case: tuple[list[float | None], AlarmCondition, str], other: str
+) -> None:
     """For all other treatments the points alone decide."""
     series, condition, state = case
     if condition.missing != "ignore":
@@ -175,7 +179,7 @@ def test_only_ignore_looks_at_the_present_state(case: tuple[list[float | None], 
 
 
 @given(cases())
-def test_full_ranges_count_breaches_among_the_newest(case: tuple[list[float | None], Condition, str]) -> None:
+def test_full_ranges_count_breaches_among_the_newest(case: tuple[list[float | None], AlarmCondition, str]) -> None:
     """Where nothing is missing, M of the newest N decide."""
     series, condition, state = case
     if None in series:
