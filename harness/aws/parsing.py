@@ -18,7 +18,6 @@ from msgspec import Struct
 from harness.core.experiment.types import AlarmState
 from harness.core.timeline.events import (
     AlarmChanged,
-    AlarmDefined,
     AlarmGone,
     AlarmSeen,
     AliasSeen,
@@ -34,6 +33,7 @@ from harness.core.timeline.events import (
 UNDER_WAY = ("Created", "Queued", "InProgress", "Baking", "Ready")
 """The states of a deployment that has not ended."""
 UNEXPECTED = "UnexpectedAnswer"
+LISTS_OF_ALARMS = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
 
 _STATES: Mapping[str, AlarmState] = {state: state for state in get_args(AlarmState)}
 _CHANGE = re.compile(r"updated from (?P<old>\w+) to (?P<new>\w+)")
@@ -210,39 +210,6 @@ def config_seen(name: str, info: object, stamp: Stamp) -> ConfigSeen | LookFaile
     )
 
 
-def alarm_defined(alarm: Mapping[str, Any], stamp: Stamp) -> AlarmDefined | None:
-    """From an entry of DescribeAlarms, metric or composite; None without a name."""
-    name, rule = text(alarm.get("AlarmName")), text(alarm.get("AlarmRule"))
-    if name is None:
-        return None
-    if rule is not None:
-        return AlarmDefined(asked_s=stamp.asked_s, at_s=stamp.at_s, name=name, kind="composite", rule=rule)
-    periods = whole(alarm.get("EvaluationPeriods"))
-    return AlarmDefined(
-        asked_s=stamp.asked_s,
-        at_s=stamp.at_s,
-        name=name,
-        metric=text(alarm.get("MetricName")),
-        namespace=text(alarm.get("Namespace")),
-        dimensions=dict(_dimensions(alarm.get("Dimensions"))),
-        statistic=text(alarm.get("Statistic")) or text(alarm.get("ExtendedStatistic")),
-        period_s=whole(alarm.get("Period")),
-        evaluation_periods=periods,
-        datapoints=whole(alarm.get("DatapointsToAlarm")) or periods,
-        threshold=number(alarm.get("Threshold")),
-        comparison=text(alarm.get("ComparisonOperator")),
-        missing=text(alarm.get("TreatMissingData")) or "missing",
-        unit=text(alarm.get("Unit")),
-    )
-
-
-def _dimensions(dimensions: object) -> Iterator[tuple[str, str]]:
-    for dimension in map(mapping, sequence(dimensions)):
-        name, value = text(dimension.get("Name")), text(dimension.get("Value"))
-        if name is not None and value is not None:
-            yield name, value
-
-
 def alarm_seen(alarm: Mapping[str, Any], stamp: Stamp) -> AlarmSeen | LookFailed:
     """From an entry of DescribeAlarms; an unknown state gives a LookFailed."""
     name, word = text(alarm.get("AlarmName")), text(alarm.get("StateValue"))
@@ -261,8 +228,8 @@ def alarm_seen(alarm: Mapping[str, Any], stamp: Stamp) -> AlarmSeen | LookFailed
 
 
 def alarms_of(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The entries of one DescribeAlarms answer, of both kinds."""
-    return [mapping(alarm) for key in ("MetricAlarms", "CompositeAlarms") for alarm in sequence(answer.get(key))]
+    """The entries of one DescribeAlarms answer, of every kind."""
+    return [mapping(alarm) for key in LISTS_OF_ALARMS for alarm in sequence(answer.get(key))]
 
 
 def alarms_gone(names: Iterable[str], listed: Iterable[str | None], stamp: Stamp) -> list[AlarmGone]:

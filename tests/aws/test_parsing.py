@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.aws import parsing
+from harness.aws.alarm_definitions import alarm_defined
 from harness.aws.parsing import Stamp
 from harness.core.timeline.composites import children_of
 from harness.core.timeline.deployments import is_rollback
@@ -265,7 +266,7 @@ def test_a_configuration_of_an_unknown_kind_is_a_failed_look(stamp: Stamp) -> No
 
 def test_a_metric_alarm_is_defined_by_its_rule(stamp: Stamp) -> None:
     """What AWS leaves out has AWS's default: all periods must breach, missing data are missing."""
-    event = seen(parsing.alarm_defined(ALARM, stamp), AlarmDefined)
+    event = seen(alarm_defined(ALARM, stamp), AlarmDefined)
     assert (event.metric, event.dimensions, event.period_s) == ("Errors", {"FunctionName": "fn"}, 60)
     assert (event.evaluation_periods, event.datapoints, event.threshold) == (2, 2, 3.0)
     assert event.missing == "missing"
@@ -340,7 +341,14 @@ scalars = (
 anything = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
 )
-SHAPES: list[Any] = [STOPPED_BY_ALARM, ROLLBACK, TARGET, CHANGE, ALARM]
+ON_AN_EXPRESSION = {
+    **ALARM,
+    "Metrics": [
+        {"Id": "m1", "MetricStat": {"Metric": {"MetricName": "Errors"}, "Period": 60, "Stat": "Sum"}},
+        {"Id": "e1", "Expression": "m1 * 2", "ReturnData": False},
+    ],
+}
+SHAPES: list[Any] = [STOPPED_BY_ALARM, ROLLBACK, TARGET, CHANGE, ALARM, ON_AN_EXPRESSION]
 
 
 @st.composite
@@ -365,7 +373,7 @@ def every_event_of(answer: Any, stamp: Stamp) -> list[Any]:
         parsing.alias_seen("fn", "live", known, stamp),
         parsing.group_seen(answer, stamp),
         parsing.config_seen("c", answer, stamp),
-        parsing.alarm_defined(known, stamp),
+        alarm_defined(known, stamp),
         parsing.alarm_seen(known, stamp),
         parsing.alarm_changed(answer, stamp),
         parsing.metric_seen("Errors", None, 60, answer, stamp),

@@ -105,7 +105,9 @@ def cloud(aws: FakeAws, *deployments: dict[str, Any]) -> dict[str, dict[str, Any
         "list_deployment_targets": {"targetIds": ["t-1"]},
         "get_deployment_target": TARGET,
         "get_alias": ALIAS,
-        "describe_alarms": {"MetricAlarms": [ERRORS], "CompositeAlarms": []},
+        "describe_alarms": lambda AlarmTypes, **_: (  # noqa: N803
+            {"LogAlarms": []} if AlarmTypes == ("LogAlarm",) else {"MetricAlarms": [ERRORS], "CompositeAlarms": []}
+        ),
         "describe_alarm_history": {"AlarmHistoryItems": []},
         "get_metric_data": {"MetricDataResults": []},
     }
@@ -714,3 +716,29 @@ def test_what_came_after_a_deployment_long_over_is_listed_from_its_time_on(stage
     stage.watcher(id="d-OLD").look()
     (asked,) = [params for name, params in stage.aws.calls if name == "list_deployments"]
     assert asked["createTimeRange"]["start"] <= at(-day_s)
+
+
+def test_an_alarm_that_is_of_neither_common_kind_is_asked_for_as_a_log_alarm(stage: Stage) -> None:
+    """It is not gone, and what it is, is recorded."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["describe_alarms"] = lambda AlarmTypes, **_: (  # noqa: N803
+        {"LogAlarms": [{"AlarmName": "errors", "StateValue": "OK", "QueryResultsToEvaluate": 1}]}
+        if AlarmTypes == ("LogAlarm",)
+        else {"MetricAlarms": []}
+    )
+    stage.watcher(id="d-1").look()
+    assert not stage.seen(AlarmGone)
+    assert [defined.unlike for defined in stage.seen(AlarmDefined)] == ["an alarm on a query of logs"]
+
+
+def test_where_log_alarms_are_unknown_an_alarm_that_is_not_listed_is_gone(stage: Stage) -> None:
+    """A region that does not know the kind refuses it, which is no failed look."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["describe_alarms"] = lambda AlarmTypes, **_: (  # noqa: N803
+        AwsError("cloudwatch:DescribeAlarms", "ValidationError", "no such kind")
+        if AlarmTypes == ("LogAlarm",)
+        else {"MetricAlarms": []}
+    )
+    stage.watcher(id="d-1").look()
+    assert [gone.name for gone in stage.seen(AlarmGone)] == ["errors"]
+    assert not stage.seen(LookFailed)
