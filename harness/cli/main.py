@@ -204,17 +204,17 @@ def _add_report(commands: Any) -> None:
 
     text = "make the reports of a run again, from its timeline alone"
     parser = _add_command(commands, "report", reporting.run_report, text)
-    parser.epilog = reporting.REPORT_EXIT_CODES
+    parser.epilog = reporting.EXIT_CODES
     reporting.add_report_arguments(parser)
 
 
 def _add_compare(commands: Any) -> None:
-    from harness.cli import report as reporting
+    from harness.cli import compare as comparing
 
     text = "put runs side by side, and tell whether something got worse"
-    parser = _add_command(commands, "compare", reporting.run_compare, text)
-    parser.epilog = reporting.COMPARE_EXIT_CODES
-    reporting.add_compare_arguments(parser)
+    parser = _add_command(commands, "compare", comparing.run_compare, text)
+    parser.epilog = comparing.EXIT_CODES
+    comparing.add_compare_arguments(parser)
 
 
 def _add_doctor(commands: Any) -> None:

@@ -1,29 +1,19 @@
-"""The commands `canary-harness report` and `canary-harness compare`: reports of runs that were."""
+"""The command `canary-harness report`: the reports of a run again, and its chart and table in other forms."""
 
 import argparse
 import contextlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode, UsageError
-from harness.streams import console, say, say_json, tell
+from harness.streams import say, tell
 
 if TYPE_CHECKING:
-    from harness.core.verdict.types import Verdict
     from harness.report.folder import RunFolder
     from harness.report.judged_run import JudgedRun
 
-COMPARE_EXIT_CODES = """\
-exit codes:
-  0    nothing is worse than in the first run
-  1    the harness failed
-  2    usage, or no such run
-  3    regression: something is worse than in the first run, beyond the tolerance
-  4    not comparable: a number of the first run was not measured in a later one
-"""
-REPORT_EXIT_CODES = """\
+EXIT_CODES = """\
 exit codes:
   0    the reports were written, whatever they say
   1    the harness failed, the timeline cannot be read, or nothing could be written
@@ -43,15 +33,6 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
         "may be given for both"
     )
     parser.add_argument("--table", type=_ending(TABLES), action="append", default=[], metavar="FILE", help=text)
-
-
-def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `compare`."""
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders; the first is the measure")
-    text = "by how much more than in the first run a number may be, as a share; default: 0.2"
-    parser.add_argument("--tolerance", type=_share, default=0.2, metavar="SHARE", help=text)
-    parser.add_argument("--html", type=Path, metavar="FILE", help="save the comparison as a page, too")
-    parser.add_argument("--json", action="store_true", help="print the comparison as JSON instead of a table")
 
 
 def run_report(options: argparse.Namespace) -> int:
@@ -85,35 +66,6 @@ def saved(folder: "RunFolder", run: "JudgedRun") -> bool:
     return True
 
 
-def run_compare(options: argparse.Namespace) -> int:
-    """Compares runs, judged again from their timelines; the exit code says whether something got worse."""
-    from harness.report.compare import compare
-    from harness.report.comparison import compared_page
-
-    if len(options.runs) < 2:
-        raise UsageError("compare needs two runs or more, such as reports/erroruser/*")
-    comparison = compare(_judged(options.runs), options.tolerance)
-    if options.html:
-        options.html.write_text(compared_page(comparison), encoding="utf-8")
-    if options.json:
-        import msgspec
-
-        say_json({"exit_code": int(comparison.exit_code), **msgspec.to_builtins(comparison)})
-    else:
-        from harness.report.comparison import show
-
-        show(comparison, console())
-    return comparison.exit_code
-
-
-def _judged(paths: Sequence[Path]) -> list[tuple[Path, "Verdict"]]:
-    from harness.core.verdict.judge import judge
-    from harness.report.folder import RunFolder
-
-    folders = [RunFolder.open(path) for path in paths]
-    return [(folder.path, judge(folder.read_experiment(), folder.read_condensed())) for folder in folders]
-
-
 @contextlib.contextmanager
 def _drawing(run: "JudgedRun", paths: Sequence[Path]) -> Iterator[None]:
     """Saves the main chart meanwhile, on another core where there is one: to draw it is a third of all the work."""
@@ -139,13 +91,3 @@ def _ending(endings: Sequence[str]) -> Callable[[str], Path]:
         return Path(word)
 
     return path
-
-
-def _share(word: str) -> float:
-    try:
-        share = float(word)
-    except ValueError:
-        share = math.nan
-    if not 0 <= share < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a share, 0 or more, such as 0.2 for 20 %, got {word}")
-    return share

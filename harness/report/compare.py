@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.core.experiment.types import Call, Outcome
 from harness.core.timeline.bounds import Bounds
-from harness.core.verdict.types import SEVERITIES, Finding, Severity, Verdict
+from harness.core.verdict.types import SEVERITIES, Finding, Severity, Verdict, result_in_words
 from harness.errors import ExitCode
 from harness.report import facts
 
@@ -100,7 +100,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("time to roll back", lambda verdict: verdict.detection.time_to_roll_back_s, facts.span),
     Measure("failed requests", lambda verdict: _exactly(verdict.exposure.failed_requests), _count),
     Measure("failed good requests", lambda verdict: _exactly(verdict.exposure.failed_good_requests), _count),
-    Measure("users hit", lambda verdict: _exactly(verdict.exposure.users), _count),
+    Measure("personas hit", lambda verdict: _exactly(verdict.exposure.users), _count),
     Measure("blast radius", lambda verdict: _exactly(verdict.exposure.blast_radius), _share),
     Measure("error budget used", lambda verdict: _exactly(verdict.exposure.error_budget_share), _share),
     Measure("baseline p95", lambda verdict: _exactly(verdict.arms.baseline.p95_ms), _ms, SLACK_MS),
@@ -168,7 +168,7 @@ def _words(verdicts: Sequence[Verdict]) -> Iterator[ComparedLine]:
     first = verdicts[0]
     outcomes = (Cell(facts.words(each.outcome), _outcome_changed(each, first)) for each in verdicts)
     calls = (Cell(facts.words(each.call), _called(each.call, first.call)) for each in verdicts)
-    results = (Cell(facts.words(each.result), _result_changed(each, first)) for each in verdicts)
+    results = (Cell(result_in_words(each), _result_changed(each, first)) for each in verdicts)
     yield ComparedLine(EXPERIMENT, tuple(Cell(verdict.experiment) for verdict in verdicts))
     yield ComparedLine("outcome", tuple(outcomes))
     yield ComparedLine("call", tuple(calls))

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from harness.core.experiment.types import Objective, Outcome
 from harness.core.timeline.bounds import Bounds
-from harness.core.verdict.types import ArmFacts, Source, Verdict
+from harness.core.verdict.types import ArmFacts, Source, Verdict, result_in_words
 
 NOT_MEASURED = "–"
 SMALLEST_P = 0.0001
@@ -32,6 +32,7 @@ _HEADLINES = {
     Outcome.NOT_STARTED: "NOT STARTED",
     Outcome.UNKNOWN: "OUTCOME UNKNOWN",
 }
+PERSONAS_HIT = "kinds of simulated user that met a failure, not people"
 OTHERS_SENT = "The run sent no requests of its own; what CloudWatch counted is other people's."
 NOTHING_SENT = "No request was sent, so nothing was measured: the outcome above is all that is known."
 LEDGER_HEAD: Row = ("step", "at", "took")
@@ -62,13 +63,9 @@ def outcome(verdict: Verdict) -> str:
 
 def result(verdict: Verdict) -> str:
     """The result against the expectation; where nothing was expected, it says so. Of several groups the worst."""
-    if verdict.groups:
-        return words(verdict.result)
-    if verdict.result == "as_expected" and verdict.expected is None and verdict.expected_call is None:
-        return "nothing was expected"
-    if verdict.result == "contrary" and verdict.expected not in (None, verdict.outcome):
+    if not verdict.groups and verdict.result == "contrary" and verdict.expected not in (None, verdict.outcome):
         return f"contrary, {words(str(verdict.expected))} was expected"
-    return words(verdict.result)
+    return result_in_words(verdict)
 
 
 def subject(verdict: Verdict) -> str:
@@ -213,7 +210,7 @@ def exposure(verdict: Verdict) -> str:
     """Who got hurt."""
     hurt = verdict.exposure
     failed = f"{count(hurt.failed_requests)} failed requests ({count(hurt.failed_good_requests)} of them good)"
-    users = "1 user" if hurt.users == 1 else f"{count(hurt.users)} users"
+    users = "1 persona" if hurt.users == 1 else f"{count(hurt.users)} personas"
     used = f"error budget used {percent(hurt.error_budget_share)}"
     return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}, {used}"
 
@@ -230,7 +227,7 @@ def exposures(verdict: Verdict, objective: Objective) -> list[Row]:
     return [
         ("failed requests", count(hurt.failed_requests), "from the deployment's creation on"),
         ("good requests among them", count(hurt.failed_good_requests), "nobody meant these to fail"),
-        ("users", count(hurt.users), "distinct personas that met a failure"),
+        ("personas hit", count(hurt.users), PERSONAS_HIT),
         ("blast radius", percent(hurt.blast_radius), "failed ÷ all requests"),
         ("error budget used", percent(hurt.error_budget_share), allowed),
         ("all at once instead", _estimate(hurt.all_at_once_failures), _ALL_AT_ONCE),
@@ -257,7 +254,7 @@ def run(verdict: Verdict) -> Row:
     """One line of several."""
     seen = verdict.detection
     times = (span(seen.time_to_detect_s, digits=0), span(seen.time_to_roll_back_s, digits=0))
-    facts = (words(verdict.outcome), words(verdict.call), words(verdict.result))
+    facts = (words(verdict.outcome), words(verdict.call), result_in_words(verdict))
     return (verdict.experiment, *facts, *times, str(verdict.exit_code))
 
 
@@ -297,7 +294,7 @@ def groups(verdict: Verdict) -> list[Row]:
             words(group.outcome),
             words(group.expected) if group.expected else NOT_MEASURED,
             words(group.call),
-            words(group.result),
+            result_in_words(group),
             span(group.time_to_detect_s, digits=0),
             span(group.time_to_roll_back_s, digits=0),
             group.deployment or NOT_MEASURED,

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.core.experiment.criteria import limit_word
 from harness.core.experiment.types import Outcome
-from harness.core.verdict.types import Result, Verdict
+from harness.core.verdict.types import Result, Verdict, result_in_words
 from harness.errors import ExitCode
 from harness.report import facts
 
@@ -67,7 +67,7 @@ def _groups(verdict: Verdict) -> Iterator[Case]:
     for name, group in verdict.groups.items():
         state: State = "error" if group.exit_code == ExitCode.HARNESS_FAILED else _BY_RESULT[group.result]
         expected = f", {facts.words(group.expected)} was expected" if group.expected else ""
-        said = f"{facts.words(group.outcome)}, {facts.words(group.call)}, {facts.words(group.result)}{expected}"
+        said = f"{facts.words(group.outcome)}, {facts.words(group.call)}, {result_in_words(group)}{expected}"
         yield Case(f"group {name}", state, said)
 
 
@@ -113,7 +113,8 @@ def _lasted(verdict: Verdict) -> float:
 def _properties(verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield "outcome", verdict.outcome
     yield "call", verdict.call
-    yield "result", verdict.result
+    if verdict.has_expectation or verdict.result != "as_expected":
+        yield "result", verdict.result
     yield "exit_code", str(verdict.exit_code)
     yield "time_to_detect", facts.span(verdict.detection.time_to_detect_s)
     yield "time_to_roll_back", facts.span(verdict.detection.time_to_roll_back_s)

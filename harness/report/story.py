@@ -24,7 +24,7 @@ from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.report import facts
 
-LineKind = Literal["run", "release", "alarm", "fault", "person", "trouble"]
+LineKind = Literal["run", "release", "alarm", "fault", "write", "person", "trouble"]
 
 _PHASES: Mapping[Phase, str] = {
     Phase.CREATED: "deployment {id} was created",
@@ -38,6 +38,16 @@ _PHASES: Mapping[Phase, str] = {
     Phase.STOPPED: "{id} was stopped and not rolled back",
     Phase.FAILED: "{id} failed and was not rolled back",
 }
+
+
+# What a fault is made of; any other write deploys, or puts back what a deployment changed.
+_FAULT_CALLS = (
+    "cloudwatch:SetAlarmState",
+    "lambda:PutFunctionConcurrency",
+    "lambda:DeleteFunctionConcurrency",
+    "fis:StartExperiment",
+    "fis:StopExperiment",
+)
 
 
 class StoryLine(Struct, frozen=True, kw_only=True):
@@ -145,7 +155,7 @@ def _fault_ended(event: FaultEnded) -> Iterator[StoryLine]:
 def _write(event: Write) -> Iterator[StoryLine]:
     if event.step != "intended":
         detail = f" ({facts.plain(event.detail)})" if event.detail else ""
-        kind: LineKind = "trouble" if event.step == "failed" else "fault"
+        kind: LineKind = "trouble" if event.step == "failed" else "fault" if event.call in _FAULT_CALLS else "write"
         yield StoryLine(at_s=event.at_s, kind=kind, text=f"{event.call} of {event.subject} {event.step}{detail}")
 
 

@@ -45,7 +45,7 @@ def test_timeline_alone_makes_reports(timeline_only: Path, capsys: Capture) -> N
     assert "experiment.yaml too" in rows["manifest.json"]
     assert rows["experiment"] == "erroruser"
     assert cli.main(["judge", str(timeline_only)]) == 0
-    assert "ROLLED BACK · caught · nothing was expected" in capsys.readouterr().out
+    assert "ROLLED BACK · caught · nothing expected" in capsys.readouterr().out
 
 
 def test_experiment_stands_in_for_the_manifest(timeline_only: Path, capsys: Capture) -> None:

@@ -82,6 +82,12 @@ def test_writes_are_told_when_they_are_made(step: str, kind: str) -> None:
     assert told(Write(at_s=1.0, call="cloudwatch:SetAlarmState", subject="errors", step="intended")) == []
 
 
+@pytest.mark.parametrize("call", ["codedeploy:CreateDeployment", "lambda:PublishVersion", "lambda:UpdateAlias"])
+def test_write_that_deploys_is_no_fault(call: str) -> None:
+    """What we release ourselves is marked as a write."""
+    assert [line.kind for line in told(Write(at_s=1.0, call=call, subject="group", step="done"))] == ["write"]
+
+
 def test_foreign_words_cannot_move_the_cursor() -> None:
     """A log is read on terminals."""
     (line,) = told(Trouble(at_s=1.0, what="worker", message="\x1b[2Jgone\naway"))

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.bounds import Shift
-from harness.core.verdict.types import Criterion, DeploymentFacts, Detection, Finding, Verdict
+from harness.core.verdict.types import Criterion, DeploymentFacts, Detection, Finding, GroupFacts, Verdict
 from harness.report import facts
+from harness.report.junit import cases, junit
 from harness.report.markdown import markdown
 from harness.report.picture import picture
 
@@ -49,10 +50,27 @@ def test_result_contrary_says_what_was_expected(caught: Verdict) -> None:
     assert facts.headline(verdict) == "ROLLED BACK · caught · contrary, promoted was expected (exit 3)"
 
 
-def test_no_expectation_is_not_called_fulfilled(caught: Verdict) -> None:
+def test_no_expectation_is_not_called_fulfilled(caught: Verdict, shown: Show) -> None:
     """Where nothing was expected, nothing is as expected."""
-    verdict = replace(caught, expected=None, expected_call=None)
-    assert "nothing was expected" in facts.headline(verdict)
+    verdict = replace(caught, expected=None, expected_call=None, has_expectation=False)
+    told = (facts.headline(verdict), " ".join(facts.run(verdict)), markdown(verdict), shown(verdict))
+    assert all("nothing expected" in text and "as expected" not in text for text in told)
+    assert "as_expected" not in junit(verdict)
+
+
+def test_group_of_which_nothing_was_expected_says_so(caught: Verdict) -> None:
+    """In its row of the table, and as a test case."""
+    group = GroupFacts(outcome=caught.outcome, call=caught.call, result="as_expected", exit_code=0)
+    verdict = replace(caught, groups={"group": replace(group, has_expectation=False)})
+    assert "nothing expected" in facts.groups(verdict)[0]
+    assert "as expected" not in " ".join(case.said for case in cases(verdict)[1:])
+
+
+def test_persona_is_no_person(caught: Verdict, shown: Show) -> None:
+    """A persona is a kind of simulated user, and every report says so."""
+    assert "1 persona," in shown(caught)
+    assert "1 persona," in markdown(caught)
+    assert "not people" in facts.PERSONAS_HIT
 
 
 def test_stopped_without_rollback_is_not_taken_for_one(caught: Verdict) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import asdict, replace
 
 from harness.core.experiment.types import Also, Deployment, Experiment
 from harness.core.timeline.events import Beside, ClockSeen, Event, Look, LookFailed, RunStarted, Write
-from harness.core.verdict.types import RESULTS, GroupFacts, Verdict
+from harness.core.verdict.types import RESULTS, GroupFacts, Verdict, result_in_words
 from harness.errors import ExitCode
 
 _CREATION = "codedeploy:CreateDeployment"
@@ -60,6 +60,7 @@ def for_all(first: str, verdicts: Mapping[str, Verdict]) -> Verdict:
         own,
         result=worst.result,
         exit_code=worst.exit_code,
+        has_expectation=any(verdict.has_expectation for verdict in verdicts.values()),
         because=(*own.because, *others_in_short),
         groups={name: _facts(verdict) for name, verdict in verdicts.items()},
     )
@@ -77,7 +78,7 @@ def _as_seen_by(experiment: Experiment, also: Also) -> Experiment:
 
 
 def _in_short(verdict: Verdict) -> str:
-    words = (str(verdict.outcome), str(verdict.call), verdict.result)
+    words = (str(verdict.outcome), str(verdict.call), result_in_words(verdict))
     return ", ".join(dict.fromkeys(word.replace("_", " ") for word in words))
 
 
@@ -89,6 +90,7 @@ def _facts(verdict: Verdict) -> GroupFacts:
         exit_code=verdict.exit_code,
         deployment=verdict.deployment.id,
         expected=verdict.expected,
+        has_expectation=verdict.has_expectation,
         time_to_detect_s=verdict.detection.time_to_detect_s,
         time_to_roll_back_s=verdict.detection.time_to_roll_back_s,
     )

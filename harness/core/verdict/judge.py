@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from harness.core.experiment.criteria import limit_word
-from harness.core.experiment.types import Call, Experiment, Outcome
+from harness.core.experiment.types import Call, Expect, Experiment, Outcome
 from harness.core.timeline.bounds import Bounds, Shift
 from harness.core.timeline.events import Event
 from harness.core.timeline.histogram import merge, quantile_s
@@ -95,6 +95,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
         result=result,
         call=call,
         expected_call=experiment.expect.call if isinstance(experiment.expect.call, Call) else None,
+        has_expectation=experiment.expect != Expect() or bool(criteria),
         exit_code=exit_code_of(rollout, result),
         because=(_what_happened(rollout), *_why_unseen(evidence), *harm.because, *said),
         deployment=deployment_of(rollout),

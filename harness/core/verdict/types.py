@@ -167,12 +167,16 @@ class GroupFacts(Struct, frozen=True, kw_only=True):
     exit_code: int
     deployment: str | None = None
     expected: Outcome | None = None
+    has_expectation: bool = True
     time_to_detect_s: Bounds | None = None
     time_to_roll_back_s: Bounds | None = None
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What happened, whether it was expected, and why we say so."""
+    """What happened, whether it was expected, and why we say so.
+
+    `has_expectation` says whether an outcome, a call, a time or a criterion was asked for.
+    """
 
     schema: int = 1
     experiment: str
@@ -181,6 +185,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     result: Result
     call: Call
     expected_call: Call | None = None
+    has_expectation: bool = True
     exit_code: int
     because: tuple[str, ...]
     deployment: DeploymentFacts
@@ -193,3 +198,10 @@ class Verdict(Struct, frozen=True, kw_only=True):
     groups: dict[str, GroupFacts] = {}
     criteria: tuple[Criterion, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+
+def result_in_words(judged: Verdict | GroupFacts) -> str:
+    """The result as a person writes it; where nothing was expected, nothing is as expected."""
+    if judged.result == "as_expected" and not judged.has_expectation:
+        return "nothing expected"
+    return judged.result.replace("_", " ")

@@ -95,6 +95,13 @@ def test_without_an_expectation_the_call_decides(name: str, result: str, code: i
     """Cleared and caught are how it should be; missed and false alarms are not."""
     verdict = judge(experiment(), row(name))
     assert (verdict.result, verdict.exit_code) == (result, code)
+    assert not verdict.has_expectation
+
+
+@pytest.mark.parametrize("asked", [{"expect": {"call": ["caught", "cleared"]}}, {"criteria": {"failed_requests": 1}}])
+def test_verdict_says_whether_anything_was_expected(asked: dict[str, Any], row: Any, experiment: Any) -> None:
+    """A list of calls and a criterion are expectations, too."""
+    assert judge(experiment(**asked), row("healthy")).has_expectation
 
 
 def test_other_outcome_than_expected_is_contrary(row: Any, experiment: Any) -> None:

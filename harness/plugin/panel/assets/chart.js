@@ -6,8 +6,8 @@ const LEFT = 36;
 const RIGHT = 40;
 const TOP = 34;
 const BOTTOM = 24;
-const MARKS = { release: "var(--weight)", alarm: "var(--busy)", fault: "var(--bad)", person: "var(--calm)" };
-const SIGNS = { release: "▲", alarm: "◆", fault: "●", person: "✎" };
+const MARKS = { release: "var(--weight)", alarm: "var(--busy)", fault: "var(--bad)", write: "var(--soft)", person: "var(--calm)" };
+const SIGNS = { release: "▲", alarm: "◆", fault: "●", write: "■", person: "✎" };
 
 function s(tag, attributes, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -43,7 +43,7 @@ export function chart(run, marks, room, hover) {
   return h("section", { class: "card" },
     h("h3", {}, "Traffic and release", h("small", {}, run.created_s == null ? "requests per second, over the time since the run began" : "requests per second, over the time since the creation")), box,
     h("div", { class: "legend" }, key("var(--planned)", "arrivals planned"), key("var(--bad)", "failed"), key("var(--fault)", "meant to fail"),
-      key("var(--weight)", "weight of the canary (right)"), ...Object.entries({ release: "release", alarm: "alarm", fault: "fault", person: "person" }).map(
+      key("var(--weight)", "weight of the canary (right)"), ...Object.entries({ release: "release", alarm: "alarm", fault: "fault", write: "our deployment", person: "person" }).map(
         ([kind, text]) => h("span", {}, h("b", { style: `color:${MARKS[kind]}` }, `${SIGNS[kind]} `), text))));
 }
 
