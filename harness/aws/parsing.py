@@ -98,6 +98,8 @@ def deployment_seen(info: object, stamp: Stamp) -> DeploymentSeen | LookFailed:
         rollback_id=text(rollback.get("rollbackDeploymentId")),
         rollback_of=text(rollback.get("rollbackTriggeringDeploymentId")),
         rollback_message=text(rollback.get("rollbackMessage")),
+        alarms=_alarms_of(known.get("overrideAlarmConfiguration")),
+        rollback_events=_rollback_events_of(known.get("autoRollbackConfiguration")),
     )
 
 
@@ -127,12 +129,15 @@ def _lifecycle_events(events: object, stamp: Stamp) -> Iterator[LifecycleEvent]:
         name = text(event.get("lifecycleEventName"))
         if name is None:
             continue
+        diagnostics = mapping(event.get("diagnostics"))
         yield LifecycleEvent(
             name=name,
             status=text(event.get("status")) or "Unknown",
             started_s=stamp.instant(event.get("startTime")),
             ended_s=stamp.instant(event.get("endTime")),
-            message=text(mapping(event.get("diagnostics")).get("message")),
+            message=text(diagnostics.get("message")),
+            error_code=text(diagnostics.get("errorCode")),
+            script=text(diagnostics.get("scriptName")),
         )
 
 
@@ -167,20 +172,40 @@ def group_seen(info: object, stamp: Stamp) -> GroupSeen | LookFailed:
     application, group = text(known.get("applicationName")), text(known.get("deploymentGroupName"))
     if application is None or group is None:
         return stamp.unreadable("a deployment group without application or name")
-    alarms, rollback = mapping(known.get("alarmConfiguration")), mapping(known.get("autoRollbackConfiguration"))
-    named = (text(mapping(alarm).get("name")) for alarm in sequence(alarms.get("alarms")))
-    events = sequence(rollback.get("events")) if rollback.get("enabled") is True else ()
+    alarms = mapping(known.get("alarmConfiguration"))
     return GroupSeen(
         asked_s=stamp.asked_s,
         at_s=stamp.at_s,
         application=application,
         group=group,
         config=text(known.get("deploymentConfigName")) or "",
-        alarms=tuple(name for name in named if name is not None),
+        alarms=_names_of(alarms),
         alarms_enabled=alarms.get("enabled") is True,
-        rollback_events=tuple(word for word in map(text, events) if word is not None),
+        rollback_events=_rollback_events_of(known.get("autoRollbackConfiguration")) or (),
         ignore_poll_failure=alarms.get("ignorePollAlarmFailure") is True,
     )
+
+
+def _alarms_of(configuration: object) -> tuple[str, ...] | None:
+    """The alarms of an AlarmConfiguration, none where it is switched off; None where there is none."""
+    alarms = mapping(configuration)
+    if not alarms:
+        return None
+    return _names_of(alarms) if alarms.get("enabled") is True else ()
+
+
+def _names_of(alarms: Mapping[str, Any]) -> tuple[str, ...]:
+    named = (text(mapping(alarm).get("name")) for alarm in sequence(alarms.get("alarms")))
+    return tuple(name for name in named if name is not None)
+
+
+def _rollback_events_of(configuration: object) -> tuple[str, ...] | None:
+    """The events of an AutoRollbackConfiguration, none where it is switched off; None where there is none."""
+    rollback = mapping(configuration)
+    if not rollback:
+        return None
+    events = sequence(rollback.get("events")) if rollback.get("enabled") is True else ()
+    return tuple(word for word in map(text, events) if word is not None)
 
 
 _Kind = Literal["all_at_once", "canary", "linear"]

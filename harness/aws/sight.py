@@ -93,10 +93,11 @@ class Sight:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """The alarms to watch: the one that was named, the group's, and those that composites are made of."""
-        group = self.rollout.run.group
+        """The alarms to watch: the one that was named, the group's and the deployment's, and those below composites."""
+        group, forward = self.rollout.run.group, self.release.forward
         composed = (children_of(defined.rule) for defined in self.rollout.alarms.definitions.values())
-        names = (self._alarm, *(group.alarms if group else ()), *(name for children in composed for name in children))
+        guarding = (*(group.alarms if group else ()), *((forward.alarms if forward else None) or ()))
+        names = (self._alarm, *guarding, *(name for children in composed for name in children))
         return tuple(dict.fromkeys(name for name in names if name))
 
     def is_later(self, seen: DeploymentSeen) -> bool:

@@ -109,7 +109,7 @@ _ALARM_KINDS: dict[str, Kind] = {"OK": "ok", "ALARM": "alarm"}
 
 
 def _alarms(run: JudgedRun) -> Iterator[Span]:
-    names, began_s = run.rollout.alarm_names, min(0.0, run.origin_s)
+    names, began_s = run.rollout.yardsticks, min(0.0, run.origin_s)
     for name in names[:MOST_ALARMS]:
         turns = run.rollout.alarms.turns(name)
         ends = [turn.since[1] for turn in turns[1:]]

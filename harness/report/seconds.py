@@ -171,7 +171,7 @@ def _changed(weight: float, looks: Bounds, whole: Release) -> Bounds:
 
 def alarm_steps(rollout: Rollout) -> list[tuple[float, float | None]]:
     """How many of the alarms that can stop the deployment were in ALARM: (instant, number)."""
-    turns = [(turn.since[1], name, turn) for name in rollout.alarm_names for turn in rollout.alarms.turns(name)]
+    turns = [(turn.since[1], name, turn) for name in rollout.yardsticks for turn in rollout.alarms.turns(name)]
     states: dict[str, Turn] = {}
     steps: list[tuple[float, float | None]] = []
     for at_s, name, turn in sorted(turns, key=lambda step: step[0]):

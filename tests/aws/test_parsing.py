@@ -138,6 +138,46 @@ def test_a_deployment_stopped_by_an_alarm_keeps_its_reason_and_its_rollback(stam
     assert not is_rollback(event)
 
 
+@pytest.mark.parametrize(
+    ("override", "alarms"),
+    [
+        ({"enabled": False, "alarms": []}, ()),
+        ({"enabled": False, "alarms": [{"name": "a"}]}, ()),
+        ({"enabled": True, "alarms": [{"name": "a"}, {}]}, ("a",)),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_alarms_of_a_deployment_itself_are_read(override: Any, alarms: Any, stamp: Stamp) -> None:
+    """Without them the group's count."""
+    info = {**STOPPED_BY_ALARM, "overrideAlarmConfiguration": override}
+    assert seen(parsing.deployment_seen(info, stamp), DeploymentSeen).alarms == alarms
+
+
+@pytest.mark.parametrize(
+    ("rollback", "events"),
+    [
+        ({"enabled": False, "events": ["DEPLOYMENT_FAILURE"]}, ()),
+        ({"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}, ("DEPLOYMENT_FAILURE",)),
+        (None, None),
+    ],
+)
+def test_rollback_events_of_a_deployment_itself_are_read(rollback: Any, events: Any, stamp: Stamp) -> None:
+    """What is switched off counts as none."""
+    info = {**STOPPED_BY_ALARM, "autoRollbackConfiguration": rollback}
+    assert seen(parsing.deployment_seen(info, stamp), DeploymentSeen).rollback_events == events
+
+
+def test_a_hook_that_timed_out_says_so(stamp: Stamp) -> None:
+    """Its function and CodeDeploy's word for it come with the event, and its log does not: it may hold secrets."""
+    diagnostics = {"errorCode": "ScriptTimedOut", "scriptName": "pre", "message": "no report", "logTail": "token=1"}
+    hook = {"lifecycleEventName": "BeforeAllowTraffic", "status": "Failed", "diagnostics": diagnostics}
+    target = {"lambdaTarget": {**TARGET["lambdaTarget"], "lifecycleEvents": [hook]}}  # type: ignore[dict-item]
+    (event,) = seen(parsing.target_seen("d-1", target, stamp), TargetSeen).lifecycle
+    assert (event.error_code, event.script, event.message) == ("ScriptTimedOut", "pre", "no report")
+    assert "token" not in str(event)
+
+
 def test_dates_become_seconds_since_the_run_began(stamp: Stamp) -> None:
     """AWS's dates are counted from the run's epoch; what is missing is None."""
     event = seen(parsing.deployment_seen(STOPPED_BY_ALARM, stamp), DeploymentSeen)

@@ -141,7 +141,11 @@ class ConfigSeen(Look, frozen=True, kw_only=True, tag="config_seen"):
 
 
 class DeploymentSeen(Look, frozen=True, kw_only=True, tag="deployment_seen"):
-    """A deployment, forward or rollback; `status` is CodeDeploy's own word."""
+    """A deployment, forward or rollback; `status` is CodeDeploy's own word.
+
+    `alarms` are those that stop this deployment in place of the group's, none where it looks at no alarm; None where it
+    says nothing, so that the group's count. `rollback_events` are its own in the same way.
+    """
 
     deployment_id: str
     status: str
@@ -157,16 +161,24 @@ class DeploymentSeen(Look, frozen=True, kw_only=True, tag="deployment_seen"):
     rollback_id: str | None = None
     rollback_of: str | None = None
     rollback_message: str | None = None
+    alarms: tuple[str, ...] | None = None
+    rollback_events: tuple[str, ...] | None = None
 
 
 class LifecycleEvent(Struct, frozen=True, kw_only=True):
-    """One lifecycle event of a target as CodeDeploy shows it."""
+    """One lifecycle event of a target as CodeDeploy shows it.
+
+    Of a hook that failed, `error_code` says how (`ScriptTimedOut`, …), and `script` is its function. The end of its log
+    is left out: it may hold secrets.
+    """
 
     name: str
     status: str
     started_s: float | None = None
     ended_s: float | None = None
     message: str | None = None
+    error_code: str | None = None
+    script: str | None = None
 
 
 class TargetSeen(Look, frozen=True, kw_only=True, tag="target_seen"):

@@ -78,11 +78,31 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
     @property
     def alarm_names(self) -> tuple[str, ...]:
-        """The alarms that can stop the deployment; before the group is known, all that were seen."""
-        group = self.run.group
-        if group:
-            return group.alarms if group.alarms_enabled else ()
+        """The alarms that can stop the deployment: its own or the group's; until these are known, all."""
+        forward = self.release.forward
+        if forward and forward.alarms is not None:
+            return forward.alarms
+        if self.run.group:
+            return self._alarms_of_group
         return tuple(sorted({*self.alarms.states, *self.alarms.definitions}))
+
+    @property
+    def yardsticks(self) -> tuple[str, ...]:
+        """The alarms that say what failures are borne: those that can stop it, or the group's that it switched off."""
+        return self.alarm_names or self._alarms_of_group
+
+    @property
+    def rollback_events(self) -> tuple[str, ...] | None:
+        """The events on which the deployment is rolled back: its own or the group's; None before either is known."""
+        forward, group = self.release.forward, self.run.group
+        if forward and forward.rollback_events is not None:
+            return forward.rollback_events
+        return group.rollback_events if group else None
+
+    @property
+    def _alarms_of_group(self) -> tuple[str, ...]:
+        group = self.run.group
+        return group.alarms if group and group.alarms_enabled else ()
 
     @property
     def _alias_unseen(self) -> bool:

@@ -507,7 +507,7 @@ def rules_of(evidence: Evidence) -> tuple[Rule, ...]:
     Where there is none, what the experiment says of its alarm, if it says anything.
     """
     definitions = evidence.rollout.alarms.definitions
-    names = below_composites(evidence.rollout.alarm_names, definitions)
+    names = below_composites(evidence.rollout.yardsticks, definitions)
     rules = [rule for name in names if name in definitions if (rule := rule_of(definitions[name]))]
     if not rules and evidence.experiment.alarm != Alarm():
         rules = [rule for rule in [rule_of_experiment(evidence.experiment.alarm)] if rule]
@@ -517,7 +517,7 @@ def rules_of(evidence: Evidence) -> tuple[Rule, ...]:
 def unread_alarms(evidence: Evidence) -> list[str]:
     """The alarms that guard the group and whose definitions nobody could read, unless the experiment says its alarm."""
     alarms = evidence.rollout.alarms
-    names = below_composites(evidence.rollout.alarm_names, alarms.definitions)
+    names = below_composites(evidence.rollout.yardsticks, alarms.definitions)
     unread = [name for name in names if name not in alarms.definitions and name not in alarms.missing]
     return unread if evidence.experiment.alarm == Alarm() else []
 
@@ -525,7 +525,7 @@ def unread_alarms(evidence: Evidence) -> list[str]:
 def unevaluated_alarms(evidence: Evidence) -> dict[str, str]:
     """The alarms that guard the group and whose value cannot be computed here, and why not."""
     definitions = evidence.rollout.alarms.definitions
-    known = [name for name in below_composites(evidence.rollout.alarm_names, definitions) if name in definitions]
+    known = [name for name in below_composites(evidence.rollout.yardsticks, definitions) if name in definitions]
     return {name: why for name in known if (why := why_not_evaluated(definitions[name]))}
 
 
@@ -545,7 +545,7 @@ def alarm_start(evidence: Evidence) -> Bounds | None:
         return None
     lasting = (
         episode.start
-        for name in evidence.rollout.alarm_names
+        for name in evidence.rollout.yardsticks
         for episode in evidence.rollout.alarms.episodes(name)
         if (episode.end is None or episode.end[1] > created_s) and episode.start[0] < evidence.release.superseded_s
     )

@@ -16,11 +16,14 @@ from harness.core.timeline.events import (
     Exemplar,
     FaultStarted,
     GroupSeen,
+    LifecycleEvent,
     LookFailed,
     Requests,
     RunStarted,
+    TargetSeen,
     Trouble,
 )
+from harness.core.timeline.rollout import replay
 from harness.core.verdict.findings import CHECKS
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Finding
@@ -194,6 +197,54 @@ def test_early_fault_without_an_alarm_is_not_late(findings: Any, row: Any) -> No
 def test_hook_that_failed_is_named(findings: Any, row: Any) -> None:
     """The event says which function to look into."""
     assert "AfterAllowTraffic" in findings(row("hook-failure"))["hook-failed"].text
+
+
+def test_hook_that_timed_out_is_told_how_to_report(findings: Any, row: Any) -> None:
+    """CodeDeploy waits an hour for a hook that never calls back, or may not."""
+    hook = LifecycleEvent(name="BeforeAllowTraffic", status="Failed", error_code="ScriptTimedOut", script="pre")
+    text = findings(changed(row("hook-failure"), TargetSeen, lifecycle=(hook,)))["hook-failed"].text
+    assert "waited an hour for its function pre" in text
+    assert "its role must allow codedeploy:PutLifecycleEventHookExecutionStatus" in text
+
+
+def test_hook_that_failed_says_what_codedeploy_says(findings: Any, row: Any) -> None:
+    """Its own word and message."""
+    hook = LifecycleEvent(
+        name="AfterAllowTraffic", status="Failed", error_code="ScriptFailed", script="post", message="It said no."
+    )
+    text = findings(changed(row("hook-failure"), TargetSeen, lifecycle=(hook,)))["hook-failed"].text
+    assert text.endswith("Look into the log of its function post (ScriptFailed: It said no).")
+
+
+def test_deployment_that_overrides_the_alarms_is_told(findings: Any, row: Any) -> None:
+    """An alarm of the group that rings cannot stop it."""
+    found = findings(changed(row("broken-canary"), DeploymentSeen, alarms=()))["deployment-overrides-alarms"]
+    assert found.severity == "error"
+    assert "no alarm can stop it, and errors cannot" in found.text
+
+
+@pytest.mark.parametrize("alarms", [None, ("errors",), ("errors", "more")])
+def test_deployment_with_the_groups_alarms_overrides_none(alarms: Any, findings: Any, row: Any) -> None:
+    """More alarms than the group's are no loss."""
+    found = findings(changed(row("broken-canary"), DeploymentSeen, alarms=alarms))
+    assert "deployment-overrides-alarms" not in found
+
+
+def test_failures_are_weighed_by_the_groups_alarm_though_the_deployment_switched_it_off(
+    experiment: Any, row: Any
+) -> None:
+    """What the team can bear does not depend on how it deployed this time."""
+    events = changed(row("broken-canary"), DeploymentSeen, alarms=())
+    rollout = replay(events)
+    assert (rollout.alarm_names, rollout.yardsticks) == ((), ("errors",))
+    assert any("than the alarm (Errors Sum" in why for why in judge(experiment(), events).because)
+
+
+def test_deployment_without_its_own_rollback_is_told(findings: Any, row: Any) -> None:
+    """The group would have rolled back; the deployment said that it shall not."""
+    found = findings(changed(row("below-threshold"), DeploymentSeen, rollback_events=()))["no-rollback-configured"]
+    assert found.severity == "error"
+    assert "This deployment" in found.text
 
 
 def test_alarm_of_its_own_is_not_our_doing(findings: Any, row: Any) -> None:

@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     net.alarm_no_data,
     net.alarm_gone,
     net.alarm_not_on_group,
+    net.deployment_overrides_alarms,
     net.no_rollback_configured,
     release.hook_failed,
     net.late_fault,

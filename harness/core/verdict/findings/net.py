@@ -16,17 +16,38 @@ _ROLLBACK_EVENTS = ("DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_FAILURE", "DEPLOYMEN
 
 
 def no_rollback_configured(scene: Scene) -> Finding | None:
-    """The group does not roll back by itself on every occasion."""
-    group = scene.evidence.rollout.run.group
-    missing = [event for event in _ROLLBACK_EVENTS if group and event not in group.rollback_events]
-    if group is None or not missing:
+    """The deployment is not rolled back on every occasion."""
+    rollout = scene.evidence.rollout
+    events, group, forward = rollout.rollback_events, rollout.run.group, rollout.release.forward
+    missing = [event for event in _ROLLBACK_EVENTS if events is not None and event not in events]
+    if group is None or not missing or (forward and forward.rollback_id):
         return None
     by_alarm = "DEPLOYMENT_STOP_ON_ALARM" in missing
+    if forward and forward.rollback_events is not None and forward.rollback_events != group.rollback_events:
+        whose = "This deployment, by an automatic rollback of its own (autoRollbackConfiguration of CreateDeployment),"
+        fix = "Deploy without that, so that the group's counts."
+    else:
+        whose, fix = f"The group {group.group}", "Add the events to its automatic rollback."
     text = (
-        f"The group {group.group} does not roll back on {', '.join(missing)}: such a deployment stops and leaves the "
-        "alias split. Add the events to its automatic rollback."
+        f"{whose} does not roll back on {', '.join(missing)}: such a deployment stops and leaves the alias split. {fix}"
     )
     return finding("no-rollback-configured", "error" if by_alarm else "warning", text)
+
+
+def deployment_overrides_alarms(scene: Scene) -> Finding | None:
+    """Alarms of the group that cannot stop this deployment, because it brought others or none."""
+    group, forward = scene.evidence.rollout.run.group, scene.evidence.release.forward
+    if group is None or forward is None or forward.alarms is None or not group.alarms_enabled:
+        return None
+    left_out = [name for name in group.alarms if name not in forward.alarms]
+    if not left_out:
+        return None
+    return error(
+        "deployment-overrides-alarms",
+        f"This deployment overrides the group's alarms (overrideAlarmConfiguration of CreateDeployment): "
+        f"{', '.join(forward.alarms) or 'no alarm'} can stop it, and {', '.join(left_out)} cannot. Deploy without the "
+        "override.",
+    )
 
 
 def alarm_not_on_group(scene: Scene) -> Finding | None:

@@ -3,6 +3,7 @@
 import math
 
 from harness.core.experiment.types import Outcome
+from harness.core.timeline.events import LifecycleEvent
 from harness.core.verdict.findings.scene import Scene, error, warning
 from harness.core.verdict.types import Finding
 
@@ -50,12 +51,27 @@ def hook_failed(scene: Scene) -> Finding | None:
     if release.forward is None or release.forward.error_code != "HOOK_EXECUTION_FAILURE":
         return None
     lifecycle = release.target.lifecycle if release.target else ()
-    names = " and ".join(event.name for event in lifecycle if event.status == "Failed")
+    hooks = [event for event in lifecycle if event.status == "Failed"]
+    names = " and ".join(event.name for event in hooks)
+    said = "".join(map(_why_hook_failed, hooks)) or " Look into the log of the hook function."
     return warning(
         "hook-failed",
-        f"The deployment failed by its hook{f' {names}' if names else ''} (HOOK_EXECUTION_FAILURE), not by the alarm. "
-        "Look into the log of the hook function.",
+        f"The deployment failed by its hook{f' {names}' if names else ''} (HOOK_EXECUTION_FAILURE), not by the alarm."
+        f"{said}",
     )
+
+
+def _why_hook_failed(hook: LifecycleEvent) -> str:
+    """What CodeDeploy tells of a hook that failed, and what to do."""
+    script = f"its function {hook.script}" if hook.script else "its function"
+    if hook.error_code == "ScriptTimedOut":
+        return (
+            f" CodeDeploy waited an hour for {script} and heard nothing (ScriptTimedOut): it must call "
+            "PutLifecycleEventHookExecutionStatus at its end, and its role must allow "
+            "codedeploy:PutLifecycleEventHookExecutionStatus."
+        )
+    reason = ": ".join(part.rstrip(".") for part in (hook.error_code, hook.message) if part)
+    return f" Look into the log of {script}{f' ({reason})' if reason else ''}."
 
 
 def superseded(scene: Scene) -> Finding | None:
