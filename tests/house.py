@@ -32,7 +32,7 @@ WAY = (
     "core/verdict/evidence.py",
     "core/verdict/measure.py",
     "core/verdict/judge.py",
-    "report/judged_run.py",
+    "report/judging.py",
     "report/page.py",
     "report/finish.py",
 )

@@ -18,7 +18,7 @@ def run_judge(options: argparse.Namespace) -> int:
     """Runs the command; the exit code is the verdict's. Raises HarnessError."""
     from harness.cli.report import saved
     from harness.report.folder import RunFolder
-    from harness.report.judged_run import read
+    from harness.report.judging import read
     from harness.report.terminal import summary
 
     folder = RunFolder.open(options.run)

@@ -38,7 +38,7 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
 def run_report(options: argparse.Namespace) -> int:
     """Makes all reports of a run again from its timeline alone, and prints where they are."""
     from harness.report.folder import RunFolder
-    from harness.report.judged_run import read
+    from harness.report.judging import read
     from harness.report.saving import save_table
 
     folder = RunFolder.open(options.run)

@@ -16,11 +16,11 @@ from harness.rehearsal import servers, stack
 from harness.rehearsal.admission import Throttle
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloudformation import CloudFormation
-from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy, appspec
 from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.fis import Fis
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.gateway import Api, Gateway, VersionHeader
 from harness.rehearsal.wire import Wire
 

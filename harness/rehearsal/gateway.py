@@ -20,8 +20,9 @@ from msgspec import Struct
 
 from harness.rehearsal import proxy, service
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
-from harness.rehearsal.cloudwatch import InvocationMetrics
-from harness.rehearsal.functions import Code, Functions
+from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
+from harness.rehearsal.functions.functions import Functions
+from harness.rehearsal.functions.records import Code
 from harness.rehearsal.proxy import AdmittedRequest, GatewayAnswer, RawHeaders
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.waiting import WaitingThreads

@@ -19,9 +19,9 @@ from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
-from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.refusal import Refusal
 
 APPLICATION = "fake-user"

@@ -16,7 +16,7 @@ def frames(run: str | Path) -> "Frames":
     timeline cannot be read.
     """
     from harness.report.folder import RunFolder
-    from harness.report.judged_run import read
+    from harness.report.judging import read
     from harness.report.tables import frames_of
 
     return frames_of(read(RunFolder.open(Path(run))))

@@ -11,7 +11,8 @@ from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
 from harness.report.in_words import faults
-from harness.report.judged_run import JudgedRun, judged, read_as
+from harness.report.judged_run import JudgedRun
+from harness.report.judging import judged, read_as
 from harness.report.junit import junit
 from harness.report.markdown import markdown
 from harness.report.page import page

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import Event
-from harness.core.timeline.rollout import Rollout, replay
-from harness.core.verdict.evidence import Evidence, evidence_of
-from harness.core.verdict.judge import judge_sorted
+from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.evidence import Evidence
 from harness.core.verdict.types import Verdict
-from harness.report.folder import Manifest, RunFolder
+from harness.report.folder import Manifest
 from harness.report.seconds import Seconds
 
 AFTERWARDS_S = 600.0
@@ -53,22 +51,3 @@ class JudgedRun:
     def seconds(self) -> Seconds:
         """The per-second table."""
         return Seconds(self.evidence, self.events)
-
-
-def judged(
-    experiment: Experiment, events: list[Event], manifest: Manifest | None = None, asked_in: str | None = None
-) -> JudgedRun:
-    """A run of these events, judged."""
-    evidence = evidence_of(experiment, events, replay(events))
-    return JudgedRun(events, evidence, judge_sorted(evidence, events), manifest, asked_in)
-
-
-def read(folder: RunFolder) -> JudgedRun:
-    """The run that a folder holds, judged from its timeline alone; raises UsageError or TimelineError."""
-    return read_as(folder, folder.read_experiment())
-
-
-def read_as(folder: RunFolder, experiment: Experiment) -> JudgedRun:
-    """The same, where the experiment is known."""
-    manifest = folder.read_manifest() if folder.manifest.exists() else None
-    return judged(experiment, folder.read_condensed(), manifest, folder.asked_in.name)

@@ -108,7 +108,7 @@ def of_parts(run: Path) -> dict[str, list[float]]:
     from harness.report.chart import chart
     from harness.report.drawing import save_pictures
     from harness.report.folder import RunFolder
-    from harness.report.judged_run import judged
+    from harness.report.judging import judged
     from harness.report.junit import junit
     from harness.report.markdown import markdown
     from harness.report.page import page

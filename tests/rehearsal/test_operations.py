@@ -9,10 +9,10 @@ from moto.core.utils import get_service_model
 
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloudformation import CloudFormation
-from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.fis import Fis
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.operations import Answer, AwsService, Params, operation, operations, unlocked_operation
 from harness.rehearsal.refusal import Refusal
 

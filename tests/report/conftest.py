@@ -25,7 +25,8 @@ from harness.core.verdict.types import (
     Verdict,
 )
 from harness.report.folder import RunFolder
-from harness.report.judged_run import JudgedRun, judged, read
+from harness.report.judged_run import JudgedRun
+from harness.report.judging import judged, read
 from harness.report.terminal import overview, summary
 from tests.core.conftest import build, row, rows, sent
 

@@ -6,7 +6,8 @@ from harness.core.timeline.events import Arrivals, Requests
 from harness.core.timeline.histogram import Packed, Unread
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
-from harness.report.judged_run import JudgedRun, judged, read
+from harness.report.judged_run import JudgedRun
+from harness.report.judging import judged, read
 from harness.report.page import page
 from tests.benchmarks.reports import CREATED_S, FAULT_SHARE, write_run
 

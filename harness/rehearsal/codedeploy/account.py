@@ -3,11 +3,11 @@
 import random
 
 from harness.rehearsal.clock import Schedule
-from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.ids import new_uuid
 from harness.rehearsal.codedeploy.lifecycle import Lifecycle
 from harness.rehearsal.codedeploy.store import Store
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.operations import AwsService
 
 

@@ -4,7 +4,7 @@ import random
 from typing import Protocol
 
 from harness.rehearsal.clock import Schedule
-from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.failures import alarm_problem
 from harness.rehearsal.codedeploy.records import ErrorInformation, RollbackTrigger
 from harness.rehearsal.codedeploy.store import Store

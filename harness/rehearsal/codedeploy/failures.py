@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from harness.rehearsal.cloudwatch.evaluation import ALARM
 from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.codedeploy.records import Alarming, ErrorInformation
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.refusal import Refusal
 
 _BAD_APPSPEC = (

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from harness.rehearsal.codedeploy.stages import DeploymentStage
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.names import LATEST
 from harness.rehearsal.refusal import Refusal
 

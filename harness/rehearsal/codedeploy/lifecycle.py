@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.rehearsal.clock import Schedule
-from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.alarm_watch import AlarmWatch
 from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.codedeploy.failures import (
@@ -42,7 +42,7 @@ from harness.rehearsal.codedeploy.timing import (
     StepTimes,
     drawn,
 )
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.refusal import Refusal
 
 log = logging.getLogger(__name__)

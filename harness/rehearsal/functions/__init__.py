@@ -10,11 +10,3 @@ How a function says what it runs, in CreateFunction and UpdateFunctionCode:
 
 A zip's code is frozen with its version; your own code is as it is on disk when its environment starts.
 """
-
-from harness.rehearsal.functions.engines import Invocation
-from harness.rehearsal.functions.functions import Functions
-from harness.rehearsal.functions.packages import BUNDLED_IMAGE
-from harness.rehearsal.functions.records import Code
-from harness.rehearsal.functions.routing import AliasState
-
-__all__ = ["BUNDLED_IMAGE", "AliasState", "Code", "Functions", "Invocation"]

@@ -11,7 +11,7 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from harness.rehearsal.clock import Schedule
-from harness.rehearsal.cloudwatch import InvocationMetrics
+from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
 from harness.rehearsal.functions.access import AccessOperations
 from harness.rehearsal.functions.aliases import AliasOperations
 from harness.rehearsal.functions.bundled import Bundled

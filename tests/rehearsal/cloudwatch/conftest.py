@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 
 from harness.rehearsal.clock import CloudClock, Schedule
-from harness.rehearsal.cloudwatch import CloudWatch
+from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.wire import Wire, serve
 
 NOON_S = 1_787_400_000 - 1_787_400_000 % 60

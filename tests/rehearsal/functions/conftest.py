@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 
 from harness.rehearsal.clock import CloudClock, Schedule
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.wire import Wire, serve
 
 ACCOUNT = "123456789012"

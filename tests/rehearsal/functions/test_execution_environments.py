@@ -30,7 +30,7 @@ def handler(event, context):
 PARENT = """
 import pathlib, random, sys, time
 from harness.rehearsal.clock import CloudClock, Schedule
-from harness.rehearsal.functions import Functions
+from harness.rehearsal.functions.functions import Functions
 
 class Ignored:
     def record(self, *args, **more): pass
