@@ -1,7 +1,6 @@
 """The process that directs: one run after the other, each from a test's start to its stop."""
 
 import logging
-import sys
 import time
 from abc import abstractmethod
 from typing import Any
@@ -15,10 +14,11 @@ from harness.errors import ExitCode, HarnessError
 from harness.plugin.admission import Admission
 from harness.plugin.lifecycle import IN_A_TEST, NEXT, DirectorState, Happening
 from harness.plugin.panel.chronicle import Chronicle
-from harness.plugin.role import ROUND_S, Role
+from harness.plugin.role import ROUND_S, AtOnce, Role
 from harness.plugin.web_form import WebForm
-from harness.report.actions import announce_refusal
+from harness.report.actions import announce_exit_code, announce_refusal
 from harness.run.run import Run
+from harness.streams import tell
 from harness.traffic.steering import Steering
 
 ONE_SIGNAL_S = 0.5
@@ -91,8 +91,8 @@ class Director(Role):
             self._happens("run_closed")
             self._closed.set()
 
-    def quitting(self) -> None:
-        """Ends what is not over yet, and makes the verdict the exit code."""
+    def quitting(self) -> int | None:
+        """Ends what is not over yet; the exit code is the verdict's."""
         gevent.sleep(0)  # a signal's other listeners, which may have been called at the same time, go first
         if self.run:
             self.environment.runner.stop()
@@ -101,15 +101,23 @@ class Director(Role):
         code = self._signal or self._code
         if code is None and self._given.headless:
             code = ExitCode.INCONCLUSIVE  # Locust ended before the test began, and nothing was seen of anything
-        if code is not None:
-            self.environment.process_exit_code = int(code)
+        return code
+
+    def settled(self, code: int, said: str | None) -> None:
+        """Tells people and GitHub Actions where the process ends with another code than they know of."""
+        if said:
+            tell(f"canary-harness: {said}.")
+        verdict = self.last.verdict if self.last else None
+        known = self._code if self.refused else verdict and verdict.exit_code
+        if code != known:
+            announce_exit_code(code, said)
 
     def signalled(self, code: ExitCode) -> None:
         """Notes the signal, so that the run says why it ended; a second one ends the process at once."""
         if self._signal:
             # One Ctrl-C or `timeout` may reach us twice at once; a person needs longer to ask again.
             if time.monotonic() - self._signal_s > ONE_SIGNAL_S:
-                sys.exit(code)
+                raise AtOnce(code)
             return
         self._signal_s = time.monotonic()
         testing = self.state in IN_A_TEST

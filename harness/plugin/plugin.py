@@ -16,6 +16,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from harness.errors import ExitCode, HarnessError
 from harness.plugin import options
 from harness.plugin.director import Director
+from harness.plugin.last_word import LastWord
 from harness.plugin.master import Master
 from harness.plugin.panel.routes import Panel
 from harness.plugin.role import Role
@@ -52,7 +53,7 @@ def init(environment: Any, **_: Any) -> None:
     told.test_start.add_listener(lambda **_: role.test_start())
     told.test_stopping.add_listener(lambda **_: role.stopping())
     told.test_stop.add_listener(lambda **_: role.test_stop())
-    told.quitting.add_listener(lambda **_: role.quitting())
+    LastWord(environment, role)
     if role.crew:
         told.request.add_listener(role.crew.on_request)
     for signum, code in SIGNALS.items():

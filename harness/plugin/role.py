@@ -22,6 +22,10 @@ ROUND_S = 0.5
 """Wall time between two looks for changed options, lost workers, and a lost master."""
 
 
+class AtOnce(SystemExit):
+    """Ends the process with this exit code, whatever else it does now."""
+
+
 class Role(ABC):
     """What the events of Locust mean to one process."""
 
@@ -38,8 +42,12 @@ class Role(ABC):
         """A test ends."""
 
     @abstractmethod
-    def quitting(self) -> None:
-        """The process is about to end."""
+    def quitting(self) -> int | None:
+        """Ends what is not over yet, before the process does; its exit code, None where that is for Locust to say."""
+
+    @abstractmethod
+    def settled(self, code: int, said: str | None) -> None:
+        """The process will end with this exit code; `said` tells of any other that was asked for."""
 
     def stopping(self) -> None:
         """Users are about to be stopped."""

@@ -44,12 +44,14 @@ class Worker(Role):
         """Sends the last rows."""
         self.crew.end()
 
-    def quitting(self) -> None:
+    def quitting(self) -> int:
         """Hands over and sends the last rows. Failed requests do not change the exit code: the master judges them."""
         self.crew.hand_over()
         self.crew.end()
-        if self.environment.process_exit_code is None:
-            self.environment.process_exit_code = 0
+        return ExitCode.AS_EXPECTED
+
+    def settled(self, code: int, said: str | None) -> None:
+        """Tells nobody: the master has the verdict."""
 
     def signalled(self, code: ExitCode) -> None:
         """Ends as Locust does."""

@@ -45,6 +45,17 @@ def announce_refusal(sentence: str, code: int, environment: Mapping[str, str] | 
         tell(_annotation("error", TITLE, sentence))
 
 
+def announce_exit_code(code: int, why: str | None, environment: Mapping[str, str] | None = None) -> None:
+    """Tells GitHub Actions of another exit code than it was told before: the last line counts."""
+    told = os.environ if environment is None else environment
+    with suppress(HarnessError):
+        _append(told.get("GITHUB_OUTPUT"), f"exit_code={code}\n")
+        if why:
+            _append(told.get("GITHUB_STEP_SUMMARY"), f"\n**canary-harness**: {escaped(why)}.\n")
+    if why and told.get("GITHUB_ACTIONS") == "true":
+        tell(_annotation("error", TITLE, why))
+
+
 def outputs(verdict: Verdict, folder: RunFolder) -> dict[str, str]:
     """The outputs of the step; times are the upper bound in seconds, empty where nothing was measured."""
     seen = verdict.detection

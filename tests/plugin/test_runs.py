@@ -85,6 +85,16 @@ def hear(name, **_):
         file.write(name + "\\n")
 """
 
+OWN_CHECK = """
+import os, sys
+from locust import events
+
+@events.quitting.add_listener
+def check(environment, **_):
+    environment.process_exit_code = int(os.environ["ASKED"])
+    sys.exit(int(os.environ["ASKED"]))
+"""
+
 
 class Service:
     """Answers everything and counts it; who is the error user gets 502."""
@@ -319,6 +329,31 @@ def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], serv
     shown = sum(requests for requests, _ in locusts_counts(tmp_path / "locust.json").values())
     heard = len((tmp_path / "heard").read_text().splitlines())
     assert heard == shown == run.requests().total() == service.seen.total()
+
+
+@pytest.mark.parametrize(("asked", "code"), [("0", 4), ("7", 7)], ids=["a better", "a worse"])
+@pytest.mark.parametrize("how", ["one process", "two processes", "a master"])
+def test_a_check_of_the_locustfile_makes_the_exit_code_worse_and_never_better(
+    play: Callable[..., Play], service: Service, tmp_path: Path, how: str, asked: str, code: int
+) -> None:
+    """Process and GITHUB_OUTPUT agree, verdict.json keeps the verdict, and a line says which code was asked for."""
+    (tmp_path / "mine.py").write_text(OWN_CHECK, encoding="utf-8")
+    variables = {"ASKED": asked, "GITHUB_OUTPUT": str(tmp_path / "output")}
+    words = ["-f", f"{CANARY},{tmp_path / 'mine.py'}", "--host", service.url]
+    if how == "a master":
+        port = own_port()
+        play("--worker", *words, *port, **variables)
+        words += ["--master", "--expect-workers", "1", *port]
+    elif how == "two processes":
+        words += ["--processes", "2"]
+    run = play(*words, "--canary-arrival-rate", "50", "--run-time", "2", **variables)
+    assert run.end() == code
+    assert run.verdict().exit_code == 4
+    told = dict(line.split("=", 1) for line in (tmp_path / "output").read_text().splitlines())
+    assert told["exit_code"] == str(code)
+    assert run.process.stderr
+    said = f"exit code {asked} by sys.exit and {asked} by environment.process_exit_code was asked for"
+    assert said in run.process.stderr.read().decode()
 
 
 @pytest.mark.parametrize("processes", [[], ["--processes", "3"]], ids=["one process", "three workers"])
