@@ -250,6 +250,24 @@ def arms_source(verdict: Verdict) -> str:
     return f"{source}; {_chance(verdict.arms.p_value)} for a canary no worse than the baseline (exact test, {of})"
 
 
+def latency(verdict: Verdict) -> str:
+    """The 99th percentile of both arms and how many times slower the canary was, each as an exact 99 % interval."""
+    seen = verdict.arms.latency
+    if seen is None:
+        return "whether the canary was slower is not known"
+    times = f", {interval(seen.ratio)} times the baseline's" if seen.ratio else ""
+    canary, baseline = interval(seen.canary_p99_ms), interval(seen.baseline_p99_ms)
+    return (
+        f"p99 of good requests {canary} ms on the canary, {baseline} ms on the baseline{times} (exact 99 % intervals)"
+    )
+
+
+def interval(bounds: Bounds) -> str:
+    """An interval in three digits, as `0.95 to 1.2`; one number where both ends print alike."""
+    low, high = (f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in bounds)
+    return low if low == high else f"{low} to {high}"
+
+
 def run(verdict: Verdict) -> Row:
     """One line of several."""
     seen = verdict.detection

@@ -87,7 +87,8 @@ def _requests(verdict: Verdict) -> list[str]:
         return ["", *_others_requests(verdict)]
     return [
         *("", *_table(facts.MATRIX_HEAD, facts.matrix(verdict)), "", f"Traffic: {facts.traffic(verdict)}."),
-        *("", *_table(facts.ARMS_HEAD, facts.arms(verdict)), "", f"Arms: {facts.arms_source(verdict)}."),
+        *("", *_table(facts.ARMS_HEAD, facts.arms(verdict)), ""),
+        f"Arms: {facts.arms_source(verdict)}. Latency: {facts.latency(verdict)}.",
     ]
 
 

@@ -45,6 +45,7 @@ def summary(verdict: Verdict, run_dir: Path, console: Console) -> None:
     console.print()
     console.print(_table("Arms over the same time", facts.ARMS_HEAD, facts.arms(verdict)))
     console.print(_labelled("Told apart", facts.arms_source(verdict)))
+    console.print(_labelled("Latency", facts.latency(verdict)))
     console.print(_labelled("Exposure", facts.exposure(verdict)))
     console.print(_labelled("Attribution", facts.attribution(verdict)))
     if verdict.criteria:

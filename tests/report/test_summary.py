@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.bounds import Shift
-from harness.core.verdict.types import Criterion, DeploymentFacts, Detection, Finding, GroupFacts, Verdict
+from harness.core.verdict.types import Criterion, DeploymentFacts, Detection, Finding, GroupFacts, LatencyFacts, Verdict
 from harness.report import facts
 from harness.report.junit import cases, junit
 from harness.report.markdown import markdown
@@ -266,3 +266,13 @@ def test_markdown_tells_the_release_in_one_line_of_time(caught: Verdict) -> None
     promoted = replace(fine, deployment=replace(fine.deployment, ended_s=(304.0, 304.0)))
     assert facts.course(promoted)[-1] == "304 s promoted"
     assert facts.course(replace(caught, deployment=DeploymentFacts(), detection=Detection())) == []
+
+
+def test_latency_of_both_arms_is_told_with_its_ratio(caught: Verdict, shown: Show) -> None:
+    """With intervals, on the terminal and in Markdown; what was not measured is said to be unknown."""
+    assert "whether the canary was slower is not known" in markdown(caught)
+    measured = LatencyFacts(canary_p99_ms=(700.4, 1210.0), baseline_p99_ms=(8.02, 8.02), ratio=(87.3, 150.9))
+    verdict = replace(caught, arms=replace(caught.arms, latency=measured))
+    told = "p99 of good requests 700 to 1210 ms on the canary, 8.02 ms on the baseline, 87.3 to 151 times"
+    assert told in markdown(verdict)
+    assert told in " ".join(shown(verdict).split())

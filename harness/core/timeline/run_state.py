@@ -30,6 +30,7 @@ class RunState(Struct, frozen=True, kw_only=True):
 
     epoch_s: float = 0.0
     speed: float = 1.0
+    harness: str = ""
     sends: bool = True
     ended: RunEnded | None = None
     ahead_s: float = 0.0
@@ -61,7 +62,7 @@ class RunState(Struct, frozen=True, kw_only=True):
 
 
 def _run_started(known: RunState, event: RunStarted) -> RunState:
-    return replace(known, epoch_s=event.epoch_s, speed=event.speed, sends=event.sends)
+    return replace(known, epoch_s=event.epoch_s, speed=event.speed, harness=event.harness, sends=event.sends)
 
 
 def _run_ended(known: RunState, event: RunEnded) -> RunState:

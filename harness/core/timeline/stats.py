@@ -3,6 +3,7 @@
 The special functions take a third of one, so they are imported where one is needed, and no Locust process starts later.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 import numpy as np
@@ -70,10 +71,13 @@ def quantile_ranks(q: float, size: int, confidence: float) -> tuple[int, int]:
     """
     from scipy import special
 
-    ranks = np.arange(1, size + 1)
-    below = special.bdtr(ranks - 1, size, q)  # the chance that fewer than `rank` values lie below the quantile
-    low = int(np.searchsorted(below, 1 - confidence, side="right"))
-    high = int(np.searchsorted(below, confidence)) + 1
+    def chance(rank: int) -> float:
+        """That fewer than `rank` values lie below the quantile."""
+        return float(special.bdtr(rank - 1, size, q))
+
+    ranks = range(1, size + 1)
+    low = bisect_right(ranks, 1 - confidence, key=chance)
+    high = bisect_left(ranks, confidence, key=chance) + 1
     return max(1, low), min(size, high)
 
 

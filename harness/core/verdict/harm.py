@@ -25,7 +25,6 @@ from harness.core.verdict.measure import (
     fed_to,
     good_failures,
     headers_tell,
-    latencies_of,
     metric_sum,
     rule_breach,
     rules_of,
@@ -51,7 +50,7 @@ class Harm(Struct, frozen=True):
 
 def harm_of(evidence: Evidence, measures: Measures) -> Harm:
     """Harm from the deployment's creation to the end of the run."""
-    latency = harm_by_latency(latencies_of(evidence), evidence.experiment.objective.latency)
+    latency = harm_by_latency(measures.latencies, evidence.experiment.objective.latency)
     harms = tuple(said for said in (_unbearable(evidence), _worse(measures), latency) if said)
     return Harm(True, harms) if harms else _healthy(evidence, measures)
 

@@ -7,9 +7,10 @@ from msgspec import Struct
 from harness.core.experiment.types import LatencyObjective
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Requests
-from harness.core.timeline.histogram import Bins, merge, quantiles_s
+from harness.core.timeline.histogram import Bins, merge, quantile_s, quantiles_s
 from harness.core.timeline.stats import quantile_ranks
 from harness.core.verdict.evidence import count
+from harness.core.verdict.types import LatencyFacts
 
 Q = 0.99
 CONFIDENCE = 0.995
@@ -34,6 +35,15 @@ class Compared(Struct, frozen=True):
         """How many times slower the canary was, at the least and at the most."""
         least = self.canary[0] / self.baseline[1] if self.baseline[1] else 1.0
         return least, self.canary[1] / self.baseline[0] if self.baseline[0] else float("inf")
+
+    @property
+    def facts(self) -> LatencyFacts:
+        """The same as the verdict tells it."""
+        return LatencyFacts(
+            canary_p99_ms=_ms(self.canary),
+            baseline_p99_ms=_ms(self.baseline),
+            ratio=self.ratio if self.baseline[0] else None,
+        )
 
 
 def compared(canary: Sequence[Requests], baseline: Sequence[Requests]) -> Compared | None:
@@ -83,8 +93,20 @@ def _answered(requests: Sequence[Requests]) -> list[Requests]:
 
 def _p99(latency: Bins) -> tuple[float, float, float]:
     """The least that it surely is, what was measured, and the most."""
+    least_s, most_s = interval_s(latency, Q) or (0.0, 0.0)
+    return least_s, quantile_s(latency, Q) or 0.0, most_s
+
+
+def interval_s(latency: Bins, q: float) -> Bounds | None:
+    """The exact interval of a quantile, between two of the latencies themselves; None where there are none."""
     size = sum(latency.values())
+    if not size:
+        return None
     # Half a rank below the rank itself, so that no rounding leads to the next one.
-    low, high = ((rank - 0.5) / size for rank in quantile_ranks(Q, size, CONFIDENCE))
-    least_s, measured_s, most_s = (second or 0.0 for second in quantiles_s(latency, (low, Q, high)))
-    return least_s, measured_s, most_s
+    low, high = ((rank - 0.5) / size for rank in quantile_ranks(q, size, CONFIDENCE))
+    least_s, most_s = (second or 0.0 for second in quantiles_s(latency, (low, high)))
+    return least_s, most_s
+
+
+def _ms(bounds: Bounds) -> Bounds:
+    return bounds[0] * 1000, bounds[1] * 1000

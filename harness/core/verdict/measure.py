@@ -5,6 +5,7 @@ from bisect import bisect
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment.types import Alarm
 from harness.core.timeline.alarm_rules import Rule, rule_of, rule_of_experiment, why_not_evaluated
@@ -24,7 +25,7 @@ from harness.core.verdict.evidence import (
     planned_share,
     server_failed,
 )
-from harness.core.verdict.latency import Compared, compared
+from harness.core.verdict.latency import Compared, compared, interval_s
 from harness.core.verdict.types import ArmFacts, Arms, Attribution, Detection, Exposure, Source, TrafficFacts
 
 # API Gateway answers 502 for a function that threw, and a service behind it cannot put its version in that answer. Only
@@ -42,14 +43,17 @@ class Measures(Struct, frozen=True, kw_only=True):
     exposure: Exposure
     attribution: Attribution
     detection: Detection
+    latencies: Compared | None = None
 
 
 def measure(evidence: Evidence) -> Measures:
     """All numbers of a verdict."""
-    arms = arms_of(evidence)
+    latencies = latencies_of(evidence)
+    arms = replace(arms_of(evidence), latency=latencies.facts if latencies else None)
     return Measures(
         traffic=traffic_of(evidence),
         arms=arms,
+        latencies=latencies,
         exposure=exposure_of(evidence, arms.canary),
         attribution=attribution_of(evidence),
         detection=detection_of(evidence),
@@ -204,6 +208,9 @@ def _arm(version: str | None, requests: Sequence[Requests] | None) -> ArmFacts:
         p50_ms=_ms(quantile_s(latency, 0.50)),
         p95_ms=_ms(quantile_s(latency, 0.95)),
         p99_ms=_ms(quantile_s(latency, 0.99)),
+        p50_interval_ms=_bounds_ms(interval_s(latency, 0.50)),
+        p95_interval_ms=_bounds_ms(interval_s(latency, 0.95)),
+        p99_interval_ms=_bounds_ms(interval_s(latency, 0.99)),
     )
 
 
@@ -567,6 +574,10 @@ def _rate(arm: ArmFacts) -> tuple[int, int]:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1000
+
+
+def _bounds_ms(bounds: Bounds | None) -> Bounds | None:
+    return (bounds[0] * 1000, bounds[1] * 1000) if bounds else None
 
 
 def _since(created_s: float, at_s: float | None) -> float | None:

@@ -84,7 +84,10 @@ class TrafficFacts(Struct, frozen=True, kw_only=True):
 
 
 class ArmFacts(Struct, frozen=True, kw_only=True):
-    """One arm over the time that both arms had traffic; `failure_interval` is the exact 95 % interval of its rate."""
+    """One arm over the time that both arms had traffic.
+
+    `failure_interval` is the exact 95 % interval of its rate, the others are the exact 99 % intervals of quantiles.
+    """
 
     version: str | None = None
     requests: int | None = None
@@ -93,19 +96,35 @@ class ArmFacts(Struct, frozen=True, kw_only=True):
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
+    p50_interval_ms: Bounds | None = None
+    p95_interval_ms: Bounds | None = None
+    p99_interval_ms: Bounds | None = None
+
+
+class LatencyFacts(Struct, frozen=True, kw_only=True):
+    """The 99th percentile of good requests' latency, of both arms over the same time: exact 99 % intervals.
+
+    `ratio` is how many times slower the canary was, at the least and at the most; None of a baseline that took no time.
+    """
+
+    canary_p99_ms: Bounds
+    baseline_p99_ms: Bounds
+    ratio: Bounds | None
 
 
 class Arms(Struct, frozen=True, kw_only=True):
     """Both arms over the same time, and where the version of a request was known from.
 
     Where the canary's weight and the planned faults changed meanwhile, it is the time of the gravest faults alone, and
-    the finding `compared-in-part` says so; `p_value` takes all the time, weight by weight.
+    the finding `compared-in-part` says so; `p_value` takes all the time, weight by weight. `latency` is None
+    where an arm answered too little, or nothing tells the arms apart.
     """
 
     baseline: ArmFacts = ArmFacts()
     canary: ArmFacts = ArmFacts()
     source: Source = "unknown"
     p_value: float | None = None
+    latency: LatencyFacts | None = None
 
 
 class Exposure(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from harness.core.timeline.stats import (
     fisher_worse_in_all,
     poisson_at_least,
     poisson_mean_for,
+    quantile_ranks,
 )
 
 arms = st.integers(1, 400).flatmap(lambda requests: st.tuples(st.integers(0, requests), st.just(requests)))
@@ -120,3 +121,14 @@ def test_strata_are_not_mixed() -> None:
     assert (fisher_worse((90, 1000), (10, 1000)) or 1.0) < 1e-10
     assert (fisher_worse_in_all(strata) or 0.0) > 0.4
     assert fisher_worse_in_all([((0, 0), (3, 9))]) is None
+
+
+@pytest.mark.parametrize(
+    ("q", "size", "ranks"), [(0.5, 10, (1, 10)), (0.5, 100, (37, 64)), (0.99, 20, (18, 20)), (0.99, 10**8, None)]
+)
+def test_ranks_of_a_quantile_hold_it_with_the_confidence(q: float, size: int, ranks: tuple[int, int] | None) -> None:
+    """By the binomial distribution itself, however large the sample is."""
+    low, high = quantile_ranks(q, size, 0.995)
+    assert ranks in (None, (low, high))
+    assert low == 1 or reference.binom.cdf(low - 1, size, q) <= 0.005
+    assert high == size or reference.binom.cdf(high - 1, size, q) >= 0.995

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from harness.core.timeline.events import (
     AlarmChanged,
@@ -20,6 +21,7 @@ from harness.core.timeline.events import (
     TargetSeen,
     Write,
 )
+from harness.core.timeline.histogram import bin_of
 from harness.core.timeline.rollout import replay
 from harness.core.verdict.evidence import Evidence, evidence_of, planned_share
 from harness.core.verdict.measure import (
@@ -29,6 +31,7 @@ from harness.core.verdict.measure import (
     attribution_of,
     detection_of,
     exposure_of,
+    measure,
     metric_sum,
     requests_per_s,
     rules_of,
@@ -496,3 +499,23 @@ def test_alarm_on_the_canarys_version_is_fed_with_its_answers(look_into: Any, bu
 
 def _after(event: Event, at_s: float) -> bool:
     return isinstance(event, Requests) and event.at_s > at_s
+
+
+def test_latencies_of_both_arms_have_intervals_and_a_ratio(row: Any) -> None:
+    """A canary fifty times slower is told as that; good requests alone count."""
+    events = [
+        replace(event, latency={bin_of(1.0): event.count})
+        if isinstance(event, Requests) and event.version == "2"
+        else event
+        for event in row("healthy")
+    ]
+    latency = measure(look_into(events)).arms.latency
+    assert latency is not None
+    assert latency.canary_p99_ms == pytest.approx((1000, 1000), rel=0.01)
+    assert latency.baseline_p99_ms == pytest.approx((20, 20), rel=0.01)
+    assert latency.ratio == pytest.approx((50, 50), rel=0.02)
+
+
+def test_arms_that_nothing_tells_apart_have_no_latency_to_compare(row: Any) -> None:
+    """Nobody measured it."""
+    assert measure(look_into(row("healthy", headers=False))).arms.latency is None
