@@ -501,7 +501,7 @@ def _after(event: Event, at_s: float) -> bool:
     return isinstance(event, Requests) and event.at_s > at_s
 
 
-def test_latencies_of_both_arms_have_intervals_and_a_ratio(row: Any) -> None:
+def test_latencies_of_both_arms_have_intervals_and_a_ratio(look_into: Any, row: Any) -> None:
     """A canary fifty times slower is told as that; good requests alone count."""
     events = [
         replace(event, latency={bin_of(1.0): event.count})
@@ -516,6 +516,6 @@ def test_latencies_of_both_arms_have_intervals_and_a_ratio(row: Any) -> None:
     assert latency.ratio == pytest.approx((50, 50), rel=0.02)
 
 
-def test_arms_that_nothing_tells_apart_have_no_latency_to_compare(row: Any) -> None:
+def test_arms_that_nothing_tells_apart_have_no_latency_to_compare(look_into: Any, row: Any) -> None:
     """Nobody measured it."""
     assert measure(look_into(row("healthy", headers=False))).arms.latency is None
