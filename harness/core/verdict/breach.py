@@ -49,12 +49,9 @@ def weigh(rule: Rule, requests: Sequence[Requests], fails: Fails, *, over: bool 
     Periods without any request do not breach, however the alarm treats missing data: silence is no harm. `over` says
     that no more requests come; before that, a rate may fall again in a period that still lasts.
     """
-    sums = _sums(requests, fails)
-    if sums is None or not sums.failures[-1]:
-        return None
-    step_s = rule.condition.step_s
+    step_s, stretches = rule.condition.step_s, _stretches(rule, requests, fails)
     ahead_s = step_s if over or rule.only_grows else 0
-    ends = [_first_end(rule, sums, phase_s, ahead_s) for phase_s in range(step_s)]
+    ends = [_first_end(rule, stretches, phase_s, ahead_s) for phase_s in range(step_s)]
     reached = [end_s for end_s in ends if end_s is not None]
     return Weighed(float(min(reached)), len(reached) == len(ends)) if reached else None
 
@@ -65,16 +62,18 @@ def breach_s(rule: Rule, requests: Sequence[Requests], epoch_s: float, fails: Fa
     `epoch_s` is the beginning of the run, by AWS's clock. CloudWatch itself comes one to three minutes later. The end
     lies ahead where the period still lasts.
     """
-    sums = _sums(requests, fails)
-    if sums is None or not sums.failures[-1]:
-        return None
     step_s = rule.condition.step_s
-    end_s = _first_end(rule, sums, -int(epoch_s // 1) % step_s, step_s)
+    end_s = _first_end(rule, _stretches(rule, requests, fails), -int(epoch_s // 1) % step_s, step_s)
     # Rows are counted by whole seconds of the run; the boundary itself is a fraction of a second before that.
     return None if end_s is None else end_s - (epoch_s + end_s) % step_s
 
 
-def _first_end(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int) -> int | None:
+def _first_end(rule: Rule, stretches: Sequence[_Sums], phase_s: int, ahead_s: int) -> int | None:
+    ends = (_end_within(rule, sums, phase_s, ahead_s) for sums in stretches)
+    return next((end_s for end_s in ends if end_s is not None), None)
+
+
+def _end_within(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int) -> int | None:
     step_s, period_s = rule.condition.step_s, rule.period_s
     first_s = sums.first_s + 1 + (phase_s - sums.first_s - 1) % step_s
     ends = range(first_s, sums.last_s + 1 + ahead_s, step_s)
@@ -89,15 +88,25 @@ def _values(rule: Rule, counts: Sequence[tuple[int, int]]) -> Sequence[float | N
     return rule.computed({metric.id: [rule.counted(metric, *one) for one in counts] for metric in rule.metrics})
 
 
-def _sums(requests: Sequence[Requests], fails: Fails) -> _Sums | None:
-    """None without any request."""
+def _stretches(rule: Rule, requests: Sequence[Requests], fails: Fails) -> list[_Sums]:
+    """The requests in stretches that no evaluation looks over both of, those with failures alone, in order.
+
+    A stray row far from the rest of a timeline thus costs nothing.
+    """
     if not requests:
-        return None
+        return []
     seconds = np.array([int(seen.at_s // 1) for seen in requests])
     counts = np.array([seen.count for seen in requests])
     failed = np.array([fails(seen) for seen in requests]) * counts
-    places = seconds - seconds.min()
-    return _Sums(int(seconds.min()), _cumulated(places, failed), _cumulated(places, counts))
+    order = np.argsort(seconds, kind="stable")
+    breaks = np.flatnonzero(np.diff(seconds[order]) > rule.condition.range * rule.period_s) + 1
+    parts = (part for part in np.split(order, breaks) if failed[part].any())
+    return [_sums(seconds[part], failed[part], counts[part]) for part in parts]
+
+
+def _sums(seconds: Counts, failed: Counts, counts: Counts) -> _Sums:
+    places = seconds - seconds[0]
+    return _Sums(int(seconds[0]), _cumulated(places, failed), _cumulated(places, counts))
 
 
 def _cumulated(places: Counts, counts: Counts) -> Counts:
