@@ -24,7 +24,7 @@ SPEED = 60.0
 MINUTE_S = 60.0
 FOREVER_S = 1e9
 # What these two come to, which they leave open.
-CALLS = {"hook-failure": (Call.FALSE_ALARM,), "no-rollback": (Call.INCONCLUSIVE,)}
+CALLS = {"hook-failure": (Call.FALSE_ALARM,), "no-rollback": (Call.MISSED,)}
 
 
 class Played(NamedTuple):

@@ -19,7 +19,7 @@ STORIES = {
     "all-at-once": ("promoted", {"missed"}),
     "alarm-already-on": ("rolled_back", {"false_alarm"}),
     "hook-failure": ("rolled_back", {"false_alarm"}),
-    "no-rollback": ("stopped", {"inconclusive"}),
+    "no-rollback": ("stopped", {"missed"}),
     "linear": ("rolled_back", {"caught"}),
     "wrong-dimension": ("promoted", {"missed"}),
 }

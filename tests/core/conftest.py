@@ -51,7 +51,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 
     `shifts` are (instant, canary weight); `end` is one of ENDINGS and `end_s` when it came. `alarms` are episodes in
     ALARM, `forced` one in which the harness held the alarm there. Faults are (begin, end, share). `canary_fails` and
-    `baseline_fails` are the shares of their requests that fail whatever is sent.
+    `baseline_fails` are the shares of their requests that fail whatever is sent. `guards` are the alarms of the group,
+    one on three errors a minute if left out; `latency_s` is that of the baseline and of the canary. While `throttled`
+    by a fault of ours, every request gets a 500.
     """
 
     created_s: float = 60.0
@@ -76,6 +78,10 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     metrics: bool = True
     why: str = "settled"
     failed_status: int = 502
+    guards: tuple[AlarmDefined, ...] | None = None
+    latency_s: tuple[float, float] = (0.02, 0.02)
+    throttled: tuple[float, float] | None = None
+    traffic_ends_s: float = 9e9
 
     @property
     def is_undone(self) -> bool:
@@ -137,8 +143,9 @@ def _traffic(release: Release) -> Iterator[Event]:
     arrivals, faults, canary = Even(), Even(), random.Random(1)
     broken = {"1": Even(), "2": Even()}
     fails = {"1": release.baseline_fails, "2": release.canary_fails}
-    for second in range(int(release.stop_s)):
+    for second in range(int(min(release.stop_s, release.created_s + release.traffic_ends_s))):
         since_s = second - release.created_s
+        throttled = release.throttled is not None and release.throttled[0] <= since_s < release.throttled[1]
         cells: dict[tuple[str, str, bool], int] = {}
         for _ in range(int(release.rate * (second + 1)) - int(release.rate * second) if release.rate >= 1 else 0):
             _one(release, since_s, faults, canary, broken, fails, cells)
@@ -146,14 +153,17 @@ def _traffic(release: Release) -> Iterator[Event]:
             _one(release, since_s, faults, canary, broken, fails, cells)
         yield Arrivals(at_s=float(second), planned=sum(cells.values()), started=sum(cells.values()), lag={10: 1})
         for (intent, version, ok), count in cells.items():
+            latency = {bin_of(release.latency_s[version == "2"]): count}
             yield requests(
                 float(second),
                 count=count,
-                ok=ok,
+                ok=ok and not throttled,
                 intent=intent,
                 persona="error" if intent == "fault" else "standard",
-                version=version if release.headers else None,
-                status=200 if ok else release.failed_status,
+                version=version if release.headers and not throttled else None,
+                status=500 if throttled else 200 if ok else release.failed_status,
+                latency=latency,
+                service_time=latency,
             )
 
 
@@ -178,7 +188,8 @@ def _looks(release: Release) -> Iterator[Event]:
                 yield _rollback(release, since_s, stamp)
             yield _target(release, since_s, stamp)
         yield _alias(release, since_s, stamp)
-        yield AlarmSeen(name=ALARM, state=release.alarm(since_s), since_s=_since(release, since_s), **stamp)
+        if release.guards != ():
+            yield AlarmSeen(name=ALARM, state=release.alarm(since_s), since_s=_since(release, since_s), **stamp)
         at_s += LOOK_S
 
 
@@ -189,12 +200,15 @@ def _first_looks(release: Release) -> Iterator[Event]:
         application="app",
         group="group",
         config=name,
-        alarms=(ALARM,),
+        alarms=(ALARM,) if release.guards is None else tuple(one.name for one in release.guards[:1]),
         alarms_enabled=True,
         rollback_events=release.rollback_events,
         **stamp,
     )
     yield ConfigSeen(name=name, kind=kind, step=step, interval_s=interval_s, **stamp)
+    if release.guards is not None:
+        yield from release.guards
+        return
     yield AlarmDefined(
         name=ALARM,
         metric="Errors",
@@ -290,6 +304,10 @@ def _deeds(release: Release) -> Iterator[Event]:
         yield FaultStarted(at_s=created_s + begin, fault=f"share-{number}", kind="error_share", value=str(share))
         if created_s + end < release.stop_s:
             yield FaultEnded(at_s=created_s + end, fault=f"share-{number}")
+    if release.throttled:
+        began_s, ended_s = (created_s + at_s for at_s in release.throttled)
+        yield FaultStarted(at_s=began_s, fault="faults[0].concurrency", kind="concurrency", value="0")
+        yield FaultEnded(at_s=ended_s, fault="faults[0].concurrency")
     if release.forced:
         yield FaultStarted(at_s=created_s + release.forced[0], fault="forced", kind="force_alarm", value="ALARM")
         yield FaultEnded(at_s=created_s + release.forced[1], fault="forced")
@@ -405,6 +423,26 @@ def build() -> Callable[..., list[Event]]:
 def row() -> Callable[..., list[Event]]:
     """Makes the timeline of a packaged experiment by its name, with changes: `row("healthy", rate=0)`."""
     return lambda name, **changes: timeline(**{**ROWS[name], **changes})
+
+
+@pytest.fixture(scope="session")
+def judged() -> Callable[..., Any]:
+    """Judges a timeline by an experiment that says nothing: `judged(build())`."""
+    from harness.core.verdict.judge import judge
+
+    return lambda events, **keys: judge(msgspec.convert({"name": "built", **keys}, Experiment), events)
+
+
+@pytest.fixture(scope="session")
+def begun() -> Callable[[list[Event], float], list[Event]]:
+    """The same timeline, begun so many seconds later."""
+
+    def later(events: list[Event], seconds: float) -> list[Event]:
+        first, *rest = events
+        assert isinstance(first, RunStarted)
+        return [msgspec.structs.replace(first, epoch_s=first.epoch_s + seconds), *rest]
+
+    return later
 
 
 @pytest.fixture(scope="session")

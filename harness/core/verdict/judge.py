@@ -81,7 +81,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
     experiment, rollout = evidence.experiment, evidence.rollout
     measures = measure(evidence)
     harm = harm_of(evidence, measures)
-    call = call_of(rollout.outcome, harm)
+    call = call_of(rollout, harm)
     criteria = hold(experiment.criteria, measures)
     cut_short = (*_tripped(evidence), *_how_the_run_ended(evidence))
     reasons = tuple(_reasons(evidence, call, criteria))
@@ -110,9 +110,11 @@ def _judge_one(evidence: Evidence) -> Verdict:
     )
 
 
-def call_of(outcome: Outcome, harm: Harm) -> Call:
+def call_of(rollout: Rollout, harm: Harm) -> Call:
     """Fact against measure; whatever is not certain is inconclusive."""
-    return Call.INCONCLUSIVE if harm.done is None else _CALLS.get((outcome, harm.done), Call.INCONCLUSIVE)
+    if harm.done and rollout.release.left_split:
+        return Call.MISSED  # the deployment stopped, and the canary went on hurting with its share of the traffic
+    return Call.INCONCLUSIVE if harm.done is None else _CALLS.get((rollout.outcome, harm.done), Call.INCONCLUSIVE)
 
 
 def exit_code_of(rollout: Rollout, result: Result) -> int:
@@ -201,8 +203,9 @@ def _outcome_reason(evidence: Evidence, call: Call) -> Reason:
 def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
     expected = evidence.experiment.expect.calls
     if not expected and call is Call.MISSED:
+        went_on = "was left with its share" if evidence.release.left_split else "was promoted"
         yield Reason(
-            "contrary", "Harm was done and the canary was promoted; expect.call does not say that this is meant."
+            "contrary", f"Harm was done and the canary {went_on}; expect.call does not say that this is meant."
         )
     if not expected or call in expected:
         return
