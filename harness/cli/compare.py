@@ -10,22 +10,28 @@ from harness.errors import UsageError
 from harness.streams import console, say_json
 
 if TYPE_CHECKING:
-    from harness.core.verdict.types import Verdict
+    from harness.report.compared_runs import ComparedRun
 
 EXIT_CODES = """\
 exit codes:
-  0    nothing is worse than in the first run
+  0    nothing is worse than before
   1    the harness failed
   2    usage, or no such run
-  3    regression: something is worse than in the first run, beyond the tolerance
-  4    not comparable: a number of the first run was not measured in a later one
+  3    regression: something is worse than before, beyond the tolerance
+  4    not comparable: a number was not measured in a later run, or a latency at another speed
 """
 
 
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `compare`."""
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders; the first is the measure")
-    text = "by how much more than in the first run a number may be, as a share; default: 0.2"
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="run folders; the first is the measure, or the first N"
+    )
+    text = (
+        "so many runs, from the first on, are the measure, and their spread is what repeated runs scatter; default: 1"
+    )
+    parser.add_argument("--before", type=int, default=1, metavar="N", help=text)
+    text = "by how much more than before a number may be, as a share; default: 0.2"
     parser.add_argument("--tolerance", type=_share, default=0.2, metavar="SHARE", help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="save the comparison as a page, too")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON instead of a table")
@@ -38,7 +44,9 @@ def run_compare(options: argparse.Namespace) -> int:
 
     if len(options.runs) < 2:
         raise UsageError("compare needs two runs or more, such as reports/erroruser/*")
-    comparison = compare(_judged(options.runs), options.tolerance)
+    if not 1 <= options.before < len(options.runs):
+        raise UsageError(f"--before must leave a run to compare: give 1 to {len(options.runs) - 1}")
+    comparison = compare(_judged(options.runs), options.tolerance, options.before)
     if options.html:
         options.html.write_text(compared_page(comparison), encoding="utf-8")
     if options.json:
@@ -52,12 +60,12 @@ def run_compare(options: argparse.Namespace) -> int:
     return comparison.exit_code
 
 
-def _judged(paths: Sequence[Path]) -> list[tuple[Path, "Verdict"]]:
-    from harness.core.verdict.judge import judge
+def _judged(paths: Sequence[Path]) -> list["ComparedRun"]:
+    from harness.report.compared_runs import compared_run
     from harness.report.folder import RunFolder
+    from harness.report.judging import read
 
-    folders = [RunFolder.open(path) for path in paths]
-    return [(folder.path, judge(folder.read_experiment(), folder.read_condensed())) for folder in folders]
+    return [compared_run(path, read(RunFolder.open(path))) for path in paths]
 
 
 def _share(word: str) -> float:

@@ -8,11 +8,27 @@ from rich.text import Text
 
 from harness.errors import ExitCode
 from harness.report import facts
-from harness.report.compare import EXPERIMENT, Came, Change, Comparison, Turned
+from harness.report.compare import EXPERIMENT, Comparison
+from harness.report.compared_findings import Came, Turned
+from harness.report.compared_numbers import Change
 from harness.report.templating import render
 
-_MARKS: dict[Change, str] = {"same": "", "better": "better", "worse": "WORSE", "unknown": "not measured"}
-_STYLES: dict[Change, str] = {"same": "", "better": "green", "worse": "bold red", "unknown": "yellow"}
+_MARKS: dict[Change, str] = {
+    "same": "",
+    "better": "better",
+    "worse": "WORSE",
+    "unknown": "not measured",
+    "differs": "differs",
+    "incomparable": "",
+}
+_STYLES: dict[Change, str] = {
+    "same": "",
+    "better": "green",
+    "worse": "bold red",
+    "unknown": "yellow",
+    "differs": "yellow",
+    "incomparable": "yellow",
+}
 _HEADLINES = {
     ExitCode.AS_EXPECTED: "No regression",
     ExitCode.CONTRARY: "Regression",
@@ -31,8 +47,9 @@ def headline(comparison: Comparison) -> str:
 
 
 def because(comparison: Comparison) -> str:
-    """Why, in a sentence; and in another that the runs are of different experiments, where they are."""
-    return " ".join(filter(None, (_changes(comparison), _experiments(comparison))))
+    """Why, in a sentence; and in others that experiments or conditions differ, where they do."""
+    told = (_changes(comparison), _speeds(comparison), _experiments(comparison), _conditions(comparison))
+    return " ".join(filter(None, told))
 
 
 def _changes(comparison: Comparison) -> str:
@@ -40,8 +57,13 @@ def _changes(comparison: Comparison) -> str:
     if comparison.regressions:
         return f"Worse {beyond}: {', '.join(comparison.regressions)}."
     if comparison.unknown:
-        return f"Measured in the first run and not in a later one: {', '.join(comparison.unknown)}."
-    return f"Nothing is worse than in the first run {beyond}."
+        return f"Measured before and not in a later run: {', '.join(comparison.unknown)}."
+    return f"Nothing {'else ' if comparison.incomparable else ''}is worse than before {beyond}."
+
+
+def _speeds(comparison: Comparison) -> str:
+    names = ", ".join(comparison.incomparable)
+    return f"Latencies of different speeds are not compared: {names}." if names else ""
 
 
 def _experiments(comparison: Comparison) -> str:
@@ -49,6 +71,11 @@ def _experiments(comparison: Comparison) -> str:
     if len(names) < 2:
         return ""
     return f"The runs are of different experiments ({', '.join(names)}), so what differs may be their doing."
+
+
+def _conditions(comparison: Comparison) -> str:
+    differ = ", ".join(comparison.differences)
+    return f"The runs were not made alike: {differ}." if differ else ""
 
 
 def compared_page(comparison: Comparison) -> str:
@@ -74,6 +101,7 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print(Text(facts.plain(because(comparison))))
     console.print()
     console.print(_table(comparison))
+    console.print(Text(comparison.rule, style="dim"))
     for told in _findings(comparison):
         console.print(Text(facts.plain(told)))
 

@@ -11,6 +11,8 @@ from harness.cli import main as cli
 from harness.core.experiment.types import Call, Outcome
 from harness.core.verdict.types import Finding, Severity, Verdict
 from harness.report.compare import Comparison, compare
+from harness.report.compared_numbers import Cell
+from harness.report.compared_runs import ComparedRun, Conditions
 from harness.report.comparison import because, compared_page, show
 from tests.report.reading import Reading
 
@@ -20,7 +22,8 @@ SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 
 def against(first: Verdict, *others: Verdict, tolerance: float = 0.2) -> Comparison:
     """The comparison of these verdicts."""
-    return compare([(Path(f"run{number}"), verdict) for number, verdict in enumerate((first, *others))], tolerance)
+    runs = [ComparedRun(f"run{number}", verdict) for number, verdict in enumerate((first, *others))]
+    return compare(runs, tolerance)
 
 
 def slower(verdict: Verdict, by: float) -> Verdict:
@@ -153,12 +156,123 @@ def test_finding_of_another_severity_is_shown(
     assert f"{before} → {after}" in Reading(compared_page(comparison)).text
 
 
+def with_latency(verdict: Verdict, p99_ms: float, low_ms: float, high_ms: float) -> Verdict:
+    """The same with another 99th percentile of the canary and its interval."""
+    canary = replace(verdict.arms.canary, p99_ms=p99_ms, p99_interval_ms=(low_ms, high_ms))
+    return replace(verdict, arms=replace(verdict.arms, canary=canary))
+
+
+def at(speed: str, *verdicts: Verdict) -> list[ComparedRun]:
+    """Runs of this speed."""
+    return [ComparedRun(f"at {speed}", verdict, Conditions(speed=speed, seed="1")) for verdict in verdicts]
+
+
+def cell(comparison: Comparison, line: str, run: int = 1) -> Cell:
+    """What a run has in a line."""
+    return next(each.cells[run] for each in comparison.lines if each.name == line)
+
+
 def test_latency_a_few_milliseconds_off_is_the_same(caught: Verdict) -> None:
     """Machines differ by that from one minute to the next."""
     arms = replace(caught.arms, canary=replace(caught.arms.canary, p50_ms=6.0))
     assert against(caught, replace(caught, arms=arms)).exit_code == 0
     arms = replace(caught.arms, canary=replace(caught.arms.canary, p50_ms=60.0))
     assert against(caught, replace(caught, arms=arms)).regressions == ("canary p50",)
+
+
+@pytest.mark.parametrize(
+    ("p99_ms", "interval", "change"),
+    [
+        (200.0, (115.0, 900.0), "same"),
+        (200.0, (125.0, 900.0), "worse"),
+        (115.0, (112.0, 118.0), "same"),
+        (50.0, (40.0, 85.0), "same"),
+        (50.0, (40.0, 75.0), "better"),
+    ],
+)
+def test_latency_is_worse_only_where_intervals_do_not_overlap(
+    p99_ms: float, interval: tuple[float, float], change: str, caught: Verdict
+) -> None:
+    """And beyond the tolerance: both runs may have met the same slow requests."""
+    first = with_latency(caught, 100.0, 80.0, 120.0)
+    assert cell(against(first, with_latency(caught, p99_ms, *interval)), "canary p99").change == change
+
+
+def test_latency_that_both_arms_share_is_the_machines(caught: Verdict) -> None:
+    """Ten times slower on both arms says nothing of the release; nor does a latency without the other arm's."""
+    first, tenfold = with_latency(caught, 100.0, 80.0, 120.0), with_latency(caught, 1000.0, 900.0, 1100.0)
+    assert against(first, tenfold).regressions == ("canary p99",)
+    for p99_ms in (80.2, None):
+        arms = replace(tenfold.arms, baseline=replace(tenfold.arms.baseline, p99_ms=p99_ms))
+        assert against(first, replace(tenfold, arms=arms)).regressions == ()
+
+
+def test_latencies_of_different_speeds_are_not_compared(caught: Verdict, screen: Callable[..., object]) -> None:
+    """They are wall time; the row says so, and no green comes of it. What is experiment time is compared."""
+    slow = with_latency(caught, 900.0, 800.0, 950.0)
+    comparison = compare([*at("10", with_latency(caught, 9.0, 8.0, 9.5)), *at("60", slow)])
+    assert cell(comparison, "canary p99") == Cell("not comparable: speed 60 against 10", "incomparable")
+    assert cell(comparison, "time to detect").change == "same"
+    assert (comparison.exit_code, comparison.regressions) == (4, ())
+    assert "canary p99" in comparison.incomparable
+    shown = screen(width=1000)
+    show(comparison, shown.console)  # type: ignore[attr-defined]
+    for text in (shown.text, Reading(compared_page(comparison)).text):  # type: ignore[attr-defined]
+        assert "not comparable: speed 60 against 10" in text
+        assert "The runs were not made alike: speed 60 against 10." in text
+
+
+def test_regression_at_another_speed_is_still_one(caught: Verdict) -> None:
+    """A slower detection counts, whatever latencies say."""
+    assert compare([*at("10", caught), *at("60", slower(caught, 2.0))]).exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["seed", "rate", "harness"])
+def test_conditions_that_differ_are_told(name: str, caught: Verdict) -> None:
+    """Two conditions make two numbers; where one is not known, nothing is said of it."""
+    known, other = (ComparedRun(value, caught, Conditions(**{name: value})) for value in ("7", "8"))
+    unknown = ComparedRun("unknown", caught)
+    comparison = compare([known, other, unknown])
+    assert comparison.differences == (f"{name} 8 against 7",)
+    assert f"{name} 8 against 7" in because(comparison)
+    assert [cell(comparison, name, run).change for run in range(3)] == ["same", "differs", "same"]
+    assert comparison.exit_code == 0
+
+
+def test_runs_before_say_how_far_repeated_runs_scatter(caught: Verdict) -> None:
+    """What is within the spread of the runs before is the same, and so is what one of several runs after had alone."""
+    before = [with_latency(caught, p99_ms, p99_ms, p99_ms) for p99_ms in (100.0, 200.0)]
+    after = [with_latency(caught, p99_ms, p99_ms, p99_ms) for p99_ms in (230.0, 900.0)]
+    assert compare([*at("10", *before), *at("10", after[0])], before=2).exit_code == 0
+    assert compare([*at("10", *before), *at("10", after[1])], before=2).regressions == ("canary p99",)
+    assert compare([*at("10", *before), *at("10", *after)], before=2).exit_code == 0
+    assert compare([*at("10", before[0]), *at("10", after[1])]).exit_code == 3
+
+
+def test_spread_of_times_counts_too(caught: Verdict) -> None:
+    """One of the runs before was as slow."""
+    runs = [ComparedRun("run", verdict) for verdict in (caught, slower(caught, 2.0), slower(caught, 2.1))]
+    assert compare(runs, before=2).exit_code == 0
+    assert compare(runs).exit_code == 3
+
+
+def test_finding_of_any_run_before_is_not_new(caught: Verdict) -> None:
+    """It comes and goes by itself."""
+    finding = Finding(id="alarm-no-data", severity="error", text="The alarm was blind.")
+    flawed = replace(caught, findings=(finding,))
+    runs = [ComparedRun("run", verdict) for verdict in (caught, flawed, flawed)]
+    assert compare(runs, before=2).regressions == ()
+
+
+def test_rule_is_told_wherever_a_comparison_is(caught: Verdict, screen: Callable[..., object]) -> None:
+    """On the terminal, on the page, and as JSON."""
+    comparison = against(caught, caught)
+    assert "exact 99 % intervals must not overlap" in comparison.rule
+    assert "first 2 runs" in compare([ComparedRun("run", caught)] * 3, before=2).rule
+    shown = screen(width=1000)
+    show(comparison, shown.console)  # type: ignore[attr-defined]
+    assert comparison.rule in shown.text  # type: ignore[attr-defined]
+    assert comparison.rule in Reading(compared_page(comparison)).text
 
 
 def test_terminal_says_what_got_worse(caught: Verdict, screen: Callable[..., object]) -> None:
@@ -200,3 +314,19 @@ def test_one_run_is_nothing_to_compare(capsys: Capture) -> None:
     """Usage, in one sentence."""
     assert cli.main(["compare", str(SAMPLE)]) == 2
     assert "two runs or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("before", ["0", "2"])
+def test_measure_must_leave_a_run_to_compare(before: str, capsys: Capture) -> None:
+    """Usage, in one sentence."""
+    assert cli.main(["compare", str(SAMPLE), str(SAMPLE), "--before", before]) == 2
+    assert "--before must leave a run" in capsys.readouterr().err
+
+
+def test_conditions_come_from_the_folder(capsys: Capture) -> None:
+    """Speed from the timeline, seed and rate from the experiment, the version from the manifest."""
+    assert cli.main(["compare", str(SAMPLE), str(SAMPLE), "--json"]) == 0
+    lines = {line["name"]: line["cells"][0]["told"] for line in json.loads(capsys.readouterr().out)["lines"]}
+    assert (lines["seed"], lines["rate"]) == ("1", "20/s")
+    assert float(lines["speed"]) > 1
+    assert lines["harness"][0].isdigit()
