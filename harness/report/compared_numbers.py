@@ -107,7 +107,7 @@ def rule(tolerance: float, before: int) -> str:
     over = f"more than {facts.percent(tolerance)} above"
     latency = f"a latency must also be more than {SLACK_MS:g} ms above, and the exact 99 % intervals must not overlap"
     if before == 1:
-        told = f"Worse is what is for certain {over} the first run's; {latency}, both beyond what the other arm slowed down."
+        told = f"Worse is what is for certain {over} the first run's; {latency}, both beyond the other arm's slowdown."
     else:
         told = f"Worse is what is for certain {over} all of the first {before} runs; {latency}."
     return f"{told} Latencies of different speeds are not compared."

@@ -11,6 +11,7 @@ from harness.core.experiment.types import Call
 from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.compare import compare
+from harness.report.compared_runs import ComparedRun
 from harness.report.comparison import compared_page
 from harness.report.judged_run import JudgedRun
 from harness.report.page import page as page_of
@@ -162,7 +163,7 @@ def test_phone_tells_steps_and_faults_apart(opened: Open) -> None:
 def test_comparison_fits_a_phone(browser: "Browser", caught: Verdict) -> None:
     """What got worse is on the screen, with the name of its run."""
     worse = replace(caught, call=Call.MISSED)
-    runs = [(Path(f"erroruser/{number}"), verdict) for number, verdict in enumerate((caught, caught, worse))]
+    runs = [ComparedRun(f"erroruser/{number}", verdict) for number, verdict in enumerate((caught, caught, worse))]
     context = browser.new_context(offline=True, viewport=PHONE)
     page = context.new_page()
     page.set_content(compared_page(compare(runs)))
