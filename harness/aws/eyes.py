@@ -52,6 +52,10 @@ class Eyes:
         minutes = math.floor((self._began_s + at_s) / METRIC_PERIOD_S) + after
         return minutes * METRIC_PERIOD_S - self._began_s
 
+    def start_of_period(self, at_s: float, period_s: int) -> float:
+        """The beginning of the period that holds an instant, as CloudWatch cuts periods."""
+        return math.floor((self._began_s + at_s) / period_s) * period_s - self._began_s
+
     def ask(self, service: str, operation: str, **params: Any) -> tuple[Answer, Stamp]:
         """One answer and when it was asked for; raises Blind."""
         asked_s, call = self.now(), action(service, operation)

@@ -12,8 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.aws.alarm_definitions import alarm_defined
-from harness.aws.eyes import METRIC_PERIOD_S, Blind, Eyes
-from harness.aws.metrics import metric_results, sum_of
+from harness.aws.eyes import Blind, Eyes
+from harness.aws.metric_looks import metrics_seen
 from harness.aws.parsing import (
     LISTS_OF_ALARMS,
     UNDATED,
@@ -27,14 +27,19 @@ from harness.aws.parsing import (
     deployment_seen,
     group_seen,
     mapping,
-    metric_seen,
     sequence,
     target_seen,
     text,
 )
 from harness.aws.sight import Sight, next_forward
 from harness.core.timeline.deployments import is_rollback, undoes
-from harness.core.timeline.events import AlarmChanged, AlarmDefined, DeploymentSeen, Event, NoDeployment
+from harness.core.timeline.events import (
+    AlarmChanged,
+    AlarmDefined,
+    DeploymentSeen,
+    Event,
+    NoDeployment,
+)
 
 BOTH_KINDS = ("MetricAlarm", "CompositeAlarm")
 # Asked for apart, and only where an alarm is none of both: not every region or SDK knows this kind.
@@ -46,7 +51,6 @@ BATCH_OF_DEPLOYMENTS = 25
 BATCH_OF_ALARMS = 100
 HISTORY_EVERY_S = 15.0
 HISTORIES_A_ROUND = 2
-METRICS = ("Errors", "Invocations")
 
 Events = Iterator[Event]
 
@@ -233,25 +237,6 @@ def _changes(eyes: Eyes, sight: Sight, name: str) -> Events:
         sight.history_read_s[name] = max(asked_s - OVERLAP_S, since_s)
 
 
-def _metrics(eyes: Eyes, sight: Sight) -> Events:
-    versions = (None, *(sight.versions if sight.alias else ()))
-    asked_for = [(metric, version) for metric in METRICS for version in versions]
-    stats = [sum_of(metric, _dimensions(sight, version)) for metric, version in asked_for]
-    read_s = sight.began_s if sight.metrics_read_s is None else sight.metrics_read_s
-    end_s = eyes.minute(eyes.now(), after=True)
-    for position, result, stamp in metric_results(eyes, stats, read_s, end_s):
-        metric, version = asked_for[position]
-        yield metric_seen(metric, version, METRIC_PERIOD_S, result, stamp)
-    sight.metrics_read_s = max(end_s - OVERLAP_S, sight.began_s)
-
-
-def _dimensions(sight: Sight, version: str | None) -> dict[str, str]:
-    dimensions = {"FunctionName": sight.function or ""}
-    if version is not None:
-        dimensions |= {"Resource": f"{sight.function}:{sight.alias}", "ExecutedVersion": version}
-    return dimensions
-
-
 def _where(sight: Sight) -> dict[str, str | None]:
     return {"applicationName": sight.application, "deploymentGroupName": sight.group}
 
@@ -290,5 +275,5 @@ KINDS = (
     # DescribeAlarmHistory: 3 times a second, and each alarm is a call. Its dates are exact, so it can wait.
     Kind("history", 5.0, lambda sight: bool(sight.alarms), _history),
     # Lambda publishes its metrics once a minute.
-    Kind("metrics", 30.0, lambda sight: sight.function is not None, _metrics),
+    Kind("metrics", 30.0, lambda sight: sight.function is not None, metrics_seen),
 )

@@ -1,12 +1,13 @@
 """CloudWatch's metrics: the one place that builds GetMetricData queries and reads their pages."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.aws.eyes import METRIC_PERIOD_S, Eyes
 from harness.aws.parsing import Stamp, mapping, metric_seen, sequence, text
 from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Points
-from harness.core.timeline.events import AlarmDefined
+from harness.core.timeline.events import AlarmDefined, MetricQuery
 
 Stat = Mapping[str, Any]
 """A MetricStat as the API spells it."""
@@ -17,6 +18,13 @@ def stat_of(alarm: AlarmDefined) -> Stat:
     metric = _metric(alarm.namespace, alarm.metric, alarm.dimensions)
     stat = {"Metric": metric, "Period": alarm.period_s or METRIC_PERIOD_S, "Stat": alarm.statistic}
     return {**stat, "Unit": alarm.unit} if alarm.unit else stat
+
+
+def stat_of_query(query: MetricQuery) -> Stat:
+    """A metric that an alarm reads, with its own period and statistic."""
+    metric = _metric(query.namespace, query.metric, query.dimensions)
+    stat = {"Metric": metric, "Period": query.period_s or METRIC_PERIOD_S, "Stat": query.statistic}
+    return {**stat, "Unit": query.unit} if query.unit else stat
 
 
 def failures_of(alarm: AlarmDefined) -> Stat:
@@ -57,14 +65,15 @@ def metric_results(
 ) -> Iterator[tuple[int, Mapping[str, Any], Stamp]]:
     """The MetricDataResults of some metrics from the minute of `since_s` on, each with its place in `stats`.
 
-    Raises Blind.
+    They begin earlier where a longer period does: a part of a period would be taken for the whole. Raises Blind.
     """
+    period_s = math.lcm(METRIC_PERIOD_S, *(stat["Period"] for stat in stats))
     places = {f"m{place}": place for place in range(len(stats))}
     for page, stamp in eyes.pages(
         "cloudwatch",
         "get_metric_data",
         MetricDataQueries=[{"Id": query_id, "MetricStat": stats[place]} for query_id, place in places.items()],
-        StartTime=eyes.date(eyes.minute(since_s)),
+        StartTime=eyes.date(eyes.start_of_period(since_s, period_s)),
         EndTime=eyes.date(until_s),
         ScanBy="TimestampAscending",
     ):

@@ -19,13 +19,16 @@ from harness.core.experiment.types import AlarmState
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmGone,
+    AlarmMetricSeen,
     AlarmSeen,
+    AliasMetricSeen,
     AliasSeen,
     ConfigSeen,
     DeploymentSeen,
     GroupSeen,
     LifecycleEvent,
     LookFailed,
+    MetricQuery,
     MetricSeen,
     TargetSeen,
 )
@@ -33,6 +36,8 @@ from harness.core.timeline.events import (
 UNDER_WAY = ("Created", "Queued", "InProgress", "Baking", "Ready")
 """The states of a deployment that has not ended."""
 UNEXPECTED = "UnexpectedAnswer"
+NO_RESULT = "NoResult"
+"""The status of a metric for which GetMetricData answered nothing, beside CloudWatch's own."""
 LISTS_OF_ALARMS = ("MetricAlarms", "CompositeAlarms", "LogAlarms")
 
 _STATES: Mapping[str, AlarmState] = {state: state for state in get_args(AlarmState)}
@@ -292,19 +297,44 @@ def _recent_datapoints(reason: object) -> tuple[float, ...]:
 
 
 def metric_seen(metric: str, version: str | None, period_s: int, result: object, stamp: Stamp) -> MetricSeen:
-    """From one MetricDataResult; a datapoint without date or value is left out."""
-    known = mapping(result)
-    dates = map(stamp.instant, sequence(known.get("Timestamps")))
-    values = map(number, sequence(known.get("Values")))
-    points = ((date, value) for date, value in zip(dates, values, strict=False) if date is not None)
+    """From one MetricDataResult."""
     return MetricSeen(
         asked_s=stamp.asked_s,
         at_s=stamp.at_s,
         metric=metric,
         version=version,
         period_s=period_s,
-        points=tuple(sorted((date, value) for date, value in points if value is not None)),
+        points=points_of(result, stamp),
     )
+
+
+def alias_metric_seen(metric: str, alias: str, result: object, stamp: Stamp) -> AliasMetricSeen:
+    """From one MetricDataResult of a metric by the alias, by the minute."""
+    points = points_of(result, stamp)
+    return AliasMetricSeen(
+        asked_s=stamp.asked_s, at_s=stamp.at_s, metric=metric, alias=alias, period_s=60, points=points
+    )
+
+
+def alarm_metric_seen(alarm: str, query: MetricQuery, result: object, stamp: Stamp) -> AlarmMetricSeen:
+    """From one MetricDataResult of a metric that an alarm reads."""
+    return AlarmMetricSeen(
+        asked_s=stamp.asked_s,
+        at_s=stamp.at_s,
+        alarm=alarm,
+        query=query.id,
+        period_s=query.period_s or 60,
+        points=points_of(result, stamp),
+    )
+
+
+def points_of(result: object, stamp: Stamp) -> tuple[tuple[float, float], ...]:
+    """The datapoints of one MetricDataResult, oldest first; one without date or value is left out."""
+    known = mapping(result)
+    dates = map(stamp.instant, sequence(known.get("Timestamps")))
+    values = map(number, sequence(known.get("Values")))
+    points = ((date, value) for date, value in zip(dates, values, strict=False) if date is not None)
+    return tuple(sorted((date, value) for date, value in points if value is not None))
 
 
 def text(value: object) -> str | None:

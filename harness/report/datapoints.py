@@ -50,7 +50,7 @@ def chance_again(run: JudgedRun) -> float | None:
 
 def _points_of(evidence: Evidence, rule: Rule) -> Iterator[AlarmPeriod]:
     epoch_s = evidence.rollout.run.aws_epoch_s
-    values = _values_of(evidence, rule, rule.version)
+    values = _counted_by_cloudwatch(evidence, rule)
     of_canary = _values_of(evidence, rule, evidence.release.canary) if evidence.release.canary else {}
     seen = {
         number: counted for number, counted in counted_by_period(rule, evidence.requests, epoch_s).items() if counted[1]
@@ -72,8 +72,28 @@ def _points_of(evidence: Evidence, rule: Rule) -> Iterator[AlarmPeriod]:
         )
 
 
+def _counted_by_cloudwatch(evidence: Evidence, rule: Rule) -> dict[int, float]:
+    """What the alarm compared, by number of period: computed from what it reads, or the function's own metric."""
+    read = {one.id: _read_by_alarm(evidence, rule, one.id) for one in rule.metrics}
+    if not any(read.values()):
+        return _values_of(evidence, rule, rule.version)
+    periods = sorted(set().union(*read.values()))
+    series = {id_: [points.get(number) for number in periods] for id_, points in read.items()}
+    computed = zip(periods, rule.computed(series), strict=True)
+    return {number: value for number, value in computed if value is not None}
+
+
+def _read_by_alarm(evidence: Evidence, rule: Rule, query: str) -> dict[int, float]:
+    """The datapoints of one metric that the alarm reads; the last look at a period wins."""
+    values: dict[int, float] = {}
+    for seen in evidence.alarm_metrics:
+        if (seen.alarm, seen.query, seen.period_s) == (rule.name, query, rule.period_s):
+            values |= {rule.period_at(evidence.rollout.run.aws_epoch_s + at_s): value for at_s, value in seen.points}
+    return values
+
+
 def _values_of(evidence: Evidence, rule: Rule, version: str | None) -> dict[int, float]:
-    """CloudWatch's sums by number of period; the last look at a period wins."""
+    """CloudWatch's sums for the function by number of period; the last look at a period wins."""
     if rule.statistic != "Sum":
         return {}
     values: dict[int, float] = {}
@@ -85,5 +105,5 @@ def _values_of(evidence: Evidence, rule: Rule, version: str | None) -> dict[int,
 
 def _breaches(rule: Rule, value: float | None, counted: tuple[int, int] | None) -> bool | None:
     if value is not None:
-        return rule.breaches(round(value), 1)
+        return rule.condition.breached_by(value)
     return rule.breaches(*counted) if counted else None

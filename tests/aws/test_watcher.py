@@ -14,7 +14,9 @@ from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
     AlarmGone,
+    AlarmMetricSeen,
     AlarmSeen,
+    AliasMetricSeen,
     AliasSeen,
     ClockSeen,
     ConfigSeen,
@@ -50,7 +52,40 @@ CONFIG = {
     }
 }
 ALIAS = {"FunctionVersion": "1", "RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}
-ERRORS = {"AlarmName": "errors", "StateValue": "OK", "MetricName": "Errors", "Period": 60, "EvaluationPeriods": 1}
+ERRORS = {
+    "AlarmName": "errors",
+    "StateValue": "OK",
+    "MetricName": "Errors",
+    "Namespace": "AWS/Lambda",
+    "Statistic": "Sum",
+    "Period": 60,
+    "EvaluationPeriods": 1,
+}
+ON_A_RATE = {
+    "AlarmName": "rate",
+    "StateValue": "OK",
+    "Metrics": [
+        {
+            "Id": "slow",
+            "MetricStat": {
+                "Metric": {"Namespace": "AWS/Lambda", "MetricName": "Duration"},
+                "Period": 300,
+                "Stat": "p99",
+            },
+            "ReturnData": False,
+        },
+        {
+            "Id": "all",
+            "MetricStat": {
+                "Metric": {"Namespace": "AWS/Lambda", "MetricName": "Invocations"},
+                "Period": 60,
+                "Stat": "Sum",
+            },
+            "ReturnData": False,
+        },
+        {"Id": "rate", "Expression": "slow / all"},
+    ],
+}
 TARGET = {
     "deploymentTarget": {
         "lambdaTarget": {
@@ -109,9 +144,14 @@ def cloud(aws: FakeAws, *deployments: dict[str, Any]) -> dict[str, dict[str, Any
             {"LogAlarms": []} if AlarmTypes == ("LogAlarm",) else {"MetricAlarms": [ERRORS], "CompositeAlarms": []}
         ),
         "describe_alarm_history": {"AlarmHistoryItems": []},
-        "get_metric_data": {"MetricDataResults": []},
+        "get_metric_data": no_datapoints,
     }
     return there
+
+
+def no_datapoints(MetricDataQueries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803
+    """An answer that is complete and holds nothing."""
+    return {"MetricDataResults": [{"Id": query["Id"], "StatusCode": "Complete"} for query in MetricDataQueries]}
 
 
 def test_the_first_round_sees_everything_in_order(stage: Stage) -> None:
@@ -126,6 +166,9 @@ def test_the_first_round_sees_everything_in_order(stage: Stage) -> None:
         TargetSeen,
         AlarmDefined,
         AlarmSeen,
+        *[MetricSeen] * 6,
+        AliasMetricSeen,
+        AlarmMetricSeen,
     ]
 
 
@@ -600,7 +643,83 @@ def test_metrics_are_asked_for_all_versions_and_for_each_arm(stage: Stage) -> No
         {"FunctionName": "fn", "Resource": "fn:live", "ExecutedVersion": "1"},
         {"FunctionName": "fn", "Resource": "fn:live", "ExecutedVersion": "2"},
     ]
-    assert asked == [(name, arm) for name in ("Errors", "Invocations") for arm in arms]
+    assert asked[:6] == [(name, arm) for name in ("Errors", "Invocations") for arm in arms]
+
+
+def test_the_metrics_of_alarms_are_asked_for_in_the_same_call(stage: Stage) -> None:
+    """What an alarm reads is read as it reads it: its statistic, its period, and under its own id."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["describe_alarms"] = {"MetricAlarms": [ERRORS, ON_A_RATE], "CompositeAlarms": []}
+    stage.alarm = "rate"
+    stage.aws.script["get_metric_data"] = lambda MetricDataQueries, **_: {  # noqa: N803
+        "MetricDataResults": [
+            {"Id": query["Id"], "StatusCode": "Complete", "Timestamps": [at(0.0)], "Values": [float(place)]}
+            for place, query in enumerate(MetricDataQueries)
+        ]
+    }
+    stage.watcher(id="d-1").look()
+    (params,) = stage.aws.called("get_metric_data")
+    stats = [query["MetricStat"] for query in params["MetricDataQueries"]]
+    assert stats[6]["Metric"]["Dimensions"][-1] == {"Name": "Resource", "Value": "fn:live"}
+    assert [(stat["Metric"]["MetricName"], stat["Stat"], stat["Period"]) for stat in stats[7:]] == [
+        ("Duration", "p99", 300),
+        ("Invocations", "Sum", 60),
+        ("Errors", "Sum", 60),
+    ]
+    seen = [(one.alarm, one.query, one.period_s, one.points) for one in stage.seen(AlarmMetricSeen)]
+    assert seen == [
+        ("rate", "slow", 300, ((0.0, 7.0),)),
+        ("rate", "all", 60, ((0.0, 8.0),)),
+        ("errors", "m1", 60, ((0.0, 9.0),)),
+    ]
+
+
+def test_a_long_period_is_read_from_its_beginning(stage: Stage) -> None:
+    """A part of a period would be taken for the whole."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["describe_alarms"] = {"MetricAlarms": [ERRORS | {"Period": 900}], "CompositeAlarms": []}
+    watcher = stage.watcher(id="d-1")
+    stage.play(watcher, until_s=3000.0)
+    starts = [call["StartTime"].timestamp() for call in stage.aws.called("get_metric_data")]
+    assert {start % 900 for start in starts} == {0}
+    assert starts[-1] <= EPOCH_S + 3000.0 - 900.0
+
+
+@pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
+def test_metrics_that_are_not_whole_are_a_failed_look(status: str, stage: Stage) -> None:
+    """What did come is kept; the rest is not known."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["get_metric_data"] = (
+        lambda MetricDataQueries, **_: {  # noqa: N803
+            "MetricDataResults": [{"Id": query["Id"], "StatusCode": status} for query in MetricDataQueries[:1]]
+            + [{"Id": query["Id"], "StatusCode": "Complete"} for query in MetricDataQueries[1:]]
+        }
+    )
+    stage.watcher(id="d-1").look()
+    (failed,) = stage.seen(LookFailed)
+    assert (failed.call, failed.code) == ("cloudwatch:GetMetricData", status)
+    assert "1 of 8 metrics" in failed.message
+
+
+def test_metrics_without_a_result_are_a_failed_look(stage: Stage) -> None:
+    """No answer is not zero."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["get_metric_data"] = {"MetricDataResults": []}
+    stage.watcher(id="d-1").look()
+    assert [failed.code for failed in stage.seen(LookFailed)] == ["NoResult"]
+
+
+def test_a_metric_that_goes_on_on_the_next_page_is_whole(stage: Stage) -> None:
+    """CloudWatch calls each page but the last PartialData."""
+    cloud(stage.aws, deployment())
+    stage.aws.script["get_metric_data"] = lambda MetricDataQueries, NextToken=None, **_: {  # noqa: N803
+        "MetricDataResults": [
+            {"Id": query["Id"], "StatusCode": "Complete" if NextToken else "PartialData"} for query in MetricDataQueries
+        ],
+        **({} if NextToken else {"NextToken": "more"}),
+    }
+    stage.watcher(id="d-1").look()
+    assert not stage.seen(LookFailed)
 
 
 def test_metric_points_are_recorded_for_their_arm(stage: Stage) -> None:

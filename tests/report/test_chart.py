@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from harness.core.timeline.events import ClockSeen, LookFailed, Requests
+from harness.core.timeline.events import AlarmDefined, AlarmMetricSeen, ClockSeen, LookFailed, MetricQuery, Requests
 from harness.report import drawing
 from harness.report.chart import MOST_MOMENTS, MOST_SLICES, chart, numbers
 from harness.report.datapoints import datapoints
@@ -140,6 +140,32 @@ def test_a_period_that_lasts_may_have_breached_for_certain(past: Past, row: Any)
     """Failures only add up; what has not breached yet still may."""
     run = past([event for event in row("erroruser") if event.at_s <= 75.0])
     assert [point.breaching for point in datapoints(run)] == [False, True]
+
+
+def test_an_alarm_on_an_expression_shows_its_computed_value(past: Past, row: Any) -> None:
+    """Period by period from what CloudWatch counted for it, beside what clients saw; the last look wins."""
+    queries = (
+        MetricQuery(id="bad", metric="Errors", statistic="Sum", period_s=60, returned=False),
+        MetricQuery(id="all", metric="Invocations", statistic="Sum", period_s=60, returned=False),
+        MetricQuery(id="rate", expression="100 * bad / all"),
+    )
+    events = [
+        replace(event, metric=None, queries=queries, threshold=2.0, statistic=None, period_s=None)
+        if isinstance(event, AlarmDefined)
+        else event
+        for event in row("erroruser")
+    ]
+    origin_s = -events[0].epoch_s % 60
+    for at_s, bad in ((300.0, 9.0), (310.0, 30.0)):
+        counted = {"bad": ((origin_s, bad), (origin_s + 60, 1.0)), "all": ((origin_s, 600.0), (origin_s + 60, 600.0))}
+        for query, points in counted.items():
+            seen = AlarmMetricSeen(at_s=at_s, asked_s=at_s, alarm="errors", query=query, period_s=60, points=points)
+            events.insert(-1, seen)
+    points = {point.from_s: point for point in datapoints(past(events))}
+    first, second = points[origin_s], points[origin_s + 60]
+    assert (first.value, first.breaching, first.counted_by) == (5.0, True, "CloudWatch")
+    assert (second.value, second.breaching) == (pytest.approx(1 / 6), False)
+    assert first.seen is not None
 
 
 def test_specification_is_json(sample: JudgedRun) -> None:

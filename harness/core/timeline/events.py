@@ -289,6 +289,28 @@ class MetricSeen(Look, frozen=True, kw_only=True, tag="metric_seen"):
     points: tuple[tuple[float, float], ...]
 
 
+class AliasMetricSeen(Look, frozen=True, kw_only=True, tag="alias_metric_seen"):
+    """Datapoints of a Lambda metric that came by the alias, all its versions together; otherwise as `MetricSeen`."""
+
+    metric: str
+    alias: str
+    period_s: int
+    points: tuple[tuple[float, float], ...]
+
+
+class AlarmMetricSeen(Look, frozen=True, kw_only=True, tag="alarm_metric_seen"):
+    """Datapoints of a metric that an alarm reads, with its own statistic and period; `query` is its id in the alarm.
+
+    An alarm that names its one metric itself calls it `m1`. No points means that CloudWatch was asked and had none. A
+    later look at the same period replaces the earlier one.
+    """
+
+    alarm: str
+    query: str
+    period_s: int
+    points: tuple[tuple[float, float], ...]
+
+
 class NoDeployment(Look, frozen=True, kw_only=True, tag="no_deployment"):
     """The group's deployments were listed, and none of them is the one that the run waits for."""
 
@@ -319,6 +341,8 @@ Seen = (
     | AlarmChanged
     | AlarmGone
     | MetricSeen
+    | AliasMetricSeen
+    | AlarmMetricSeen
     | NoDeployment
     | ClockSeen
     | LookFailed

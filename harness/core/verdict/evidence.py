@@ -12,6 +12,8 @@ from msgspec import Struct
 from harness.core.experiment.faults import BASE, ShareKind
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import (
+    AlarmMetricSeen,
+    AliasMetricSeen,
     Arrivals,
     CommandEnded,
     CommandStarted,
@@ -88,6 +90,8 @@ class Evidence(Struct, frozen=True):
     since: tuple[Requests, ...]
     arrivals: tuple[Arrivals, ...]
     metrics: tuple[MetricSeen, ...]
+    alias_metrics: tuple[AliasMetricSeen, ...]
+    alarm_metrics: tuple[AlarmMetricSeen, ...]
     faults: tuple[FaultTime, ...]
     looks: tuple[float, ...]
     blind: tuple[LookFailed, ...]
@@ -150,6 +154,8 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         ),
         arrivals=tuple(event for event in events if isinstance(event, Arrivals)),
         metrics=tuple(event for event in events if isinstance(event, MetricSeen)),
+        alias_metrics=tuple(event for event in events if isinstance(event, AliasMetricSeen)),
+        alarm_metrics=tuple(event for event in events if isinstance(event, AlarmMetricSeen)),
         faults=tuple(_fault_times(events)),
         looks=tuple(event.at_s for event in events if isinstance(event, Look)),
         blind=tuple(event for event in events if isinstance(event, LookFailed)),
