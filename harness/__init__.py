@@ -19,6 +19,15 @@ The house, along the road from a question to its answer; each folder's docstring
     processes.py        starting and ending processes
     streams.py          writing to stdout and stderr, whatever they are
 
+Where to look first:
+
+    how an answer's status line and headers are parsed    traffic/client/parser.py
+    how the harness evaluates an alarm                    core/timeline/alarm_evaluation.py, alarm_rules.py
+    how the local cloud evaluates an alarm                rehearsal/cloudwatch/evaluation.py
+    what decides caught, missed, cleared or false alarm   core/verdict/judge.py
+    what options such as --canary-error-share do          plugin/options.py lists, core/experiment/overlay.py reads
+    what undoes a forced alarm                            aws/forced_alarm.py; after a crash aws/healing.py
+
 A room imports only rooms below it: cli > plugin > run > traffic, aws, rehearsal, report > core > the rest.
 """
 

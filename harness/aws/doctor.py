@@ -20,13 +20,14 @@ from harness.aws.deployer import full_config_name
 from harness.aws.eyes import Blind, Eyes
 from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Events
 from harness.aws.metrics import datapoints, failures_of, look_back_s, stat_of, sum_of
-from harness.aws.parsing import UNDER_WAY, config_seen, deployment_seen, group_seen, mapping, sequence, text
+from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
 from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
 from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
 from harness.core.arming.snapshot import GONE, LOOK_BACK_S, Points
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.alarm_rules import rule_of
+from harness.core.timeline.deployments import UNDER_WAY
 from harness.core.timeline.events import AlarmDefined, DeploymentSeen, Event
 from harness.errors import HarnessError, NotFound
 

@@ -1,4 +1,4 @@
-"""A fault that forces an alarm into a state, and takes it back."""
+"""A fault that forces an alarm into a state, holds it there, and undoes that when it is healed."""
 
 import threading
 from contextlib import suppress

@@ -12,11 +12,12 @@ from harness.aws.concurrency import THROTTLING, ReservedConcurrency
 from harness.aws.fis import STARTING, FisExperiment
 from harness.aws.forced_alarm import FORCING, ForcedAlarm
 from harness.aws.journal import AS_BEFORE, Journal
-from harness.aws.parsing import UNDATED, UNDER_WAY, config_seen, mapping, sequence, text
+from harness.aws.parsing import UNDATED, config_seen, mapping, sequence, text
 from harness.aws.redeploy import DESCRIBING, RETURNING, STILL_SHIFTED, Description, PlacedAlias
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import Unseen
 from harness.core.experiment.types import AlarmState, Deployment
+from harness.core.timeline.deployments import UNDER_WAY
 from harness.core.timeline.events import ConfigSeen, Event, Write
 from harness.errors import HarnessError
 

@@ -33,8 +33,6 @@ from harness.core.timeline.events import (
     TargetSeen,
 )
 
-UNDER_WAY = ("Created", "Queued", "InProgress", "Baking", "Ready")
-"""The states of a deployment that has not ended."""
 UNEXPECTED = "UnexpectedAnswer"
 NO_RESULT = "NoResult"
 """The status of a metric for which GetMetricData answered nothing, beside CloudWatch's own."""

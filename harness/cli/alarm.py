@@ -1,4 +1,4 @@
-"""The command `canary-harness alarm`: looks at alarms, forces them by hand, and heals what a crashed run left."""
+"""The command `canary-harness alarm`: shows alarms, forces them by hand, and undoes what a crashed run left."""
 
 import argparse
 import os
@@ -33,21 +33,21 @@ exit codes:
 
 
 def add_alarm_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds what the command may do: `status`, `set` and `reset`."""
+    """Adds the subcommands `status`, `set` and `reset`."""
     does = parser.add_subparsers(metavar="status|set|reset", required=True, dest="does", parser_class=type(parser))
     status = _does(does, "status", _status, "show the state of alarms, or what a crashed run left changed on AWS")
     _add_subjects(status)
     force = _does(does, "set", _set, "force an alarm into a state; its next evaluation may take it back")
     force.add_argument("name", metavar="ALARM")
     force.add_argument("state", metavar="STATE", choices=get_args(AlarmState), help=", ".join(get_args(AlarmState)))
-    force.add_argument("--reason", default=REASON, help=f"told by the alarm's history; default: {REASON}")
-    text = "hold it so long, such as 30s or 5m, and then take it back; Ctrl-C takes it back at once"
+    force.add_argument("--reason", default=REASON, help=f"shown in the alarm's history; default: {REASON}")
+    text = "hold the state for this time, such as 30s or 5m, then undo it; Ctrl-C undoes it at once"
     force.add_argument("--for", type=duration, metavar="TIME", dest="for_s", help=text)
     _add_permission(force)
     reset = _does(does, "reset", _reset, "set alarms to OK, or undo all that a crashed run left changed on AWS")
     _add_subjects(reset)
     text = (
-        "with --run: try again so long, such as 15m, while a deployment still shifts the alias, or AWS does not answer"
+        "with --run: try again for this time, such as 15m, while a deployment shifts the alias or AWS does not answer"
     )
     reset.add_argument("--wait", type=duration, metavar="TIME", dest="wait_s", help=text)
     _add_permission(reset)
@@ -68,7 +68,7 @@ def _add_subjects(parser: argparse.ArgumentParser) -> None:
 
 def _add_permission(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-writes", action="store_true", help="without it nothing is changed on AWS")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="say what the command would do, and do nothing")
 
 
 def run_alarm(options: argparse.Namespace) -> int:
@@ -133,7 +133,7 @@ def _set(options: argparse.Namespace) -> int:
 
 
 def _hold(aws: "Aws", options: argparse.Namespace, before: str) -> int:
-    """Holds the state, whatever evaluations say, until the time is over or a signal comes."""
+    """Holds the alarm in the state against its evaluations, until the time is over or a signal comes."""
     from harness.aws.forced_alarm import ForcedAlarm
     from harness.aws.journal import Journal
     from harness.processes import Interrupts
@@ -159,7 +159,7 @@ def _hold(aws: "Aws", options: argparse.Namespace, before: str) -> int:
 
 
 def _over(until_s: float, look_every_s: float, stop: "Interrupts") -> bool:
-    """Waits until the next look is due, both in wall time; whether the time is over or a signal came."""
+    """Waits until the next look is due; returns whether the time is over or a signal came. All in wall time."""
     look_s = min(until_s, time.monotonic() + max(look_every_s, SHORTEST_REST_S))
     while time.monotonic() < look_s and not stop.count:
         time.sleep(SHORTEST_REST_S)
@@ -196,7 +196,7 @@ def _reset(options: argparse.Namespace) -> int:
 
 
 def _heal(folder: "RunJournal", options: argparse.Namespace) -> int:
-    """Undoes what a run left; the permission that the run had holds for undoing, too."""
+    """Undoes what a run left. It asks for no permission: the run had it, and it holds for undoing, too."""
     writes = folder.unhealed()
     if options.dry_run or not writes:
         return _left(folder, options) if writes else _nothing_left(options)
@@ -206,7 +206,7 @@ def _heal(folder: "RunJournal", options: argparse.Namespace) -> int:
 
 
 def _healed_within(wait_s: float, folder: "RunJournal", writes: "Sequence[Write]") -> "list[Healed]":
-    """Undoes what a run left, and tries again so long while something is left; a signal ends the wait."""
+    """Undoes what a run left, and tries again for `wait_s` while something is left. A signal ends the wait."""
     from harness.processes import Interrupts
     from harness.run.experiment import clock_of_environment
 
@@ -224,7 +224,7 @@ def _healed_within(wait_s: float, folder: "RunJournal", writes: "Sequence[Write]
 
 
 def _tell_once(text: str, told: str) -> str:
-    """Says why it waits, once; what was told last."""
+    """Says why the command waits, unless it said the same before; returns what was said last."""
     if text != told:
         tell(text)
     return text
@@ -241,7 +241,7 @@ def _nothing_left(options: argparse.Namespace) -> int:
 
 
 class RunJournal:
-    """A run's journal: what its timeline and earlier healings say; raises UsageError while the run still goes on."""
+    """What a run's timeline and earlier healings say it changed. Raises UsageError while the run still goes on."""
 
     def __init__(self, path: Path) -> None:
         from harness.report.folder import RunFolder
@@ -259,7 +259,7 @@ class RunJournal:
         return unhealed(self._events)
 
     def heal(self, aws: "Aws", writes: "Sequence[Write]") -> "list[Healed]":
-        """Undoes it, and notes that in the run folder before and after each call."""
+        """Undoes these writes, and notes that in the run folder before and after each call."""
         from harness.aws.healing import heal
         from harness.core.timeline.events import encode
 
@@ -272,7 +272,7 @@ class RunJournal:
             return heal(aws, writes, record, self._now_s, self._deployment)
 
     def _now_s(self) -> float:
-        """Seconds since the run began, as far as that can be told now: never before its last event."""
+        """Seconds since the run began, but never before its last event."""
         from harness.run.experiment import clock_of_environment
 
         last_s = max((event.at_s for event in self._events), default=0.0)
@@ -285,7 +285,7 @@ class RunJournal:
 
 
 def _subjects(options: argparse.Namespace) -> bool:
-    """Whether a run folder is meant; raises UsageError where that, or alarms, are not said."""
+    """Whether a run folder is named; raises UsageError unless either that or alarms are."""
     if bool(options.names) == bool(options.run):
         raise UsageError("name alarms, or a run by --run FOLDER")
     return bool(options.run)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -23,7 +22,6 @@ from harness.report.progress import Progress
 from harness.run.context import RunContext
 from harness.run.ending import Ending
 from harness.run.follow import Follower, begin
-from harness.run.recording import Recording
 from harness.traffic.steering import Timebase
 
 FRAME_S = 0.25
@@ -44,20 +42,10 @@ def watch(
     folder = RunFolder.create(reports, experiment.name, time.time())
     folder.write_manifest(experiment, command)
     base = Timebase(time.time(), clock.speed)
-    ending = Ending(base, lambda _: None)
-    recording = Recording(folder.timeline, partial(ending.end, "failed"))
-    context = RunContext(
-        experiment=experiment,
-        aws=aws,
-        base=base,
-        epoch_s=base.epoch_s(clock),
-        folder=folder,
-        recording=recording,
-        ending=ending,
-    )
+    context = RunContext.of(experiment, aws, base=base, clock=clock, folder=folder, ending=Ending(base, lambda _: None))
     with Progress() as progress:
         ended = _follow(context, Follower(context, progress), stop)
-    recording.close()
+    context.recording.close()
     verdict = finish(folder, experiment)
     announce(verdict, folder)
     if stop.count:

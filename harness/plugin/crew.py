@@ -1,4 +1,4 @@
-"""What one process contributes to a run: its users, their traffic, and the rows that are recorded of it."""
+"""What one process adds to a run: its users, their traffic, and the rows that are recorded of it."""
 
 import contextlib
 import gc
@@ -26,10 +26,9 @@ from harness.traffic.steering import Steering
 FLUSH_S = 0.25
 """Wall time between two flushes of rows and statistics."""
 HAND_OVER_S = 5.0
-"""Wall time within which others take over from a process that is about to leave, messages included."""
+"""Wall time that the others have to take over from a process that is about to leave."""
 DRAIN_S = 5.0
 """Wall time that requests under way have for their answers when a test stops."""
-
 STAND_BY_S = 0.1
 """Wall time after which a user that stands by checks whether it is its turn."""
 
@@ -93,7 +92,7 @@ class Crew:
         self._flusher = gevent.spawn(self._flush, self._recorder, self._statistics, steering)
 
     def steer(self, steering: Steering) -> None:
-        """Takes new steering; while no test runs it is ignored, since it belongs to a test that is over."""
+        """Takes new steering. While no test runs it ignores it, because it belongs to a test that is over."""
         if self._recorder is None:
             return
         self._steering = steering
@@ -104,7 +103,7 @@ class Crew:
             self._part_known.set()
 
     def join(self, user: Any) -> LoadEngine:
-        """Adds a user, and waits until the part of this process is known; raises StopUser if no traffic can be sent."""
+        """Adds a user, and waits until this process knows its part; raises StopUser if it cannot send traffic."""
         self._users.append(user)
         with self._telling_failure():
             if len(self._users) == 1 and self._steering:  # without steering the run was refused, and ends
@@ -116,7 +115,7 @@ class Crew:
             return self._engine
 
     def play(self, user: Any) -> None:
-        """Takes a user's turn: it paces for all, sends requests of its own, or stands by."""
+        """One turn of a user: it sends for all users, sends requests of its own, or stands by."""
         engine = self._engine
         with self._telling_failure():
             if engine is None or (self.open_arrivals and not self.is_pacer(user)):
@@ -136,7 +135,7 @@ class Crew:
                 self._tell_pacing(False)
 
     def hand_over(self) -> None:
-        """Tells that this process is about to leave, and goes on pacing until the others have taken over."""
+        """Says that this process is about to leave, and goes on sending until the others have taken over."""
         if self._engine is None or not self.open_arrivals:
             return
         self._tell_pacing(False)
@@ -145,7 +144,7 @@ class Crew:
             gevent.sleep(0.02)
 
     def stop(self) -> None:
-        """Starts no more requests of open arrivals."""
+        """Stops starting requests of open arrivals."""
         if self._engine:
             self._engine.stop()
 
@@ -154,12 +153,12 @@ class Crew:
         return self._users[:1] == [user]
 
     def on_request(self, *, context: Any = None, **request: Any) -> None:
-        """Records a request of a user that is not a CanaryUser; those of CanaryUsers are recorded already."""
+        """Records a request of another kind of user; those of a CanaryUser are recorded already."""
         if self._recorder and not (context and OWN in context):
             self._recorder.on_request(context=context, **request)
 
     def end(self) -> None:
-        """Waits for requests under way and sends the last rows; nothing is recorded afterwards."""
+        """Waits for requests under way, sends the last rows, and records nothing more."""
         recorder, self._recorder = self._recorder, None
         engine, self._engine = self._engine, None
         self._client = self._steering = None
@@ -178,7 +177,7 @@ class Crew:
 
     @contextlib.contextmanager
     def _telling_failure(self) -> Iterator[None]:
-        """Ends the run and the user if traffic fails, and tells why."""
+        """If traffic fails, tells why and ends the run and the user."""
         try:
             yield
         except StopUser:
@@ -198,7 +197,7 @@ class Crew:
             statistics.flush()
 
     def _warm_client(self, steering: Steering, user: Any) -> Client:
-        """A client with a first connection, made before the first request is due."""
+        """A client that has its first connection before the first request is due."""
         host = self._environment.host or user.host or ""
         if refused := host_refusal(host, (), steering.hosts):
             raise UsageError(refused)
@@ -221,7 +220,7 @@ class Crew:
         return engine
 
     def _prepares(self, user: Any) -> dict[Prepare, float]:
-        """How requests are prepared by each class that sends canary traffic, with its share of all users."""
+        """How each class that sends canary traffic prepares requests, and its share of all users."""
         kinds = [kind for kind in self._environment.user_classes if getattr(kind, "sends_canary_traffic", False)]
         if kinds in ([], [type(user)]):
             return {user.prepare: 1.0}

@@ -1,12 +1,14 @@
 """What the parts of one run share: its experiment, clock, record, end, and AWS."""
 
 import time
+from functools import partial
 
 import gevent
 from msgspec import Struct
 
 from harness.aws.clients import Aws
 from harness.core.experiment.types import Experiment
+from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import Event, Trouble
 from harness.core.timeline.rollout import Rollout
 from harness.report.folder import RunFolder
@@ -25,6 +27,21 @@ class RunContext(Struct, frozen=True, kw_only=True):
     folder: RunFolder
     recording: Recording
     ending: Ending
+
+    @classmethod
+    def of(
+        cls, experiment: Experiment, aws: Aws, *, base: Timebase, clock: Clock, folder: RunFolder, ending: Ending
+    ) -> "RunContext":
+        """The context of a run that begins: it opens the record, and ends if that cannot be written."""
+        return cls(
+            experiment=experiment,
+            aws=aws,
+            base=base,
+            epoch_s=base.epoch_s(clock),
+            folder=folder,
+            recording=Recording(folder.timeline, partial(ending.end, "failed")),
+            ending=ending,
+        )
 
     @property
     def rollout(self) -> Rollout:

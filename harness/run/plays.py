@@ -39,12 +39,12 @@ class Plays:
     def __init__(
         self,
         context: RunContext,
-        *,
         follower: Follower,
         deploying: Deploying,
         faults: Faults,
         fleet: Fleet,
         guard: Guard,
+        *,
         look_now: gevent.event.Event,
     ) -> None:
         self._context = context

@@ -12,7 +12,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from signal import Signals
 
 import gevent
@@ -21,7 +20,7 @@ from msgspec.structs import replace
 
 from harness.aws.clients import Aws, services_of
 from harness.aws.discovery import discover_for_a_run
-from harness.core.experiment.rails import limits_of
+from harness.core.experiment.rails import Limits, limits_of
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import Event, RunEnded, Signal, Why
 from harness.core.verdict.types import Verdict
@@ -40,7 +39,7 @@ from harness.run.faults import Faults
 from harness.run.follow import Follower, begin
 from harness.run.guard import Guard
 from harness.run.plays import Plays
-from harness.run.recording import Listener, Recording
+from harness.run.recording import Listener
 from harness.traffic.fleet import Fleet, Post
 from harness.traffic.steering import Timebase
 
@@ -64,49 +63,29 @@ class Run:
         experiment = self.experiment = _discovered(aws, settings.experiment)
         limits = limits_of(experiment.rails, experiment.target.host)
         may_write = _may_write(aws, settings, experiment)
+        clock, aligned = settings.clock, settings.rehearsal
         self.verdict: Verdict | None = None
         self.folder = _folder(settings, experiment)
-        self.base = Timebase(time.time(), settings.clock.speed)
+        self.base = Timebase(time.time(), clock.speed)
         self.fleet = Fleet(experiment, self.base, post)
         self._on_over = on_over
         self._healing: gevent.Greenlet | None = None
         self._ending = Ending(self.base, self._wind_down)
-        self._recording = Recording(self.folder.timeline, partial(self._ending.end, "failed"))
-        context = self._context = RunContext(
-            experiment=experiment,
-            aws=aws,
-            base=self.base,
-            epoch_s=self.base.epoch_s(settings.clock),
-            folder=self.folder,
-            recording=self._recording,
-            ending=self._ending,
+        context = self._context = RunContext.of(
+            experiment, aws, base=self.base, clock=clock, folder=self.folder, ending=self._ending
         )
-        guard = Guard(limits, self.base, watched=watched(experiment))
-        self._recording.listeners.append(lambda event, _: guard.note(event))
+        guard = _guard(context, limits)
         self._progress = Progress(free=settings.free_terminal)
         self._follower = Follower(context, self._progress)
         if listener:
-            self._recording.listeners.append(listener)
-        aligned, look_now = settings.rehearsal, gevent.event.Event()
+            context.recording.listeners.append(listener)
         creation = Creation(context, watched=self.watching, aligned=aligned)
         self.faults = Faults(context, creation, limits, self.fleet.set_share, may_write=may_write)
         self.by_hand = ByHand(context, self.faults, self.fleet, limits)
-        self._deploying = Deploying(
-            context,
-            self._follower.first,
-            create_at_s=steady_until_s(experiment, context.epoch_s, aligned=aligned),
-            say=self._progress.say,
-            look_now=look_now.set,
-        )
-        self._plays = Plays(
-            context,
-            follower=self._follower,
-            deploying=self._deploying,
-            faults=self.faults,
-            fleet=self.fleet,
-            guard=guard,
-            look_now=look_now,
-        )
+        look_now = gevent.event.Event()
+        self._deploying = _deploying(context, self._follower, self._progress, look_now, aligned=aligned)
+        parts = (self._follower, self._deploying, self.faults, self.fleet, guard)
+        self._plays = Plays(context, *parts, look_now=look_now)
 
     @property
     def watching(self) -> bool:
@@ -116,7 +95,7 @@ class Run:
     @property
     def closed(self) -> bool:
         """Whether nothing more is recorded."""
-        return self._recording.closed
+        return self._context.recording.closed
 
     @property
     def ended_s(self) -> float | None:
@@ -134,7 +113,7 @@ class Run:
 
     def record(self, *events: Event) -> None:
         """Writes events to the timeline, in this order, and takes notice of what they mean."""
-        self._recording.record(*events)
+        self._context.recording.record(*events)
 
     def trouble(self, what: str, message: str) -> None:
         """Notes that something of ours or around us went wrong."""
@@ -160,7 +139,7 @@ class Run:
         detail = self._deploying.seen_late(over.detail)  # as it is true after the last look
         self.record(replace(over, at_s=self.base.now_s(), detail=detail))
         self._progress.close()
-        self._recording.close()
+        self._context.recording.close()
         self.verdict = _conclude(self.folder, self.experiment)
         if over.why == "failed" or self.verdict is None:
             return ExitCode.HARNESS_FAILED
@@ -182,6 +161,25 @@ class Run:
         if self.watching:
             return "a person or --run-time stopped the run before the outcome was there"
         return "no deployment was watched; --canary-application and --canary-group name one"
+
+
+def _guard(context: RunContext, limits: Limits) -> Guard:
+    """The guard of a run's rails, which takes notice of all that is recorded."""
+    guard = Guard(limits, context.base, watched=watched(context.experiment))
+    context.recording.listeners.append(lambda event, _: guard.note(event))
+    return guard
+
+
+def _deploying(
+    context: RunContext, follower: Follower, progress: Progress, look_now: gevent.event.Event, *, aligned: bool
+) -> Deploying:
+    return Deploying(
+        context,
+        follower.first,
+        create_at_s=steady_until_s(context.experiment, context.epoch_s, aligned=aligned),
+        say=progress.say,
+        look_now=look_now.set,
+    )
 
 
 def _discovered(aws: Aws, experiment: Experiment) -> Experiment:

@@ -1,1 +1,1 @@
-"""The load engine: sends requests on schedule and records what came back; knows no Locust."""
+"""The load engine: when to send, what to send, an HTTP client (`client/`), and a record of every answer; no Locust."""

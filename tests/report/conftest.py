@@ -33,6 +33,55 @@ from tests.core.conftest import build, row, rows, sent
 __all__ = ["build", "row", "rows", "sent"]
 
 
+DEPLOYED = DeploymentFacts(
+    id="d-ABCDEFGHI",
+    config="CodeDeployDefault.LambdaCanary10Percent5Minutes",
+    status="Stopped",
+    rollback_id="d-JKLMNOPQR",
+    error_code="ALARM_ACTIVE",
+    weight_at_end=0.1,
+)
+DETECTED = Detection(
+    first_fault_s=0.5,
+    first_fault_requested=True,
+    first_error_s=0.75,
+    breach_s=3.25,
+    alarm_s=(118.0, 118.0),
+    stopped_s=(124.0, 129.0),
+    restored_s=(126.0, 131.0),
+    time_to_detect_s=(117.5, 117.5),
+    time_to_roll_back_s=(125.5, 130.5),
+)
+SENT = TrafficFacts(
+    planned=12_345,
+    sent=12_345,
+    unstarted=0,
+    good=Answers(ok=12_200, failed=0),
+    fault=Answers(ok=2, failed=143),
+    error_share=0.05,
+    schedule_lag_p99_s=0.0021,
+)
+ARMS = Arms(
+    baseline=ArmFacts(
+        version="1",
+        requests=2300,
+        failures=115,
+        failure_interval=(0.0414, 0.0597),
+        p50_ms=2.1,
+        p95_ms=4.9,
+        p99_ms=8.02,
+    ),
+    canary=ArmFacts(version="2", requests=251, failures=14, failure_interval=(0.0308, 0.0919), p50_ms=2.2),
+    source="response header",
+    p_value=0.6512,
+)
+WARNING = Finding(
+    id="alarm-covers-all-versions",
+    severity="warning",
+    text="The alarm counts errors of all versions; point it at the canary alone.",
+)
+
+
 def caught() -> Verdict:
     """A rollback with everything measured."""
     return Verdict(
@@ -47,58 +96,14 @@ def caught() -> Verdict:
             "CodeDeploy stopped d-ABCDEFGHI because the alarm Errors was in ALARM.",
             "All traffic was back on version 1 after 129 s.",
         ),
-        deployment=DeploymentFacts(
-            id="d-ABCDEFGHI",
-            config="CodeDeployDefault.LambdaCanary10Percent5Minutes",
-            status="Stopped",
-            rollback_id="d-JKLMNOPQR",
-            error_code="ALARM_ACTIVE",
-            weight_at_end=0.1,
-        ),
-        detection=Detection(
-            first_fault_s=0.5,
-            first_fault_requested=True,
-            first_error_s=0.75,
-            breach_s=3.25,
-            alarm_s=(118.0, 118.0),
-            stopped_s=(124.0, 129.0),
-            restored_s=(126.0, 131.0),
-            time_to_detect_s=(117.5, 117.5),
-            time_to_roll_back_s=(125.5, 130.5),
-        ),
-        traffic=TrafficFacts(
-            planned=12_345,
-            sent=12_345,
-            unstarted=0,
-            good=Answers(ok=12_200, failed=0),
-            fault=Answers(ok=2, failed=143),
-            error_share=0.05,
-            schedule_lag_p99_s=0.0021,
-        ),
-        arms=Arms(
-            baseline=ArmFacts(
-                version="1",
-                requests=2300,
-                failures=115,
-                failure_interval=(0.0414, 0.0597),
-                p50_ms=2.1,
-                p95_ms=4.9,
-                p99_ms=8.02,
-            ),
-            canary=ArmFacts(version="2", requests=251, failures=14, failure_interval=(0.0308, 0.0919), p50_ms=2.2),
-            source="response header",
-            p_value=0.6512,
-        ),
+        deployment=DEPLOYED,
+        detection=DETECTED,
+        traffic=SENT,
+        arms=ARMS,
         exposure=Exposure(failed_requests=143, failed_good_requests=0, users=1, blast_radius=0.0116),
         attribution=Attribution(counted_errors=130, from_canary=13, canary_share=0.1, source="response header"),
         criteria=(Criterion(name="schedule_lag_p99_s", limit=0.05, value=0.0021, met=True),),
-        findings=(
-            Finding(
-                id="alarm-covers-all-versions",
-                severity="warning",
-                text="The alarm counts errors of all versions; point it at the canary alone.",
-            ),
-        ),
+        findings=(WARNING,),
     )
 
 

@@ -1,1 +1,1 @@
-"""What is asked: an experiment, read, checked and planned."""
+"""What is asked: an experiment with the options laid over it, read, checked and planned."""

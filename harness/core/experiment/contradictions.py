@@ -1,4 +1,4 @@
-"""What the types of an experiment cannot say: which values contradict each other or the world."""
+"""The checks that types cannot make: values that contradict each other, or what AWS allows."""
 
 import math
 import re
@@ -34,7 +34,7 @@ _SHORT_PERIODS_S = (10, 20, 30)
 
 
 def contradictions(experiment: Experiment) -> Problems:
-    """Everything in an experiment that cannot be, though every value has the right type."""
+    """Everything that is wrong in an experiment although every value has the right type."""
     yield from _about_target(experiment)
     yield from _about_traffic(experiment.traffic)
     if experiment.deployment.config is not None:
@@ -102,7 +102,7 @@ def _about_config(config: str) -> Problems:
 
 
 def about_making(deployment: Deployment) -> Problems:
-    """What contradicts itself about how the deployment comes about."""
+    """Everything that is wrong in how the deployment is to come about."""
     ways = ("id", "target_version", "redeploy", "command")
     given = [name for name in ways if getattr(deployment, name) not in (None, False)]
     if len(given) > 1:
@@ -186,7 +186,7 @@ def _about_faults(experiment: Experiment) -> Problems:
 
 
 def _about_pairs(experiment: Experiment) -> Problems:
-    """Two faults that hold the same thing at the same time could not both be healed to what was there before."""
+    """Pairs of faults that hold the same thing at the same time: healing one would undo the other."""
     effects = [*effects_of(experiment)]
     for place, (name, kind, fault) in enumerate(effects):
         for earlier, other_kind, other in effects[:place]:
@@ -236,7 +236,7 @@ def _number(value: str | float) -> float | None:
 
 
 def only_on_aws(experiment: Experiment) -> Problems:
-    """Everything that a rehearsal would have to ignore."""
+    """Everything that has no effect in a rehearsal."""
     config = experiment.deployment.config or REHEARSED_CONFIG
     word = config.removeprefix(AWS_PREFIX)
     if word != "AllAtOnce" and not _CONFIG.fullmatch(word):

@@ -1,11 +1,11 @@
 """Guard rails: how far a run may go, decided from the experiment, from what a person asks for, and from what was seen.
 
-    refusals       before the run: values beyond a rail
-    sure_to_trip   before the run: rails that it cannot keep
-    refusal        while it lasts: a change that would go beyond one
-    tripped        while it lasts: what was seen is beyond one
+    refusals       before the run: values above a limit
+    sure_to_trip   before the run: limits that it is sure to exceed
+    refusal        during the run: a change that would exceed a limit
+    tripped        during the run: a limit that was exceeded
 
-Nothing here acts; whoever does is told why in one sentence.
+Nothing here acts. The caller acts, and gets one sentence that says why.
 """
 
 import fnmatch
@@ -25,7 +25,7 @@ RailName = Literal["arrival_rate", "error_share", "fault_requests", "wall_time_s
 
 
 class Rail(Struct, frozen=True):
-    """One guard rail: its default, whether traffic to this machine itself is spared the default, and what it bounds."""
+    """One guard rail: its default, whether traffic to this machine goes without the default, and what it bounds."""
 
     default: float
     spares_loopback: bool
@@ -41,16 +41,16 @@ RAILS: dict[RailName, Rail] = {
 }
 """Every limit and its default, which `rails` of an experiment and `--canary-max-…` may change."""
 SHORTEST_BLIND_WALL_S = 8.0
-"""Wall time without sight at the least: one call may be tried for so long, however fast the clock of a rehearsal is."""
+"""The shortest wall time without sight that trips the rail: one call to AWS may take so long, at any speed."""
 ROUNDING = 1 + 1e-9
-"""What a sum of shares may be off by."""
+"""How far rounding may put a sum of shares off."""
 RATE_WINDOW_S = 10.0
 RATE_SLACK = 1.2
-"""A rate that nobody plans is measured over a window, and may be so much above its limit by chance."""
+"""A rate that was not planned is measured over a window. By chance it may be this much above its limit."""
 
 
 class Trip(Struct, frozen=True):
-    """A rail that was gone beyond: its limit, what was seen, and why in one sentence."""
+    """A limit that was exceeded: which, what was seen, and one sentence about it."""
 
     rail: RailName
     limit: float
@@ -59,9 +59,9 @@ class Trip(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """A run as its rails see it: seconds of experiment time but for `wall_s`; None where there is nothing to see.
+    """What the rails look at; None where there is nothing to see. Seconds are experiment time, but for `wall_s`.
 
-    `rate` is the measured one of traffic that is not planned; `blind_s` is counted while a fault is in effect.
+    `rate` is measured, for traffic that was not planned. `blind_s` counts while a fault is in effect.
     """
 
     fault_requests: int
@@ -71,7 +71,7 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """The limits of one run; one that nobody set and that does not hold for this host is infinite."""
+    """The limits of one run; infinite where none was set and the default does not hold for this host."""
 
     arrival_rate: float
     error_share: float
@@ -101,7 +101,7 @@ def refusals(experiment: Experiment, limits: Limits) -> Iterator[ExperimentError
 
 
 def sure_to_trip(experiment: Experiment, limits: Limits, speed: float) -> Iterator[ExperimentError]:
-    """Every rail that would trip before a run that follows a deployment can end, at a clock's speed."""
+    """Every rail that would trip before the run can end, at a clock's speed; for runs that follow a deployment."""
     give_up_s = experiment.give_up_s / speed
     if limits.wall_time_s * ROUNDING < give_up_s:
         yield ExperimentError(
@@ -124,7 +124,7 @@ def _wall(give_up_s: float, speed: float) -> str:
 
 
 def _faults_at_the_end(experiment: Experiment) -> float:
-    """The fault requests that are planned for the time after the deployment, whatever becomes of it."""
+    """The fault requests that are planned for the time after the deployment, however that ends."""
     traffic = experiment.traffic
     if traffic.users is not None or isinstance(traffic.arrival_rate, tuple):
         return 0.0
@@ -132,7 +132,7 @@ def _faults_at_the_end(experiment: Experiment) -> float:
 
 
 def refusal(limits: Limits, name: RailName, value: float) -> str | None:
-    """Why a value may not be; None where it may."""
+    """Why a value is refused; None if it is allowed."""
     limit = limits.of(name)
     if value <= limit * ROUNDING:
         return None
@@ -140,7 +140,7 @@ def refusal(limits: Limits, name: RailName, value: float) -> str | None:
 
 
 def tripped(limits: Limits, seen: Seen) -> Trip | None:
-    """The first rail that was gone beyond."""
+    """The first limit that was exceeded."""
     measures: tuple[tuple[RailName, float | None, float], ...] = (
         ("fault_requests", seen.fault_requests, limits.fault_requests),
         ("wall_time_s", seen.wall_s, limits.wall_time_s),
@@ -154,14 +154,15 @@ def tripped(limits: Limits, seen: Seen) -> Trip | None:
 
 
 def blind_limit_s(limits: Limits, speed: float) -> float:
-    """The experiment time without sight that is borne at a clock's speed."""
+    """How long the control plane may be out of sight at a clock's speed, in experiment time."""
     return max(limits.blind_s, SHORTEST_BLIND_WALL_S * speed)
 
 
 def host_refusal(url: str, named: Iterable[str], allowed: Sequence[str]) -> str | None:
-    """Why traffic may not go to a URL; None where it may.
+    """Why traffic may not go to a URL; None if it may.
 
-    This machine is always allowed. A list decides alone; without one it is the hosts of the URLs that were `named`.
+    This machine is always allowed. If there is a list of `allowed` hosts, it decides. Else the hosts of the URLs that
+    were `named` are allowed.
     """
     host = host_of(url)
     if is_loopback(url):

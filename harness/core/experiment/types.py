@@ -50,7 +50,7 @@ AWS_CONFIGS = frozenset(
     | {f"Canary10Percent{minutes}Minutes" for minutes in (5, 10, 15, 30)}
     | {f"Linear10PercentEvery{minutes}Minutes" for minutes in (2, 3, 10)}
 )
-"""CodeDeploy's own configurations for Lambda, which have the prefix on AWS; all others are somebody's own."""
+"""CodeDeploy's own configurations for Lambda. On AWS they have the prefix; a team's own have none."""
 REHEARSED_CONFIG = "Canary10Percent5Minutes"
 """How a rehearsal shifts traffic where the experiment does not say."""
 
@@ -67,7 +67,7 @@ class Outcome(StrEnum):
 
 
 class Call(StrEnum):
-    """Fact against measure."""
+    """The fact held against the measures."""
 
     CLEARED = "cleared"
     CAUGHT = "caught"
@@ -77,7 +77,7 @@ class Call(StrEnum):
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of an experiment: immutable, and no key is silently ignored."""
+    """A part of an experiment. It cannot be changed, and an unknown key is an error."""
 
 
 class Target(Part, frozen=True, kw_only=True):
@@ -117,16 +117,19 @@ class Traffic(Part, frozen=True, kw_only=True):
 
 
 class Deployment(Part, frozen=True, kw_only=True):
-    """Which deployment: found by what is given.
+    """Which deployment the run follows.
 
-    It is the one of `id`; or made by us, of a published version that `target_version` names, or with `redeploy` of the
-    code in service published once more; or by `command`, which is started once traffic is steady; else the group's next
-    one. A command is words as one would type them, no shell's.
+    One of these says how it comes about; without any, the run waits for the group's next one:
 
-    `config` is a CodeDeploy configuration with or without its `CodeDeployDefault.Lambda` prefix; left out, the group's
-    own holds. `stack` is a CloudFormation stack to look in. In a file `function` may be an ARN or name:alias,
-    whose alias then goes to `alias`. `hooks` is for rehearsals: the status that a hook function
-    of the cloud will report. `endpoints` are those whose requests this function answers; none means all.
+    - `id`: it exists already.
+    - `target_version`: the run deploys this published version.
+    - `redeploy`: the run publishes the code in service once more, and deploys that.
+    - `command`: the run starts this command once traffic is steady. No shell reads it.
+
+    `config` is a CodeDeploy configuration, with or without the prefix `CodeDeployDefault.Lambda`; without it, the
+    group's own holds. `stack` is a CloudFormation stack to look in. In a file, `function` may be an ARN or name:alias;
+    its alias then goes to `alias`. `hooks` is for rehearsals: the status that a hook function reports. `endpoints` are
+    those that this function answers; empty means all.
     """
 
     config: str | None = None
@@ -179,12 +182,15 @@ class Arm(Part, frozen=True, kw_only=True):
 
 
 class Fault(Part, frozen=True, kw_only=True):
-    """Something done on purpose, `at_s` after the deployment's creation (before it if negative).
+    """Something that the run breaks on purpose, `at_s` after the deployment's creation (before it if negative).
 
-    Without `for_s` it lasts to the end of the run. Exactly one of the others is set: `error_share` of all requests are
-    the error user's; `client_version_share` of all requests have no client version or a wrong one; `force_alarm` is the
-    state that the alarm is held in; `concurrency` is what the function's reserved concurrency is set to, 0 throttles
-    every invocation; `fis_template` is the id of a template of AWS Fault Injection Service, started and stopped again.
+    Without `for_s` it lasts to the end of the run. Exactly one of the others is set:
+
+    - `error_share`: this share of all requests comes from the error user.
+    - `client_version_share`: this share of all requests has no client version, or a wrong one.
+    - `force_alarm`: the run holds the alarm in this state.
+    - `concurrency`: the function's reserved concurrency; 0 throttles every invocation.
+    - `fis_template`: the id of a template of AWS Fault Injection Service, which the run starts and stops again.
     """
 
     at_s: Instant
@@ -197,12 +203,11 @@ class Fault(Part, frozen=True, kw_only=True):
 
 
 class Rails(Part, frozen=True, kw_only=True):
-    """How far a run may go; what is left out has the default of `core.rails`.
+    """How far a run may go; `rails.RAILS` has the defaults, and says what each number bounds.
 
-    `hosts` are the only ones that traffic may go to besides this machine, `*.example.com` for all below; without any,
-    traffic goes to the host that was named at the start and nowhere else. `arrival_rate` bounds requests per second,
-    `error_share` the share of fault requests, `fault_requests` their number in the whole run, `wall_time_s` how long
-    the run takes. `blind_s` without any sight of the control plane stop all faults.
+    `hosts` are the only ones that traffic may go to besides this machine, `*.example.com` for all below. Without any,
+    traffic goes to the host that was named at the start and nowhere else. `blind_s` without any sight of the control
+    plane stop all faults, and let the run go on.
     """
 
     hosts: tuple[str, ...] = ()
@@ -214,7 +219,7 @@ class Rails(Part, frozen=True, kw_only=True):
 
 
 class Expect(Part, frozen=True, kw_only=True):
-    """What must come out; a key left out is not checked, but a missed canary is as expected only if `call` says so.
+    """What must come out. A key that is left out is not checked. A missed canary is as expected only if `call` says so.
 
     `call` may list several. `within_s` bounds the time to roll back or promote, from the deployment's creation.
     """
@@ -232,17 +237,17 @@ class Expect(Part, frozen=True, kw_only=True):
 
 
 class LatencyObjective(Part, frozen=True, kw_only=True):
-    """What latency is borne: a 99th percentile of `p99_s`, or `ratio` times the baseline's."""
+    """The latency that is acceptable: a 99th percentile of `p99_s`, or `ratio` times the baseline's."""
 
     p99_s: Duration | None = None
     ratio: Annotated[float, Meta(ge=1)] | None = None
 
 
 class Objective(Part, frozen=True, kw_only=True):
-    """The share of requests that must be answered well over so many days; what it leaves is the error budget.
+    """The share of requests that must be answered well over so many days; the rest is the error budget.
 
-    It is what failures are held against where no alarm says what is borne. `latency` absent leaves the usual measure:
-    a canary is too slow whose 99th percentile is surely 1.5 times the baseline's and 50 ms above it.
+    Failures are held against it where no alarm says how many are acceptable. Without `latency`, a canary is too slow if
+    its 99th percentile is surely 1.5 times the baseline's and 50 ms above it.
     """
 
     availability: Annotated[float, Meta(gt=0, lt=1)] = 0.999
@@ -251,7 +256,7 @@ class Objective(Part, frozen=True, kw_only=True):
 
 
 class Experiment(Part, frozen=True, kw_only=True):
-    """One experiment, whole and valid; nothing is changed on AWS unless `allow_writes`, or an option, says so."""
+    """One experiment. The run changes nothing on AWS unless `allow_writes` or an option allows it."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     description: str = ""

@@ -1,1 +1,1 @@
-"""What was seen: the events of a run, and what they say of the release and its alarms."""
+"""What was seen: the events of a run, the release and the alarms that they tell of, and how an alarm is evaluated."""

@@ -1,4 +1,4 @@
-"""When a metric alarm goes to ALARM: CloudWatch's own rules, over the datapoints of its metric.
+"""How the harness evaluates a metric alarm: CloudWatch's own rules, over the datapoints of its metric.
 
 Points are oldest first, and None is a period without data. Sources: CloudWatch user guide, "Configuring how CloudWatch
 alarms treat missing data", and captured alarm events for the length of the evaluation range, which AWS keeps to itself.

@@ -1,7 +1,7 @@
-"""A timeline made small while it grows: the same verdict from a fraction of the rows.
+"""Adds up the rows of a timeline: a fraction of the rows gives the same verdict.
 
-A recorder writes a row for each second, persona, endpoint and version. No measure looks at service times, and at
-personas only where a request failed or was meant to, so who judges a long run adds the rows up before.
+A recorder writes a row for each second, persona, endpoint and version. No measure needs service times. Measures need a
+persona only where a request failed or was meant to. Judging a long run therefore begins with adding its rows up.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from harness.core.timeline.histogram import Bins, Unread, merge, merge_each
 
 Key = tuple[object, ...]
 READ_AT_ONCE = 1024
-"""Histograms that were left unread are read so many at a time."""
+"""How many unread histograms are read at a time."""
 
 
 def condensed(events: Iterable[Event]) -> list[Event]:
@@ -25,7 +25,7 @@ def condensed(events: Iterable[Event]) -> list[Event]:
 
 
 class Condensed:
-    """The events of one run, added up where no measure tells them apart."""
+    """The events of one run. Rows that no measure tells apart are added up."""
 
     def __init__(self) -> None:
         self._rows: dict[Key, _Row] = {}
@@ -43,7 +43,7 @@ class Condensed:
             self._others.append(event)
 
     def events(self) -> tuple[Event, ...]:
-        """What to judge; what was taken later does not change it."""
+        """The events to judge; later calls of `add` do not change them."""
         self._read()
         return (*self._others, *self._seconds.values(), *(row.whole() for row in self._rows.values()))
 
@@ -89,7 +89,7 @@ class Condensed:
 
 
 class _Row:
-    """Rows added up; made whole again only when that is asked for, since there are many rows and few who ask."""
+    """The sum of some rows, made one row only when somebody asks, because there are many sums and few questions."""
 
     __slots__ = ("_count", "_first", "_latency", "_persona", "_whole")
 

@@ -8,7 +8,9 @@ from harness.core.timeline.events import DeploymentSeen, Place
 
 ENDED_STATUSES = frozenset({"Succeeded", "Failed", "Stopped"})
 """A status that is in no table (Baking, Ready, or a word nobody knows yet) is in progress."""
-WAITING_STATUSES = frozenset({"Created", "Queued"})
+WAITING_STATUSES = ("Created", "Queued")
+UNDER_WAY = (*WAITING_STATUSES, "InProgress", "Baking", "Ready")
+"""The statuses by which CodeDeploy lists deployments that have not ended."""
 ROLLBACK_CREATOR = "codeDeployRollback"
 
 

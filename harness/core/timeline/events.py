@@ -1,9 +1,9 @@
 """The timeline: everything seen or done in one run, in one history.
 
-One JSON object a line, tagged by `type`, appended as things happen. `at_s` is the instant of an event in seconds of
-experiment time since the run began; every other field ending in `_s` that dates something uses the same origin, so an
-instant may be negative (an alarm that changed before the run). A look has `asked_s` and `at_s`: the state it reports
-held at some instant between the two. What was not there is None, never 0 or empty text. Only latencies, service times
+One JSON object a line, tagged by `type`, appended as things happen. `at_s` is the time of an event, in seconds of
+experiment time since the run began. Every other field in `_s` that dates something counts from there, too, so a time
+may be negative (an alarm that changed before the run). A look has `asked_s` and `at_s`: the state that it reports held
+at some time between the two. A value that was not there is None, never 0 or empty text. Only latencies, service times
 and schedule lags are wall time, because they measure real machines: at every speed a millisecond is a millisecond.
 """
 
@@ -25,7 +25,7 @@ Answer = Literal["ok", "failed"]
 
 
 class Entry(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What every event has: `at_s`, when it happened or was learned."""
+    """What every event has: `at_s`, when it happened or the run learned of it."""
 
     at_s: float
 
@@ -54,8 +54,8 @@ class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
     """The last line of a run that could still write it.
 
     `why`: `settled` (the outcome was there), `given_up` (give_up_s), `stopped` (a person or a signal), `guard_rail`,
-    `failed` (the harness or its surroundings). `signal` is the one that stopped it, if one did. Where there are two
-    such lines, the later one is by who started the run, and counts.
+    `failed` (the harness or its surroundings). `signal` is the one that stopped it, if one did. If there are two such
+    lines, the later one counts: the process that started the run wrote it.
     """
 
     why: Why
@@ -228,8 +228,8 @@ class MetricQuery(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
     """How an alarm counts; read at the start and again when its configuration changed.
 
-    `queries` are its `Metrics`; empty where it names one metric itself. `band` is the id of the query that gives the
-    anomaly band which it compares with, and `unlike` says what kind of alarm it is where it is none that is known.
+    `queries` are its `Metrics`; empty if the alarm names one metric itself. `band` is the id of the query for the
+    anomaly band that it compares with. `unlike` says what kind of alarm it is if the harness does not know that kind.
     """
 
     name: str
@@ -347,7 +347,7 @@ Seen = (
     | ClockSeen
     | LookFailed
 )
-"""Whatever a look comes to."""
+"""What a look can bring."""
 
 
 class Beside(Entry, frozen=True, kw_only=True, tag="beside"):
@@ -380,8 +380,8 @@ class FaultEnded(Entry, frozen=True, kw_only=True, tag="fault_ended"):
 class Write(Entry, frozen=True, kw_only=True, tag="write"):
     """A change of AWS by us: noted `intended` before the call, `done` or `failed` after it, `undone` when healed.
 
-    An intention that can be healed after a crash says from `before` what is put back (None: there was nothing) and by
-    `after` what is to be there then: a state, a number, or the mark of what was started.
+    `before` and `after` let it be undone after a crash: `before` is what to put back (None: there was nothing), `after`
+    is what the call sets: a state, a number, or the mark of what was started.
     """
 
     call: str
@@ -393,7 +393,7 @@ class Write(Entry, frozen=True, kw_only=True, tag="write"):
 
 
 class RailTripped(Entry, frozen=True, kw_only=True, tag="rail_tripped"):
-    """A guard rail stopped the faults, and but for `blind_s` the run: `seen` was beyond `limit`."""
+    """A guard rail stopped the faults, and the run too unless it was `blind_s`: `seen` was above `limit`."""
 
     rail: str
     limit: float
@@ -402,7 +402,7 @@ class RailTripped(Entry, frozen=True, kw_only=True, tag="rail_tripped"):
 
 
 class Note(Entry, frozen=True, kw_only=True, tag="note"):
-    """A moment that a person marked; `by` is who, as far as is known."""
+    """A moment that a person marked; `by` says who, if that is known."""
 
     text: str
     by: str

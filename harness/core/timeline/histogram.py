@@ -1,4 +1,4 @@
-"""Latency histograms that add up: log-linear bins as in HdrHistogram, at most 0.4 % from the truth.
+"""Latency histograms that can be added: log-linear bins as in HdrHistogram, off by 0.4 % at the most.
 
 A bin is a plain integer, so a histogram is a mapping from bin to count, and merging two is adding counts.
 """
@@ -20,7 +20,7 @@ _CHUNK = 4_000_000
 _MOST_PLACES = 4_000_000
 _COLON_TO_COMMA = bytes.maketrans(b":", b",")
 _HIGHEST_BIN = 1 << 16
-"""Far beyond the bin of a century; a broken file may hold anything."""
+"""Far above the bin of a century. A broken file may hold any number."""
 
 Numbers = np.typing.NDArray[np.int64]
 Histogram = dict[int, int]
@@ -28,9 +28,9 @@ Bins = Mapping[int, int]
 
 
 class Unread(Mapping[int, int]):
-    """A histogram left in its JSON text, which takes a tenth of the memory; `merge` adds many of them up at once.
+    """A histogram that is still JSON text, in a tenth of the memory; `merge` adds many of them up at once.
 
-    Equal to the mapping that it holds. Reading it raises TimelineError where the text is none.
+    It equals the mapping that it holds. Reading it raises TimelineError if the text is no histogram.
     """
 
     __slots__ = ("text",)
@@ -58,7 +58,7 @@ class Unread(Mapping[int, int]):
 
 
 class Packed(Mapping[int, int]):
-    """A histogram in two arrays, its bins ascending: a few bytes a bin, and `merge` adds many of them up at once."""
+    """A histogram as two arrays, with ascending bins: a few bytes a bin, and `merge` adds many of them up at once."""
 
     __slots__ = ("bins", "counts")
 
@@ -167,7 +167,7 @@ def _joined(packed: Sequence[Packed]) -> Packed:
 
 
 def _chunks(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """The texts in lists of some megabytes, so that adding up takes little memory."""
+    """The texts in lists of a few megabytes, so that adding them up takes little memory."""
     chunk: list[bytes] = []
     size = 0
     for text in texts:
@@ -181,7 +181,7 @@ def _chunks(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
 
 
 def _sum_of(texts: Sequence[bytes]) -> Packed:
-    """Histograms added up without making a mapping of each; what is not as we write it is read one by one."""
+    """The sum of histograms, without a mapping for each; text that is not as we write it is read one by one."""
     numbers = _numbers_of(texts)
     if numbers is None:
         return _packed(merge(Unread(text)._read() for text in texts))
@@ -198,7 +198,7 @@ def _sum(bins: Numbers, counts: Numbers) -> Packed:
 
 
 def _usual(bins: Numbers) -> bool:
-    """Whether an array with a place for each bin is not too long."""
+    """Whether an array with a place for each bin is short enough."""
     return not bins.size or bool(bins.min() >= 0 and bins.max() < _HIGHEST_BIN)
 
 

@@ -1,1 +1,1 @@
-"""What it means: from evidence to a verdict."""
+"""What it means: measures, harm and findings, and the verdict (`judge.py`) with its call, such as caught or missed."""

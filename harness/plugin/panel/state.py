@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from harness.aws.eyes import METRIC_PERIOD_S
 from harness.core.experiment.types import AlarmState, Outcome
-from harness.core.timeline.comparisons import sign_of
+from harness.core.timeline.alarm_rules import read_rule
 from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import AlarmDefined, FaultStarted
+from harness.core.timeline.metric_math import NotEvaluated
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
 from harness.plugin.panel.chronicle import Chart, Chronicle, Judged, Points
@@ -180,15 +181,13 @@ def _alarm(chronicle: Chronicle, name: str, stopping: tuple[str, ...], seen: Poi
 
 
 def _rule(defined: AlarmDefined | None) -> str | None:
-    if defined is None:
-        return None
-    if defined.kind == "composite":
-        return defined.rule
-    sign = sign_of(str(defined.comparison))
-    periods = defined.evaluation_periods or 1
-    limit = facts.number(defined.threshold)
-    counted = f"{defined.metric} {defined.statistic} {sign} {limit} in {defined.period_s} s"
-    return f"{counted}, {defined.datapoints or periods} of {periods}; missing data: {defined.missing or 'missing'}"
+    """An alarm's rule in words; None of one that is not known, and why it is not told of one that is not evaluated."""
+    if defined is None or defined.kind == "composite":
+        return defined.rule if defined else None
+    try:
+        return f"{read_rule(defined)}; missing data: {defined.missing or 'missing'}"
+    except NotEvaluated as reason:
+        return f"not evaluated here: {reason}"
 
 
 def _published(chronicle: Chronicle, defined: AlarmDefined | None) -> Points:

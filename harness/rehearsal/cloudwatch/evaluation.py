@@ -1,4 +1,4 @@
-"""When a metric alarm goes to ALARM: the rules of CloudWatch's user guide, "Configuring how alarms treat missing data".
+"""How the local cloud evaluates an alarm: by CloudWatch's user guide, "Configuring how alarms treat missing data".
 
 Points run from the oldest to the newest of the evaluation range; None is a period without data.
 """

@@ -17,7 +17,7 @@ from harness.traffic.client.prepared import Prepared
 from harness.traffic.client.tls import RECORD, Tls
 
 _READABLE, _WRITABLE = 1, 2
-# All connections share them: what was read is parsed before the event loop reads again.
+# All connections share these buffers: what was read is parsed before the event loop reads again.
 _buffer = bytearray(64 * 1024)
 _view = memoryview(_buffer)
 _plain = bytearray(RECORD)
@@ -25,9 +25,9 @@ _plain_view = memoryview(_plain)
 
 
 class Timeouts(Struct, frozen=True):
-    """Wall seconds that a client waits: for a connection, between two reads, for an answer from start to end.
+    """How long a client waits, in wall seconds: for a connection, between two reads, and for a whole answer.
 
-    The defaults lie above API Gateway's own limit of 29 s, so that its answer is seen rather than our impatience.
+    The defaults are above API Gateway's own limit of 29 s, so that the client sees its answer and not our timeout.
     """
 
     connect_s: float = 5.0
@@ -39,10 +39,10 @@ PATIENT = Timeouts()
 
 
 class Connection:
-    """One connection, used by one greenlet at a time, and only as long as it is `open`.
+    """One connection. One greenlet at a time may use it, and only while it is `open`.
 
-    `reused` says that it has brought an answer before; `answered_by_proxy`, that it ends at a proxy, which answers for
-    the service.
+    `reused` says that it has brought an answer before. `answered_by_proxy` says that it ends at a proxy, which answers
+    for the service.
     """
 
     __slots__ = (
@@ -79,9 +79,9 @@ class Connection:
         self._watcher.start(self._on_readable)
 
     def ask(self, request: Prepared, asked: float = 0.0) -> HttpAnswer:
-        """Sends a request and waits for its answer; raises NoAnswer, and the connection is closed then.
+        """Sends a request and waits for its answer. On failure it closes the connection and raises NoAnswer.
 
-        `asked` is the monotonic time from which its total time counts, now unless given.
+        `asked` is the monotonic time from which the total time counts; 0 means now.
         """
         self.parser.begin(head_only=request.head_only)
         self._outcome = None
@@ -104,7 +104,7 @@ class Connection:
         raise self._failure()
 
     def close(self) -> None:
-        """Ends the connection; who waits on it is not woken."""
+        """Ends the connection. It does not wake a greenlet that waits on it."""
         self.open = False
         if self._raw.fileno() >= 0:
             self._watcher.stop()
@@ -112,7 +112,7 @@ class Connection:
             self._raw.close()
 
     def expire(self, now: float) -> None:
-        """Fails the request in flight if it is over its limits by the monotonic time `now`; for the event loop only."""
+        """Fails the request in flight if its time is over at the monotonic time `now`; for the event loop only."""
         if not self._waiting or self._outcome is not None:
             return
         limits = self._timeouts
@@ -130,14 +130,14 @@ class Connection:
             self._waiter = None
 
     def _settle(self, outcome: "HttpAnswer | NoAnswer") -> None:
-        """Notes the outcome; the connection stays open only after an answer that allows another."""
+        """Notes the outcome. The connection stays open only after an answer that allows another."""
         self._outcome = outcome
         if isinstance(outcome, NoAnswer) or not self.parser.keep:
             self.open = False
             self._watcher.stop()
 
     def _wake(self) -> None:
-        """Goes on in the greenlet that waits, if the outcome is there; nothing may follow this call."""
+        """Switches to the greenlet that waits, if the outcome is there. Nothing may follow this call."""
         if self._outcome is not None and self._waiter is not None:
             self._waiter.switch()
 
@@ -166,7 +166,7 @@ class Connection:
             self._write_slowly(memoryview(payload)[sent:])
 
     def _write_slowly(self, rest: memoryview) -> None:
-        """Sends what the socket had no room for, unless the answer comes before the request is out."""
+        """Sends what the socket had no room for, unless the answer comes before all of the request is sent."""
         writable = self._hub.loop.io(self._raw.fileno(), _WRITABLE)
         try:
             while rest and self._outcome is None:
@@ -214,7 +214,7 @@ class Connection:
             self._raw.send(tls.to_send())
 
     def _take(self, received: "memoryview | bytes", size: int) -> None:
-        """Takes plain bytes, none at the end of the connection; whatever comes while nobody asked ends it."""
+        """Takes plain bytes; none mean the end of the connection. Bytes that nobody asked for end it, too."""
         if not self._waiting:
             self.close()
             return

@@ -1,4 +1,7 @@
-"""From the bytes of a connection to answers; llhttp reads the grammar, and nothing here knows a socket."""
+"""Parses answers: status line, headers and body, from the bytes of a connection.
+
+llhttp reads the grammar. Nothing here knows a socket.
+"""
 
 import httptools
 
@@ -6,18 +9,18 @@ from harness.traffic.client.answer import HttpAnswer
 from harness.traffic.client.failures import ClosedEarly, NoAnswer
 
 MAX_HEAD = 64 * 1024
-"""Bytes in a row that are no body (status line and headers, a chunk's head, a trailer) beyond which it is refused."""
+"""The most bytes in a row that are no body: status line and headers, a chunk's head, a trailer. More are refused."""
 BODY_KEPT = 1024 * 1024
-"""Bytes on the wire up to which a body is kept for reading; a longer one is only counted."""
+"""The longest body that is kept for reading, in bytes on the wire. A longer one is only counted."""
 PIECES_KEPT = 1024
-"""Pieces of a body that are kept apart; each takes some forty bytes, even one of a single byte."""
+"""How many pieces of a body are kept apart. Each takes some forty bytes of memory, even for a single byte."""
 
 _INTERIM = range(100, 200)
 _SWITCHED = "the server switched protocols without being asked"
 
 
 class AnswerParser:
-    """From the bytes of a connection to one `answer` after another; `keep` says whether another may follow."""
+    """Parses one `answer` after another; `keep` says whether the connection may bring another."""
 
     __slots__ = (
         "_chunks",
@@ -48,7 +51,7 @@ class AnswerParser:
         self.answer: HttpAnswer | None = None
 
     def begin(self, *, head_only: bool) -> None:
-        """Makes ready for the answer to the next request; `head_only` if it will have no body whatever it says."""
+        """Prepares for the next answer; `head_only` says that it has no body, whatever its headers say."""
         if self._head_only:
             self._llhttp = self._started()
         self._headers.clear()
@@ -65,7 +68,7 @@ class AnswerParser:
         return llhttp
 
     def feed(self, received: "memoryview | bytes", size: int) -> None:
-        """Takes `size` bytes; `answer` is set if they completed it. Raises NoAnswer if they cannot be one."""
+        """Takes `size` bytes, and sets `answer` once it is complete. Raises NoAnswer if they are no HTTP answer."""
         self.received += size
         pieces = len(self._chunks)
         try:
@@ -81,7 +84,7 @@ class AnswerParser:
             self._hold_limits()
 
     def end(self) -> None:
-        """Takes the end of the connection, which completes an answer that did not say its length."""
+        """Takes the end of the connection. It completes an answer that did not say its length; else raises NoAnswer."""
         if not self.received:
             raise ClosedEarly("the connection was closed before an answer")
         if not self._in_body or self._says_length():
@@ -90,7 +93,7 @@ class AnswerParser:
         self.keep = False
 
     def on_message_begin(self) -> None:
-        """Called by llhttp; after a whole answer it means bytes that nobody asked for."""
+        """Called by llhttp. After a whole answer it means bytes that nobody asked for."""
         if self.answer is not None:
             self.keep = False
 
@@ -101,7 +104,7 @@ class AnswerParser:
             self._complete()
 
     def on_message_complete(self) -> None:
-        """Called by llhttp; an interim answer is not one."""
+        """Called by llhttp, also at the end of an interim answer, which is skipped."""
         if self._llhttp.get_status_code() not in _INTERIM:
             self._complete()
         elif self.answer is None:
@@ -117,7 +120,7 @@ class AnswerParser:
 
     @property
     def held(self) -> int:
-        """Bytes of an unfinished body that are kept, about."""
+        """About how many bytes of an unfinished body are kept."""
         return self.received - self._counted if self._in_body and self.answer is None else 0
 
     def let_go(self) -> None:

@@ -50,8 +50,6 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two people watch a promotion; then one raises the error share, and both see the alarm and the rollback."""
-    from playwright.sync_api import expect
-
     cloud = canary_cloud_factory(speed=SPEED)
     variables = dict(aws_environment(cloud, monkeypatch))
     ready = cloud.ready
@@ -65,7 +63,26 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
         page.set_default_timeout(SOON_MS)
         page.on("pageerror", lambda error: broken.append(str(error)))
 
-    # The tab is in Locust's own page, from its start on.
+    _one_starts_a_test(ana, locust, ready)
+    _another_reads_the_same(ana, bea, locust)
+    _the_alarm_rolls_the_next_one_back(ana, bea, locust, ready)
+    _both_runs_are_there(ana, bea)
+    assert not broken
+
+    first, second = locust.events(0), locust.events(1)
+    assert [(one.by, one.text) for one in first if isinstance(one, Note)] == [
+        ("Bea (127.0.0.1)", "<b>here it comes</b>")
+    ]
+    assert [(one.what, one.value, one.by) for one in second if isinstance(one, Asked)] == [
+        ("error_share", "0.2", "someone (127.0.0.1)")
+    ]
+    assert "0.2" in [one.value for one in second if isinstance(one, FaultStarted)]
+
+
+def _one_starts_a_test(ana: "Page", locust: Any, ready: Any) -> None:
+    """The tab is in Locust's own page, from its start on."""
+    from playwright.sync_api import expect
+
     ana.goto(f"{locust.url}/")
     ana.get_by_role("link", name="Canary").click()
     expect(ana.get_by_role("heading", name="No release yet")).to_be_visible()
@@ -77,7 +94,11 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     pipeline.deploy(ready)
     expect(headline(ana)).to_have_text("the canary takes its share of the traffic", timeout=SOON_MS)
 
-    # A second person sees the same, on a phone, and both read who marked what.
+
+def _another_reads_the_same(ana: "Page", bea: "Page", locust: Any) -> None:
+    """A second person sees the same, on a phone, and both read who marked what."""
+    from playwright.sync_api import expect
+
     bea.goto(f"{locust.url}/?tab=canary")
     expect(headline(bea)).to_have_text("the canary takes its share of the traffic")
     assert bea.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
@@ -91,7 +112,11 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     expect(headline(ana)).to_have_text(re.compile("PROMOTED · cleared"), timeout=SOON_MS)
     expect(headline(bea)).to_have_text(re.compile("PROMOTED · cleared"))
 
-    # The next test is another run.
+
+def _the_alarm_rolls_the_next_one_back(ana: "Page", bea: "Page", locust: Any, ready: Any) -> None:
+    """The next test is another run."""
+    from playwright.sync_api import expect
+
     ana.get_by_role("button", name="New").click()
     ana.get_by_role("button", name="Start", exact=True).click()
     expect(headline(ana)).to_have_text("waiting for the deployment", timeout=SOON_MS)
@@ -106,7 +131,11 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     for step in ("first fault request", "alarm in ALARM", "deployment stopped", "all traffic on the baseline"):
         expect(ana.get_by_test_id("ledger").locator("tr.done", has_text=step)).to_have_count(1)
 
-    # The report is one click away, and the run before it is listed.
+
+def _both_runs_are_there(ana: "Page", bea: "Page") -> None:
+    """The report is one click away, and the run before it is listed."""
+    from playwright.sync_api import expect
+
     with ana.context.expect_page() as opened:
         ana.get_by_role("link", name="Open the report").click()
     expect(opened.value.locator("body")).to_contain_text(re.compile("rolled back", re.IGNORECASE))
@@ -114,16 +143,6 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
     expect(ana.get_by_test_id("runs")).to_contain_text("promoted")
     for table in ("table.runs", "table.arms"):
         assert bea.locator(table).evaluate("(one) => one.scrollWidth <= one.parentElement.clientWidth"), table
-    assert not broken
-
-    first, second = locust.events(0), locust.events(1)
-    assert [(one.by, one.text) for one in first if isinstance(one, Note)] == [
-        ("Bea (127.0.0.1)", "<b>here it comes</b>")
-    ]
-    assert [(one.what, one.value, one.by) for one in second if isinstance(one, Asked)] == [
-        ("error_share", "0.2", "someone (127.0.0.1)")
-    ]
-    assert "0.2" in [one.value for one in second if isinstance(one, FaultStarted)]
 
 
 def test_a_person_forces_the_alarm_where_that_is_allowed(

@@ -110,11 +110,25 @@ def test_a_person_signs_in_and_stops_all_faults(web: Callable[..., Any], page: "
 
 def test_what_cannot_be_is_refused_with_its_reason(web: Callable[..., Any], page: "Page") -> None:
     """By the form, by the JSON endpoints, and to foreign pages; nothing of it reaches a run."""
+    locust = web("--host", NOWHERE)
+    _refused_by_the_form(locust, page)
+    _refused_to_foreign_pages(locust, page)
+    _refused_to_a_script(locust)
+
+    # What was refused to who has the token is in the timeline; of foreign pages nothing is.
+    events = locust.events()
+    assert [(one.what, one.by) for one in events if isinstance(one, Asked) and one.refused] == [
+        (what, "someone (127.0.0.1)") for what in ("traffic", "traffic", "traffic", "notes", "force_alarm")
+    ]
+    assert {one.by for one in events if isinstance(one, Asked) and not one.refused} == {"bot (127.0.0.1)"}
+    assert [one.text for one in events if isinstance(one, Note)] == ["here"]
+    assert not [one for one in events if isinstance(one, RunEnded)]
+
+
+def _refused_by_the_form(locust: Any, page: "Page") -> None:
+    """Locust's form shows the reason of a test that cannot be."""
     from playwright.sync_api import expect
 
-    locust = web("--host", NOWHERE)
-
-    # Locust's form shows the reason of a test that cannot be.
     page.goto(f"{locust.url}/")
     page.get_by_text("Custom parameters").click()
     page.get_by_label("Canary Error Share").fill("2")
@@ -132,7 +146,9 @@ def test_what_cannot_be_is_refused_with_its_reason(web: Callable[..., Any], page
         assert (status, told["success"]) == (200, False), fields
     assert locust.steer("stop") == (409, {"schema": 1, "error": "no test is running"})
 
-    # Neither a foreign page nor a foreign name gets anything, not from Locust itself either.
+
+def _refused_to_foreign_pages(locust: Any, page: "Page") -> None:
+    """Neither a foreign page nor a foreign name gets anything, not from Locust itself either."""
     foreign = {"Origin": "https://evil.example"}
     assert locust.ask("/swarm", form(), **foreign)[0] == 403
     assert locust.ask("/canary/api/v1/state", **foreign)[0] == 403
@@ -145,7 +161,9 @@ def test_what_cannot_be_is_refused_with_its_reason(web: Callable[..., Any], page
     assert locust.ask("/canary/api/v1/stop", {})[0] == 403, "the token is missing"
     cross_site_post(page, f"{locust.url}/canary/api/v1/end")
 
-    # A script does what the page does, and is told what it did wrong.
+
+def _refused_to_a_script(locust: Any) -> None:
+    """A script does what the page does, and is told what it did wrong."""
     assert locust.steer("traffic", error_share=0.2, arrival_rate="to 40 in 5s", pattern="burst", by="bot")[0] == 200
     state = locust.wait_for(lambda state: state["run"]["traffic"]["error_share"] == 0.2)
     assert state["run"]["traffic"]["pattern"] == "burst"
@@ -165,15 +183,6 @@ def test_what_cannot_be_is_refused_with_its_reason(web: Callable[..., Any], page
         assert locust.ask(f"/canary/run/{path}")[0] == 404
     assert locust.ask("/canary/run/timeline.jsonl")[0] == 200
     assert locust.ask("/canary/api/v1/schema")[1]["$defs"]["RunNow"]
-
-    # What was refused to who has the token is in the timeline; of foreign pages nothing is.
-    events = locust.events()
-    assert [(one.what, one.by) for one in events if isinstance(one, Asked) and one.refused] == [
-        (what, "someone (127.0.0.1)") for what in ("traffic", "traffic", "traffic", "notes", "force_alarm")
-    ]
-    assert {one.by for one in events if isinstance(one, Asked) and not one.refused} == {"bot (127.0.0.1)"}
-    assert [one.text for one in events if isinstance(one, Note)] == ["here"]
-    assert not [one for one in events if isinstance(one, RunEnded)]
 
 
 def test_a_master_without_workers_says_why_nothing_begins(web: Callable[..., Any], page: "Page") -> None:

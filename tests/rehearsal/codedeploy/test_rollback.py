@@ -139,7 +139,7 @@ def test_override_replaces_the_groups_alarms(stage: Any) -> None:
 
 
 def test_rollback_is_a_deployment_of_its_own(stage: Any) -> None:
-    """Creator, configuration, messages and links are as captured, and it succeeds while the alarm still rings."""
+    """Creator, configuration, messages and links are as captured, and it succeeds while the alarm is still in ALARM."""
     stage.alarms["errors"] = "OK"
     stage.group(alarmConfiguration=alarming("errors"), **rolling_back())
     forward_id = stage.deploy()

@@ -113,7 +113,7 @@ function ending(run, x) {
   if (run.bake_ends_s == null || run.phase !== "canary") return [];
   const at = x(run.bake_ends_s);
   return [s("line", { x1: at, x2: at, y1: TOP, y2: HEIGHT - BOTTOM, stroke: "var(--weight)", "stroke-dasharray": "2 4" }),
-    s("text", { x: at - 6, y: TOP + 10, "text-anchor": "end" }, "end of the bake")];
+    s("text", { x: at - 6, y: TOP + 10, "text-anchor": "end" }, "end of the bake time")];
 }
 
 function marked(marks, x) {

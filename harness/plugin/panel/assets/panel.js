@@ -398,7 +398,7 @@ function weightOf(facts) {
   const weight = facts.weight ?? 0;
   const bar = h("div", { class: "bar", role: "meter", "aria-label": "Share of traffic on the canary", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(weight * 100) },
     h("i", { style: `width:${weight * 100}%` }));
-  const left = facts.left == null ? "" : facts.left > 0 ? `${duration(facts.left)} of bake left` : "the bake is over";
+  const left = facts.left == null ? "" : facts.left > 0 ? `${duration(facts.left)} of bake time left` : "the bake time is over";
   return h("div", { class: "weight" }, bar,
     h("div", { class: "ends" },
       h("span", {}, facts.weight == null ? "weight not seen yet" : `${percent(facts.weight)} on the canary`),
