@@ -7,7 +7,6 @@ from typing import Any
 
 import gevent
 import gevent.event
-from locust.runners import STATE_RUNNING
 
 from harness.core.timeline.events import Event, Signal
 from harness.errors import ExitCode, HarnessError
@@ -23,8 +22,6 @@ from harness.traffic.steering import Steering
 
 ONE_SIGNAL_S = 0.5
 """Wall time in which a second signal is the same one."""
-BEGUN_WITHIN_S = 5.0
-"""Wall time in which Locust spawns a few users after it told us of a test."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +45,7 @@ class Director(Role):
         self._code: ExitCode | None = None
         self._signal: ExitCode | None = None
         self._signal_s = -ONE_SIGNAL_S
+        self._setting_up: gevent.Greenlet | None = None
         self._round: gevent.Greenlet | None = None
         self._given = environment.parsed_options
         self.admission = Admission(environment, self.least_users())
@@ -58,22 +56,18 @@ class Director(Role):
         return self.last if self.state is DirectorState.TESTING else None
 
     def test_start(self) -> None:
-        """Begins a run; a test that cannot be one is refused with its reason."""
-        self._happens("test_start")
-        try:
-            run = self._begin_run()
-        except HarnessError as error:
-            self._refuse(str(error), error.exit_code)
-        except Exception as error:
-            log.exception("the run could not begin")
-            self._refuse(f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED)
-        else:
-            self._round = gevent.spawn(self._rounds, run)
-            if self._signal:  # it came while the run was being set up
-                _end_by(self._signal, run)
+        """Begins a run; a test that cannot be one is refused with its reason, before Locust spawns any user."""
+        if self._setting_up is None or self._setting_up.ready():
+            self._happens("test_start")
+            self._setting_up = gevent.spawn(self._set_up)
+        self._setting_up.join()  # Locust may ask again, and kill who asked before: a shape does so every second
+        if self.run is None:
+            raise gevent.GreenletExit  # ends the greenlet that would go on to spawn users, without a traceback
 
     def test_stop(self) -> None:
         """Ends the run with its verdict; waits for it where it is ending already."""
+        if self._setting_up:
+            self._setting_up.kill()
         run = self.run
         self._happens("test_stop")
         if run is None:
@@ -171,6 +165,19 @@ class Director(Role):
     def _happens(self, what: Happening) -> None:
         self.state = NEXT[self.state][what]
 
+    def _set_up(self) -> None:
+        try:
+            run = self._begin_run()
+        except HarnessError as error:
+            self._refuse(str(error), error.exit_code)
+        except Exception as error:
+            log.exception("the run could not begin")
+            self._refuse(f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED)
+        else:
+            self._round = gevent.spawn(self._rounds, run)
+            if self._signal:  # it came while the run was being set up
+                _end_by(self._signal, run)
+
     def _begin_run(self) -> Run:
         settings = self.admission.begin()
         chronicle = Chronicle(settings.experiment) if self.environment.web_ui else None
@@ -189,20 +196,13 @@ class Director(Role):
             form.check()
 
     def _refuse(self, reason: str, code: ExitCode) -> None:
-        """Leaves a test without a run: Locust goes on to spawn users, which the stop then ends."""
+        """Leaves a test without a run."""
         log.error("%s", reason)
         if self.environment.web_ui is None:
             announce_refusal(reason, code)
         self._happens("refused")
         self._code, self.refused = code, reason
-        gevent.spawn(self._stop_refused)
-
-    def _stop_refused(self) -> None:
-        """Stops a test that was refused, once Locust has spawned its users: before that it would go on all the same."""
-        with gevent.Timeout(BEGUN_WITHIN_S, False):
-            while self.environment.runner.state != STATE_RUNNING:
-                gevent.sleep(0.02)
-        self._stop_locust()
+        gevent.spawn(self._stop_locust)
 
     def _on_over(self) -> None:
         gevent.spawn(self._stop_locust)

@@ -14,53 +14,44 @@ class DirectorState(Enum):
     """A test began, and its run is being set up."""
     TESTING = "testing"
     """A run is under way."""
-    REFUSED = "refused"
-    """A test began that cannot be a run. Locust spawns users all the same, and the test is stopped then."""
     ENDING = "ending"
     """The test is over, and its run heals, looks a last time, and is judged."""
 
 
 Happening = Literal["test_start", "run_begun", "refused", "test_stop", "run_closed"]
 
-_WAITING, _BEGINNING, _TESTING, _REFUSED, _ENDING = DirectorState
+_WAITING, _BEGINNING, _TESTING, _ENDING = DirectorState
 
 NEXT: Mapping[DirectorState, Mapping[Happening, DirectorState]] = {
     _WAITING: {
         "test_start": _BEGINNING,
         "run_begun": _TESTING,  # its test was stopped while it was being set up
-        "refused": _REFUSED,
+        "refused": _WAITING,
         "test_stop": _WAITING,
         "run_closed": _WAITING,
     },
     _BEGINNING: {
         "test_start": _BEGINNING,
         "run_begun": _TESTING,
-        "refused": _REFUSED,
+        "refused": _WAITING,
         "test_stop": _WAITING,
         "run_closed": _BEGINNING,  # that of the test before
     },
     _TESTING: {
         "test_start": _BEGINNING,
         "run_begun": _TESTING,
-        "refused": _REFUSED,
+        "refused": _WAITING,
         "test_stop": _ENDING,
         "run_closed": _TESTING,  # that of the test before
-    },
-    _REFUSED: {
-        "test_start": _BEGINNING,
-        "run_begun": _TESTING,
-        "refused": _REFUSED,
-        "test_stop": _WAITING,
-        "run_closed": _REFUSED,  # that of the test before
     },
     _ENDING: {
         "test_start": _BEGINNING,  # Locust offers a new test while the last one is being judged
         "run_begun": _TESTING,
-        "refused": _REFUSED,
+        "refused": _WAITING,
         "test_stop": _ENDING,
         "run_closed": _WAITING,
     },
 }
 
-IN_A_TEST = frozenset({_BEGINNING, _TESTING, _REFUSED})
+IN_A_TEST = frozenset({_BEGINNING, _TESTING})
 """States in which Locust's test is on."""

@@ -21,6 +21,7 @@ from harness.plugin.master import Master
 from harness.plugin.panel.routes import Panel
 from harness.plugin.role import Role
 from harness.plugin.single import Single
+from harness.plugin.stopping import OneStop
 from harness.plugin.worker import Worker
 from harness.report.actions import announce_refusal
 from harness.streams import bear_any_stream
@@ -50,11 +51,13 @@ def init(environment: Any, **_: Any) -> None:
         Panel(environment, role)
     environment.canary_crew = role.crew
     told = environment.events
-    told.test_start.add_listener(lambda **_: role.test_start())
+    # Ahead of a locustfile's own listeners, which may send: a test that is refused sends nothing.
+    told.test_start._handlers.insert(0, lambda **_: role.test_start())
     told.test_stopping.add_listener(lambda **_: role.stopping())
     told.test_stop.add_listener(lambda **_: role.test_stop())
     LastWord(environment, role)
     if role.crew:
+        OneStop(environment.runner)
         told.request.add_listener(role.crew.on_request)
     for signum, code in SIGNALS.items():
         gevent.signal_handler(signum, role.signalled, code)

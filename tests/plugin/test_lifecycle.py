@@ -31,10 +31,10 @@ def test_a_test_goes_through_all_states_of_a_run() -> None:
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_a_refused_test_lasts_until_it_is_stopped(begun: bool) -> None:
-    """Also if its run failed in its first step; there is no run to close."""
+def test_a_refused_test_is_over_at_once(begun: bool) -> None:
+    """Also if its run failed in its first step; there is no run to close, and Locust's own stop changes nothing."""
     road: list[Happening] = ["test_start", "run_begun", "refused"] if begun else ["test_start", "refused"]
-    assert after(*road) is DirectorState.REFUSED
+    assert after(*road) is DirectorState.WAITING
     assert after(*road, "test_stop") is DirectorState.WAITING
 
 

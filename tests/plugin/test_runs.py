@@ -203,6 +203,18 @@ class Play:
                 counts[row.worker][row.intent] += row.count
         return counts
 
+    def endpoints(self) -> Counter[str]:
+        """Requests by what they ask for."""
+        counts = Counter[str]()
+        for row in of(Requests, self.events()):
+            counts[row.endpoint] += row.count
+        return counts
+
+    def said(self) -> str:
+        """What an ended process wrote to stderr and its log."""
+        assert self.process.stderr
+        return self.process.stderr.read().decode() + self.log.read_text(encoding="utf-8")
+
     def verdict(self) -> Verdict:
         """What the run came to."""
         verdict = self.folder.read_verdict()
@@ -462,13 +474,103 @@ def started_after(at_s: float, events: list[Event]) -> list[int]:
     return [started[second] for second in sorted(started) if second > at_s + 1][:-1]
 
 
-def test_a_start_that_is_refused_stops_whoever_waits_for_it(play: Callable[..., Play], service: Service) -> None:
-    """With workers, too, Locust does not go on to run a test without traffic; the next start is refused again."""
+REFUSED = ("--canary-group", "none")
+"""No group has this name: a run that watches it cannot be."""
+
+
+@pytest.mark.parametrize("how", [(), ("--processes", "2")], ids=["alone", "with-workers"])
+def test_a_refused_run_sends_nothing(
+    play: Callable[..., Play],
+    service: Service,
+    canary_cloud_factory: Callable[..., "Cloud"],
+    tmp_path: Path,
+    how: tuple[str, ...],
+) -> None:
+    """Not by users, not by a shape, not by a locustfile's own start of the test: what cannot be is said before."""
+    cloud = canary_cloud_factory(speed=60.0)
+    (tmp_path / "mine.py").write_text(SHAPED)
+    words = ["--canary-application", cloud.ready["application"], *REFUSED, *how]
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, *words, **cloud_variables(cloud))
+    assert run.end(30) == 2
+    assert not service.seen
+    assert "Traceback" not in run.said()
+
+
+SHAPED = """
+import urllib.request
+from locust import HttpUser, LoadTestShape, constant, events, task
+
+@events.test_start.add_listener
+def set_up(environment, **_):
+    urllib.request.urlopen(environment.host)
+
+class Polite(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def ask(self):
+        self.client.get("/ask")
+
+    def on_stop(self):
+        self.client.get("/goodbye")
+
+class UpAndDown(LoadTestShape):
+    def tick(self):
+        return (20 if self.get_run_time() < 1 else 10), 20
+"""
+
+
+@pytest.mark.parametrize("how", [(), ("--processes", "2")], ids=["alone", "with-workers"])
+def test_a_shape_is_stopped_once_and_its_users_last_requests_are_recorded(
+    play: Callable[..., Play], service: Service, tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    """Locust's end of the shape and ours meet: each user is stopped once, without an error, and sends its goodbye."""
+    (tmp_path / "mine.py").write_text(SHAPED)
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "--canary-max-wall-time", "3s", *how)
+    assert run.end(30) == 5
+    assert run.endpoints()["/goodbye"] == 20
+    assert "Traceback" not in run.said()
+
+
+QUITS = """
+from locust import HttpUser, constant, task
+
+class Quitter(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def ask(self):
+        self.client.get("/ask")
+        if self.environment.runner.user_count == 3:
+            self.environment.runner.quit()
+
+    def on_stop(self):
+        self.client.get("/goodbye")
+"""
+
+
+def test_a_locustfile_that_quits_by_itself_is_judged(
+    play: Callable[..., Play], service: Service, tmp_path: Path
+) -> None:
+    """A user may end all; whoever asks is stopped like the others, and nothing was seen of any deployment."""
+    (tmp_path / "mine.py").write_text(QUITS)
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "--users", "3", "--spawn-rate", "3")
+    assert run.end(30) == 4
+    assert run.verdict().call == "inconclusive"
+    assert run.endpoints()["/goodbye"] == 3
+    assert "Traceback" not in run.said()
+
+
+def test_a_start_that_is_refused_stops_whoever_waits_for_it(
+    play: Callable[..., Play], service: Service, tmp_path: Path
+) -> None:
+    """With workers, too, Locust does not go on to spawn users; the next start is refused again."""
+    (tmp_path / "mine.py").write_text(QUITS)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     page = f"http://127.0.0.1:{port}"
     words = ["--web-host", "127.0.0.1", "--web-port", str(port), "--processes", "2"]
-    run = play("-f", CANARY, "--host", service.url, *words)
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, *words)
     (run.log.parent / "reports").write_text("a file where a folder must be")
     for times in (1, 2):
         until = time.monotonic() + 30
@@ -477,9 +579,8 @@ def test_a_start_that_is_refused_stops_whoever_waits_for_it(play: Callable[..., 
             assert time.monotonic() < until
             submit(f"{page}/swarm", {"user_count": "2", "spawn_rate": "2", "host": service.url})
             time.sleep(0.5)
-        while state_of(page) != "stopped":
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        assert state_of(page) == "ready"
+    assert not service.seen
 
 
 def state_of(page: str) -> str:
