@@ -13,14 +13,14 @@ PHASE_S = 60.0
 PHASE_ROOM_S = 10.0
 
 
-def steady_until_s(experiment: Experiment, epoch_s: float, *, aligned: bool) -> float:
-    """When we create the deployment, in seconds since the run began at `epoch_s`.
+def steady_until_s(experiment: Experiment, epoch_s: float, from_s: float = 0.0, *, aligned: bool) -> float:
+    """When we create the deployment, `from_s` at the earliest, in seconds since the run began at `epoch_s`.
 
     `aligned` puts it in the first ten seconds of a minute, as rehearsals want it. An alarm counts whole minutes. The
     place in the minute decides how many errors of the canary the first one holds, so it comes from the seed: then the
     same seed meets the same minutes at every speed.
     """
-    steady_s = experiment.steady_s
+    steady_s = max(experiment.steady_s, from_s)
     if not aligned:
         return steady_s
     offset_s = random.Random(f"phase {experiment.seed}").uniform(0.0, PHASE_ROOM_S)

@@ -17,6 +17,7 @@ from harness.errors import Throttled, Unavailable, Unreachable, UsageError
 from harness.report.masking import masked_text
 from harness.run.command import Command, words_of
 from harness.run.context import RunContext
+from harness.run.steady import SteadyCheck
 
 ASK_AGAIN_WALL_S = 1.0
 LISTED_WITHIN_S = 60.0
@@ -34,7 +35,8 @@ def check_making(aws: Aws, wanted: Deployment) -> None:
 class Deploying:
     """Creates the deployment of a run where its experiment says how.
 
-    `create_at_s` is when we create one. `say` shows a line of the command, `look_now` has the watcher look at once.
+    `create_from` tells when we create one, from an instant of the run on. `say` shows a line of the command, `look_now`
+    has the watcher look at once.
     """
 
     def __init__(
@@ -42,13 +44,14 @@ class Deploying:
         context: RunContext,
         watcher: Watcher,
         *,
-        create_at_s: float,
+        create_from: Callable[[float], float],
         say: Callable[[str], None],
         look_now: Callable[[], None],
     ) -> None:
         self._context = context
         self._watcher = watcher
-        self._create_at_s = create_at_s
+        self._create_from = create_from
+        self._steady = SteadyCheck(context)
         self._look_now = look_now
         wanted = context.experiment.deployment
         self._command = Command(wanted.command, context.folder.command_log, say) if wanted.command else None
@@ -62,12 +65,14 @@ class Deploying:
         """Creates the deployment once traffic is steady; returns when nothing more is to be done for it."""
         wanted = self._context.experiment.deployment
         if wanted.target_version or wanted.redeploy:
-            self._context.sleep_until(self._create_at_s)
-            self._await_aws(str(wanted.function), wanted.alias)
-            self._create(wanted.target_version or self._published_again())
+            self._context.sleep_until(self._create_from(0.0))
+            if self._is_steady():
+                self._await_aws(str(wanted.function), wanted.alias)
+                self._create(wanted.target_version or self._published_again())
         elif self._command:
             self._context.sleep_until(self._context.experiment.steady_s)
-            self._play(self._command)
+            if self._is_steady():
+                self._play(self._command)
 
     def made_none(self, rollout: Rollout) -> bool:
         """Whether the command made no deployment of this rollout's group: a search after its end found none.
@@ -110,6 +115,17 @@ class Deploying:
             healing = f"canary-harness alarm reset --run {self._context.folder.path}"
             text = f"the alias could not be given back to the version that was in service; `{healing}` does it later"
             self._context.trouble("redeploy", text)
+
+    def _is_steady(self) -> bool:
+        """Whether traffic is steady; if not, the run ends with the reason, and nothing is deployed."""
+        if self._steady.why_not():
+            if why := self._steady.why_not_in_time():
+                self._context.ending.end("unsteady", f"{why}: the traffic is not steady, so nothing was deployed")
+                return False
+            # A fast clock went on while rows were awaited: the place in the minute must stay that of the seed.
+            self._context.sleep_until(self._create_from(self._context.base.now_s()))
+        self._steady.close()
+        return True
 
     def _published_again(self) -> str:
         """Publishes the code in service again; the number of the new version."""

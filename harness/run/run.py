@@ -12,6 +12,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from signal import Signals
 
 import gevent
@@ -176,7 +177,7 @@ def _deploying(
     return Deploying(
         context,
         follower.first,
-        create_at_s=steady_until_s(context.experiment, context.epoch_s, aligned=aligned),
+        create_from=partial(steady_until_s, context.experiment, context.epoch_s, aligned=aligned),
         say=progress.say,
         look_now=look_now.set,
     )

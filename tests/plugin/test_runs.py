@@ -780,6 +780,41 @@ def test_a_command_that_fails_before_any_deployment_ends_the_run(
     assert run.folder.command_log.read_text() == "no such template\n"
 
 
+@pytest.mark.parametrize(
+    ("stage", "tags", "says"),
+    [
+        ("/wrong", (), "good requests was answered well"),
+        ("/shared", ("--tags", "nobodys"), "Before the deployment, no request was sent"),
+    ],
+    ids=["a host that refuses all", "users without tasks"],
+)
+@pytest.mark.parametrize("by_command", [False, True], ids=["ours", "command"])
+def test_nothing_is_deployed_under_traffic_that_is_not_steady(
+    play: Callable[..., Play],
+    canary_cloud_factory: Callable[..., "Cloud"],
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    tags: tuple[str, ...],
+    says: str,
+    by_command: bool,
+) -> None:
+    """Nobody would notice what the canary does: the run ends with the reason, and blames no alarm."""
+    cloud = canary_cloud_factory(speed=60.0)
+    aws_environment(cloud, monkeypatch)
+    ready = cloud.ready
+    command = shlex.join([sys.executable, "-c", "open('deployed', 'w')"])
+    how = ("--canary-command", command) if by_command else ("--canary-target-version", ready["canary"])
+    words = ["--host", ready["service_url"].replace("/shared", stage), "--canary-function", ready["function"], *how]
+    run = play("-f", CANARY, *words, *tags, *CALM, **cloud_variables(cloud))
+    assert run.end(60) == 4
+    verdict = run.verdict()
+    assert verdict.outcome == "not_started"
+    assert any(says in reason for reason in verdict.because), verdict.because
+    assert not [finding.id for finding in verdict.findings if finding.id.startswith("alarm")]
+    assert not boto3.client("codedeploy").list_deployments()["deployments"]
+    assert not (run.log.parent / "deployed").exists()
+
+
 def test_a_redeployment_proves_the_net_and_leaves_no_trace(
     play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,7 @@ class Scene:
         files: Any = SimpleNamespace(command_log=folder / "command.log", path=folder)
         self.ended: list[str] = []
         self.context = RunContext(
-            experiment=Experiment(name="test", deployment=Deployment(command=command)),
+            experiment=Experiment(name="test", deployment=Deployment(command=command), steady_s=0),
             aws=Aws(),
             base=base,
             epoch_s=0.0,
@@ -69,7 +69,9 @@ class Scene:
         )
         self.record = self.context.record
         watcher: Any = None
-        self.deploying = Deploying(self.context, watcher, create_at_s=0.0, say=lambda _: None, look_now=lambda: None)
+        self.deploying = Deploying(
+            self.context, watcher, create_from=lambda now_s: now_s, say=lambda _: None, look_now=lambda: None
+        )
 
 
 @pytest.fixture

@@ -46,16 +46,17 @@ class RunStarted(Entry, frozen=True, kw_only=True, tag="run_started"):
     schema: int = SCHEMA
 
 
-Why = Literal["settled", "given_up", "stopped", "guard_rail", "failed"]
+Why = Literal["settled", "given_up", "unsteady", "stopped", "guard_rail", "failed"]
 Signal = Literal["SIGINT", "SIGTERM"]
 
 
 class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
     """The last line of a run that could still write it.
 
-    `why`: `settled` (the outcome was there), `given_up` (give_up_s), `stopped` (a person or a signal), `guard_rail`,
-    `failed` (the harness or its surroundings). `signal` is the one that stopped it, if one did. If there are two such
-    lines, the later one counts: the process that started the run wrote it.
+    `why`: `settled` (the outcome was there), `given_up` (give_up_s), `unsteady` (nothing was deployed, since traffic
+    was not steady), `stopped` (a person or a signal), `guard_rail`, `failed` (the harness or its surroundings).
+    `signal` is the one that stopped it, if one did. If there are two such lines, the later one counts: the process that
+    started the run wrote it.
     """
 
     why: Why

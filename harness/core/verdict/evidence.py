@@ -156,7 +156,7 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         metrics=tuple(event for event in events if isinstance(event, MetricSeen)),
         alias_metrics=tuple(event for event in events if isinstance(event, AliasMetricSeen)),
         alarm_metrics=tuple(event for event in events if isinstance(event, AlarmMetricSeen)),
-        faults=tuple(_fault_times(events)),
+        faults=tuple(fault_times(events)),
         looks=tuple(event.at_s for event in events if isinstance(event, Look)),
         blind=tuple(event for event in events if isinstance(event, LookFailed)),
         troubles=tuple(event for event in events if isinstance(event, Trouble)),
@@ -183,7 +183,8 @@ def _is_since(seen: Requests, created_s: float) -> bool:
     return seen.at_s >= (math.floor(created_s) if is_fault(seen) else created_s)
 
 
-def _fault_times(events: Sequence[Event]) -> Iterator[FaultTime]:
+def fault_times(events: Sequence[Event]) -> Iterator[FaultTime]:
+    """Faults that took effect, in the order in which they began."""
     healed = [event for event in events if isinstance(event, FaultEnded)]
     for fault in (event for event in events if isinstance(event, FaultStarted)):
         ends = (end.at_s for end in healed if end.fault == fault.fault and end.at_s >= fault.at_s)

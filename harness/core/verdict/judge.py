@@ -174,6 +174,8 @@ def _how_the_run_ended(evidence: Evidence) -> Iterator[Reason]:
         yield Reason("aborted", None if evidence.rails else f"A guard rail stopped the run{detail}.")
     elif ended.why == "given_up" and evidence.rollout.outcome != expected:
         yield Reason("inconclusive", f"The run gave up waiting for the end of the deployment{detail}.")
+    elif ended.why == "unsteady":
+        yield Reason("inconclusive", f"Before the deployment, {ended.detail.rstrip('.')}.")
     elif ended.why == "stopped":
         yield Reason("inconclusive", f"The run was stopped before its end{detail}.")
     elif ended.why == "failed":

@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     release.alias_left_split,
     release.alias_contradicts,
     experiment.no_traffic,
+    experiment.not_steady,
     net.alarm_already_on,
     net.alarm_no_data,
     net.alarm_gone,

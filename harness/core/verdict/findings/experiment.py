@@ -8,6 +8,7 @@ from harness.core.timeline.stats import clopper_pearson
 from harness.core.verdict.evidence import count, failed, is_fault, planned_share, server_failed
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
 from harness.core.verdict.measure import comparable, is_comparable_in_part, rules_of
+from harness.core.verdict.steady import why_not_steady
 from harness.core.verdict.types import Finding
 
 LATE_S = 0.25
@@ -93,6 +94,22 @@ def no_traffic(scene: Scene) -> Finding | None:
         return None
     return error(
         "no-traffic", "No request was sent after the deployment's creation, so nothing was proved. Check host and rate."
+    )
+
+
+def not_steady(scene: Scene) -> Finding | None:
+    """Others deployed though traffic was not steady: what the canary met says little about it."""
+    evidence, created_s = scene.evidence, scene.evidence.release.created_s
+    if created_s is None or not evidence.rollout.run.sends or created_s < evidence.experiment.steady_s:
+        return None
+    requests = [seen for seen in evidence.requests if seen.at_s + 1 <= created_s]
+    arrivals = [second for second in evidence.arrivals if second.at_s + 1 <= created_s]
+    why = why_not_steady(evidence.experiment, requests, arrivals, evidence.faults)
+    if why is None:
+        return None
+    return warning(
+        "traffic-not-steady",
+        f"Traffic was not steady when the deployment was created: {why} before. Check host, stage and credentials.",
     )
 
 

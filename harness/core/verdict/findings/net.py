@@ -3,7 +3,7 @@
 from harness.core.timeline.alarm_rules import chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
-from harness.core.verdict.evidence import Evidence, count
+from harness.core.verdict.evidence import Evidence, count, reached_service
 from harness.core.verdict.findings.scene import Scene, error, finding, warning
 from harness.core.verdict.measure import origin, requests_per_s, rules_of
 from harness.core.verdict.types import Attribution, Detection, Finding
@@ -113,6 +113,8 @@ def _seen_to_the_end(rollout: Rollout, name: str) -> bool:
 
 
 def _why_no_data(evidence: Evidence, defined: AlarmDefined | None) -> str:
+    if not count(evidence.since, reached_service):
+        return "no request reached the service. Check the host, the stage and the credentials of the traffic."
     if defined is None or defined.kind != "metric":
         return "check what it watches."
     resource = defined.dimensions.get("Resource", "")
@@ -158,7 +160,8 @@ def alarm_covers_all_versions(scene: Scene) -> Finding | None:
         for rule in rules_of(scene.evidence)
         if rule.name in rollout.alarms.definitions and rule.version is None
     ]
-    if not broad or _never_had_data(scene.evidence, str(broad[0])):
+    nothing_deployed = scene.evidence.release.created_s is None
+    if not broad or nothing_deployed or _never_had_data(scene.evidence, str(broad[0])):
         return None
     function, alias = _names(scene.evidence)
     place = f"Resource={function}:{alias}" if function else "Resource of the alias"
