@@ -117,9 +117,11 @@ def _unmeasured(verdict: Verdict) -> str:
 
 def _unseen(verdict: Verdict) -> str:
     """Why there is no time to detect or to roll back."""
-    if verdict.detection.first_fault_s is not None or verdict.exposure.failed_requests:
+    if verdict.detection.first_fault_s is not None:
         return "not seen after the first fault"
-    return _unmeasured(verdict) if verdict.exposure.failed_requests is None else "no fault and no failure"
+    if verdict.exposure.failed_requests:
+        return "not seen after the first failure"
+    return _unmeasured(verdict) if verdict.exposure.failed_requests is None else "no fault and no failed request"
 
 
 def asks(verdict: Verdict) -> str:

@@ -451,7 +451,7 @@ def test_first_numbers_say_what_they_are_of(past: Past, row: Any) -> None:
     assert hurt["failed requests"].what == "0 of them good"
     assert hurt["error budget used"].what == "of 99.9 % over 30 days"
     fine = {tile.name: tile for tile in tiles(past(row("healthy")).verdict, objective)}
-    assert fine["time to detect"] == Tile("time to detect", "–", "no fault and no failure")
+    assert fine["time to detect"] == Tile("time to detect", "–", "no fault and no failed request")
     silent = tiles(past(row("healthy", rate=0)).verdict, objective)
     assert {tile.what for tile in silent} == {"not measured"}
 

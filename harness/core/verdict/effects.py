@@ -24,7 +24,7 @@ class WithoutEffect(Struct, frozen=True):
 def unproved(evidence: Evidence) -> str | None:
     """What was to be proved and was not; None where every fault was felt."""
     for one in faults_without_effect(evidence):
-        return f"the fault {one.fault.kind} was in effect for {one.lasted_s:.0f} s, and no request failed by it"
+        return f"the fault {one.fault.kind} was in effect for {one.lasted_s:.0f} s, and no request shows it"
     faults = [seen for seen in evidence.since if is_fault(seen)]
     if faults and not count(faults, failed):
         return f"all {count(faults)} fault requests were answered well, so nothing was there to be caught"

@@ -8,6 +8,7 @@ would have failed without the release.
 """
 
 import math
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -39,6 +40,8 @@ SIGNIFICANT = 0.005
 # Twenty good answers and no failure exclude a failure rate of 14 % at 95 %; fewer say next to nothing.
 ENOUGH_ANSWERS = 20
 SURE = 0.99
+SMALLEST_P = 0.0001
+"""Smaller chances are all told alike."""
 
 
 class Harm(Struct, frozen=True):
@@ -52,7 +55,14 @@ def harm_of(evidence: Evidence, measures: Measures) -> Harm:
     """Harm from the deployment's creation to the end of the run."""
     latency = harm_by_latency(measures.latencies, evidence.experiment.objective.latency)
     harms = tuple(said for said in (_unbearable(evidence), _worse(measures), latency) if said)
-    return Harm(True, harms) if harms else _healthy(evidence, measures)
+    return Harm(True, tuple(_in_turn(harms))) if harms else _healthy(evidence, measures)
+
+
+def _in_turn(harms: Sequence[str]) -> Iterator[str]:
+    """Several sentences about harm as one reads them, one after the other."""
+    yield from harms[:1]
+    for said in harms[1:]:
+        yield said.replace("Harm was done:", "Harm was also done:", 1)
 
 
 # More failures than are borne
@@ -96,7 +106,7 @@ def _beyond_the_objective(evidence: Evidence) -> str | None:
         return None
     return (
         f"Harm was done: {hurt} of {total} requests failed by our faults or on the canary, and no alarm of the group "
-        f"says what is borne; the objective leaves {borne:.3g}."
+        f"says what is borne; the objective leaves {100 * borne:.3g} % of them."
     )
 
 
@@ -172,6 +182,10 @@ def _by_metric(evidence: Evidence, version: str | None) -> tuple[int, int]:
     return min(requests, metric_sum(evidence, "Errors", version, always) or 0), requests
 
 
+def _chance(p_value: float) -> str:
+    return f"p = {p_value:.1g}" if p_value >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+
+
 def _worse(measures: Measures) -> str | None:
     arms = measures.arms
     if arms.p_value is None or arms.p_value >= SIGNIFICANT:
@@ -179,7 +193,7 @@ def _worse(measures: Measures) -> str | None:
     compared = "good requests" if arms.source == "response header" else "requests"
     return (
         f"Harm was done: the canary failed {_failures(arms.canary)}, the baseline {_failures(arms.baseline)} over the "
-        f"same time (Fisher's exact test on the {compared}, one-sided, p = {arms.p_value:.1g}, by {arms.source})."
+        f"same time (Fisher's exact test on the {compared}, one-sided, {_chance(arms.p_value)}, by {arms.source})."
     )
 
 

@@ -278,7 +278,7 @@ def _lateness(evidence: Evidence) -> str | None:
         return f"{unstarted} of {planned} planned requests were never started"
     lost = lost_of(evidence)
     if lost is not None and lost > MOST_UNSTARTED * planned:
-        return f"nothing is known of {lost} of {planned} planned requests"
+        return f"Nothing is known of {lost} of {planned} planned requests"
     lag_s = (quantile_s(merge(second.lag for second in evidence.arrivals), 0.99) or 0.0) * evidence.rollout.run.speed
     return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None
 

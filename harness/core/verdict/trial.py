@@ -21,7 +21,7 @@ def gap_in_the_trial(evidence: Evidence) -> str | None:
     silence = longest_silence(evidence)
     if silence:
         return (
-            f"the canary answered nothing from {_after(evidence, silence[0])} to {_after(evidence, silence[1])}, "
+            f"the canary answered nothing from {_since(evidence, silence[0]):.0f} to {_after(evidence, silence[1])}, "
             "and that part of its time proves nothing"
         )
     return None
@@ -82,4 +82,8 @@ def _lasted(stay: Stay, until_s: float) -> bool:
 
 
 def _after(evidence: Evidence, at_s: float) -> str:
-    return f"{at_s - (evidence.release.created_s or 0.0):.0f} s after the creation"
+    return f"{_since(evidence, at_s):.0f} s after the creation"
+
+
+def _since(evidence: Evidence, at_s: float) -> float:
+    return at_s - (evidence.release.created_s or 0.0)

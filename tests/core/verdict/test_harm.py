@@ -149,3 +149,12 @@ def test_failures_after_the_rollback_are_not_this_releases_harm(harm: Any, row: 
     """CodeDeploy took a canary back that never had traffic: what fails afterwards did not bring that about."""
     always = ((-180, -30, 0.05), (0, 9e9, 0.05))
     assert harm(row("alarm-already-on", faults=always)).done is False
+
+
+def test_several_harms_read_one_after_the_other(harm: Any, row: Any) -> None:
+    """Only the first sentence says plainly that harm was done; no chance is printed as zero."""
+    first, *others = harm(row("broken-canary", canary_fails=0.9)).because
+    assert first.startswith("Harm was done: ")
+    assert others
+    assert all(said.startswith("Harm was also done: ") for said in others)
+    assert "p = 0" not in " ".join((first, *others))

@@ -324,6 +324,6 @@ def test_requests_of_which_nothing_is_known_prove_nothing(row: Any, experiment: 
     lossy = [event for event in whole if not isinstance(event, Requests) or event.at_s % 10]
     verdict = judge(experiment(), lossy)
     assert verdict.result == "inconclusive"
-    assert "nothing is known of" in " ".join(verdict.because)
+    assert "Nothing is known of" in " ".join(verdict.because)
     assert verdict.traffic.lost == verdict.traffic.planned - verdict.traffic.sent > 0
     assert judge(experiment(), whole).traffic.lost == 0
