@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from harness.core.verdict.types import Verdict
 
-HELD_FINDINGS = frozenset({"alarm-no-data", "no-canary", "no-traffic"})
+HELD_FINDINGS = frozenset({"alarm-metric-empty", "alarm-no-data", "fault-without-effect", "no-canary", "no-traffic"})
 """Findings that something did not happen in the whole run."""
 HELD_REASONS = (
     "nothing was proved",

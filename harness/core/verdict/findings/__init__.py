@@ -4,7 +4,7 @@ A check returns None where it has nothing to say; it never reports health.
 """
 
 from harness.core.verdict.evidence import Evidence
-from harness.core.verdict.findings import experiment, eyes, net, release
+from harness.core.verdict.findings import causes, experiment, eyes, net, release
 from harness.core.verdict.findings.scene import Check, Scene
 from harness.core.verdict.harm import Harm
 from harness.core.verdict.measure import Measures
@@ -22,10 +22,14 @@ CHECKS: tuple[Check, ...] = (
     release.no_canary,
     release.alias_left_split,
     release.alias_contradicts,
+    release.alias_lost_weights,
+    causes.traffic_bypasses_alias,
     experiment.no_traffic,
     experiment.not_steady,
     net.alarm_already_on,
     net.alarm_no_data,
+    net.alarm_metric_empty,
+    net.alarm_not_evaluated,
     net.alarm_gone,
     net.alarm_not_on_group,
     net.deployment_overrides_alarms,
@@ -33,10 +37,15 @@ CHECKS: tuple[Check, ...] = (
     release.hook_failed,
     net.late_fault,
     net.thin_traffic,
+    causes.rate_alarm_moved_by_few,
     net.alarm_covers_all_versions,
     experiment.forced_alarm,
     experiment.fault_succeeded,
+    experiment.fault_without_effect,
+    causes.canary_always_fails,
+    experiment.canary_slower,
     experiment.not_counted,
+    causes.uncounted_failures,
     experiment.collateral,
     experiment.unanswered,
     experiment.share_not_met,

@@ -5,14 +5,18 @@ from collections import Counter
 from harness.core.timeline.alarm_rules import UNHANDLED_STATUS
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import clopper_pearson
+from harness.core.verdict.effects import faults_without_effect
 from harness.core.verdict.evidence import count, failed, is_fault, planned_share, server_failed
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
-from harness.core.verdict.measure import comparable, is_comparable_in_part, rules_of
+from harness.core.verdict.latency import harm_by_latency
+from harness.core.verdict.measure import comparable, is_comparable_in_part, latencies_of, rules_of
 from harness.core.verdict.steady import why_not_steady
 from harness.core.verdict.types import Finding
 
 LATE_S = 0.25
 LOST = 0.001
+SLOWER, SLOWER_BY_S = 1.1, 0.005
+"""Less than this is what any two versions differ by: nobody would look into it."""
 UNANSWERED = 0.01
 MOST_UNANSWERED = 4
 
@@ -46,6 +50,33 @@ def fault_succeeded(scene: Scene) -> Finding | None:
     total = fault.ok + fault.failed
     text = f"{fault.ok} of {total} fault requests were answered well: what was meant to make them fail is broken."
     return finding("fault-succeeded", "warning" if fault.failed else "error", text)
+
+
+def fault_without_effect(scene: Scene) -> Finding | None:
+    """A fault of ours on the function that nobody felt."""
+    for one in faults_without_effect(scene.evidence):
+        return error(
+            "fault-without-effect",
+            f"The fault {one.fault.kind} ({one.fault.value}) was in effect for {one.lasted_s:.0f} s, and none of "
+            f"{one.requests} good requests failed or slowed down by it, so nothing was proved. Does it reach the "
+            "function, and is it strong enough for this traffic?",
+        )
+    return None
+
+
+def canary_slower(scene: Scene) -> Finding | None:
+    """The canary is surely slower than the baseline, be it harm or not."""
+    arms = latencies_of(scene.evidence)
+    if arms is None or arms.ratio[0] < SLOWER or arms.canary[0] - arms.baseline[1] < SLOWER_BY_S:
+        return None
+    is_harm = harm_by_latency(arms, scene.evidence.experiment.objective.latency) is not None
+    low, high = arms.ratio
+    return finding(
+        "canary-slower",
+        "warning" if is_harm else "note",
+        f"The canary is slower: its 99th percentile of latency was {arms.canary_s * 1000:.0f} ms, the baseline's "
+        f"{arms.baseline_s * 1000:.0f} ms over the same time, which is {low:.3g} to {high:.3g} times as much.",
+    )
 
 
 def not_counted(scene: Scene) -> Finding | None:

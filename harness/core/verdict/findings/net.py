@@ -5,7 +5,7 @@ from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.evidence import Evidence, count, reached_service
 from harness.core.verdict.findings.scene import Scene, error, finding, warning
-from harness.core.verdict.measure import origin, requests_per_s, rules_of
+from harness.core.verdict.measure import origin, requests_per_s, rules_of, unevaluated_alarms
 from harness.core.verdict.types import Attribution, Detection, Finding
 
 # Metrics lie in CloudWatch up to 60 s after their minute, an alarm is evaluated each 60 s, and CodeDeploy looks at it
@@ -138,6 +138,34 @@ def _names(evidence: Evidence) -> tuple[str | None, str | None]:
     if alias:
         return alias.function, alias.alias
     return (target.function, target.alias) if target else (None, None)
+
+
+def alarm_not_evaluated(scene: Scene) -> Finding | None:
+    """An alarm whose value cannot be computed, so that no failure can be held against it."""
+    reasons = unevaluated_alarms(scene.evidence)
+    if not reasons:
+        return None
+    said = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+    return warning(
+        "alarm-not-evaluated",
+        f"What these alarms of the group would make of the failures is not judged ({said}). Their states are watched.",
+    )
+
+
+def alarm_metric_empty(scene: Scene) -> Finding | None:
+    """An alarm whose metric has no datapoint at all, though it treats that as good."""
+    evidence = scene.evidence
+    read = {seen.alarm for seen in evidence.alarm_metrics if seen.alarm in evidence.rollout.yardsticks}
+    full = {seen.alarm for seen in evidence.alarm_metrics if seen.points}
+    silent = sorted(name for name in read - full if not _never_had_data(evidence, name))
+    if not silent or not count(evidence.since) or evidence.release.ended is None:
+        return None
+    why = _why_no_data(evidence, evidence.rollout.alarms.definitions.get(silent[0]))
+    return warning(
+        "alarm-metric-empty",
+        f"The metric of the alarm {silent[0]} had no datapoint in the whole run, so nothing could put it in ALARM "
+        f"unless the metric is written for failures alone: {why}",
+    )
 
 
 def alarm_already_on(scene: Scene) -> Finding | None:

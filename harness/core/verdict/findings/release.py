@@ -5,6 +5,7 @@ import math
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.events import LifecycleEvent
 from harness.core.verdict.findings.scene import Scene, error, warning
+from harness.core.verdict.trial import lost_weights
 from harness.core.verdict.types import Finding
 
 
@@ -42,6 +43,20 @@ def alias_contradicts(scene: Scene) -> Finding | None:
         "alias-contradicts-codedeploy",
         f"CodeDeploy says {outcome.replace('_', ' ')}, but the alias {release.alias.alias} points at version "
         f"{release.alias.version} with weights {dict(release.alias.weights) or 'none'}. Did somebody else change it?",
+    )
+
+
+def alias_lost_weights(scene: Scene) -> Finding | None:
+    """Somebody took the weights off the alias while CodeDeploy was shifting."""
+    lost, created_s = lost_weights(scene.evidence), scene.evidence.release.created_s
+    if lost is None or created_s is None:
+        return None
+    return error(
+        "alias-lost-weights",
+        f"The alias lost the canary's weight {lost[0] - created_s:.0f} to {lost[1] - created_s:.0f} s after the "
+        "creation, while CodeDeploy still says that it shifts traffic: somebody else changed the alias, and the "
+        "canary was not on trial from then on. Let nothing but CodeDeploy own the alias's weights (Terraform: "
+        "ignore_changes on routing_config).",
     )
 
 

@@ -1,0 +1,143 @@
+"""The cause is told: what CloudWatch counted is held against what clients saw."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from harness.core.timeline.events import (
+    AlarmDefined,
+    AlarmMetricSeen,
+    AliasMetricSeen,
+    Event,
+    FaultStarted,
+    MetricQuery,
+    MetricSeen,
+)
+from harness.core.verdict.judge import judge
+from harness.core.verdict.types import Finding
+
+MINUTES = (60.0, 120.0, 180.0)
+
+
+@pytest.fixture
+def findings(experiment: Any) -> Any:
+    """The findings of a timeline by their id."""
+
+    def found(events: list[Event], **keys: Any) -> dict[str, Finding]:
+        return {finding.id: finding for finding in judge(experiment(**keys), events).findings}
+
+    return found
+
+
+def metric(name: str, each: float, version: str | None = None, at_s: float = 400.0) -> MetricSeen:
+    """A metric of three minutes of the bake, looked at when they were long over."""
+    points = tuple((minute, each) for minute in MINUTES)
+    return MetricSeen(at_s=at_s, asked_s=at_s - 1, metric=name, version=version, period_s=60, points=points)
+
+
+def by_alias(each: float | None) -> AliasMetricSeen:
+    """The invocations by the alias; None is a series without a datapoint."""
+    points = () if each is None else tuple((minute, each) for minute in MINUTES)
+    return AliasMetricSeen(at_s=400.0, asked_s=399.0, metric="Invocations", alias="Live", period_s=60, points=points)
+
+
+def defined(events: list[Event], **changes: Any) -> list[Event]:
+    """The timeline with another alarm."""
+    return [replace(event, **changes) if isinstance(event, AlarmDefined) else event for event in events]
+
+
+RATE = {
+    "metric": None,
+    "statistic": None,
+    "period_s": None,
+    "threshold": 1.0,
+    "queries": (
+        MetricQuery(id="bad", metric="Errors", statistic="Sum", period_s=60, returned=False),
+        MetricQuery(id="all", metric="Invocations", statistic="Sum", period_s=60, returned=False),
+        MetricQuery(id="rate", expression="100 * bad / all"),
+    ),
+}
+
+
+@pytest.mark.parametrize("alias", [None, 0.0, 100.0])
+def test_traffic_that_bypasses_the_alias_is_told_with_both_counts(alias: float | None, findings: Any, row: Any) -> None:
+    """A target group that still names the function calls $LATEST."""
+    events = [*row("healthy", metrics=False), metric("Invocations", 1200.0), by_alias(alias)]
+    found = findings(events)["traffic-bypasses-alias"]
+    assert found.severity == "error"
+    assert f"3600 invocations of the function and {3 * (alias or 0):.0f} of its alias Live" in found.text
+
+
+@pytest.mark.parametrize("alias", [1200.0, 900.0])
+def test_traffic_by_the_alias_bypasses_nothing(alias: float, findings: Any, row: Any) -> None:
+    """Some other callers are everyday."""
+    events = [*row("healthy", metrics=False), metric("Invocations", 1200.0), by_alias(alias)]
+    assert "traffic-bypasses-alias" not in findings(events)
+
+
+def test_an_alias_that_was_never_asked_about_is_not_bypassed(findings: Any, row: Any) -> None:
+    """No look is no zero."""
+    assert "traffic-bypasses-alias" not in findings([*row("healthy", metrics=False), metric("Invocations", 1200.0)])
+
+
+def test_502s_that_errors_never_counted_are_told(findings: Any, row: Any) -> None:
+    """API Gateway answers 502 for what it cannot read, too, and Lambda counts no error for that."""
+    events = [*row("broken-canary", metrics=False), metric("Invocations", 1200.0), metric("Errors", 0.0)]
+    text = findings(events)["failures-not-counted"].text
+    assert "x 502" in text
+    assert "counted 0 Errors" in text
+    assert "5XXError" in text
+
+
+@pytest.mark.parametrize("at_s", [200.0, 400.0])
+def test_502s_that_errors_counted_or_may_still_count_are_not(at_s: float, findings: Any, row: Any) -> None:
+    """A minute that was looked at too early is not counted whole."""
+    each = 0.0 if at_s < 300 else 1000.0
+    series = [metric("Invocations", 1200.0, at_s=at_s), metric("Errors", each, at_s=at_s)]
+    assert "failures-not-counted" not in findings([*row("broken-canary", metrics=False), *series])
+
+
+def test_canary_of_which_every_invocation_fails_is_told_where_to_look(findings: Any, row: Any) -> None:
+    """A module that was left out of the package fails at import."""
+    series = [metric("Invocations", 40.0, "2"), metric("Errors", 40.0, "2")]
+    text = findings([*row("broken-canary", metrics=False), *series])["canary-always-fails"].text
+    assert text.startswith("Every invocation of version 2 failed (120 of 120")
+
+
+def test_canary_of_which_some_invocations_succeed_can_be_imported(findings: Any, row: Any) -> None:
+    """That is another fault."""
+    series = [metric("Invocations", 40.0, "2"), metric("Errors", 39.0, "2")]
+    assert "canary-always-fails" not in findings([*row("broken-canary", metrics=False), *series])
+
+
+def test_rate_alarm_that_one_failure_moves_is_a_warning(findings: Any, row: Any) -> None:
+    """At 60 requests in a minute one of them is 1.7 %."""
+    thin = findings(defined(row("healthy", rate=1, metrics=False), **RATE))["rate-alarm-moved-by-few"]
+    assert thin.severity == "warning"
+    assert "One failed request puts the alarm errors" in thin.text
+    assert "rate-alarm-moved-by-few" not in findings(defined(row("healthy", rate=20, metrics=False), **RATE))
+
+
+def test_alarm_that_cannot_be_evaluated_is_named(findings: Any, row: Any) -> None:
+    """What it is, and that it is watched all the same."""
+    odd = {"metric": None, "queries": (), "unlike": "an alarm on a PromQL query"}
+    text = findings(defined(row("healthy"), **odd))["alarm-not-evaluated"].text
+    assert "errors: it is an alarm on a PromQL query" in text
+
+
+@pytest.mark.parametrize(("points", "is_told"), [((), True), (((60.0, 0.0),), False)])
+def test_alarm_without_a_datapoint_that_stays_ok_is_told(
+    points: tuple[tuple[float, float], ...], is_told: bool, findings: Any, row: Any
+) -> None:
+    """With missing data as not breaching, a wrong dimension looks like health."""
+    read = AlarmMetricSeen(at_s=400.0, asked_s=399.0, alarm="errors", query="m1", period_s=60, points=points)
+    assert ("alarm-metric-empty" in findings([*row("healthy"), read])) is is_told
+
+
+def test_fault_that_nobody_felt_is_an_error(findings: Any, row: Any) -> None:
+    """It proves nothing of the net."""
+    began = FaultStarted(at_s=100.0, fault="faults[0]", kind="fis_template", value="EXT1")
+    found = findings([*row("healthy"), began])["fault-without-effect"]
+    assert found.severity == "error"
+    assert "fis_template (EXT1)" in found.text
