@@ -43,7 +43,7 @@ def _metric(namespace: str | None, name: str | None, dimensions: Mapping[str, st
 
 
 def look_back_s(stats: Mapping[str, Stat]) -> float:
-    """How long ago datapoints must begin so that each metric can have two of them, an hour at the least."""
+    """How long ago datapoints must begin so that each metric can have two of them; at least an hour."""
     return max([LOOK_BACK_S, *(2.0 * float(stat["Period"]) for stat in stats.values())])
 
 

@@ -65,7 +65,7 @@ class Stamp(Struct, frozen=True):
 
 
 UNDATED = Stamp("", 0.0, 0.0, 0.0)
-"""The stamp of what is read outside a run, where nobody uses the instants."""
+"""The stamp of what is read outside a run, where no times are needed."""
 
 
 def date_of(answer: Mapping[str, Any]) -> float | None:

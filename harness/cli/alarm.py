@@ -37,7 +37,7 @@ def add_alarm_arguments(parser: argparse.ArgumentParser) -> None:
     does = parser.add_subparsers(metavar="status|set|reset", required=True, dest="does", parser_class=type(parser))
     status = _does(does, "status", _status, "show the state of alarms, or what a crashed run left changed on AWS")
     _add_subjects(status)
-    force = _does(does, "set", _set, "force an alarm into a state; its next evaluation may take it back")
+    force = _does(does, "set", _set, "force an alarm into a state; its next evaluation may undo that")
     force.add_argument("name", metavar="ALARM")
     force.add_argument("state", metavar="STATE", choices=get_args(AlarmState), help=", ".join(get_args(AlarmState)))
     force.add_argument("--reason", default=REASON, help=f"shown in the alarm's history; default: {REASON}")

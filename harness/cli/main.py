@@ -226,7 +226,6 @@ def _add_doctor(commands: Any) -> None:
 
 
 def _watch(options: argparse.Namespace) -> int:
-
     from harness.cli.watch import GIVE_UP_S, watch
     from harness.cli.words import given_of, verdict_document
     from harness.processes import Interrupts

@@ -29,7 +29,7 @@ def run_plan(options: argparse.Namespace) -> int:
 def print_plan(wanted: Wanted, *, as_json: bool) -> None:
     """Prints what would be played: every write on AWS by name, the guard rails, and the experiment.
 
-    Raises UsageError where the run itself would. Only a missing permission to write is told in the plan, which is made
+    Raises UsageError if the run itself would. Only a missing permission to write is told in the plan, which is made
     to decide on it. As text it is YAML: the experiment, with the rest as comments.
     """
     experiment, unfound = _found(wanted.experiment)
@@ -109,7 +109,7 @@ def _writes(experiment: Experiment, *, local: bool) -> list[str]:
 
 
 def _refusal(experiment: Experiment, *, local: bool) -> str | None:
-    """Why the run would be refused for want of permission to write, in the words of the run; None where it has it."""
+    """Why the run would be refused for want of permission to write, in the words of the run; None if it has it."""
     has_permission = experiment.allow_writes or local or not writes_of(experiment)
     return None if has_permission else lacking_permission(experiment)
 

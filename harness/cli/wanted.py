@@ -28,7 +28,7 @@ class Wanted:
 
 
 def wanted_of(options: argparse.Namespace) -> Wanted:
-    """What the options of `run` and `plan` ask; raises UsageError where it cannot be played."""
+    """What the options of `run` and `plan` ask; raises UsageError if it cannot be played."""
     words = [word for text in options.locust for word in _split(text)]
     flags = {name: value for name, value in given_of(options).items() if value not in (None, False)}
     told = {**_told_by_environment(), **flags, **_told_to_locust(words)}

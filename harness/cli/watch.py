@@ -34,7 +34,7 @@ def watch(
 ) -> tuple[RunFolder, Verdict, ExitCode]:
     """Follows the deployment that is named or in progress, or else the group's next one, to its end; only reads.
 
-    Raises HarnessError where nothing can be followed.
+    Raises HarnessError if nothing can be followed.
     """
     aws = Aws()
     aws.warm()

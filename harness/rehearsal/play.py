@@ -65,7 +65,7 @@ def play(
 ) -> Generator[Played, None, None]:
     """Plays one experiment after the other; the cloud of the next one starts while one plays.
 
-    `open_folder` gets the resolved experiment and makes the run folder. Raises UsageError or CloudError where a cloud
+    `open_folder` gets the resolved experiment and makes the run folder. Raises UsageError or CloudError if a cloud
     does not start, and Interrupted when `stop` noted a signal; no process outlives the iterator.
     """
     clouds: list[CloudProcess] = []

@@ -115,7 +115,7 @@ def principal(token: str) -> str | None:
 
 
 def answer(request: ServiceRequest) -> ServiceResponse:
-    """Answers one request; raises ServiceFailure where the service throws."""
+    """Answers one request; raises ServiceFailure if the service throws."""
     if request.path == FAKE_USER:
         return _fake_user(request)
     if request.path == FEATURE_TOGGLES:

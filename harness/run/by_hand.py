@@ -21,7 +21,7 @@ class ByHand:
         self._faults = faults
         self._fleet = fleet
 
-    # Rules: why a person may not have something; None where it may be
+    # Rules: why a person may not have something; None if it may be
 
     def share_refusal(self, share: float) -> str | None:
         """Why the error share may not be this."""
@@ -78,17 +78,17 @@ class ByHand:
         self._fleet.set_pattern(pattern)
 
     def force_alarm(self, state: AlarmState, by: str) -> None:
-        """Holds the alarm in a state until it is released; raises NotAllowed, or HarnessError where it fails."""
+        """Holds the alarm in a state until it is released; raises NotAllowed, or HarnessError if it fails."""
         _allow(self.write_refusal())
         self._faults.force_alarm(state, by)
 
     def release_alarm(self, by: str) -> None:
-        """Releases every forced alarm; raises HarnessError where something is left."""
+        """Releases every forced alarm; raises HarnessError if something is left."""
         if not self._faults.release_alarm(by):
             raise HarnessError("the alarm could not be taken back, the timeline says why: set it to OK by hand")
 
     def stop_faults(self, by: str) -> None:
-        """Ends all faults at once and lets none begin any more; raises HarnessError where something is left."""
+        """Ends all faults at once and lets none begin any more; raises HarnessError if something is left."""
         if not self._faults.stop("somebody stopped all faults", by):
             raise HarnessError("not everything could be taken back; the timeline says what is left, and why")
 

@@ -29,7 +29,7 @@ _REGION, _REGION_OF_BOTO3 = "AWS_REGION", "AWS_DEFAULT_REGION"
 
 
 def words_of(text: str) -> list[str]:
-    """A command's words; raises UsageError where there is no such command."""
+    """A command's words; raises UsageError if there is no such command."""
     words = shlex.split(text)
     if not words or not shutil.which(words[0]):
         raise UsageError(f"deployment.command: there is no command {words[0] if words else repr(text)}")
@@ -39,7 +39,7 @@ def words_of(text: str) -> list[str]:
 class Command:
     """One start of a command, given as it would be typed, without a shell.
 
-    Output and errors go line by line to `say` and, as they are, to the file `log`. Raises UsageError where there is no
+    Output and errors go line by line to `say` and, as they are, to the file `log`. Raises UsageError if there is no
     such command.
     """
 
@@ -85,7 +85,7 @@ class Command:
         self.kill()
 
     def kill(self) -> None:
-        """Ends at once whatever is left of it."""
+        """Kills what is left of the command."""
         self._signal(signal.SIGKILL)
         atexit.unregister(self.kill)
 

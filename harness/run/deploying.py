@@ -26,7 +26,7 @@ LOOK_EVERY_WALL_S = 0.1
 
 
 def check_making(aws: Aws, wanted: Deployment) -> None:
-    """Raises UsageError where it is known before any traffic that the deployment cannot be created."""
+    """Raises UsageError if the deployment surely cannot be created; asked before any traffic."""
     if wanted.command:
         words_of(wanted.command)
     check_redeploy(aws, wanted)

@@ -65,7 +65,7 @@ def naming(source: str) -> Iterator[None]:
 
 
 def asked(word: str | None, given: Mapping[str, Any], name: str = ADHOC) -> Experiment:
-    """The experiment with the options laid over it; raises UsageError where they contradict each other."""
+    """The experiment with the options laid over it; raises UsageError if they contradict each other."""
     experiment = overlaid(read_experiment(word, name), given)
     for problem in contradictions(experiment):
         raise problem
@@ -73,7 +73,7 @@ def asked(word: str | None, given: Mapping[str, Any], name: str = ADHOC) -> Expe
 
 
 def playable(word: str | None, given: Mapping[str, Any], clock: Clock) -> Experiment:
-    """The same, to be played with traffic; raises UsageError where a guard rail forbids it, too.
+    """The same, to be played with traffic; raises UsageError if a guard rail forbids it, too.
 
     In a Locust process that `handed_on` leads to its file, that experiment is played, and no option changes it.
     """
@@ -100,7 +100,7 @@ def handed_on(experiment: Experiment) -> Iterator[Mapping[str, str]]:
 
 
 def check_host(host: str | None, named: tuple[str, ...], allowed: tuple[str, ...]) -> None:
-    """Raises UsageError where traffic would go nowhere, or to a host that is neither allowed nor `named`."""
+    """Raises UsageError if traffic would go nowhere, or to a host that is neither allowed nor `named`."""
     if not host:
         raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
     proxy_for(service_url(host))
@@ -137,7 +137,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def check_permission(settings: Settings) -> None:
-    """Raises UsageError where the plan changes something on AWS and nobody allowed that.
+    """Raises UsageError if the plan changes something on AWS without permission.
 
     A rehearsal may: its cloud is no production.
     """
@@ -146,7 +146,7 @@ def check_permission(settings: Settings) -> None:
 
 
 def lacking_permission(experiment: Experiment) -> str:
-    """What is said where nobody allowed what an experiment changes on AWS."""
+    """The refusal of an experiment that changes things on AWS without permission."""
     named = "; ".join(f"{write.call} on {write.subject}" for write in writes_of(experiment))
     return (
         f"this would change AWS ({named}); give --allow-writes (Locust: --canary-allow-writes), "

@@ -129,14 +129,14 @@ class Faults:
             yield partial(self._play, name, kind, fault)
 
     def share_refusal(self, share: float) -> str | None:
-        """Why a person may not have this error share; None where it may be."""
+        """Why a person may not set this error share; None if they may."""
         if self._stopped:
             return STOPPED
         beside = self._shares["client_version_share"]
         return refusal(self._limits, "error_share", share + (beside.share if beside else 0.0))
 
     def write_refusal(self) -> str | None:
-        """Why a person may not have anything changed on AWS; None where it may be."""
+        """Why a person may not change anything on AWS; None if they may."""
         if self._stopped:
             return STOPPED
         return None if self._may_write else NO_WRITES
@@ -161,7 +161,7 @@ class Faults:
         return self._end_all(self._names(), why, by)
 
     def hold(self) -> None:
-        """Forces alarms again whose evaluation has changed their state."""
+        """Forces alarms again after an evaluation changed their state."""
         for made in [*self._made.values()]:
             if isinstance(made.effect, ForcedAlarm):
                 made.effect.hold()

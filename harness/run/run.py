@@ -194,7 +194,7 @@ def _discovered(aws: Aws, experiment: Experiment) -> Experiment:
 
 
 def _may_write(aws: Aws, settings: Settings, experiment: Experiment) -> bool:
-    """Whether anything may be changed on AWS; raises UsageError where the plan changes something without permission."""
+    """Whether anything may be changed on AWS; raises UsageError if the plan changes something without permission."""
     # A clock that was left over from a rehearsal is no permission on AWS itself.
     local = settings.rehearsal and aws.is_local(*services_of(experiment))
     check_permission(replace(settings, experiment=experiment, rehearsal=local))
@@ -216,7 +216,7 @@ def _folder(settings: Settings, experiment: Experiment) -> RunFolder:
 
 
 def _conclude(folder: RunFolder, experiment: Experiment) -> Verdict | None:
-    """Judges a run whose timeline is complete, reports it and tells others; None where it cannot be judged."""
+    """Judges a complete timeline, writes the reports and announces the verdict; None if it cannot be judged."""
     try:
         verdict = finish(folder, experiment)
     except HarnessError as error:

@@ -63,7 +63,7 @@ class LoadEngine:
 
     @property
     def paces_on(self) -> bool:
-        """Whether there is, or will be, anything to start of what is planned by now."""
+        """Whether the plan so far has anything left to start, now or later."""
         return not self._stopped and self._pacer.due_s() < math.inf
 
     def steer(self, steering: Steering) -> None:
@@ -131,7 +131,7 @@ class LoadEngine:
         return True
 
     def _give_up_overdue(self) -> None:
-        """Counts what should have been started before the end, where the process or its machine was too slow."""
+        """Counts what should have started before the end, but the process or its machine was too slow."""
         pacer, until_s = self._pacer, self._stopped_s - LATE_S * self._base.speed
         while self._paced and pacer.due_s() < until_s:
             self._recorder.unstarted(pacer.due_s())

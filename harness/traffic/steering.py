@@ -37,7 +37,7 @@ class Timebase(Struct, frozen=True):
 class Steering(Struct, frozen=True, kw_only=True):
     """What one worker is to send from `since_s` on; without a `part` it is to send nothing yet.
 
-    `hosts` are the only ones that it may send to besides this machine; empty where nobody named any.
+    `hosts` are the only ones that it may send to besides this machine; empty if the experiment names none.
     """
 
     timebase: Timebase

@@ -23,7 +23,7 @@ def writes_of(experiment: Experiment) -> tuple[PlannedWrite, ...]:
 
 
 def group_of(wanted: Deployment) -> str:
-    """The deployment group as it is called; where only something leads to it, what that is."""
+    """The name of the deployment group, or what leads to it if it has no name yet."""
     if wanted.application and wanted.group:
         return f"{wanted.application}/{wanted.group}"
     if wanted.group:

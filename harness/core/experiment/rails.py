@@ -59,7 +59,7 @@ class Trip(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """What the rails look at; None where there is nothing to see. Seconds are experiment time, but for `wall_s`.
+    """What the rails look at; None if there is nothing to see. Seconds are experiment time, but for `wall_s`.
 
     `rate` is measured, for traffic that was not planned. `blind_s` counts while a fault is in effect.
     """

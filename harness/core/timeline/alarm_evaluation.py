@@ -15,7 +15,7 @@ Points = Sequence[float | None]
 
 MINUTE_S = 60
 RANGE_AT_A_MINUTE = 6
-"""Points that an alarm on one-minute periods looks back on at the least (captured: N = 1 and 2)."""
+"""How many points an alarm on one-minute periods looks back on, at least (captured: N = 1 and 2)."""
 SPARE_POINTS = 2
 """Points that the range holds beyond N for longer periods (captured: N = 1 at 300 and 900 s)."""
 

@@ -17,7 +17,7 @@ READ_AT_ONCE = 1024
 
 
 def condensed(events: Iterable[Event]) -> list[Event]:
-    """The events of a whole timeline, added up. Raises TimelineError where a histogram is broken."""
+    """The events of a whole timeline, added up. Raises TimelineError if a histogram is broken."""
     small = Condensed()
     for event in events:
         small.add(event)

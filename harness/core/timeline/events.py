@@ -78,7 +78,7 @@ class _RequestFields(Entry, frozen=True, kw_only=True):
 class Requests(_RequestFields, frozen=True, kw_only=True, tag="requests"):
     """Requests that really began in the second starting at `at_s` and shared all these features.
 
-    `version` is the Lambda version that answered, by its response header; None where no header said so. `status` 0 is
+    `version` is the Lambda version that answered, by its response header; None if no header said so. `status` 0 is
     no answer. `latency` runs from the due time, `service_time` from the real start.
     """
 
@@ -144,7 +144,7 @@ class ConfigSeen(Look, frozen=True, kw_only=True, tag="config_seen"):
 class DeploymentSeen(Look, frozen=True, kw_only=True, tag="deployment_seen"):
     """A deployment, forward or rollback; `status` is CodeDeploy's own word.
 
-    `alarms` are those that stop this deployment in place of the group's, none where it looks at no alarm; None where it
+    `alarms` are those that stop this deployment in place of the group's, none where it looks at no alarm; None if it
     says nothing, so that the group's count. `rollback_events` are its own in the same way.
     """
 

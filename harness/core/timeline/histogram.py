@@ -203,14 +203,14 @@ def _usual(bins: Numbers) -> bool:
 
 
 def _numbers_of(texts: Sequence[bytes]) -> Numbers | None:
-    """Bins and counts in turn of all texts; None where any is not as we write it."""
+    """Bins and counts in turn of all texts; None if any is not as we write it."""
     if not all(text.startswith(b"{") for text in texts):
         return None
     return _numbers(b",".join(filter(None, (text[1:-1] for text in texts))))
 
 
 def _numbers(pairs: bytes) -> Numbers | None:
-    """Bins and counts in turn; None where the text is anything but `"bin":count,...`."""
+    """Bins and counts in turn; None if the text is anything but `"bin":count,...`."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:

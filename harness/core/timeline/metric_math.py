@@ -227,7 +227,7 @@ def _paired(function: Callable[[float, float], float], left: Series, right: Seri
 
 
 def _number(function: Callable[[float], float], value: float | None) -> float | None:
-    """The result as a number; None where there is none, such as of a division by zero."""
+    """The result as a number; None if there is none, such as of a division by zero."""
     if value is None:
         return None
     try:

@@ -9,7 +9,7 @@ from harness.core.timeline.events import ConfigSeen
 
 
 def shifting_s(config: ConfigSeen) -> float | None:
-    """How long after the first shift the last one is due; None where all traffic shifts at once, or nothing says so."""
+    """How long after the first shift the last one is due; None if all traffic shifts at once, or nothing says so."""
     if not config.step or not config.interval_s:
         return None
     # Rounded, since 0.9 / 0.1 is a little more than 9.
@@ -25,7 +25,7 @@ def due_s(config: ConfigSeen | None, weight: float) -> float:
 
 
 def weight_after(config: ConfigSeen, elapsed_s: float) -> float | None:
-    """The canary's share so long after the first shift, before the last one; None where all traffic shifts at once."""
+    """The canary's share so long after the first shift, before the last one; None if all traffic shifts at once."""
     if not config.step:
         return None
     further = math.floor(elapsed_s / config.interval_s) if config.kind == "linear" and config.interval_s else 0

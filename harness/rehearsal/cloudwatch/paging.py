@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 def page(items: Sequence[Item], size: int, offset: int) -> tuple[Sequence[Item], int | None]:
-    """The `size` items from `offset` on, and the offset of what follows; None where nothing does."""
+    """The `size` items from `offset` on, and the offset of what follows; None if nothing does."""
     following = offset + size
     return items[offset:following], following if following < len(items) else None
 

@@ -105,7 +105,7 @@ def compute_platform(params: Params) -> str:
 
 
 def alarming(given: AwsShape | None) -> Alarming | None:
-    """An alarm configuration; None where none was sent."""
+    """An alarm configuration; None if none was sent."""
     if given is None:
         return None
     listed = given.get("alarms") or []
@@ -134,7 +134,7 @@ def _bad_alarms(problem: str) -> Refusal:
 
 
 def rolling_back(given: AwsShape | None) -> RollingBack | None:
-    """An automatic rollback configuration; None where none was sent."""
+    """An automatic rollback configuration; None if none was sent."""
     if given is None:
         return None
     code = "InvalidAutoRollbackConfigException"
