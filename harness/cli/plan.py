@@ -37,7 +37,12 @@ def print_plan(wanted: Wanted, *, as_json: bool) -> None:
     if as_json:
         say_json(_document(experiment, wanted.command, unfound, local=local))
         return
-    parts = (_groups(experiment, unfound), _writes(experiment, local=local), _rails(experiment))
+    parts = (
+        _groups(experiment, unfound),
+        traffic(experiment, own_users=wanted.own_users),
+        _writes(experiment, local=local),
+        _rails(experiment),
+    )
     said = [shlex.join(masked(wanted.command)), *(line for part in parts if part for line in ("", *part))]
     say("\n".join(f"# {line}".rstrip() for line in said))
     say(msgspec.yaml.encode(without_secrets(experiment)).decode().rstrip())
@@ -94,6 +99,20 @@ def _watched(wanted: Deployment) -> str:
     which = f"deployment {wanted.id} of " if wanted.id else ""
     shifts = f", which shifts {wanted.alias} of {wanted.function}" if wanted.function else ""
     return f"{which}{group_of(wanted)}{shifts}"
+
+
+def traffic(experiment: Experiment, *, own_users: bool) -> list[str]:
+    """What is asked of the traffic before anything is deployed, and whose traffic it is."""
+    wanted = experiment.deployment
+    told = []
+    if (wanted.target_version or wanted.redeploy or wanted.command) and experiment.steady_s:
+        told.append(f"Deploys after {experiment.steady_s:g} s if the traffic is steady by then.")
+    elif wanted.target_version or wanted.redeploy or wanted.command:
+        told.append("Deploys at once: with steady_s 0 nothing is checked of the traffic before.")
+    if own_users:
+        told.append("Arrival rate, error share and personas are for CanaryUsers: all other users of the locustfile")
+        told.append("send what it says, and their requests fail only where it makes them.")
+    return told
 
 
 def _writes(experiment: Experiment, *, local: bool) -> list[str]:

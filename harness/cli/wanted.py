@@ -20,11 +20,15 @@ _OF_LOCUST = tuple(name for name in OPTIONS if name not in ("host", "give_up"))
 
 @dataclass(frozen=True)
 class Wanted:
-    """What `run` is to play, and the Locust process that plays it; `rehearsal` says that a clock was given."""
+    """What `run` is to play, and the Locust process that plays it.
+
+    `rehearsal` says that a clock was given, `own_users` that the locustfile is the person's own.
+    """
 
     experiment: Experiment
     rehearsal: bool
     command: list[str]
+    own_users: bool = False
 
 
 def wanted_of(options: argparse.Namespace) -> Wanted:
@@ -36,9 +40,11 @@ def wanted_of(options: argparse.Namespace) -> Wanted:
     clock = told.get("clock") or os.environ.get(CLOCK)
     experiment = playable(named, told, clock_of(clock))
     host = experiment.target.host
-    if not told.get("locustfile"):  # one of one's own may have a host for its users
+    own_users = bool(told.get("locustfile"))
+    if not own_users:  # one of one's own may have a host for its users
         check_host(host, tuple(filter(None, (host,))), experiment.rails.hosts)
-    return Wanted(experiment, bool(clock), locust_command(*words, *(("--host", host) if host else ())))
+    command = locust_command(*words, *(("--host", host) if host else ()))
+    return Wanted(experiment, bool(clock), command, own_users)
 
 
 def _told_by_environment() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import gevent
 import gevent.event
 
+from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import Event, Signal
 from harness.errors import ExitCode, HarnessError
 from harness.plugin.admission import Admission
@@ -22,6 +23,10 @@ from harness.traffic.steering import Steering
 
 ONE_SIGNAL_S = 0.5
 """Wall time in which a second signal is the same one."""
+NOBODYS_SHARE = (
+    "fault requests are planned, and only CanaryUsers send these; no user class of this locustfile is one, so its "
+    "requests fail only where it makes them"
+)
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +190,8 @@ class Director(Role):
         self.last, self.chronicle, self.refused = run, chronicle, None
         self._happens("run_begun")
         run.start()
+        if _plans_fault_requests(run.experiment) and not self.admission.sends_canary_traffic:
+            run.trouble("error share", NOBODYS_SHARE)
         self.begin(run.fleet.steering)
         return run
 
@@ -220,6 +227,12 @@ class Director(Role):
         if autoquit != -1 or self._signal:
             runner.quit()
             web_ui.stop()
+
+
+def _plans_fault_requests(experiment: Experiment) -> bool:
+    shares = [experiment.traffic.error_share]
+    shares += [fault.error_share or fault.client_version_share or 0.0 for fault in experiment.faults]
+    return any(shares)
 
 
 def _end_by(signalled: ExitCode, run: Run) -> None:

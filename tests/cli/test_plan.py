@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main as cli
+from harness.cli.plan import traffic
+from harness.core.experiment.types import Deployment, Experiment
 
 HOST = ("--host", "http://localhost:1")
 REFUSED = {
@@ -38,6 +40,26 @@ REFUSED = {
     "a clock that is none": ([*HOST, "--locust=--canary-clock soon"], "must be EPOCH:SPEED, not 'soon'"),
     "an option that nobody knows": ([*HOST, "--functon=f"], "unrecognized arguments: --functon=f"),
 }
+
+
+def test_plan_says_for_whose_users_the_traffic_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
+    """Users of a locustfile of one's own send no error share, unless they are CanaryUsers."""
+    for words, told in (([], False), (["--locust=-f mine.py"], True)):
+        assert cli.main(["plan", *HOST, *words]) == 0
+        assert ("error share and personas are for CanaryUsers" in capsys.readouterr().out) is told
+
+
+@pytest.mark.parametrize(
+    ("deployment", "steady_s", "told"),
+    [
+        (Deployment(), 60, []),
+        (Deployment(command="deploy"), 60, ["Deploys after 60 s if the traffic is steady by then."]),
+        (Deployment(redeploy=True), 0, ["Deploys at once: with steady_s 0 nothing is checked of the traffic before."]),
+    ],
+)
+def test_plan_says_what_must_be_before_a_deployment(deployment: Deployment, steady_s: float, told: list[str]) -> None:
+    """A deployment that others make waits for nothing."""
+    assert traffic(Experiment(name="test", deployment=deployment, steady_s=steady_s), own_users=False) == told
 
 
 @pytest.mark.parametrize(("words", "told"), REFUSED.values(), ids=REFUSED)

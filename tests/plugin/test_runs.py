@@ -520,14 +520,19 @@ class UpAndDown(LoadTestShape):
 """
 
 
+SHARE = ("--canary-error-share", "0.1")
+"""What no user of the locustfile above sends."""
+
+
 @pytest.mark.parametrize("how", [(), ("--processes", "2")], ids=["alone", "with-workers"])
 def test_a_shape_is_stopped_once_and_its_users_last_requests_are_recorded(
     play: Callable[..., Play], service: Service, tmp_path: Path, how: tuple[str, ...]
 ) -> None:
     """Locust's end of the shape and ours meet: each user is stopped once, without an error, and sends its goodbye."""
     (tmp_path / "mine.py").write_text(SHAPED)
-    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "--canary-max-wall-time", "3s", *how)
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "--canary-max-wall-time", "3s", *how, *SHARE)
     assert run.end(30) == 5
+    assert "only CanaryUsers send these" in of(Trouble, run.events())[0].message
     assert run.endpoints()["/goodbye"] == 20
     assert "Traceback" not in run.said()
 
