@@ -135,12 +135,15 @@ def stacked(what: str, title: str, height: int, cells: Sequence[int]) -> Spec:
 
 
 def latency() -> Spec:
-    """A line a quantile; all of a slice are told wherever the pointer or finger is in it, for lines are thin."""
+    """A stroke a slice and quantile, none where nothing was sent.
+
+    All of a slice are told wherever the pointer or finger is in it, for strokes are thin.
+    """
     color = {**_colored("quantile", QUANTILES), "legend": {}}
     lines: Spec = {
         "transform": [{"fold": list(QUANTILES), "as": ["quantile", "ms"]}, {"filter": "isValid(datum.ms)"}],
-        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.3, "clip": True},
-        "encoding": {"x": _quantity("t"), "y": _y("ms", "latency ms"), "color": color},
+        "mark": {"type": "rule", "strokeWidth": 1.5, "clip": True},
+        "encoding": {**_from_t_to_u(), "y": _y("ms", "latency ms"), "color": color},
     }
     told = [_told("t", "s", ".0f"), *(_told(name, f"{name} ms", ".4~g") for name in QUANTILES)]
     under: Spec = {
