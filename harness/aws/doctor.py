@@ -6,7 +6,7 @@ answers, so a wrong clock on this machine does no harm. `harness.core.arming` ju
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -18,17 +18,17 @@ from harness.aws.attempts import Attempts
 from harness.aws.clients import ASK_ONCE, Aws
 from harness.aws.deployer import full_config_name
 from harness.aws.eyes import Blind, Eyes
-from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Events
+from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Events, deployments_there
 from harness.aws.metrics import datapoints, failures_of, look_back_s, stat_of, sum_of
 from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
 from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
 from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
-from harness.core.arming.snapshot import GONE, LOOK_BACK_S, Points
+from harness.core.arming.snapshot import GONE, LOOK_BACK_S, NO_HOST, Points
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.alarm_rules import rule_of
-from harness.core.timeline.deployments import UNDER_WAY
-from harness.core.timeline.events import AlarmDefined, DeploymentSeen, Event
+from harness.core.timeline.alarm_rules import FAILURE_METRICS, metrics_of
+from harness.core.timeline.deployments import UNDER_WAY, is_rollback
+from harness.core.timeline.events import DeploymentSeen, Event, MetricQuery
 from harness.errors import HarnessError, NotFound
 
 WAIT_S = 180.0
@@ -60,17 +60,22 @@ class Waiting(Struct, frozen=True):
 
 
 def examine(
-    aws: Aws, experiment: Experiment, *, probe: Probe | None = None, waiting: Waiting | None = None
+    aws: Aws,
+    experiment: Experiment,
+    *,
+    probe: Probe | None = None,
+    why_no_request: str = NO_HOST,
+    waiting: Waiting | None = None,
 ) -> Diagnosis:
     """The diagnosis of the group that `experiment` names.
 
-    `probe` sends one request to the service; without it nothing is sent. Never raises for what AWS answers: what
-    cannot be read is unknown, and a missing permission is an error of its own.
+    `probe` sends one request to the service; without it nothing is sent, for the reason `why_no_request`. Never raises
+    for what AWS answers: what cannot be read is unknown, and a missing permission is an error of its own.
     """
     waiting = waiting or Waiting()
     attempts = Attempts(aws, waiting.now)
     examination = _Examination(attempts, experiment)
-    seen = examination.snapshot()
+    seen = replace(examination.snapshot(), why_no_request=why_no_request, why_no_fault=why_no_request)
     if probe is not None:
         seen = _Probing(examination, waiting).probed(seen, probe)
     needed = actions(WATCHES)
@@ -133,14 +138,13 @@ class _Examination:
         self._sight = _SightOfNames(replace(experiment.deployment, target_version=None))
         self._sight.metrics_read_s = -LOOK_BACK_S
         self._newest: list[str] = []
+        self._latest = experiment.deployment.id
         self._revision: object = None
 
     def snapshot(self) -> Snapshot:
         """Reads everything; what could not be read is recorded as a failed look."""
         self._look(self._group())
         self._look(self._config())
-        if self._newest and not self._sight.release.followed:
-            self._sight.follow(self._newest[0])
         self._look(self._last())
         for kind in _AFTER_THE_RELEASE:
             if _KINDS[kind].wanted(self._sight):
@@ -149,7 +153,7 @@ class _Examination:
             experiment=self._experiment,
             sightings=tuple(self.seen),
             active=self.attempt(lambda: tuple(self._active())),
-            last=self._sight.release.followed,
+            last=self._latest,
             hooks=self.attempt(lambda: tuple(self._hooks())),
             target_state=self.attempt(self._target_state),
             points=self.attempt(self._points) or {},
@@ -163,9 +167,11 @@ class _Examination:
             self.seen.append(blind.failed)
             return None
 
-    def alarms(self) -> list[AlarmDefined]:
-        """The alarms whose metric can be read: all but composites and expressions."""
-        return [alarm for alarm in self._sight.rollout.alarms.definitions.values() if alarm.metric and alarm.statistic]
+    def metrics(self) -> dict[tuple[str, str], MetricQuery]:
+        """The metrics that the alarms read, by alarm and id; those of other accounts cannot be read here."""
+        alarms = self._sight.rollout.alarms.definitions.values()
+        read = ((alarm.name, metric) for alarm in alarms for metric in metrics_of(alarm))
+        return {(name, metric.id): metric for name, metric in read if metric.statistic and not metric.account}
 
     def _look(self, events: Events) -> None:
         try:
@@ -183,6 +189,7 @@ class _Examination:
         known = mapping(answer.get("deploymentGroupInfo"))
         ends = (mapping(known.get(f"last{word}Deployment")) for word in ("Attempted", "Successful"))
         self._newest = [found for found in (text(end.get("deploymentId")) for end in ends) if found]
+        self._latest = self._latest or next(iter(self._newest), None)
         yield group_seen(known, stamp)
 
     def _config(self) -> Events:
@@ -194,12 +201,38 @@ class _Examination:
             yield config_seen(name, answer.get("deploymentConfigInfo"), stamp)
 
     def _last(self) -> Events:
-        if self._sight.release.followed is None:
+        """The latest deployment; a rollback is none, so what it undid is looked at after it."""
+        if self._latest is None:
             return
-        answer, stamp = self.eyes.ask("codedeploy", "get_deployment", deploymentId=self._sight.release.followed)
+        self._sight.follow(self._latest)
+        seen = self._deployment(self._latest)
+        undone = self._undone_by(seen)
+        if undone:
+            self._latest = undone
+            self._sight.follow(undone)
+            yield seen
+            seen = self._deployment(undone)
+        yield seen
+
+    def _undone_by(self, seen: Event) -> str | None:
+        if not isinstance(seen, DeploymentSeen) or not is_rollback(seen):
+            return None
+        return seen.rollback_of or self._forward_before(seen)
+
+    def _deployment(self, deployment_id: str) -> Event:
+        answer, stamp = self.eyes.ask("codedeploy", "get_deployment", deploymentId=deployment_id)
         known = mapping(answer.get("deploymentInfo"))
         self._revision = known.get("revision")
-        yield deployment_seen(known, stamp)
+        return deployment_seen(known, stamp)
+
+    def _forward_before(self, rollback: DeploymentSeen) -> str | None:
+        """The last forward deployment before a rollback that does not say what it undid."""
+        before = [
+            (seen.created_s, seen.deployment_id)
+            for seen in deployments_there(self.eyes, self._sight)
+            if not is_rollback(seen) and seen.created_s is not None and seen.created_s <= (rollback.created_s or 0.0)
+        ]
+        return max(before)[1] if before else None
 
     def _active(self) -> Iterator[DeploymentSeen]:
         answer, _ = self.eyes.ask("codedeploy", "list_deployments", **self._where(), includeOnlyStatuses=UNDER_WAY)
@@ -240,8 +273,8 @@ class _Examination:
             raise
         return True
 
-    def _points(self) -> dict[str, Points]:
-        stats = {alarm.name: stat_of(alarm) for alarm in self.alarms()}
+    def _points(self) -> Mapping[tuple[str, str], Points]:
+        stats = {name: stat_of(metric) for name, metric in self.metrics().items()}
         return datapoints(self.eyes, stats, -look_back_s(stats))
 
 
@@ -279,9 +312,13 @@ class _Probing:
 
     def _count(self, seen: Snapshot, sent_s: float) -> Counted:
         function = {"FunctionName": seen.function}
-        own = {name: sum_of(name, function) for name in ("Errors", "Invocations")}
-        alarms = {f"alarm {alarm.name}": failures_of(alarm) for alarm in self._examination.alarms() if rule_of(alarm)}
-        points = datapoints(self._eyes, {**own, **alarms}, sent_s)
+        own = {("", name): sum_of(name, function) for name in ("Errors", "Invocations")}
+        read = self._examination.metrics().items()
+        failures = {name: failures_of(metric) for name, metric in read if metric.metric in FAILURE_METRICS}
+        points = datapoints(self._eyes, {**own, **failures}, sent_s)
         totals = {name: sum(value for _, value in found) for name, found in points.items()}
-        errors, invocations = totals.pop("Errors"), totals.pop("Invocations")
-        return Counted({name.removeprefix("alarm "): total for name, total in totals.items()}, errors, invocations)
+        errors, invocations = totals.pop(("", "Errors"), 0.0), totals.pop(("", "Invocations"), 0.0)
+        alarms: dict[str, float] = {}
+        for (alarm, _), total in totals.items():
+            alarms[alarm] = alarms.get(alarm, 0.0) + total
+        return Counted(alarms, errors, invocations)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.aws.clients import action
 from harness.aws.eyes import METRIC_PERIOD_S, Eyes
-from harness.aws.metrics import Stat, metric_results, stat_of_query, sum_of
+from harness.aws.metrics import COMPLETE, Stat, metric_results, stat_of, sum_of
 from harness.aws.parsing import (
     NO_RESULT,
     Stamp,
@@ -27,7 +27,6 @@ MOST_ALARM_METRICS = 50
 """Metrics of alarms that are read: GetMetricData costs by the metric."""
 LONGEST_PERIOD_S = 3600
 """Alarms with a longer period are not read: their periods outlast a release."""
-COMPLETE = "Complete"
 
 
 def metrics_seen(eyes: Eyes, sight: Sight) -> Iterator[Event]:
@@ -70,7 +69,7 @@ def _metrics_of_alarms(sight: Sight) -> Iterator[_Wanted]:
     read = ((name, query) for name in sight.alarms if name in known for query in metrics_of(known[name]))
     readable = ((name, query) for name, query in read if _is_readable(query))
     for name, query in islice(readable, MOST_ALARM_METRICS):
-        yield _Wanted(stat_of_query(query), partial(alarm_metric_seen, name, query))
+        yield _Wanted(stat_of(query), partial(alarm_metric_seen, name, query))
 
 
 def _is_readable(query: MetricQuery) -> bool:

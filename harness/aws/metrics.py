@@ -1,35 +1,31 @@
 """CloudWatch's metrics: the one place that builds GetMetricData queries and reads their pages."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from harness.aws.eyes import METRIC_PERIOD_S, Eyes
 from harness.aws.parsing import Stamp, mapping, metric_seen, sequence, text
-from harness.core.arming.snapshot import LAMBDA, LOOK_BACK_S, Points
-from harness.core.timeline.events import AlarmDefined, MetricQuery
+from harness.core.arming.metric_names import LAMBDA
+from harness.core.arming.snapshot import LOOK_BACK_S, Points
+from harness.core.timeline.events import MetricQuery
 
 Stat = Mapping[str, Any]
 """A MetricStat as the API spells it."""
+COMPLETE = "Complete"
+Name = TypeVar("Name", bound=Hashable)
 
 
-def stat_of(alarm: AlarmDefined) -> Stat:
-    """The metric of an alarm, with the alarm's own period and statistic."""
-    metric = _metric(alarm.namespace, alarm.metric, alarm.dimensions)
-    stat = {"Metric": metric, "Period": alarm.period_s or METRIC_PERIOD_S, "Stat": alarm.statistic}
-    return {**stat, "Unit": alarm.unit} if alarm.unit else stat
-
-
-def stat_of_query(query: MetricQuery) -> Stat:
+def stat_of(read: MetricQuery) -> Stat:
     """A metric that an alarm reads, with its own period and statistic."""
-    metric = _metric(query.namespace, query.metric, query.dimensions)
-    stat = {"Metric": metric, "Period": query.period_s or METRIC_PERIOD_S, "Stat": query.statistic}
-    return {**stat, "Unit": query.unit} if query.unit else stat
+    metric = _metric(read.namespace, read.metric, read.dimensions)
+    stat = {"Metric": metric, "Period": read.period_s or METRIC_PERIOD_S, "Stat": read.statistic}
+    return {**stat, "Unit": read.unit} if read.unit else stat
 
 
-def failures_of(alarm: AlarmDefined) -> Stat:
-    """The sum of a metric alarm's metric, by the minute."""
-    return {**stat_of(alarm), "Period": METRIC_PERIOD_S, "Stat": "Sum"}
+def failures_of(read: MetricQuery) -> Stat:
+    """The sum of a metric that an alarm reads, by the minute."""
+    return {**stat_of(read), "Period": METRIC_PERIOD_S, "Stat": "Sum"}
 
 
 def sum_of(metric: str, dimensions: Mapping[str, str]) -> Stat:
@@ -42,22 +38,27 @@ def _metric(namespace: str | None, name: str | None, dimensions: Mapping[str, st
     return {"Namespace": namespace, "MetricName": name, "Dimensions": listed}
 
 
-def look_back_s(stats: Mapping[str, Stat]) -> float:
+def look_back_s(stats: Mapping[Name, Stat]) -> float:
     """How long ago datapoints must begin so that each metric can have two of them; at least an hour."""
     return max([LOOK_BACK_S, *(2.0 * float(stat["Period"]) for stat in stats.values())])
 
 
-def datapoints(eyes: Eyes, stats: Mapping[str, Stat], since_s: float) -> dict[str, Points]:
-    """The datapoints of each named metric, from the minute of `since_s` until now; raises Blind."""
+def datapoints(eyes: Eyes, stats: Mapping[Name, Stat], since_s: float) -> dict[Name, Points]:
+    """The datapoints of each named metric, from the minute of `since_s` until now; raises Blind.
+
+    A metric whose answer is incomplete is left out: what is missing is not none.
+    """
     if not stats:
         return {}
     names = list(stats)
-    points: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    points: dict[Name, list[tuple[float, float]]] = {name: [] for name in names}
+    incomplete: dict[Name, bool] = {}
     until_s = eyes.minute(eyes.now(), after=True)
     for position, result, stamp in metric_results(eyes, list(stats.values()), since_s, until_s):
         name = names[position]
-        points[name].extend(metric_seen(name, None, METRIC_PERIOD_S, result, stamp).points)
-    return {name: tuple(sorted(found)) for name, found in points.items()}
+        incomplete[name] = result.get("StatusCode", COMPLETE) != COMPLETE
+        points[name].extend(metric_seen(str(name), None, METRIC_PERIOD_S, result, stamp).points)
+    return {name: tuple(sorted(found)) for name, found in points.items() if not incomplete.get(name)}
 
 
 def metric_results(

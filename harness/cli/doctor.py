@@ -5,6 +5,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING
 
+from harness import experiments
 from harness.cli.words import duration_or_zero, given_of
 from harness.core.experiment.types import Also, Experiment
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable
@@ -37,7 +38,11 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--application", metavar="NAME", help="CodeDeploy application")
     parser.add_argument("--group", metavar="NAME", help="CodeDeploy deployment group")
     parser.add_argument("--alias", metavar="NAME", help="alias that is shifted; default: found, or the experiment's")
-    parser.add_argument("--host", metavar="URL", help="where the service is; one good and one fault request go there")
+    parser.add_argument(
+        "--host",
+        metavar="URL",
+        help="where the service is; one good and one fault request go there where that does no harm",
+    )
     text = "wait so long until CloudWatch counted the fault request; such as 90s or 5m; default: 3m, 0 does not wait"
     parser.add_argument("--wait", type=duration_or_zero, default=180.0, metavar="TIME", help=text)
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
@@ -58,7 +63,7 @@ def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
         return ExitCode.AS_EXPECTED
     for also in wanted.also:
         tell(f"only the first group is examined; for the other one: canary-harness doctor {_flags(also)}")
-    diagnosis = _diagnosed(wanted, options.wait)
+    diagnosis = _diagnosed(wanted, options)
     _print(diagnosis, as_json=options.json)
     return diagnosis.exit_code
 
@@ -75,20 +80,25 @@ def _print_policy(experiment: Experiment) -> None:
     say_json(narrowed(experiment))
 
 
-def _diagnosed(wanted: Experiment, wait_s: float) -> "Diagnosis":
+def _diagnosed(wanted: Experiment, options: argparse.Namespace) -> "Diagnosis":
     from harness.aws.clients import Aws
     from harness.aws.discovery import discover
     from harness.aws.doctor import examine
+    from harness.core.arming import why_no_request
     from harness.traffic.probe import Prober
 
     probe = Prober(wanted) if wanted.target.host else None
+    why_not = why_no_request(wanted, packaged=options.experiment in experiments.NAMES)
     aws = Aws()
     aws.warm()
     try:
         experiment = discover(aws, wanted)
     except (AwsError, Unreachable) as error:
         return _nothing_found(wanted, error)
-    return examine(aws, experiment, probe=probe, waiting=_waiting(wait_s))
+    waiting = _waiting(options.wait)
+    if why_not:
+        return examine(aws, experiment, why_no_request=why_not, waiting=waiting)
+    return examine(aws, experiment, probe=probe, waiting=waiting)
 
 
 def _nothing_found(wanted: Experiment, error: HarnessError) -> "Diagnosis":

@@ -29,11 +29,13 @@ class Prober:
         traffic = experiment.traffic
         self._persona = max(traffic.personas, key=lambda name: traffic.personas[name])
         self._client_version = max(traffic.client_versions, key=lambda version: traffic.client_versions[version])
+        answered = experiment.deployment.endpoints or tuple(traffic.endpoints)
+        self._endpoint = max(answered, key=lambda endpoint: traffic.endpoints.get(endpoint, 0.0))
 
     def __call__(self, intent: Literal["good", "fault"]) -> Probed:
         """How one request of this intent was answered."""
         persona = self._persona if intent == "good" else ERROR_PERSONA
-        request = request_of(persona, "fakeUser", self._client_version)
+        request = request_of(persona, self._endpoint, self._client_version)
         client = Client(self._host, TIMEOUTS, proxy=self._proxy)
         try:
             answer = client.send(

@@ -1,6 +1,8 @@
 """The doctor against local clouds that are armed, and against ones that are misarmed on purpose."""
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -138,6 +140,30 @@ class Clinic:
         )
         return str(created["deploymentId"])
 
+    def compute(self, expression: str, **changes: Any) -> None:
+        """Has the alarm compute its value from `e`, the errors, and where it names it `i`, the invocations."""
+        self.cloudwatch.delete_alarms(AlarmNames=[self.names["alarm"]])
+        dimensions = [{"Name": "FunctionName", "Value": self.names["function"]}]
+        read = {
+            name: {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions}
+            for name, metric in (("e", "Errors"), ("i", "Invocations"))
+        }
+        queries: list[Any] = [
+            {"Id": name, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}, "ReturnData": False}
+            for name, metric in read.items()
+            if name in expression
+        ]
+        usual = {
+            "EvaluationPeriods": 1,
+            "Threshold": 3.0,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "TreatMissingData": "notBreaching",
+        }
+        value = {"Id": "value", "Expression": expression, "ReturnData": True}
+        whole = {**usual, "AlarmName": self.names["alarm"], "Metrics": [*queries, value], **changes}
+        self.cloudwatch.put_metric_alarm(**whole)
+        self.cloud.advance(2 * MINUTE_S)
+
     def want(self, **changes: Any) -> None:
         """Changes what the experiment asks."""
         self.experiment = replace(self.experiment, **changes)
@@ -205,6 +231,16 @@ def test_a_composite_alarm_is_judged_by_its_children(clinic: Clinic) -> None:
     assert diagnosis.alarms == ("both", clinic.names["alarm"])
 
 
+def test_an_alarm_by_metric_math_is_judged_as_any_other(clinic: Clinic) -> None:
+    """Its metrics are read, and one of them counts the fault request."""
+    clinic.compute("e * 1")
+    diagnosis = clinic.examine()
+    assert bad(diagnosis) == []
+    told = {check.id: check.seen for check in diagnosis.checks}
+    assert "goes to ALARM at e * 1 >= 3 in 60 s" in told["alarm-threshold"]
+    assert "was counted by the metric of" in told["fault-counted"]
+
+
 @dataclass(frozen=True)
 class Misarmed:
     """A way to misarm a cloud, and the check that must find it."""
@@ -250,6 +286,15 @@ def fail_by_a_hook(clinic: Clinic) -> None:
     clinic.cloud.advance(MINUTE_S)
 
 
+def bypass_the_alias(clinic: Clinic) -> None:
+    """An hour later, what calls the function names no alias."""
+    clinic.cloud.advance(65 * MINUTE_S)
+    record = clinic.cloud.cloudwatch.invocations.record
+    for _ in range(200):
+        record(clinic.names["function"], None, "$LATEST", clinic.cloud.clock.now(), 5.0, failed=False)
+    clinic.cloud.advance(3 * MINUTE_S)
+
+
 def lead_elsewhere(clinic: Clinic) -> None:
     """The host leads to a function of another name: ours is never invoked."""
     with Cloud(speed=0) as other:
@@ -287,7 +332,8 @@ MISARMED = {
     "another function": Misarmed("alarm-function", "error", lambda c: c.dimensions(FunctionName="shop-checkout")),
     "all functions of the account": Misarmed("alarm-function", "warning", lambda c: c.dimensions()),
     "all versions": Misarmed("alarm-versions", "note", nothing),
-    "the version in service": Misarmed("alarm-versions", "error", nothing, stack(alarm=Alarm(dimensions="version"))),
+    "the version in service": Misarmed("alarm-versions", "warning", nothing, stack(alarm=Alarm(dimensions="version"))),
+    "a metric misspelled": Misarmed("alarm-metric", "error", nothing, stack(alarm=Alarm(metric="Error"))),
     "a metric that nobody writes": Misarmed("alarm-data", "error", nothing, stack(alarm=Alarm(metric="Error"))),
     "a unit that nobody writes": Misarmed("alarm-unit", "error", lambda c: c.redefine(Unit="Seconds")),
     "a unit that nobody writes, seen by its data": Misarmed(
@@ -328,6 +374,7 @@ MISARMED = {
     ),
     "rollback switched off": Misarmed("rollback-on-alarm", "error", lambda c: c.roll_back_on()),
     "no such alias": Misarmed("alias-exists", "error", lambda c: c.want(deployment=Deployment(alias="Prod"))),
+    "traffic past the alias": Misarmed("alias-traffic", "error", bypass_the_alias),
     "weights left over": Misarmed("alias-weights", "error", split_the_alias),
     "a deployment runs": Misarmed("no-active-deployment", "error", lambda c: c.deploy_back() and None),
     "all at once": Misarmed("gradual-shift", "error", nothing, stack(deployment=Deployment(config="AllAtOnce"))),
@@ -421,6 +468,30 @@ def test_a_group_that_does_not_exist_is_told_as_such(clinic: Clinic) -> None:
     assert diagnosis.exit_code == 3
 
 
+# After a rollback
+
+
+def test_a_hook_that_never_reported_is_found_behind_the_rollback(clinic: Clinic) -> None:
+    """The latest deployment is the rollback, which succeeded and has no hooks."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as package:
+        package.writestr("hook.py", "def handler(event, context):\n    return 'fine'\n")
+    clinic.functions.create_function(
+        FunctionName="CodeDeployHook_pre",
+        Runtime="python3.12",
+        Role=f"arn:aws:iam::{clinic.names['account']}:role/hook",
+        Handler="hook.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    failed = clinic.deploy_back({"BeforeAllowTraffic": "CodeDeployHook_pre"})
+    clinic.cloud.advance(65 * MINUTE_S)
+    checks = {check.id: check for check in clinic.examine().checks}
+    assert (checks["deployed-before"].severity, checks["hooks"].severity) == ("warning", "warning")
+    assert f"{failed} ended with Failed (HOOK_EXECUTION_FAILURE)" in checks["deployed-before"].seen
+    assert "BeforeAllowTraffic by CodeDeployHook_pre" in checks["hooks"].seen
+    assert "PutLifecycleEventHookExecutionStatus" in checks["hooks"].advice
+
+
 # What is sent
 
 
@@ -430,6 +501,30 @@ def test_no_fault_is_sent_where_it_alone_would_ring_the_alarm(clinic: Clinic) ->
     check = clinic.check("fault-request")
     assert clinic.sent == ["good"]
     assert (check.severity, "could put an alarm in ALARM" in check.seen) == ("note", True)
+
+
+def rate(clinic: Clinic) -> None:
+    """Our two requests alone would make 50 % at this traffic."""
+    clinic.compute("100 * e / i", Threshold=25.0)
+
+
+def a_metric_of_its_own(clinic: Clinic) -> None:
+    """Nobody knows which requests that counts."""
+    clinic.redefine(Namespace="Shop", MetricName="Failures")
+
+
+@pytest.mark.parametrize(
+    ("guard", "told"),
+    [(rate, "a single failure could put an alarm in ALARM"), (a_metric_of_its_own, "is not judged")],
+)
+def test_doctor_itself_puts_no_alarm_in_alarm(clinic: Clinic, guard: Callable[[Clinic], None], told: str) -> None:
+    """No fault is sent, and the alarm's history stays as it is."""
+    guard(clinic)
+    check = clinic.check("fault-request")
+    assert (check.severity, told in check.seen, clinic.sent) == ("note", True, ["good"])
+    clinic.cloud.advance(5 * MINUTE_S)
+    history = clinic.cloudwatch.describe_alarm_history(AlarmName=clinic.names["alarm"], HistoryItemType="StateUpdate")
+    assert not [item for item in history["AlarmHistoryItems"] if "to ALARM" in item["HistorySummary"]]
 
 
 def test_no_fault_is_sent_while_a_deployment_runs(clinic: Clinic) -> None:

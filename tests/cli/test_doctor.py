@@ -13,9 +13,10 @@ from harness.cli import doctor as checkup
 from harness.cli.doctor import add_doctor_arguments, examine_net
 from harness.cli.words import given_of
 from harness.core.experiment.overlay import overlaid
-from harness.core.experiment.types import Also, Deployment, Experiment, Traffic
+from harness.core.experiment.types import Alarm, Also, Deployment, Experiment, Traffic
 from harness.errors import AccessDenied, Unreachable, UsageError
 from harness.rehearsal.cloud import Cloud
+from harness.rehearsal.fixtures import CloudFactory, aws_environment
 
 WANTED = Experiment(name="erroruser", traffic=Traffic(error_share=0.05))
 
@@ -102,6 +103,42 @@ def test_without_a_host_nothing_is_sent(cloud: Cloud, capsys: pytest.CaptureFixt
     examine_net(*asked("--json", experiment=WANTED))
     checks = {check["id"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert (checks["host"]["severity"], checks["good-request"]["severity"]) == ("warning", "note")
+
+
+def test_a_service_elsewhere_gets_no_request_of_a_service_that_it_may_not_be(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its host is known, and that alone does not say what it answers."""
+    examine_net(*asked("--host", "https://api.example.com/shared", "--json", experiment=WANTED))
+    checks = {check["id"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    for name in ("good-request", "fault-request"):
+        assert checks[name]["severity"] == "note"
+        assert "api.example.com is not this machine" in checks[name]["seen"]
+
+
+def test_an_alarm_on_the_live_version_is_a_warning_at_most(
+    canary_cloud_factory: CloudFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between two deployments of a stack that is how it looks."""
+    dimensions = {"FunctionName": "{function}", "Resource": "{function}:{alias}", "ExecutedVersion": "1"}
+    cloud = canary_cloud_factory(Experiment(name="at-rest", alarm=Alarm(dimensions=dimensions)))
+    aws_environment(cloud, monkeypatch)
+    monkeypatch.setattr(checkup, "time", SimpleNamespace(time=cloud.clock.now, sleep=cloud.advance))
+    assert examine_net(*asked("--group", cloud.ready["group"], "--json")) == 0
+    checks = {check["id"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["alarm-versions"]["severity"] == "warning"
+    assert "right only between deployments" in checks["alarm-versions"]["seen"]
+
+
+def test_a_misspelled_metric_ends_with_3_and_names_the_one_that_is_meant(
+    canary_cloud_factory: CloudFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the function had no traffic yet."""
+    cloud = canary_cloud_factory(Experiment(name="misspelled", alarm=Alarm(metric="Error")))
+    aws_environment(cloud, monkeypatch)
+    monkeypatch.setattr(checkup, "time", SimpleNamespace(time=cloud.clock.now, sleep=cloud.advance))
+    assert examine_net(*asked("--group", cloud.ready["group"])) == 3
+    assert "AWS/Lambda has no metric Error, Errors is meant." in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_further_group_is_named_with_the_command_that_examines_it(

@@ -1,9 +1,9 @@
 """Whether the safety net is armed: what doctor saw, the questions it asks about that, and the diagnosis. Pure."""
 
 from harness.core.arming.diagnosis import Check, CheckSeverity, Diagnosis
+from harness.core.arming.harmless import why_no_fault, why_no_request
 from harness.core.arming.judge import QUESTIONS, diagnose
 from harness.core.arming.snapshot import Counted, Hook, Probed, Snapshot
-from harness.core.arming.traffic import why_no_fault
 
 __all__ = [
     "QUESTIONS",
@@ -16,4 +16,5 @@ __all__ = [
     "Snapshot",
     "diagnose",
     "why_no_fault",
+    "why_no_request",
 ]

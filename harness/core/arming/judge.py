@@ -5,9 +5,21 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from harness.core.arming import access, alarms, release, traffic
-from harness.core.arming.diagnosis import Assessment, Check, Diagnosis, exit_code
+from harness.core.arming import alarm_metrics as metrics
+from harness.core.arming.diagnosis import Assessment, Check, Diagnosis, error, exit_code, note, ok
 from harness.core.arming.snapshot import Snapshot, Unseen
 from harness.core.timeline.events import AlarmDefined, AlarmGone
+
+_OF_EACH_ALARM = (
+    metrics.right_name,
+    metrics.right_function,
+    metrics.right_resource,
+    metrics.right_versions,
+    alarms.can_breach,
+    metrics.right_unit,
+    metrics.has_data,
+    alarms.in_time,
+)
 
 
 class ArmingQuestion(Struct, frozen=True):
@@ -16,6 +28,21 @@ class ArmingQuestion(Struct, frozen=True):
     id: str
     matters: str
     ask: Callable[[Snapshot], Assessment]
+
+
+def one_is_sound(snapshot: Snapshot) -> Assessment:
+    """One of the guarding alarms has no error of any kind."""
+    names = [alarm.name for alarm in snapshot.alarms()]
+    if len(names) == 1:
+        return note(f"Only {names[0]} guards the group: any error of it is one of the group's.")
+    sound = [alarm.name for alarm in snapshot.alarms() if not _has_error(snapshot.only(alarm))]
+    if sound:
+        return ok(f"No error was found in {', '.join(sound)}.")
+    return error(f"Each alarm that guards the group has an error: {', '.join(names)}.", "Correct one of them.")
+
+
+def _has_error(snapshot: Snapshot) -> bool:
+    return any(ask(snapshot).severity == "error" for ask in _OF_EACH_ALARM)
 
 
 QUESTIONS = (
@@ -27,23 +54,34 @@ QUESTIONS = (
         "alarm-poll-failure", "An alarm that cannot be read should stop a deployment too.", alarms.poll_failure_stops
     ),
     ArmingQuestion(
-        "alarm-function", "An alarm on another function counts the failures of that function.", alarms.right_function
+        "alarm-metric",
+        "CloudWatch takes any name, and one that AWS never writes has no data.",
+        metrics.right_name,
     ),
     ArmingQuestion(
-        "alarm-resource", "Lambda writes Resource as function:alias; no other value has data.", alarms.right_resource
+        "alarm-function",
+        "An alarm on another function counts the failures of that function.",
+        metrics.right_function,
+    ),
+    ArmingQuestion(
+        "alarm-resource",
+        "Lambda writes Resource as function:alias; no other value has data.",
+        metrics.right_resource,
     ),
     ArmingQuestion(
         "alarm-versions",
-        "An alarm on all versions counts errors of the baseline against the canary.",
-        alarms.right_versions,
+        "An alarm on one version guards no other; one on all versions counts the baseline's errors, too.",
+        metrics.right_versions,
     ),
     ArmingQuestion(
         "alarm-threshold", "An alarm that never goes to ALARM, or always does, guards nothing.", alarms.can_breach
     ),
     ArmingQuestion(
-        "alarm-unit", "CloudWatch does not convert units: in another unit the metric has no data.", alarms.right_unit
+        "alarm-unit",
+        "CloudWatch does not convert units: in another unit the metric has no data.",
+        metrics.right_unit,
     ),
-    ArmingQuestion("alarm-data", "An alarm without datapoints never goes to ALARM.", alarms.has_data),
+    ArmingQuestion("alarm-data", "An alarm without datapoints never goes to ALARM.", metrics.has_data),
     ArmingQuestion(
         "alarm-state",
         "An alarm in ALARM stops a deployment at once; one without data never does.",
@@ -56,6 +94,7 @@ QUESTIONS = (
     ArmingQuestion(
         "alarm-missing-data", "It decides what the alarm does before and after the traffic.", alarms.missing_data
     ),
+    ArmingQuestion("alarm-sound", "An error here and another one there leave no alarm that guards.", one_is_sound),
     ArmingQuestion(
         "handled-errors", "Lambda's Errors counts exceptions, not a 5xx that the code returns.", traffic.handled_errors
     ),
@@ -92,6 +131,10 @@ QUESTIONS = (
     ArmingQuestion(
         "enough-traffic", "With too few failures a period, the alarm goes to ALARM only by luck.", traffic.enough
     ),
+    ArmingQuestion(
+        "few-failures", "A rate of few requests goes to ALARM by chance, on any canary.", traffic.few_failures
+    ),
+    ArmingQuestion("alias-traffic", "Requests that bypass the alias never reach the canary.", traffic.by_the_alias),
     ArmingQuestion(
         "clock", "A run dates what it sees by this machine's clock, and AWS dates its alarms by its own.", access.clock
     ),

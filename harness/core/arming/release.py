@@ -3,11 +3,14 @@
 from harness.core.arming.diagnosis import Assessment, CheckSeverity, error, note, ok, warning
 from harness.core.arming.snapshot import GONE, Hook, Snapshot, Unseen
 from harness.core.experiment.types import AWS_PREFIX, RollbackEvent
-from harness.core.timeline.deployments import ended_badly
+from harness.core.timeline.deployments import ended_badly, is_rollback
 from harness.core.timeline.events import ConfigSeen, DeploymentSeen
 from harness.core.timeline.steps import shifting_s
 
 _NOT_INVOCABLE = ("Pending", "Failed")
+_AS_MEANT = ("ALARM_ACTIVE", "MANUAL_STOP")
+"""The safety net, or a person, stopped the deployment."""
+_TIMED_OUT = "ScriptTimedOut"
 _NOT_THERE = ("DoesNotExistException", "ResourceNotFoundException")
 
 
@@ -128,9 +131,19 @@ def deployed_before(snapshot: Snapshot) -> Assessment:
     if last is None:
         seen = f"The group {snapshot.group().group} has never deployed anything."
         return warning(seen, "Deploy once, so that there is a revision to roll back to.")
+    if is_rollback(last):
+        return note(f"The last deployment {last.deployment_id} is a rollback; what it undid is not known.")
     if ended_badly(last):
-        return note(f"The last deployment {last.deployment_id} ended with {last.status}{_why(last)}.")
+        return _ended_badly(last)
     return ok(f"The last deployment {last.deployment_id} is {last.status}.")
+
+
+def _ended_badly(last: DeploymentSeen) -> Assessment:
+    seen = f"The last deployment {last.deployment_id} ended with {last.status}{_why(last)}."
+    if last.error_code in _AS_MEANT:
+        return note(seen)
+    message = f" CodeDeploy says: {last.error_message}" if last.error_message else ""
+    return warning(f"{seen}{message}", "Find out why before the next deployment: it may end the same way.")
 
 
 def _last(snapshot: Snapshot) -> DeploymentSeen | None:
@@ -150,22 +163,30 @@ def hooks(snapshot: Snapshot) -> Assessment:
         return error(seen, "Deploy the hook function, or remove it from the AppSpec.")
     last = _last(snapshot)
     if last and last.error_code == "HOOK_EXECUTION_FAILURE":
-        seen = f"A hook failed the last deployment {last.deployment_id}{_which(snapshot)}."
-        return warning(seen, "Read the log of the hook function before the next deployment.")
+        return _hook_failed(snapshot, last)
     if any(hook.exists is None for hook in snapshot.hooks):
         raise Unseen(snapshot.failure("lambda:GetFunctionConfiguration") or "a hook function could not be looked at")
     named = ", ".join(map(_hook, snapshot.hooks))
     return ok(f"Hooks of the last deployment: {named}." if named else "No hook was seen.")
 
 
+def _hook_failed(snapshot: Snapshot, last: DeploymentSeen) -> Assessment:
+    target = snapshot.target()
+    failed = [event for event in target.lifecycle if event.status == "Failed"] if target else []
+    named = " and ".join(f"{event.name}{f' by {event.script}' if event.script else ''}" for event in failed)
+    said = " ".join(event.message for event in failed if event.message)
+    seen = f"A hook failed the last deployment {last.deployment_id}{f' in {named}' if named else ''}. {said}".rstrip()
+    if any(event.error_code == _TIMED_OUT for event in failed):
+        advice = (
+            "Have the hook function call PutLifecycleEventHookExecutionStatus with Succeeded or Failed, and allow "
+            "codedeploy:PutLifecycleEventHookExecutionStatus in its role."
+        )
+        return warning(seen, advice)
+    return warning(seen, "Read the log of the hook function before the next deployment.")
+
+
 def _hook(hook: Hook) -> str:
     return f"{hook.function} ({hook.event})"
-
-
-def _which(snapshot: Snapshot) -> str:
-    target = snapshot.target()
-    failed = [event.name for event in target.lifecycle if event.status == "Failed"] if target else []
-    return f" in {' and '.join(failed)}" if failed else ""
 
 
 def _why(last: DeploymentSeen) -> str:

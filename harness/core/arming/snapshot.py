@@ -4,25 +4,27 @@ from collections.abc import Mapping
 from typing import NoReturn, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.alarm_rules import Rule, rule_of
 from harness.core.timeline.events import (
     AlarmDefined,
     AlarmGone,
     AlarmSeen,
+    AliasMetricSeen,
     AliasSeen,
     ConfigSeen,
     DeploymentSeen,
     Event,
     GroupSeen,
     LookFailed,
+    MetricQuery,
     MetricSeen,
     TargetSeen,
 )
 
-LAMBDA = "AWS/Lambda"
 GONE = "gone"
+NO_HOST = "no host was given"
 LOOK_BACK_S = 3600.0
 """How far back "lately" reaches."""
 
@@ -63,12 +65,12 @@ class Counted(Struct, frozen=True):
 class Snapshot(Struct, frozen=True, kw_only=True):
     """Everything that was read of one group, and the experiment that it shall serve, with all names filled in.
 
-    `last` is the deployment that was looked at as the latest one, None if the group never deployed. `points` holds the
-    datapoints of each alarm's own metric within the last hour. `denied` and `untried` are IAM actions, `needed` those
-    of them that a run cannot do without; `writes` are the actions that the experiment would change AWS with. What could
-    not be read is None, or missing in `points`, and `sightings` has the failed look. `target_state` is Lambda's state
-    of the version that the experiment deploys, `GONE` where the function has no such version. `why_not_counted` is
-    empty where CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
+    `last` is the latest deployment that is no rollback, None if the group never deployed. `points` holds the datapoints
+    of each metric that an alarm reads within the last hour, by the alarm's name and the metric's id. `denied` and `untried` are IAM actions, `needed`
+    those of them that a run cannot do without; `writes` are the actions that the experiment would change AWS with. What
+    could not be read is None, or missing in `points`, and `sightings` has the failed look. `target_state` is Lambda's
+    state of the version that the experiment deploys, `GONE` where the function has no such version. `why_not_counted`
+    is empty where CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
     """
 
     experiment: Experiment
@@ -77,10 +79,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     last: str | None = None
     hooks: tuple[Hook, ...] | None = None
     target_state: str | None = None
-    points: Mapping[str, Points] = {}
+    points: Mapping[tuple[str, str], Points] = {}
     good: Probed | None = None
+    why_no_request: str = NO_HOST
     fault: Probed | None = None
-    why_no_fault: str = "no host was given"
+    why_no_fault: str = NO_HOST
     counted: Counted | None = None
     why_not_counted: str = "no fault request was sent"
     clock_ahead_s: float | None = None
@@ -112,8 +115,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return self._only(ConfigSeen, "codedeploy:GetDeploymentConfig")
 
     def last_deployment(self) -> DeploymentSeen | None:
-        """The latest deployment, None if there never was one; raises Unseen."""
-        return self._only(DeploymentSeen, "codedeploy:GetDeployment") if self.last else None
+        """The latest deployment that is no rollback, None if there never was one; raises Unseen."""
+        if self.last is None:
+            return None
+        seen = [one for one in self.sighted(DeploymentSeen) if one.deployment_id == self.last]
+        return seen[-1] if seen else _unseen(self.failure("codedeploy:GetDeployment") or f"{self.last} was not read")
 
     def target(self) -> TargetSeen | None:
         """The target of the last deployment, if it was seen."""
@@ -127,11 +133,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def composites(self) -> tuple[AlarmDefined, ...]:
         """The composite alarms among those that guard the group."""
         return tuple(alarm for alarm in self._defined().values() if alarm.kind == "composite")
-
-    def rules(self) -> tuple[tuple[AlarmDefined, Rule], ...]:
-        """The guarding alarms that count failures; raises Unseen if there is no alarm to see."""
-        ruled = ((alarm, rule_of(alarm)) for alarm in self.alarms())
-        return tuple((alarm, rule) for alarm, rule in ruled if rule is not None)
 
     def gone(self) -> tuple[str, ...]:
         """The alarms that CloudWatch does not know; raises Unseen where it was not asked."""
@@ -148,27 +149,45 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             _unseen(self.failure("cloudwatch:DescribeAlarms") or "the state of an alarm could not be read")
         return {name: states[name] for name in guards}
 
-    def lately(self, alarm: AlarmDefined) -> Points:
-        """The datapoints of an alarm's own metric within the last hour; raises Unseen."""
-        if alarm.name not in self.points:
-            _unseen(self.failure("cloudwatch:GetMetricData") or f"the metric of {alarm.name} could not be read")
-        return self.points[alarm.name]
+    def only(self, alarm: AlarmDefined) -> "Snapshot":
+        """What would have been seen if this were the group's only alarm."""
+        others = (AlarmDefined, AlarmSeen, AlarmGone)
+        kept = (event for event in self.sightings if not isinstance(event, others) or event.name == alarm.name)
+        return replace(self, sightings=tuple(kept))
 
-    def invocations(self) -> float:
-        """How often the function was invoked within the last hour, on any version; raises Unseen."""
+    def lately(self, alarm: AlarmDefined, metric: MetricQuery) -> Points:
+        """The datapoints of a metric that an alarm reads within the last hour; raises Unseen."""
+        points = self.points.get((alarm.name, metric.id))
+        if points is None:
+            _unseen(self.failure("cloudwatch:GetMetricData") or f"the metric of {alarm.name} could not be read")
+        return points
+
+    def invoked(self) -> Points:
+        """The invocations of the function by the minute, on any version; raises Unseen."""
         seen = self._invoked()
         if seen is None:
             _unseen(self.failure("cloudwatch:GetMetricData") or "the invocations of the function could not be read")
-        return sum(value for _, value in seen.points)
+        return seen.points
+
+    def invocations(self) -> float:
+        """How often the function was invoked within the last hour, on any version; raises Unseen."""
+        return sum(value for _, value in self.invoked())
+
+    def invocations_of_the_alias(self) -> float:
+        """How often the function was invoked by way of the alias within the last hour; raises Unseen."""
+        seen = [metric for metric in self.sighted(AliasMetricSeen) if metric.metric == "Invocations"]
+        if not seen:
+            _unseen(self.failure("cloudwatch:GetMetricData") or "the invocations of the alias could not be read")
+        return sum(value for _, value in seen[-1].points)
 
     def busiest_rate(self) -> float:
         """Invocations a second in the busiest period within the last hour, 0 where none were seen."""
         seen = self._invoked()
         return max((value / seen.period_s for _, value in seen.points), default=0.0) if seen else 0.0
 
-    def watches_the_next_version(self, alarm: AlarmDefined) -> bool:
-        """Whether an alarm counts one version only, and that is not yet in service."""
-        version = alarm.dimensions.get("ExecutedVersion")
+    def awaits_its_version(self, metric: MetricQuery) -> bool:
+        """Whether a metric counts one version only, and that is not yet in service."""
+        version = metric.dimensions.get("ExecutedVersion")
         return version is not None and version != self.alias().version
 
     def sighted(self, kind: type[Sighting]) -> list[Sighting]:

@@ -1,14 +1,18 @@
 """Questions about the service behind the host, and about the traffic that is planned."""
 
 from collections.abc import Mapping
+from statistics import median
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.arming.alarms import tries
 from harness.core.arming.diagnosis import Assessment, error, note, ok, warning
+from harness.core.arming.judged import rules_of, together, why_not_judged
+from harness.core.arming.metric_names import LAMBDA
+from harness.core.arming.recent import recent_periods
 from harness.core.arming.release import bake_s
-from harness.core.arming.snapshot import LAMBDA, Probed, Snapshot, Unseen
+from harness.core.arming.snapshot import LOOK_BACK_S, Probed, Snapshot, Unseen
 from harness.core.experiment.rates import lasting_rate
 from harness.core.experiment.types import Call, Experiment, Outcome, Traffic
 from harness.core.timeline.alarm_rules import UNHANDLED_STATUS, Rule
@@ -17,6 +21,12 @@ from harness.core.timeline.stats import poisson_at_least
 from harness.core.verdict.findings.net import SURE_ENOUGH
 
 FAILED_FROM = 400
+MOST = 0.5
+"""A smaller share of the invocations by way of the alias leaves most of the traffic unguarded."""
+PLENTY = 100
+"""So many invocations an hour are no test by hand."""
+HANDFUL = 3
+"""So few failures happen by chance."""
 HOPELESS = 0.01
 """An alarm whose chance to go to ALARM in time is below this does not guard a deployment."""
 
@@ -43,7 +53,7 @@ def good_request(snapshot: Snapshot) -> Assessment:
     """One good request is answered 2xx."""
     probed = snapshot.good
     if probed is None:
-        return note("No good request was sent: no host was given.")
+        return note(f"No good request was sent: {snapshot.why_no_request}.")
     if probed.status is None:
         return error(f"A good request got no answer: {probed.problem}.", "Correct the host, or check the service.")
     if 200 <= probed.status < 300:
@@ -69,20 +79,29 @@ def fault_request(snapshot: Snapshot) -> Assessment:
 
 def handled_errors(snapshot: Snapshot) -> Assessment:
     """Some alarm counts the failures."""
-    rules = snapshot.rules()
+    rules = rules_of(snapshot)
     if not rules:
+        _raise_unjudged(snapshot)
         seen = "No alarm that counts failures guards the group."
         return warning(seen, "Add an alarm on Errors, or on the 5XXError of API Gateway.")
     failed = _failed_status(snapshot.fault)
     if failed is not None and not any(rule.counts(failed) for _, rule in rules):
         seen = f"The fault request was answered {failed}, which {_metrics(rules)} does not count: the code handled it."
         return error(seen, "Let the function throw the exception, or add an alarm on the 5XXError of API Gateway.")
-    if any(alarm.namespace != LAMBDA for alarm, _ in rules):
+    if any(metric.namespace != LAMBDA for _, rule in rules for metric in rule.metrics):
         return ok(f"{_metrics(rules)} also counts a 5xx that the code returns.")
     seen = (
         f"Errors counts exceptions, timeouts and crashes, which a client sees as {UNHANDLED_STATUS}, and no other 5xx."
     )
     return note(seen, "To see every 5xx, add an alarm on the 5XXError of API Gateway.")
+
+
+def _raise_unjudged(snapshot: Snapshot) -> None:
+    """Raises Unseen where an alarm that is not judged might be the one that counts failures."""
+    reasons = ((alarm.name, why_not_judged(alarm)) for alarm in snapshot.alarms())
+    for name, reason in reasons:
+        if reason:
+            raise Unseen(f"{name} is not judged ({reason})")
 
 
 def _failed_status(probed: Probed | None) -> int | None:
@@ -104,7 +123,8 @@ def fault_counted(snapshot: Snapshot) -> Assessment:
     seeing = [name for name, value in counted.alarms.items() if value > 0]
     if seeing:
         return ok(f"The fault request was counted by the metric of {', '.join(seeing)}.")
-    if counted.errors and all(snapshot.watches_the_next_version(alarm) for alarm, _ in snapshot.rules()):
+    rules = [rule for _, rule in rules_of(snapshot)]
+    if counted.errors and all(any(map(snapshot.awaits_its_version, rule.metrics)) for rule in rules):
         return ok(f"The function {snapshot.function} counted it; the alarm is for the next version.")
     if counted.errors:
         seen = f"The function {snapshot.function} counted the fault request as an error, but no alarm's metric did."
@@ -116,16 +136,46 @@ def fault_counted(snapshot: Snapshot) -> Assessment:
     return error(seen, "Correct the host, or give the function that it leads to.")
 
 
-def why_no_fault(snapshot: Snapshot) -> str | None:
-    """Why a fault request should not be sent now, because it might do harm; None where it may."""
-    if snapshot.active is None or snapshot.active:
-        return "a deployment runs, or might"
-    try:
-        rules = snapshot.rules()
-    except Unseen as unseen:
-        return str(unseen)
-    touchy = [alarm.name for alarm, rule in rules if rule.datapoints == 1 and (rule.errors_needed() or 1) <= 1]
-    return f"a single failure could put an alarm in ALARM: {', '.join(touchy)}" if touchy else None
+# Traffic of the last hour
+
+
+def by_the_alias(snapshot: Snapshot) -> Assessment:
+    """Requests reach the function by way of the alias that is shifted."""
+    alias, invoked = f"{snapshot.function}:{snapshot.alias_name}", snapshot.invocations()
+    shifted = snapshot.invocations_of_the_alias()
+    if not invoked:
+        return note("The function had no invocation within the last hour.")
+    seen = f"Of {invoked:.0f} invocations within the last hour, {shifted:.0f} came by way of {alias}."
+    if shifted >= MOST * invoked:
+        return ok(seen)
+    advice = f"Have API Gateway, and whatever else calls the function, invoke {alias}."
+    if shifted or invoked < PLENTY:
+        return warning(f"{seen} A deployment shifts only those.", advice)
+    return error(f"{seen} A deployment would shift no traffic at all.", advice)
+
+
+def few_failures(snapshot: Snapshot) -> Assessment:
+    """An alarm on a rate needs more than a handful of failures at the traffic of the last hour."""
+    rates = [(alarm, rule) for alarm, rule in rules_of(snapshot) if rule.is_rate]
+    if not rates:
+        return ok("No alarm that counts failures compares a rate.")
+    return together([_few_failures(snapshot, alarm, rule) for alarm, rule in rates])
+
+
+def _few_failures(snapshot: Snapshot, alarm: AlarmDefined, rule: Rule) -> Assessment:
+    busy = [requests for _, requests in recent_periods(snapshot, alarm, rule, LOOK_BACK_S) if requests]
+    what = f"{rule.name} ({rule})"
+    if not busy:
+        return note(f"{what} is a rate, and of how many requests is not known: a single failure may be enough.")
+    requests = round(median(busy))
+    needed = rule.failures_needed(requests)
+    at = f"At {requests} requests in {rule.period_s} s, as in the last hour,"
+    if needed is None:
+        return warning(f"{at} no number of failures makes {what} breach.", "Have the alarm ask for fewer requests.")
+    if needed > HANDFUL:
+        return ok(f"{at} {what} takes {needed} failures.")
+    seen = f"{at} {needed} failure{'s are' if needed > 1 else ' is'} enough to make {what} breach."
+    return warning(seen, "Have the expression ask for enough requests, such as IF(requests > 100, rate, 0).")
 
 
 # Traffic planned
@@ -145,8 +195,9 @@ def enough(snapshot: Snapshot) -> Assessment:
     if experiment.traffic.users is not None:
         return note("A closed loop sends as fast as it gets answers, so no chance can be computed beforehand.")
     step = snapshot.config().step or 1.0
-    chances = [_chance(planned(experiment, rule, step), alarm, rule, bake) for alarm, rule in snapshot.rules()]
+    chances = [_chance(planned(experiment, rule, step), alarm, rule, bake) for alarm, rule in rules_of(snapshot)]
     if not chances:
+        _raise_unjudged(snapshot)
         raise Unseen("no alarm that counts failures guards the group")
     likely, in_time, seen = max(chances)
     if likely >= SURE_ENOUGH:

@@ -40,8 +40,9 @@ _FAILURES: Mapping[str, Callable[[int], bool]] = {
 FAILURE_METRICS = tuple(_FAILURES)
 """The metrics that count failures."""
 _SPECIAL = frozenset({"Throttles", "4XXError", "4xx"})
-_REQUESTS = frozenset({"Invocations", "Count", "RequestCount"})
-_LATENCIES = frozenset({"Duration", "Latency", "IntegrationLatency", "TargetResponseTime"})
+REQUEST_METRICS = frozenset({"Invocations", "Count", "RequestCount"})
+"""The metrics that count every request."""
+LATENCY_METRICS = frozenset({"Duration", "Latency", "IntegrationLatency", "TargetResponseTime"})
 _STATISTICS: Mapping[str, Callable[[float, float], float]] = {
     "Sum": lambda counted, _: counted,
     "Average": lambda counted, requests: counted / requests,
@@ -125,7 +126,7 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def is_rate(self) -> bool:
         """Whether its value depends on the number of requests, and so may fall again within a period."""
-        return any(one.metric in _REQUESTS or one.statistic in ("Average", "Minimum") for one in self.metrics)
+        return any(one.metric in REQUEST_METRICS or one.statistic in ("Average", "Minimum") for one in self.metrics)
 
     @cached_property
     def counts_failures(self) -> bool:
@@ -165,9 +166,9 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
     @staticmethod
     def counted(metric: MetricQuery, failures: float, requests: float) -> float | None:
         """A metric's value for a period; None where it has no datapoint, or measures no counts."""
-        if not requests or metric.metric in _LATENCIES:
+        if not requests or metric.metric in LATENCY_METRICS:
             return None
-        counted = requests if metric.metric in _REQUESTS else failures
+        counted = requests if metric.metric in REQUEST_METRICS else failures
         statistic = _STATISTICS.get(metric.statistic or "Sum")
         return statistic(counted, requests) if statistic else None
 

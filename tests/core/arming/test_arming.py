@@ -1,6 +1,5 @@
 """The doctor's questions, answered from snapshots that nobody had to read from AWS."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,20 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness.core.arming import Check, Counted, Hook, Probed, Snapshot, diagnose, judge, why_no_fault
+from harness.core.arming import Counted, Hook, Probed, Snapshot, diagnose, judge, why_no_fault
 from harness.core.arming.alarms import slowest_s, tries
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import Unseen
 from harness.core.arming.traffic import PlannedLoad, chance_of_a_period, planned
 from harness.core.experiment.types import (
-    ALL_ROLLBACK_EVENTS,
     Call,
-    Deployment,
     Expect,
     Experiment,
     Fault,
     Outcome,
-    Target,
     Traffic,
 )
 from harness.core.timeline.alarm_rules import read_rule
@@ -33,79 +29,26 @@ from harness.core.timeline.events import (
     AliasSeen,
     ConfigSeen,
     DeploymentSeen,
-    Event,
     GroupSeen,
     LifecycleEvent,
-    LookFailed,
-    MetricSeen,
     TargetSeen,
 )
-
-AT: Mapping[str, float] = {"asked_s": 0.0, "at_s": 0.1}
-GROUP = GroupSeen(
-    **AT,
-    application="shop",
-    group="live",
-    config="CodeDeployDefault.LambdaCanary10Percent5Minutes",
-    alarms=("errors",),
-    alarms_enabled=True,
-    rollback_events=ALL_ROLLBACK_EVENTS,
+from tests.core.arming.armed import (
+    ALIAS,
+    ARMED,
+    AT,
+    CONFIG,
+    ERRORS,
+    EXPERIMENT,
+    GROUP,
+    INVOKED,
+    LAST,
+    OK,
+    SIGHTINGS,
+    asked,
+    lost,
+    seeing,
 )
-CONFIG = ConfigSeen(**AT, name=GROUP.config, kind="canary", step=0.1, interval_s=300.0)
-ALIAS = AliasSeen(**AT, function="fn", alias="Live", version="7")
-LAST = DeploymentSeen(**AT, deployment_id="d-1", status="Succeeded")
-ERRORS = AlarmDefined(
-    **AT,
-    name="errors",
-    metric="Errors",
-    namespace="AWS/Lambda",
-    dimensions={"FunctionName": "fn"},
-    statistic="Sum",
-    period_s=60,
-    evaluation_periods=1,
-    datapoints=1,
-    threshold=3.0,
-    comparison="GreaterThanOrEqualToThreshold",
-    missing="notBreaching",
-)
-OK = AlarmSeen(**AT, name="errors", state="OK")
-INVOKED = MetricSeen(**AT, metric="Invocations", version=None, period_s=60, points=((-120.0, 50.0),))
-SIGHTINGS: tuple[Event, ...] = (GROUP, CONFIG, ALIAS, LAST, ERRORS, OK, INVOKED)
-EXPERIMENT = Experiment(
-    name="x",
-    target=Target(host="https://shop.example"),
-    traffic=Traffic(error_share=0.05),
-    deployment=Deployment(application="shop", group="live", function="fn"),
-)
-ARMED = Snapshot(
-    experiment=EXPERIMENT,
-    sightings=SIGHTINGS,
-    active=(),
-    last="d-1",
-    hooks=(),
-    points={"errors": ((-120.0, 0.0),)},
-    good=Probed(200, "7"),
-    fault=Probed(502),
-    counted=Counted({"errors": 1.0}, 1.0, 2.0),
-    clock_ahead_s=0.0,
-)
-
-
-def seeing(*changed: Event, without: type | None = None, **fields: Any) -> Snapshot:
-    """The armed snapshot with some sightings in place of those of their kind."""
-    kinds = {type(event) for event in changed} | ({without} if without else set())
-    kept = tuple(event for event in SIGHTINGS if type(event) not in kinds)
-    return replace(ARMED, sightings=(*kept, *changed), **fields)
-
-
-def asked(question: str, snapshot: Snapshot) -> Check:
-    """The answer to one question."""
-    return next(check for check in diagnose(snapshot).checks if check.id == question)
-
-
-def lost(call: str, code: str = "ThrottlingException") -> LookFailed:
-    """A look that failed."""
-    return LookFailed(**AT, call=call, code=code, message="no")
 
 
 def test_an_armed_snapshot_is_armed() -> None:
@@ -209,7 +152,7 @@ def test_a_child_that_rings_alone_does_not_stop_a_deployment() -> None:
     ("version", "live", "target", "severity"),
     [
         ("8", "7", None, "ok"),
-        ("7", "7", None, "error"),
+        ("7", "7", None, "warning"),
         ("6", "7", None, "error"),
         ("10", "9", None, "ok"),
         ("8", "7", "8", "ok"),
@@ -230,7 +173,7 @@ def test_an_alarm_on_one_version_must_be_on_the_canary(
 def test_only_a_version_that_is_not_in_service_may_lack_data(version: str, severity: str) -> None:
     """Version 7 takes all traffic, version 8 is to come."""
     dimensions = {"FunctionName": "fn", "Resource": "fn:Live", "ExecutedVersion": version}
-    snapshot = seeing(replace(ERRORS, dimensions=dimensions), points={"errors": ()})
+    snapshot = seeing(replace(ERRORS, dimensions=dimensions), points={("errors", "m1"): ()})
     assert asked("alarm-data", snapshot).severity == severity
 
 
@@ -241,10 +184,10 @@ def test_an_alarm_on_the_gateway_sees_what_the_code_handles() -> None:
     assert asked("handled-errors", snapshot).severity == "ok"
 
 
-def test_an_alarm_by_an_expression_is_said_not_to_be_judged() -> None:
-    """Metric math has no metric of its own."""
+def test_an_alarm_without_any_metric_is_said_not_to_be_judged() -> None:
+    """Nobody is told that it watches None."""
     check = asked("alarm-threshold", seeing(replace(ERRORS, metric=None, statistic=None)))
-    assert (check.severity, "expression" in check.seen) == ("note", True)
+    assert (check.severity, "is not judged" in check.seen) == ("unknown", True)
 
 
 @pytest.mark.parametrize(
@@ -279,13 +222,16 @@ def test_a_metric_without_data_that_is_not_lambda_s_is_held_against_the_invocati
     changes: dict[str, Any], severity: str
 ) -> None:
     """Nobody writes to a misspelt namespace of AWS's; other metrics may be written with failures alone."""
-    check = asked("alarm-data", seeing(replace(ERRORS, **changes), points={"errors": ()}))
+    check = asked("alarm-data", seeing(replace(ERRORS, **changes), points={("errors", "m1"): ()}))
     assert (check.severity, "50 times" in check.seen) == (severity, severity == "warning")
 
 
 def test_an_alarm_that_does_not_count_failures_upwards_is_shown_as_any_other() -> None:
     """Signs and plain numbers, as people write them."""
-    assert "(Errors Minimum >= 3)" in asked("alarm-threshold", seeing(replace(ERRORS, statistic="Minimum"))).seen
+    assert (
+        "(Errors Minimum >= 3 in 60 s, 1 of 1)"
+        in asked("alarm-threshold", seeing(replace(ERRORS, statistic="Minimum"))).seen
+    )
 
 
 @pytest.mark.parametrize(
