@@ -302,22 +302,26 @@ class _Probing:
         counted = self._examination.attempt(lambda: self._await(seen, sent_s))
         return replace(seen, counted=counted, why_not_counted="")
 
-    def _await(self, seen: Snapshot, sent_s: float) -> Counted:
+    def _await(self, seen: Snapshot, sent_s: float) -> Counted | None:
         while True:
             counted = self._count(seen, sent_s)
             in_time = self._eyes.now() - sent_s < self._waiting.wait_s
-            if any(counted.alarms.values()) or not in_time:
+            if (counted and any(counted.alarms.values())) or not in_time:
                 return counted
             self._waiting.pause(LOOK_EVERY_S)
 
-    def _count(self, seen: Snapshot, sent_s: float) -> Counted:
+    def _count(self, seen: Snapshot, sent_s: float) -> Counted | None:
+        """What was counted since; None where CloudWatch's answer is incomplete."""
         function = {"FunctionName": seen.function}
         own = {("", name): sum_of(name, function) for name in ("Errors", "Invocations")}
         read = self._examination.metrics().items()
         failures = {name: failures_of(metric) for name, metric in read if metric.metric in FAILURE_METRICS}
-        points = datapoints(self._eyes, {**own, **failures}, sent_s)
+        asked_for = {**own, **failures}
+        points = datapoints(self._eyes, asked_for, sent_s)
+        if points.keys() != asked_for.keys():
+            return None
         totals = {name: sum(value for _, value in found) for name, found in points.items()}
-        errors, invocations = totals.pop(("", "Errors"), 0.0), totals.pop(("", "Invocations"), 0.0)
+        errors, invocations = totals.pop(("", "Errors")), totals.pop(("", "Invocations"))
         alarms: dict[str, float] = {}
         for (alarm, _), total in totals.items():
             alarms[alarm] = alarms.get(alarm, 0.0) + total

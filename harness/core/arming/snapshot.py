@@ -66,11 +66,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Everything that was read of one group, and the experiment that it shall serve, with all names filled in.
 
     `last` is the latest deployment that is no rollback, None if the group never deployed. `points` holds the datapoints
-    of each metric that an alarm reads within the last hour, by the alarm's name and the metric's id. `denied` and `untried` are IAM actions, `needed`
-    those of them that a run cannot do without; `writes` are the actions that the experiment would change AWS with. What
-    could not be read is None, or missing in `points`, and `sightings` has the failed look. `target_state` is Lambda's
-    state of the version that the experiment deploys, `GONE` where the function has no such version. `why_not_counted`
-    is empty where CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
+    of each metric that an alarm reads within the last hour, by the alarm's name and the metric's id. `denied` and
+    `untried` are IAM actions, `needed` those of them that a run cannot do without; `writes` are the actions that the
+    experiment would change AWS with. What could not be read is None, or missing in `points`, and `sightings` has the
+    failed look. `target_state` is Lambda's state of the version that the experiment deploys, `GONE` where the function
+    has no such version. `why_not_counted` is empty where CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
     """
 
     experiment: Experiment
