@@ -70,7 +70,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     `untried` are IAM actions, `needed` those of them that a run cannot do without; `writes` are the actions that the
     experiment would change AWS with. What could not be read is None, or missing in `points`, and `sightings` has the
     failed look. `target_state` is Lambda's state of the version that the experiment deploys, `GONE` where the function
-    has no such version. `why_not_counted` is empty where CloudWatch was asked. `clock_ahead_s` is AWS's clock less ours.
+    has no such version. `why_not_counted` is empty where CloudWatch was asked. `clock_ahead_s` is AWS's less ours.
     """
 
     experiment: Experiment
