@@ -1,5 +1,6 @@
 """The cause is told: what CloudWatch counted is held against what clients saw."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from harness.core.timeline.events import (
     AlarmDefined,
     AlarmMetricSeen,
     AliasMetricSeen,
+    AliasSeen,
     Event,
     FaultStarted,
     MetricQuery,
@@ -141,3 +143,27 @@ def test_fault_that_nobody_felt_is_an_error(findings: Any, row: Any) -> None:
     found = findings([*row("healthy"), began])["fault-without-effect"]
     assert found.severity == "error"
     assert "fis_template (EXT1)" in found.text
+
+
+def test_weights_that_somebody_took_off_the_alias_are_told_with_the_time(findings: Any, row: Any) -> None:
+    """CodeDeploy goes on as if nothing were, and the canary is not on trial."""
+    events = [
+        replace(event, weights={}) if isinstance(event, AliasSeen) and 150.0 < event.at_s < 330.0 else event
+        for event in row("healthy")
+    ]
+    found = findings(events)["alias-lost-weights"]
+    assert found.severity == "error"
+    assert re.search(r"lost the canary's weight \d+ to \d+ s after the creation", found.text)
+
+
+@pytest.mark.parametrize(("canary_s", "severity"), [(2.0, "warning"), (0.03, "note")])
+def test_slower_canary_is_told_with_the_numbers(canary_s: float, severity: str, findings: Any, row: Any) -> None:
+    """Whether it is harm or not."""
+    found = findings(row("healthy", latency_s=(0.02, canary_s)))["canary-slower"]
+    assert found.severity == severity
+    assert "times as much" in found.text
+
+
+def test_canary_as_quick_as_the_baseline_is_not_slower(findings: Any, row: Any) -> None:
+    """Nobody is told of nothing."""
+    assert "canary-slower" not in findings(row("healthy", latency_s=(0.02, 0.02)))

@@ -42,11 +42,11 @@ def deployment_overrides_alarms(scene: Scene) -> Finding | None:
     left_out = [name for name in group.alarms if name not in forward.alarms]
     if not left_out:
         return None
+    others = f"only {', '.join(forward.alarms)} can" if forward.alarms else "nor can any other alarm"
     return error(
         "deployment-overrides-alarms",
-        f"This deployment overrides the group's alarms (overrideAlarmConfiguration of CreateDeployment): "
-        f"{', '.join(forward.alarms) or 'no alarm'} can stop it, and {', '.join(left_out)} cannot. Deploy without the "
-        "override.",
+        "This deployment overrides the group's alarms (overrideAlarmConfiguration of CreateDeployment): "
+        f"{', '.join(left_out)} cannot stop it, {others}. Deploy without the override.",
     )
 
 
