@@ -4,17 +4,17 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gevent
 import gevent.event
-from locust.exception import StopUser
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
 
 from harness.core.experiment.rails import host_refusal
-from harness.core.timeline.events import Event
+from harness.core.timeline.events import Event, Totals
 from harness.errors import HarnessError, UsageError
-from harness.plugin.statistics import Statistics, others_listen
+from harness.plugin.statistics import LocustsCount, Statistics, others_listen
 from harness.traffic.choosing import OWN, Prepare
 from harness.traffic.client.address import service_url
 from harness.traffic.client.client import Client
@@ -31,6 +31,9 @@ DRAIN_S = 5.0
 """Wall time that requests under way have for their answers when a test stops."""
 STAND_BY_S = 0.1
 """Wall time after which a user that stands by checks whether it is its turn."""
+
+PASSED_ON = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser)
+"""What a listener may raise to end the task, or the user, that sent the request."""
 
 SendRows = Callable[[Sequence[Event], bool], None]
 TellPacing = Callable[[bool], None]
@@ -66,6 +69,9 @@ class Crew:
         self._client: Client | None = None
         self._engine: LoadEngine | None = None
         self._statistics = Statistics(environment.stats)
+        self._locust = LocustsCount(environment.stats)
+        self._counted_before = 0
+        self._hears: Recorder | None = None
         self._flusher: gevent.Greenlet | None = None
         self._part_known = gevent.event.Event()
         self._ended = gevent.event.Event()
@@ -88,6 +94,8 @@ class Crew:
         self._ended.clear()
         self._early.clear()
         self._recorder = Recorder(steering.timebase, lambda events: self._send_rows(events, False), worker=self._name)
+        self._hears = self._recorder
+        self._counted_before = self._locust.requests
         self._statistics = Statistics(self._environment.stats)
         self._flusher = gevent.spawn(self._flush, self._recorder, self._statistics, steering)
 
@@ -152,28 +160,44 @@ class Crew:
         """Whether this user sends for all."""
         return self._users[:1] == [user]
 
-    def on_request(self, *, context: Any = None, **request: Any) -> None:
+    def on_request(self, **request: Any) -> None:
         """Records a request of another kind of user; those of a CanaryUser are recorded already."""
-        if self._recorder and not (context and OWN in context):
-            self._recorder.on_request(context=context, **request)
+        context = request.get("context")
+        if self._hears and not (isinstance(context, Mapping) and OWN in context):
+            self._hears.on_request(**request)
 
     def end(self) -> None:
         """Waits for requests under way, sends the last rows, and records nothing more."""
         recorder, self._recorder = self._recorder, None
         engine, self._engine = self._engine, None
-        self._client = self._steering = None
+        statistics, counted_before = self._statistics, self._counted_before
+        steering, self._client, self._steering = self._steering, None, None
         self._part_known.clear()
-        if recorder is None:
+        if recorder is None or steering is None:
             return
         if engine:
             engine.drain(DRAIN_S)
         if self._flusher:
             self._ended.set()
             self._flusher.join()
+        # What came while others were waited for is counted by Locust, too; unless the next test has begun meanwhile.
+        counted = self._counted_before
+        if self._hears is recorder:
+            self._hears, counted = None, self._locust.requests
         recorder.flush()
-        self._statistics.flush()
-        self._send_rows((), True)
+        statistics.flush()
+        self._send_rows((self._totals(recorder, steering, counted - counted_before + statistics.logged),), True)
         gc.unfreeze()
+
+    def _totals(self, recorder: Recorder, steering: Steering, counted: int) -> Totals:
+        return Totals(
+            at_s=steering.timebase.now_s(),
+            counted=counted,
+            recorded=recorder.recorded,
+            odd=recorder.odd,
+            example=recorder.example,
+            worker=self._name,
+        )
 
     @contextlib.contextmanager
     def _telling_failure(self) -> Iterator[None]:
@@ -212,12 +236,17 @@ class Crew:
         assert self._recorder is not None
         assert self._client is not None
         request_event = self._environment.events.request
-        fire = request_event.fire if others_listen(request_event, self.on_request) else self._statistics.log
+        fire = self._tell_locust if others_listen(request_event, self.on_request) else self._statistics.log
         first, *later = self._early
         engine = LoadEngine(self._client, self._prepares(user), first, self._recorder, fire)
         for steering in later:
             engine.steer(steering)
         return engine
+
+    def _tell_locust(self, **request: Any) -> None:
+        """Fires `request`; where one pacer sends for all, no listener may end somebody's task by what it raises."""
+        with contextlib.suppress(*(PASSED_ON if self.open_arrivals else ())):
+            self._environment.events.request.fire(**request)
 
     def _prepares(self, user: Any) -> dict[Prepare, float]:
         """How each class that sends canary traffic prepares requests, and its share of all users."""

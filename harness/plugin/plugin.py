@@ -21,6 +21,7 @@ from harness.plugin.master import Master
 from harness.plugin.panel.routes import Panel
 from harness.plugin.role import Role
 from harness.plugin.single import Single
+from harness.plugin.statistics import FirstHeard
 from harness.plugin.stopping import OneStop
 from harness.plugin.worker import Worker
 from harness.report.actions import announce_refusal
@@ -58,7 +59,7 @@ def init(environment: Any, **_: Any) -> None:
     LastWord(environment, role)
     if role.crew:
         OneStop(environment.runner)
-        told.request.add_listener(role.crew.on_request)
+        told.request._handlers = FirstHeard(role.crew.on_request, told.request._handlers)
     for signum, code in SIGNALS.items():
         gevent.signal_handler(signum, role.signalled, code)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:

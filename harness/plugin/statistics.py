@@ -6,12 +6,54 @@ time, as Locust adds those of a worker.
 """
 
 import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import locust.stats
 from locust.stats import RequestStats, StatsEntry, StatsError
 
 from harness.core.timeline.histogram import histogram, seconds_of
+from harness.traffic.fired import bounded
+
+Listener = Callable[..., object]
+
+
+class LocustsCount:
+    """Counts the requests that Locust's own statistics are told of: these are cleared and reset at any time.
+
+    Names become text on the way: Locust could not sort others, and would end with a traceback in place of its tables.
+    """
+
+    def __init__(self, statistics: RequestStats) -> None:
+        self.requests = 0
+        self._log_request, self._log_error = statistics.log_request, statistics.log_error
+        statistics.log_request, statistics.log_error = self._request, self._error
+
+    def _request(self, method: Any, name: Any, response_time: Any, content_length: Any) -> None:
+        self.requests += 1
+        self._log_request(bounded(method), bounded(name), response_time, content_length)
+
+    def _error(self, method: Any, name: Any, error: Any) -> None:
+        self._log_error(bounded(method), bounded(name), error)
+
+
+class FirstHeard(list[Listener]):
+    """The listeners of an event with ours before all others, whenever and wherever these are put.
+
+    One that raises what Locust passes on, such as `RescheduleTask`, keeps those after it from hearing of the request.
+    """
+
+    def __init__(self, ours: Listener, others: Iterable[Listener]) -> None:
+        super().__init__(others)
+        self._ours = ours
+
+    def __iter__(self) -> Iterator[Listener]:
+        yield self._ours
+        yield from super().__iter__()
+
+    def copy(self) -> list[Listener]:
+        """What Locust calls."""
+        return [*self]
 
 
 def others_listen(request_event: Any, own: object) -> bool:
@@ -33,6 +75,7 @@ class Statistics:
 
     def __init__(self, statistics: RequestStats) -> None:
         self._statistics = statistics
+        self.logged = 0
         self._batches: dict[tuple[str, str, str | None], _Batch] = {}
 
     def log(
@@ -53,6 +96,7 @@ class Statistics:
             batch = self._batches[key] = _Batch()
         batch.times_s.append(response_time / 1000)
         batch.length += response_length
+        self.logged += 1
 
     def flush(self) -> None:
         """Adds what was gathered since the last flush."""

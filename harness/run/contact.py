@@ -23,7 +23,7 @@ class Contact:
     def note(self, event: Event) -> None:
         """Notes an event that shows whether somebody answered."""
         self._sighted = self._sighted or isinstance(event, Look)
-        if isinstance(event, Look) or (isinstance(event, Requests) and event.status):
+        if isinstance(event, Look) or (isinstance(event, Requests) and event.answered):
             self._heard_s, self._problem = self._base.now_s(), ""
         elif isinstance(event, LookFailed):
             self._problem = self._unseen = event.message

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from harness.core.timeline.events import Event, Requests, encode
 from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.evidence import failed
 from harness.report.folder import hold
 from harness.report.progress import Tally
 
@@ -61,5 +62,5 @@ class Recording:
 
 
 def _counted(tally: Tally, row: Requests) -> Tally:
-    field = f"{row.intent}_{row.outcome}"
+    field = f"{row.intent}_{'failed' if failed(row) else 'ok'}"
     return replace(tally, **{field: getattr(tally, field) + row.count})

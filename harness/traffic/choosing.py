@@ -7,7 +7,7 @@ from harness.core.experiment.pacing import WHOLE, Mix, share_draw
 from harness.core.experiment.types import ERROR_PERSONA, Traffic
 from harness.traffic.client.client import Client
 from harness.traffic.client.prepared import Prepared
-from harness.traffic.recorder import Features
+from harness.traffic.fired import Features
 from harness.traffic.steering import Steering
 
 WRONG_VERSIONS = ("", "0")

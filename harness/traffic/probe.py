@@ -12,7 +12,7 @@ from harness.traffic.client.client import Client
 from harness.traffic.client.connection import Timeouts
 from harness.traffic.client.failures import NoAnswer
 from harness.traffic.client.proxies import proxy_for
-from harness.traffic.recorder import VERSION_HEADER
+from harness.traffic.fired import VERSION_HEADER
 
 # API Gateway gives an integration 29 s.
 TIMEOUTS = Timeouts(read_s=30.0, total_s=30.0)

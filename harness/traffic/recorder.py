@@ -2,41 +2,25 @@
 
 import itertools
 import math
+import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import asdict
 
 from harness.core.experiment.pacing import ArrivalPlan
-from harness.core.timeline.events import Answer, Arrivals, Event, Exemplar, Intent, Requests
+from harness.core.timeline.events import Answer, Arrivals, Event, Exemplar, Requests
 from harness.core.timeline.histogram import histogram
+from harness.traffic.fired import Features, Reply, fired
 from harness.traffic.steering import Timebase
 
-VERSION_HEADER = b"X-Lambda-Version"
-ANYONE = "anyone"
-"""The persona of a request if the locustfile names none."""
 EXEMPLARS_PER_SECOND = 5
 EXEMPLARS_PER_RUN = 200
 
+_Key = tuple[Features, int, str | None, bool, bool]
+"""What the requests of a row share, beside their second: features, status, version, whether they went well, HTTP."""
 Sink = Callable[[Sequence[Event]], None]
-
-
-class Features(Struct, frozen=True, cache_hash=True):
-    """What is known of a request before it is sent."""
-
-    intent: Intent
-    persona: str
-    endpoint: str
-
-
-class Reply(Struct, frozen=True, gc=False):
-    """What came back: `status` 0 is no answer, `reason` says what failed."""
-
-    status: int
-    version: str | None = None
-    reason: str | None = None
 
 
 class _Row:
@@ -60,13 +44,17 @@ class Recorder:
 
     Rows of one second may come in several parts, since an answer may come long after its due time; parts add up.
     Durations are put into bins only when their row is passed on: all at once is much faster than one by one.
+
+    `recorded` is how many requests were passed on, `odd` how many had values that no request has, as in `example`.
     """
 
     def __init__(self, timebase: Timebase, sink: Sink, worker: str = "") -> None:
         self._timebase = timebase
         self._sink = sink
         self._worker = worker
-        self._rows: dict[int, dict[tuple[Features, int, str | None, bool], _Row]] = {}
+        self.recorded = self.odd = 0
+        self.example = ""
+        self._rows: dict[int, dict[_Key, _Row]] = {}
         self._starts: dict[int, _Starts] = {}
         self._exemplars: list[Exemplar] = []
         self._exemplar_second = -1
@@ -75,7 +63,7 @@ class Recorder:
 
     def answered(self, features: Features, reply: Reply, due_s: float, latency_s: float, service_s: float) -> None:
         """Counts one request that was due at `due_s`; both durations are wall time."""
-        second, key = int(due_s), (features, reply.status, reply.version, reply.reason is None)
+        second, key = int(due_s), (features, reply.status, reply.version, reply.reason is None, reply.http)
         rows = self._rows.get(second)
         if rows is None:
             rows = self._rows[second] = {}
@@ -113,32 +101,23 @@ class Recorder:
             for key, row in self._rows.pop(second).items():
                 yield self._requests(second, key, row)
 
-    def on_request(
-        self,
-        *,
-        name: str,
-        response_time: float | None,
-        response: Any = None,
-        context: Mapping[str, Any] | None = None,
-        exception: BaseException | None = None,
-        start_time: float | None = None,
-        **_: object,
-    ) -> None:
+    def on_request(self, **told: Any) -> None:
         """Counts a request of a user that is not a CanaryUser, from Locust's `request` event.
 
         Its `context` may name `intent` (`good` or `fault`) and `persona`; the default is a good request of anyone.
         """
-        told = context or {}
-        service_s = (response_time or 0.0) / 1000
-        began = self._timebase.now_s() - service_s * self._timebase.speed
-        due_s = max(
-            0.0, began if start_time is None else (start_time - self._timebase.began_wall_s) * self._timebase.speed
-        )
-        features = Features(
-            "fault" if told.get("intent") == "fault" else "good", str(told.get("persona", ANYONE)), name
-        )
+        base = self._timebase
+        request, now_s = fired(told, base.began_wall_s, time.time()), base.now_s()
+        if request.odd:
+            self.odd += 1
+            self.example = self.example or request.odd
+        if request.began_wall_s is None:
+            began_s = now_s - request.service_s * base.speed
+        else:
+            began_s = (request.began_wall_s - base.began_wall_s) * base.speed
+        due_s = max(0.0, began_s)
         self.started(due_s, 0.0)
-        self.answered(features, _reply_of(response, exception), due_s, service_s, service_s)
+        self.answered(request.features, request.reply, due_s, request.service_s, request.service_s)
 
     def _starts_of(self, due_s: float) -> _Starts:
         starts = self._starts.get(int(due_s))
@@ -161,6 +140,7 @@ class Recorder:
                     status=reply.status,
                     reason=reply.reason or "",
                     latency_s=latency_s,
+                    http=reply.http,
                 )
             )
 
@@ -174,9 +154,10 @@ class Recorder:
             worker=self._worker,
         )
 
-    def _requests(self, second: int, key: tuple[Features, int, str | None, bool], row: _Row) -> Requests:
-        features, status, version, ok = key
+    def _requests(self, second: int, key: _Key, row: _Row) -> Requests:
+        features, status, version, ok, http = key
         outcome: Answer = "ok" if ok else "failed"
+        self.recorded += len(row.latencies_s)
         return Requests(
             at_s=float(second),
             intent=features.intent,
@@ -186,6 +167,7 @@ class Recorder:
             outcome=outcome,
             status=status,
             count=len(row.latencies_s),
+            http=http,
             latency=histogram(row.latencies_s),
             service_time=histogram(row.service_times_s),
             worker=self._worker,
@@ -205,11 +187,3 @@ def unstarted(plan: ArrivalPlan, share: float, from_s: float, until_s: float, wo
 
 def _gone(seconds: Mapping[int, object], before_s: float | None) -> list[int]:
     return sorted(second for second in seconds if before_s is None or second + 1 <= before_s)
-
-
-def _reply_of(response: Any, exception: BaseException | None) -> Reply:
-    """What came back, from the response object of any client."""
-    headers = getattr(response, "headers", None) or {}
-    version = headers.get(VERSION_HEADER.decode())
-    reason = None if exception is None else str(exception) or type(exception).__name__
-    return Reply(int(getattr(response, "status_code", 0) or 0), version, reason)

@@ -10,7 +10,8 @@ from gevent import get_hub, getcurrent
 from harness.traffic.choosing import Planned
 from harness.traffic.client.client import Client
 from harness.traffic.client.failures import NoAnswer
-from harness.traffic.recorder import VERSION_HEADER, Recorder, Reply
+from harness.traffic.fired import VERSION_HEADER, Reply
+from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Timebase
 
 FAILED_FROM = 400

@@ -21,7 +21,8 @@ from msgspec import Struct
 
 from harness.core.experiment.types import PERSONAS
 from harness.core.timeline.events import Event, encode
-from harness.traffic.recorder import Features, Recorder, Reply
+from harness.traffic.fired import Features, Reply
+from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Timebase
 from tests.benchmarks.rows import Row, show
 

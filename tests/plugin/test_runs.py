@@ -39,6 +39,7 @@ from harness.core.timeline.events import (
     RailTripped,
     Requests,
     RunEnded,
+    Totals,
     Trouble,
     Write,
 )
@@ -93,6 +94,47 @@ from locust import events
 def check(environment, **_):
     environment.process_exit_code = int(os.environ["ASKED"])
     sys.exit(int(os.environ["ASKED"]))
+"""
+
+ODD = """
+import os
+from locust import User, constant, events, task
+from locust.exception import RescheduleTask
+
+@events.request.add_listener
+def unruly(**_):
+    raise RescheduleTask
+
+class Rpc(User):
+    wait_time = constant(0.05)
+
+    @task(20)
+    def call(self):
+        told = {"request_type": "rpc", "name": None, "response_time": 3.2, "response_length": 0}
+        events.request.fire(**told, exception=None, context={})
+
+    @task(5)
+    def odd(self):
+        told = {"request_type": None, "name": "x" * 999, "response_time": -3, "response_length": 0}
+        events.request.fire(**told, exception=ValueError("no"), context=None)
+
+    @task(5)
+    def untimed(self):
+        events.request.fire(request_type="sql", name="select", response_time=None, response_length=None, exception=None)
+"""
+COUNTED_ALONE = """
+from locust import User, constant, events, task
+
+class Old(User):
+    wait_time = constant(0.05)
+
+    @task
+    def fire(self):
+        events.request.fire(request_type="rpc", name="call", response_time=3, response_length=0, exception=None)
+
+    @task
+    def count(self):
+        self.environment.stats.log_request("rpc", "call", 3, 0)
 """
 
 
@@ -366,6 +408,43 @@ def test_a_check_of_the_locustfile_makes_the_exit_code_worse_and_never_better(
     assert run.process.stderr
     said = f"exit code {asked} by sys.exit and {asked} by environment.process_exit_code was asked for"
     assert said in run.process.stderr.read().decode()
+
+
+@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
+def test_odd_requests_are_recorded_whatever_listeners_do(
+    play: Callable[..., Play], tmp_path: Path, processes: list[str]
+) -> None:
+    """Requests without HTTP, name or time, of which a listener keeps others from hearing, leave one warning."""
+    (tmp_path / "mine.py").write_text(ODD, encoding="utf-8")
+    words = ["--users", "4", "--spawn-rate", "4", "--run-time", "3", *processes]
+    run = play("-f", f"{tmp_path / 'mine.py'},{WATCH}", *words)
+    assert run.end() == 4
+    rows = of(Requests, run.events())
+    assert {row.endpoint for row in rows} >= {"none", "x" * 200}
+    assert not any(row.http for row in rows)
+    assert {row.endpoint for row in rows if not row.answered} == {"x" * 200}
+    found = {finding.id: finding for finding in run.verdict().findings}
+    assert found["requests-odd"].severity == "warning"
+    assert not found.keys() & {"requests-not-recorded", "trouble", "unanswered"}
+    assert sum(total.recorded for total in of(Totals, run.events())) == run.requests().total() > 50
+
+
+@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
+def test_requests_that_locust_alone_counts_are_an_error(
+    play: Callable[..., Play], tmp_path: Path, processes: list[str]
+) -> None:
+    """Also where its statistics are reset while the test runs."""
+    (tmp_path / "mine.py").write_text(COUNTED_ALONE, encoding="utf-8")
+    words = ["--users", "4", "--spawn-rate", "2", "--run-time", "3", "--reset-stats", *processes]
+    run = play("-f", f"{tmp_path / 'mine.py'},{WATCH}", *words)
+    assert run.end() == 4
+    (found,) = (finding for finding in run.verdict().findings if finding.id == "requests-not-recorded")
+    assert found.severity == "error"
+    totals = of(Totals, run.events())
+    recorded, counted = sum(total.recorded for total in totals), sum(total.counted for total in totals)
+    assert recorded == run.requests().total()
+    assert found.text.startswith(f"{counted - recorded} of {counted} requests")
+    assert 0.3 < recorded / counted < 0.7
 
 
 @pytest.mark.parametrize("processes", [[], ["--processes", "3"]], ids=["one process", "three workers"])

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 with pytest.MonkeyPatch.context() as environment_variables:
     environment_variables.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # other tests need sockets as they are
     from locust.env import Environment
+    from locust.exception import RescheduleTask
     from locust.stats import RequestStats
 
-    from harness.plugin.statistics import Statistics, others_listen
+    from harness.plugin.statistics import FirstHeard, LocustsCount, Statistics, others_listen
 
 Request = tuple[str, str, str | None, float, int]
 """Method, name, reason of failure, milliseconds, bytes."""
@@ -99,3 +100,51 @@ def test_a_listener_of_a_locustfile_is_noticed(listener: object) -> None:
     environment.create_local_runner()
     environment.events.request.add_listener(listener)
     assert others_listen(environment.events.request, object())
+
+
+def test_ours_is_heard_first_whatever_others_do() -> None:
+    """A listener that raises what Locust passes on comes after it, wherever and whenever it was put there."""
+    environment = Environment()
+    heard: list[str] = []
+
+    def theirs(**_: object) -> None:
+        raise RescheduleTask
+
+    def ours(**_: object) -> None:
+        heard.append("ours")
+
+    event = environment.events.request
+    event.add_listener(theirs)
+    grabbed_earlier = event.fire
+    event._handlers = FirstHeard(ours, event._handlers)
+    event._handlers.insert(0, theirs)
+    for fire in (event.fire, grabbed_earlier):
+        with pytest.raises(RescheduleTask):
+            fire(name="/a")
+    assert heard == ["ours", "ours"]
+    event.remove_listener(theirs)
+    event.remove_listener(theirs)
+    event.add_listener(lambda **_: heard.append("theirs"))
+    event.fire(name="/a", reverse=False)
+    assert heard[2:] == ["ours", "theirs"]
+
+
+def test_what_locust_counts_is_known_after_it_was_reset() -> None:
+    """By `--reset-stats`, its web page, or a worker's report."""
+    statistics = RequestStats()
+    count = LocustsCount(statistics)
+    for reset in (statistics.reset_all, statistics.clear_all, statistics.total.get_stripped_report):
+        statistics.log_request("GET", "/a", 5, 1)
+        reset()
+    assert count.requests == 3
+
+
+def test_names_that_are_no_text_do_not_end_locusts_tables() -> None:
+    """They could not be sorted among others."""
+    statistics = RequestStats()
+    count = LocustsCount(statistics)
+    for name in (None, "/a", 7):
+        statistics.log_request(None, name, 5, 1)  # type: ignore[arg-type]
+        statistics.log_error(None, name, "failed")  # type: ignore[arg-type]
+    assert sorted(statistics.entries) == [("/a", "none"), ("7", "none"), ("none", "none")]
+    assert count.requests == 3

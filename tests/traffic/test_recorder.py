@@ -13,7 +13,8 @@ from harness.core.experiment.pacing import ArrivalPlan
 from harness.core.experiment.rates import legs
 from harness.core.timeline.events import Arrivals, Event, Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
-from harness.traffic.recorder import EXEMPLARS_PER_RUN, EXEMPLARS_PER_SECOND, Features, Recorder, Reply, unstarted
+from harness.traffic.fired import Features, Reply
+from harness.traffic.recorder import EXEMPLARS_PER_RUN, EXEMPLARS_PER_SECOND, Recorder, unstarted
 from harness.traffic.steering import Timebase
 
 GOOD = Features("good", "beta", "fakeUser")

@@ -315,7 +315,7 @@ def counted_by_period(rule: Rule, requests: Iterable[Requests], epoch_s: float) 
         if rule.may_count(seen.version):
             period = rule.period_at(epoch_s + seen.at_s)
             failures, sent = totals.get(period, (0, 0))
-            counted = seen.count if seen.outcome == "failed" and rule.counts(seen.status) else 0
+            counted = seen.count if rule.counts(seen.status) else 0
             totals[period] = failures + counted, sent + seen.count
     return totals
 

@@ -12,6 +12,8 @@ from harness.core.timeline.events import Arrivals, Event, Requests
 from harness.core.timeline.histogram import Bins, Unread, merge, merge_each
 
 Key = tuple[object, ...]
+LOWEST_FAILURE = 400
+"""A status from here on may be a failure, whatever the locustfile thinks of it."""
 READ_AT_ONCE = 1024
 """How many unread histograms are read at a time."""
 
@@ -48,8 +50,9 @@ class Condensed:
         return (*self._others, *self._seconds.values(), *(row.whole() for row in self._rows.values()))
 
     def _add_row(self, row: Requests) -> None:
-        persona = row.persona if row.outcome == "failed" or row.intent == "fault" else ""
-        key = (row.at_s, row.intent, row.version, row.status, row.outcome, persona, row.endpoint)
+        told_apart = row.outcome == "failed" or row.intent == "fault" or row.status >= LOWEST_FAILURE
+        persona = row.persona if told_apart else ""
+        key = (row.at_s, row.intent, row.version, row.status, row.http, row.outcome, persona, row.endpoint)
         sum_ = self._rows.get(key)
         if sum_ is None:
             sum_ = self._rows[key] = _Row(row, persona)
@@ -120,6 +123,7 @@ class _Row:
                 outcome=first.outcome,
                 status=first.status,
                 count=self._count,
+                http=first.http,
                 latency=self._latency,
                 service_time={},
             )

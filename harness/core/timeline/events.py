@@ -64,7 +64,7 @@ class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
     signal: Signal | None = None
 
 
-class _RequestFields(Entry, frozen=True, kw_only=True):
+class _RequestFields(Entry, frozen=True, kw_only=True, omit_defaults=True):
     intent: Intent
     persona: str
     endpoint: str
@@ -72,14 +72,21 @@ class _RequestFields(Entry, frozen=True, kw_only=True):
     outcome: Answer
     status: int
     count: int
+    http: bool = True
     worker: str = ""
+
+    @property
+    def answered(self) -> bool:
+        """Whether anybody answered: without a status of HTTP, what did not fail was answered."""
+        return self.status > 0 or (not self.http and self.outcome == "ok")
 
 
 class Requests(_RequestFields, frozen=True, kw_only=True, tag="requests"):
     """Requests that really began in the second starting at `at_s` and shared all these features.
 
     `version` is the Lambda version that answered, by its response header; None if no header said so. `status` 0 is
-    no answer. `latency` runs from the due time, `service_time` from the real start.
+    no answer; where `http` is false there is no status to have, and `outcome` alone says how it went. `latency` runs
+    from the due time, `service_time` from the real start.
     """
 
     latency: Bins
@@ -112,6 +119,20 @@ class Exemplar(Entry, frozen=True, kw_only=True, tag="exemplar"):
     status: int
     reason: str
     latency_s: float
+    http: bool = True
+
+
+class Totals(Entry, frozen=True, kw_only=True, tag="totals"):
+    """What one process sent from the beginning of the run to its end: as Locust counted it, and as it was recorded.
+
+    `odd` requests had values that no request has, of which `example` names one; they were recorded with what was left.
+    """
+
+    counted: int
+    recorded: int
+    odd: int = 0
+    example: str = ""
+    worker: str = ""
 
 
 class Look(Entry, frozen=True, kw_only=True):
@@ -448,6 +469,7 @@ Event = (
     | Requests
     | Arrivals
     | Exemplar
+    | Totals
     | Seen
     | FaultStarted
     | FaultEnded
@@ -513,6 +535,7 @@ def _skimmed(line: bytes) -> Event:
             outcome=seen.outcome,
             status=seen.status,
             count=seen.count,
+            http=seen.http,
             latency=Unread(bytes(seen.latency)),
             service_time={},
             worker=sys.intern(seen.worker),

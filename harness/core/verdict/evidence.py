@@ -27,6 +27,7 @@ from harness.core.timeline.events import (
     MetricSeen,
     RailTripped,
     Requests,
+    Totals,
     Trouble,
     Write,
 )
@@ -99,6 +100,7 @@ class Evidence(Struct, frozen=True):
     command: CommandFacts | None
     rails: tuple[RailTripped, ...]
     exemplars: tuple[Exemplar, ...]
+    totals: tuple[Totals, ...]
     sent: int
     end_s: float
 
@@ -111,6 +113,11 @@ class Evidence(Struct, frozen=True):
     def until_s(self) -> float:
         """Until when what was measured can be this deployment's doing."""
         return min(self.end_s, self.release.superseded_s)
+
+    @property
+    def unrecorded(self) -> int:
+        """How many requests Locust counted that are not in the timeline."""
+        return sum(max(0, process.counted - process.recorded) for process in self.totals)
 
     @property
     def knows_canary(self) -> bool:
@@ -163,6 +170,7 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         command=_command(events),
         rails=tuple(event for event in events if isinstance(event, RailTripped)),
         exemplars=tuple(event for event in events if isinstance(event, Exemplar)),
+        totals=tuple(event for event in events if isinstance(event, Totals)),
         sent=sum(event.count for event in events if isinstance(event, Requests)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
     )

@@ -148,7 +148,7 @@ def _is_harm(evidence: Evidence, seen: Requests, suspect: bool) -> bool:
     if any(fault.hurts_service and fault.lasts(seen.at_s) for fault in evidence.faults):
         return True
     # API Gateway's own 5xx names no version; a refusal without one says nothing of the canary.
-    by_canary = evidence.is_canary(seen.version) or (seen.version is None and seen.status >= 500)
+    by_canary = evidence.is_canary(seen.version) or (seen.version is None and (seen.status >= 500 or not seen.http))
     return suspect and by_canary
 
 

@@ -250,14 +250,16 @@ def _command_reasons(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _traffic_reasons(evidence: Evidence) -> Iterator[Reason]:
-    """Zero requests never turn a run green."""
+    """Zero requests never turn a run green, nor do requests that nobody recorded."""
+    if evidence.unrecorded:
+        yield Reason("inconclusive", f"{evidence.unrecorded} requests that Locust counted were not recorded.")
     if not evidence.rollout.run.sends:
         yield from _others_traffic_reasons(evidence)
         return
     asked = evidence.since if evidence.release.created_s is not None else evidence.requests
     if not count(asked):
         yield Reason("inconclusive", "No request was sent after the deployment's creation, so nothing was proved.")
-    elif not count(asked, lambda seen: seen.status > 0):
+    elif not count(asked, lambda seen: seen.answered):
         yield Reason("inconclusive", "No request got an answer, so nothing was proved.")
     elif late := _lateness(evidence):
         yield Reason("inconclusive", f"{late}, so this was not the traffic that was asked for.")

@@ -88,7 +88,7 @@ def _words(arms: Compared) -> str:
 
 def _answered(requests: Sequence[Requests]) -> list[Requests]:
     """Good requests that got an answer: a fault request is as quick as its failure."""
-    return [seen for seen in requests if seen.intent == "good" and seen.status]
+    return [seen for seen in requests if seen.intent == "good" and seen.answered]
 
 
 def _p99(latency: Bins) -> tuple[float, float, float]:

@@ -69,12 +69,12 @@ def _trial(evidence: Evidence) -> Bounds | None:
 def _answered_s(evidence: Evidence) -> set[float]:
     """The seconds in which the canary answered; by CloudWatch, all of a period that counts an invocation."""
     if headers_tell(evidence.since):
-        return {seen.at_s for seen in evidence.since if seen.status and evidence.is_canary(seen.version)}
+        return {seen.at_s for seen in evidence.since if seen.answered and evidence.is_canary(seen.version)}
     counted = [seen for seen in evidence.metrics if seen.metric == "Invocations" and evidence.is_canary(seen.version)]
     if counted:
         periods = ((start_s, seen.period_s) for seen in counted for start_s, value in seen.points if value)
         return {start_s + second for start_s, period_s in periods for second in range(period_s)}
-    return {seen.at_s for seen in evidence.since if seen.status}
+    return {seen.at_s for seen in evidence.since if seen.answered}
 
 
 def _lasted(stay: Stay, until_s: float) -> bool:

@@ -18,7 +18,7 @@ from harness.core.timeline.events import (
     Requests,
 )
 from harness.core.timeline.rollout import Rollout
-from harness.core.verdict.evidence import requests_of
+from harness.core.verdict.evidence import failed, requests_of
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict
 from harness.report.story import StoryLine, Teller
@@ -133,7 +133,7 @@ class Chronicle:
             counts.planned += event.planned
             return
         counts.answered += event.count
-        counts.failed += event.count if event.outcome == "failed" else 0
+        counts.failed += event.count if failed(event) else 0
         counts.fault += event.count if event.intent == "fault" else 0
 
     def _bucket(self, second: int) -> _Counts:

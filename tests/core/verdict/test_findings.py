@@ -21,6 +21,7 @@ from harness.core.timeline.events import (
     Requests,
     RunStarted,
     TargetSeen,
+    Totals,
     Trouble,
 )
 from harness.core.timeline.rollout import replay
@@ -392,3 +393,34 @@ def test_comparison_of_a_part_of_the_time_is_said(findings: Any, row: Any) -> No
     """Where weight and faults changed together."""
     assert "gravest faults" in findings(row("linear"))["compared-in-part"].text
     assert "compared-in-part" not in findings(row("linear", faults=()))
+
+
+def test_requests_that_nobody_recorded_are_an_error(findings: Any, row: Any) -> None:
+    """In each process by itself: what another one recorded makes up for nothing."""
+    seen = [
+        Totals(at_s=400.0, counted=10, recorded=7, worker="a"),
+        Totals(at_s=400.0, counted=5, recorded=9, worker="b"),
+    ]
+    found = findings([*row("healthy"), *seen])["requests-not-recorded"]
+    assert found.severity == "error"
+    assert found.text.startswith("3 of 15 requests that Locust counted were not recorded")
+
+
+def test_equal_totals_are_nothing_to_tell(findings: Any, row: Any) -> None:
+    """As of every run in which nothing went wrong."""
+    found = findings([*row("healthy"), Totals(at_s=400.0, counted=10, recorded=10)])
+    assert not found.keys() & {"requests-not-recorded", "requests-odd"}
+
+
+def test_odd_requests_are_one_warning(findings: Any, row: Any) -> None:
+    """Whatever many processes fired them."""
+    odd = [Totals(at_s=400.0, counted=9, recorded=9, odd=4, example="name none", worker=worker) for worker in "ab"]
+    found = findings([*row("healthy"), *odd])["requests-odd"]
+    assert (found.severity, "8 requests" in found.text, "name none" in found.text) == ("warning", True, True)
+
+
+def test_without_http_a_request_that_did_not_fail_was_answered(findings: Any, row: Any) -> None:
+    """XML-RPC, gRPC and SQL have no status."""
+    found = findings(changed(row("healthy"), Requests, status=0, http=False))
+    assert "unanswered" not in found
+    assert "failures-not-counted" not in findings(changed(row("erroruser"), Requests, status=0, http=False))

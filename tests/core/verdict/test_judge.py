@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Call, Outcome
-from harness.core.timeline.events import Arrivals, Event, Requests, RunEnded, RunStarted, Write
+from harness.core.timeline.events import Arrivals, Event, Requests, RunEnded, RunStarted, Totals, Write
 from harness.core.timeline.histogram import bin_of
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict
@@ -327,3 +327,30 @@ def test_requests_of_which_nothing_is_known_prove_nothing(row: Any, experiment: 
     assert "Nothing is known of" in " ".join(verdict.because)
     assert verdict.traffic.lost == verdict.traffic.planned - verdict.traffic.sent > 0
     assert judge(experiment(), whole).traffic.lost == 0
+
+
+@pytest.mark.parametrize(("name", "result"), [("healthy", "inconclusive"), ("late-fault", "contrary")])
+def test_requests_that_nobody_recorded_make_a_result_inconclusive_at_best(
+    name: str, result: str, row: Any, experiment: Any
+) -> None:
+    """One is enough: a canary whose failures were missed reads as cleared."""
+    events = row(name)
+    verdict = judge(experiment(), [*events[:-1], Totals(at_s=1.0, counted=1000, recorded=999), events[-1]])
+    assert verdict.result == result
+
+
+@pytest.mark.parametrize("name", ["erroruser", "broken-canary", "late-fault", "healthy"])
+def test_what_a_locustfile_thinks_of_a_status_changes_nothing(name: str, row: Any, experiment: Any) -> None:
+    """With `response.success()` on an expected 502 the verdict is the same."""
+    events = row(name)
+    marked = [replace(event, outcome="ok") if isinstance(event, Requests) else event for event in events]
+    assert judge(experiment(), marked) == judge(experiment(), events)
+
+
+def test_without_http_an_answer_is_one_all_the_same(row: Any, experiment: Any) -> None:
+    """The exception of a request alone says how it went."""
+    unlike = [
+        replace(event, status=0, http=False) if isinstance(event, Requests) else event for event in row("healthy")
+    ]
+    verdict = judge(experiment(), unlike)
+    assert (verdict.call, verdict.exit_code) == ("cleared", 0)

@@ -51,6 +51,8 @@ CHECKS: tuple[Check, ...] = (
     experiment.share_not_met,
     experiment.schedule_late,
     experiment.requests_lost,
+    experiment.requests_not_recorded,
+    experiment.requests_odd,
     experiment.compared_in_part,
     release.superseded,
     eyes.permission_missing,

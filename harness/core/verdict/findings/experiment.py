@@ -82,7 +82,8 @@ def canary_slower(scene: Scene) -> Finding | None:
 def not_counted(scene: Scene) -> Finding | None:
     """Failures that the alarm's metric does not see, such as a 500 that the service returned or a 403."""
     rules = rules_of(scene.evidence)
-    failures = [seen for seen in scene.evidence.since if server_failed(seen) or (is_fault(seen) and failed(seen))]
+    since = [seen for seen in scene.evidence.since if seen.http]
+    failures = [seen for seen in since if server_failed(seen) or (is_fault(seen) and failed(seen))]
     unseen = [seen for seen in failures if not any(rule.counts(seen.status) for rule in rules)]
     if not rules or not unseen:
         return None
@@ -112,10 +113,10 @@ def collateral(scene: Scene) -> Finding | None:
 
 
 def _most_common(hurt: list[Requests]) -> str:
-    counts: Counter[int] = Counter()
+    counts: Counter[str] = Counter()
     for seen in hurt:
-        counts[seen.status] += seen.count
-    return ", ".join(f"{number} x {status or 'no answer'}" for status, number in counts.most_common(3))
+        counts[str(seen.status or ("no answer" if seen.http else "failed"))] += seen.count
+    return ", ".join(f"{number} x {status}" for status, number in counts.most_common(3))
 
 
 def no_traffic(scene: Scene) -> Finding | None:
@@ -147,10 +148,11 @@ def not_steady(scene: Scene) -> Finding | None:
 def unanswered(scene: Scene) -> Finding | None:
     """Good requests got no answer at all; the sample of failures says why."""
     good = [seen for seen in scene.evidence.requests if not is_fault(seen)]
-    silent, total = count(good, lambda seen: seen.status == 0), count(good)
+    silent, total = count(good, lambda seen: seen.http and not seen.answered), count(good)
     if silent < UNANSWERED * total or not silent:
         return None
-    reasons = Counter(one.reason for one in scene.evidence.exemplars if one.status == 0 and one.intent == "good")
+    sampled = (one for one in scene.evidence.exemplars if one.http and one.status == 0 and one.intent == "good")
+    reasons = Counter(one.reason for one in sampled)
     sample = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common(MOST_UNANSWERED))
     why = f": of a sample, {sample}" if sample else ""
     return warning("unanswered", f"{silent} of {total} good requests got no answer{why}.")
@@ -194,6 +196,31 @@ def compared_in_part(scene: Scene) -> Finding | None:
         "The canary's weight and the planned faults changed while both versions had traffic, so the versions are "
         f'compared, and "all at once" is estimated, by the {count(comparable(scene.evidence))} requests of the time '
         "with the gravest faults alone: over all the time, a fault that came late would seem to be the canary's.",
+    )
+
+
+def requests_not_recorded(scene: Scene) -> Finding | None:
+    """Locust counted requests that are not in the timeline."""
+    missing = scene.evidence.unrecorded
+    if not missing:
+        return None
+    counted = sum(process.counted for process in scene.evidence.totals)
+    return error(
+        "requests-not-recorded",
+        f"{missing} of {counted} requests that Locust counted were not recorded, so what became of them is not known. "
+        "Does a locustfile replace Locust's listeners, or count requests without firing its `request` event?",
+    )
+
+
+def requests_odd(scene: Scene) -> Finding | None:
+    """The locustfile fired requests with values that no request has."""
+    odd = [process for process in scene.evidence.totals if process.odd]
+    if not odd:
+        return None
+    return warning(
+        "requests-odd",
+        f"{sum(process.odd for process in odd)} requests were fired with values that no request has "
+        f"({odd[0].example}), and recorded with what was left. Look where the locustfile fires `request`.",
     )
 
 
