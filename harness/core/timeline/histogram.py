@@ -220,6 +220,11 @@ def _numbers(pairs: bytes) -> Numbers | None:
     return numbers if 2 * pairs.count(b":") == numbers.size else None
 
 
+def size_of(histogram: Bins) -> int:
+    """All counts of a histogram, added up."""
+    return int(histogram.counts.sum()) if isinstance(histogram, Packed) else sum(histogram.values())
+
+
 def quantile_s(histogram: Bins, q: float) -> float | None:
     """The duration that the share `q` of all counts does not exceed; None of an empty histogram."""
     return quantiles_s(histogram, (q,))[0]

@@ -7,7 +7,7 @@ from msgspec import Struct
 from harness.core.experiment.types import LatencyObjective
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Requests
-from harness.core.timeline.histogram import Bins, merge, quantile_s, quantiles_s
+from harness.core.timeline.histogram import Bins, merge, quantile_s, quantiles_s, size_of
 from harness.core.timeline.stats import quantile_ranks
 from harness.core.verdict.evidence import count
 from harness.core.verdict.types import LatencyFacts
@@ -99,7 +99,7 @@ def _p99(latency: Bins) -> tuple[float, float, float]:
 
 def interval_s(latency: Bins, q: float) -> Bounds | None:
     """The exact interval of a quantile, between two of the latencies themselves; None where there are none."""
-    size = sum(latency.values())
+    size = size_of(latency)
     if not size:
         return None
     # Half a rank below the rank itself, so that no rounding leads to the next one.
