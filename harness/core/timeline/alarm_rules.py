@@ -43,6 +43,8 @@ _SPECIAL = frozenset({"Throttles", "4XXError", "4xx"})
 REQUEST_METRICS = frozenset({"Invocations", "Count", "RequestCount"})
 """The metrics that count every request."""
 LATENCY_METRICS = frozenset({"Duration", "Latency", "IntegrationLatency", "TargetResponseTime"})
+_TOLD = frozenset({*_FAILURES, *REQUEST_METRICS, *LATENCY_METRICS})
+"""The metrics of which answers tell something."""
 _STATISTICS: Mapping[str, Callable[[float, float], float]] = {
     "Sum": lambda counted, _: counted,
     "Average": lambda counted, requests: counted / requests,
@@ -334,6 +336,8 @@ def _check(defined: AlarmDefined) -> None:
 def _check_metric(metric: MetricQuery) -> None:
     if metric.account:
         raise NotEvaluated(f"its metric {metric.metric} is one of another account ({metric.account})")
+    if metric.metric not in _TOLD:
+        raise NotEvaluated(f"its metric {metric.metric} is none that answers tell of")
 
 
 def _ordered(queries: Sequence[MetricQuery]) -> list[tuple[str, Expression]]:

@@ -196,6 +196,11 @@ def test_expressions_may_build_on_each_other() -> None:
         (rate("errors / rate"), "rate"),
         (math(metric("m1", "Errors", account="210987654321", returned=True)), "another account"),
         (defined(threshold=None), "no threshold"),
+        (defined(metric="OrdersPlaced", namespace="Shop"), "OrdersPlaced"),
+        (
+            math(metric("e", "Errors"), metric("c", "ConcurrentExecutions"), MetricQuery(id="x", expression="e / c")),
+            "ConcurrentExecutions",
+        ),
         (defined(unlike="a PromQL alarm"), "PromQL"),
     ],
 )
