@@ -113,7 +113,7 @@ class Crew:
     def join(self, user: Any) -> LoadEngine:
         """Adds a user, and waits until this process knows its part; raises StopUser if it cannot send traffic."""
         self._users.append(user)
-        with self._telling_failure():
+        with _telling_failure(self._tell_failure):
             if len(self._users) == 1 and self._steering:  # without steering the run was refused, and ends
                 self._client = self._client or self._warm_client(self._steering, user)
                 self._tell_pacing(True)
@@ -125,7 +125,7 @@ class Crew:
     def play(self, user: Any) -> None:
         """One turn of a user: it sends for all users, sends requests of its own, or stands by."""
         engine = self._engine
-        with self._telling_failure():
+        with _telling_failure(self._tell_failure):
             if engine is None or (self.open_arrivals and not self.is_pacer(user)):
                 gevent.sleep(STAND_BY_S)
             elif self.open_arrivals:
@@ -199,22 +199,6 @@ class Crew:
             worker=self._name,
         )
 
-    @contextlib.contextmanager
-    def _telling_failure(self) -> Iterator[None]:
-        """If traffic fails, tells why and ends the run and the user."""
-        try:
-            yield
-        except StopUser:
-            raise
-        except HarnessError as error:
-            self._tell_failure(str(error))
-        except Exception as error:
-            log.exception("traffic failed")
-            self._tell_failure(f"traffic failed: {error!r}")
-        else:
-            return
-        raise StopUser
-
     def _flush(self, recorder: Recorder, statistics: Statistics, steering: Steering) -> None:
         while not self._ended.wait(FLUSH_S):
             recorder.flush(steering.timebase.now_s(), pause=lambda: gevent.sleep(0))  # starts must not wait for it
@@ -254,6 +238,23 @@ class Crew:
         if kinds in ([], [type(user)]):
             return {user.prepare: 1.0}
         return {kind(self._environment).prepare: kind.fixed_count or kind.weight for kind in kinds}
+
+
+@contextlib.contextmanager
+def _telling_failure(tell: TellFailure) -> Iterator[None]:
+    """If traffic fails, tells why and ends the run and the user."""
+    try:
+        yield
+    except StopUser:
+        raise
+    except HarnessError as error:
+        tell(str(error))
+    except Exception as error:
+        log.exception("traffic failed")
+        tell(f"traffic failed: {error!r}")
+    else:
+        return
+    raise StopUser
 
 
 def _client_of(host: str) -> Client:
