@@ -1,9 +1,12 @@
 """Whether each fault had an effect that was seen: a fault that nobody felt proves nothing of the net."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from harness.core.experiment.faults import BASE, SHARES, kind_of, name_of
+from harness.core.experiment.types import Outcome
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import fisher_worse
 from harness.core.verdict.evidence import Evidence, FaultTime, count, failed, is_fault
@@ -25,10 +28,65 @@ def unproved(evidence: Evidence) -> str | None:
     """What was to be proved and was not; None where every fault was felt."""
     for one in faults_without_effect(evidence):
         return f"the fault {one.fault.kind} was in effect for {one.lasted_s:.0f} s, and no request shows it"
+    for name in faults_never_begun(evidence):
+        return f"the fault {name} was planned and never began"
+    if any(fault.forces_alarm and not _rang(evidence, fault) for fault in evidence.faults):
+        return "the alarm was set to ALARM by the experiment, and nobody saw it there"
     faults = [seen for seen in evidence.since if is_fault(seen)]
     if faults and not count(faults, failed):
         return f"all {count(faults)} fault requests were answered well, so nothing was there to be caught"
+    if not faults and _asks_for_fault_requests(evidence):
+        return "fault requests were planned and none was sent"
     return None
+
+
+def faults_never_begun(evidence: Evidence) -> Iterator[str]:
+    """The names of planned faults that never began although the deployment went on.
+
+    One that was due after a deployment that ended badly could not begin.
+    """
+    created_s, ended_s = evidence.release.created_s, math.inf
+    if created_s is None:
+        return
+    if evidence.rollout.outcome is not Outcome.PROMOTED and evidence.release.ended:
+        ended_s = evidence.release.ended[0]
+    for name, kind, at_s in _planned(evidence):
+        due_s = created_s + at_s
+        # A fault that overlaps one of the same kind may leave no time to it.
+        began = any(fault.name == name or (fault.kind == kind and fault.ended_s > due_s) for fault in evidence.faults)
+        sent = name == BASE and count(evidence.since, is_fault) > 0
+        if due_s < ended_s and not (began or sent):
+            yield name
+
+
+def _planned(evidence: Evidence) -> Iterator[tuple[str, str, float]]:
+    """Name, kind and beginning of each fault of the experiment, in seconds since the creation."""
+    if evidence.experiment.traffic.error_share:
+        yield BASE, "error_share", 0.0
+    for index, fault in enumerate(evidence.experiment.faults):
+        kind = kind_of(fault)
+        # A share of zero breaks nothing: it ends what came before.
+        if kind not in SHARES or getattr(fault, kind):
+            yield name_of(index), kind, fault.at_s
+
+
+def _rang(evidence: Evidence, fault: FaultTime) -> bool:
+    """Whether any alarm was seen in ALARM while a fault held it there."""
+    alarms = evidence.rollout.alarms
+    episodes = (episode for name in (*alarms.looked, *alarms.history) for episode in alarms.episodes(name))
+    return any(
+        episode.start[0] <= fault.ended_s and (episode.end is None or episode.end[1] >= fault.began_s)
+        for episode in episodes
+    )
+
+
+def _asks_for_fault_requests(evidence: Evidence) -> bool:
+    """Whether fault requests were to be sent; those to the endpoints of other groups are not seen here."""
+    if evidence.experiment.deployment.endpoints:
+        return False
+    return any(
+        (fault.share("error_share") or fault.share("client_version_share") or 0) > 0 for fault in evidence.faults
+    )
 
 
 def faults_without_effect(evidence: Evidence) -> Iterator[WithoutEffect]:

@@ -158,3 +158,43 @@ def test_several_harms_read_one_after_the_other(harm: Any, row: Any) -> None:
     assert others
     assert all(said.startswith("Harm was also done: ") for said in others)
     assert "p = 0" not in " ".join((first, *others))
+
+
+PLANS = (
+    {"traffic": {"error_share": 0.05}},
+    {"faults": [{"at_s": 60, "for_s": 60, "error_share": 0.2}]},
+    {"faults": [{"at_s": 900, "for_s": 60, "error_share": 0.2}]},
+    {"faults": [{"at_s": 60, "force_alarm": "ALARM"}]},
+    {"faults": [{"at_s": 60, "for_s": 30, "concurrency": 0}]},
+)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_no_canary_is_cleared_by_a_fault_that_never_began(judged: Any, build: Any, plan: dict[str, Any]) -> None:
+    """The experiment was about that fault; a canary without one, or with faults that switch off, is cleared."""
+    verdict = judged(build(), **plan)
+    assert verdict.call == "inconclusive"
+    assert any("was planned and never began" in said for said in verdict.because)
+    assert "fault-without-effect" in {finding.id for finding in verdict.findings}
+    assert judged(build(), faults=[{"at_s": 60, "error_share": 0}]).call == "cleared"
+
+
+def test_fault_that_was_due_after_the_rollback_could_not_begin(judged: Any, build: Any) -> None:
+    """The rollback came first, so its absence says nothing."""
+    undone = {"end": "rolled_back", "end_s": 131.0, "alarms": ((120.5, 240.0),)}
+    late, due = ([{"at_s": at_s, "for_s": 60, "error_share": 0.2}] for at_s in (200, 60))
+    assert judged(build(**undone), faults=late).call == "false_alarm"
+    assert judged(build(**undone), faults=due).call == "inconclusive"
+
+
+def test_share_that_sent_no_fault_request_proves_nothing(judged: Any, build: Any) -> None:
+    """It began, and was too small for the traffic."""
+    verdict = judged(build(faults=((60, 120, 0.00001),)))
+    assert verdict.call == "inconclusive"
+    assert "fault requests were planned and none was sent" in verdict.because[1]
+
+
+def test_forced_alarm_that_nobody_saw_in_alarm_proves_nothing(judged: Any, build: Any) -> None:
+    """It was forced, and no look and no history shows it."""
+    assert judged(build(forced=(60.0, 61.0))).call == "inconclusive"
+    assert judged(build(forced=(60.0, 61.0), alarms=((60.2, 100.0),))).call == "cleared"

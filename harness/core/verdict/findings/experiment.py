@@ -5,7 +5,7 @@ from collections import Counter
 from harness.core.timeline.alarm_rules import UNHANDLED_STATUS
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import clopper_pearson
-from harness.core.verdict.effects import faults_without_effect
+from harness.core.verdict.effects import faults_never_begun, faults_without_effect
 from harness.core.verdict.evidence import count, failed, is_fault, planned_share, server_failed
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
 from harness.core.verdict.latency import harm_by_latency
@@ -53,13 +53,19 @@ def fault_succeeded(scene: Scene) -> Finding | None:
 
 
 def fault_without_effect(scene: Scene) -> Finding | None:
-    """A fault of ours on the function that nobody felt."""
+    """A fault of ours on the function that nobody felt, or any that never began."""
     for one in faults_without_effect(scene.evidence):
         return error(
             "fault-without-effect",
             f"The fault {one.fault.kind} ({one.fault.value}) was in effect for {one.lasted_s:.0f} s, and none of "
             f"{one.requests} good requests failed or slowed down by it, so nothing was proved. Does it reach the "
             "function, and is it strong enough for this traffic?",
+        )
+    never = [*faults_never_begun(scene.evidence)]
+    if never:
+        return error(
+            "fault-without-effect",
+            f"{', '.join(never)} was planned and never began although the deployment went on, so nothing was proved.",
         )
     return None
 
