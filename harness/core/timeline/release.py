@@ -197,6 +197,11 @@ class Release(Struct, frozen=True, kw_only=True):
         return self.phase in (Phase.STOPPED, Phase.FAILED) and self.alias is not None and bool(shares_of(self.alias))
 
     @property
+    def was_allowed(self) -> bool:
+        """Whether CodeDeploy began to give the canary traffic, be it seen on the alias or not."""
+        return self._allow_traffic is not None and self._allow_traffic.status in _SHIFTED_STATUSES
+
+    @property
     def _later(self) -> tuple[DeploymentSeen, ...]:
         ended_s = self.ended[0] if self.ended else math.inf
         later = (other for other in self.others if other.created_s is not None and other.created_s >= ended_s)
@@ -214,7 +219,7 @@ class Release(Struct, frozen=True, kw_only=True):
     def _dated_shift(self) -> Bounds | None:
         """When CodeDeploy, by its own dates, gave the canary a part of the traffic; None if all at once, or never."""
         allowed = self._allow_traffic
-        began_s = allowed.started_s if allowed and allowed.status in _SHIFTED_STATUSES else None
+        began_s = allowed.started_s if allowed and self.was_allowed else None
         return exactly(began_s) if self.config and self.config.step else None
 
     def _allowed(self, shift: Shift) -> Bounds:

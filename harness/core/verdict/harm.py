@@ -16,6 +16,7 @@ from harness.core.experiment.types import Outcome
 from harness.core.timeline.alarm_rules import Rule
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import clopper_pearson, fisher_worse
+from harness.core.verdict import unseen
 from harness.core.verdict.breach import Fails, Weighed, weigh
 from harness.core.verdict.effects import unproved
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, reached_service
@@ -215,9 +216,17 @@ def _healthy(evidence: Evidence, measures: Measures) -> Harm:
         return _unknown(f"the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} say too little")
     if doubt := next((said for ask in _DOUBTS if (said := ask(evidence))), None):
         return _unknown(doubt)
-    return Harm(
-        False, (f"No harm was found: the canary gave {good} good answers{_excluded(evidence, measures.arms.canary)}.",)
-    )
+    told = _told_good(evidence, measures, good)
+    return Harm(False, (f"No harm was found: {told}{_excluded(evidence, measures.arms.canary)}.",))
+
+
+def _told_good(evidence: Evidence, measures: Measures, good: int) -> str:
+    """The good answers of the canary, as far as they were seen to be its."""
+    if headers_tell(evidence.since):
+        return f"the canary gave {good} good answers"
+    if measures.arms.source == "cloudwatch":
+        return f"CloudWatch counted {good} invocations of the canary without an error"
+    return f"all good requests were answered well, about {good} of them by the canary, judging by its weight"
 
 
 def _without_yardstick(evidence: Evidence) -> str | None:
@@ -242,7 +251,19 @@ def _worse_at_another_time(evidence: Evidence) -> str | None:
     return "the canary failed more than the baseline did, but not enough of it over the same time"
 
 
-_DOUBTS = (gap_in_the_trial, unproved, _without_yardstick, _breaching_by_chance, _worse_at_another_time)
+_DOUBTS = (
+    gap_in_the_trial,
+    unproved,
+    _without_yardstick,
+    _breaching_by_chance,
+    _worse_at_another_time,
+    unseen.errors_not_told,
+    unseen.failures_of_nobody,
+    unseen.failures_of_others,
+    unseen.unanswered,
+    unseen.slower_at_another_time,
+    unseen.alarm_beyond_sight,
+)
 """What keeps good answers of the canary from proving that nobody was hurt."""
 
 
@@ -262,7 +283,10 @@ def _never_had_traffic(evidence: Evidence) -> bool:
     if rollout.outcome is Outcome.PROMOTED or rollout.release.place != "baseline":
         return False
     answered = any(evidence.is_canary(seen.version) for seen in evidence.since)
-    return not (answered or rollout.release.shared or rollout.release.weights.whole)
+    release = rollout.release
+    invoked = release.canary and metric_sum(evidence, "Invocations", release.canary, (-math.inf, math.inf))
+    away = release.shared or release.weights.splits or release.weights.whole or release.was_allowed
+    return not (answered or invoked or away)
 
 
 def _healthy_without_canary(evidence: Evidence) -> Harm:
@@ -303,7 +327,9 @@ def _likely_good_answers(evidence: Evidence) -> int | None:
     if window is None or weight is None:
         return None
     good = [seen for seen in evidence.since if seen.intent == "good" and window[0] <= seen.at_s < window[1]]
-    return None if any(failed(seen) for seen in good) else int(count(good) * _weight(evidence, weight))
+    if any(failed(seen) and seen.intent == "good" for seen in evidence.since):
+        return None
+    return int(count(good) * _weight(evidence, weight))
 
 
 def _weight(evidence: Evidence, weight_at_end: float) -> float:

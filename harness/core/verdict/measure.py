@@ -262,6 +262,12 @@ def metric_sum(
     return round(sum(points.values())) if points else None
 
 
+def metric_periods(evidence: Evidence, metric: str, version: str) -> set[float]:
+    """When the periods began of which CloudWatch told a metric of a version."""
+    series = (seen for seen in evidence.metrics if seen.metric == metric and seen.version == version)
+    return {start_s for seen in series for start_s, _ in seen.points}
+
+
 # Exposure
 
 

@@ -58,11 +58,14 @@ def longest_silence(evidence: Evidence) -> Bounds | None:
 def _trial(evidence: Evidence) -> Bounds | None:
     """The time in which the canary surely had a part of the traffic; None if it never shared it."""
     release = evidence.release
-    if release.weights.split is None:
+    # Where no look showed the alias split, CodeDeploy told the weight, or dated the shift.
+    told = release.weights.splits[0].at_s[1] if release.weights.splits else None
+    shared = release.shared[0] if release.shared else told
+    began_s = release.weights.split[1] if release.weights.split else shared
+    if began_s is None:
         return None
     ends = [bounds[0] for bounds in (release.ended, release.weights.whole) if bounds]
     ended_s = min([*ends, evidence.until_s])
-    began_s = release.weights.split[1]
     return (began_s, ended_s) if ended_s > began_s else None
 
 

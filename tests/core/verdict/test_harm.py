@@ -104,10 +104,19 @@ def test_returned_500_is_harm_though_the_alarm_cannot_see_it(harm: Any, build: A
     assert harm(build(canary_fails=0.5, failed_status=500)).done is True
 
 
-def test_requests_without_an_answer_are_no_harm_of_the_canary(harm: Any, build: Any, sent: Any) -> None:
-    """No answer at all says as much about us as about the service."""
-    lost = [sent(100.0, count=50, ok=False, status=0, version=None)]
-    assert harm([*build(), *lost]).done is False
+@pytest.mark.parametrize(("lost", "done"), [(0, False), (5, False), (50, None), (500, None)])
+def test_requests_without_an_answer_are_neither_harm_nor_health(
+    harm: Any, build: Any, sent: Any, lost: int, done: bool | None
+) -> None:
+    """No answer at all says as much about us as about the service, and a few are what any network loses."""
+    silent = [sent(100.0, count=lost, ok=False, status=0, version=None)] if lost else []
+    assert harm([*build(), *silent]).done is done
+
+
+def test_requests_that_got_no_answer_before_either_say_nothing(harm: Any, build: Any, sent: Any) -> None:
+    """What the network lost before the deployment is not the canary's."""
+    silent = [sent(at_s, count=2, ok=False, status=0, version=None) for at_s in range(400)]
+    assert harm(sorted([*build(), *silent], key=lambda event: event.at_s)).done is False
 
 
 def test_no_traffic_is_not_health(harm: Any, build: Any) -> None:

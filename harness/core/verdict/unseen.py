@@ -1,0 +1,160 @@
+"""What may have hurt users without being seen as harm: it keeps good answers of the canary from being health.
+
+A failure or a slow answer counts as the canary's only where something says so. Where nothing does, it may be the
+canary's all the same.
+"""
+
+from collections.abc import Iterator
+
+from harness.core.experiment.types import Alarm, Outcome
+from harness.core.timeline.alarm_rules import metrics_of, why_not_evaluated
+from harness.core.timeline.bounds import Bounds
+from harness.core.timeline.composites import below_composites
+from harness.core.timeline.events import Requests
+from harness.core.timeline.stats import fisher_worse
+from harness.core.verdict.evidence import Evidence, count, failed, is_fault, server_failed
+from harness.core.verdict.latency import compared, harm_by_latency
+from harness.core.verdict.measure import (
+    arms_window,
+    good_failures,
+    headers_tell,
+    is_comparable_in_part,
+    metric_periods,
+    metric_sum,
+)
+
+SIGNIFICANT = 0.005
+MOST_UNANSWERED = 0.01
+"""The share of requests without an answer that is usual where no traffic from before says what is."""
+_COUNTED = frozenset({"Errors", "Invocations"})
+"""The metrics that are read for each version, whoever sends the traffic."""
+
+
+def failures_of_nobody(evidence: Evidence) -> str | None:
+    """Failed answers that neither a header nor CloudWatch gives to a version, and that were not usual before."""
+    created_s = evidence.release.created_s
+    if created_s is None or headers_tell(evidence.since):
+        return None
+    hurt = count(evidence.since, lambda seen: not is_fault(seen) and _may_be_the_canarys(evidence, seen))
+    by_faults = count(evidence.since, lambda seen: is_fault(seen) and server_failed(seen))
+    window = (created_s, evidence.until_s)
+    versions = (evidence.release.baseline, evidence.release.canary)
+    counted = sum(metric_sum(evidence, "Errors", version, window) or 0 for version in versions if version)
+    untold = hurt - max(0, counted - by_faults)
+    answered = metric_sum(evidence, "Invocations", evidence.release.canary, window) if evidence.release.canary else 0
+    if untold <= 0 or _is_usual((untold, max(untold, answered or 0)), good_failures(_before(evidence, created_s))):
+        return None
+    return f"{untold} good requests failed, and nothing tells which version answered them"
+
+
+def unanswered(evidence: Evidence) -> str | None:
+    """Requests without an answer, more than there were before: no version is known that did not answer."""
+    created_s = evidence.release.created_s
+    if created_s is None:
+        return None
+    silent, usual = _silent(evidence.since), _silent(_before(evidence, created_s))
+    few = silent[0] <= MOST_UNANSWERED * silent[1]
+    if not silent[0] or (_is_usual(silent, usual) if usual[1] else few):
+        return None
+    return f"{silent[0]} of {silent[1]} good requests got no answer, and nothing tells which version they went to"
+
+
+def slower_at_another_time(evidence: Evidence) -> str | None:
+    """Answers slower than those of the baseline or, where nothing tells the versions apart, than before."""
+    created_s, gone_s = evidence.release.created_s, evidence.release.canary_gone_s
+    if created_s is None:
+        return None
+    if headers_tell(evidence.since):
+        canary = [seen for seen in evidence.since if evidence.is_canary(seen.version)]
+        baseline = [seen for seen in evidence.requests if evidence.is_baseline(seen.version)]
+    else:
+        until_s = gone_s if gone_s is not None and not evidence.release.promoted else evidence.until_s
+        canary = [seen for seen in evidence.since if seen.at_s < until_s]
+        baseline = _before(evidence, created_s)
+    if harm_by_latency(compared(canary, baseline), evidence.experiment.objective.latency) is None:
+        return None
+    return "answers were slower than the baseline's, but not of a canary that is known to answer at the same time"
+
+
+def errors_not_told(evidence: Evidence) -> str | None:
+    """CloudWatch tells of the canary's invocations, and not of their errors."""
+    canary = evidence.release.canary
+    if canary is None or headers_tell(evidence.since):
+        return None
+    called, told = (metric_periods(evidence, metric, canary) for metric in ("Invocations", "Errors"))
+    # Of the last period one series may be read before the other.
+    if len(called - told) <= (1 if told else 0):
+        return None
+    return f"CloudWatch did not tell how many invocations of version {canary} failed"
+
+
+def failures_of_others(evidence: Evidence) -> str | None:
+    """By CloudWatch the canary failed more than the baseline, though not in the answers that this run got."""
+    window, canary, baseline = arms_window(evidence), evidence.release.canary, evidence.release.baseline
+    if window is None or canary is None or baseline is None or not evidence.release.shared:
+        return None
+    if is_comparable_in_part(evidence):
+        return None
+    chance = fisher_worse(_by_metric(evidence, canary, window), _by_metric(evidence, baseline, window))
+    if chance is None or chance >= SIGNIFICANT:
+        return None
+    return "by CloudWatch the canary failed more than the baseline did, and this run's own requests do not show it"
+
+
+def alarm_beyond_sight(evidence: Evidence) -> str | None:
+    """An alarm that answered something that nobody measured."""
+    for name in _rang(evidence):
+        if evidence.rollout.outcome is Outcome.ROLLED_BACK and not _is_measured(evidence, name):
+            return f"the alarm {name} went to ALARM, and what it watches was not measured"
+    return None
+
+
+def _may_be_the_canarys(evidence: Evidence, seen: Requests) -> bool:
+    return failed(seen) and (server_failed(seen) or not seen.http) and not evidence.is_baseline(seen.version)
+
+
+def _before(evidence: Evidence, created_s: float) -> list[Requests]:
+    return [seen for seen in evidence.requests if seen.at_s + 1 <= created_s]
+
+
+def _is_usual(hurt: tuple[int, int], usual: tuple[int, int]) -> bool:
+    chance = fisher_worse(hurt, usual)
+    return chance is not None and chance >= SIGNIFICANT
+
+
+def _silent(requests: list[Requests] | tuple[Requests, ...]) -> tuple[int, int]:
+    good = [seen for seen in requests if not is_fault(seen) and seen.http]
+    return count(good, lambda seen: not seen.answered), count(good)
+
+
+def _by_metric(evidence: Evidence, version: str, window: Bounds) -> tuple[int, int]:
+    """Errors and invocations of the periods that lie in the window as a whole."""
+    failures = metric_sum(evidence, "Errors", version, window, whole=True) or 0
+    requests = metric_sum(evidence, "Invocations", version, window, whole=True) or 0
+    return min(failures, requests), requests
+
+
+def _rang(evidence: Evidence) -> Iterator[str]:
+    """The alarms of the group that were in ALARM since the creation, and were not forced there."""
+    created_s = evidence.release.created_s or 0.0
+    for name in evidence.rollout.yardsticks:
+        episodes = evidence.rollout.alarms.episodes(name)
+        lasting = (one for one in episodes if one.end is None or one.end[1] > created_s)
+        if any(not _is_forced(evidence, one.start) for one in lasting):
+            yield name
+
+
+def _is_forced(evidence: Evidence, start: Bounds) -> bool:
+    forced = (fault for fault in evidence.faults if fault.forces_alarm)
+    return any(fault.began_s - 1 <= start[1] and start[0] <= fault.ended_s for fault in forced)
+
+
+def _is_measured(evidence: Evidence, name: str) -> bool:
+    """Whether what an alarm watches was seen: by clients or, without traffic of our own, by CloudWatch's counts."""
+    definitions, sends = evidence.rollout.alarms.definitions, evidence.rollout.run.sends
+    read = [definitions[child] for child in below_composites([name], definitions) if child in definitions]
+    told = read or evidence.experiment.alarm != Alarm()
+    return bool(told) and all(
+        why_not_evaluated(one) is None and (sends or {metric.metric for metric in metrics_of(one)} <= _COUNTED)
+        for one in read
+    )

@@ -1,0 +1,157 @@
+"""What nobody could see as harm keeps a canary from being cleared, and a rollback from being a false alarm."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from harness.core.timeline.events import (
+    AlarmDefined,
+    AliasSeen,
+    Arrivals,
+    Event,
+    LifecycleEvent,
+    MetricSeen,
+    Requests,
+    RunStarted,
+    TargetSeen,
+)
+
+UNDONE: dict[str, Any] = {"end": "rolled_back", "end_s": 131.0, "alarms": ((120.5, 240.0),)}
+SLOW: dict[str, Any] = {"latency_s": (0.02, 2.0)}
+HANDLED: dict[str, Any] = {"canary_fails": 0.5, "failed_status": 500}
+DURATION = AlarmDefined(
+    at_s=0.1,
+    asked_s=0.0,
+    name="errors",
+    metric="Duration",
+    namespace="AWS/Lambda",
+    dimensions={"FunctionName": "fakeUser"},
+    statistic="p99",
+    period_s=60,
+    evaluation_periods=1,
+    datapoints=1,
+    threshold=1000.0,
+    comparison="GreaterThanThreshold",
+)
+
+
+def watched(events: list[Event]) -> list[Event]:
+    """The same release as a run without traffic of its own sees it."""
+    seen = [event for event in events if not isinstance(event, Requests | Arrivals)]
+    return [replace(event, sends=False) if isinstance(event, RunStarted) else event for event in seen]
+
+
+def late_failures(events: list[Event], since_s: float) -> list[Event]:
+    """API Gateway's 502, which names no version, instead of each answer of the canary from an instant on."""
+
+    def broken(event: Event) -> Event:
+        is_late = isinstance(event, Requests) and event.version in (None, "2") and event.at_s >= since_s
+        return replace(event, outcome="failed", status=502, version=None) if is_late else event
+
+    return [broken(event) for event in events]
+
+
+@pytest.mark.parametrize("metrics", [True, False])
+@pytest.mark.parametrize("ending", [{}, UNDONE], ids=["promoted", "rolled back"])
+def test_failures_that_nothing_gives_to_a_version_are_not_health(
+    build: Any, judged: Any, ending: dict[str, Any], metrics: bool
+) -> None:
+    """Lambda counts no error of a handler that answers 500, and no header says who did."""
+    verdict = judged(build(headers=False, metrics=metrics, **HANDLED, **ending))
+    assert verdict.call == "inconclusive", verdict.because
+
+
+def test_failures_that_cloudwatch_gives_to_the_baseline_are_none_of_the_canary(build: Any, judged: Any) -> None:
+    """It counts as many as clients saw; those that it gives to nobody may all be the canary's."""
+    failing: dict[str, Any] = {"headers": False, "baseline_fails": 0.02, "canary_fails": 0.02}
+    assert judged(build(**failing)).call == "cleared"
+    assert judged(build(**failing, failed_status=500)).call == "inconclusive"
+
+
+@pytest.mark.parametrize("headers", [True, False])
+def test_failures_after_the_promotion_count_though_no_header_names_the_canary(
+    build: Any, judged: Any, headers: bool
+) -> None:
+    """All was well while the versions shared the traffic."""
+    events = late_failures(build(metrics=False, headers=headers, after_s=200.0), 375.0)
+    assert judged(events).call == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "release",
+    [
+        {"headers": False},
+        {"headers": False, "guards": (DURATION,), **UNDONE},
+        {"config": ("CodeDeployDefault.LambdaAllAtOnce", "all_at_once", None, None), "shifts": ((2.0, 1.0),)},
+        {"rate": 0.5, "after_s": 300.0},
+    ],
+    ids=["no header", "rolled back", "all at once", "too few to compare"],
+)
+def test_slow_answers_that_cannot_be_compared_are_not_health(build: Any, judged: Any, release: dict[str, Any]) -> None:
+    """They are a hundred times slower than the baseline's, or than those before the deployment."""
+    assert judged(build(**release, **SLOW)).call == "inconclusive"
+    assert judged(build(**release)).call in ("cleared", "false_alarm")
+
+
+def test_rollback_by_what_nobody_measured_is_no_false_alarm(build: Any, judged: Any) -> None:
+    """Without traffic of our own nothing tells how slow the canary was."""
+    verdict = judged(watched(build(guards=(DURATION,), **SLOW, **UNDONE)))
+    assert verdict.call == "inconclusive"
+    assert "the alarm errors went to ALARM, and what it watches was not measured" in verdict.because[1]
+    assert judged(watched(build(**UNDONE))).call == "false_alarm"
+
+
+@pytest.mark.parametrize("unlike", ["a Metrics Insights query", None])
+def test_rollback_by_an_alarm_that_cannot_be_evaluated_is_no_false_alarm(
+    build: Any, judged: Any, unlike: str | None
+) -> None:
+    """It may have seen what no answer tells; the experiment's own forcing of it is known."""
+    guards = (replace(DURATION, unlike=unlike, metric=DURATION.metric if unlike else "OrdersLost"),)
+    assert judged(build(guards=guards, **UNDONE)).call == "inconclusive"
+    assert judged(build(guards=guards, forced=(120.0, 240.0), **UNDONE)).call == "false_alarm"
+
+
+def test_invocations_without_their_errors_are_not_health(build: Any, judged: Any) -> None:
+    """CloudWatch writes a zero for each invocation that succeeded, so their absence is a look that failed."""
+    events = watched(build())
+    untold = [event for event in events if not (isinstance(event, MetricSeen) and event.metric == "Errors")]
+    assert judged(events).call == "cleared"
+    assert "CloudWatch counted" in judged(events).because[1]
+    assert judged(untold).call == "inconclusive"
+
+
+def test_failures_of_others_requests_are_seen_by_cloudwatch(build: Any, judged: Any) -> None:
+    """This run's own requests were answered well, and those of the users were not."""
+
+    def with_others(event: Event) -> Event:
+        if not isinstance(event, MetricSeen) or event.version == "1":
+            return event
+        more = 200 if event.metric == "Errors" else 400
+        points = tuple((start_s, value + (more if 60 <= start_s < 180 else 0)) for start_s, value in event.points)
+        return replace(event, points=points)
+
+    verdict = judged([with_others(event) for event in build(**UNDONE)])
+    assert verdict.call == "inconclusive", verdict.because
+
+
+def test_silent_canary_is_not_cleared_though_no_look_showed_the_alias(build: Any, judged: Any) -> None:
+    """CodeDeploy's own word tells when the canary had its share."""
+    silent = [
+        event
+        for event in build()
+        if not isinstance(event, AliasSeen | Arrivals)
+        and not (isinstance(event, Requests) and event.version == "2" and event.at_s < 366)
+    ]
+    assert judged(silent).call == "inconclusive"
+
+
+def test_canary_whose_traffic_fell_between_two_looks_had_traffic(build: Any, judged: Any) -> None:
+    """CodeDeploy says that it shifted all traffic at once, and a hook failed before the next look."""
+    at_once = {"config": ("CodeDeployDefault.LambdaAllAtOnce", "all_at_once", None, None), "shifts": ((2.0, 1.0),)}
+    went = build(end="hook", end_s=5.0, headers=False, metrics=False, **at_once)
+    allowed = (LifecycleEvent(name="AllowTraffic", status="Succeeded"),)
+    told = [replace(event, lifecycle=allowed) if isinstance(event, TargetSeen) else event for event in went]
+    verdict = judged(told)
+    assert verdict.call == "inconclusive"
+    assert not any("never had traffic" in said for said in verdict.because)
