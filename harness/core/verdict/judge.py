@@ -209,6 +209,9 @@ def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
         yield Reason(
             "contrary", f"Harm was done and the canary {went_on}; expect.call does not say that this is meant."
         )
+    if not expected and call is Call.INCONCLUSIVE and evidence.experiment.expect.outcome is Outcome.PROMOTED:
+        # CI takes exit code 0 for a healthy release, and a promotion alone proves no health.
+        yield Reason("inconclusive")
     if not expected or call in expected:
         return
     said = f"The call {' or '.join(map(_words, expected))} was expected, and it is {_words(call)}."

@@ -111,6 +111,15 @@ def test_other_outcome_than_expected_is_contrary(row: Any, experiment: Any) -> N
     assert "The outcome promoted was expected, and it was rolled back." in verdict.because
 
 
+@pytest.mark.parametrize("expect", [{"outcome": "promoted"}, {"outcome": "promoted", "within_s": 360}])
+def test_promotion_alone_proves_no_health(expect: dict[str, Any], row: Any, experiment: Any) -> None:
+    """A canary of which too little is known was promoted, as expected, and CI must not be green."""
+    verdict = judge(experiment(expect=expect), row("thin-traffic"))
+    assert (verdict.outcome, verdict.call) == (Outcome.PROMOTED, Call.INCONCLUSIVE)
+    assert (verdict.result, verdict.exit_code) == ("inconclusive", 4)
+    assert judge(experiment(expect=expect), row("healthy")).exit_code == 0
+
+
 def test_other_call_than_expected_is_contrary(row: Any, experiment: Any) -> None:
     """Outcome as expected, for the wrong reason."""
     verdict = judge(experiment(expect={"outcome": "rolled_back", "call": "caught"}), row("forced-alarm"))
