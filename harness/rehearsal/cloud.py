@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode
+from harness.gate import Gate
 from harness.rehearsal import servers, stack
 from harness.rehearsal.admission import Throttle
 from harness.rehearsal.clock import CloudClock, Schedule
@@ -52,6 +53,7 @@ class Cloud:
     ) -> None:
         self.experiment = experiment or Experiment(name="rehearsal")
         self.host = host
+        self._gate = Gate(frozenset({host.lower()}))
         self._port = port
         self._service_port = service_port
         self._version_header: VersionHeader = version_header
@@ -104,7 +106,7 @@ class Cloud:
         self._undo.callback(data.close)
         self.functions.endpoint_url = servers.url(self.host, aws)
         self._undo.callback(self.functions.close)
-        self._run(servers.ControlPlane(Wire(self._services(), self.schedule), aws))
+        self._run(servers.ControlPlane(Wire(self._services(), self.schedule, self._gate), aws))
         made = stack.set_up(
             self.experiment, self.functions, self.cloudwatch, self.codedeploy, account=ACCOUNT, region=REGION
         )
@@ -147,6 +149,7 @@ class Cloud:
             now=self.clock.now,
             rng=self._rng("gateway"),
             injected=lambda: self.fis.error_share(made.function),
+            gate=self._gate,
         )
 
     def _described(self, made: stack.Stack, endpoint_url: str, service_url: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
+from harness.gate import Gate, foreign_host
 from harness.rehearsal import proxy, service
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
@@ -79,7 +80,8 @@ class BundledVersion(NamedTuple):
 class Gateway:
     """The ASGI application; `now` is simulated time, `rng` decides which requests FAIL_RATIO hits.
 
-    `injected` is the share of invocations that fault injection makes fail at this instant, 0..1.
+    `injected` is the share of invocations that fault injection makes fail at this instant, 0..1. `gate` knows the names
+    of this machine; clients may send any headers, browsers' too, under one of them.
     """
 
     def __init__(
@@ -91,7 +93,9 @@ class Gateway:
         now: Callable[[], float],
         rng: random.Random,
         injected: Callable[[], float] = lambda: 0.0,
+        gate: Gate = Gate(),  # noqa: B008
     ) -> None:
+        self._lets_in = lru_cache(maxsize=16)(gate.lets_in)
         self._injected = injected
         self._api = api
         self._versions = versions
@@ -127,6 +131,9 @@ class Gateway:
         await send({"type": "http.response.body", "body": answer.body})
 
     async def _admit(self, scope: Scope, receive: Receive, request_id: str) -> AdmittedRequest:
+        host = _value(scope["headers"], b"host").decode("latin-1")
+        if not self._lets_in(host):
+            raise Refused(proxy.forbidden(foreign_host(host)))
         route = self._routes.get((scope["method"], scope["path"]))
         if route is None:
             raise Refused(self._no_route(scope["path"]))

@@ -70,6 +70,11 @@ BAD_GATEWAY = _own(502, b'{"message": "Internal server error"}', b"InternalServe
 TIMED_OUT = _own(504, b'{"message": "Endpoint request timed out"}', b"InternalServerErrorException")
 
 
+def forbidden(reason: str) -> GatewayAnswer:
+    """What API Gateway answers under a name that it does not serve, with the reason."""
+    return _own(403, msgspec.json.encode({"message": reason}), b"ForbiddenException")
+
+
 def event(call: AdmittedRequest, *, stage: str, account: str, region: str) -> bytes:
     """The proxy event of a call, as JSON."""
     headers = _by_name((_as_sent(name), value.decode("latin-1")) for name, value in call.headers)

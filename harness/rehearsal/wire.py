@@ -3,6 +3,9 @@
 A service is any object with one method an operation (`get_deployment` for GetDeployment) that takes the parsed request
 and returns the response as dictionaries in AWS's own spelling, or raises `Refusal`. Services that are not ours are
 answered by moto's own server where it has them. Whatever happens, the client gets an answer of its protocol.
+
+Uploaded code runs as the user, so that no browser is answered: `gate.py` says how one is known, and `signature.py` asks
+for what every SDK sends and no foreign page can.
 """
 
 import gzip
@@ -30,6 +33,8 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from harness.gate import Gate
+from harness.rehearsal import signature
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.refusal import Refusal
 
@@ -40,14 +45,16 @@ log = logging.getLogger(__name__)
 
 _SIGNING_NAMES = {"monitoring": "cloudwatch"}
 _TARGET_PREFIXES = {"CodeDeploy_20141006": "codedeploy", "GraniteServiceVersion20100801": "cloudwatch"}
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
-# What a form says of its service: query calls of CloudWatch by hand, and the calls of STS that need no credentials.
-_UNSIGNED = {b"Version=2010-08-01": "cloudwatch", b"Action=AssumeRoleWith": "sts"}
+# What tells the service of a request that is not signed, so that it is refused in the right protocol.
+_PATHS = {re.compile(r"/20\d\d-\d\d-\d\d/"): "lambda", re.compile("/experiment"): "fis"}
+_VERSIONS = {"2010-08-01": "cloudwatch", "2010-05-15": "cloudformation", "2011-06-15": "sts"}
 _NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 """How JSON of AWS writes the floats that JSON has no words for."""
 _FORM = "application/x-www-form-urlencoded"
 _NOT_HERE = Refusal("UnknownOperationException", "This local cloud has no such operation.")
-_NOT_SIGNED = Refusal("MissingAuthenticationToken", "Missing Authentication Token")
+# Codes that JSON protocols end with "Exception", and those of them that are 403 where the protocol is not JSON.
+_COMMON = frozenset({"AccessDenied", "IncompleteSignature", "MissingAuthenticationToken"})
+_FORBIDDEN = ("AccessDenied", "MissingAuthenticationToken")
 # The services check for themselves what they require, where their own codes say so; Lambda has one code for all.
 _MISSING = {"lambda": "ValidationException"}
 
@@ -55,24 +62,31 @@ _MISSING = {"lambda": "ValidationException"}
 class Wire:
     """The control plane's WSGI application.
 
-    `services` maps boto3's service names to service objects; `schedule` dates the answers.
+    `services` maps boto3's service names to service objects; `schedule` dates the answers; `gate` knows its own names.
     """
 
-    def __init__(self, services: Mapping[str, object], schedule: Schedule) -> None:
+    def __init__(self, services: Mapping[str, object], schedule: Schedule, gate: Gate = Gate()) -> None:  # noqa: B008
         self.now = schedule.clock.now
+        self._gate = gate
         self._services = services
         self._moto: Any = None
         self._moto_lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answers one request, by our services or by moto's."""
-        environ = _read(environ)
-        service_name = _service_of(Request(environ))
-        if service_name is None:
-            return self._send(start_response, _unknown("", Request(environ), _NOT_SIGNED))
+        environ = signature.in_headers(_read(environ))
+        request = Request(environ)
+        service_name = _service_of(request)
+        if refusal := self._refusal(request):
+            return self._send(start_response, _unknown(service_name, request, refusal))
         if service_name not in self._services:
             return self._by_moto(service_name, environ, start_response)
         return self._send(start_response, self._answer(service_name, Request(environ)))
+
+    def _refusal(self, request: Request) -> Refusal | None:
+        """Why nobody may answer a request; None if somebody may."""
+        reason = self._gate.refusal_by_cloud(request.headers)
+        return Refusal("AccessDenied", reason) if reason else signature.refusal(request)
 
     @staticmethod
     def _send(start_response: StartResponse, answer: WireAnswer) -> Iterable[bytes]:
@@ -127,7 +141,8 @@ class Wire:
 
 def _read(environ: dict[str, Any]) -> dict[str, Any]:
     """The request with its body read, and unzipped: boto3 zips the long bodies of operations that allow it."""
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    length = environ.get("CONTENT_LENGTH", "")
+    body = environ["wsgi.input"].read(int(length)) if length.isdecimal() else b""
     kept = {**environ}
     if kept.get("HTTP_CONTENT_ENCODING") == "gzip":
         try:
@@ -144,18 +159,16 @@ def _rewound(environ: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "wsgi.input": io.BytesIO(environ["harness.body"])}
 
 
-def _service_of(request: Request) -> str | None:
-    """The service that a request is for; None for an unsigned request that nothing else identifies."""
-    scope = _SCOPE.search(request.headers.get("Authorization", ""))
-    if scope:
-        return _SIGNING_NAMES.get(scope["service"], scope["service"])
+def _service_of(request: Request) -> str:
+    """The service that a request is for; empty where nothing tells it."""
+    signed = signature.service_of(request)
+    if signed:
+        return _SIGNING_NAMES.get(signed, signed)
     target = request.headers.get("X-Amz-Target", "").partition(".")[0]
     if target in _TARGET_PREFIXES:
         return _TARGET_PREFIXES[target]
-    if re.match(r"/20\d\d-\d\d-\d\d/functions", request.path):
-        return "lambda"
-    body = request.environ["harness.body"]
-    return next((service for mark, service in _UNSIGNED.items() if mark in body), None)
+    by_path = next((service for form, service in _PATHS.items() if form.match(request.path)), "")
+    return by_path or _VERSIONS.get(signature.form_of(request).get("Version", ""), "")
 
 
 def _unknown(service_name: str, request: Request, refusal: Refusal = _NOT_HERE) -> WireAnswer:
@@ -164,7 +177,15 @@ def _unknown(service_name: str, request: Request, refusal: Refusal = _NOT_HERE) 
         model = get_service_model(service_name)
     except UnknownServiceError:
         model = get_service_model("codedeploy")
-    return _serialized(OperationModel({"name": "Unknown"}, model), _protocol_of(model, request), refusal)
+    protocol = _protocol_of(model, request)
+    return _serialized(OperationModel({"name": "Unknown"}, model), protocol, _spelt(refusal, protocol))
+
+
+def _spelt(refusal: Refusal, protocol: str) -> Refusal:
+    """The refusal under the code that AWS has for it in a protocol."""
+    if refusal.code in _COMMON and "json" in protocol and protocol != "query-json":
+        return Refusal(f"{refusal.code}Exception", refusal.message)
+    return refusal
 
 
 def _protocol_of(model: ServiceModel, request: Request) -> str:
@@ -249,19 +270,26 @@ def _serialized(operation: OperationModel, protocol: str, result: object) -> Wir
         if isinstance(result, Refusal):
             body = json.dumps({"__type": result.code, "message": result.message})
         headers["Content-Type"] = f"application/x-amz-json-{operation.service_model.metadata.get('jsonVersion', '1.1')}"
-    status = _own_status(operation, result) or answer["status_code"]
+    status = _own_status(operation, protocol, result) or answer["status_code"]
     return status, headers, body if isinstance(body, bytes) else body.encode()
 
 
-def _own_status(operation: OperationModel, result: object) -> int | None:
-    """The HTTP status of our own failure, or the one that the result names, where the model binds a member to it."""
+def _own_status(operation: OperationModel, protocol: str, result: object) -> int | None:
+    """The HTTP status of an error of ours, or the one that the result names, where the model binds a member to it."""
     if isinstance(result, Refusal):
-        return 500 if result.code == "InternalFailure" else None
+        return _status_of(result.code, protocol)
     members = operation.output_shape.members if operation.output_shape else {}
     for name, shape in members.items():
         if shape.serialization.get("location") == "statusCode" and isinstance(result, Mapping):
             return result.get(name)
     return None
+
+
+def _status_of(code: str, protocol: str) -> int | None:
+    """The HTTP status of an error; None where the model of the service decides it."""
+    if code == "InternalFailure":
+        return 500
+    return 403 if protocol != "json" and code.startswith(_FORBIDDEN) else None
 
 
 class _Handler(WSGIRequestHandler):

@@ -109,11 +109,18 @@ def test_unknown_operation_of_an_xml_service_is_refused_in_xml(canary_cloud: Clo
     assert ElementTree.fromstring(answer).tag.endswith("ErrorResponse")
 
 
-def test_unsigned_lambda_request_of_curl_is_understood(canary_cloud: Cloud) -> None:
+def test_lambda_request_of_curl_is_understood(canary_cloud: Cloud) -> None:
     """The path names the operation, whatever the content type says."""
     path = f"/2015-03-31/functions/{canary_cloud.ready['function']}/aliases/{canary_cloud.ready['alias']}"
     content_type = "application/x-www-form-urlencoded"
-    status, _, body = ask(canary_cloud, b'{"Description": "x"}', path=path, method="PUT", Content_Type=content_type)
+    status, _, body = ask(
+        canary_cloud,
+        b'{"Description": "x"}',
+        path=path,
+        method="PUT",
+        Content_Type=content_type,
+        Authorization=SIGNED.format("lambda"),
+    )
     assert (status, json.loads(body)["Description"]) == (200, "x")
 
 

@@ -13,9 +13,9 @@ from flask_login import current_user
 from werkzeug.exceptions import BadRequest
 
 from harness.errors import ExitCode, HarnessError, UsageError
+from harness.gate import Gate
 from harness.plugin import options
 from harness.plugin.panel import controls
-from harness.plugin.panel.gate import Gate
 from harness.plugin.panel.runs import file_of, folder_of, listed
 from harness.plugin.panel.state import State
 from harness.plugin.panel.view import View, hindrance
@@ -88,7 +88,7 @@ class Panel:
         """Refuses requests of foreign pages, and tests that cannot be run."""
         if (request.endpoint or "").partition(".")[0] not in _GUARDED:
             return None
-        refusal = self._gate.refusal(request.method, request.headers)
+        refusal = self._gate.refusal_by_page(request.method, request.headers)
         if refusal:
             return _error(refusal, 403)
         if request.endpoint == "locust.swarm" and (refusal := self._unplayable()):

@@ -1,7 +1,7 @@
-"""Who may talk to the page: requests from foreign pages, or under names that are not ours, are refused.
+"""Who may talk to our servers: the web page of a test, and the local cloud.
 
-Locust allows every origin by CORS, and a browser sends a simple POST without asking. So a page anywhere could start a
-test or force an alarm in the browser of a person on a game day if it were not refused here.
+A browser sends a simple POST to any address without asking. So a page anywhere could start a test in the browser of a
+person on a game day, or upload code to the local cloud and run it, if it were not refused here.
 """
 
 import ipaddress
@@ -16,6 +16,10 @@ _PORTS = {"http": 80, "https": 443}
 _OWN_SITES = frozenset({"same-origin", "none"})
 _READING = frozenset({"GET", "HEAD"})
 _FRAMES = frozenset({"iframe", "frame", "embed", "object"})
+# A browser leaves the first out of a plain GET, and the others where a page came by http from another machine.
+_OF_BROWSERS = ("Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest")
+_BROWSER = "Mozilla/"
+"""How the `User-Agent` of every browser begins."""
 
 
 class Headers(Protocol):
@@ -33,27 +37,41 @@ class Place(NamedTuple):
 
 
 class Gate(Struct, frozen=True):
-    """The places, `name` or `name:port`, under which the page may be reached besides this machine's own names.
+    """The places, `name` or `name:port`, under which a server may be reached besides this machine's own names.
 
-    An address is always allowed, since no foreign name can be one. A name must be known, whatever the page is bound to:
-    a foreign page could make its own name resolve to this machine, and so share our origin (DNS rebinding).
+    An address is always allowed, since no foreign name can be one. A name must be known, whatever the server is bound
+    to: a foreign page could make its own name resolve to this machine, and so share our origin (DNS rebinding).
     """
 
     listed: frozenset[str] = frozenset()
 
-    def refusal(self, method: str, headers: Headers) -> str | None:
-        """Why a request is refused; None if it may go on."""
+    def refusal_by_page(self, method: str, headers: Headers) -> str | None:
+        """Why our web page refuses a request; None if it may go on."""
         host = headers.get("Host") or ""
-        if not self._is_ours(host):
+        if not self.lets_in(host):
             hint = "name it with --canary-web-hosts if it is yours"
             return f"the page is not served under the name {_name(host)[:100]!r}; {hint}"
         if self._is_foreign(method, host, headers):
             return "requests of other pages are refused"
         return None
 
-    def _is_ours(self, host: str) -> bool:
+    def refusal_by_cloud(self, headers: Headers) -> str | None:
+        """Why the control plane of the local cloud refuses a request, as every browser's; None if it may go on."""
+        host = headers.get("Host") or ""
+        if not self.lets_in(host):
+            return foreign_host(host)
+        sent = next((name for name in _OF_BROWSERS if headers.get(name) is not None), None)
+        if sent is None and (headers.get("User-Agent") or "").startswith(_BROWSER):
+            sent = "User-Agent"
+        return f"The local cloud answers no browser, and this request has a browser's {sent}." if sent else None
+
+    def lets_in(self, host: str) -> bool:
+        """Whether a `Host` header names this machine or a listed place."""
         name = _name(host)
-        return name in own_names() or name in map(_name, self.listed) or _is_address(name)
+        if not name:
+            return False
+        own = name in own_names() or name.endswith(".localhost")
+        return own or name in map(_name, self.listed) or _is_address(name)
 
     def _is_foreign(self, method: str, host: str, headers: Headers) -> bool:
         origin = headers.get("Origin")
@@ -63,6 +81,12 @@ class Gate(Struct, frozen=True):
             return False
         followed_link = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") not in _FRAMES
         return not (method in _READING and followed_link)
+
+
+def foreign_host(host: str) -> str:
+    """What the local cloud says to a `Host` header that is not let in."""
+    ways = "use localhost, an address, or the name given to --host"
+    return f"The local cloud is not served under the name {_name(host)[:100]!r}; {ways}."
 
 
 def own_names() -> frozenset[str]:
