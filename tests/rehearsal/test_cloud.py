@@ -165,16 +165,16 @@ GARBAGE = [
     b"GET\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"GET / HTTP/9.9\r\n\r\n",
-    b"GET /shared/f\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET /shared/%ff%00 HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"POST /shared/featureToggles HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    b"POST /shared/featureToggles HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nshort",
-    b"POST /shared/featureToggles HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"GET /shared/fakeUser HTTP/1.1\r\nHost: x\r\nAuthorization: " + b"a" * 100_000 + b"\r\n\r\n",
-    b"GET /shared/fakeUser HTTP/1.1\r\nHost: x\r\nAuthorization: \xff\xfe\r\n\r\n",
-    b"GET /shared/fakeUser HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    b"GET /shared/f\xc3\xa9 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /shared/%ff%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"CONNECT example.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"POST /shared/featureToggles HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    b"POST /shared/featureToggles HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nshort",
+    b"POST /shared/featureToggles HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"GET /shared/fakeUser HTTP/1.1\r\nHost: localhost\r\nAuthorization: " + b"a" * 100_000 + b"\r\n\r\n",
+    b"GET /shared/fakeUser HTTP/1.1\r\nHost: localhost\r\nAuthorization: \xff\xfe\r\n\r\n",
+    b"GET /shared/fakeUser HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     bytes(range(256)) * 20,
 ]
 
@@ -203,7 +203,7 @@ def test_garbage_does_not_hurt_the_control_plane(lasting_cloud: Cloud, raw: byte
 def test_pipelined_requests_are_answered_in_order(lasting_cloud: Cloud) -> None:
     """HTTP/1.1 allows several requests at once on a connection."""
     paths = (b"fakeUser", b"nowhere", b"fakeUser")
-    raw = b"".join(b"GET /shared/%s HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in paths)
+    raw = b"".join(b"GET /shared/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in paths)
     last = raw[:-2] + b"Connection: close\r\n\r\n"
     answers = say(lasting_cloud.ready["service_url"], last, hang_up=False)
     assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"401", b"403", b"401"]

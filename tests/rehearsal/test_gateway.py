@@ -116,12 +116,13 @@ class Client:
     async def answer(self, path: str, headers: dict[str, str], *, method: str = "GET", body: bytes = b"") -> Answer:
         """The same inside a running loop."""
         path, _, query = path.partition("?")
+        sent_headers = {"Host": "localhost", **headers}
         scope = {
             "type": "http",
             "method": method,
             "path": path,
             "query_string": query.encode(),
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent_headers.items()],
             "client": ("127.0.0.9", 4711),
         }
         chunks = [body[start : start + 65536] for start in range(0, len(body), 65536)] or [b""]
