@@ -288,7 +288,7 @@ from locust import FastHttpUser, constant, task
 
 
 class Mine(FastHttpUser):
-    wait_time = constant(0.2)
+    wait_time = constant(0.05)  # at the speed of a rehearsal, the canary's tenth must be no trickle
 
     @task
     def user(self):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from harness import experiments
 from harness.aws.policy import actions
 from harness.core.experiment.parse import parse
-from harness.core.experiment.types import Call, Experiment, Fault
+from harness.core.experiment.types import Call, Expect, Experiment, Fault, Outcome
 from harness.core.timeline.events import Requests
 from harness.core.verdict.types import Verdict
 from harness.processes import Interrupts
@@ -131,10 +131,11 @@ def test_the_policy_is_enough_for_a_run_that_writes(rehearse: Rehearse) -> None:
     policy, rest = only(actions()), shaky(0.3, seed=1, speed=SPEED)
     experiment = packaged("forced-alarm")
     generous = Fault(at_s=20.0, for_s=20.0, concurrency=500)
-    played = rehearse(
-        replace(experiment, faults=(*experiment.faults, generous)), lambda call: policy(call) or rest(call)
-    )
-    played.check("forced-alarm")
+    # A limit that nobody meets proves nothing, so there is no call to expect.
+    experiment = replace(experiment, faults=(*experiment.faults, generous), expect=Expect(outcome=Outcome.ROLLED_BACK))
+    played = rehearse(experiment, lambda call: policy(call) or rest(call))
+    assert (played.verdict.outcome, played.verdict.call) == (Outcome.ROLLED_BACK, Call.INCONCLUSIVE)
+    assert "fault-without-effect" in played.findings
     assert {action for action, fault in played.calls if fault == "denied"} == set()
     assert {action for action, _ in played.calls} >= {
         "codedeploy:CreateDeployment",

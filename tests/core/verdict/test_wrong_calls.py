@@ -65,15 +65,14 @@ def skeleton(build: Any) -> list[Event]:
     return [event for event in events if not isinstance(event, Requests | AlarmDefined)]
 
 
-def harms(skeleton: list[Event], **truth: float) -> float:
+def harms(skeleton: list[Event], releases: int = RELEASES, **truth: float) -> float:
     """The share of simulated releases that are called harmful."""
-    drawn = np.random.default_rng(20260131)
+    drawn, rollout = np.random.default_rng(20260131), replay(skeleton)
     harmful = 0
-    for _ in range(RELEASES):
-        events = timeline(skeleton, drawn, **truth)
-        evidence = evidence_of(Experiment(name="simulated"), events, replay(events))
+    for _ in range(releases):
+        evidence = evidence_of(Experiment(name="simulated"), timeline(skeleton, drawn, **truth), rollout)
         harmful += harm_of(evidence, measure(evidence)).done is True
-    return harmful / RELEASES
+    return harmful / releases
 
 
 @pytest.mark.slow
@@ -86,7 +85,7 @@ def test_good_canaries_are_hardly_ever_called_harmful(skeleton: list[Event]) -> 
 def test_canaries_with_twice_the_failures_are_called_harmful(skeleton: list[Event]) -> None:
     """At least 95 of a hundred, where the baseline fails once in a hundred; beside it one in a thousand."""
     assert harms(skeleton, fails=0.01, times=2.0) >= 0.95
-    rare = harms(skeleton, fails=0.001, times=2.0)
+    rare = harms(skeleton, 200, fails=0.001, times=2.0)
     print(f"power at a baseline of 0.1 %: {rare:.2f}")  # noqa: T201 - the figure belongs beside the other one
     assert 0.1 < rare < 0.95
 
