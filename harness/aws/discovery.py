@@ -18,6 +18,7 @@ from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
 from harness.aws.naming import is_named_after
 from harness.aws.parsing import UNDATED, alarms_of, group_seen, text
 from harness.aws.shifted import ANY_ALIAS, aliases_of, shifted_by, what_is_shifted
+from harness.core.experiment.group_names import about_names
 from harness.core.experiment.types import Deployment, Experiment
 from harness.core.timeline.composites import children_of
 from harness.core.timeline.events import GroupSeen
@@ -82,10 +83,10 @@ def discover_for_a_plan(aws: Aws, experiment: Experiment) -> tuple[Experiment, s
 def _all_groups(aws: Aws, experiment: Experiment, find_one: Callable[[Aws, Experiment], Experiment]) -> Experiment:
     first = find_one(aws, experiment)
     further = [find_one(aws, replace(experiment, deployment=also)).deployment for also in experiment.also]
-    names = [found.group for found in (first.deployment, *further)]
-    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
-    if twice:
-        raise UsageError(f"also: the deployment group {twice} is given twice")
+    named = [(f"also[{index}].group", found.group) for index, found in enumerate(further)]
+    if further:
+        for problem in about_names([("deployment.group", first.deployment.group), *named]):
+            raise problem
     return replace(first, also=tuple(further))
 
 

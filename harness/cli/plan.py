@@ -13,7 +13,7 @@ from harness.core.experiment.planned_writes import PlannedWrite, group_of, write
 from harness.core.experiment.rails import RAILS, limits_of
 from harness.core.experiment.types import Deployment, Experiment
 from harness.errors import ExitCode
-from harness.report.masking import masked, without_secrets
+from harness.report.masking import masked, masked_prose, without_secrets
 from harness.run.experiment import lacking_permission, watched
 from harness.streams import say, say_json
 
@@ -43,7 +43,7 @@ def print_plan(wanted: Wanted, *, as_json: bool) -> None:
         _writes(experiment, local=local),
         _rails(experiment),
     )
-    said = [shlex.join(masked(wanted.command)), *(line for part in parts if part for line in ("", *part))]
+    said = [shlex.join(masked(wanted.command)), *(masked_prose(line) for part in parts if part for line in ("", *part))]
     say("\n".join(f"# {line}".rstrip() for line in said))
     say(msgspec.yaml.encode(without_secrets(experiment)).decode().rstrip())
 
@@ -78,7 +78,7 @@ def _document(experiment: Experiment, command: Sequence[str], unfound: str, *, l
     rails: Document = {name: None if limit == float("inf") else limit for name in RAILS for limit in [limits.of(name)]}
     return {
         "command": masked(command),
-        "not_found_because": unfound or None,
+        "not_found_because": masked_prose(unfound) or None,
         "writes": writes_of(experiment),
         "writes_allowed": experiment.allow_writes or local,
         "refused_because": _refusal(experiment, local=local),

@@ -90,5 +90,7 @@ def verdict_document(folder: Path, exit_code: int, verdict: "Verdict | None") ->
 
 
 def complain(sentence: str) -> None:
-    """Tells what went wrong."""
-    tell(f"canary-harness: {sentence}")
+    """Tells what went wrong, without secrets."""
+    from harness.report.masking import masked_prose  # only here: `--help` must not wait for it
+
+    tell(f"canary-harness: {masked_prose(sentence)}")

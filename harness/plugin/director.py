@@ -17,6 +17,7 @@ from harness.plugin.panel.chronicle import Chronicle
 from harness.plugin.role import ROUND_S, AtOnce, Role
 from harness.plugin.web_form import WebForm
 from harness.report.actions import announce_exit_code, announce_refusal
+from harness.report.masking import masked_prose
 from harness.run.run import Run
 from harness.streams import tell
 from harness.traffic.steering import Steering
@@ -204,6 +205,7 @@ class Director(Role):
 
     def _refuse(self, reason: str, code: ExitCode) -> None:
         """Leaves a test without a run."""
+        reason = masked_prose(reason)
         log.error("%s", reason)
         if self.environment.web_ui is None:
             announce_refusal(reason, code)

@@ -25,6 +25,7 @@ from harness.plugin.statistics import FirstHeard
 from harness.plugin.stopping import OneStop
 from harness.plugin.worker import Worker
 from harness.report.actions import announce_refusal
+from harness.report.masking import masked_prose
 from harness.streams import bear_any_stream
 
 SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
@@ -45,7 +46,7 @@ def init(environment: Any, **_: Any) -> None:
     try:
         role = _role(environment)
     except HarnessError as error:
-        sys.stderr.write(f"canary-harness: {error}\n")
+        sys.stderr.write(f"canary-harness: {masked_prose(str(error))}\n")
         announce_refusal(str(error), error.exit_code)
         sys.exit(error.exit_code)
     if environment.web_ui and isinstance(role, Director):

@@ -11,6 +11,7 @@ from harness.errors import HarnessError
 from harness.report import facts
 from harness.report.folder import RunFolder
 from harness.report.markdown import escaped, markdown
+from harness.report.masking import masked_prose
 from harness.streams import tell
 
 MOST_FINDINGS = 8
@@ -38,7 +39,7 @@ def announce_refusal(sentence: str, code: int, environment: Mapping[str, str] | 
     told = os.environ if environment is None else environment
     with suppress(HarnessError):  # the sentence is on stderr, too
         _append(
-            told.get("GITHUB_STEP_SUMMARY"), f"**canary-harness** ended with exit code {code}: {escaped(sentence)}\n"
+            told.get("GITHUB_STEP_SUMMARY"), f"**canary-harness** ended with exit code {code}: {_shown(sentence)}\n"
         )
         _append(told.get("GITHUB_OUTPUT"), f"exit_code={code}\n")
     if told.get("GITHUB_ACTIONS") == "true":
@@ -51,7 +52,7 @@ def announce_exit_code(code: int, why: str | None, environment: Mapping[str, str
     with suppress(HarnessError):
         _append(told.get("GITHUB_OUTPUT"), f"exit_code={code}\n")
         if why:
-            _append(told.get("GITHUB_STEP_SUMMARY"), f"\n**canary-harness**: {escaped(why)}.\n")
+            _append(told.get("GITHUB_STEP_SUMMARY"), f"\n**canary-harness**: {_shown(why)}.\n")
     if why and told.get("GITHUB_ACTIONS") == "true":
         tell(_annotation("error", TITLE, why))
 
@@ -81,8 +82,12 @@ def annotations(verdict: Verdict) -> Iterator[str]:
         yield _annotation(level, f"{TITLE} {finding.id}", finding.text)
 
 
+def _shown(sentence: str) -> str:
+    return escaped(masked_prose(sentence))
+
+
 def _annotation(level: str, title: str, message: str) -> str:
-    safe = facts.plain(message).replace("%", "%25")
+    safe = facts.plain(masked_prose(message)).replace("%", "%25")
     named = facts.plain(title).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
     return f"::{level} title={named}::{safe}"
 

@@ -15,6 +15,7 @@ from harness.report.judged_run import JudgedRun
 from harness.report.judging import judged, read_as
 from harness.report.junit import junit
 from harness.report.markdown import markdown
+from harness.report.masking import without_secrets
 from harness.report.page import page
 from harness.report.shelf import write_index
 
@@ -24,7 +25,7 @@ def finish(folder: RunFolder, experiment: Experiment) -> Verdict:
 
     The list of all runs is brought up to date as well, where the folder stands among others.
     """
-    run = read_as(folder, experiment)
+    run = read_as(folder, without_secrets(experiment))
     write(folder, run)
     return run.verdict
 

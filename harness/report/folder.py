@@ -16,6 +16,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
+from harness.core.experiment.group_names import inner_name
 from harness.core.experiment.parse import parse
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.condense import condensed
@@ -23,7 +24,7 @@ from harness.core.timeline.events import Event, RunStarted, decode, encode, skim
 from harness.core.verdict.types import Verdict
 from harness.core.version import __version__
 from harness.errors import HarnessError, TimelineError, UsageError
-from harness.report.masking import masked, without_secrets
+from harness.report.masking import masked, masked_event, without_secrets
 from harness.streams import pretty_json
 
 LATEST = "latest"
@@ -42,11 +43,6 @@ class Manifest(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     git_commit: str | None
     command: tuple[str, ...]
-
-
-def inner_name(group: str) -> str:
-    """The name of a deployment group's own folder within the run folder."""
-    return re.sub(r"[^\w.-]", "_", group)
 
 
 class _File:
@@ -212,7 +208,7 @@ class RunFolder:
         with self.timeline.open("ab+") as file:
             file.seek(0)
             file.truncate(file.read().rfind(b"\n") + 1)
-            file.write(encode(event))
+            file.write(encode(masked_event(event)))
 
     def write_verdict(self, verdict: Verdict) -> None:
         """Writes verdict.json."""

@@ -1,61 +1,275 @@
-"""Masks secrets in whatever a run writes down: its command line and its experiment."""
+"""Masks secrets in whatever a run writes down; the README lists what counts as one.
+
+A command is split into words, an environment into its values, and a URL into its parts, before anything is masked.
+"""
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from harness.core.experiment.requests import email_of
-from harness.core.experiment.types import ERROR_PERSONA, PERSONAS, Arm, Experiment
+from harness.core.experiment.types import ERROR_PERSONA, PERSONAS, Arm, Deployment, Experiment
+from harness.core.timeline.events import (
+    Asked,
+    Beside,
+    CommandStarted,
+    DeploymentSeen,
+    Event,
+    Exemplar,
+    LookFailed,
+    Note,
+    RunEnded,
+    Totals,
+    Trouble,
+)
+
+_Deployment = TypeVar("_Deployment", bound=Deployment)
 
 MASK = "***"
 KNOWN_USERS = frozenset(map(email_of, (*PERSONAS, ERROR_PERSONA)))
+KNOWN_VARIABLES = frozenset({"FAIL_RATIO", "LATENCY_MS"})
+"""Of the bundled service: their values may be seen."""
 
-_SECRET_NAME = re.compile(r"pass(word|wd)?|secret|token|credential|auth|(api|private|access)[_-]?key", re.IGNORECASE)
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_AUTHORIZATION = re.compile(r"(authorization\s*[:=]\s*)(.+)", re.IGNORECASE)
+_KNOWN_USER = "|".join(map(re.escape, sorted(KNOWN_USERS)))
+_KINDS_OF_KEY = "api|app|private|access|account|client|shared|master|encryption|signing|license|service|storage|ssh"
+_SECRET_NAME = re.compile(
+    r"pass|pas+w(or)?d|pwd|secret|token|credential|auth|cookie|signature|jwt|webhook|dsn$|(^|[_-])(pin|otp)$"
+    rf"|connection[_-]?str|({_KINDS_OF_KEY})[_-]?key",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(r"[\w./:-]*([_-]|pass|/)[\w./-]*", re.ASCII)
+"""A word without a dash before it that may name what the next word holds, as `aws_secret_access_key` does."""
+_ENDS_SECRET = re.compile(r"(password|passwd|passphrase|secret|token|credentials?|key|pwd|_auth|:)$", re.IGNORECASE)
+_OPTION = re.compile(r"-{1,2}[A-Za-z][\w.-]*")
+_OPTION_ALONE = re.compile(r"--[A-Za-z][\w-]*(=.*)?|-[A-Za-z]|--", re.DOTALL)
+_ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*(?==)")
+_TAKES_USER = frozenset({"-u", "--user", "-U", "--proxy-user", "--creds", "--username"})
+_TAKES_SECRET = frozenset({"-p", "--pw", "--pass"})
+_TAKES_PAIRS = frozenset(
+    {"-e", "--env", "--environment", "--build-arg", "--parameter-overrides", "--parameters", "--params", "--param"}
+    | {"--set", "--set-string", "-var", "--var", "-c", "--context", "--env-vars", "--container-env-vars"}
+)
+
+_URL = re.compile(r"""://([^\s"'<>]+)""")
+_USER_BEFORE_HOST = re.compile(
+    rf"""(?<![\w@/])[^\s:/@=,"'*]{{1,80}}:(?!(?:{_KNOWN_USER})\b)[^\s/@"']{{1,400}}@(?=[\w\[])"""
+)
+_BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/=-]{3,}", re.IGNORECASE)
+_BY_SHAPE = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bxox[abeprs]-[\w-]{10,}"
+    r"|\b[rsp]k_(?:live|test)_\w{8,}|\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?|\bglpat-[\w-]{16,}|\bnpm_\w{30,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+_PAIR_HEAD = re.compile(r"""(?<![\w.-])(\\?["']?)(-{0,2}[\w.-]+)\1\s*([=:])\s*""")
+_VALUE = re.compile(r"""\\?"(?:[^"\\]|\\.)*"?|'[^']*'?|\S+(?:\s[^;=-]*?(?=;))?""", re.DOTALL)
+_REST = re.compile(r".+", re.DOTALL)
+_QUOTED = re.compile(r"""\\?["']""")
+_LINE = re.compile(r"""[^\r\n"']+""")
+_KNOWN_VALUE = re.compile(rf"""(?:{_KNOWN_USER})(?=[\s"',;)]|$)""")
+_HEADER = re.compile(r"(proxy-)?authorization|(set-)?cookie|x-[\w-]+", re.IGNORECASE)
+_NAMED_BY_ANOTHER = frozenset({"parametervalue", "value"})
+"""Keys whose secret is named by a key beside them, as in `ParameterKey=DbPassword,ParameterValue=…`."""
+_OPTION_AND_VALUE = re.compile(
+    rf"""(?<![^\s"'(])({_OPTION.pattern})(\s+)(?!{_OPTION.pattern}(?:[\s=]|$))("[^"]*"|'[^']*'|[^\s]+)"""
+)
+_FREE_TEXT: Mapping[type, tuple[str, ...]] = {
+    Asked: ("value", "refused"),
+    DeploymentSeen: ("error_message",),
+    Exemplar: ("reason",),
+    LookFailed: ("message",),
+    Note: ("text",),
+    RunEnded: ("detail",),
+    Totals: ("example",),
+    Trouble: ("message",),
+}
+"""Fields of events whose words come from outside. Those of a `Write` stay: what is undone is undone by them."""
 
 
 def masked(command: Iterable[str]) -> list[str]:
-    """A command line without passwords, tokens and authorization values other than the known test users."""
+    """A command line without its secrets."""
     safe: list[str] = []
-    secret_next = False
+    before = ""
+    in_pairs = False
     for word in command:
-        safe.append(MASK if secret_next and not word.startswith("-") else _masked_word(word))
-        secret_next = word.startswith("-") and "=" not in word and bool(_SECRET_NAME.search(word))
+        is_option = bool(_OPTION_ALONE.fullmatch(word))
+        in_pairs = not is_option and (in_pairs or before in _TAKES_PAIRS)
+        safe.append(word if is_option and "=" not in word else _masked_after(before, word, in_pairs=in_pairs))
+        before = word
     return safe
-
-
-def without_secrets(experiment: Experiment) -> Experiment:
-    """The experiment with every secret in its environments and in its deploy command masked."""
-    command = experiment.deployment.command
-    return msgspec.structs.replace(
-        experiment,
-        baseline=_without_secrets(experiment.baseline),
-        canary=_without_secrets(experiment.canary),
-        deployment=msgspec.structs.replace(experiment.deployment, command=command and masked_text(command)),
-    )
 
 
 def masked_text(command: str) -> str:
     """A command line as one string, masked."""
-    return shlex.join(masked(shlex.split(command)))
+    try:
+        return shlex.join(masked(shlex.split(command)))
+    except ValueError:  # a quotation without its end
+        return masked_prose(_without_pairs(command, in_command=True))
 
 
-def _without_secrets(arm: Arm) -> Arm:
-    env = {name: MASK if _SECRET_NAME.search(name) else value for name, value in arm.env.items()}
-    return msgspec.structs.replace(arm, env=env)
+def masked_prose(text: str) -> str:
+    """A sentence for people without its secrets: those of URLs, headers, options and pairs of name and value."""
+    text = _BY_SHAPE.sub(MASK, _without_pairs(text, in_command=False))
+    text = _URL.sub(_masked_url, _OPTION_AND_VALUE.sub(_masked_option, text))
+    return _BEARER.sub(rf"\1{MASK}", _USER_BEFORE_HOST.sub(f"{MASK}@", text))
+
+
+def masked_event(event: Event) -> Event:
+    """An event as the timeline may keep it."""
+    if isinstance(event, Beside):
+        return msgspec.structs.replace(event, seen=masked_event(event.seen))
+    if isinstance(event, CommandStarted):
+        return msgspec.structs.replace(event, command=masked_text(event.command))
+    texts = {name: getattr(event, name) for name in _FREE_TEXT.get(type(event), ())}
+    safe = {name: masked_prose(text) for name, text in texts.items() if text}
+    return msgspec.structs.replace(event, **safe) if safe else event
+
+
+def without_secrets(experiment: Experiment) -> Experiment:
+    """The experiment with every secret in its URLs, environments, commands and description masked."""
+    host = experiment.target.host
+    return msgspec.structs.replace(
+        experiment,
+        description=masked_prose(experiment.description),
+        target=msgspec.structs.replace(experiment.target, host=host and masked_prose(host)),
+        baseline=_arm_without_secrets(experiment.baseline),
+        canary=_arm_without_secrets(experiment.canary),
+        deployment=_without_its_command(experiment.deployment),
+        also=tuple(map(_without_its_command, experiment.also)),
+    )
+
+
+def _without_its_command(deployment: _Deployment) -> _Deployment:
+    command = deployment.command
+    return msgspec.structs.replace(deployment, command=command and masked_text(command))
+
+
+def _arm_without_secrets(arm: Arm) -> Arm:
+    env = {name: value if _may_be_seen(name, value) else MASK for name, value in arm.env.items()}
+    return msgspec.structs.replace(arm, env=env, url=arm.url and masked_prose(arm.url))
+
+
+def _may_be_seen(name: str, value: str | float) -> bool:
+    """Whether a variable holds no secret: any text may be one, whatever its name."""
+    return name in KNOWN_VARIABLES or (not isinstance(value, str) and not _SECRET_NAME.search(name))
+
+
+# A word of a command
+
+
+def _masked_after(before: str, word: str, *, in_pairs: bool) -> str:
+    """A word, as the word before it says what it is."""
+    if _takes_secret(before):
+        return word if word in KNOWN_USERS and _HEADER.search(before) else MASK
+    if before in _TAKES_USER and ":" in word:
+        return f"{word.partition(':')[0]}:{MASK}"
+    if in_pairs and "=" in word and not word.startswith("-"):
+        return _masked_pairs(word)
+    return _masked_word(word)
+
+
+def _takes_secret(word: str) -> bool:
+    """Whether the word after this one is a secret."""
+    if word in _TAKES_SECRET:
+        return True
+    if word.startswith("-"):
+        return "=" not in word and ":" not in word and bool(_SECRET_NAME.search(word))
+    is_setting = bool(_SETTING.fullmatch(word) or word.endswith(":"))
+    return is_setting and bool(_ENDS_SECRET.search(word) and _SECRET_NAME.search(word))
+
+
+def _masked_pairs(word: str) -> str:
+    """`Name=value`, also several with commas or spaces in between: all values are masked."""
+    name, _, value = word.partition("=")
+    if value.startswith("{"):
+        return f"{name}={{{MASK}}}"
+    parts = re.split(r"([,\s]+)(?=[\w.]+=)", word)
+    return "".join(part if index % 2 else f"{part.partition('=')[0]}={MASK}" for index, part in enumerate(parts))
 
 
 def _masked_word(word: str) -> str:
-    word = _USER_IN_URL.sub(MASK, word)
-    word = _AUTHORIZATION.sub(_masked_authorization, word)
-    name, equals, _ = word.partition("=")
-    if equals and MASK not in word and not _AUTHORIZATION.search(word) and _SECRET_NAME.search(name):
-        return f"{name}={MASK}"
-    return word
+    if name := _ASSIGNMENT.match(word):
+        return word if name[0] in KNOWN_VARIABLES else f"{name[0]}={MASK}"
+    option, equals, value = word.partition("=")
+    if option in _TAKES_USER and ":" in value:
+        return f"{option}={value.partition(':')[0]}:{MASK}"
+    if option in _TAKES_PAIRS and "=" in value:
+        return f"{option}={_masked_pairs(value)}"
+    if equals and (option in _TAKES_SECRET or (_OPTION.fullmatch(option) and _SECRET_NAME.search(option))):
+        return f"{option}={MASK}"
+    if re.match(r"-u[^\s:=-]+:.", word):
+        return f"{word.partition(':')[0]}:{MASK}"
+    return _masked_within(masked_prose(_without_pairs(word, in_command=True)))
 
 
-def _masked_authorization(match: re.Match[str]) -> str:
-    return match[0] if match[2].strip() in KNOWN_USERS else f"{match[1]}{MASK}"
+def _masked_within(word: str) -> str:
+    """A word that is a command itself, as after `sh -c`, with its own words masked."""
+    if not re.search(r"\s", word) or word[0] in "{[":
+        return word
+    try:
+        words = shlex.split(word)
+    except ValueError:
+        return word
+    safe = masked(words) if words != [word] else words
+    return word if safe == words else " ".join(safe)
+
+
+# A text
+
+
+def _without_pairs(text: str, *, in_command: bool) -> str:
+    """A text with the values of `name=value`, `"name": "value"` and headers masked where their names are a secret's."""
+    safe: list[str] = []
+    at = 0
+    while head := _PAIR_HEAD.search(text, at):
+        safe.append(text[at : head.end()])
+        at = head.end()
+        if text.startswith(MASK, at) or not _is_secret_pair(head, in_command=in_command):
+            continue
+        known = _KNOWN_VALUE.match(text, at) if "authorization" in head[2].lower() else None
+        value = known or _value_of(head, in_command=in_command).match(text, at)
+        if value:
+            safe.append(value[0] if known else MASK)
+            at = value.end()
+    return "".join(safe) + text[at:]
+
+
+def _is_secret_pair(head: re.Match[str], *, in_command: bool) -> bool:
+    quote, name, sign = head.groups()
+    if name.lower() in _NAMED_BY_ANOTHER and (in_command or quote or name.lower() != "value"):
+        return True
+    if not _SECRET_NAME.search(name):
+        return False
+    return sign == "=" or in_command or bool(quote) or bool(_HEADER.fullmatch(name))
+
+
+def _value_of(head: re.Match[str], *, in_command: bool) -> re.Pattern[str]:
+    """How far the value goes: of a header to the end of its line, and so where a word begins with the name."""
+    text, end = head.string, head.end()
+    if _QUOTED.match(text, end):
+        return _VALUE
+    if head[3] == ":" and not head[1]:
+        return _LINE
+    return _REST if in_command and head.start() == 0 else _VALUE
+
+
+def _masked_option(match: re.Match[str]) -> str:
+    option, space, value = match.groups()
+    if option in _TAKES_USER and ":" in value:
+        return f"{option}{space}{value.partition(':')[0]}:{MASK}"
+    return f"{option}{space}{MASK}" if _SECRET_NAME.search(option) else match[0]
+
+
+def _masked_url(match: re.Match[str]) -> str:
+    """What stands after `://`: the host and the path stay."""
+    rest = match[1]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        rest = f"{MASK}@{rest[authority.rindex('@') + 1 :]}"
+    elif ":" in authority and "@" in rest:  # a password that should have been percent-encoded
+        rest = f"{MASK}@{rest.rpartition('@')[2]}"
+    shown = re.split(r"[?#]", rest, maxsplit=1)
+    return f"://{shown[0]}{rest[len(shown[0])]}{MASK}" if len(shown) > 1 else f"://{rest}"

@@ -6,13 +6,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from harness.core.experiment.group_names import inner_name
 from harness.core.experiment.types import Objective
 from harness.core.verdict.measure import rules_of
 from harness.core.verdict.types import ArmFacts, Verdict
 from harness.report import facts
 from harness.report.datapoints import AlarmPeriod, chance_again, datapoints
 from harness.report.drawing import javascript
-from harness.report.folder import inner_name
 from harness.report.in_words import alternative, counted_from, drawn_alarms, faults
 from harness.report.judged_run import JudgedRun
 from harness.report.panels import Spec

@@ -18,6 +18,7 @@ from pathlib import Path
 import gevent
 
 from harness.errors import HarnessError, UsageError
+from harness.report.masking import masked
 
 GRACE_S = 5.0
 """Wall time that the command has to end after a signal, before it is killed."""
@@ -32,7 +33,7 @@ def words_of(text: str) -> list[str]:
     """A command's words; raises UsageError if there is no such command."""
     words = shlex.split(text)
     if not words or not shutil.which(words[0]):
-        raise UsageError(f"deployment.command: there is no command {words[0] if words else repr(text)}")
+        raise UsageError(f"deployment.command: there is no command {masked(words)[0] if words else repr(text)}")
     return words
 
 
@@ -63,7 +64,7 @@ class Command:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise HarnessError(f"the command {self._words[0]} cannot be started: {error.strerror}") from error
+            raise HarnessError(f"the command {masked(self._words)[0]} cannot be started: {error.strerror}") from error
         atexit.register(self.kill)
         self._teller = gevent.spawn(self._tell, self._process)
 

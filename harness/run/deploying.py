@@ -14,7 +14,6 @@ from harness.core.experiment.types import Deployment
 from harness.core.timeline.events import CommandEnded, CommandStarted
 from harness.core.timeline.rollout import Rollout
 from harness.errors import Throttled, Unavailable, Unreachable, UsageError
-from harness.report.masking import masked_text
 from harness.run.command import Command, words_of
 from harness.run.context import RunContext
 from harness.run.steady import SteadyCheck
@@ -175,7 +174,7 @@ class Deploying:
 
     def _play(self, command: Command) -> None:
         context = self._context
-        text = masked_text(context.experiment.deployment.command or "")
+        text = context.experiment.deployment.command or ""
         context.record(CommandStarted(at_s=context.base.now_s(), command=text))
         command.start()
         self._running = True

@@ -11,6 +11,7 @@ from harness.core.timeline.events import Event, Requests, encode
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.evidence import failed
 from harness.report.folder import hold
+from harness.report.masking import masked_event
 from harness.report.progress import Tally
 
 Listener = Callable[[Event, Rollout], None]
@@ -32,13 +33,14 @@ class Recording:
         hold(self._file)
 
     def record(self, *events: Event) -> None:
-        """Takes notice of events and writes them, in this order; does nothing once it is closed."""
+        """Takes notice of events without their secrets and writes them, in this order; nothing once it is closed."""
         if self.closed:
             return
-        for event in events:
+        safe = [masked_event(event) for event in events]
+        for event in safe:
             self._notice(event)
         try:
-            self._file.write(b"".join(map(encode, events)))
+            self._file.write(b"".join(map(encode, safe)))
             self._file.flush()
         except OSError as error:
             self.closed = True

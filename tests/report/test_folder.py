@@ -67,10 +67,12 @@ def test_experiment_is_read_back_as_it_was(folder: RunFolder) -> None:
 
 
 def test_secret_environment_of_a_version_is_masked(folder: RunFolder) -> None:
-    """Neither the manifest nor the resolved experiment holds a password."""
-    folder.write_manifest(Experiment(name="x", canary=Arm(env={"DB_PASSWORD": "hunter2", "A": "b"})), [])
+    """Neither the manifest nor the resolved experiment holds a text that may be one."""
+    folder.write_manifest(
+        Experiment(name="x", canary=Arm(env={"DB_PASSWORD": "hunter2", "A": "b", "FAIL_RATIO": "0.5"})), []
+    )
     assert "hunter2" not in folder.manifest.read_text() + folder.experiment.read_text()
-    assert folder.read_experiment().canary.env == {"DB_PASSWORD": MASK, "A": "b"}
+    assert folder.read_experiment().canary.env == {"DB_PASSWORD": MASK, "A": MASK, "FAIL_RATIO": "0.5"}
 
 
 def test_timeline_is_read_in_order(folder: RunFolder) -> None:

@@ -6,6 +6,7 @@ import shlex
 import string
 
 from harness.core.experiment.faults import KINDS, effects_of, highest_share, name_of
+from harness.core.experiment.group_names import about_names
 from harness.core.experiment.hosts import is_host, is_url
 from harness.core.experiment.rails import ROUNDING
 from harness.core.experiment.shape import Problems, shown
@@ -30,11 +31,13 @@ _CONFIG = re.compile(r"(?:Canary(\d+)Percent|Linear(\d+)PercentEvery)(\d+)Minute
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _TEMPLATE = re.compile(r"EXT[A-Za-z0-9]{1,61}")
 _PLACEHOLDERS = frozenset({"function", "alias", "alias_arn", "version"})
+_TAKEN_NAMES = frozenset({"latest", "index.html"})
 _SHORT_PERIODS_S = (10, 20, 30)
 
 
 def contradictions(experiment: Experiment) -> Problems:
     """Everything that is wrong in an experiment although every value has the right type."""
+    yield from _about_words(experiment)
     yield from _about_target(experiment)
     yield from _about_traffic(experiment.traffic)
     if experiment.deployment.config is not None:
@@ -46,6 +49,14 @@ def contradictions(experiment: Experiment) -> Problems:
     yield from _about_rails(experiment)
     yield from _about_arm(experiment.baseline, "baseline")
     yield from _about_arm(experiment.canary, "canary")
+
+
+def _about_words(experiment: Experiment) -> Problems:
+    if experiment.name.casefold() in _TAKEN_NAMES:
+        yield ExperimentError("name", f"must be another one: {experiment.name} is taken beside the folders of runs")
+    if experiment.description.endswith(("\n", "\r")):
+        problem = "must not end with a line break; in YAML write >- or |- instead of > or |"
+        yield ExperimentError("description", problem)
 
 
 def _about_target(experiment: Experiment) -> Problems:
@@ -121,6 +132,9 @@ def _about_groups(experiment: Experiment) -> Problems:
             yield ExperimentError(f"also[{index}].{made[0]}", "a run makes its first deployment only; leave it out")
         if not any((also.id, also.stack, also.application, also.group, also.function)):
             yield ExperimentError(f"also[{index}]", "names no deployment group: give group, function or stack")
+    if experiment.also:
+        further = ((f"also[{index}].group", also.group) for index, also in enumerate(experiment.also))
+        yield from about_names([("deployment.group", experiment.deployment.group), *further])
 
 
 def _words(command: str) -> list[str]:

@@ -13,6 +13,8 @@ from harness.errors import ExperimentError
 
 Problems = Iterator[ExperimentError]
 
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 
 def mismatches(value: Any, kind: inspect.Type, path: str) -> Problems:
     """Everything in which a tree differs from its type; `path` is where it hangs, for the whole the source's name."""
@@ -28,7 +30,9 @@ def _in_struct(value: Any, kind: inspect.StructType, path: str) -> Problems:
     inside = "" if kind.cls is Experiment else f"{path}."
     fields = {field.encode_name: field for field in kind.fields}
     for key, item in value.items():
-        if key not in fields:
+        if key not in fields and _LONE_SURROGATE.search(key):
+            yield ExperimentError(path, f"a key must be text that can be written down, got {key[:60]!a}")
+        elif key not in fields:
             yield ExperimentError(f"{inside}{key}", f"unknown key; {_nearest(key, fields)}")
         else:
             yield from mismatches(item, fields[key].type, f"{inside}{key}")
@@ -42,6 +46,9 @@ def _in_map(value: Any, kind: inspect.DictType, path: str) -> Problems:
         yield ExperimentError(path, f"must be a map, got {shown(value)}")
         return
     for key, item in value.items():
+        if _LONE_SURROGATE.search(key):
+            yield ExperimentError(path, f"a key must be text that can be written down, got {key[:60]!a}")
+            continue
         if isinstance(kind.key_type, inspect.LiteralType) and key not in kind.key_type.values:
             yield ExperimentError(f"{path}.{key}", f"unknown key; {_nearest(key, _choices(kind.key_type))}")
         yield from mismatches(item, kind.value_type, f"{path}.{key}")
@@ -96,6 +103,8 @@ def _in_text(value: Any, kind: inspect.StrType, path: str) -> Problems:
     if not isinstance(value, str):
         quoted = f'; write "{value}"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
         yield ExperimentError(path, f"must be text, got {shown(value)}{quoted}")
+    elif _LONE_SURROGATE.search(value):
+        yield ExperimentError(path, f"must be text that can be written down, got {value[:60]!a}")
     elif kind.pattern and not re.search(kind.pattern, value):
         yield ExperimentError(
             path, f"must be 1 to 64 letters, digits, dots, dashes and underscores, got {shown(value)}"

@@ -258,7 +258,7 @@ class Objective(Part, frozen=True, kw_only=True):
 class Experiment(Part, frozen=True, kw_only=True):
     """One experiment. The run changes nothing on AWS unless `allow_writes` or an option allows it."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
     description: str = ""
     target: Target = Target()
     traffic: Traffic = msgspec.field(default_factory=Traffic)

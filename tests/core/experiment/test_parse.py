@@ -149,6 +149,14 @@ TEXT_ERRORS = {
     "traffic: {}": "name: is missing",
     "name: ''": "name: must be 1 to 64 letters, digits, dots, dashes and underscores, got ''",
     "name: ../../etc": "name: must be 1 to 64 letters, digits, dots, dashes and underscores, got '../../etc'",
+    'name: "x\\n"': "name: must be 1 to 64 letters, digits, dots, dashes and underscores, got 'x\\n'",
+    "name: latest": "name: must be another one: latest is taken beside the folders of runs",
+    "name: x\ndescription: |\n  a line\n": (
+        "description: must not end with a line break; in YAML write >- or |- instead of > or |"
+    ),
+    'name: x\ndescription: "a \\ud800"': r"description: must be text that can be written down, got 'a \ud800'",
+    'name: x\ncriteria: {"\\udfff": 1}': r"criteria: a key must be text that can be written down, got '\udfff'",
+    'name: x\n"\\udfff": 1': r"f.yaml: a key must be text that can be written down, got '\udfff'",
     "name: 3": 'name: must be text, got 3; write "3"',
     "name: x\ntraffic: {a: [1": "f.yaml: line 2, column 16: expected ',' or ']', but got '<stream end>'",
     "name: x\nname: y": "f.yaml: line 2, column 1: the key name is given twice",
