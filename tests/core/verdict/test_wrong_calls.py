@@ -19,25 +19,30 @@ from harness.core.verdict.measure import measure
 
 RELEASES = 1000
 PARTS = 10
+POOL = 200
 BASELINE, CANARY = 45_000, 5_000
 MEDIAN_S, SIGMA = 0.05, 0.8
 
 
+def latencies(drawn: np.random.Generator, size: int, factor: float) -> list[Any]:
+    """Histograms of parts of an arm, to draw from: to draw each latency anew would take most of the time."""
+    return [histogram(factor * drawn.lognormal(np.log(MEDIAN_S), SIGMA, size // PARTS)) for _ in range(POOL)]
+
+
 def arms(
-    drawn: np.random.Generator, *, fails: float, times: float = 1.0, slower: float = 1.0
+    drawn: np.random.Generator, pools: Any, *, fails: float, times: float = 1.0
 ) -> Iterator[tuple[str, int, int, Any]]:
     """Requests, failures and latencies of each arm in each part of the bake; the canary fails `times` as often."""
-    for version, size, share, factor in (("1", BASELINE, fails, 1.0), ("2", CANARY, fails * times, slower)):
-        for _ in range(PARTS):
+    for version, size, share in (("1", BASELINE, fails), ("2", CANARY, fails * times)):
+        for part in drawn.choice(POOL, PARTS, replace=False):
             count = size // PARTS
-            latency = histogram(factor * drawn.lognormal(np.log(MEDIAN_S), SIGMA, count))
-            yield version, count, int(drawn.binomial(count, share)), latency
+            yield version, count, int(drawn.binomial(count, share)), pools[version][part]
 
 
-def timeline(skeleton: list[Event], drawn: np.random.Generator, **truth: float) -> list[Event]:
+def timeline(skeleton: list[Event], drawn: np.random.Generator, pools: Any, **truth: float) -> list[Event]:
     """A promoted release without an alarm, with these arms."""
     rows: list[Event] = []
-    for part, (version, count, failures, latency) in enumerate(arms(drawn, **truth)):
+    for part, (version, count, failures, latency) in enumerate(arms(drawn, pools, **truth)):
         at_s = 75.0 + (part % PARTS) * 28
         for ok, number in ((True, count - failures), (False, failures)):
             if number:
@@ -65,12 +70,13 @@ def skeleton(build: Any) -> list[Event]:
     return [event for event in events if not isinstance(event, Requests | AlarmDefined)]
 
 
-def harms(skeleton: list[Event], releases: int = RELEASES, **truth: float) -> float:
+def harms(skeleton: list[Event], releases: int = RELEASES, slower: float = 1.0, **truth: float) -> float:
     """The share of simulated releases that are called harmful."""
     drawn, rollout = np.random.default_rng(20260131), replay(skeleton)
+    pools = {"1": latencies(drawn, BASELINE, 1.0), "2": latencies(drawn, CANARY, slower)}
     harmful = 0
     for _ in range(releases):
-        evidence = evidence_of(Experiment(name="simulated"), timeline(skeleton, drawn, **truth), rollout)
+        evidence = evidence_of(Experiment(name="simulated"), timeline(skeleton, drawn, pools, **truth), rollout)
         harmful += harm_of(evidence, measure(evidence)).done is True
     return harmful / releases
 
