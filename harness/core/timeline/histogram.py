@@ -225,6 +225,12 @@ def size_of(histogram: Bins) -> int:
     return int(histogram.counts.sum()) if isinstance(histogram, Packed) else sum(histogram.values())
 
 
+def count_above(histogram: Bins, seconds: float) -> int:
+    """How many counts lie in bins above the one of a duration."""
+    packed = histogram if isinstance(histogram, Packed) else _packed(histogram)
+    return int(packed.counts[packed.bins > bin_of(seconds)].sum())
+
+
 def quantile_s(histogram: Bins, q: float) -> float | None:
     """The duration that the share `q` of all counts does not exceed; None of an empty histogram."""
     return quantiles_s(histogram, (q,))[0]

@@ -7,8 +7,8 @@ from msgspec import Struct
 from harness.core.experiment.types import LatencyObjective
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Requests
-from harness.core.timeline.histogram import Bins, merge, quantile_s, quantiles_s, size_of
-from harness.core.timeline.stats import quantile_ranks
+from harness.core.timeline.histogram import Bins, count_above, merge, quantile_s, quantiles_s, size_of
+from harness.core.timeline.stats import fisher_worse, quantile_ranks
 from harness.core.verdict.evidence import count
 from harness.core.verdict.types import LatencyFacts
 
@@ -23,18 +23,33 @@ DIFFERENCE_S = 0.05
 
 
 class Compared(Struct, frozen=True):
-    """The 99th percentile of both arms over the same time, each with its exact interval, in seconds."""
+    """The 99th percentile of both arms over the same time, each with its exact interval, in seconds.
+
+    `slow` and `usual` are all latencies of the canary and of the baseline.
+    """
 
     canary: Bounds
     baseline: Bounds
     canary_s: float
     baseline_s: float
+    slow: Bins
+    usual: Bins
 
     @property
     def ratio(self) -> Bounds:
         """How many times slower the canary was, at the least and at the most."""
         least = self.canary[0] / self.baseline[1] if self.baseline[1] else 1.0
         return least, self.canary[1] / self.baseline[0] if self.baseline[0] else float("inf")
+
+    def is_slower_than(self, limit_s: float) -> bool:
+        """Whether the canary, more often than the baseline, surely takes longer than that.
+
+        The 99th percentile of a small sample is its largest value, and may be far below the true one: a larger arm of
+        the same latencies would seem slower.
+        """
+        slow, usual = ((count_above(arm, limit_s), size_of(arm)) for arm in (self.slow, self.usual))
+        chance = fisher_worse(slow, usual)
+        return chance is not None and chance < 1 - CONFIDENCE
 
     @property
     def facts(self) -> LatencyFacts:
@@ -53,7 +68,7 @@ def compared(canary: Sequence[Requests], baseline: Sequence[Requests]) -> Compar
         return None
     slow, usual = (merge(seen.latency for seen in arm) for arm in (of_canary, of_baseline))
     (low, canary_s, high), (least, baseline_s, most) = _p99(slow), _p99(usual)
-    return Compared((low, high), (least, most), canary_s, baseline_s)
+    return Compared((low, high), (least, most), canary_s, baseline_s, slow, usual)
 
 
 def harm_by_latency(arms: Compared | None, objective: LatencyObjective | None) -> str | None:
@@ -68,12 +83,14 @@ def _limit(arms: Compared, objective: LatencyObjective | None) -> str | None:
     """What the canary's latency surely exceeds."""
     least_s = arms.canary[0]
     if objective is None:
-        beyond = least_s > RATIO * arms.baseline_s and least_s - arms.baseline_s >= DIFFERENCE_S
+        limit_s = max(RATIO * arms.baseline_s, arms.baseline_s + DIFFERENCE_S)
+        beyond = least_s > limit_s and arms.is_slower_than(limit_s)
         return f"more than {RATIO:g} times and {DIFFERENCE_S * 1000:.0f} ms slower is harm" if beyond else None
     if objective.p99_s is not None and least_s > objective.p99_s:
         return f"the objective is a 99th percentile of {objective.p99_s * 1000:.0f} ms"
-    if objective.ratio is not None and arms.ratio[0] > objective.ratio:
-        return f"the objective is at most {objective.ratio:g} times the baseline's"
+    ratio = objective.ratio
+    if ratio is not None and arms.ratio[0] > ratio and arms.is_slower_than(ratio * arms.baseline_s):
+        return f"the objective is at most {ratio:g} times the baseline's"
     return None
 
 

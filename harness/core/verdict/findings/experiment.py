@@ -75,6 +75,8 @@ def canary_slower(scene: Scene) -> Finding | None:
     arms = latencies_of(scene.evidence)
     if arms is None or arms.ratio[0] < SLOWER or arms.canary[0] - arms.baseline[1] < SLOWER_BY_S:
         return None
+    if not arms.is_slower_than(max(SLOWER * arms.baseline_s, arms.baseline_s + SLOWER_BY_S)):
+        return None
     is_harm = harm_by_latency(arms, scene.evidence.experiment.objective.latency) is not None
     low, high = arms.ratio
     return finding(
