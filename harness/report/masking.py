@@ -36,16 +36,19 @@ KNOWN_VARIABLES = frozenset({"FAIL_RATIO", "LATENCY_MS"})
 _KNOWN_USER = "|".join(map(re.escape, sorted(KNOWN_USERS)))
 _KINDS_OF_KEY = "api|app|private|access|account|client|shared|master|encryption|signing|license|service|storage|ssh"
 _SECRET_NAME = re.compile(
-    r"pass|pas+w(or)?d|pwd|secret|token|credential|auth|cookie|signature|jwt|webhook|dsn$|(^|[_-])(pin|otp)$"
+    r"pass|pas+w(or)?d|pwd|secret|token|credential|auth(?!or\b|or[_-])|bearer|^basic$|cookie|signature|jwt|webhook|dsn$|(^|[_-])(pin|otp|pw|sig)$"
     rf"|connection[_-]?str|({_KINDS_OF_KEY})[_-]?key",
     re.IGNORECASE,
 )
-_SETTING = re.compile(r"[\w./:-]*([_-]|pass|/)[\w./-]*", re.ASCII)
+_SETTING = re.compile(r"[\w./:-]+", re.ASCII)
 """A word without a dash before it that may name what the next word holds, as `aws_secret_access_key` does."""
-_ENDS_SECRET = re.compile(r"(password|passwd|passphrase|secret|token|credentials?|key|pwd|_auth|:)$", re.IGNORECASE)
+_ENDS_SECRET = re.compile(
+    r"(password|passwd|passphrase|secret|token|credentials?|key|pwd|_auth|authorization|bearer|basic)$", re.IGNORECASE
+)
 _OPTION = re.compile(r"-{1,2}[A-Za-z][\w.-]*")
 _OPTION_ALONE = re.compile(r"--[A-Za-z][\w-]*(=.*)?|-[A-Za-z]|--", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*(?==)")
+_KNOWN_ASSIGNMENT = re.compile(rf"({'|'.join(sorted(KNOWN_VARIABLES))})=[\d.]*")
 _TAKES_USER = frozenset({"-u", "--user", "-U", "--proxy-user", "--creds", "--username"})
 _TAKES_SECRET = frozenset({"-p", "--pw", "--pass"})
 _TAKES_PAIRS = frozenset(
@@ -57,6 +60,8 @@ _URL = re.compile(r"""://([^\s"'<>]+)""")
 _USER_BEFORE_HOST = re.compile(
     rf"""(?<![\w@/])[^\s:/@=,"'*]{{1,80}}:(?!(?:{_KNOWN_USER})\b)[^\s/@"']{{1,400}}@(?=[\w\[])"""
 )
+_USER_AND_SLASH = re.compile(r"(?<=:)[\w$]{1,80}/[^\s/@:\"']{1,400}@")
+"""As in `jdbc:oracle:thin:user/password@host`."""
 _BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/=-]{3,}", re.IGNORECASE)
 _BY_SHAPE = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bxox[abeprs]-[\w-]{10,}"
@@ -97,7 +102,11 @@ def masked(command: Iterable[str]) -> list[str]:
     for word in command:
         is_option = bool(_OPTION_ALONE.fullmatch(word))
         in_pairs = not is_option and (in_pairs or before in _TAKES_PAIRS)
-        safe.append(word if is_option and "=" not in word else _masked_after(before, word, in_pairs=in_pairs))
+        if word in ("=", ":"):
+            safe.append(word)
+            continue
+        is_kept = is_option and "=" not in word and not _ENDS_SECRET.search(before)
+        safe.append(word if is_kept else _masked_after(before, word, in_pairs=in_pairs))
         before = word
     return safe
 
@@ -114,7 +123,8 @@ def masked_prose(text: str) -> str:
     """A sentence for people without its secrets: those of URLs, headers, options and pairs of name and value."""
     text = _BY_SHAPE.sub(MASK, _without_pairs(text, in_command=False))
     text = _URL.sub(_masked_url, _OPTION_AND_VALUE.sub(_masked_option, text))
-    return _BEARER.sub(rf"\1{MASK}", _USER_BEFORE_HOST.sub(f"{MASK}@", text))
+    text = _USER_AND_SLASH.sub(f"{MASK}@", _USER_BEFORE_HOST.sub(f"{MASK}@", text))
+    return _BEARER.sub(rf"\1{MASK}", text)
 
 
 def masked_event(event: Event) -> Event:
@@ -173,12 +183,12 @@ def _masked_after(before: str, word: str, *, in_pairs: bool) -> str:
 
 def _takes_secret(word: str) -> bool:
     """Whether the word after this one is a secret."""
-    if word in _TAKES_SECRET:
+    name = word.rstrip("=:")
+    if name in _TAKES_SECRET:
         return True
     if word.startswith("-"):
-        return "=" not in word and ":" not in word and bool(_SECRET_NAME.search(word))
-    is_setting = bool(_SETTING.fullmatch(word) or word.endswith(":"))
-    return is_setting and bool(_ENDS_SECRET.search(word) and _SECRET_NAME.search(word))
+        return not set("=:") & set(name) and bool(_SECRET_NAME.search(name))
+    return bool(_SETTING.fullmatch(name) and _ENDS_SECRET.search(name) and _SECRET_NAME.search(name))
 
 
 def _masked_pairs(word: str) -> str:
@@ -192,7 +202,7 @@ def _masked_pairs(word: str) -> str:
 
 def _masked_word(word: str) -> str:
     if name := _ASSIGNMENT.match(word):
-        return word if name[0] in KNOWN_VARIABLES else f"{name[0]}={MASK}"
+        return word if _KNOWN_ASSIGNMENT.fullmatch(word) else f"{name[0]}={MASK}"
     option, equals, value = word.partition("=")
     if option in _TAKES_USER and ":" in value:
         return f"{option}={value.partition(':')[0]}:{MASK}"
