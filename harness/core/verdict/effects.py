@@ -9,8 +9,9 @@ from harness.core.experiment.faults import BASE, SHARES, kind_of, name_of
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import fisher_worse
-from harness.core.verdict.evidence import Evidence, FaultTime, count, failed, is_fault
+from harness.core.verdict.evidence import Evidence, FaultTime, count, failed, is_fault, reached_service
 from harness.core.verdict.latency import compared, harm_by_latency
+from harness.core.verdict.measure import rules_of
 
 SIGNIFICANT = 0.05
 """One wrong word in 20: that a fault was felt is what the failures of its own time are to show, and nothing else."""
@@ -35,6 +36,8 @@ def unproved(evidence: Evidence) -> str | None:
     faults = [seen for seen in evidence.since if is_fault(seen)]
     if faults and not count(faults, failed):
         return f"all {count(faults)} fault requests were answered well, so nothing was there to be caught"
+    if faults and not count(faults, lambda seen: failed(seen) and _is_felt(evidence, seen)):
+        return f"all {count(faults)} fault requests that failed were refused, so the service had nothing to bear"
     if not faults and _asks_for_fault_requests(evidence):
         return "fault requests were planned and none was sent"
     return None
@@ -78,6 +81,11 @@ def _rang(evidence: Evidence, fault: FaultTime) -> bool:
         episode.start[0] <= fault.ended_s and (episode.end is None or episode.end[1] >= fault.began_s)
         for episode in episodes
     )
+
+
+def _is_felt(evidence: Evidence, seen: Requests) -> bool:
+    """Whether the service failed a request, or an alarm of the group counts its refusal."""
+    return reached_service(seen) or any(rule.counts(seen.status) for rule in rules_of(evidence))
 
 
 def _asks_for_fault_requests(evidence: Evidence) -> bool:

@@ -113,7 +113,7 @@ def _beyond_the_objective(evidence: Evidence) -> str | None:
 
 def _harm_for(evidence: Evidence, rule: Rule) -> Fails:
     """The harm that a rule weighs."""
-    fails = _harm_by(evidence)
+    fails = _harm_by(evidence, rule)
     return lambda seen: rule.weighs(seen.status) and fails(seen)
 
 
@@ -123,11 +123,11 @@ def _harm_for_none(evidence: Evidence) -> Fails:
     return lambda seen: fails(seen) and not any(rule.weighs(seen.status) for rule in rules)
 
 
-def _harm_by(evidence: Evidence) -> Fails:
-    """Which requests were harmed by the canary or by our faults."""
+def _harm_by(evidence: Evidence, rule: Rule | None = None) -> Fails:
+    """Which requests were harmed by the canary or by our faults, as far as a rule may see more than the service's."""
     created_s, over_s, suspect = evidence.release.created_s, _answered_s(evidence), worse_than_ever(evidence)
     since_s = math.inf if created_s is None else math.floor(created_s)
-    return lambda seen: since_s <= seen.at_s < over_s and _is_harm(evidence, seen, suspect)
+    return lambda seen: since_s <= seen.at_s < over_s and _is_harm(evidence, seen, suspect, rule)
 
 
 def _answered_s(evidence: Evidence) -> float:
@@ -141,11 +141,12 @@ def _answered_s(evidence: Evidence) -> float:
     return at[0] if at else math.inf
 
 
-def _is_harm(evidence: Evidence, seen: Requests, suspect: bool) -> bool:
+def _is_harm(evidence: Evidence, seen: Requests, suspect: bool, rule: Rule | None) -> bool:
     if not failed(seen):
         return False
     if is_fault(seen):
-        return reached_service(seen)
+        # A refusal of the caller is no failure of the service, unless the alarm is one on refusals.
+        return reached_service(seen) or (rule is not None and rule.counts(seen.status))
     if any(fault.hurts_service and fault.lasts(seen.at_s) for fault in evidence.faults):
         return True
     # API Gateway's own 5xx names no version; a refusal without one says nothing of the canary.
@@ -262,6 +263,7 @@ _DOUBTS = (
     unseen.failures_of_others,
     unseen.unanswered,
     unseen.slower_at_another_time,
+    unseen.objective_not_measured,
     unseen.alarm_beyond_sight,
 )
 """What keeps good answers of the canary from proving that nobody was hurt."""
@@ -323,6 +325,8 @@ def _good_invocations(evidence: Evidence) -> int | None:
 def _likely_good_answers(evidence: Evidence) -> int | None:
     """With nobody's good requests failing, the canary's did not either: its share of them is expected by weight."""
     window, release = arms_window(evidence), evidence.release
+    if not (release.weights.split or release.weights.whole):
+        return None  # no look showed the alias where CodeDeploy says it is
     weight = release.weight_at_end if release.weights.bake_weight is None else release.weights.bake_weight
     if window is None or weight is None:
         return None

@@ -19,6 +19,7 @@ from harness.core.verdict.measure import (
     good_failures,
     headers_tell,
     is_comparable_in_part,
+    latencies_of,
     metric_periods,
     metric_sum,
 )
@@ -74,6 +75,13 @@ def slower_at_another_time(evidence: Evidence) -> str | None:
     if harm_by_latency(compared(canary, baseline), evidence.experiment.objective.latency) is None:
         return None
     return "answers were slower than the baseline's, but not of a canary that is known to answer at the same time"
+
+
+def objective_not_measured(evidence: Evidence) -> str | None:
+    """The objective is about latency, and the canary's was not measured beside the baseline's."""
+    if evidence.experiment.objective.latency is None or latencies_of(evidence) is not None:
+        return None
+    return "the objective is about latency, and the canary's was not measured while both versions had traffic"
 
 
 def errors_not_told(evidence: Evidence) -> str | None:

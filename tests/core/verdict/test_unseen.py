@@ -155,3 +155,38 @@ def test_canary_whose_traffic_fell_between_two_looks_had_traffic(build: Any, jud
     verdict = judged(told)
     assert verdict.call == "inconclusive"
     assert not any("never had traffic" in said for said in verdict.because)
+
+
+def refused(events: list[Event]) -> list[Event]:
+    """The same with fault requests that API Gateway refuses."""
+    is_fault = (isinstance(event, Requests) and event.intent == "fault" for event in events)
+    return [replace(event, status=403) if hit else event for event, hit in zip(events, is_fault, strict=True)]
+
+
+def test_refused_fault_requests_are_harm_by_an_alarm_that_counts_refusals(build: Any, judged: Any) -> None:
+    """An alarm on 4XXError saw them; for one on errors the service had nothing to bear."""
+    refusals = replace(DURATION, metric="4XXError", statistic="Sum", threshold=3.0)
+    asked: dict[str, Any] = {"faults": ((0, 9e9, 0.05),)}
+    assert judged(refused(build(guards=(refusals,), **asked))).call == "missed"
+    assert judged(refused(build(guards=(refusals,), **asked, **UNDONE))).call == "caught"
+    verdict = judged(refused(build(**asked)))
+    assert verdict.call == "inconclusive"
+    assert "were refused" in verdict.because[1]
+
+
+@pytest.mark.parametrize("release", [{"headers": False}, {"rate": 0.5, "after_s": 300.0}], ids=["no header", "few"])
+def test_objective_of_latency_that_was_not_measured_clears_nobody(
+    build: Any, judged: Any, release: dict[str, Any]
+) -> None:
+    """It is held against the canary's latency beside the baseline's, and against nothing else."""
+    objective = {"latency": {"p99_s": 0.2}}
+    assert judged(build(**release), objective=objective).call == "inconclusive"
+    assert judged(build(**release)).call == "cleared"
+    assert judged(build(), objective=objective).call == "cleared"
+
+
+def test_answers_of_an_alias_that_nobody_saw_are_not_the_canarys(build: Any, judged: Any) -> None:
+    """Without a header and without CloudWatch only the alias tells that the canary had its share."""
+    events = build(headers=False, metrics=False)
+    assert judged(events).call == "cleared"
+    assert judged([event for event in events if not isinstance(event, AliasSeen)]).call == "inconclusive"
