@@ -15,7 +15,6 @@ The house, along the road from a question to its answer; each folder's docstring
     plugin/             all that knows Locust: options, roles of its processes, users, the web page
     rehearsal/          the local cloud: CodeDeploy, CloudWatch, Lambda and a gateway, in compressed time
     report/             a verdict and its timeline as HTML, Markdown, JUnit, tables and terminal text
-    gate.py             who may talk to our web page and to the local cloud
     errors.py           every error, by whose fault it is
     processes.py        starting and ending processes
     streams.py          writing to stdout and stderr, whatever they are

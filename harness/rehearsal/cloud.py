@@ -5,14 +5,15 @@ import json
 import os
 import random
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from harness.core.experiment.gate import Gate
 from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode
-from harness.gate import Gate
 from harness.rehearsal import servers, stack
 from harness.rehearsal.admission import Throttle
 from harness.rehearsal.clock import CloudClock, Schedule
@@ -53,7 +54,7 @@ class Cloud:
     ) -> None:
         self.experiment = experiment or Experiment(name="rehearsal")
         self.host = host
-        self._gate = Gate(frozenset({host.lower()}))
+        self._gate = Gate(frozenset({host.lower()}), socket.gethostname())
         self._port = port
         self._service_port = service_port
         self._version_header: VersionHeader = version_header

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
-from harness.gate import Gate, foreign_host
+from harness.core.experiment.gate import Gate, foreign_host
 from harness.rehearsal import proxy, service
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics

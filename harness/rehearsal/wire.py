@@ -33,7 +33,7 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from harness.gate import Gate
+from harness.core.experiment.gate import Gate
 from harness.rehearsal import signature
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.refusal import Refusal

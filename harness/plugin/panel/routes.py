@@ -1,6 +1,7 @@
 """The routes of the Canary tab: its page, its JSON, the files of runs, and the guard of Locust's own page."""
 
 import secrets
+import socket
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,8 @@ from flask_cors import cross_origin
 from flask_login import current_user
 from werkzeug.exceptions import BadRequest
 
+from harness.core.experiment.gate import Gate
 from harness.errors import ExitCode, HarnessError, UsageError
-from harness.gate import Gate
 from harness.plugin import options
 from harness.plugin.panel import controls
 from harness.plugin.panel.runs import file_of, folder_of, listed
@@ -48,7 +49,7 @@ class Panel:
         self._view = View(director, environment)
         self._token = secrets.token_urlsafe(24)
         web_ui, given = environment.web_ui, environment.parsed_options
-        self._gate = Gate(options.web_hosts(given))
+        self._gate = Gate(options.web_hosts(given), socket.gethostname())
         self._auth = web_ui.auth_required_if_enabled
         app = web_ui.app
         app.before_request(self._guard)

@@ -5,7 +5,6 @@ person on a game day, or upload code to the local cloud and run it, if it were n
 """
 
 import ipaddress
-import socket
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -37,13 +36,14 @@ class Place(NamedTuple):
 
 
 class Gate(Struct, frozen=True):
-    """The places, `name` or `name:port`, under which a server may be reached besides this machine's own names.
+    """The places, `name` or `name:port`, under which a server may be reached besides localhost and its `machine`.
 
     An address is always allowed, since no foreign name can be one. A name must be known, whatever the server is bound
     to: a foreign page could make its own name resolve to this machine, and so share our origin (DNS rebinding).
     """
 
     listed: frozenset[str] = frozenset()
+    machine: str = ""
 
     def refusal_by_page(self, method: str, headers: Headers) -> str | None:
         """Why our web page refuses a request; None if it may go on."""
@@ -70,7 +70,7 @@ class Gate(Struct, frozen=True):
         name = _name(host)
         if not name:
             return False
-        own = name in own_names() or name.endswith(".localhost")
+        own = name in ("localhost", self.machine.lower()) or name.endswith(".localhost")
         return own or name in map(_name, self.listed) or _is_address(name)
 
     def _is_foreign(self, method: str, host: str, headers: Headers) -> bool:
@@ -87,11 +87,6 @@ def foreign_host(host: str) -> str:
     """What the local cloud says to a `Host` header that is not let in."""
     ways = "use localhost, an address, or the name given to --host"
     return f"The local cloud is not served under the name {_name(host)[:100]!r}; {ways}."
-
-
-def own_names() -> frozenset[str]:
-    """The names of this machine that nobody has to give."""
-    return frozenset({"localhost", socket.gethostname().lower()})
 
 
 def _is_one_of(origin: str, places: Iterable[str]) -> bool:

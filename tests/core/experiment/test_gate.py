@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from harness.gate import Gate
+from harness.core.experiment.gate import Gate
 
 HERE = {"Host": "127.0.0.1:8089"}
-GATE = Gate()
+GATE = Gate(machine=socket.gethostname())
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_the_local_cloud_is_served_under_the_name_that_it_is_bound_to() -> None:
     assert Gate(frozenset({"cloud"})).refusal_by_cloud({**SDK, "Host": "cloud:4566"}) is None
 
 
-PROXIED = Gate(frozenset({"load.example.com", "ops.example.com:8443"}))
+PROXIED = Gate(frozenset({"load.example.com", "ops.example.com:8443"}), socket.gethostname())
 BEHIND = {"Host": "load.example.com"}
 
 
