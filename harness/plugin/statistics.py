@@ -5,6 +5,7 @@ request. If nobody but Locust listens, no event is fired: requests are gathered 
 time, as Locust adds those of a worker.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -21,7 +22,8 @@ Listener = Callable[..., object]
 class LocustsCount:
     """Counts the requests that Locust's own statistics are told of: these are cleared and reset at any time.
 
-    Names become text on the way: Locust could not sort others, and would end with a traceback in place of its tables.
+    Names become text on the way, and numbers finite: Locust could not sort or round others, and would end with a
+    traceback in place of its tables, and with an exit code of its own.
     """
 
     def __init__(self, statistics: RequestStats) -> None:
@@ -31,10 +33,14 @@ class LocustsCount:
 
     def _request(self, method: Any, name: Any, response_time: Any, content_length: Any) -> None:
         self.requests += 1
-        self._log_request(bounded(method), bounded(name), response_time, content_length)
+        self._log_request(bounded(method), bounded(name), _finite(response_time), _finite(content_length) or 0)
 
     def _error(self, method: Any, name: Any, error: Any) -> None:
         self._log_error(bounded(method), bounded(name), error)
+
+
+def _finite(number: Any) -> Any:
+    return None if isinstance(number, float) and not math.isfinite(number) else number
 
 
 class FirstHeard(list[Listener]):

@@ -148,3 +148,16 @@ def test_names_that_are_no_text_do_not_end_locusts_tables() -> None:
         statistics.log_error(None, name, "failed")  # type: ignore[arg-type]
     assert sorted(statistics.entries) == [("/a", "none"), ("7", "none"), ("none", "none")]
     assert count.requests == 3
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), None])
+def test_numbers_that_are_none_do_not_end_locusts_tables(odd: float | None) -> None:
+    """They could not be rounded, and Locust's own exit code would replace the verdict's."""
+    statistics = RequestStats()
+    count = LocustsCount(statistics)
+    statistics.log_request("GET", "/a", odd, odd)  # type: ignore[arg-type]
+    statistics.log_request("GET", "/a", 5, 1)
+    assert "/a" in statistics.get("/a", "GET").to_string()
+    assert statistics.total.to_string()
+    assert statistics.total.total_content_length == 1
+    assert count.requests == 2

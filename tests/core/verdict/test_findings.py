@@ -185,6 +185,13 @@ def test_late_fault_needs_no_alarm_to_have_come(findings: Any, row: Any) -> None
     assert "the alarm needs up to" in findings(row("late-fault", alarms=()))["late-fault"].text
 
 
+def test_failures_that_no_alarm_counts_are_not_late(findings: Any, row: Any) -> None:
+    """A longer bake time would not help an alarm on Errors to see what the function answered 500 by itself."""
+    found = findings(row("late-fault", alarms=(), failed_status=500))
+    assert "failures-not-counted" in found
+    assert "late-fault" not in found
+
+
 def test_fault_after_the_end_of_the_deployment_is_late_too(findings: Any, row: Any) -> None:
     """Nobody watches then."""
     late = row("late-fault", faults=((330, 9e9, 0.05),), alarms=())

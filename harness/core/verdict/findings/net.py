@@ -3,7 +3,7 @@
 from harness.core.timeline.alarm_rules import chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
-from harness.core.verdict.evidence import Evidence, count, reached_service
+from harness.core.verdict.evidence import Evidence, count, failed, reached_service
 from harness.core.verdict.findings.scene import Scene, error, finding, warning
 from harness.core.verdict.measure import origin, requests_per_s, rules_of, unevaluated_alarms
 from harness.core.verdict.types import Attribution, Detection, Finding
@@ -239,7 +239,7 @@ def late_fault(scene: Scene) -> Finding | None:
     if release.promoted is None or created_s is None or began_s is None or not release.weights.split:
         return None
     took = _how_late(scene.measures.detection, release.promoted[1] - created_s, began_s - created_s)
-    if took is None:
+    if took is None or not _is_counted(scene):
         return None
     left_s = release.promoted[1] - began_s
     when = f"{left_s:.0f} s before the deployment ended" if left_s >= 0 else f"{-left_s:.0f} s after it had ended"
@@ -247,6 +247,14 @@ def late_fault(scene: Scene) -> Finding | None:
         "late-fault",
         f"The first failure was due {when}, and {took}: a deployment that has ended watches no alarm. Bake longer, or "
         "shorten the alarm's period.",
+    )
+
+
+def _is_counted(scene: Scene) -> bool:
+    """Whether an alarm went to ALARM or counts such failures: one that never sees them is not too slow."""
+    seen = [one for one in scene.evidence.since if failed(one)]
+    return scene.measures.detection.alarm_s is not None or any(
+        rule.counts(one.status) for rule in rules_of(scene.evidence) for one in seen
     )
 
 
