@@ -124,6 +124,8 @@ def fault_counted(snapshot: Snapshot) -> Assessment:
     if seeing:
         return ok(f"The fault request was counted by the metric of {', '.join(seeing)}.")
     rules = [rule for _, rule in rules_of(snapshot)]
+    if counted.errors and not rules:
+        return note(f"The function {snapshot.function} counted it; no alarm that counts failures guards the group.")
     if counted.errors and all(any(map(snapshot.awaits_its_version, rule.metrics)) for rule in rules):
         return ok(f"The function {snapshot.function} counted it; the alarm is for the next version.")
     if counted.errors:

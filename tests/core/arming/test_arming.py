@@ -413,6 +413,14 @@ def test_an_alarm_that_waits_for_the_next_version_cannot_count_a_fault_yet() -> 
     assert asked("fault-counted", snapshot).severity == "ok"
 
 
+def test_an_alarm_on_latency_counts_no_fault_and_waits_for_no_version() -> None:
+    """Nothing is said of a next version."""
+    slow = replace(ERRORS, metric="Duration", statistic="p99", threshold=200.0)
+    check = asked("fault-counted", seeing(slow, counted=Counted({"errors": 0.0}, 1.0, 2.0)))
+    assert check.severity == "note"
+    assert "no alarm that counts failures guards the group" in check.seen
+
+
 @pytest.mark.parametrize(
     ("snapshot", "why"),
     [
