@@ -168,3 +168,11 @@ def test_shift_that_was_skipped_had_no_traffic() -> None:
     ]
     rollout = replay(events)
     assert (rollout.release.shared, rollout.release.weight_at_end) == (None, 0.0)
+
+
+def test_a_promotion_that_was_over_before_the_watch_may_have_had_a_canary(experiment: Any) -> None:
+    """Nobody looked at the alias while its weights were there."""
+    seen = over(alias("2"), status="Succeeded", rollback_id=None, error_code=None)
+    verdict = judge(experiment(), [one for one in seen if getattr(one, "deployment_id", None) != ROLLBACK])
+    assert verdict.outcome is Outcome.PROMOTED
+    assert "no-canary" not in {finding.id for finding in verdict.findings}

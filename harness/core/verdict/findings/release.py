@@ -16,6 +16,8 @@ def no_canary(scene: Scene) -> Finding | None:
         return None
     if rollout.release.config is not None and rollout.release.config.kind == "all_at_once":
         why = f"{rollout.release.config.name} shifts all traffic at once, so the alarm has nothing to watch"
+    elif rollout.release.ended is not None and rollout.release.ended[1] <= 0:
+        return None  # it was over before the run began, so that nobody looked
     else:
         why = "weights never appeared on the alias"
     return error("no-canary", f"There was no canary: {why}. Deploy with a canary or linear configuration.")
