@@ -22,6 +22,7 @@ from harness.core.verdict.effects import unproved
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, reached_service
 from harness.core.verdict.latency import harm_by_latency
 from harness.core.verdict.measure import (
+    SIGNIFICANT,
     Measures,
     arms_window,
     fed_to,
@@ -30,14 +31,13 @@ from harness.core.verdict.measure import (
     metric_sum,
     rule_breach,
     rules_of,
+    trouble_hit_both,
     unevaluated_alarms,
     unread_alarms,
 )
 from harness.core.verdict.trial import gap_in_the_trial
 from harness.core.verdict.types import ArmFacts
 
-SIGNIFICANT = 0.005
-"""A canary that is as good as the baseline is called worse once in 200 times at the most."""
 # Twenty good answers and no failure exclude a failure rate of 14 % at 95 %; fewer say next to nothing.
 ENOUGH_ANSWERS = 20
 SURE = 0.99
@@ -125,7 +125,8 @@ def _harm_for_none(evidence: Evidence) -> Fails:
 
 def _harm_by(evidence: Evidence, rule: Rule | None = None) -> Fails:
     """Which requests were harmed by the canary or by our faults, as far as a rule may see more than the service's."""
-    created_s, over_s, suspect = evidence.release.created_s, _answered_s(evidence), worse_than_ever(evidence)
+    created_s, over_s = evidence.release.created_s, _answered_s(evidence)
+    suspect = worse_than_ever(evidence) and not trouble_hit_both(evidence)
     since_s = math.inf if created_s is None else math.floor(created_s)
     return lambda seen: since_s <= seen.at_s < over_s and _is_harm(evidence, seen, suspect, rule)
 

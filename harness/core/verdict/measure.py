@@ -31,6 +31,8 @@ from harness.core.verdict.types import ArmFacts, Arms, Attribution, Detection, E
 # API Gateway answers 502 for a function that threw, and a service behind it cannot put its version in that answer. Only
 # where nearly all failures carry a version do headers tell the arms apart without a bias towards health.
 TOLD_BY_HEADERS = 0.95
+SIGNIFICANT = 0.005
+"""A canary that is as good as the baseline is called worse once in 200 times at the most."""
 MINUTE_S = 60.0
 DAY_S = 86_400.0
 
@@ -143,6 +145,38 @@ def comparable(evidence: Evidence) -> list[Requests]:
     return [seen for seen in within if plans[seen.at_s] == gravest]
 
 
+def trouble_hit_both(evidence: Evidence) -> bool:
+    """Whether the baseline, too, failed more while both had traffic than before, and the canary not more than it."""
+    window, created_s = arms_window(evidence), evidence.release.created_s
+    if window is None or created_s is None or not evidence.release.shared:
+        return False
+    within = [seen for seen in evidence.since if window[0] <= seen.at_s < window[1]]
+    if headers_tell(within):
+        worse = _worse_by_weight(evidence, within)
+        before = [seen for seen in evidence.requests if seen.at_s + 1 <= created_s]
+        hurt, usual = (
+            good_failures([seen for seen in some if evidence.is_baseline(seen.version)]) for some in (within, before)
+        )
+    else:
+        worse = worse_by_period(evidence, window, whole=False)
+        of_baseline = _by_period(evidence, evidence.release.baseline, window, False)
+        before_s = (-math.inf, created_s)
+        hurt, usual = (
+            (sum(errors for errors, _ in periods.values()), sum(requests for _, requests in periods.values()))
+            for periods in (of_baseline, _before(evidence, before_s))
+        )
+    risen = fisher_worse(hurt, usual)
+    return worse is not None and worse >= SIGNIFICANT and risen is not None and risen < SIGNIFICANT
+
+
+def _before(evidence: Evidence, window: Bounds) -> dict[float, tuple[int, int]]:
+    return {
+        start_s: counts
+        for start_s, counts in _by_period(evidence, evidence.release.baseline, window, False).items()
+        if start_s + MINUTE_S <= window[1]
+    }
+
+
 def is_comparable_in_part(evidence: Evidence) -> bool:
     """Whether the arms are compared over less than all the time in which they shared the traffic."""
     window = arms_window(evidence)
@@ -182,8 +216,9 @@ def _arms_by_header(evidence: Evidence, within: Sequence[Requests]) -> Arms:
 def _worse_by_weight(evidence: Evidence, within: Sequence[Requests]) -> float | None:
     """The canary against the baseline within each weight and each plan of faults, all taken together."""
     strata: dict[tuple[int, tuple[bool, float]], list[Requests]] = {}
-    starts = [shift.at_s[1] for shift in evidence.release.weights.splits]
-    keys = {at_s: (max(1, bisect(starts, at_s)), _plan(evidence, at_s)) for at_s in {seen.at_s for seen in within}}
+    # Between two looks nobody knows which of two weights held: that time is a stratum of its own.
+    starts = [bound for shift in evidence.release.weights.splits for bound in shift.at_s]
+    keys = {at_s: (bisect(starts, at_s), _plan(evidence, at_s)) for at_s in {seen.at_s for seen in within}}
     for seen in within:
         strata.setdefault(keys[seen.at_s], []).append(seen)
     return fisher_worse_in_all(
@@ -226,8 +261,32 @@ def _arms_by_metric(evidence: Evidence, window: Bounds) -> Arms:
             )
     baseline = _metric_arm(evidence, evidence.release.baseline, window, whole)
     canary = _metric_arm(evidence, evidence.release.canary, window, whole)
-    worse = fisher_worse(_rate(canary), _rate(baseline)) if evidence.release.shared else None
+    worse = worse_by_period(evidence, window, whole=whole) if evidence.release.shared else None
     return Arms(baseline=baseline, canary=canary, source="cloudwatch", p_value=worse)
+
+
+def worse_by_period(evidence: Evidence, window: Bounds, *, whole: bool) -> float | None:
+    """The canary against the baseline within each period, all taken together.
+
+    Over all the time at once, trouble of both versions that came when the canary had more traffic would be its fault.
+    """
+    versions = (evidence.release.canary, evidence.release.baseline)
+    arms = [_by_period(evidence, version, window, whole) for version in versions]
+    if not all(arms):
+        return None
+    canary, baseline = arms
+    return fisher_worse_in_all((canary[start_s], baseline[start_s]) for start_s in canary.keys() & baseline.keys())
+
+
+def _by_period(evidence: Evidence, version: str | None, window: Bounds, whole: bool) -> dict[float, tuple[int, int]]:
+    """Errors and invocations of a version by when their period began."""
+    if version is None:
+        return {}
+    errors, invocations = (_points(evidence, metric, version, window, whole) for metric in ("Errors", "Invocations"))
+    return {
+        start_s: (round(min(errors.get(start_s, 0), requests)), round(requests))
+        for start_s, requests in invocations.items()
+    }
 
 
 def _metric_arm(evidence: Evidence, version: str | None, window: Bounds, whole: bool) -> ArmFacts:
@@ -248,6 +307,12 @@ def metric_sum(
     end counts, but not after a promotion: most of it would be the time in which the canary had all the traffic. None
     counts that reaches into the group's next deployment.
     """
+    points = _points(evidence, metric, version, window, whole)
+    return round(sum(points.values())) if points else None
+
+
+def _points(evidence: Evidence, metric: str, version: str | None, window: Bounds, whole: bool) -> dict[float, float]:
+    """The values of a series by when their period began, of a window as `metric_sum` takes it."""
     ends_s = min(evidence.release.superseded_s, window[1] if whole or evidence.release.promoted else math.inf)
     points: dict[float, float] = {}
     for seen in evidence.metrics:
@@ -259,7 +324,7 @@ def metric_sum(
                 and start_s < window[1]
                 and start_s + seen.period_s <= ends_s
             }
-    return round(sum(points.values())) if points else None
+    return points
 
 
 def metric_periods(evidence: Evidence, metric: str, version: str) -> set[float]:

@@ -15,16 +15,16 @@ from harness.core.timeline.stats import fisher_worse
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, server_failed
 from harness.core.verdict.latency import compared, harm_by_latency
 from harness.core.verdict.measure import (
+    SIGNIFICANT,
     arms_window,
     good_failures,
     headers_tell,
-    is_comparable_in_part,
     latencies_of,
     metric_periods,
     metric_sum,
+    worse_by_period,
 )
 
-SIGNIFICANT = 0.005
 MOST_UNANSWERED = 0.01
 """The share of requests without an answer that is usual where no traffic from before says what is."""
 _COUNTED = frozenset({"Errors", "Invocations"})
@@ -98,12 +98,10 @@ def errors_not_told(evidence: Evidence) -> str | None:
 
 def failures_of_others(evidence: Evidence) -> str | None:
     """By CloudWatch the canary failed more than the baseline, though not in the answers that this run got."""
-    window, canary, baseline = arms_window(evidence), evidence.release.canary, evidence.release.baseline
-    if window is None or canary is None or baseline is None or not evidence.release.shared:
+    window = arms_window(evidence)
+    if window is None or not evidence.release.shared:
         return None
-    if is_comparable_in_part(evidence):
-        return None
-    chance = fisher_worse(_by_metric(evidence, canary, window), _by_metric(evidence, baseline, window))
+    chance = worse_by_period(evidence, window, whole=True)
     if chance is None or chance >= SIGNIFICANT:
         return None
     return "by CloudWatch the canary failed more than the baseline did, and this run's own requests do not show it"
@@ -133,13 +131,6 @@ def _is_usual(hurt: tuple[int, int], usual: tuple[int, int]) -> bool:
 def _silent(requests: list[Requests] | tuple[Requests, ...]) -> tuple[int, int]:
     good = [seen for seen in requests if not is_fault(seen) and seen.http]
     return count(good, lambda seen: not seen.answered), count(good)
-
-
-def _by_metric(evidence: Evidence, version: str, window: Bounds) -> tuple[int, int]:
-    """Errors and invocations of the periods that lie in the window as a whole."""
-    failures = metric_sum(evidence, "Errors", version, window, whole=True) or 0
-    requests = metric_sum(evidence, "Invocations", version, window, whole=True) or 0
-    return min(failures, requests), requests
 
 
 def _rang(evidence: Evidence) -> Iterator[str]:

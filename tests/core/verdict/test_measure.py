@@ -117,7 +117,7 @@ def test_broken_canary_is_told_from_its_baseline(look_into: Any, build: Any) -> 
     assert arms.baseline.failures == 0
     assert arms.canary.failures == arms.canary.requests // 2
     assert arms.canary.failure_interval[0] < 0.5 < arms.canary.failure_interval[1]
-    assert arms.p_value < 1e-100
+    assert arms.p_value <= 1e-30  # smaller ones are cut off
 
 
 def test_fault_requests_do_not_blame_the_canary(look_into: Any, build: Any) -> None:
@@ -189,7 +189,7 @@ def test_without_headers_cloudwatch_tells_the_arms(look_into: Any, build: Any) -
     assert arms.source == "cloudwatch"
     assert arms.canary.failures == pytest.approx(arms.canary.requests / 2, abs=1)
     assert arms.canary.p99_ms is None
-    assert arms.p_value < 1e-50
+    assert arms.p_value <= 1e-30  # smaller ones are cut off
 
 
 def test_headers_on_good_answers_alone_are_not_trusted(look_into: Any, build: Any) -> None:

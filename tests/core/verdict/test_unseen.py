@@ -190,3 +190,52 @@ def test_answers_of_an_alias_that_nobody_saw_are_not_the_canarys(build: Any, jud
     events = build(headers=False, metrics=False)
     assert judged(events).call == "cleared"
     assert judged([event for event in events if not isinstance(event, AliasSeen)]).call == "inconclusive"
+
+
+STEPS: dict[str, Any] = {
+    "config": ("CodeDeployDefault.LambdaLinear10PercentEvery1Minute", "linear", 0.1, 60.0),
+    "shifts": tuple((5.0 + 60 * step, (step + 1) / 10) for step in range(10)),
+}
+BEGAN_S = 360.0
+
+
+def troubled(event: Event) -> Event:
+    """From an instant on a third of the requests fail on both versions alike."""
+    if isinstance(event, Requests) and event.at_s >= BEGAN_S and event.at_s % 3 == 0:
+        return replace(event, outcome="failed", status=502)
+    if isinstance(event, MetricSeen) and event.metric == "Errors" and event.version in ("1", "2"):
+        return replace(event, points=())
+    return event
+
+
+def counted(events: list[Event]) -> list[Event]:
+    """The same with CloudWatch's errors of each version: a third of its invocations."""
+    series = [event for event in events if isinstance(event, MetricSeen) and event.metric == "Invocations"]
+    errors = [
+        replace(
+            seen,
+            metric="Errors",
+            points=tuple((start_s, value // 3 if start_s >= BEGAN_S else 0) for start_s, value in seen.points),
+        )
+        for seen in series
+        if seen.version
+    ]
+    return sorted([*map(troubled, events), *errors], key=lambda event: event.at_s)
+
+
+@pytest.mark.parametrize("sees", ["headers", "no headers", "no traffic of its own"])
+@pytest.mark.parametrize(
+    ("ending", "calls"),
+    [
+        ({"end_s": 546.0}, ("inconclusive", "cleared")),
+        ({**UNDONE, "end_s": 480.0, "alarms": ((470.0, 560.0),)}, ("inconclusive", "false_alarm")),
+    ],
+    ids=["promoted", "rolled back"],
+)
+def test_trouble_of_both_versions_is_not_the_canarys_because_it_came_late(
+    build: Any, judged: Any, sees: str, ending: dict[str, Any], calls: tuple[str, ...]
+) -> None:
+    """The canary had most of the traffic by then, and so most of the failures."""
+    events = counted(build(headers=sees == "headers", **STEPS, **ending))
+    verdict = judged(watched(events) if sees == "no traffic of its own" else events)
+    assert verdict.call in calls, verdict.because
