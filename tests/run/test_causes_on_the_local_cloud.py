@@ -185,6 +185,7 @@ def test_weights_that_somebody_takes_off_the_alias_leave_the_canary_untried(team
         until_s = time.monotonic() + 100
         while not functions.get_alias(**alias).get("RoutingConfig") and time.monotonic() < until_s:
             time.sleep(0.2)
+        time.sleep(1.0)  # a minute of the cloud's time, in which some look sees the weights
         functions.update_alias(**alias, FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {}})
 
     threading.Thread(target=take_off, daemon=True).start()
