@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from harness.core.timeline.alarm_rules import Rule, chance, counted_by_period
 from harness.core.verdict.evidence import Evidence
-from harness.core.verdict.measure import requests_per_s, rules_of
+from harness.core.verdict.guards import rules_of
+from harness.core.verdict.measure import requests_per_s
 from harness.report.judged_run import JudgedRun
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.core.experiment.group_names import inner_name
 from harness.core.experiment.types import Objective
-from harness.core.verdict.measure import rules_of
+from harness.core.verdict.guards import rules_of
 from harness.core.verdict.types import ArmFacts, Verdict
 from harness.report import facts
 from harness.report.datapoints import AlarmPeriod, chance_again, datapoints

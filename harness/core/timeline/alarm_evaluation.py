@@ -5,7 +5,7 @@ alarms treat missing data", and captured alarm events for the length of the eval
 The local cloud has an evaluator of its own, so that a wrong belief here does not confirm itself there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -73,12 +73,15 @@ def first_alarm(condition: Condition, values: Points) -> int | None:
     breaching = any(value is not None and condition.breached_by(value) for value in values)
     if not breaching and condition.missing != "breaching":
         return None  # the usual case, and by far the quickest
+    return next((at for at, state in enumerate(states_of(condition, values)) if state == "ALARM"), None)
+
+
+def states_of(condition: Condition, values: Points) -> Iterator[str]:
+    """The state after each evaluation, from OK on; `values` as `first_alarm` takes them."""
     stride, state = max(1, condition.period_s // condition.step_s), "OK"
     for at in range(len(values)):
         state = state_of(condition, _range(values, at, stride, condition.range), state)
-        if state == "ALARM":
-            return at
-    return None
+        yield state
 
 
 def _range(values: Points, at: int, stride: int, length: int) -> Points:

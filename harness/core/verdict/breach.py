@@ -5,14 +5,15 @@ every way in which minutes can fall: `Weighed.certain` says that they breach whi
 in some way.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.core.timeline.alarm_evaluation import first_alarm
+from harness.core.timeline.alarm_evaluation import first_alarm, states_of
 from harness.core.timeline.alarm_rules import Rule
+from harness.core.timeline.alarm_states import Turn
 from harness.core.timeline.events import Requests
 
 Fails = Callable[[Requests], bool]
@@ -52,8 +53,43 @@ def weigh(rule: Rule, requests: Sequence[Requests], fails: Fails, *, over: bool 
     step_s, stretches = rule.condition.step_s, _stretches(rule, requests, fails)
     ahead_s = step_s if over or rule.only_grows else 0
     ends = [_first_end(rule, stretches, phase_s, ahead_s) for phase_s in range(step_s)]
+    return weighed(ends)
+
+
+def weighed(ends: Sequence[int | None]) -> Weighed | None:
+    """What it comes to where minutes may fall in these ways, each with the end of its first breach."""
     reached = [end_s for end_s in ends if end_s is not None]
     return Weighed(float(min(reached)), len(reached) == len(ends)) if reached else None
+
+
+def in_alarm(
+    rule: Rule, requests: Sequence[Requests], fails: Fails, *, over: bool
+) -> Callable[[int], Mapping[int, int]]:
+    """The times in which these failures hold a rule in ALARM, beginnings and ends, by where its minutes begin."""
+    stretches, step_s = _stretches(rule, requests, fails), rule.condition.step_s
+    ahead_s = step_s if over or rule.only_grows else 0
+    lenient = replace(rule.condition, missing="notBreaching")
+
+    def at(phase_s: int) -> Mapping[int, int]:
+        evaluated = ((sums, _ends(rule, sums, phase_s, ahead_s)) for sums in stretches)
+        return {
+            end_s: end_s + step_s
+            for sums, ends in evaluated
+            for end_s, state in zip(ends, states_of(lenient, _valued(rule, sums, ends)), strict=True)
+            if state == "ALARM"
+        }
+
+    return at
+
+
+def turns_of(rule: Rule, requests: Sequence[Requests], epoch_s: float, fails: Fails) -> list[Turn]:
+    """The states that a rule goes through as AWS's minutes fall, gaps treated as the alarm says."""
+    turns: list[Turn] = []
+    for sums in _stretches(rule, requests, fails, quiet=True):
+        ends = _ends(rule, sums, -int(epoch_s // 1) % rule.condition.step_s, 0)
+        states = states_of(rule.condition, _valued(rule, sums, ends))
+        turns += [Turn(state, (float(end_s), float(end_s))) for end_s, state in zip(ends, states, strict=True)]
+    return turns
 
 
 def breach_s(rule: Rule, requests: Sequence[Requests], epoch_s: float, fails: Fails) -> float | None:
@@ -74,12 +110,20 @@ def _first_end(rule: Rule, stretches: Sequence[_Sums], phase_s: int, ahead_s: in
 
 
 def _end_within(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int) -> int | None:
-    step_s, period_s = rule.condition.step_s, rule.period_s
-    first_s = sums.first_s + 1 + (phase_s - sums.first_s - 1) % step_s
-    ends = range(first_s, sums.last_s + 1 + ahead_s, step_s)
-    counts = [sums.within(end_s - period_s, end_s) for end_s in ends]
-    at = first_alarm(replace(rule.condition, missing="notBreaching"), _values(rule, counts))
+    ends = _ends(rule, sums, phase_s, ahead_s)
+    at = first_alarm(replace(rule.condition, missing="notBreaching"), _valued(rule, sums, ends))
     return None if at is None else ends[at]
+
+
+def _ends(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int) -> range:
+    """When the rule is evaluated, each time over the period that ends then."""
+    step_s = rule.condition.step_s
+    first_s = sums.first_s + 1 + (phase_s - sums.first_s - 1) % step_s
+    return range(first_s, sums.last_s + 1 + ahead_s, step_s)
+
+
+def _valued(rule: Rule, sums: _Sums, ends: range) -> Sequence[float | None]:
+    return _values(rule, [sums.within(end_s - rule.period_s, end_s) for end_s in ends])
 
 
 def _values(rule: Rule, counts: Sequence[tuple[int, int]]) -> Sequence[float | None]:
@@ -88,8 +132,8 @@ def _values(rule: Rule, counts: Sequence[tuple[int, int]]) -> Sequence[float | N
     return rule.computed({metric.id: [rule.counted(metric, *one) for one in counts] for metric in rule.metrics})
 
 
-def _stretches(rule: Rule, requests: Sequence[Requests], fails: Fails) -> list[_Sums]:
-    """The requests in stretches that no evaluation looks over both of, those with failures alone, in order.
+def _stretches(rule: Rule, requests: Sequence[Requests], fails: Fails, *, quiet: bool = False) -> list[_Sums]:
+    """The requests in stretches that no evaluation looks over both of, those with failures alone or all, in order.
 
     A stray row far from the rest of a timeline thus costs nothing.
     """
@@ -100,7 +144,7 @@ def _stretches(rule: Rule, requests: Sequence[Requests], fails: Fails) -> list[_
     failed = np.array([fails(seen) for seen in requests]) * counts
     order = np.argsort(seconds, kind="stable")
     breaks = np.flatnonzero(np.diff(seconds[order]) > rule.condition.range * rule.period_s) + 1
-    parts = (part for part in np.split(order, breaks) if failed[part].any())
+    parts = (part for part in np.split(order, breaks) if quiet or failed[part].any())
     return [_sums(seconds[part], failed[part], counts[part]) for part in parts]
 
 

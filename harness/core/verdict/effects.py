@@ -10,8 +10,8 @@ from harness.core.experiment.types import Outcome
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import fisher_worse
 from harness.core.verdict.evidence import Evidence, FaultTime, count, failed, is_fault, reached_service
+from harness.core.verdict.guards import rules_of
 from harness.core.verdict.latency import compared, harm_by_latency
-from harness.core.verdict.measure import rules_of
 
 SIGNIFICANT = 0.05
 """One wrong word in 20: that a fault was felt is what the failures of its own time are to show, and nothing else."""

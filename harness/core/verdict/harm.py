@@ -9,6 +9,7 @@ would have failed without the release.
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from msgspec import Struct
 
@@ -17,23 +18,20 @@ from harness.core.timeline.alarm_rules import Rule
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import clopper_pearson, fisher_worse
 from harness.core.verdict import unseen
-from harness.core.verdict.breach import Fails, Weighed, weigh
+from harness.core.verdict.breach import Fails, Weighed
+from harness.core.verdict.composed import breach_of, weigh_by, weighs_of
 from harness.core.verdict.effects import unproved
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, reached_service
+from harness.core.verdict.guards import Composed, guards_of, unevaluated_alarms, unread_alarms
 from harness.core.verdict.latency import harm_by_latency
 from harness.core.verdict.measure import (
     SIGNIFICANT,
     Measures,
     arms_window,
-    fed_to,
     good_failures,
     headers_tell,
     metric_sum,
-    rule_breach,
-    rules_of,
     trouble_hit_both,
-    unevaluated_alarms,
-    unread_alarms,
 )
 from harness.core.verdict.trial import gap_in_the_trial
 from harness.core.verdict.types import ArmFacts
@@ -72,35 +70,32 @@ def _in_turn(harms: Sequence[str]) -> Iterator[str]:
 def _unbearable(evidence: Evidence) -> str | None:
     """Failures beyond what the alarms of the group bear, were they to count what clients see, or the objective."""
     rolled_back = evidence.rollout.outcome is Outcome.ROLLED_BACK
-    for rule, weighed in _weighed(evidence):
+    for guard, weighed in _weighed(evidence):
         # Where it depends on how minutes fall, a rollback says how they fell.
         if weighed.certain or rolled_back:
-            return _beyond_the_alarm(evidence, rule, weighed)
+            return _beyond_the_alarm(evidence, guard, weighed)
     return None if unread_alarms(evidence) else _beyond_the_objective(evidence)
 
 
-def _weighed(evidence: Evidence) -> list[tuple[Rule, Weighed]]:
-    """The rules that the harm breaches, whichever way minutes fall or only in some way."""
-    over = evidence.rollout.run.ended is not None
-    by_rule = [
-        (rule, weigh(rule, fed_to(rule, evidence), _harm_for(evidence, rule), over=over)) for rule in rules_of(evidence)
-    ]
-    return [(rule, weighed) for rule, weighed in by_rule if weighed]
+def _weighed(evidence: Evidence) -> list[tuple[Rule | Composed, Weighed]]:
+    """The alarms that the harm puts in ALARM, whichever way minutes fall or only in some way."""
+    by_guard = [(guard, weigh_by(evidence, guard, partial(_harm_for, evidence))) for guard in guards_of(evidence)]
+    return [(guard, weighed) for guard, weighed in by_guard if weighed]
 
 
-def _beyond_the_alarm(evidence: Evidence, rule: Rule, weighed: Weighed) -> str:
-    end_s = rule_breach(evidence, rule, _harm_for(evidence, rule)) or weighed.end_s
+def _beyond_the_alarm(evidence: Evidence, guard: Rule | Composed, weighed: Weighed) -> str:
+    end_s = breach_of(evidence, guard, partial(_harm_for, evidence)) or weighed.end_s
     verb = "ended" if end_s <= evidence.end_s else "ends"
     after_s = end_s - (evidence.release.created_s or 0.0)
     return (
-        f"Harm was done: more requests failed than the alarm ({rule}) is meant to bear, first in the period that "
+        f"Harm was done: more requests failed than the alarm ({guard}) is meant to bear, first in the period that "
         f"{verb} {after_s:.0f} s after the creation."
     )
 
 
 def _beyond_the_objective(evidence: Evidence) -> str | None:
     """Failures that no alarm weighs, held against the objective."""
-    hurt, total = count(evidence.since, _harm_for_none(evidence)), count(evidence.since)
+    hurt, total = count(evidence.since, harm_for_none(evidence)), count(evidence.since)
     borne = 1 - evidence.experiment.objective.availability
     surely = clopper_pearson(hurt, total, confidence=SURE)
     if surely is None or surely[0] <= borne:
@@ -117,10 +112,10 @@ def _harm_for(evidence: Evidence, rule: Rule) -> Fails:
     return lambda seen: rule.weighs(seen.status) and fails(seen)
 
 
-def _harm_for_none(evidence: Evidence) -> Fails:
-    """The harm that no rule weighs."""
-    fails, rules = _harm_by(evidence), rules_of(evidence)
-    return lambda seen: fails(seen) and not any(rule.weighs(seen.status) for rule in rules)
+def harm_for_none(evidence: Evidence) -> Fails:
+    """The harm that no alarm weighs."""
+    fails, weighing = _harm_by(evidence), [weighs_of(evidence, guard) for guard in guards_of(evidence)]
+    return lambda seen: fails(seen) and not any(weighs(seen.status, seen.at_s) for weighs in weighing)
 
 
 def _harm_by(evidence: Evidence, rule: Rule | None = None) -> Fails:
@@ -234,17 +229,17 @@ def _told_good(evidence: Evidence, measures: Measures, good: int) -> str:
 def _without_yardstick(evidence: Evidence) -> str | None:
     """Failures that nothing can be held against: an alarm of the group might bear them, or might not."""
     unread = unread_alarms(evidence) or [f"{name} ({why})" for name, why in unevaluated_alarms(evidence).items()]
-    hurt = count(evidence.since, _harm_for_none(evidence))
+    hurt = count(evidence.since, harm_for_none(evidence))
     if not unread or not hurt:
         return None
     return f"{hurt} requests failed by our faults or on the canary, and what {unread[0]} bears cannot be told"
 
 
 def _breaching_by_chance(evidence: Evidence) -> str | None:
-    rule = next((rule for rule, _ in _weighed(evidence)), None)
-    if rule is None:
+    guard = next((guard for guard, _ in _weighed(evidence)), None)
+    if guard is None:
         return None
-    return f"failures are more than the alarm ({rule}) bears in some {rule.period_s} s, but not however minutes fall"
+    return f"failures are more than the alarm ({guard}) bears in some {guard.period_s} s, but not however minutes fall"
 
 
 def _worse_at_another_time(evidence: Evidence) -> str | None:

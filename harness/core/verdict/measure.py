@@ -7,14 +7,11 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.core.experiment.types import Alarm
-from harness.core.timeline.alarm_rules import Rule, rule_of, rule_of_experiment, why_not_evaluated
 from harness.core.timeline.bounds import Bounds
-from harness.core.timeline.composites import below_composites
 from harness.core.timeline.events import Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
-from harness.core.verdict.breach import breach_s
+from harness.core.verdict.composed import breach_of
 from harness.core.verdict.evidence import (
     Evidence,
     answers,
@@ -25,6 +22,7 @@ from harness.core.verdict.evidence import (
     planned_share,
     server_failed,
 )
+from harness.core.verdict.guards import guards_of, rules_of
 from harness.core.verdict.latency import Compared, compared, interval_s
 from harness.core.verdict.types import ArmFacts, Arms, Attribution, Detection, Exposure, Source, TrafficFacts
 
@@ -543,68 +541,8 @@ def first_breach(evidence: Evidence) -> float | None:
 
     None until the timeline reached it, though the period may be certain to breach before.
     """
-    ends = (rule_breach(evidence, rule, server_failed) for rule in rules_of(evidence))
+    ends = (breach_of(evidence, guard, lambda _: server_failed) for guard in guards_of(evidence))
     return min((end for end in ends if end is not None and end <= evidence.end_s), default=None)
-
-
-def rule_breach(evidence: Evidence, rule: Rule, fails: Callable[[Requests], bool]) -> float | None:
-    """When one alarm would have breached, as AWS's minutes fall.
-
-    It may be after the end of the timeline where nothing can undo the breach: failures add up, but a rate may fall.
-    """
-    created_s = evidence.release.created_s
-    if created_s is None:
-        return None
-    since_s = math.floor(created_s)
-    end_s = breach_s(
-        rule,
-        fed_to(rule, evidence),
-        evidence.rollout.run.aws_epoch_s,
-        lambda seen: seen.at_s >= since_s and fails(seen),
-    )
-    is_certain = rule.only_grows or evidence.rollout.run.ended is not None
-    return end_s if end_s is not None and (is_certain or end_s <= evidence.end_s) else None
-
-
-def fed_to(rule: Rule, evidence: Evidence) -> list[Requests]:
-    """The requests that a rule counts; one on the canary's version alone gets the canary's answers alone.
-
-    The dimensions are not looked at otherwise: what matters is what the alarm is meant to count.
-    """
-    only_canary, until_s = evidence.is_canary(rule.version), evidence.release.superseded_s
-    return [
-        seen
-        for seen in evidence.requests
-        if seen.at_s < until_s and (not only_canary or seen.version is None or evidence.is_canary(seen.version))
-    ]
-
-
-def rules_of(evidence: Evidence) -> tuple[Rule, ...]:
-    """The alarms that guard the group and count failures, composites by their children.
-
-    Where there is none, what the experiment says of its alarm, if it says anything.
-    """
-    definitions = evidence.rollout.alarms.definitions
-    names = below_composites(evidence.rollout.yardsticks, definitions)
-    rules = [rule for name in names if name in definitions if (rule := rule_of(definitions[name]))]
-    if not rules and evidence.experiment.alarm != Alarm():
-        rules = [rule for rule in [rule_of_experiment(evidence.experiment.alarm)] if rule]
-    return tuple(rules)
-
-
-def unread_alarms(evidence: Evidence) -> list[str]:
-    """The alarms that guard the group and whose definitions nobody could read, unless the experiment says its alarm."""
-    alarms = evidence.rollout.alarms
-    names = below_composites(evidence.rollout.yardsticks, alarms.definitions)
-    unread = [name for name in names if name not in alarms.definitions and name not in alarms.missing]
-    return unread if evidence.experiment.alarm == Alarm() else []
-
-
-def unevaluated_alarms(evidence: Evidence) -> dict[str, str]:
-    """The alarms that guard the group and whose value cannot be computed here, and why not."""
-    definitions = evidence.rollout.alarms.definitions
-    known = [name for name in below_composites(evidence.rollout.yardsticks, definitions) if name in definitions]
-    return {name: why for name in known if (why := why_not_evaluated(definitions[name]))}
 
 
 def latencies_of(evidence: Evidence) -> Compared | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from harness.core.experiment.types import Alarm, Outcome
 from harness.core.timeline.alarm_rules import metrics_of, why_not_evaluated
 from harness.core.timeline.bounds import Bounds
-from harness.core.timeline.composites import below_composites
+from harness.core.timeline.composites import StateRule, expanded, holds, leaves
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import fisher_worse
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, server_failed
@@ -151,9 +151,15 @@ def _is_forced(evidence: Evidence, start: Bounds) -> bool:
 def _is_measured(evidence: Evidence, name: str) -> bool:
     """Whether what an alarm watches was seen: by clients or, without traffic of our own, by CloudWatch's counts."""
     definitions, sends = evidence.rollout.alarms.definitions, evidence.rollout.run.sends
-    read = [definitions[child] for child in below_composites([name], definitions) if child in definitions]
+    read = [definitions[child] for child in _ringing(expanded(name, definitions)) if child in definitions]
     told = read or evidence.experiment.alarm != Alarm()
     return bool(told) and all(
         why_not_evaluated(one) is None and (sends or {metric.metric for metric in metrics_of(one)} <= _COUNTED)
         for one in read
     )
+
+
+def _ringing(rule: StateRule) -> set[str]:
+    """The alarms that may have taken one to ALARM; where that takes a child that guards, one under NOT never has."""
+    rings_alone = holds(rule, lambda leaf: not leaf.guards)
+    return {leaf.name for leaf in leaves(rule) if leaf.guards or rings_alone}

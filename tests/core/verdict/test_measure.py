@@ -24,6 +24,7 @@ from harness.core.timeline.events import (
 from harness.core.timeline.histogram import bin_of
 from harness.core.timeline.rollout import replay
 from harness.core.verdict.evidence import Evidence, evidence_of, planned_share
+from harness.core.verdict.guards import rules_of
 from harness.core.verdict.measure import (
     achieved_share,
     alarm_start,
@@ -34,7 +35,6 @@ from harness.core.verdict.measure import (
     measure,
     metric_sum,
     requests_per_s,
-    rules_of,
     traffic_of,
 )
 from harness.core.verdict.types import ArmFacts, Arms, Attribution, Detection, Exposure

@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     net.alarm_no_data,
     net.alarm_metric_empty,
     net.alarm_not_evaluated,
+    net.composite_not_weighed,
     net.alarm_gone,
     net.alarm_not_on_group,
     net.deployment_overrides_alarms,

@@ -7,7 +7,8 @@ from harness.core.timeline.alarm_rules import UNHANDLED_STATUS
 from harness.core.timeline.events import AliasMetricSeen, MetricSeen
 from harness.core.verdict.evidence import Evidence, count
 from harness.core.verdict.findings.scene import Scene, error, warning
-from harness.core.verdict.measure import metric_sum, requests_per_s, rules_of
+from harness.core.verdict.guards import rules_of
+from harness.core.verdict.measure import metric_sum, requests_per_s
 from harness.core.verdict.types import Finding
 
 SETTLED_S = 120.0

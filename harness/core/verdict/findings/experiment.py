@@ -8,8 +8,9 @@ from harness.core.timeline.stats import clopper_pearson
 from harness.core.verdict.effects import faults_never_begun, faults_without_effect
 from harness.core.verdict.evidence import count, failed, is_fault, planned_share, server_failed
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
+from harness.core.verdict.guards import rules_of
 from harness.core.verdict.latency import harm_by_latency
-from harness.core.verdict.measure import comparable, is_comparable_in_part, latencies_of, rules_of
+from harness.core.verdict.measure import comparable, is_comparable_in_part, latencies_of
 from harness.core.verdict.steady import why_not_steady
 from harness.core.verdict.types import Finding
 

@@ -3,9 +3,12 @@
 from harness.core.timeline.alarm_rules import chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.composed import holding_back
 from harness.core.verdict.evidence import Evidence, count, failed, reached_service
 from harness.core.verdict.findings.scene import Scene, error, finding, warning
-from harness.core.verdict.measure import origin, requests_per_s, rules_of, unevaluated_alarms
+from harness.core.verdict.guards import Composed, guards_of, rules_of, unevaluated_alarms
+from harness.core.verdict.harm import harm_for_none
+from harness.core.verdict.measure import origin, requests_per_s
 from harness.core.verdict.types import Attribution, Detection, Finding
 
 # Metrics lie in CloudWatch up to 60 s after their minute, an alarm is evaluated each 60 s, and CodeDeploy looks at it
@@ -150,6 +153,31 @@ def alarm_not_evaluated(scene: Scene) -> Finding | None:
         "alarm-not-evaluated",
         f"What these alarms of the group would make of the failures is not judged ({said}). Their states are watched.",
     )
+
+
+def composite_not_weighed(scene: Scene) -> Finding | None:
+    """Failures that a composite alarm could not answer, or of which nobody knows whether it could."""
+    evidence = scene.evidence
+    composites = [guard for guard in guards_of(evidence) if isinstance(guard, Composed)]
+    fails = harm_for_none(evidence) if composites else None
+    hurt = [seen for seen in evidence.since if fails and fails(seen)]
+    for guard in composites:
+        meant = [seen for seen in hurt if any(rule.weighs(seen.status) for rule in guard.counting.values())]
+        others = [*holding_back(evidence, guard, {seen.at_s for seen in meant})]
+        if others:
+            return warning(
+                "composite-not-weighed",
+                f"{count(meant)} failures are none that the composite alarm {guard.name} ({guard.text}) bears or not: "
+                f"{'; '.join(f'{name} {_HELD_BACK[holds]}' for name, holds in others)}. They are held against the "
+                "objective.",
+            )
+    return None
+
+
+_HELD_BACK = {
+    False: "kept it from going to ALARM",
+    None: "may have kept it from going to ALARM, its state is not known",
+}
 
 
 def alarm_metric_empty(scene: Scene) -> Finding | None:
