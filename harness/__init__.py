@@ -16,6 +16,7 @@ The house, along the road from a question to its answer; each folder's docstring
     rehearsal/          the local cloud: CodeDeploy, CloudWatch, Lambda and a gateway, in compressed time
     report/             a verdict and its timeline as HTML, Markdown, JUnit, tables and terminal text
     errors.py           every error, by whose fault it is
+    files.py            reading files that others may have written
     processes.py        starting and ending processes
     streams.py          writing to stdout and stderr, whatever they are
 

@@ -1,6 +1,7 @@
 """The end of a run: from its timeline to its verdict and reports, the same again whenever it is asked."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from harness.report.markdown import markdown
 from harness.report.masking import without_secrets
 from harness.report.page import page
 from harness.report.shelf import write_index
+from harness.streams import tell
 
 
 def finish(folder: RunFolder, experiment: Experiment) -> Verdict:
@@ -57,7 +59,15 @@ def write(folder: RunFolder, run: JudgedRun) -> None:
     for name, group in groups(run):
         _write(folder.within(name), group)
     if folder.root:
-        write_index(folder.root)
+        _list(folder.root)
+
+
+def _list(root: Path) -> None:
+    """Brings the list of all runs up to date. It tells of other runs, so what is wrong with it fails nothing here."""
+    try:
+        write_index(root)
+    except (OSError, ValueError) as error:
+        tell(f"canary-harness: the list of all runs in {root} is not up to date: {error}")
 
 
 def _write(folder: RunFolder, run: JudgedRun) -> None:

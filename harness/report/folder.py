@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -24,12 +24,14 @@ from harness.core.timeline.events import Event, RunStarted, decode, encode, skim
 from harness.core.verdict.types import Verdict
 from harness.core.version import __version__
 from harness.errors import HarnessError, TimelineError, UsageError
+from harness.files import open_plain, read_plain
 from harness.report.masking import masked, masked_event, without_secrets
 from harness.streams import pretty_json
 
 LATEST = "latest"
 UNNAMED = "unnamed"
 
+_T = TypeVar("_T", bound=Struct)
 _START = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 
 
@@ -102,7 +104,7 @@ class RunFolder:
     def is_held(self) -> bool:
         """Whether a process that lives writes the timeline."""
         try:
-            with self.timeline.open("rb") as file:
+            with open_plain(self.timeline) as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -160,7 +162,7 @@ class RunFolder:
             return Experiment(name=self._name_in_timeline())
         if self.asked_in == self.manifest or not self.timeline.exists():
             return self.read_manifest().experiment
-        return parse(self.experiment.read_text(encoding="utf-8"), source=str(self.experiment))
+        return parse(_text(self.experiment), source=str(self.experiment))
 
     def _name_in_timeline(self) -> str:
         if not self.timeline.exists():
@@ -171,11 +173,9 @@ class RunFolder:
     def read_manifest(self) -> Manifest:
         """What was run, with what; raises UsageError where there is none."""
         try:
-            return msgspec.json.decode(self.manifest.read_bytes(), type=Manifest)
+            return _document(self.manifest, Manifest)
         except FileNotFoundError as error:
             raise UsageError(f"{self.path} is not a run folder: it has no manifest.json") from error
-        except (msgspec.DecodeError, OSError) as error:
-            raise HarnessError(f"{self.manifest} cannot be read: {error}") from error
 
     def read_events(self) -> list[Event]:
         """The whole timeline, skimmed; none of a run that ended before its first event. Raises TimelineError."""
@@ -189,7 +189,7 @@ class RunFolder:
         if self.manifest.exists() and not self.timeline.exists():
             return []
         try:
-            with self.timeline.open("rb") as lines:
+            with open_plain(self.timeline) as lines:
                 return kept(skim(lines))
         except OSError as error:
             raise TimelineError(f"{self.timeline} cannot be read: {error.strerror}") from error
@@ -199,7 +199,7 @@ class RunFolder:
     def read_healing(self) -> list[Event]:
         """What was undone after a crash, without lines that another crash cut off."""
         events: list[Event] = []
-        for line in self.healing.read_bytes().splitlines() if self.healing.exists() else ():
+        for line in read_plain(self.healing).splitlines() if self.healing.exists() else ():
             events.extend(decode([line]))
         return events
 
@@ -215,13 +215,11 @@ class RunFolder:
         _write(self.verdict, verdict)
 
     def read_verdict(self) -> Verdict | None:
-        """The verdict that the run came to; None where it ended without one."""
+        """The verdict that the run came to; None where it ended without one. Raises HarnessError."""
         try:
-            return msgspec.json.decode(self.verdict.read_bytes(), type=Verdict)
+            return _document(self.verdict, Verdict)
         except FileNotFoundError:
             return None
-        except msgspec.DecodeError as error:
-            raise HarnessError(f"{self.verdict} cannot be read: {error}") from error
 
     def write_text(self, path: Path, text: str) -> None:
         """Writes one of the reports."""
@@ -232,6 +230,23 @@ def hold(file: IO[bytes]) -> None:
     """Says that this process writes the file, as long as it lives and has it open."""
     with contextlib.suppress(OSError):  # a file system without locks
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _document(path: Path, kind: type[_T]) -> _T:
+    """What a JSON file holds. Raises FileNotFoundError where there is none, and HarnessError where it is unreadable."""
+    try:
+        return msgspec.json.decode(read_plain(path), type=kind)
+    except FileNotFoundError:
+        raise
+    except (msgspec.DecodeError, OSError, ValueError, RecursionError) as error:
+        raise HarnessError(f"{path} cannot be read: {error}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_plain(path).decode()
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{path} cannot be read: {error}") from error
 
 
 def _fresh(parent: Path, stamp: str) -> Path:
@@ -262,8 +277,12 @@ def _write(path: Path, content: Struct) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old one or the new one, never half of it."""
     fresh = path.with_name(f".{path.name}.{uuid4().hex}")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _versions() -> dict[str, str]:

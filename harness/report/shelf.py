@@ -1,16 +1,20 @@
 """All runs below a folder such as reports/: what each came to, and the page that lists them."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.timeline.bounds import Bounds
 from harness.core.verdict.types import Verdict
 from harness.errors import HarnessError
+from harness.files import read_plain
 from harness.report import facts
 from harness.report.folder import RunFolder, replace_file
 from harness.report.templating import render
@@ -22,16 +26,20 @@ HEAD: facts.Row = ("started", "outcome", "call", "result", "detect", "roll back"
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """One run: its folder, when it started (UTC, as in the folder's name), and its verdict; None if it has none yet."""
+    """One run: its folder, when it started (UTC, as in the folder's name), and its verdict; None if it has none yet.
+
+    `unreadable` says why its verdict cannot be read; None where it can, or where there is none.
+    """
 
     folder: Path
     experiment: str
     started: str
     verdict: Verdict | None
+    unreadable: str | None = None
 
 
 def runs(root: Path, most: int | None = None) -> list[Listed]:
-    """The runs below a folder, the newest first; folders that cannot be read are runs without a verdict."""
+    """The runs below a folder, the newest first; what cannot be read of them is told as that."""
     newest_first = sorted(run_folders(root), key=lambda folder: (folder.name, folder.parent.name), reverse=True)
     return [_listed(folder) for folder in newest_first[:most]]
 
@@ -44,11 +52,14 @@ def run_folders(root: Path) -> Iterator[Path]:
 
 
 def write_index(root: Path) -> Path:
-    """Writes index.html, the list of all runs below a folder, and returns its path; a page of others stays as it is."""
+    """Writes index.html, the list of all runs below a folder, and returns its path; a page of others stays as it is.
+
+    Raises OSError where that cannot be.
+    """
     path = root / INDEX
-    if path.exists() and OURS not in path.read_bytes():
+    if path.exists() and OURS not in read_plain(path):
         return path
-    replace_file(path, index(root).encode())
+    replace_file(path, index(root).encode(errors="replace"))
     return path
 
 
@@ -62,11 +73,11 @@ def index(root: Path) -> str:
 
 
 def _listed(folder: Path) -> Listed:
+    listed = Listed(folder=folder, experiment=folder.parent.name, started=folder.name, verdict=None)
     try:
-        verdict = RunFolder(folder).read_verdict()
-    except (HarnessError, OSError):
-        verdict = None
-    return Listed(folder=folder, experiment=folder.parent.name, started=folder.name, verdict=verdict)
+        return replace(listed, verdict=RunFolder(folder).read_verdict())
+    except HarnessError as error:
+        return replace(listed, unreadable=str(error))
 
 
 def _shelf(name: str, listed: Sequence[Listed], root: Path) -> dict[str, Any]:
@@ -86,11 +97,15 @@ def _row(run: Listed, root: Path) -> dict[str, Any]:
     verdict = run.verdict
     page = RunFolder(run.folder).page
     return {
-        "link": (page if page.exists() else run.folder).relative_to(root).as_posix(),
+        "link": quote(os.fsencode((page if page.exists() else run.folder).relative_to(root))),
         "started": when(run.started),
         "result": verdict.result if verdict else "none",
-        "cells": _cells(verdict) if verdict else ("no verdict", *[facts.NOT_MEASURED] * (len(HEAD) - 2)),
+        "cells": _cells(verdict) if verdict else (_why_none(run), *[facts.NOT_MEASURED] * (len(HEAD) - 2)),
     }
+
+
+def _why_none(run: Listed) -> str:
+    return "unreadable" if run.unreadable else "no verdict"
 
 
 def _cells(verdict: Verdict) -> facts.Row:

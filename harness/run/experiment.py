@@ -20,6 +20,7 @@ from harness.core.experiment.rails import host_refusal, limits_of, refusals, sur
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.clock import Clock, read_clock
 from harness.errors import ExperimentError, UsageError
+from harness.files import bounded
 from harness.traffic.client.address import service_url
 from harness.traffic.client.proxies import proxy_for
 
@@ -45,10 +46,10 @@ def read_experiment(word: str | None, name: str = ADHOC) -> Experiment:
 
 def _read_file(path: Path) -> Experiment:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             if file.seekable():
                 file.seek(0)  # /dev/fd/N may share its place in the file with whoever read it before
-            text = file.read()
+            text = bounded(file).decode()
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
     with naming(str(path)):

@@ -1,13 +1,17 @@
 """The list of all runs."""
 
+import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Experiment
 from harness.core.verdict.types import Verdict
+from harness.files import MOST_BYTES
 from harness.report.finish import finish
 from harness.report.folder import RunFolder
 from harness.report.shelf import index, runs, trend, write_index
@@ -46,6 +50,67 @@ def test_run_without_a_readable_verdict_is_listed(shelve: Shelve, caught: Verdic
     shelve("broken", 0.0, caught).verdict.write_text("{")
     assert [run.verdict for run in runs(tmp_path)] == [None, None]
     assert "no verdict" in index(tmp_path)
+
+
+def spoil_with_bytes(path: Path, content: bytes) -> None:
+    """Other bytes in place of the file."""
+    path.unlink()
+    path.write_bytes(content)
+
+
+def spoil_with_a_fifo(path: Path) -> None:
+    """A FIFO that nobody writes to in place of the file."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def spoil_with_a_folder(path: Path) -> None:
+    """A folder in place of the file."""
+    path.unlink()
+    path.mkdir()
+
+
+SPOILT = {
+    "a bad byte": partial(spoil_with_bytes, content=b'{"experiment": "\xff"}'),
+    "a huge number": partial(spoil_with_bytes, content=b'{"schema": ' + b"9" * 5_000 + b"}"),
+    "a number out of range": partial(spoil_with_bytes, content=b'{"schema": 1e999}'),
+    "deep nesting": partial(spoil_with_bytes, content=b'{"x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
+    "more than the bound": partial(spoil_with_bytes, content=b" " * (MOST_BYTES + 1)),
+    "nothing": partial(spoil_with_bytes, content=b""),
+    "a FIFO": spoil_with_a_fifo,
+    "a folder": spoil_with_a_folder,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_other_runs_file_is_a_row_and_changes_nothing(
+    spoil: Callable[[Path], None], shelve: Shelve, caught: Verdict, tmp_path: Path
+) -> None:
+    """Whatever lies in an old folder, the list says that it is unreadable, and the run of today keeps its verdict."""
+    spoil(shelve("old", 0.0, caught).verdict)
+    ours = shelve("ours", 86_400.0, None)
+    assert finish(ours, Experiment(name="ours")).call == "inconclusive"
+    listed = (tmp_path / "index.html").read_text()
+    assert "unreadable" in listed
+    assert {run.experiment: run.unreadable is None for run in runs(tmp_path)} == {"ours": True, "old": False}
+
+
+def test_folder_whose_name_is_no_text_is_listed(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
+    """Its link leads there all the same."""
+    odd = tmp_path / os.fsdecode(b"odd\xff name?")
+    shelve("odd", 0.0, caught).path.parent.rename(odd)
+    shown = Reading(write_index(tmp_path).read_text())
+    (link,) = [str(given["href"]) for tag, given in shown.elements if tag == "a" and "19700101" in str(given["href"])]
+    assert (tmp_path / os.fsdecode(unquote_to_bytes(link))).is_dir()
+
+
+def test_list_that_cannot_be_written_fails_no_run(
+    shelve: Shelve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line says so."""
+    os.mkfifo(tmp_path / "index.html")
+    assert finish(shelve("ours", 0.0, None), Experiment(name="ours")).call == "inconclusive"
+    assert "list of all runs" in capsys.readouterr().err
 
 
 def test_page_links_each_run_and_draws_the_trend(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
