@@ -1,0 +1,163 @@
+"""Worlds that rows are played in: this cloud on a clock that stands still, moto's server and ministack."""
+
+import functools
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.request import Request, urlopen
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from moto.core.botocore_stubber import MockRawResponse
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from harness.rehearsal.clock import CloudClock, Schedule
+from harness.rehearsal.cloudwatch.service import CloudWatch
+from harness.rehearsal.codedeploy import CodeDeploy
+from harness.rehearsal.functions.functions import Functions
+from harness.rehearsal.wire import Wire
+from tests.rehearsal.truth import samples
+from tests.rehearsal.truth.playing import Unplayable
+
+ACCOUNT, REGION = "123456789012", "eu-north-1"
+NOON_S = 1_787_400_000 - 1_787_400_000 % 60
+LONGEST_REAL_WAIT_S = 5.0
+BUILD = Path(__file__).parents[3] / "build"
+
+
+class LocalWorld:
+    """This cloud, without a socket: boto3's requests go to its WSGI application directly."""
+
+    samples: Mapping[str, Callable[[Any], float]] = samples.SAMPLES
+
+    def __init__(self, seed: int = 1) -> None:
+        self._undo = ExitStack()
+        self._schedule = Schedule(CloudClock(speed=0, wall=lambda: NOON_S))
+        home = {"account": ACCOUNT, "region": REGION}
+        rng = {part: random.Random(f"{seed}:{part}") for part in ("cloudwatch", "lambda", "codedeploy")}
+        self.cloudwatch = CloudWatch(self._schedule, rng=rng["cloudwatch"], **home)
+        self.functions = Functions(self._schedule, self.cloudwatch.invocations, rng=rng["lambda"], **home)
+        self.codedeploy = CodeDeploy(self._schedule, self.functions, self.cloudwatch, rng=rng["codedeploy"], **home)
+        services = {"cloudwatch": self.cloudwatch, "lambda": self.functions, "codedeploy": self.codedeploy}
+        self._wire = Wire(services, self._schedule)
+        self._undo.callback(self.functions.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    def client(self, service: str) -> Any:
+        """A client whose requests never leave the process."""
+        client = _client(service, "http://127.0.0.1:1")
+        _answering.wire = self._wire
+        return client
+
+    def now(self) -> float:
+        """Simulated time."""
+        return self._schedule.clock.now()
+
+    def wait(self, seconds: float) -> None:
+        """Moves the clock."""
+        self._schedule.advance(seconds)
+
+    def begin(self) -> None:
+        """Moves the clock to a full minute."""
+        self.wait(-self.now() % 60)
+
+
+class _Answering:
+    """Answers requests of boto3 by a WSGI application."""
+
+    wire: Wire | None = None
+
+    def __call__(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        assert self.wire is not None
+        headers = [
+            (name, value if isinstance(value, str) else value.decode()) for name, value in request.headers.items()
+        ]
+        environ = EnvironBuilder(
+            request.url, method=request.method, headers=headers, data=request.body or b""
+        ).get_environ()
+        body, status, answered = run_wsgi_app(self.wire, environ)
+        return AWSResponse(request.url, int(status.split()[0]), dict(answered), MockRawResponse(b"".join(body)))
+
+
+_answering = _Answering()
+
+
+@functools.cache
+def _client(service: str, endpoint_url: str) -> Any:
+    client = boto3.client(
+        service,
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        config=Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=20),
+    )
+    if endpoint_url.endswith(":1"):
+        client.meta.events.register("before-send", _answering)
+    return client
+
+
+class PeerWorld:
+    """An emulator at an endpoint; its time is real time."""
+
+    samples: Mapping[str, Callable[[Any], float]] = {}
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+
+    def client(self, service: str) -> Any:
+        """A client of it."""
+        return _client(service, self._endpoint_url)
+
+    def now(self) -> float:
+        """Real time."""
+        return time.time()
+
+    def wait(self, seconds: float) -> None:
+        """Sleeps, where that is short."""
+        if seconds > LONGEST_REAL_WAIT_S:
+            raise Unplayable(f"its clock cannot be moved, and the row takes {seconds:g} s or more of real time")
+        time.sleep(seconds)
+
+    def begin(self) -> None:
+        """Does not wait for a full minute."""
+
+
+class Moto(AbstractContextManager["Moto"]):
+    """moto's own server."""
+
+    name = "moto's server"
+
+    def __enter__(self) -> Self:
+        from moto.server import ThreadedMotoServer
+
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+
+    def world(self) -> PeerWorld:
+        """The server with nothing in it."""
+        host, port = self._server.get_host_and_port()
+        _post(f"http://{host}:{port}/moto-api/reset")
+        return PeerWorld(f"http://{host}:{port}")
+
+
+def _post(url: str) -> None:
+    urlopen(Request(url, method="POST"), timeout=20).close()
