@@ -62,11 +62,12 @@ class UsageError(HarnessError):
 
 
 class ExperimentError(UsageError):
-    """An experiment is not valid; `path` is the field, for example `traffic.error_share`."""
+    """An experiment is not valid; `path` is the field, for example `traffic.error_share`, `line` its line in a file."""
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, line: int | None = None) -> None:
         super().__init__(f"{path}: {problem}" if path else problem)
         self.path = path
+        self.line = line
 
 
 class NotAllowed(HarnessError):

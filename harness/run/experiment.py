@@ -62,7 +62,8 @@ def naming(source: str) -> Iterator[None]:
     try:
         yield
     except ExperimentError as error:
-        raise UsageError(str(error) if error.path == source else f"{source}: {error}") from error
+        at = f"{source}, line {error.line}" if error.line else source
+        raise UsageError(str(error) if error.path == source else f"{at}: {error}") from error
 
 
 def asked(word: str | None, given: Mapping[str, Any], name: str = ADHOC) -> Experiment:
@@ -80,6 +81,8 @@ def playable(word: str | None, given: Mapping[str, Any], clock: Clock) -> Experi
     """
     resolved = os.environ.get(RESOLVED)
     experiment = read_experiment(resolved) if resolved else asked(word, given)
+    if experiment.traffic.requests:
+        raise UsageError("traffic.requests: can be read and checked, and not yet be sent")
     if experiment.target.host:
         service_url(experiment.target.host)
     limits = limits_of(experiment.rails, experiment.target.host)

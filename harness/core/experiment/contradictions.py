@@ -9,6 +9,7 @@ from harness.core.experiment.faults import KINDS, effects_of, highest_share, nam
 from harness.core.experiment.group_names import about_names
 from harness.core.experiment.hosts import is_host, is_url
 from harness.core.experiment.rails import ROUNDING
+from harness.core.experiment.sendable import about_requests
 from harness.core.experiment.shape import Problems, shown
 from harness.core.experiment.types import (
     AWS_CONFIGS,
@@ -46,6 +47,7 @@ def contradictions(experiment: Experiment) -> Problems:
     yield from _about_groups(experiment)
     yield from _about_alarm(experiment)
     yield from _about_faults(experiment)
+    yield from about_requests(experiment, highest_share(experiment))
     yield from _about_rails(experiment)
     yield from _about_arm(experiment.baseline, "baseline")
     yield from _about_arm(experiment.canary, "canary")

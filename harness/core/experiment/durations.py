@@ -2,7 +2,7 @@
 
 import re
 
-from harness.core.experiment.types import LONGEST_S
+from harness.core.experiment.part import LONGEST_S
 
 WORDS = "30s, 5m or 1h30m"
 """What a duration looks like."""

@@ -1,6 +1,8 @@
 """From text to an `Experiment`, or to one sentence that names the field and the fix."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -17,6 +19,8 @@ from harness.errors import ExperimentError
 
 REHEARSED = "http://localhost"
 """Where the service of a rehearsal is, as far as guard rails ask."""
+TOLD_BY_LINE = ("traffic.requests", "traffic.feed", "traffic.fault", "traffic.flow")
+"""Paths of errors that name their line, too."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -26,9 +30,10 @@ def parse(text: str, *, source: str) -> Experiment:
     Raises ExperimentError with the exact path for the first thing that is wrong.
     """
     tree = _tree(text, source)
-    _refuse(mismatches(tree, inspect.type_info(Experiment), source))
-    experiment = msgspec.convert(_with_bare_functions(tree), Experiment)
-    _refuse(contradictions(experiment))
+    with _telling_lines(text):
+        _refuse(mismatches(tree, inspect.type_info(Experiment), source))
+        experiment = msgspec.convert(_with_bare_functions(tree), Experiment)
+        _refuse(contradictions(experiment))
     check_criteria(experiment.criteria)
     return experiment
 
@@ -49,6 +54,34 @@ def _with_bare_functions(tree: dict[str, Any]) -> dict[str, Any]:
     also = [with_a_bare_function(group, f"also[{index}]") for index, group in enumerate(tree.get("also", ()))]
     deployment = with_a_bare_function(tree.get("deployment", {}))
     return {**tree, "deployment": deployment, "also": also}
+
+
+@contextlib.contextmanager
+def _telling_lines(text: str) -> Iterator[None]:
+    """Adds its line to an error about what is sent: requests are many, and much alike."""
+    try:
+        yield
+    except ExperimentError as error:
+        if error.path.startswith(TOLD_BY_LINE):
+            error.line = _line_of(yaml.compose(text, _Loader), error.path)
+        raise
+
+
+def _line_of(node: yaml.Node | None, path: str) -> int | None:
+    """The line of the innermost key on a path that the text has."""
+    line = None
+    while path and isinstance(node, yaml.MappingNode):
+        found = [pair for pair in node.value if path == _key_of(pair[0]) or path.startswith(_inner(_key_of(pair[0])))]
+        if not found:
+            break
+        key, node = max(found, key=lambda pair: len(_key_of(pair[0])))
+        line, path = key.start_mark.line + 1, path[len(_key_of(key)) + 1 :]
+    return line
+
+
+def _inner(key: str) -> tuple[str, str]:
+    """How paths below a key begin."""
+    return f"{key}.", f"{key}["
 
 
 def _refuse(problems: Problems) -> None:

@@ -80,7 +80,7 @@ def _in_union(value: Any, kind: inspect.UnionType, path: str) -> Problems:
 def _is_meant(value: Any, member: inspect.Type) -> bool:
     """Whether a person who wrote this value had this member of a union in mind."""
     match member:
-        case inspect.DictType():
+        case inspect.DictType() | inspect.StructType():
             return isinstance(value, Mapping)
         case inspect.VarTupleType():
             return isinstance(value, list)
@@ -166,7 +166,7 @@ def _kind(kind: inspect.Type) -> str:
     match kind:
         case inspect.LiteralType() | inspect.EnumType():
             return _joined(_choices(kind))
-        case inspect.DictType():
+        case inspect.DictType() | inspect.StructType():
             return "a map"
         case inspect.VarTupleType():
             return "a list"

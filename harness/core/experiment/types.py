@@ -8,19 +8,12 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-LONGEST_S = 604_800.0
-"""A week: far beyond the 50 hours that a Lambda deployment may take."""
+from harness.core.experiment.part import Count, Duration, Instant, Part, Rate, Seconds, Share, Weight
+from harness.core.experiment.requests import FaultWhen, Flow, Overlay, Request
+
 MAX_USERS = 1_000_000
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
-Weight = Annotated[float, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
-Duration = Annotated[float, Meta(gt=0, le=LONGEST_S)]
-Instant = Annotated[float, Meta(ge=-LONGEST_S, le=LONGEST_S)]
-Count = Annotated[int, Meta(ge=1)]
 
 Pattern = Literal["even", "bernoulli", "burst"]
 Arrivals = Literal["even", "poisson"]
@@ -76,10 +69,6 @@ class Call(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-class Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of an experiment. It cannot be changed, and an unknown key is an error."""
-
-
 class Target(Part, frozen=True, kw_only=True):
     """Where the service is; a rehearsal serves its own, so `host` stays empty there."""
 
@@ -104,13 +93,24 @@ ArrivalRate = Rate | tuple[RateStep, ...]
 
 
 class Traffic(Part, frozen=True, kw_only=True):
-    """What the users send. `users` set means closed loop, otherwise arrivals are open at `arrival_rate`."""
+    """What the users send. `users` set means closed loop, otherwise arrivals are open at `arrival_rate`.
+
+    `requests` are what is sent, by the keys that flows, faults and groups know them by. `feed` is a file of rows for
+    their placeholders, CSV or JSON lines, found beside the experiment's file. `fault` is laid over a request to make it
+    fail, by the request's key or for `all`. `flow` are sequences of requests. `fault_when` tells fault requests of a
+    locustfile from the others.
+    """
 
     arrival_rate: ArrivalRate = 20.0
     users: Annotated[int, Meta(ge=1, le=MAX_USERS)] | None = None
     arrivals: Arrivals = "even"
     error_share: Share = 0.0
     pattern: Pattern = "even"
+    requests: dict[str, Request] = {}
+    feed: str | None = None
+    fault: dict[str, Overlay] = {}
+    flow: dict[str, Flow] = {}
+    fault_when: FaultWhen | None = None
     personas: dict[str, Weight] = msgspec.field(default_factory=lambda: dict(PERSONAS))
     endpoints: dict[Endpoint, Weight] = msgspec.field(default_factory=lambda: {"fakeUser": 4.0, "featureToggles": 1.0})
     client_versions: dict[ClientVersion, Weight] = msgspec.field(default_factory=lambda: {"1": 1.0, "2": 3.0})
@@ -144,6 +144,7 @@ class Deployment(Part, frozen=True, kw_only=True):
     command: str | None = None
     hooks: dict[HookEvent, HookStatus] = {}
     endpoints: tuple[Endpoint, ...] = ()
+    requests: tuple[str, ...] = ()
 
 
 class Also(Deployment, frozen=True, kw_only=True):

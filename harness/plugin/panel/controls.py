@@ -9,8 +9,9 @@ from typing import Annotated, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from harness.core.experiment.part import Rate, Share
 from harness.core.experiment.rates import WORDS, read, worded
-from harness.core.experiment.types import AlarmState, ArrivalRate, Pattern, Rate, Share
+from harness.core.experiment.types import AlarmState, ArrivalRate, Pattern
 from harness.errors import NotAllowed, UsageError
 from harness.run.by_hand import ByHand
 

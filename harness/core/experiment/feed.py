@@ -1,0 +1,125 @@
+"""A feed: rows of values for placeholders, from CSV or JSON lines, each used in an order drawn by the seed."""
+
+import csv
+import io
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from harness.core.experiment.placeholders import is_column_name
+from harness.core.experiment.requests import Scalar
+from harness.errors import ExperimentError
+
+PATH = "traffic.feed"
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+"""Endings of files that hold a JSON object a line; all others are CSV, with the columns' names in its first line."""
+MOST_ROWS = 1_000_000
+_STRIDE = 7919
+"""By so many places the order moves on with each pass, so that a row does not always meet the same turn of a fault."""
+
+Value = Scalar | None
+Row = tuple[Value, ...]
+_decoder = msgspec.json.Decoder(dict[str, Value])
+
+
+class Feed(Struct, frozen=True):
+    """Rows of values by the names of their columns. Row 1 is the first below the names; `source` is their file."""
+
+    source: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def column(self, name: str) -> list[Value]:
+        """The values of a column, a row each."""
+        index = self.columns.index(name)
+        return [row[index] for row in self.rows]
+
+    def numbers(self) -> list[int]:
+        """The number that each row is known by: its own, or that of the first row of the same values."""
+        first: dict[Row, int] = {}
+        return [first.setdefault(row, number) for number, row in enumerate(self.rows, 1)]
+
+
+def feed_of(text: str, source: str) -> Feed:
+    """The feed that a text describes; raises ExperimentError with its file and line."""
+    read = _json_lines if source.lower().endswith(JSON_LINES) else _csv
+    columns, rows = read(text.removeprefix("\ufeff"), source)
+    if not rows:
+        raise ExperimentError(PATH, f"{source} has no rows; it needs one at least below the names of its columns")
+    if len(rows) > MOST_ROWS:
+        raise ExperimentError(PATH, f"{source} has {len(rows):,} rows; a feed has {MOST_ROWS:,} at most")
+    _check_columns(columns, source)
+    return Feed(source, columns, rows)
+
+
+def _check_columns(columns: Sequence[str], source: str) -> None:
+    for name in columns:
+        if not is_column_name(name):
+            problem = f"{name!r} cannot be used in {{{{…}}}}; a column is called by letters, digits, _ and -"
+            hint = "; columns are divided by commas" if {*";\t|"} & {*name} else ", and not uuid or now"
+            raise ExperimentError(PATH, f"{source}, line 1: the column {problem}{hint}")
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice:
+        raise ExperimentError(PATH, f"{source}, line 1: the column {twice} is there twice; drop one")
+
+
+def _csv(text: str, source: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    columns: tuple[str, ...] = ()
+    rows: list[Row] = []
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if not columns:
+                columns = tuple(cell.strip() for cell in cells)
+            elif len(cells) != len(columns):
+                problem = f"has {_values(len(cells))}, and line 1 names {_values(len(columns), 'column')}"
+                raise ExperimentError(PATH, f"{source}, line {reader.line_num}: {problem}; make them equal")
+            else:
+                rows.append(tuple(cells))
+    except csv.Error as error:
+        raise ExperimentError(PATH, f"{source}, line {reader.line_num}: is not CSV: {error}") from error
+    return columns, tuple(rows)
+
+
+def _values(count: int, what: str = "value") -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _json_lines(text: str, source: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    columns: tuple[str, ...] = ()
+    rows: list[Row] = []
+    for number, row in _objects(text, source):
+        columns = columns or tuple(row)
+        if row.keys() != {*columns}:
+            odd = sorted(row.keys() ^ {*columns})
+            problem = f"its keys differ from those of the first row in {', '.join(odd)}; make them equal"
+            raise ExperimentError(PATH, f"{source}, line {number}: {problem}")
+        rows.append(tuple(row[name] for name in columns))
+    return columns, tuple(rows)
+
+
+def _objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Value]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, _decoder.decode(line)
+            except msgspec.DecodeError as error:
+                problem = f"must be an object of texts, numbers, true, false and null: {error}"
+                raise ExperimentError(PATH, f"{source}, line {number}: {problem}") from error
+
+
+def order_of(count: int, seed: int) -> Callable[[int], int]:
+    """Which of `count` rows each turn uses: in a pass over all of them each once, in an order drawn by the seed."""
+    order = [*range(count)]
+    random.Random(f"feed {seed}").shuffle(order)
+
+    def row(turn: int) -> int:
+        passed, place = divmod(turn, count)
+        chosen: int = order[(place + passed * _STRIDE) % count]
+        return chosen
+
+    return row
