@@ -196,6 +196,7 @@ class Crew:
             recorded=recorder.recorded,
             odd=recorder.odd,
             example=recorder.example,
+            odd_values=dict(recorder.odd_values),
             worker=self._name,
         )
 

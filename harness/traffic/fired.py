@@ -41,22 +41,22 @@ class Reply(Struct, frozen=True, gc=False):
 
 
 class Fired(Struct, frozen=True):
-    """A request as its event tells it; `began_wall_s` is None where it does not say, `odd` what could not be."""
+    """A request as its event tells it; `began_wall_s` is None where it does not say, `odd` the values that are odd."""
 
     features: Features
     reply: Reply
     service_s: float
     began_wall_s: float | None
-    odd: str | None
+    odd: Mapping[str, str]
 
 
 def fired(told: Mapping[str, Any], run_wall_s: float, now_wall_s: float) -> Fired:
     """Reads an event, whatever its values are, of a run that began at `run_wall_s`."""
-    odd: list[str] = []
+    odd: dict[str, str] = {}
     try:
         context, reply = _context(told, odd), _reply(told, odd)
     except Exception as error:  # noqa: BLE001 - objects of any client may raise anything
-        odd.append(f"response or context: {error!r}")
+        odd["response or context"] = bounded(repr(error))
         context, reply = {}, _outcome(told)
     features = Features(
         "fault" if context.get("intent") == "fault" else "good",
@@ -66,7 +66,7 @@ def fired(told: Mapping[str, Any], run_wall_s: float, now_wall_s: float) -> Fire
     took_ms, began_s = told.get("response_time"), told.get("start_time")
     took_s = _number(took_ms, "response_time", odd, 0, 1000 * MOST_S) / 1000
     began_wall_s = _number(began_s, "start_time", odd, run_wall_s - EARLIER_S, now_wall_s + 1)
-    return Fired(features, reply, took_s, began_wall_s or None, bounded(odd[0]) if odd else None)
+    return Fired(features, reply, took_s, began_wall_s or None, odd)
 
 
 def bounded(value: Any) -> str:
@@ -80,14 +80,14 @@ def bounded(value: Any) -> str:
     return text[:MOST_CHARACTERS].encode("utf-8", "replace").decode()
 
 
-def _name(value: Any, odd: list[str]) -> str:
+def _name(value: Any, odd: dict[str, str]) -> str:
     text = bounded(value)
     if type(value) is not str or text != value:
-        odd.append(f"name {text[:SHOWN]}")
+        odd["name"] = text[:SHOWN]
     return text
 
 
-def _number(value: Any, what: str, odd: list[str], least: float, most: float) -> float:
+def _number(value: Any, what: str, odd: dict[str, str], least: float, most: float) -> float:
     """A number within these bounds; 0 where there is none."""
     if value is None:
         return 0.0
@@ -97,20 +97,20 @@ def _number(value: Any, what: str, odd: list[str], least: float, most: float) ->
         number = math.nan
     if least <= number <= most:
         return number
-    odd.append(f"{what} {bounded(value)[:SHOWN]}")
+    odd[what] = bounded(value)[:SHOWN]
     return 0.0
 
 
-def _context(told: Mapping[str, Any], odd: list[str]) -> Mapping[str, Any]:
+def _context(told: Mapping[str, Any], odd: dict[str, str]) -> Mapping[str, Any]:
     context = told.get("context")
     if isinstance(context, Mapping):
         return context
     if context is not None:
-        odd.append(f"context {type(context).__name__}")
+        odd["context"] = type(context).__name__
     return {}
 
 
-def _reply(told: Mapping[str, Any], odd: list[str]) -> Reply:
+def _reply(told: Mapping[str, Any], odd: dict[str, str]) -> Reply:
     """What came back, from the response object of any client."""
     response, outcome = told.get("response"), _outcome(told)
     code = getattr(response, "status_code", None)

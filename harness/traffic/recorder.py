@@ -4,6 +4,7 @@ import itertools
 import math
 import time
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,8 @@ class Recorder:
     Rows of one second may come in several parts, since an answer may come long after its due time; parts add up.
     Durations are put into bins only when their row is passed on: all at once is much faster than one by one.
 
-    `recorded` is how many requests were passed on, `odd` how many had values that no request has, as in `example`.
+    `recorded` is how many requests were passed on, `odd` how many had values that no request has, of
+    which `odd_values` counts each kind, and `example` is the first.
     """
 
     def __init__(self, timebase: Timebase, sink: Sink, worker: str = "") -> None:
@@ -54,6 +56,7 @@ class Recorder:
         self._worker = worker
         self.recorded = self.odd = 0
         self.example = ""
+        self.odd_values: Counter[str] = Counter()
         self._rows: dict[int, dict[_Key, _Row]] = {}
         self._starts: dict[int, _Starts] = {}
         self._exemplars: list[Exemplar] = []
@@ -110,7 +113,8 @@ class Recorder:
         request, now_s = fired(told, base.began_wall_s, time.time()), base.now_s()
         if request.odd:
             self.odd += 1
-            self.example = self.example or request.odd
+            self.odd_values.update(request.odd.keys())
+            self.example = self.example or " ".join(next(iter(request.odd.items())))
         if request.began_wall_s is None:
             began_s = now_s - request.service_s * base.speed
         else:

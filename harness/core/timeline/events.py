@@ -125,13 +125,15 @@ class Exemplar(Entry, frozen=True, kw_only=True, tag="exemplar"):
 class Totals(Entry, frozen=True, kw_only=True, tag="totals"):
     """What one process sent from the beginning of the run to its end: as Locust counted it, and as it was recorded.
 
-    `odd` requests had values that no request has, of which `example` names one; they were recorded with what was left.
+    `odd` requests had values that no request has, and were recorded with what was left. `example` names one such value,
+    `odd_values` says of how many requests it was the name, the response time and so on.
     """
 
     counted: int
     recorded: int
     odd: int = 0
     example: str = ""
+    odd_values: dict[str, int] = {}
     worker: str = ""
 
 

@@ -37,6 +37,7 @@ _RESULT_WITHOUT_EXPECTATION: Mapping[Call, Result] = {
     Call.FALSE_ALARM: "contrary",
     Call.INCONCLUSIVE: "inconclusive",
 }
+_CALLED = frozenset(outcome for outcome, _ in _CALLS)
 MOST_UNSTARTED = 0.05
 MOST_LAG_S = 60.0
 """Experiment time: an evaluation tick of the alarm. Later requests belong to other datapoints than was planned."""
@@ -206,11 +207,11 @@ def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
     expected = evidence.experiment.expect.calls
     if not expected and call is Call.MISSED:
         went_on = "was left with its share" if evidence.release.left_split else "was promoted"
-        yield Reason(
-            "contrary", f"Harm was done and the canary {went_on}; expect.call does not say that this is meant."
-        )
-    if not expected and call is Call.INCONCLUSIVE and evidence.experiment.expect.outcome is Outcome.PROMOTED:
-        # CI takes exit code 0 for a healthy release, and a promotion alone proves no health.
+        asked = evidence.experiment.expect != Expect()
+        meant = "; expect.call does not say that this is meant" if asked else ""
+        yield Reason("contrary", f"Harm was done and the canary {went_on}{meant}.")
+    if not expected and call is Call.INCONCLUSIVE and evidence.rollout.outcome in _CALLED:
+        # Of these outcomes a call can be made. Where none was, the outcome alone proves neither health nor a good net.
         yield Reason("inconclusive")
     if not expected or call in expected:
         return

@@ -4,6 +4,7 @@
 look brackets a change and does not date it; lo and hi are equal where AWS dated it itself.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -220,7 +221,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 def result_in_words(judged: Verdict | GroupFacts) -> str:
-    """The result as a person writes it; where nothing was expected, nothing is as expected."""
-    if judged.result == "as_expected" and not judged.has_expectation:
-        return "nothing expected"
-    return judged.result.replace("_", " ")
+    """The result as a person writes it; where nothing was expected, nothing is as expected or contrary to it."""
+    told = "" if judged.has_expectation else _WITHOUT_EXPECTATION.get(judged.result)
+    return told or judged.result.replace("_", " ")
+
+
+_WITHOUT_EXPECTATION: Mapping[Result, str] = {"as_expected": "nothing expected", "contrary": "went wrong"}

@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness.core.experiment.types import Call, Outcome
-from harness.core.verdict.types import Result
+from harness.core.verdict.types import Result, result_in_words
 from harness.report.folder import RunFolder
 from harness.report.shelf import Listed, run_folders, runs
 
@@ -19,13 +19,14 @@ SHOWN = frozenset(
 
 
 class RunListed(Struct, frozen=True, kw_only=True):
-    """One run, past or under way; without a verdict it has not been judged."""
+    """One run, past or under way; without a verdict it has not been judged. `told` is its result in words."""
 
     experiment: str
     start: str
     outcome: Outcome | None = None
     call: Call | None = None
     result: Result | None = None
+    told: str | None = None
     exit_code: int | None = None
     files: tuple[str, ...] = ()
 
@@ -59,6 +60,7 @@ def _listed(run: Listed) -> RunListed:
         outcome=verdict.outcome if verdict else None,
         call=verdict.call if verdict else None,
         result=verdict.result if verdict else None,
+        told=result_in_words(verdict) if verdict else None,
         exit_code=verdict.exit_code if verdict else None,
         files=RunFolder(run.folder).files(),
     )

@@ -421,9 +421,14 @@ def test_equal_totals_are_nothing_to_tell(findings: Any, row: Any) -> None:
 
 def test_odd_requests_are_one_warning(findings: Any, row: Any) -> None:
     """Whatever many processes fired them."""
-    odd = [Totals(at_s=400.0, counted=9, recorded=9, odd=4, example="name none", worker=worker) for worker in "ab"]
+    kinds = {"name": 3, "response_time": 2}
+    odd = [
+        Totals(at_s=400.0, counted=9, recorded=9, odd=4, example="name none", odd_values=kinds, worker=worker)
+        for worker in "ab"
+    ]
     found = findings([*row("healthy"), *odd])["requests-odd"]
     assert (found.severity, "8 requests" in found.text, "name none" in found.text) == ("warning", True, True)
+    assert "6 x name, 4 x response_time" in found.text
 
 
 def test_without_http_a_request_that_did_not_fail_was_answered(findings: Any, row: Any) -> None:

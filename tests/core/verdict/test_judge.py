@@ -13,7 +13,7 @@ from harness.core.experiment.types import Call, Outcome
 from harness.core.timeline.events import Arrivals, Event, Requests, RunEnded, RunStarted, Totals, Write
 from harness.core.timeline.histogram import bin_of
 from harness.core.verdict.judge import judge
-from harness.core.verdict.types import Verdict
+from harness.core.verdict.types import Verdict, result_in_words
 
 STORIES = {
     "healthy": ("promoted", "cleared"),
@@ -118,6 +118,25 @@ def test_promotion_alone_proves_no_health(expect: dict[str, Any], row: Any, expe
     assert (verdict.outcome, verdict.call) == (Outcome.PROMOTED, Call.INCONCLUSIVE)
     assert (verdict.result, verdict.exit_code) == ("inconclusive", 4)
     assert judge(experiment(expect=expect), row("healthy")).exit_code == 0
+
+
+def test_a_rollback_alone_proves_no_good_net(row: Any, experiment: Any) -> None:
+    """It was rolled back, as expected, and whether anything was caught is not known."""
+    verdict = judge(experiment(expect={"outcome": "rolled_back"}), row("forced-alarm", rate=0.1))
+    assert verdict.call is Call.INCONCLUSIVE
+    assert (verdict.result, verdict.exit_code) == ("inconclusive", 4)
+    assert judge(experiment(expect={"outcome": "rolled_back"}), row("forced-alarm")).exit_code == 0
+
+
+def test_a_missed_canary_is_told_by_what_was_asked(row: Any, experiment: Any) -> None:
+    """Where nothing was expected, nothing is contrary to it, and the exit code is that of a missed canary."""
+    asked, unasked = (
+        judge(experiment(**given), row("late-fault")) for given in ({"expect": {"outcome": "promoted"}}, {})
+    )
+    assert (asked.exit_code, unasked.exit_code) == (3, 3)
+    assert (result_in_words(asked), result_in_words(unasked)) == ("contrary", "went wrong")
+    assert any("expect.call" in said for said in asked.because)
+    assert not any("expect" in said for said in unasked.because)
 
 
 def test_other_call_than_expected_is_contrary(row: Any, experiment: Any) -> None:

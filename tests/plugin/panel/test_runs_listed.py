@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from harness.core.experiment.types import Experiment
+from harness.core.verdict.judge import judge
 from harness.plugin.panel.runs import file_of, folder_of, listed
 
 
@@ -30,6 +34,14 @@ def test_the_newest_run_is_listed_first(reports: Path) -> None:
     ]
     assert runs[0].files == ("manifest.json", "report.html")
     assert runs[0].outcome is None
+
+
+def test_nothing_expected_is_not_told_as_expected(reports: Path) -> None:
+    """The result is told as in reports."""
+    verdict = replace(judge(Experiment(name="healthy"), []), result="as_expected", has_expectation=False)
+    path = reports / "healthy" / "20260101T000000Z" / "verdict.json"
+    path.write_bytes(msgspec.json.encode(verdict))
+    assert listed(reports)[1].told == "nothing expected"
 
 
 def test_no_folder_is_no_runs(tmp_path: Path) -> None:

@@ -226,10 +226,15 @@ def requests_odd(scene: Scene) -> Finding | None:
     odd = [process for process in scene.evidence.totals if process.odd]
     if not odd:
         return None
+    kinds: Counter[str] = Counter()
+    for process in odd:
+        kinds.update(process.odd_values)
+    told = "".join(f"{number} x {kind}, " for kind, number in kinds.most_common())
     return warning(
         "requests-odd",
         f"{sum(process.odd for process in odd)} requests were fired with values that no request has "
-        f"({odd[0].example}), and recorded with what was left. Look where the locustfile fires `request`.",
+        f"({told}such as {odd[0].example}), and recorded with what was left. Look where the locustfile fires "
+        "`request`.",
     )
 
 

@@ -517,7 +517,7 @@ function runsOf(runs, base) {
     const path = ["runs", run.experiment, run.start, report].map(encodeURIComponent).join("/");
     return h("tr", {}, h("td", { "data-label": "started (UTC)" }, started(run.start)), h("td", { "data-label": "experiment" }, run.experiment),
       h("td", { "data-label": "outcome" }, words(run.outcome ?? "–")), h("td", { "data-label": "call" }, words(run.call ?? "–")),
-      h("td", { "data-label": "result" }, run.result ? h("span", { class: "pill", "data-tone": TONES[run.result] }, words(run.result)) : "–"),
+      h("td", { "data-label": "result" }, run.result ? h("span", { class: "pill", "data-tone": TONES[run.result] }, run.told) : "–"),
       h("td", { class: "right" }, report ? h("a", { href: new URL(path, base), target: "_blank", rel: "noopener" }, "report") : ""));
   });
   return card("Past runs", h("a", { href: new URL("runs/index.html", base), target: "_blank", rel: "noopener" }, "all of them, with trends"), h("div", { class: "scroll" }, h("table", { class: "runs stacked", "data-testid": "runs" },
