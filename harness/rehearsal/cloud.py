@@ -28,7 +28,6 @@ from harness.rehearsal.wire import Wire
 
 ACCOUNT = "123456789012"
 REGION = "eu-north-1"
-STAGE = "shared"
 PARENT_LOOK_S = 0.5
 
 
@@ -138,7 +137,7 @@ class Cloud:
             alias=made.alias,
             account=ACCOUNT,
             region=REGION,
-            stage=STAGE,
+            name=made.api,
             version_header=self._version_header,
             throttle=self._throttle,
         )
@@ -147,6 +146,7 @@ class Cloud:
             api,
             self.functions,
             metrics,
+            self.cloudwatch.api_requests,
             now=self.clock.now,
             rng=self._rng("gateway"),
             injected=lambda: self.fis.error_share(made.function),
@@ -156,12 +156,14 @@ class Cloud:
     def _described(self, made: stack.Stack, endpoint_url: str, service_url: str) -> dict[str, Any]:
         return {
             "endpoint_url": endpoint_url,
-            "service_url": f"{service_url}/{STAGE}",
+            "service_url": f"{service_url}{made.api.path}",
             "region": REGION,
             "account": ACCOUNT,
             "stack": made.name,
             "function": made.function,
             "alias": made.alias,
+            "api": made.api.name,
+            "api_id": made.api.id,
             "application": made.application,
             "group": made.group,
             "alarm": made.alarm,

@@ -21,7 +21,8 @@ from msgspec import Struct
 from harness.core.experiment.gate import Gate, foreign_host
 from harness.rehearsal import proxy, service
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
-from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
+from harness.rehearsal.cloudwatch.api_requests import ApiMetrics, ApiName
+from harness.rehearsal.cloudwatch.invocations import InvocationMetrics, Underway
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.records import Code
 from harness.rehearsal.proxy import AdmittedRequest, GatewayAnswer, RawHeaders
@@ -46,26 +47,28 @@ ROUTES = {("GET", service.FAKE_USER): True, ("POST", service.FEATURE_TOGGLES): F
 class Api(Struct, frozen=True, kw_only=True):
     """How the API is set up.
 
-    `version_header` says which answers name the version that was invoked: `all` of them, or only `answers` that the
-    function itself gave, as on AWS, where the gateway makes the 502. `timeout_s` is wall time.
+    `name` is what its metrics call it, and its stage is where its routes are. `version_header` says which answers name
+    the version that was invoked: `all` of them, or only `answers` that the function itself gave, as on AWS, where the
+    gateway makes the 502. `timeout_s` is wall time.
     """
 
     function: str
     alias: str
     account: str
     region: str
-    stage: str = "shared"
+    name: ApiName = ApiName("rehearsal", "rehearsal", "shared")
     version_header: VersionHeader = "all"
     throttle: Throttle | None = None
     timeout_s: float = INTEGRATION_TIMEOUT_S
 
 
 class Refused(Exception):
-    """The gateway answers by itself, without invoking a version."""
+    """The gateway answers by itself, without invoking a version; `at_stage` is false where the request reached none."""
 
-    def __init__(self, answer: GatewayAnswer) -> None:
+    def __init__(self, answer: GatewayAnswer, *, at_stage: bool = True) -> None:
         super().__init__(answer.status)
         self.answer = answer
+        self.at_stage = at_stage
 
 
 class BundledVersion(NamedTuple):
@@ -89,6 +92,7 @@ class Gateway:
         api: Api,
         versions: Functions,
         metrics: InvocationMetrics,
+        requests: ApiMetrics,
         *,
         now: Callable[[], float],
         rng: random.Random,
@@ -100,10 +104,11 @@ class Gateway:
         self._api = api
         self._versions = versions
         self._metrics = metrics
+        self._requests = requests
         self._now = now
         self._rng = rng
         self._ids = random.Random()
-        self._routes = {(method, f"/{api.stage}{path}"): (path, own) for (method, path), own in ROUTES.items()}
+        self._routes = {(method, f"{api.name.path}{path}"): (path, own) for (method, path), own in ROUTES.items()}
         self._authorizer = Authorizer(service.principal, now)
         self._bucket = TokenBucket(api.throttle, now()) if api.throttle else None
         self._threads = WaitingThreads(MOST_WAITING)
@@ -118,26 +123,39 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
         request_id = _request_id(self._ids.getrandbits(128))
-        try:
-            answer = await self._invoke(await self._admit(scope, receive, request_id))
-        except Refused as refused:
-            answer = refused.answer
-        except Exception:
-            # The outermost frame of a request: a bug of the gateway must answer as API Gateway would.
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            answer = proxy.NOT_INVOKED
+        answer = await self._answered(scope, receive, request_id)
         headers = _framed(answer, request_id, _date(int(self._now())))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _admit(self, scope: Scope, receive: Receive, request_id: str) -> AdmittedRequest:
+    async def _answered(self, scope: Scope, receive: Receive, request_id: str) -> GatewayAnswer:
+        """The answer of a function or of the gateway; requests that reach a stage are counted."""
+        received_s, begun = self._now(), time.perf_counter()
+        integration_ms = None
+        try:
+            call = await self._admit(scope, receive, request_id, received_s)
+            invoked = time.perf_counter()
+            answer = await self._invoke(call)
+            integration_ms = (time.perf_counter() - invoked) * 1000
+        except Refused as refused:
+            answer = refused.answer
+            if not refused.at_stage:
+                return answer
+        except Exception:
+            # The outermost frame of a request: a bug of the gateway must answer as API Gateway would.
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            answer = proxy.NOT_INVOKED
+        latency_ms = (time.perf_counter() - begun) * 1000
+        self._requests.record(self._api.name, received_s, answer.status, latency_ms, integration_ms)
+        return answer
+
+    async def _admit(self, scope: Scope, receive: Receive, request_id: str, received_s: float) -> AdmittedRequest:
         host = _value(scope["headers"], b"host").decode("latin-1")
         if not self._lets_in(host):
-            raise Refused(proxy.forbidden(foreign_host(host)))
+            raise Refused(proxy.forbidden(foreign_host(host)), at_stage=False)
         route = self._routes.get((scope["method"], scope["path"]))
         if route is None:
-            raise Refused(self._no_route(scope["path"]))
-        received_s = self._now()
+            raise self._no_route(scope["path"])
         if self._bucket and not self._bucket.admits(received_s):
             raise Refused(proxy.THROTTLED)
         path, has_authorizer = route
@@ -154,8 +172,9 @@ class Gateway:
             received_s=received_s,
         )
 
-    def _no_route(self, path: str) -> GatewayAnswer:
-        return proxy.NO_ROUTE if path.startswith(f"/{self._api.stage}/") else proxy.NO_STAGE
+    def _no_route(self, path: str) -> Refused:
+        at_stage = path.startswith(f"{self._api.name.path}/")
+        return Refused(proxy.NO_ROUTE if at_stage else proxy.NO_STAGE, at_stage=at_stage)
 
     def _principal(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
         token = _value(headers, b"authorization")
@@ -192,19 +211,23 @@ class Gateway:
 
     async def _in_slot(self, call: AdmittedRequest, version: str, own: BundledVersion) -> GatewayAnswer:
         try:
-            with self._versions.slot(self._api.function, self._api.alias):
-                return await self._bundled(call, version, own)
+            with self._versions.slot(self._api.function, self._api.alias, version) as underway:
+                return await self._bundled(call, version, own, underway)
         except Refusal:
             return proxy.NOT_INVOKED
 
-    async def _bundled(self, call: AdmittedRequest, version: str, own: BundledVersion) -> GatewayAnswer:
+    async def _bundled(
+        self, call: AdmittedRequest, version: str, own: BundledVersion, underway: Underway
+    ) -> GatewayAnswer:
         begun = time.perf_counter()
         if own.latency_s:
             await asyncio.sleep(min(own.latency_s, own.timeout_s))
         response = self._response(call, own)
         duration_ms = (time.perf_counter() - begun) * 1000
         function, alias = self._api.function, self._api.alias
-        self._metrics.record(function, alias, version, call.received_s, duration_ms, failed=response is None)
+        self._metrics.record(
+            function, alias, version, call.received_s, duration_ms, failed=response is None, underway=underway
+        )
         if response is None:
             return self._from_gateway(proxy.BAD_GATEWAY, version)
         return GatewayAnswer(response.status, self._headers(version), response.body)
@@ -220,7 +243,7 @@ class Gateway:
             return None
 
     async def _run(self, call: AdmittedRequest, version: str) -> GatewayAnswer:
-        event = proxy.event(call, stage=self._api.stage, account=self._api.account, region=self._api.region)
+        event = proxy.event(call, api=self._api.name, account=self._api.account, region=self._api.region)
         run = functools.partial(self._versions.run, self._api.function, version, event, alias=self._api.alias)
         try:
             invocation = await asyncio.wrap_future(self._threads.submit(run))

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from harness.rehearsal.cloudwatch.api_requests import ApiName
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 BODILESS = frozenset({204, 304})
@@ -75,7 +77,7 @@ def forbidden(reason: str) -> GatewayAnswer:
     return _own(403, msgspec.json.encode({"message": reason}), b"ForbiddenException")
 
 
-def event(call: AdmittedRequest, *, stage: str, account: str, region: str) -> bytes:
+def event(call: AdmittedRequest, *, api: ApiName, account: str, region: str) -> bytes:
     """The proxy event of a call, as JSON."""
     headers = _by_name((_as_sent(name), value.decode("latin-1")) for name, value in call.headers)
     query = _by_name(urllib.parse.parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
@@ -89,7 +91,7 @@ def event(call: AdmittedRequest, *, stage: str, account: str, region: str) -> by
         "multiValueQueryStringParameters": query or None,
         "pathParameters": None,
         "stageVariables": None,
-        "requestContext": _context(call, headers, stage=stage, account=account, region=region),
+        "requestContext": _context(call, headers, api=api, account=account, region=region),
         "body": call.body.decode(errors="replace") if call.body else None,
         "isBase64Encoded": False,
     }
@@ -97,22 +99,22 @@ def event(call: AdmittedRequest, *, stage: str, account: str, region: str) -> by
 
 
 def _context(
-    call: AdmittedRequest, headers: Mapping[str, list[str]], *, stage: str, account: str, region: str
+    call: AdmittedRequest, headers: Mapping[str, list[str]], *, api: ApiName, account: str, region: str
 ) -> dict[str, object]:
     context: dict[str, object] = {
         "accountId": account,
-        "apiId": "rehearsal",
-        "domainName": f"rehearsal.execute-api.{region}.amazonaws.com",
-        "domainPrefix": "rehearsal",
+        "apiId": api.id,
+        "domainName": f"{api.id}.execute-api.{region}.amazonaws.com",
+        "domainPrefix": api.id,
         "httpMethod": call.method,
         "identity": {"sourceIp": call.source_ip, "userAgent": headers.get("User-Agent", [None])[-1]},
-        "path": f"/{stage}{call.path}",
+        "path": f"{api.path}{call.path}",
         "protocol": "HTTP/1.1",
         "requestId": call.request_id,
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(call.received_s)),
         "requestTimeEpoch": int(call.received_s * 1000),
         "resourcePath": call.path,
-        "stage": stage,
+        "stage": api.stage,
     }
     if call.principal is not None:
         context["authorizer"] = {"principalId": call.principal, "integrationLatency": 0}

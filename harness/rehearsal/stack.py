@@ -15,16 +15,20 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from harness.core.experiment.alarm_metric import API_GATEWAY, dimensions_of, namespace_of
 from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
+from harness.rehearsal.cloudwatch.api_requests import ApiName
+from harness.rehearsal.cloudwatch.fed import RESERVED, why_blind
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.refusal import Refusal
 
 APPLICATION = "fake-user"
+STAGE = "shared"
 FUNCTION = "fake-user-FakeUser"
 BASELINE = "1"
 CANARY = "2"
@@ -35,6 +39,7 @@ CONNECT_TIMEOUT_S = 2.0
 
 _CUSTOM = re.compile(r"(?P<type>Canary|Linear)(?P<percent>\d{1,9})Percent(Every)?(?P<minutes>\d{1,9})Minutes?")
 
+_STAGE = re.compile(r"\$default|[A-Za-z0-9_-]{1,128}")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 _HOOK = """
@@ -64,7 +69,7 @@ def handler(event, context):
 
 class Stack(Struct, frozen=True, kw_only=True):
     """What was set up, by name. `name` is the CloudFormation stack's, `config` the full name of the deployment
-    configuration, `hooks` the function of each hooked lifecycle event."""
+    configuration, `hooks` the function of each hooked lifecycle event, `api` what its metrics call the API."""
 
     name: str
     application: str
@@ -74,6 +79,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     alarm: str
     config: str
     hooks: dict[str, str]
+    api: ApiName
     baseline: str = BASELINE
     canary: str = CANARY
 
@@ -91,7 +97,19 @@ def names(experiment: Experiment) -> Stack:
         alarm=experiment.alarm.name or f"{function}-canary-errors",
         config=_config_name(REHEARSED_CONFIG if wanted.config is None else wanted.config),
         hooks={event: f"CodeDeployHook_{event}" for event in wanted.hooks},
+        api=_api_name(experiment),
     )
+
+
+def _api_name(experiment: Experiment) -> ApiName:
+    """What the API is called: as the experiment's alarm calls it, else as the Serverless Framework would."""
+    watched = dimensions_of(experiment.alarm) if namespace_of(experiment.alarm) == API_GATEWAY else {}
+    given = {name: value for name, value in watched.items() if "{" not in value}
+    application = experiment.deployment.application or APPLICATION
+    stage = given.get("Stage", STAGE)
+    if not _STAGE.fullmatch(stage):
+        raise ExperimentError("alarm.dimensions.Stage", f"is no name of a stage: {stage!r}")
+    return ApiName(given.get("ApiName", f"{stage}-{application}"), given.get("ApiId", "rehearsal"), stage)
 
 
 def set_up(
@@ -109,6 +127,7 @@ def set_up(
     _make_versions(experiment, stack, functions, role)
     for event, status in experiment.deployment.hooks.items():
         _make_hook(stack.hooks[event], status, functions, role)
+    _check_fed(experiment)
     with _blaming("alarm"):
         cloudwatch.put_metric_alarm(_alarm(experiment.alarm, stack, account=account, region=region))
     _make_group(experiment, stack, codedeploy, role)
@@ -227,13 +246,25 @@ def _zip(name: str, text: str) -> bytes:
 # CloudWatch
 
 
+def _check_fed(experiment: Experiment) -> None:
+    """Refuses an alarm that has no data in this cloud and may have some on AWS."""
+    alarm = experiment.alarm
+    namespace = namespace_of(alarm)
+    if reason := why_blind(namespace, alarm.metric):
+        raise ExperimentError("alarm.metric", f"{reason}: the alarm would be blind here and not on AWS")
+    arms = (experiment.baseline, experiment.canary)
+    if not namespace.startswith(RESERVED) and not any(arm.handler or arm.url for arm in arms):
+        problem = f"the bundled service writes nothing to {namespace}; rehearse it with a handler that does"
+        raise ExperimentError("alarm.namespace", problem)
+
+
 def _alarm(alarm: Alarm, stack: Stack, *, account: str, region: str) -> dict[str, Any]:
     params: dict[str, Any] = {
         "AlarmName": stack.alarm,
         "AlarmDescription": "Guards the canary.",
-        "Namespace": alarm.namespace,
+        "Namespace": namespace_of(alarm),
         "MetricName": alarm.metric,
-        "Statistic": alarm.statistic,
+        "ExtendedStatistic" if alarm.statistic.startswith("p") else "Statistic": alarm.statistic,
         "Period": alarm.period_s,
         "EvaluationPeriods": alarm.evaluation_periods,
         "Threshold": alarm.threshold,
@@ -253,16 +284,12 @@ def _dimensions(alarm: Alarm, stack: Stack, *, account: str, region: str) -> dic
         "alias": stack.alias,
         "alias_arn": f"arn:aws:lambda:{region}:{account}:function:{stack.function}:{stack.alias}",
         "version": stack.canary,
+        "api": stack.api.name,
+        "api_id": stack.api.id,
+        "stage": stack.api.stage,
     }
-    templates = _TEMPLATES[alarm.dimensions] if isinstance(alarm.dimensions, str) else alarm.dimensions
+    templates = dimensions_of(alarm)
     return {name: _filled(template, words, f"alarm.dimensions.{name}") for name, template in templates.items()}
-
-
-_TEMPLATES: dict[str, dict[str, str]] = {
-    "function": {"FunctionName": "{function}"},
-    "alias": {"FunctionName": "{function}", "Resource": "{function}:{alias}"},
-    "version": {"FunctionName": "{function}", "Resource": "{function}:{alias}", "ExecutedVersion": "{version}"},
-}
 
 
 def _filled(template: str, words: Mapping[str, str], path: str) -> str:

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from harness.rehearsal.admission import LONGEST_TOKEN, Authorizer, Throttle
+from harness.rehearsal.cloudwatch.api_requests import ApiName
+from harness.rehearsal.cloudwatch.invocations import ALONE, Underway
 from harness.rehearsal.gateway import LARGEST_BODY, Api, Gateway
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.waiting import WaitingThreads
@@ -64,11 +66,11 @@ class FakeLambda:
         return self.codes[version]
 
     @contextmanager
-    def slot(self, function: str, alias: str | None) -> Iterator[None]:
+    def slot(self, function: str, alias: str | None, version: str) -> Iterator[Underway]:
         """Throttles all where concurrency is 0."""
         if self.concurrency == 0:
             raise Refusal("TooManyRequestsException", "Rate Exceeded.")
-        yield
+        yield ALONE
 
     def run(self, function: str, version: str, event: bytes, *, alias: str | None) -> Invocation:
         """Gives `outcome`."""
@@ -79,10 +81,28 @@ class FakeLambda:
         return outcome if isinstance(outcome, Invocation) else Invocation(payload=json.dumps(outcome).encode())
 
     def record(
-        self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
+        self,
+        function: str,
+        alias: str | None,
+        version: str,
+        started_s: float,
+        duration_ms: float,
+        *,
+        failed: bool,
+        underway: Underway = ALONE,
     ) -> None:
         """Keeps what it is told."""
         self.records.append((function, alias, version, started_s, duration_ms, failed))
+
+
+class Counted(Struct, frozen=True):
+    """One request as the API's metrics have it."""
+
+    api: ApiName
+    received_s: float
+    status: int
+    latency_ms: float
+    integration_ms: float | None
 
 
 class Answer(Struct, frozen=True):
@@ -105,7 +125,12 @@ class Client:
         self.now = 1000.0
         self.backend = backend
         setting = Api(function="fn", alias="Live", account="123456789012", region="eu-north-1", **api)
-        self.gateway = Gateway(setting, backend, backend, now=lambda: self.now, rng=random.Random(3))
+        self.counted: list[Counted] = []
+        self.gateway = Gateway(setting, backend, backend, self, now=lambda: self.now, rng=random.Random(3))
+
+    def record(self, *counted: Any) -> None:
+        """Stands in for the API's metrics."""
+        self.counted.append(Counted(*counted))
 
     def ask(
         self, path: str = "/shared/fakeUser", headers: dict[str, str] = BETA, *, method: str = "GET", body: bytes = b""
@@ -156,6 +181,37 @@ def own(outcome: Any) -> FakeLambda:
 
 
 # Routes and refusals
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [("/shared/fakeUser", BETA, 200), ("/shared/fakeUser", ERROR, 502), ("/shared/fakeUser", {}, 401)],
+)
+def test_each_request_counts_in_the_apis_metrics(path: str, headers: dict[str, str], status: int) -> None:
+    """With the minute in which it came, its status and its latency; that of the function only where one was invoked."""
+    client = Client(bundled())
+    client.ask(path, headers)
+    (counted,) = client.counted
+    assert (counted.received_s, counted.status) == (1000.0, status)
+    assert counted.latency_ms >= (counted.integration_ms or 0.0)
+    assert (counted.integration_ms is None) == (status == 401)
+
+
+def test_a_request_that_reaches_no_stage_counts_nowhere() -> None:
+    """An unknown path of the stage counts as a client's error, another stage or host is nobody's."""
+    client = Client(bundled())
+    client.ask("/shared/nowhere")
+    assert [counted.status for counted in client.counted] == [403]
+    client.ask("/other/fakeUser")
+    client.ask(headers={**BETA, "Host": "evil.example"})
+    assert len(client.counted) == 1
+
+
+def test_the_default_stage_has_no_path_of_its_own() -> None:
+    """As that of an HTTP API."""
+    client = Client(bundled(), name=ApiName("shop", "a1b2c3", "$default"))
+    assert client.ask("/fakeUser").status == 200
+    assert client.counted[0].api.stage == "$default"
 
 
 def test_fake_user_is_answered_by_the_version_that_was_drawn() -> None:

@@ -12,6 +12,7 @@ from harness.core.experiment.types import Alarm, Arm, Deployment, Experiment
 from harness.errors import ExperimentError
 from harness.rehearsal import stack
 from harness.rehearsal.cloud import ACCOUNT, REGION, Cloud
+from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.stack import Stack
 
 FUNCTION = "fake-user-FakeUser"
@@ -65,6 +66,7 @@ def test_names_are_readable_without_any_wish(make: Make) -> None:
         alarm="fake-user-FakeUser-canary-errors",
         config="CodeDeployDefault.LambdaCanary10Percent5Minutes",
         hooks={},
+        api=ApiName("shared-fake-user", "rehearsal", "shared"),
     )
 
 
@@ -203,6 +205,57 @@ def alarm_of(cloud: Cloud, made: Stack) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
+    ("alarm", "expected", "stage"),
+    [
+        (Alarm(metric="5XXError"), {"ApiName": "shared-fake-user"}, "shared"),
+        (Alarm(metric="Latency", dimensions="stage"), {"ApiName": "shared-fake-user", "Stage": "shared"}, "shared"),
+        (Alarm(metric="5xx", dimensions="stage"), {"ApiId": "rehearsal", "Stage": "shared"}, "shared"),
+        (Alarm(metric="5XXError", dimensions={"ApiName": "shop", "Stage": "prod"}), None, "prod"),
+        (Alarm(metric="4xx", dimensions={"ApiId": "a1b2c3", "Stage": "$default"}), None, "$default"),
+        (
+            Alarm(namespace="AWS/ApiGateway", metric="Typo", dimensions={"ApiName": "{api}"}),
+            {"ApiName": "shared-fake-user"},
+            "shared",
+        ),
+    ],
+)
+def test_the_api_goes_by_the_name_that_its_alarm_has(
+    make: Make, alarm: Alarm, expected: dict[str, str] | None, stage: str
+) -> None:
+    """The namespace follows from the metric; a REST API has a name and a HTTP API an id, and both a stage."""
+    cloud, made = make(alarm=alarm)
+    described = alarm_of(cloud, made)
+    assert described["Namespace"] == "AWS/ApiGateway"
+    assert {one["Name"]: one["Value"] for one in described["Dimensions"]} == (expected or alarm.dimensions)
+    assert made.api.stage == stage
+    if expected is None:
+        assert {made.api.name, made.api.id} & set(dict(alarm.dimensions or {}).values())
+
+
+@pytest.mark.parametrize(
+    ("alarm", "path", "said"),
+    [
+        (Alarm(namespace="AWS/ApplicationELB", metric="HTTPCode_ELB_5XX_Count", dimensions={}), "metric", "AWS/Appl"),
+        (Alarm(metric="IteratorAge"), "metric", "does not write AWS/Lambda IteratorAge"),
+        (Alarm(namespace="Shop", metric="Failures", dimensions={}), "namespace", "the bundled service writes nothing"),
+        (Alarm(metric="5XXError", dimensions={"Stage": "a/b"}), "dimensions.Stage", "is no name of a stage"),
+    ],
+)
+def test_an_alarm_that_would_be_blind_here_alone_is_refused(make: Make, alarm: Alarm, path: str, said: str) -> None:
+    """AWS writes the metric and this cloud does not: a verdict of such an alarm would be false."""
+    error = refused(make, alarm=alarm)
+    assert error.path == f"alarm.{path}"
+    assert said in str(error)
+
+
+def test_a_handler_may_write_to_a_namespace_of_its_own(make: Make) -> None:
+    """What it will write is not known."""
+    own = Arm(handler="harness.rehearsal.service:handler")
+    cloud, made = make(alarm=Alarm(namespace="Shop", metric="Failures", dimensions={}), baseline=own, canary=own)
+    assert alarm_of(cloud, made)["Namespace"] == "Shop"
+
+
+@pytest.mark.parametrize(
     ("dimensions", "expected"),
     [
         ("function", {"FunctionName": FUNCTION}),
@@ -229,6 +282,12 @@ def test_the_alarm_has_the_experiments_settings(make: Make) -> None:
     settings = ("MetricName", "Statistic", "Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold")
     assert [alarm[setting] for setting in settings] == ["Errors", "Average", 120, 3, 2, 0.5]
     assert alarm["TreatMissingData"] == "ignore"
+
+
+def test_the_alarm_may_watch_a_percentile(make: Make) -> None:
+    """AWS calls it an extended statistic."""
+    alarm = alarm_of(*make(alarm=Alarm(metric="Duration", statistic="p99.5")))
+    assert (alarm["ExtendedStatistic"], alarm.get("Statistic")) == ("p99.5", None)
 
 
 @pytest.mark.parametrize("template", ["{nonsense}", "{", "{0}", "{function.name}", "{function[x]}"])

@@ -3,8 +3,9 @@
 import difflib
 from collections.abc import Collection, Mapping
 
-LAMBDA = "AWS/Lambda"
-API_GATEWAY = "AWS/ApiGateway"
+from harness.core.experiment.alarm_metric import API_GATEWAY as API_GATEWAY
+from harness.core.experiment.alarm_metric import LAMBDA as LAMBDA
+
 LOAD_BALANCER = "AWS/ApplicationELB"
 RESERVED = "AWS/"
 """The prefix of all namespaces that only AWS writes to."""

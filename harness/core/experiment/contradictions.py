@@ -4,7 +4,9 @@ import math
 import re
 import shlex
 import string
+from typing import get_args
 
+from harness.core.experiment.alarm_metric import namespace_of, words_for
 from harness.core.experiment.faults import KINDS, effects_of, highest_share, name_of
 from harness.core.experiment.group_names import about_names
 from harness.core.experiment.hosts import is_host, is_url
@@ -16,11 +18,13 @@ from harness.core.experiment.types import (
     AWS_PREFIX,
     PERSONAS,
     REHEARSED_CONFIG,
+    Alarm,
     Arm,
     Deployment,
     Experiment,
     Fault,
     RateStep,
+    Statistic,
     Traffic,
 )
 from harness.errors import ExperimentError
@@ -31,7 +35,8 @@ DAY_S = 86_400
 _CONFIG = re.compile(r"(?:Canary(\d+)Percent|Linear(\d+)PercentEvery)(\d+)Minutes?")
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _TEMPLATE = re.compile(r"EXT[A-Za-z0-9]{1,61}")
-_PLACEHOLDERS = frozenset({"function", "alias", "alias_arn", "version"})
+_PLACEHOLDERS = frozenset({"function", "alias", "alias_arn", "version", "api", "api_id", "stage"})
+_PERCENTILE = re.compile(r"p(\d{1,2}(\.\d{1,10})?|100)")
 _TAKEN_NAMES = frozenset({"latest", "index.html"})
 _SHORT_PERIODS_S = (10, 20, 30)
 
@@ -163,9 +168,21 @@ def _about_alarm(experiment: Experiment) -> Problems:
         yield ExperimentError("alarm.datapoints", problem)
     if alarm.period_s * alarm.evaluation_periods > DAY_S:
         yield ExperimentError("alarm.evaluation_periods", "must cover at most one day together with period_s")
+    if alarm.statistic not in get_args(Statistic) and not _PERCENTILE.fullmatch(alarm.statistic):
+        words = ", ".join(sorted(get_args(Statistic)))
+        problem = f"must be one of {words}, or a percentile such as p99, got {shown(alarm.statistic)}"
+        yield ExperimentError("alarm.statistic", problem)
+    yield from _about_dimensions(alarm)
+
+
+def _about_dimensions(alarm: Alarm) -> Problems:
     if isinstance(alarm.dimensions, dict):
         for name, template in alarm.dimensions.items():
             yield from _about_dimension(template, f"alarm.dimensions.{name}")
+    elif alarm.dimensions and alarm.dimensions not in words_for(alarm):
+        words = ", ".join([*words_for(alarm), "a map"])
+        problem = f"must be one of {words} for a metric of {namespace_of(alarm)}, got {alarm.dimensions}"
+        yield ExperimentError("alarm.dimensions", problem)
 
 
 def _about_dimension(template: str, path: str) -> Problems:

@@ -20,6 +20,7 @@ Arrivals = Literal["even", "poisson"]
 AlarmState = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 MissingData = Literal["breaching", "notBreaching", "ignore", "missing"]
 Statistic = Literal["Sum", "Average", "Minimum", "Maximum", "SampleCount"]
+DimensionWord = Literal["function", "alias", "version", "api", "stage"]
 Comparison = Literal[
     "GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"
 ]
@@ -156,22 +157,24 @@ class Also(Deployment, frozen=True, kw_only=True):
 class Alarm(Part, frozen=True, kw_only=True):
     """The alarm that guards the canary; `name` alone where it exists already.
 
-    `dimensions`: `function` counts all versions, `alias` the alias, `version` the canary behind the alias; or a map
-    whose values may hold {function}, {alias}, {alias_arn}, {version}. `datapoints` absent means all
-    `evaluation_periods`.
+    `namespace` absent is the one that has the metric: AWS/ApiGateway for 5XXError, for example, else AWS/Lambda.
+    `dimensions`: `function` counts all versions, `alias` the alias, `version` the canary behind the alias; of API
+    Gateway `api` and `stage`; or a map whose values may hold {function}, {alias}, {alias_arn}, {version}, {api},
+    {api_id}, {stage}. Absent means `function`, of API Gateway `api`. `statistic` may be a percentile such as p99.
+    `datapoints` absent means all `evaluation_periods`.
     """
 
     name: str | None = None
     metric: str = "Errors"
-    namespace: str = "AWS/Lambda"
-    statistic: Statistic = "Sum"
+    namespace: str | None = None
+    statistic: str = "Sum"
     period_s: Annotated[int, Meta(ge=10)] = 60
     evaluation_periods: Count = 1
     datapoints: Count | None = None
     threshold: float = 3.0
     comparison: Comparison = "GreaterThanOrEqualToThreshold"
     missing: MissingData = "missing"
-    dimensions: Literal["function", "alias", "version"] | dict[str, str] = "function"
+    dimensions: DimensionWord | dict[str, str] | None = None
 
 
 class Arm(Part, frozen=True, kw_only=True):

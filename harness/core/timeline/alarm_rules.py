@@ -10,6 +10,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from harness.core.experiment.alarm_metric import namespace_of
 from harness.core.experiment.types import Alarm
 from harness.core.timeline.alarm_evaluation import Condition
 from harness.core.timeline.comparisons import is_known, sign_of
@@ -275,7 +276,7 @@ def rule_of_experiment(alarm: Alarm) -> Rule | None:
         asked_s=0.0,
         name=alarm.name or "",
         metric=alarm.metric,
-        namespace=alarm.namespace,
+        namespace=namespace_of(alarm),
         statistic=alarm.statistic,
         period_s=alarm.period_s,
         evaluation_periods=alarm.evaluation_periods,

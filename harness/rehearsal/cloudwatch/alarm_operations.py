@@ -1,12 +1,14 @@
 """CloudWatch's operations on alarms."""
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from harness.rehearsal.cloudwatch import paging, rule
 from harness.rehearsal.cloudwatch.alarms import AlarmStore, StoredAlarm
 from harness.rehearsal.cloudwatch.definition import check_actions, definition
+from harness.rehearsal.cloudwatch.fed import blindness
 from harness.rehearsal.cloudwatch.history import HistoryItem
 from harness.rehearsal.cloudwatch.queries import dimensions_of
 from harness.rehearsal.cloudwatch.reasons import compact
@@ -25,6 +27,8 @@ _SELECTIONS = ("AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "Act
 _OF_CHILDREN = ("AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp")
 _OF_PARENTS = ("AlarmName", "AlarmArn")
 
+log = logging.getLogger(__name__)
+
 
 class AlarmOperations(CheckedService):
     """What CloudWatch does with alarms."""
@@ -40,6 +44,8 @@ class AlarmOperations(CheckedService):
     def put_metric_alarm(self, params: Params) -> Answer:
         """PutMetricAlarm: a new alarm begins in INSUFFICIENT_DATA; an updated one keeps its state and its tags."""
         watch = definition(params)
+        for reason in blindness(params):
+            log.warning("The alarm %s will have no data: %s.", params["AlarmName"], reason)
         self._refuse_other_kind(params["AlarmName"], "MetricAlarm")
         if "Metrics" not in params:
             params = {"Dimensions": [], **params}

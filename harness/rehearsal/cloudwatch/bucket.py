@@ -71,6 +71,15 @@ class Bucket:
         return self.high
 
 
+def counted(*, ones: float, zeros: float) -> Bucket:
+    """The samples of a metric that is 1 each time something happened and 0 each time it did not."""
+    bucket = Bucket()
+    for value, times in ((1.0, ones), (0.0, zeros)):
+        if times:
+            bucket.add(value, times)
+    return bucket
+
+
 STATISTICS: Mapping[str, Callable[[Bucket], float]] = {
     "SampleCount": lambda bucket: bucket.count,
     "Average": lambda bucket: bucket.total / bucket.count,

@@ -3,8 +3,9 @@
 import random
 import threading
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from harness.rehearsal.cloudwatch.bucket import Bucket
+from harness.rehearsal.cloudwatch.bucket import Bucket, counted
 from harness.rehearsal.cloudwatch.store import MINUTE_S, Metric, MetricStore
 
 NAMESPACE = "AWS/Lambda"
@@ -16,24 +17,47 @@ Dimensions = tuple[tuple[str, str], ...]
 _Invoked = tuple[str, str | None, str | None]
 
 
+class Underway(NamedTuple):
+    """The runs under way when one began, itself among them: of its function, its alias, and its version behind it."""
+
+    function: int
+    alias: int
+    version: int
+
+
+ALONE = Underway(1, 1, 1)
+
+
 class _MinuteCounts:
     """The invocations of one function by one alias on one version in one minute."""
 
-    __slots__ = ("durations", "errors", "throttles")
+    __slots__ = ("durations", "errors", "throttles", "underway")
 
     def __init__(self) -> None:
         self.durations = Bucket()
+        self.underway: dict[Underway, int] = {}
         self.errors = 0
         self.throttles = 0
 
-    def metrics(self) -> Iterator[tuple[str, str, Bucket]]:
-        """Name, unit and samples of each metric; one that has no samples is not emitted."""
+    def metrics(self, level: int) -> Iterator[tuple[str, str, Bucket]]:
+        """Name, unit and samples of each metric; one that has no samples is not emitted.
+
+        `level` is the field of `Underway` that counts for the dimension set.
+        """
         invocations = self.durations.count
         if invocations:
-            yield "Invocations", "Count", _counts(ones=invocations, zeros=0)
-            yield "Errors", "Count", _counts(ones=self.errors, zeros=invocations - self.errors)
+            yield "Invocations", "Count", counted(ones=invocations, zeros=0)
+            yield "Errors", "Count", counted(ones=self.errors, zeros=invocations - self.errors)
             yield "Duration", "Milliseconds", self.durations
-        yield "Throttles", "Count", _counts(ones=self.throttles, zeros=invocations)
+            yield "ConcurrentExecutions", "Count", self._concurrency(level)
+        yield "Throttles", "Count", counted(ones=self.throttles, zeros=invocations)
+
+    def _concurrency(self, level: int) -> Bucket:
+        """The runs under way each time that one began, at a level of `Underway`."""
+        bucket = Bucket()
+        for underway, times in self.underway.items():
+            bucket.add(float(underway[level]), times)
+        return bucket
 
 
 class InvocationMetrics:
@@ -50,12 +74,24 @@ class InvocationMetrics:
         self._minutes: dict[int, dict[_Invoked, _MinuteCounts]] = {}
 
     def record(
-        self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
+        self,
+        function: str,
+        alias: str | None,
+        version: str,
+        started_s: float,
+        duration_ms: float,
+        *,
+        failed: bool,
+        underway: Underway = ALONE,
     ) -> None:
-        """Counts one invocation; `failed` is an error in Lambda's sense: an exception, a timeout, a crash."""
+        """Counts one invocation; `failed` is an error in Lambda's sense: an exception, a timeout, a crash.
+
+        `underway` is how many there were when it began, itself among them.
+        """
         with self._lock:
             tally = self._tally(int(started_s // MINUTE_S), (function, alias, version))
             tally.durations.add(duration_ms)
+            tally.underway[underway] = tally.underway.get(underway, 0) + 1
             if failed:
                 tally.errors += 1
 
@@ -73,8 +109,8 @@ class InvocationMetrics:
         """Moves what is visible by `now_s` to the store, in each of its dimension sets."""
         for minute, tallies in self._due(now_s):
             for invoked, tally in tallies.items():
-                for name, unit, bucket in tally.metrics():
-                    for dimensions in dimension_sets(*invoked):
+                for dimensions, level in dimension_sets(*invoked):
+                    for name, unit, bucket in tally.metrics(level):
                         store.add(Metric(NAMESPACE, name, dimensions), unit, minute * MINUTE_S, bucket)
 
     def _tally(self, minute: int, invoked: _Invoked) -> _MinuteCounts:
@@ -92,25 +128,18 @@ class InvocationMetrics:
             return [(minute, self._minutes.pop(minute)) for minute in due]
 
 
-def dimension_sets(function: str, alias: str | None, version: str | None) -> Iterator[Dimensions]:
-    """The dimension sets that one invocation counts in, each sorted by name; a throttle has no version.
+def dimension_sets(function: str, alias: str | None, version: str | None) -> Iterator[tuple[Dimensions, int]]:
+    """The dimension sets that one invocation counts in, each with its level: the field of `Underway` that counts there.
 
-    Assumption: the version behind an alias counts as ExecutedVersion alone, and does so without weights too.
+    Dimensions are sorted by name; a throttle has no version. Assumption: the version behind an alias counts as
+    ExecutedVersion alone, and does so without weights too.
     """
     of_function = ("FunctionName", function)
-    yield ()
-    yield (of_function,)
+    yield (), 0
+    yield (of_function,), 0
     if alias:
-        yield (of_function, ("Resource", f"{function}:{alias}"))
+        yield (of_function, ("Resource", f"{function}:{alias}")), 1
         if version:
-            yield ("ExecutedVersion", version), of_function, ("Resource", f"{function}:{alias}")
+            yield (("ExecutedVersion", version), of_function, ("Resource", f"{function}:{alias}")), 2
     elif version:
-        yield (of_function, ("Resource", f"{function}:{version}"))
-
-
-def _counts(*, ones: float, zeros: float) -> Bucket:
-    bucket = Bucket()
-    for value, times in ((1.0, ones), (0.0, zeros)):
-        if times:
-            bucket.add(value, times)
-    return bucket
+        yield (of_function, ("Resource", f"{function}:{version}")), 2

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.rehearsal.cloudwatch import paging, queries
+from harness.rehearsal.cloudwatch.api_requests import ApiMetrics
 from harness.rehearsal.cloudwatch.bucket import STATISTICS, Bucket, is_statistic
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
 from harness.rehearsal.cloudwatch.queries import Query, Reader, dimensions_of, is_period
@@ -24,9 +25,10 @@ MOST_DATAPOINTS = 100_800
 
 
 class MetricOperations(CheckedService):
-    """What CloudWatch knows of metrics; `invocations` takes what functions do."""
+    """What CloudWatch knows of metrics; `invocations` takes what functions do, `api_requests` what the API does."""
 
     invocations: InvocationMetrics
+    api_requests: ApiMetrics
     _store: MetricStore
 
     @operation
@@ -105,8 +107,12 @@ class MetricOperations(CheckedService):
     def _published(self) -> float:
         """Now, with all that has become visible until now in the store."""
         now_s = self._now()
-        self.invocations.publish(self._store, now_s)
+        self._publish(now_s)
         return now_s
+
+    def _publish(self, now_s: float) -> None:
+        self.invocations.publish(self._store, now_s)
+        self.api_requests.publish(self._store, now_s)
 
     def _checked(self, namespace: str, path: str, datum: Params, now_s: float) -> dict[str, Any]:
         at_s = seconds(datum["Timestamp"]) if "Timestamp" in datum else now_s

@@ -5,6 +5,7 @@ import random
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch.alarm_operations import AlarmOperations
 from harness.rehearsal.cloudwatch.alarms import AlarmStore
+from harness.rehearsal.cloudwatch.api_requests import ApiMetrics
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
 from harness.rehearsal.cloudwatch.metric_operations import MetricOperations
 from harness.rehearsal.cloudwatch.store import MINUTE_S, MetricStore
@@ -15,13 +16,14 @@ FORGET_EVERY_S = 3600.0
 class CloudWatch(MetricOperations, AlarmOperations):
     """Metrics and alarms of one account in one region.
 
-    `invocations` may be used without the schedule's lock. `rng` decides once how late metrics arrive and at which
-    second of a minute an alarm is evaluated.
+    `invocations` and `api_requests` may be used without the schedule's lock. `rng` decides once how late metrics arrive
+    and at which second of a minute an alarm is evaluated.
     """
 
     def __init__(self, schedule: Schedule, *, rng: random.Random, account: str, region: str) -> None:
         super().__init__(schedule)
         self.invocations = InvocationMetrics(rng.getrandbits(64))
+        self.api_requests = ApiMetrics(self.invocations.visible_at)
         self._store = MetricStore()
         self._alarms = AlarmStore(
             schedule,
@@ -37,6 +39,3 @@ class CloudWatch(MetricOperations, AlarmOperations):
     def _forget(self, now_s: float) -> None:
         self._store.forget(now_s)
         self._alarms.history.forget(now_s)
-
-    def _publish(self, now_s: float) -> None:
-        self.invocations.publish(self._store, now_s)

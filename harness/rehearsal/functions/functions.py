@@ -11,7 +11,7 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from harness.rehearsal.clock import Schedule
-from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
+from harness.rehearsal.cloudwatch.invocations import InvocationMetrics, Underway
 from harness.rehearsal.functions.access import AccessOperations
 from harness.rehearsal.functions.aliases import AliasOperations
 from harness.rehearsal.functions.bundled import Bundled
@@ -100,14 +100,18 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         self._engines[code.kind].warm(code)
 
     @contextmanager
-    def slot(self, function: str, alias: str | None) -> Iterator[None]:
+    def slot(self, function: str, alias: str | None, version: str) -> Iterator[Underway]:
         """Holds one of the function's concurrent runs; where none is free counts a throttle and raises `Refusal`."""
+        slots = self._function(function).slots
         try:
-            with self._function(function).slots.taken():
-                yield
+            underway = slots.take(alias, version)
         except TooManyRequests:
             self._invocations.record_throttle(function, alias, self._schedule.clock.now())
             raise
+        try:
+            yield underway
+        finally:
+            slots.free(alias, version)
 
     def pids(self) -> list[int]:
         """The processes that run user code now."""
@@ -121,11 +125,17 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
 
     def _run(self, code: Code, event: bytes, alias: str | None) -> Invocation:
         request = RunRequest(id=str(uuid4()), arn=self._address.arn(code.function, alias or _own(code)), event=event)
-        with self.slot(code.function, alias):
+        with self.slot(code.function, alias, code.version) as underway:
             started_s = self._schedule.clock.now()
             done = invocation(code, request, self._engines[code.kind].run(code, request))
             self._invocations.record(
-                code.function, alias, code.version, started_s, done.duration_ms, failed=done.error is not None
+                code.function,
+                alias,
+                code.version,
+                started_s,
+                done.duration_ms,
+                failed=done.error is not None,
+                underway=underway,
             )
         return done
 

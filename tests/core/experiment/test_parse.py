@@ -92,13 +92,26 @@ FIELD_ERRORS = {
     "alarm: {period_s: 3600, evaluation_periods: 25}": (
         "alarm.evaluation_periods: must cover at most one day together with period_s"
     ),
-    "alarm: {dimensions: versions}": "alarm.dimensions: must be alias, function or version or a map, got 'versions'",
+    "alarm: {dimensions: versions}": (
+        "alarm.dimensions: must be alias, api, function, stage or version or a map, got 'versions'"
+    ),
+    "alarm: {metric: 5XXError, dimensions: alias}": (
+        "alarm.dimensions: must be one of api, stage, a map for a metric of AWS/ApiGateway, got alias"
+    ),
+    "alarm: {dimensions: stage}": (
+        "alarm.dimensions: must be one of function, alias, version, a map for a metric of AWS/Lambda, got stage"
+    ),
+    "alarm: {statistic: p200}": (
+        "alarm.statistic: must be one of Average, Maximum, Minimum, SampleCount, Sum, or a percentile such as p99, "
+        "got 'p200'"
+    ),
     "alarm: {dimensions: {Resource: 3}}": 'alarm.dimensions.Resource: must be text, got 3; write "3"',
     "deployment: {target_version: $LATEST}": (
         "deployment.target_version: must be the number of a published version such as 42, got '$LATEST'"
     ),
     "alarm: {dimensions: {Resource: '{arn}'}}": (
-        "alarm.dimensions.Resource: unknown placeholder {arn}; known are {alias}, {alias_arn}, {function}, {version}"
+        "alarm.dimensions.Resource: unknown placeholder {arn}; known are {alias}, {alias_arn}, {api}, {api_id}, "
+        "{function}, {stage}, {version}"
     ),
     "alarm: {dimensions: {Resource: '{alias'}}": (
         "alarm.dimensions.Resource: has a brace without its partner: expected '}' before end of string"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
+from harness.rehearsal.cloudwatch.invocations import InvocationMetrics, Underway
 
 FUNCTION = {"FunctionName": "fn"}
 ALIAS = {"FunctionName": "fn", "Resource": "fn:Live"}
@@ -21,9 +21,9 @@ def total(aws: Any, metric: str, dimensions: dict[str, str], statistic: str = "S
         StartTime=aws.now - 3600,
         EndTime=aws.now + 3600,
         Period=60,
-        Statistics=[statistic],
+        **({"ExtendedStatistics": [statistic]} if statistic.startswith("p") else {"Statistics": [statistic]}),
     )
-    return [point[statistic] for point in answer["Datapoints"]]
+    return [(point.get("ExtendedStatistics") or point)[statistic] for point in answer["Datapoints"]]
 
 
 def invoke(aws: Any, *, alias: str | None = "Live", version: str = "1", failed: bool = False, times: int = 1) -> None:
@@ -79,6 +79,30 @@ def test_durations_have_their_statistics(aws: Any) -> None:
     aws.advance(120)
     assert total(aws, "Duration", FUNCTION, "Average") == [30.0]
     assert total(aws, "Duration", FUNCTION, "Maximum") == [60.0]
+
+
+def test_durations_have_percentiles_of_each_version(aws: Any) -> None:
+    """A slow canary shows in the percentile of its version, and hides in that of the function."""
+    for number in range(200):
+        slow = number % 100 == 0
+        version, duration_ms = ("2", 900.0) if slow else ("1", 20.0)
+        aws.cloudwatch.invocations.record("fn", "Live", version, aws.now, duration_ms, failed=False)
+    aws.advance(120)
+    assert total(aws, "Duration", FUNCTION, "p95") == pytest.approx([20.0], rel=0.01)
+    assert total(aws, "Duration", {**ALIAS, "ExecutedVersion": "2"}, "p95") == pytest.approx([900.0], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "most"), [({}, 5.0), (FUNCTION, 5.0), (ALIAS, 3.0), ({**ALIAS, "ExecutedVersion": "2"}, 2.0)]
+)
+def test_concurrent_executions_are_those_of_the_dimension_set(
+    aws: Any, dimensions: dict[str, str], most: float
+) -> None:
+    """The runs under way when one began: of the function, of the alias, of the version behind it."""
+    for underway in (Underway(1, 1, 1), Underway(5, 3, 2)):
+        aws.cloudwatch.invocations.record("fn", "Live", "2", aws.now, 20.0, failed=False, underway=underway)
+    aws.advance(120)
+    assert total(aws, "ConcurrentExecutions", dimensions, "Maximum") == [most]
 
 
 def test_throttles_are_neither_invocations_nor_errors(aws: Any) -> None:

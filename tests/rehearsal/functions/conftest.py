@@ -16,6 +16,7 @@ import pytest
 from botocore.config import Config
 
 from harness.rehearsal.clock import CloudClock, Schedule
+from harness.rehearsal.cloudwatch.invocations import Underway
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.wire import Wire, serve
 
@@ -34,10 +35,18 @@ class Counted:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def record(
-        self, function: str, alias: str | None, version: str, started_s: float, duration_ms: float, *, failed: bool
+        self,
+        function: str,
+        alias: str | None,
+        version: str,
+        started_s: float,
+        duration_ms: float,
+        *,
+        failed: bool,
+        underway: Underway,
     ) -> None:
         """Keeps one run."""
-        run = {"function": function, "alias": alias, "version": version, "failed": failed}
+        run = {"function": function, "alias": alias, "version": version, "failed": failed, "underway": underway}
         with self.changed:
             self.runs.append({**run, "started_s": started_s, "duration_ms": duration_ms})
             self.changed.notify_all()

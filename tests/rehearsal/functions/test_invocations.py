@@ -257,9 +257,9 @@ def test_a_slot_counts_runs_that_others_make(create, client, functions, counted)
     """The gateway's own runs take slots too, and give them back."""
     create()
     client.put_function_concurrency(FunctionName="fn", ReservedConcurrentExecutions=1)
-    with functions.slot("fn", "Live"), pytest.raises(Refusal), functions.slot("fn", "Live"):
+    with functions.slot("fn", "Live", "1"), pytest.raises(Refusal), functions.slot("fn", "Live", "1"):
         pytest.fail("a second slot was given")
-    with functions.slot("fn", "Live"):
+    with functions.slot("fn", "Live", "1"):
         assert [throttle["alias"] for throttle in counted.throttles] == ["Live"]
 
 

@@ -1,5 +1,6 @@
 """Whether the alarms could see failures, and stop the deployment in time."""
 
+from harness.core.experiment.alarm_metric import LAMBDA
 from harness.core.timeline.alarm_rules import chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
@@ -212,22 +213,22 @@ def alarm_covers_all_versions(scene: Scene) -> Finding | None:
     """An alarm without ExecutedVersion counts the errors of the baseline too."""
     rollout, told = scene.evidence.rollout, scene.measures.attribution
     broad = [
-        rule.name
-        for rule in rules_of(scene.evidence)
-        if rule.name in rollout.alarms.definitions and rule.version is None
+        rule for rule in rules_of(scene.evidence) if rule.name in rollout.alarms.definitions and rule.version is None
     ]
     nothing_deployed = scene.evidence.release.created_s is None
-    if not broad or nothing_deployed or _never_had_data(scene.evidence, str(broad[0])):
+    if not broad or nothing_deployed or _never_had_data(scene.evidence, str(broad[0].name)):
         return None
     function, alias = _names(scene.evidence)
     place = f"Resource={function}:{alias}" if function else "Resource of the alias"
     version = f"ExecutedVersion={rollout.release.canary}" if rollout.release.canary else "ExecutedVersion of the canary"
+    has_versions = any(metric.namespace == LAMBDA for metric in broad[0].metrics)
+    fix = "give it" if has_versions else "which its metric cannot do, add an alarm on Lambda's Errors with"
     mostly_others = told.canary_share is not None and told.canary_share < 0.5
     return finding(
         "alarm-covers-all-versions",
         "warning" if mostly_others else "note",
-        f"The alarm {broad[0]} counts the errors of all versions{_whose(told)}. To blame the canary alone, give it the "
-        f"dimensions {place} and {version}.",
+        f"The alarm {broad[0].name} counts the errors of all versions{_whose(told)}. To blame the canary alone, {fix} "
+        f"the dimensions {place} and {version}.",
     )
 
 

@@ -1,0 +1,112 @@
+"""The metrics of AWS/ApiGateway: what the gateway answered, published for a minute at a time.
+
+The one API of the cloud counts as a REST API (dimension ApiName) and as an HTTP API (dimension ApiId), whose names
+for errors differ, so that an alarm on either can be rehearsed. AWS/ApiGateway has no sets of detailed metrics here.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from harness.rehearsal.cloudwatch.bucket import Bucket, counted
+from harness.rehearsal.cloudwatch.invocations import Dimensions
+from harness.rehearsal.cloudwatch.store import MINUTE_S, Metric, MetricStore
+
+NAMESPACE = "AWS/ApiGateway"
+
+_ERRORS_OF_A_REST_API = ("4XXError", "5XXError")
+_ERRORS_OF_A_HTTP_API = ("4xx", "5xx")
+
+
+class ApiName(NamedTuple):
+    """What an API is called in its metrics' dimensions."""
+
+    name: str
+    id: str
+    stage: str
+
+    @property
+    def path(self) -> str:
+        """What the paths of the API's routes begin with: nothing for the default stage of an HTTP API."""
+        return "" if self.stage == "$default" else f"/{self.stage}"
+
+
+class _MinuteOfRequests:
+    """The requests of one minute."""
+
+    __slots__ = ("client_errors", "integration", "latency", "server_errors")
+
+    def __init__(self) -> None:
+        self.latency = Bucket()
+        self.integration = Bucket()
+        self.client_errors = 0
+        self.server_errors = 0
+
+    def metrics(self, errors: tuple[str, str]) -> Iterator[tuple[str, str, Bucket]]:
+        """Name, unit and samples of each metric; `errors` are the names of the two that count errors."""
+        requests = self.latency.count
+        yield "Count", "Count", counted(ones=requests, zeros=0)
+        for name, failed in zip(errors, (self.client_errors, self.server_errors), strict=True):
+            yield name, "Count", counted(ones=failed, zeros=requests - failed)
+        yield "Latency", "Milliseconds", self.latency
+        if self.integration.count:
+            yield "IntegrationLatency", "Milliseconds", self.integration
+
+
+class ApiMetrics:
+    """Counts what the API answers, and publishes each minute when it is due.
+
+    `visible_at` says when the data of a minute can be read. Assumptions: they come as late as Lambda's, and a request
+    belongs to the minute in which it came in.
+    """
+
+    def __init__(self, visible_at: Callable[[int], float]) -> None:
+        self._visible_at = visible_at
+        self._lock = threading.Lock()
+        self._minutes: dict[int, dict[ApiName, _MinuteOfRequests]] = {}
+
+    def record(
+        self, api: ApiName, received_s: float, status: int, latency_ms: float, integration_ms: float | None
+    ) -> None:
+        """Counts one request; `integration_ms` is None where the gateway answered by itself."""
+        with self._lock:
+            tally = self._tally(int(received_s // MINUTE_S), api)
+            tally.latency.add(latency_ms)
+            if integration_ms is not None:
+                tally.integration.add(integration_ms)
+            if status >= 500:
+                tally.server_errors += 1
+            elif status >= 400:
+                tally.client_errors += 1
+
+    def publish(self, store: MetricStore, now_s: float) -> None:
+        """Moves what is visible by `now_s` to the store, in each of its dimension sets."""
+        for minute, tallies in self._due(now_s):
+            for api, tally in tallies.items():
+                for dimensions, errors in dimension_sets(api):
+                    for name, unit, bucket in tally.metrics(errors):
+                        store.add(Metric(NAMESPACE, name, dimensions), unit, minute * MINUTE_S, bucket)
+
+    def _tally(self, minute: int, api: ApiName) -> _MinuteOfRequests:
+        tallies = self._minutes.get(minute)
+        if tallies is None:
+            tallies = self._minutes[minute] = {}
+        tally = tallies.get(api)
+        if tally is None:
+            tally = tallies[api] = _MinuteOfRequests()
+        return tally
+
+    def _due(self, now_s: float) -> list[tuple[int, dict[ApiName, _MinuteOfRequests]]]:
+        with self._lock:
+            due = sorted(minute for minute in self._minutes if self._visible_at(minute) <= now_s)
+            return [(minute, self._minutes.pop(minute)) for minute in due]
+
+
+def dimension_sets(api: ApiName) -> Iterator[tuple[Dimensions, tuple[str, str]]]:
+    """The dimension sets that a request counts in, each sorted by name and with the names of its errors."""
+    for identity, errors in (
+        (("ApiName", api.name), _ERRORS_OF_A_REST_API),
+        (("ApiId", api.id), _ERRORS_OF_A_HTTP_API),
+    ):
+        yield (identity,), errors
+        yield (identity, ("Stage", api.stage)), errors
