@@ -11,7 +11,7 @@ from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import fisher_worse
 from harness.core.verdict.evidence import Evidence, FaultTime, count, failed, is_fault, reached_service
 from harness.core.verdict.guards import rules_of
-from harness.core.verdict.latency import compared, harm_by_latency
+from harness.core.verdict.latency import compared, limit_exceeded
 
 SIGNIFICANT = 0.05
 """One wrong word in 20: that a fault was felt is what the failures of its own time are to show, and nothing else."""
@@ -113,5 +113,5 @@ def _felt(during: Sequence[Requests], before: Sequence[Requests]) -> bool:
     if not usual[1]:
         return failures[0] > 0
     chance = fisher_worse(failures, usual)
-    slower = harm_by_latency(compared(during, before), None)
+    slower = limit_exceeded(compared(during, before), None)
     return slower is not None or (chance is not None and chance < SIGNIFICANT)

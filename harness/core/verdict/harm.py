@@ -23,7 +23,6 @@ from harness.core.verdict.composed import breach_of, weigh_by, weighs_of
 from harness.core.verdict.effects import unproved
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, reached_service
 from harness.core.verdict.guards import Composed, guards_of, unevaluated_alarms, unread_alarms
-from harness.core.verdict.latency import harm_by_latency
 from harness.core.verdict.measure import (
     SIGNIFICANT,
     Measures,
@@ -33,6 +32,7 @@ from harness.core.verdict.measure import (
     metric_sum,
     trouble_hit_both,
 )
+from harness.core.verdict.slowness import harm_by_latency, slow_in_one_part
 from harness.core.verdict.trial import gap_in_the_trial
 from harness.core.verdict.types import ArmFacts
 
@@ -52,8 +52,8 @@ class Harm(Struct, frozen=True):
 
 def harm_of(evidence: Evidence, measures: Measures) -> Harm:
     """Harm from the deployment's creation to the end of the run."""
-    latency = harm_by_latency(measures.latencies, evidence.experiment.objective.latency)
-    harms = tuple(said for said in (_unbearable(evidence), _worse(measures), latency) if said)
+    asked = (_unbearable(evidence), _worse(measures), harm_by_latency(evidence))
+    harms = tuple(said for said in asked if said)
     return Harm(True, tuple(_in_turn(harms))) if harms else _healthy(evidence, measures)
 
 
@@ -249,6 +249,7 @@ def _worse_at_another_time(evidence: Evidence) -> str | None:
 
 
 _DOUBTS = (
+    slow_in_one_part,
     gap_in_the_trial,
     unproved,
     _without_yardstick,

@@ -1,15 +1,15 @@
-"""Whether the canary is slower than the baseline, by how much, and whether that is harm."""
+"""Whether the canary is slower than the baseline, by how much, and what it may not exceed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from harness.core.experiment.types import LatencyObjective
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Requests
-from harness.core.timeline.histogram import Bins, count_above, merge, quantile_s, quantiles_s, size_of
+from harness.core.timeline.histogram import Bins, bin_of, count_above, merge, quantile_s, quantiles_s, size_of
 from harness.core.timeline.stats import fisher_worse, quantile_ranks
-from harness.core.verdict.evidence import count
+from harness.core.verdict.evidence import count, failed
 from harness.core.verdict.types import LatencyFacts
 
 Q = 0.99
@@ -20,6 +20,17 @@ FEWEST = 20
 RATIO = 1.5
 DIFFERENCE_S = 0.05
 """Without an objective, this many times slower, and by so much, is harm: less is what cold starts and noise do."""
+
+
+class Limit(Struct, frozen=True):
+    """What the canary's 99th percentile may not surely exceed, in seconds and in words.
+
+    `of_baseline` says whether it is taken from what the baseline was measured to do, and not simply asked for.
+    """
+
+    limit_s: float
+    words: str
+    of_baseline: bool = True
 
 
 class Compared(Struct, frozen=True):
@@ -41,7 +52,13 @@ class Compared(Struct, frozen=True):
         least = self.canary[0] / self.baseline[1] if self.baseline[1] else 1.0
         return least, self.canary[1] / self.baseline[0] if self.baseline[0] else float("inf")
 
-    def is_slower_than(self, limit_s: float) -> bool:
+    def exceeds(self, limit: Limit) -> bool:
+        """Whether the canary is surely slower than that."""
+        # What is in the limit's own bin is not known to be beyond it.
+        is_beyond = bin_of(self.canary[0]) > bin_of(limit.limit_s)
+        return is_beyond and (not limit.of_baseline or self._is_more_often_beyond(limit.limit_s))
+
+    def _is_more_often_beyond(self, limit_s: float) -> bool:
         """Whether the canary, more often than the baseline, surely takes longer than that.
 
         The 99th percentile of a small sample is its largest value, and may be far below the true one: a larger arm of
@@ -61,40 +78,38 @@ class Compared(Struct, frozen=True):
         )
 
 
-def compared(canary: Sequence[Requests], baseline: Sequence[Requests]) -> Compared | None:
-    """Both arms' latencies; None where one of them answered too little."""
-    of_canary, of_baseline = _answered(canary), _answered(baseline)
-    if min(count(of_canary), count(of_baseline)) < FEWEST:
+def compared(canary: Sequence[Requests], baseline: Sequence[Requests], *, fewest: int = FEWEST) -> Compared | None:
+    """Both arms' latencies; None where one of them gave fewer answers than that."""
+    of_canary, of_baseline = answered_well(canary), answered_well(baseline)
+    if min(count(of_canary), count(of_baseline)) < fewest:
         return None
     slow, usual = (merge(seen.latency for seen in arm) for arm in (of_canary, of_baseline))
     (low, canary_s, high), (least, baseline_s, most) = _p99(slow), _p99(usual)
     return Compared((low, high), (least, most), canary_s, baseline_s, slow, usual)
 
 
-def harm_by_latency(arms: Compared | None, objective: LatencyObjective | None) -> str | None:
-    """Why the canary's latency is harm; None where it is not, or was not measured."""
+def limit_exceeded(arms: Compared | None, objective: LatencyObjective | None) -> Limit | None:
+    """What the canary's latency surely exceeds, of what is borne; None where nothing, or it was not measured."""
     if arms is None:
         return None
-    limit = _limit(arms, objective)
-    return None if limit is None else f"Harm was done: {_words(arms)}, and {limit}."
+    return next((limit for limit in _limits(arms, objective) if arms.exceeds(limit)), None)
 
 
-def _limit(arms: Compared, objective: LatencyObjective | None) -> str | None:
-    """What the canary's latency surely exceeds."""
-    least_s = arms.canary[0]
+def _limits(arms: Compared, objective: LatencyObjective | None) -> Iterator[Limit]:
     if objective is None:
         limit_s = max(RATIO * arms.baseline_s, arms.baseline_s + DIFFERENCE_S)
-        beyond = least_s > limit_s and arms.is_slower_than(limit_s)
-        return f"more than {RATIO:g} times and {DIFFERENCE_S * 1000:.0f} ms slower is harm" if beyond else None
-    if objective.p99_s is not None and least_s > objective.p99_s:
-        return f"the objective is a 99th percentile of {objective.p99_s * 1000:.0f} ms"
-    ratio = objective.ratio
-    if ratio is not None and arms.ratio[0] > ratio and arms.is_slower_than(ratio * arms.baseline_s):
-        return f"the objective is at most {ratio:g} times the baseline's"
-    return None
+        yield Limit(limit_s, f"more than {RATIO:g} times and {DIFFERENCE_S * 1000:.0f} ms slower is harm")
+        return
+    if objective.p99_s is not None:
+        words = f"the objective is a 99th percentile of {objective.p99_s * 1000:.0f} ms"
+        yield Limit(objective.p99_s, words, of_baseline=False)
+    if objective.ratio is not None:
+        words = f"the objective is at most {objective.ratio:g} times the baseline's"
+        yield Limit(objective.ratio * arms.baseline[1], words)
 
 
-def _words(arms: Compared) -> str:
+def slower_in_words(arms: Compared) -> str:
+    """By how much the canary was slower."""
     low, high = (f"{bound * 1000:.0f}" for bound in arms.canary)
     least, most = arms.ratio
     return (
@@ -103,9 +118,9 @@ def _words(arms: Compared) -> str:
     )
 
 
-def _answered(requests: Sequence[Requests]) -> list[Requests]:
-    """Good requests that got an answer: a fault request is as quick as its failure."""
-    return [seen for seen in requests if seen.intent == "good" and seen.answered]
+def answered_well(requests: Sequence[Requests]) -> list[Requests]:
+    """Good requests that were answered well: a failure takes as long as it takes to fail, and is harm by itself."""
+    return [seen for seen in requests if seen.intent == "good" and seen.answered and not failed(seen)]
 
 
 def _p99(latency: Bins) -> tuple[float, float, float]:

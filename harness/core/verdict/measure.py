@@ -547,11 +547,17 @@ def first_breach(evidence: Evidence) -> float | None:
 
 def latencies_of(evidence: Evidence) -> Compared | None:
     """The latencies of both arms over the same time and under the same faults; None where nothing tells them apart."""
+    arms = told_apart(evidence)
+    return compared(*arms) if arms else None
+
+
+def told_apart(evidence: Evidence) -> tuple[list[Requests], list[Requests]] | None:
+    """The requests of the canary and of the baseline over the same time; None where nothing tells them apart."""
     requests = comparable(evidence)
     if not evidence.release.shared or not headers_tell(requests):
         return None
     canary = [seen for seen in requests if evidence.is_canary(seen.version)]
-    return compared(canary, [seen for seen in requests if evidence.is_baseline(seen.version)])
+    return canary, [seen for seen in requests if evidence.is_baseline(seen.version)]
 
 
 def alarm_start(evidence: Evidence) -> Bounds | None:

@@ -13,7 +13,7 @@ from harness.core.timeline.composites import StateRule, expanded, holds, leaves
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import fisher_worse
 from harness.core.verdict.evidence import Evidence, count, failed, is_fault, server_failed
-from harness.core.verdict.latency import compared, harm_by_latency
+from harness.core.verdict.latency import compared, limit_exceeded
 from harness.core.verdict.measure import (
     SIGNIFICANT,
     arms_window,
@@ -72,7 +72,7 @@ def slower_at_another_time(evidence: Evidence) -> str | None:
         until_s = gone_s if gone_s is not None and not evidence.release.promoted else evidence.until_s
         canary = [seen for seen in evidence.since if seen.at_s < until_s]
         baseline = _before(evidence, created_s)
-    if harm_by_latency(compared(canary, baseline), evidence.experiment.objective.latency) is None:
+    if limit_exceeded(compared(canary, baseline), evidence.experiment.objective.latency) is None:
         return None
     return "answers were slower than the baseline's, but not of a canary that is known to answer at the same time"
 

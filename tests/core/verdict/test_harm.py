@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from harness.core.timeline.events import AlarmDefined, AliasSeen, DeploymentSeen, Event, TargetSeen
+from harness.core.experiment.types import Call
+from harness.core.timeline.events import AlarmDefined, AliasSeen, DeploymentSeen, Event, Requests, TargetSeen
 from harness.core.timeline.rollout import replay
-from harness.core.verdict.evidence import evidence_of
+from harness.core.verdict.evidence import evidence_of, failed
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import measure
 
@@ -207,3 +208,24 @@ def test_forced_alarm_that_nobody_saw_in_alarm_proves_nothing(judged: Any, build
     """It was forced, and no look and no history shows it."""
     assert judged(build(forced=(60.0, 61.0))).call == "inconclusive"
     assert judged(build(forced=(60.0, 61.0), alarms=((60.2, 100.0),))).call == "cleared"
+
+
+def test_outage_that_begins_after_the_promotion_is_missed(build: Any, judged: Any) -> None:
+    """Users met it on the version that was released, and the net had ended with the bake time."""
+    late = [
+        replace(event, outcome="failed", status=502)
+        if isinstance(event, Requests) and event.version == "2" and event.at_s >= 390
+        else event
+        for event in build(metrics=False)
+    ]
+    assert judged(late).call is Call.MISSED
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "is_failure"), [(302, "ok", False), (200, "ok", False), (200, "failed", True)]
+)
+def test_answer_is_good_unless_its_status_or_the_locustfile_says_otherwise(
+    sent: Any, status: int, outcome: str, is_failure: bool
+) -> None:
+    """A redirect is good, and so is a 200 with nothing in it, which only a check of the locustfile can tell."""
+    assert failed(sent(1.0, status=status, outcome=outcome)) is is_failure

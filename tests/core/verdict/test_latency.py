@@ -7,7 +7,7 @@ import pytest
 
 from harness.core.experiment.types import LatencyObjective
 from harness.core.timeline.histogram import histogram
-from harness.core.verdict.latency import Compared, compared, harm_by_latency
+from harness.core.verdict.latency import Compared, compared, limit_exceeded
 
 TIMES = 400
 RATIO = LatencyObjective(ratio=1.5)
@@ -33,7 +33,7 @@ def test_arms_that_are_equally_slow_are_hardly_ever_told_apart(
     drawn = np.random.default_rng(7)
     found = [arms(sent, drawn, canary, baseline, slow, slow) for _ in range(TIMES)]
     for objective in (None, RATIO):
-        assert sum(harm_by_latency(one, objective) is not None for one in found) <= 0.01 * TIMES
+        assert sum(limit_exceeded(one, objective) is not None for one in found) <= 0.01 * TIMES
 
 
 @pytest.mark.parametrize(("canary", "baseline"), [(60, 540), (300, 60), (1000, 100)])
@@ -42,4 +42,4 @@ def test_canary_that_is_slow_is_told(sent: Any, canary: int, baseline: int) -> N
     drawn = np.random.default_rng(7)
     found = [arms(sent, drawn, canary, baseline, 0.0, 0.5) for _ in range(50)]
     for objective in (None, RATIO):
-        assert all(harm_by_latency(one, objective) for one in found)
+        assert all(limit_exceeded(one, objective) for one in found)

@@ -45,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     experiment.fault_without_effect,
     causes.canary_always_fails,
     experiment.canary_slower,
+    experiment.slow_spell,
     experiment.not_counted,
     causes.uncounted_failures,
     experiment.collateral,

@@ -9,8 +9,9 @@ from harness.core.verdict.effects import faults_never_begun, faults_without_effe
 from harness.core.verdict.evidence import count, failed, is_fault, planned_share, server_failed
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
 from harness.core.verdict.guards import rules_of
-from harness.core.verdict.latency import harm_by_latency
-from harness.core.verdict.measure import comparable, is_comparable_in_part, latencies_of
+from harness.core.verdict.latency import Compared, Limit
+from harness.core.verdict.measure import comparable, is_comparable_in_part
+from harness.core.verdict.slowness import slower_than, spell_in_words, too_slow
 from harness.core.verdict.steady import why_not_steady
 from harness.core.verdict.types import Finding
 
@@ -72,19 +73,36 @@ def fault_without_effect(scene: Scene) -> Finding | None:
 
 
 def canary_slower(scene: Scene) -> Finding | None:
-    """The canary is surely slower than the baseline, be it harm or not."""
-    arms = latencies_of(scene.evidence)
-    if arms is None or arms.ratio[0] < SLOWER or arms.canary[0] - arms.baseline[1] < SLOWER_BY_S:
+    """The canary is surely slower than the baseline in more than one part of its trial, be it harm or not."""
+    slower = slower_than(scene.evidence, _noticeable)
+    if slower is None or slower.spell:
         return None
-    if not arms.is_slower_than(max(SLOWER * arms.baseline_s, arms.baseline_s + SLOWER_BY_S)):
-        return None
-    is_harm = harm_by_latency(arms, scene.evidence.experiment.objective.latency) is not None
+    arms, harm = slower.arms, too_slow(scene.evidence)
     low, high = arms.ratio
     return finding(
         "canary-slower",
-        "warning" if is_harm else "note",
+        "warning" if harm and not harm.spell else "note",
         f"The canary is slower: its 99th percentile of latency was {arms.canary_s * 1000:.0f} ms, the baseline's "
         f"{arms.baseline_s * 1000:.0f} ms over the same time, which is {low:.3g} to {high:.3g} times as much.",
+    )
+
+
+def _noticeable(arms: Compared) -> Limit | None:
+    limit = Limit(max(SLOWER * arms.baseline[1], arms.baseline[1] + SLOWER_BY_S), "the baseline's")
+    return limit if arms.exceeds(limit) else None
+
+
+def slow_spell(scene: Scene) -> Finding | None:
+    """The canary was too slow in one part of its trial, and not surely at any other time."""
+    slowness = too_slow(scene.evidence)
+    if slowness is None or slowness.spell is None:
+        return None
+    told = spell_in_words(scene.evidence, slowness)
+    return warning(
+        "slow-in-one-part",
+        f"That the canary was too slow shows in one part of its trial alone: {told}. One stall or a few cold starts "
+        "look like that, and so does a release that is slow under one condition. Look for what happened at that time, "
+        "or release it again with a longer bake time or more traffic.",
     )
 
 
