@@ -1,5 +1,6 @@
 """Starting processes, waiting for them, and ending them, whatever happens in between."""
 
+import atexit
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from harness.errors import ExitCode, HarnessError
 
 GRACE_S = 10.0
 POLL_S = 0.1
+ONE_SIGNAL_S = 0.5
+"""Wall time in which a second signal is the same one: Ctrl-C or `timeout` may reach a process twice at once."""
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -40,14 +43,14 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         """Itself, listening; what is ignored (as SIGHUP is by `nohup`) stays so."""
-        heard = (signum for signum in _SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN)
-        self._before = {signum: signal.signal(signum, self._note) for signum in heard}
+        self._before = {signum: signal.signal(signum, self._note) for signum in _heard()}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Gives the signals back."""
+        """Gives the signals back that are still its own."""
         for signum, before in self._before.items():
-            signal.signal(signum, before)  # type: ignore[arg-type]
+            if signal.getsignal(signum) == self._note:
+                signal.signal(signum, before)  # type: ignore[arg-type]
 
     def check(self) -> None:
         """Raises Interrupted once a signal came."""
@@ -57,6 +60,50 @@ class Interrupts:
     def _note(self, signum: int, _frame: FrameType | None) -> None:
         self.count += 1
         self.signum = signum
+
+
+class _Decided:
+    """The exit code of this process once nothing changes it any more."""
+
+    def __init__(self) -> None:
+        self._code: int | None = None
+        self._heard_s: float | None = None
+        # Before whatever else is registered, and so called after it: Python forgets handlers while it exits.
+        atexit.register(self._ignore)
+
+    def be(self, code: int) -> None:
+        """Decides it."""
+        self._code = code
+        for signum in _heard():
+            signal.signal(signum, self._hear)
+
+    def _hear(self, _signum: int, _frame: FrameType | None) -> None:
+        now_s = time.monotonic()
+        if self._heard_s is None:
+            self._heard_s = now_s
+        elif now_s - self._heard_s > ONE_SIGNAL_S and self._code is not None:
+            os._exit(self._code)
+
+    def _ignore(self) -> None:
+        if self._code is not None:
+            for signum in _heard():
+                signal.signal(signum, signal.SIG_IGN)
+
+
+_decided = _Decided()
+
+
+def ends_with(code: int) -> None:
+    """Says that this process ends with this exit code, whatever comes.
+
+    One more signal changes nothing. Another one, over half a second later, ends the process at once, with this code.
+    """
+    _decided.be(code)
+
+
+def _heard() -> list[int]:
+    """The signals that are not ignored on purpose, as SIGHUP is by `nohup`."""
+    return [signum for signum in _SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN]
 
 
 def locustfile(name: str = "canary.py") -> Path:

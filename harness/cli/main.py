@@ -228,21 +228,23 @@ def _add_doctor(commands: Any) -> None:
 def _watch(options: argparse.Namespace) -> int:
     from harness.cli.watch import GIVE_UP_S, watch
     from harness.cli.words import given_of, verdict_document
-    from harness.processes import Interrupts
+    from harness.processes import Interrupts, ends_with
     from harness.report.terminal import summary
     from harness.run.experiment import asked, clock_of_environment
 
     given = {**given_of(options), "give_up": options.give_up or GIVE_UP_S}
     with Interrupts() as stop:
-        folder, verdict, code = watch(
+        folder, verdict = watch(
             asked(options.experiment, given),
             reports=options.reports,
             clock=clock_of_environment(),
             command=["canary-harness", *options.words],
             stop=stop,
         )
-    if options.json:
-        say_json(verdict_document(folder.path, code, verdict))
-    else:
-        summary(verdict, folder.path, console())
-    return code
+        # A signal that comes now comes too late: the exit code is the verdict's.
+        if options.json:
+            say_json(verdict_document(folder.path, verdict.exit_code, verdict))
+        else:
+            summary(verdict, folder.path, console())
+        ends_with(verdict.exit_code)
+    return verdict.exit_code

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.core.experiment.types import Experiment
     from harness.core.timeline.events import RunEnded
     from harness.core.verdict.types import Verdict
-    from harness.processes import Interrupted
+    from harness.processes import Interrupted, Interrupts
     from harness.rehearsal.play import Played
     from harness.report.folder import RunFolder
 
@@ -41,15 +41,25 @@ def run_rehearse(options: argparse.Namespace) -> int:
     """Runs the command; the exit code is the worst of all runs. Raises HarnessError."""
     if options.list:
         return _list(options)
-    from harness.processes import Interrupted
+    from harness.processes import Interrupts, ends_with
+    from harness.report.drawing import bundling
 
     experiments = [for_rehearsal(word, options.seed) for word in _chosen(options)]
     if options.speed is None:
         options.speed = _gentle_speed(experiments)
+    with bundling(), Interrupts() as stop:
+        code = _rehearsed(experiments, options, stop)
+        ends_with(code)
+    return code
+
+
+def _rehearsed(experiments: "Sequence[Experiment]", options: argparse.Namespace, stop: "Interrupts") -> int:
+    from harness.processes import Interrupted
+
     runs: list[_Run] = []
     folders: list[RunFolder] = []
     try:
-        with contextlib.closing(_played(experiments, options, folders)) as played:
+        with contextlib.closing(_played(experiments, options, folders, stop)) as played:
             for run in played:
                 runs.append(run)
                 _show(run, options)
@@ -95,11 +105,9 @@ def _chosen(options: argparse.Namespace) -> Sequence[str]:
 
 
 def _played(
-    experiments: "Sequence[Experiment]", options: argparse.Namespace, folders: "list[RunFolder]"
+    experiments: "Sequence[Experiment]", options: argparse.Namespace, folders: "list[RunFolder]", stop: "Interrupts"
 ) -> Generator[_Run, None, None]:
-    from harness.processes import Interrupts
     from harness.rehearsal.play import play
-    from harness.report.drawing import bundling
     from harness.report.folder import RunFolder
 
     def open_folder(experiment: "Experiment") -> Path:
@@ -110,11 +118,10 @@ def _played(
         tell(f"{told} (speed {options.speed:g}, seed {experiment.seed})")
         return folder.path
 
-    with bundling(), Interrupts() as stop:
-        plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop)
-        with contextlib.closing(plays):
-            for played in plays:
-                yield _run_of(played)
+    plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop)
+    with contextlib.closing(plays):
+        for played in plays:
+            yield _run_of(played)
 
 
 def _run_of(played: "Played") -> _Run:
@@ -134,10 +141,10 @@ def _run_of(played: "Played") -> _Run:
 
 def _judged_for(folder: "RunFolder", ended: "RunEnded") -> "Verdict | None":
     """Ends and judges a run in the place of a Locust process that died; None where not even that can be done."""
-    from harness.report.finish import finish_for
+    from harness.report.finish import finish_with
 
     try:
-        return finish_for(folder, folder.read_experiment(), ended)
+        return finish_with(folder, folder.read_experiment(), ended)
     except HarnessError:
         return None
 

@@ -13,8 +13,7 @@ from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import RunEnded
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
-from harness.errors import ExitCode
-from harness.processes import Interrupts
+from harness.processes import Interrupted, Interrupts
 from harness.report.actions import announce
 from harness.report.finish import finish
 from harness.report.folder import RunFolder
@@ -31,7 +30,7 @@ GIVE_UP_S = 3 * 3600.0
 
 def watch(
     experiment: Experiment, *, reports: Path, clock: Clock, command: Sequence[str], stop: Interrupts
-) -> tuple[RunFolder, Verdict, ExitCode]:
+) -> tuple[RunFolder, Verdict]:
     """Follows the deployment that is named or in progress, or else the group's next one, to its end; only reads.
 
     Raises HarnessError if nothing can be followed.
@@ -44,16 +43,14 @@ def watch(
     base = Timebase(time.time(), clock.speed)
     context = RunContext.of(experiment, aws, base=base, clock=clock, folder=folder, ending=Ending(base, lambda _: None))
     with Progress() as progress:
-        ended = _follow(context, Follower(context, progress), stop)
+        _follow(context, Follower(context, progress), stop)
     context.recording.close()
     verdict = finish(folder, experiment)
     announce(verdict, folder)
-    if stop.count:
-        return folder, verdict, ExitCode(128 + stop.signum)
-    return folder, verdict, ExitCode.HARNESS_FAILED if ended.why == "failed" else ExitCode(verdict.exit_code)
+    return folder, verdict
 
 
-def _follow(context: RunContext, follower: Follower, stop: Interrupts) -> RunEnded:
+def _follow(context: RunContext, follower: Follower, stop: Interrupts) -> None:
     """Looks until the outcome is there and some time more, until nobody answers, or until it is stopped."""
     _begin(context, follower)
     settled_s: float | None = None
@@ -64,9 +61,7 @@ def _follow(context: RunContext, follower: Follower, stop: Interrupts) -> RunEnd
         _rest(follower, stop)
     if over.why in ("settled", "given_up"):
         follower.final_looks()
-    ended = replace(over, at_s=context.base.now_s())
-    context.record(ended)
-    return ended
+    context.record(replace(over, at_s=context.base.now_s()))
 
 
 def _begin(context: RunContext, follower: Follower) -> None:
@@ -85,7 +80,8 @@ def _is_there(rollout: Rollout) -> bool:
 def _over(context: RunContext, follower: Follower, settled_s: float | None, stop: Interrupts) -> RunEnded | None:
     end = context.ending.end
     if stop.count:
-        end("stopped", f"signal {stop.signum} came")
+        signal = Interrupted(stop.signum).signal
+        end("stopped", f"{signal} came", signal)
     elif settled_s is not None and context.base.now_s() >= settled_s + context.experiment.steady_s:
         end("settled")
     elif problem := follower.given_up():

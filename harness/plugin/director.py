@@ -3,27 +3,27 @@
 import logging
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import gevent
 import gevent.event
 
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.events import Event, Signal
+from harness.core.timeline.events import Event, ExitAsked, Signal
 from harness.errors import ExitCode, HarnessError
 from harness.plugin.admission import Admission
 from harness.plugin.lifecycle import IN_A_TEST, NEXT, DirectorState, Happening
 from harness.plugin.panel.chronicle import Chronicle
 from harness.plugin.role import ROUND_S, AtOnce, Role
 from harness.plugin.web_form import WebForm
+from harness.processes import ONE_SIGNAL_S, ends_with
 from harness.report.actions import announce_exit_code, announce_refusal
 from harness.report.masking import masked_prose
 from harness.run.run import Run
 from harness.streams import tell
 from harness.traffic.steering import Steering
 
-ONE_SIGNAL_S = 0.5
-"""Wall time in which a second signal is the same one."""
 NOBODYS_SHARE = (
     "fault requests are planned, and only CanaryUsers send these; no user class of this locustfile is one, so its "
     "requests fail only where it makes them"
@@ -50,7 +50,8 @@ class Director(Role):
         self._closed.set()
         self._code: ExitCode | None = None
         self._signal: ExitCode | None = None
-        self._signal_s = -ONE_SIGNAL_S
+        self._signal_s: float | None = None
+        self._quits = False
         self._setting_up: gevent.Greenlet | None = None
         self._round: gevent.Greenlet | None = None
         self._given = environment.parsed_options
@@ -93,40 +94,70 @@ class Director(Role):
 
     def quitting(self) -> int | None:
         """Ends what is not over yet; the exit code is the verdict's."""
+        self._quits = True
         gevent.sleep(0)  # a signal's other listeners, which may have been called at the same time, go first
         if self.run:
             self.environment.runner.stop()
             self.test_stop()
         self._closed.wait()  # another greenlet, which stops the test by our own word, may have taken the run
-        code = self._signal or self._code
+        code = self._verdict_code()
+        if code is None:
+            code = self._signal or self._code
         if code is None and self._given.headless:
             code = ExitCode.INCONCLUSIVE  # Locust ended before the test began, and nothing was seen of anything
         return code
 
-    def settled(self, code: int, said: str | None) -> None:
-        """Tells people and GitHub Actions where the process ends with another code than they know of."""
+    def settled(self, code: int, worse: Mapping[str, int], said: str | None) -> None:
+        """Tells people and GitHub Actions, and has the run note what was asked for."""
         if said:
             tell(f"canary-harness: {said}.")
-        verdict = self.last.verdict if self.last else None
-        known = self._code if self.refused else verdict and verdict.exit_code
-        if code != known:
+        if self._verdict_code() is not None and self.last:
+            self.last.settle([ExitAsked(at_s=0.0, exit_code=asked, by=who) for who, asked in worse.items()], code)
+        elif self.refused and self.environment.web_ui is None:
+            announce_refusal(self.refused, code)
+        else:
             announce_exit_code(code, said)
+        ends_with(code)
 
     def signalled(self, code: ExitCode) -> None:
-        """Notes the signal, so that the run says why it ended; a second one ends the process at once."""
-        if self._signal:
-            # One Ctrl-C or `timeout` may reach us twice at once; a person needs longer to ask again.
-            if time.monotonic() - self._signal_s > ONE_SIGNAL_S:
-                raise AtOnce(code)
+        """Has a signal end the run, which says so; a second one ends the process at once.
+
+        A signal that comes when the run is over changes nothing but that Locust ends.
+        """
+        if self._signal_s is not None:
+            self._signalled_again(code)
             return
         self._signal_s = time.monotonic()
-        testing = self.state in IN_A_TEST
-        if testing or (self._given.headless and self._code is None):
+        if self.state in IN_A_TEST:
             self._signal = code
-        if self.run:
-            _end_by(code, self.run)
-        elif code is ExitCode.INTERRUPTED and not testing:
-            raise KeyboardInterrupt
+            if self.run:
+                _end_by(code, self.run)
+        elif self.state is DirectorState.ENDING or self._code is not None:
+            if code is ExitCode.INTERRUPTED and not self._quits:
+                gevent.spawn(self._leave)
+        elif not self._quits:
+            self._signal = code if self._given.headless else None
+            if code is ExitCode.INTERRUPTED:
+                raise KeyboardInterrupt
+
+    def _signalled_again(self, code: ExitCode) -> None:
+        """A person needs longer to ask again than one signal that reaches us twice."""
+        if self._signal_s is not None and time.monotonic() - self._signal_s > ONE_SIGNAL_S:
+            verdict_code = self._verdict_code()
+            raise AtOnce(code if verdict_code is None else verdict_code)
+
+    def _verdict_code(self) -> int | None:
+        """The exit code of the latest test's verdict, where that has one."""
+        if self.state in IN_A_TEST or self.refused or not self.last or not self.last.verdict:
+            return None
+        return self.last.verdict.exit_code
+
+    def _leave(self) -> None:
+        """Has Locust end, once the run has."""
+        self._closed.wait()
+        self.environment.runner.quit()
+        if self.environment.web_ui:
+            self.environment.web_ui.stop()
 
     # What those that send are told, and tell
 
@@ -207,8 +238,6 @@ class Director(Role):
         """Leaves a test without a run."""
         reason = masked_prose(reason)
         log.error("%s", reason)
-        if self.environment.web_ui is None:
-            announce_refusal(reason, code)
         self._happens("refused")
         self._code, self.refused = code, reason
         gevent.spawn(self._stop_locust)
@@ -227,8 +256,7 @@ class Director(Role):
         if autoquit != -1 and not self._signal:
             gevent.sleep(autoquit)
         if autoquit != -1 or self._signal:
-            runner.quit()
-            web_ui.stop()
+            self._leave()
 
 
 def _plans_fault_requests(experiment: Experiment) -> bool:

@@ -5,22 +5,25 @@ check, which is registered before any listener of ours, would overwrite the verd
 around the events that end a process, and around a `sys.exit` that comes from anywhere else.
 """
 
+import atexit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import gevent
+import gevent.event
 import locust.log
 
 from harness.errors import ExitCode, worst
 from harness.plugin.role import AtOnce, Role
 from harness.streams import tell
 
-BY_ATTRIBUTE, BY_EXIT, BY_FAILURE, BY_SIGNAL = (
+BY_ATTRIBUTE, BY_EXIT, BY_FAILURE, BY_SIGNAL, BY_LOCUST = (
     "environment.process_exit_code",
     "sys.exit",
     "an exception in a listener of `quitting`",
     "SIGINT",
+    "a failure of Locust's while it ended",
 )
 
 Fire = Callable[..., None]
@@ -29,7 +32,8 @@ Fire = Callable[..., None]
 class LastWord:
     """Ends `role` before any listener of `quitting` is called, and settles the exit code when all of them were.
 
-    What the locustfile asks for counts where it is worse than the role's own code, and never where it is better.
+    What the locustfile asks for counts where it is worse than the role's own code, and never where it is better. The
+    role is told once, when Locust has nothing left to do but to exit; until then a crash is a crash.
     """
 
     def __init__(self, environment: Any, role: Role) -> None:
@@ -37,25 +41,31 @@ class LastWord:
         self._role = role
         self._own: int | None = None
         self._asked: list[tuple[str, int]] = []
-        self._quitting_began = False
+        self._quitting_began = self._quit_began = self._told = False
+        self._heard, self._over = gevent.event.Event(), gevent.event.Event()
         quitting, quit_, hub = environment.events.quitting, environment.events.quit, gevent.get_hub()
         self._fire_quitting: Fire = quitting.fire
         self._fire_quit: Fire = quit_.fire
         self._end_by: Fire = hub.handle_system_error
         quitting.fire, quit_.fire, hub.handle_system_error = self._quitting, self._quit, self._ended_by
+        atexit.register(self._failed)
 
     def _quitting(self, **told: Any) -> None:
-        """Locust takes `process_exit_code` right afterwards."""
-        first, self._quitting_began = not self._quitting_began, True
-        if first:  # a signal may have Locust ask twice
+        """Locust takes `process_exit_code` right afterwards; a signal may have it ask twice at the same time."""
+        if self._quitting_began:
+            self._heard.wait()
+            return
+        self._quitting_began = True
+        try:
             self._note(BY_ATTRIBUTE, self._environment.process_exit_code)
-        self._own = self._role.quitting()
-        if self._own is not None:
-            self._environment.process_exit_code = self._own  # for listeners that look at it
-        if first:
+            self._own = self._role.quitting()
+            if self._own is not None:
+                self._environment.process_exit_code = self._own  # for listeners that look at it
             self._hear(told)
             self._note(BY_ATTRIBUTE, self._environment.process_exit_code)
-        self._settle()
+            self._settle()
+        finally:
+            self._heard.set()
 
     def _hear(self, told: dict[str, Any]) -> None:
         failed_before, locust.log.unhandled_greenlet_exception = locust.log.unhandled_greenlet_exception, False
@@ -67,15 +77,28 @@ class LastWord:
 
     def _quit(self, *, exit_code: Any, **told: Any) -> None:
         """The last event of all: Locust exits afterwards."""
-        asked = len(self._asked)
-        with self._noting():
-            self._fire_quit(exit_code=exit_code, **told)
-        if len(self._asked) > asked:
-            self._settle()
-            raise AtOnce(self._environment.process_exit_code)
+        if self._quit_began:
+            self._over.wait()
+        else:
+            self._quit_began = True
+            with self._noting():
+                self._fire_quit(exit_code=exit_code, **told)
+            self._tell()
+            self._over.set()
+        code = self._environment.process_exit_code
+        if code is not None and code != exit_code:
+            raise AtOnce(code)
+
+    def _failed(self) -> None:
+        """Locust failed while it ended, such as at a file of its own: Python makes the exit code 1."""
+        if self._own is not None and not self._told:
+            self._note(BY_LOCUST, ExitCode.HARNESS_FAILED)
+            self._tell()
 
     def _ended_by(self, kind: type[BaseException], error: BaseException, traceback: Any = None) -> None:
         """A `sys.exit` of a task, or of a listener while a test ends, takes Locust's orderly way out."""
+        if kind is AtOnce:
+            self._told = True  # there is no time for more
         if kind is SystemExit and not self._quitting_began:
             self._note(BY_EXIT, _told_by(error))
             kind, error, traceback = KeyboardInterrupt, KeyboardInterrupt(), None
@@ -97,15 +120,28 @@ class LastWord:
             self._asked.append((who, _of_a_process(code)))
 
     def _settle(self) -> None:
-        """Makes the worst of all codes the process's; the role tells people."""
-        own, asked = self._own, dict(one for one in self._asked if one[1] != self._own)
-        codes = [*([] if own is None else [own]), *asked.values()]
-        if not codes:
-            return  # nobody has a word to say but Locust itself
-        code = self._environment.process_exit_code = worst(codes)
-        others = " and ".join(f"{asked_code} by {who}" for who, asked_code in asked.items())
-        said = f"exit code {others} was asked for, the run's own is {own}, and so the process ends with {code}"
-        self._role.settled(code, said if own is not None and asked else None)
+        """Makes the worst of all codes the process's; where nobody says a word, that is for Locust to say."""
+        codes = [*([] if self._own is None else [self._own]), *self._others.values()]
+        if codes:
+            self._environment.process_exit_code = worst(codes)
+
+    def _tell(self) -> None:
+        """Has the role tell people, once."""
+        if self._told:
+            return
+        self._told = True
+        self._settle()
+        own, code, others = self._own, self._environment.process_exit_code, self._others
+        wishes = " and ".join(f"{asked} by {who}" for who, asked in others.items())
+        said = f"exit code {wishes} was asked for, the run's own is {own}, and so the process ends with {code}"
+        if own is not None:
+            worse = {who: asked for who, asked in others.items() if worst((own, asked)) != own}
+            self._role.settled(code, worse, said if others else None)
+
+    @property
+    def _others(self) -> dict[str, int]:
+        """The codes that were asked for and are not the run's own, by who asked."""
+        return dict(one for one in self._asked if one[1] != self._own)
 
 
 def _told_by(error: BaseException) -> Any:

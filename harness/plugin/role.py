@@ -11,6 +11,7 @@ Master and workers talk in Locust's own messages:
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import ExitCode
@@ -46,8 +47,11 @@ class Role(ABC):
         """Ends what is not over yet, before the process does; its exit code, None where that is for Locust to say."""
 
     @abstractmethod
-    def settled(self, code: int, said: str | None) -> None:
-        """The process will end with this exit code; `said` tells of any other that was asked for."""
+    def settled(self, code: int, worse: Mapping[str, int], said: str | None) -> None:
+        """The process will end with this exit code; `worse` ones than the run's own were asked for, by who asked.
+
+        `said` tells of all that were asked for, if any was.
+        """
 
     def stopping(self) -> None:
         """Users are about to be stopped."""

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gevent
@@ -50,7 +50,7 @@ class Worker(Role):
         self.crew.end()
         return ExitCode.AS_EXPECTED
 
-    def settled(self, code: int, said: str | None) -> None:
+    def settled(self, code: int, worse: Mapping[str, int], said: str | None) -> None:
         """Tells nobody: the master has the verdict."""
 
     def signalled(self, code: ExitCode) -> None:

@@ -191,12 +191,22 @@ class _Locust:
         """Waits for its end, and returns what went wrong if it hangs, or if its cloud died."""
         until_s = time.monotonic() + _longest_s(experiment) / self._speed + SPARE_S
         while (code := await_end(self._process, POLL_S)) is None:
-            stop.check()
+            if stop.count:
+                return Played(experiment, self._folder, *_ending(self._stopped(stop), cloud))
             if cloud.died:
                 until_s = min(until_s, time.monotonic() + ORPHAN_S)
             if time.monotonic() > until_s:
                 break
         return Played(experiment, self._folder, *_ending(code, cloud))
+
+    def _stopped(self, stop: Interrupts) -> int:
+        """Hands a signal on; its exit code if the run was over already, otherwise raises Interrupted."""
+        end(self._process, stop)
+        code = self._process.wait()
+        judged = (self._folder / "verdict.json").exists()
+        if not judged or code < 0 or code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+            stop.check()
+        return code
 
     def end(self, stop: Interrupts) -> None:
         """Ends it if it still runs; on SIGTERM it undoes its writes, judges and reports."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.core.timeline.bounds import Bounds
 from harness.core.verdict.types import Verdict
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 from harness.report import facts
 from harness.report.folder import RunFolder
 from harness.report.markdown import escaped, markdown
@@ -47,7 +47,7 @@ def announce_refusal(sentence: str, code: int, environment: Mapping[str, str] | 
 
 
 def announce_exit_code(code: int, why: str | None, environment: Mapping[str, str] | None = None) -> None:
-    """Tells GitHub Actions of another exit code than it was told before: the last line counts."""
+    """Tells GitHub Actions of the exit code of a process that has no verdict."""
     told = os.environ if environment is None else environment
     with suppress(HarnessError):
         _append(told.get("GITHUB_OUTPUT"), f"exit_code={code}\n")
@@ -74,7 +74,8 @@ def outputs(verdict: Verdict, folder: RunFolder) -> dict[str, str]:
 
 def annotations(verdict: Verdict) -> Iterator[str]:
     """The verdict, and each finding above a note; if the result is as expected, nothing is an error."""
-    level = "error" if verdict.exit_code == 1 else _LEVELS[verdict.result]
+    failed = verdict.exit_code == ExitCode.HARNESS_FAILED or (verdict.result == "as_expected" and verdict.exit_code)
+    level = "error" if failed else _LEVELS[verdict.result]
     yield _annotation(level, TITLE, f"{facts.headline(verdict)}: {' '.join(verdict.because)}")
     grave = [finding for finding in verdict.findings if finding.severity != "note"]
     for finding in grave[:MOST_FINDINGS]:

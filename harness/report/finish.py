@@ -6,8 +6,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.events import RunEnded
-from harness.core.verdict.groups import alone, events_of, name_of, others
+from harness.core.timeline.events import ExitAsked, RunEnded
+from harness.core.verdict.groups import alone, events_of, events_of_first, name_of, others
 from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
@@ -32,10 +32,11 @@ def finish(folder: RunFolder, experiment: Experiment) -> Verdict:
     return run.verdict
 
 
-def finish_for(folder: RunFolder, experiment: Experiment, ended: RunEnded) -> Verdict:
-    """The same in the place of a run's own process that could not: its timeline ends with `ended`, after all it has."""
+def finish_with(folder: RunFolder, experiment: Experiment, *lasts: RunEnded | ExitAsked) -> Verdict:
+    """The same of a timeline that nobody writes any more, after these events were added, dated at its end."""
     at_s = max((event.at_s for event in folder.read_events()), default=0.0)
-    folder.append(replace(ended, at_s=at_s))
+    for event in lasts:
+        folder.append(replace(event, at_s=at_s))
     return finish(folder, experiment)
 
 
@@ -44,7 +45,8 @@ def groups(run: JudgedRun) -> Iterator[tuple[str, JudgedRun]]:
     experiment = run.evidence.experiment
     if not experiment.also:
         return
-    yield name_of(experiment.deployment, 0), judged(alone(experiment), run.events, run.manifest, run.asked_in)
+    events = [*events_of_first(run.events)]
+    yield name_of(experiment.deployment, 0), judged(alone(experiment), events, run.manifest, run.asked_in)
     for name, seen in others(experiment).items():
         events = [*events_of(name, seen.deployment, run.events)]
         yield name, judged(seen, events, run.manifest, run.asked_in)

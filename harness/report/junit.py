@@ -60,6 +60,8 @@ def cases(verdict: Verdict) -> list[Case]:
 
 def _whole(verdict: Verdict) -> Case:
     state: State = "error" if verdict.exit_code == ExitCode.HARNESS_FAILED else _BY_RESULT[verdict.result]
+    if state == "passed" and verdict.exit_code:
+        state = "failure"  # the locustfile asked for it
     return Case("verdict", state, f"{facts.headline(verdict)}. {' '.join(verdict.because)}")
 
 

@@ -11,7 +11,7 @@ which heals, judges and reports.
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from signal import Signals
 
@@ -23,11 +23,11 @@ from harness.aws.clients import Aws, services_of
 from harness.aws.discovery import discover_for_a_run
 from harness.core.experiment.rails import Limits, limits_of
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.events import Event, RunEnded, Signal, Why
+from harness.core.timeline.events import Event, ExitAsked, RunEnded, Signal, Why
 from harness.core.verdict.types import Verdict
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.report.actions import announce
-from harness.report.finish import finish
+from harness.report.finish import finish, finish_with
 from harness.report.folder import RunFolder
 from harness.report.progress import Progress
 from harness.run.by_hand import ByHand
@@ -146,6 +146,20 @@ class Run:
             return ExitCode.HARNESS_FAILED
         return ExitCode(self.verdict.exit_code)
 
+    def settle(self, asked: Sequence[ExitAsked], code: int) -> None:
+        """Tells GitHub Actions of the verdict, since nobody has a word to say any more.
+
+        What was `asked` for makes the exit code `code`; timeline, verdict and reports say so, too.
+        """
+        assert self.verdict
+        if asked:
+            verdict = _judged(lambda: finish_with(self.folder, self.experiment, *asked))
+            self.verdict = verdict or replace(self.verdict, exit_code=code)
+        try:
+            announce(self.verdict, self.folder)
+        except HarnessError as error:  # the verdict stands all the same
+            log.error("%s", error)
+
     def _wind_down(self, over: RunEnded) -> None:
         self._healing = gevent.spawn(self.faults.stop, "the run ended")
         self._deploying.stop(Signals[over.signal or "SIGTERM"])
@@ -216,16 +230,19 @@ def _folder(settings: Settings, experiment: Experiment) -> RunFolder:
 
 
 def _conclude(folder: RunFolder, experiment: Experiment) -> Verdict | None:
-    """Judges a complete timeline, writes the reports and announces the verdict; None if it cannot be judged."""
+    """Judges a complete timeline and writes the reports; None if it cannot be judged."""
+    verdict = _judged(lambda: finish(folder, experiment))
+    if verdict:
+        log.info("%s, %s: %s", verdict.outcome, verdict.call, " ".join(verdict.because))
+        log.info("Report: %s", folder.page)
+    return verdict
+
+
+def _judged(judge: Callable[[], Verdict]) -> Verdict | None:
     try:
-        verdict = finish(folder, experiment)
+        return judge()
     except HarnessError as error:
         log.error("no verdict: %s", error)
-        return None
-    log.info("%s, %s: %s", verdict.outcome, verdict.call, " ".join(verdict.because))
-    log.info("Report: %s", folder.page)
-    try:
-        announce(verdict, folder)
-    except HarnessError as error:  # the verdict stands all the same
-        log.error("%s", error)
-    return verdict
+    except OSError as error:
+        log.error("no verdict: %s: %s", error.filename or "the system", error.strerror or error)
+    return None

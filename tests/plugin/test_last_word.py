@@ -1,7 +1,7 @@
 """The exit code of a Locust process: never better than the run's own, worse only where somebody asks for it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gevent
@@ -37,8 +37,9 @@ class Ended(Role):
         """The code."""
         return self._code
 
-    def settled(self, code: int, said: str | None) -> None:
+    def settled(self, code: int, worse: Mapping[str, int], said: str | None) -> None:
         """Notes it."""
+        self.worse = dict(worse)
         self.said.append((code, said))
 
 

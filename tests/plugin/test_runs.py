@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import resource
 import shlex
 import signal
@@ -33,6 +34,7 @@ from harness.core.timeline.events import (
     CommandEnded,
     CommandStarted,
     Event,
+    ExitAsked,
     FaultEnded,
     FaultStarted,
     GroupSeen,
@@ -49,6 +51,7 @@ from harness.errors import TimelineError
 from harness.rehearsal.fixtures import aws_environment
 from harness.rehearsal.play import Ready, resolve
 from harness.report.folder import RunFolder
+from harness.report.judging import read
 from tests import pipeline
 
 if TYPE_CHECKING:
@@ -390,7 +393,7 @@ def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], serv
 def test_a_check_of_the_locustfile_makes_the_exit_code_worse_and_never_better(
     play: Callable[..., Play], service: Service, tmp_path: Path, how: str, asked: str, code: int
 ) -> None:
-    """Process and GITHUB_OUTPUT agree, verdict.json keeps the verdict, and a line says which code was asked for."""
+    """Process, GITHUB_OUTPUT, verdict.json and whoever judges later agree, and a line says what was asked for."""
     (tmp_path / "mine.py").write_text(OWN_CHECK, encoding="utf-8")
     variables = {"ASKED": asked, "GITHUB_OUTPUT": str(tmp_path / "output")}
     words = ["-f", f"{CANARY},{tmp_path / 'mine.py'}", "--host", service.url]
@@ -402,9 +405,11 @@ def test_a_check_of_the_locustfile_makes_the_exit_code_worse_and_never_better(
         words += ["--processes", "2"]
     run = play(*words, "--canary-arrival-rate", "50", "--run-time", "2", **variables)
     assert run.end() == code
-    assert run.verdict().exit_code == 4
-    told = dict(line.split("=", 1) for line in (tmp_path / "output").read_text().splitlines())
-    assert told["exit_code"] == str(code)
+    assert run.verdict().exit_code == code
+    assert read(run.folder).verdict == run.verdict()
+    assert len(of(ExitAsked, run.events())) == (2 if code == 7 else 0)
+    lines = (tmp_path / "output").read_text().splitlines()
+    assert [line for line in lines if line.startswith("exit_code=")] == [f"exit_code={code}"]
     assert run.process.stderr
     said = f"exit code {asked} by sys.exit and {asked} by environment.process_exit_code was asked for"
     assert said in run.process.stderr.read().decode()
@@ -486,6 +491,50 @@ def test_a_signal_ends_the_run_with_what_was_seen(
     (ended,) = of(RunEnded, run.events())
     assert (ended.why, ended.detail) == ("stopped", f"{signal.Signals(signum).name} came")
     assert run.verdict().result == "inconclusive"
+
+
+def endings() -> Iterator[Any]:
+    """Signals at the very end of a run: once it shows this sign, and so much later."""
+    for signum, sign in ((signal.SIGINT, "run_ended"), (signal.SIGTERM, "verdict.json"), (signal.SIGINT, "output")):
+        yield pytest.param(signum, sign, 0.0, False, id=f"{signum.name} at {sign}")
+    drawn = random.Random(1)
+    for number in range(200):
+        signum, sign = drawn.choice([signal.SIGINT, signal.SIGTERM]), drawn.choice(["requests", "run_ended", "output"])
+        wait_s = drawn.uniform(1.0, 4.0) if sign == "requests" else drawn.uniform(0.0, 0.6)
+        yield pytest.param(signum, sign, wait_s, number % 3 == 0, marks=pytest.mark.soak, id=f"{number}")
+
+
+@pytest.mark.parametrize(("signum", "sign", "wait_s", "workers"), [*endings()])
+def test_a_signal_at_the_end_never_parts_exit_code_and_verdict(
+    play: Callable[..., Play],
+    service: Service,
+    tmp_path: Path,
+    signum: signal.Signals,
+    sign: str,
+    wait_s: float,
+    workers: bool,
+) -> None:
+    """It stops the run, and the verdict says so, or it comes too late and changes nothing; no traceback either way."""
+    output, words = tmp_path / "output", ["--processes", "2", *own_port()] if workers else []
+    run = play("-f", CANARY, "--host", service.url, "--run-time", "2", *words, GITHUB_OUTPUT=str(output))
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    while run.process.poll() is None and not _shows(run, sign, output):
+        time.sleep(0.01)
+    time.sleep(wait_s)
+    run.process.send_signal(signum)
+    code = run.end()
+    assert code == run.verdict().exit_code
+    assert code in (4, 128 + signum)
+    assert f"exit_code={code}\n" in output.read_text()
+    assert "Traceback" not in run.said()
+
+
+def _shows(run: Play, sign: str, output: Path) -> bool:
+    if sign == "output":
+        return output.exists() and "exit_code=" in output.read_text()
+    if sign == "verdict.json":
+        return run.folder.verdict.exists()
+    return sign == "requests" or bool(of(RunEnded, run.events()))
 
 
 def test_a_stall_of_the_service_shows_in_the_latency_and_not_in_the_schedule(

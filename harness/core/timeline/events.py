@@ -465,6 +465,16 @@ class Trouble(Entry, frozen=True, kw_only=True, tag="trouble"):
     message: str
 
 
+class ExitAsked(Entry, frozen=True, kw_only=True, tag="exit_asked"):
+    """The locustfile asked for an exit code of the process that is worse than the run's own; `by` says how it asked.
+
+    It stands after the run's end and has the time of that: Locust asks for the code last, when all is recorded.
+    """
+
+    exit_code: int
+    by: str
+
+
 Event = (
     RunStarted
     | RunEnded
@@ -483,6 +493,7 @@ Event = (
     | Note
     | Asked
     | Trouble
+    | ExitAsked
 )
 
 

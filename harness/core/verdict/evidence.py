@@ -19,6 +19,7 @@ from harness.core.timeline.events import (
     CommandStarted,
     Event,
     Exemplar,
+    ExitAsked,
     FaultEnded,
     FaultStarted,
     Intent,
@@ -101,6 +102,7 @@ class Evidence(Struct, frozen=True):
     rails: tuple[RailTripped, ...]
     exemplars: tuple[Exemplar, ...]
     totals: tuple[Totals, ...]
+    exits_asked: tuple[ExitAsked, ...]
     sent: int
     end_s: float
 
@@ -171,6 +173,7 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         rails=tuple(event for event in events if isinstance(event, RailTripped)),
         exemplars=tuple(event for event in events if isinstance(event, Exemplar)),
         totals=tuple(event for event in events if isinstance(event, Totals)),
+        exits_asked=tuple(event for event in events if isinstance(event, ExitAsked)),
         sent=sum(event.count for event in events if isinstance(event, Requests)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import asdict, replace
 
 from harness.core.experiment.types import Also, Deployment, Experiment
-from harness.core.timeline.events import Beside, ClockSeen, Event, Look, LookFailed, RunStarted, Write
+from harness.core.timeline.events import Beside, ClockSeen, Event, ExitAsked, Look, LookFailed, RunStarted, Write
 from harness.core.verdict.types import RESULTS, GroupFacts, Verdict, result_in_words
 from harness.errors import ExitCode
 
@@ -31,6 +31,11 @@ def alone(experiment: Experiment) -> Experiment:
     return replace(experiment, also=())
 
 
+def events_of_first(events: Iterable[Event]) -> Iterator[Event]:
+    """The timeline as the first group sees it alone; an exit code that was asked for is the whole run's."""
+    return (event for event in events if not isinstance(event, ExitAsked))
+
+
 def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Iterator[Event]:
     """The timeline as a further group sees it."""
     for event in events:
@@ -40,7 +45,7 @@ def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Ite
                     yield event.seen
             case RunStarted():
                 yield replace(event, deployment=deployment.id)
-            case Look() | LookFailed() | ClockSeen():
+            case Look() | LookFailed() | ClockSeen() | ExitAsked():
                 continue
             case Write(call=call) if call == _CREATION:
                 continue

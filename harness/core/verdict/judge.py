@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment.criteria import limit_word
 from harness.core.experiment.types import Call, Expect, Experiment, Outcome
@@ -22,7 +23,7 @@ from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import lost_of, measure, metric_sum
 from harness.core.verdict.types import RESULTS, Criterion, DeploymentFacts, Result, Verdict
-from harness.errors import ExitCode
+from harness.errors import ExitCode, worst
 
 _CALLS: Mapping[tuple[Outcome, bool | None], Call] = {
     (Outcome.PROMOTED, False): Call.CLEARED,
@@ -67,6 +68,10 @@ def judge(experiment: Experiment, events: Sequence[Event]) -> Verdict:
 
 def judge_sorted(evidence: Evidence, events: Sequence[Event]) -> Verdict:
     """The same of a timeline that is sorted already as the first group sees it."""
+    return _as_asked(_judge_all(evidence, events), evidence)
+
+
+def _judge_all(evidence: Evidence, events: Sequence[Event]) -> Verdict:
     first, experiment = _judge_one(evidence), evidence.experiment
     if not experiment.also:
         return first
@@ -109,6 +114,17 @@ def _judge_one(evidence: Evidence) -> Verdict:
         criteria=criteria,
         findings=findings_of(evidence, measures, harm),
     )
+
+
+def _as_asked(verdict: Verdict, evidence: Evidence) -> Verdict:
+    """The verdict with a worse exit code where the locustfile asked for one; fact, call and result stay."""
+    asked = evidence.exits_asked
+    code = worst((verdict.exit_code, *(one.exit_code for one in asked)))
+    if code == verdict.exit_code:
+        return verdict
+    wishes = " and ".join(f"{one.exit_code} by {one.by}" for one in asked)
+    said = f"The locustfile asked for exit code {wishes}; the run's own was {verdict.exit_code}."
+    return replace(verdict, exit_code=code, because=(*verdict.because, said))
 
 
 def call_of(rollout: Rollout, harm: Harm) -> Call:
