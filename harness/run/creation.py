@@ -1,6 +1,7 @@
 """When the deployment of a run is created: faults are planned from there on."""
 
 import random
+import time
 
 import gevent.event
 
@@ -36,10 +37,12 @@ class Creation:
 
     def __init__(self, context: RunContext, *, watched: bool, aligned: bool) -> None:
         self._context = context
-        self._created = gevent.event.Event()
+        self._moved = gevent.event.Event()
+        self._created_s: float | None = None
         self._planned_s: float | None = 0.0
         if watched:
-            planned = context.experiment.deployment.target_version
+            wanted = context.experiment.deployment
+            planned = wanted.target_version or wanted.redeploy
             self._planned_s = steady_until_s(context.experiment, context.epoch_s, aligned=aligned) if planned else None
             context.recording.listeners.append(self._notice)
 
@@ -49,15 +52,22 @@ class Creation:
         return None if at_s is None else self._context.base.now_s() - at_s
 
     def sleep_until(self, after_s: float) -> None:
-        """Waits for an instant that is counted from the creation."""
-        if after_s >= 0:
-            self._created.wait()
-        self._context.sleep_until((self._at_s() or 0.0) + after_s)
+        """Waits for an instant that is counted from the creation, however often its date is corrected meanwhile."""
+        while (rest_s := self._rest_s(after_s)) is None or rest_s > 0:
+            self._moved.wait(rest_s)
+
+    def _rest_s(self, after_s: float) -> float | None:
+        """Wall time until such an instant, as far as is known now; None while only a creation can tell."""
+        if after_s >= 0 and self._created_s is None:
+            return None
+        return self._context.base.wall_s((self._at_s() or 0.0) + after_s) - time.time()
 
     def _at_s(self) -> float | None:
-        created_s = self._context.rollout.release.created_s
-        return self._planned_s if created_s is None else created_s
+        return self._planned_s if self._created_s is None else self._created_s
 
     def _notice(self, _: Event, rollout: Rollout) -> None:
-        if rollout.release.created_s is not None:
-            self._created.set()
+        created_s = rollout.release.created_s
+        if created_s != self._created_s:
+            self._created_s = created_s
+            before, self._moved = self._moved, gevent.event.Event()
+            before.set()

@@ -6,6 +6,7 @@
 A share of fault requests is no effect on AWS: the fleet sends it, and one share of each kind holds at a time.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -105,6 +106,7 @@ class Faults:
         self._lock = RLock()
         self._made: dict[str, Made] = {}
         self._shares: dict[ShareKind, Share | None] = dict.fromkeys(SHARES)
+        self._reached_s = -math.inf
         self._asked: Share | None = None
         self._asked_by = ""
         self._stopped = False
@@ -171,13 +173,14 @@ class Faults:
     def _play_shares(self) -> None:
         for change_s in changes_s(self._context.experiment):
             self._creation.sleep_until(change_s)
+            self._reached_s = change_s
             self._apply_shares()
 
     def _play(self, name: str, kind: EffectKind, fault: Fault) -> None:
         self._creation.sleep_until(fault.at_s)
         self._begin(name, kind, fault)
         if fault.for_s is not None:
-            self._context.sleep_until(self._context.base.now_s() + fault.for_s)
+            self._creation.sleep_until(fault.at_s + fault.for_s)
             self._end(name, "its time was over")
 
     # Shares of fault requests
@@ -206,7 +209,10 @@ class Faults:
         if self._asked and kind == "error_share":
             return self._asked
         since_s = self._creation.since_s()
-        return None if since_s is None else share_at(self._context.experiment, since_s, kind)
+        if since_s is None:
+            return None
+        # A creation whose date was corrected takes nothing back that began before.
+        return share_at(self._context.experiment, max(since_s, self._reached_s), kind)
 
     # Effects on AWS
 

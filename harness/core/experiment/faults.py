@@ -1,5 +1,6 @@
 """The faults of an experiment as a plan: which share holds when, counted from the deployment's creation."""
 
+import math
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -75,3 +76,32 @@ def highest_share(experiment: Experiment) -> float:
 
 def _lasts(fault: Fault, at_s: float) -> bool:
     return fault.at_s <= at_s and (fault.for_s is None or at_s < fault.at_s + fault.for_s)
+
+
+class Span(NamedTuple):
+    """When a planned fault holds, counted from the deployment's creation; `until_s` is infinite without an end."""
+
+    fault: str
+    kind: ShareKind | EffectKind
+    from_s: float
+    until_s: float
+
+
+def spans_of(experiment: Experiment) -> Iterator[Span]:
+    """When each planned fault holds: of shares that overlap the last in the list does, for a part of its own time."""
+    for kind in SHARES:
+        yield from _share_spans(experiment, kind)
+    for name, effect, fault in effects_of(experiment):
+        yield Span(name, effect, fault.at_s, math.inf if fault.for_s is None else fault.at_s + fault.for_s)
+
+
+def _share_spans(experiment: Experiment, kind: ShareKind) -> Iterator[Span]:
+    instants = [*changes_s(experiment), math.inf]
+    began_s, holding = instants[0], share_at(experiment, instants[0], kind)
+    for at_s in instants[1:]:
+        share = share_at(experiment, at_s, kind) if at_s < math.inf else None
+        if share == holding and at_s < math.inf:
+            continue
+        if holding and holding.share:  # a share of zero breaks nothing: it ends what came before
+            yield Span(holding.fault, kind, began_s, at_s)
+        began_s, holding = at_s, share

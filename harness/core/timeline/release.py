@@ -39,11 +39,13 @@ class Release(Struct, frozen=True, kw_only=True):
     target that told its weight while the deployment lasted: later it tells the past. `wanted` is the id of the
     deployment that this run created or was told to follow; `refused` says why none was created. `baseline` and `canary`
     are versions. `agreed` is the first look at which the alias was where the outcome puts it. `others` are deployments
-    of the group that are not this release's.
+    of the group that are not this release's. `known_s` is when the run learned of the deployment: its own call had
+    returned, or the first look that showed it had.
     """
 
     wanted: str | None = None
     asked_for_s: float | None = None
+    known_s: float | None = None
     refused: str | None = None
     forward: DeploymentSeen | None = None
     first_seen_s: float | None = None

@@ -144,7 +144,7 @@ def _write(known: Release, event: Write) -> Release:
     named = _ID.match(event.detail) or _ID.match(event.subject) if event.step == "done" else None
     if named is None:
         return known
-    return replace(follow_deployment(known, named[0]), asked_for_s=event.at_s, refused=None)
+    return replace(follow_deployment(known, named[0]), asked_for_s=event.at_s, known_s=event.at_s, refused=None)
 
 
 def _deployment(known: Release, seen: DeploymentSeen) -> Release:
@@ -168,7 +168,8 @@ def _forward(known: Release, seen: DeploymentSeen) -> Release:
         return known
     if before and before.rollback_id and not seen.rollback_id:
         seen = replace(seen, rollback_id=before.rollback_id)
-    known = replace(known, forward=seen, first_seen_s=known.first_seen_s if before else seen.asked_s)
+    known_s = seen.at_s if known.known_s is None else known.known_s
+    known = replace(known, forward=seen, known_s=known_s, first_seen_s=known.first_seen_s if before else seen.asked_s)
     if known.rollback and not undoes(known.rollback, seen):
         known = _other(replace(known, rollback=None), known.rollback)
     return _end(known, before, seen) if has_ended(seen) else known

@@ -15,6 +15,7 @@ from harness.core.timeline.events import (
     AlarmMetricSeen,
     AliasMetricSeen,
     Arrivals,
+    Asked,
     CommandEnded,
     CommandStarted,
     Event,
@@ -39,6 +40,10 @@ from harness.core.verdict.types import Answers, CommandFacts
 FORCING = "cloudwatch:SetAlarmState"
 HURTING = ("concurrency", "fis_template")
 """Kinds of fault that make the function itself fail."""
+
+
+_STEERING = ("error_share", "force_alarm", "release_alarm", "stop_faults")
+"""What a person may ask for that changes the faults."""
 
 
 class FaultTime(Struct, frozen=True):
@@ -83,7 +88,8 @@ class Evidence(Struct, frozen=True):
     `requests` are all, `since` those from the deployment's creation on (none before a creation is known) until the next
     one's. `end_s` is the end of the run, or of what is there of it, and `until_s` the same or the next deployment's
     creation; `looks` are the instants of the good ones, `blind` the failed ones.
-    `sent` counts all requests, those to the endpoints of other groups too.
+    `sent` counts all requests, those to the endpoints of other groups too. `steered_s` is when a person first changed
+    the faults, from when on the plan holds no more; infinite if nobody did.
     """
 
     experiment: Experiment
@@ -105,6 +111,7 @@ class Evidence(Struct, frozen=True):
     exits_asked: tuple[ExitAsked, ...]
     sent: int
     end_s: float
+    steered_s: float = math.inf
 
     @property
     def release(self) -> Release:
@@ -176,7 +183,14 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         exits_asked=tuple(event for event in events if isinstance(event, ExitAsked)),
         sent=sum(event.count for event in events if isinstance(event, Requests)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
+        steered_s=min(
+            (event.at_s for event in events if isinstance(event, Asked) and _steers(event)), default=math.inf
+        ),
     )
+
+
+def _steers(asked: Asked) -> bool:
+    return asked.what in _STEERING and asked.refused is None
 
 
 def _command(events: Sequence[Event]) -> CommandFacts | None:

@@ -22,6 +22,7 @@ from harness.core.verdict.findings import findings_of
 from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import lost_of, measure, metric_sum
+from harness.core.verdict.punctual import departures
 from harness.core.verdict.types import RESULTS, Criterion, DeploymentFacts, Result, Verdict
 from harness.errors import ExitCode, worst
 
@@ -178,6 +179,7 @@ def _reasons(evidence: Evidence, call: Call, criteria: Sequence[Criterion]) -> I
     yield from _time_reasons(evidence)
     yield from _command_reasons(evidence)
     yield from _traffic_reasons(evidence)
+    yield from (Reason("inconclusive", said) for said in departures(evidence))
     yield from (_criterion_reason(criterion) for criterion in criteria)
 
 

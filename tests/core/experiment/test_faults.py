@@ -1,8 +1,10 @@
 """The schedule of error shares: which holds when."""
 
+import math
+
 import pytest
 
-from harness.core.experiment.faults import BASE, Share, changes_s, share_at
+from harness.core.experiment.faults import BASE, Share, changes_s, share_at, spans_of
 from harness.core.experiment.types import Experiment, Fault, Traffic
 
 
@@ -63,3 +65,16 @@ def test_forced_alarms_are_no_shares() -> None:
 def test_every_start_and_end_is_a_change() -> None:
     """The creation, and both ends of every window, in order."""
     assert changes_s(experiment(WINDOW, Fault(at_s=-30, error_share=0.1))) == [-30, 0.0, 60, 180]
+
+
+def test_a_plan_tells_when_each_fault_holds() -> None:
+    """A share that another one covers holds for the rest of its time; an effect on AWS holds for all of its own."""
+    plan = experiment(WINDOW, Fault(at_s=100, for_s=10, error_share=0.5), Fault(at_s=60, force_alarm="ALARM"))
+    assert [*spans_of(plan)] == [
+        (BASE, "error_share", 0.0, 60),
+        ("faults[0]", "error_share", 60, 100),
+        ("faults[1]", "error_share", 100, 110),
+        ("faults[0]", "error_share", 110, 180),
+        (BASE, "error_share", 180, math.inf),
+        ("faults[2]", "force_alarm", 60, math.inf),
+    ]
