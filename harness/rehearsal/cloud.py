@@ -65,7 +65,12 @@ class Cloud:
         self.cloudwatch = CloudWatch(self.schedule, rng=self._rng("cloudwatch"), **home)
         self.functions = Functions(self.schedule, self.cloudwatch.invocations, rng=self._rng("lambda"), **home)
         self.codedeploy = CodeDeploy(
-            self.schedule, self.functions, self.cloudwatch, rng=self._rng("codedeploy"), **home
+            self.schedule,
+            self.functions,
+            self.cloudwatch,
+            rng=self._rng("codedeploy"),
+            account=ACCOUNT,
+            region=REGION,
         )
         self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
         self.cloudformation = CloudFormation(self.schedule, **home)

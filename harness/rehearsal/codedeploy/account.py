@@ -7,12 +7,13 @@ from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.ids import new_uuid
 from harness.rehearsal.codedeploy.lifecycle import Lifecycle
 from harness.rehearsal.codedeploy.store import Store
+from harness.rehearsal.codedeploy.timing import STOP_DELAY_S, Range
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.operations import AwsService
 
 
 class Account(AwsService):
-    """One account in one region."""
+    """One account in one region; `stop_delay_s` is the time from an alarm's ALARM to the status Stopped."""
 
     def __init__(
         self,
@@ -23,13 +24,14 @@ class Account(AwsService):
         rng: random.Random,
         account: str,
         region: str,
+        stop_delay_s: Range = STOP_DELAY_S,
     ) -> None:
         super().__init__(schedule)
         self._rng = rng
         self._account = account
         self._region = region
         self._store = Store(created_s=schedule.clock.now())
-        self._lifecycle = Lifecycle(schedule, self._store, functions, alarms, rng)
+        self._lifecycle = Lifecycle(schedule, self._store, functions, alarms, rng, stop_delay_s)
 
     def _new_id(self) -> str:
         return new_uuid(self._rng)

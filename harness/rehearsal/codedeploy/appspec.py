@@ -11,6 +11,9 @@ HOOKABLE = ("BeforeAllowTraffic", "AfterAllowTraffic")
 
 _FUNCTION_TYPE = "AWS::Lambda::Function"
 
+_VERSIONS = ("0.0", "0")
+"""Assumption: programs write 0.0 as 0 too, and AWS, which states nothing of it, is thought to take both."""
+
 _NOT_WELL_FORMED = "The input AppSpec file is a not well-formed yaml. The template cannot be parsed."
 
 
@@ -62,7 +65,7 @@ def _document(content: str) -> Mapping[Any, Any]:
     document = _loaded(content)
     if not isinstance(document, Mapping):
         raise AppSpecError(_NOT_WELL_FORMED)
-    if str(_found(document, "version")) != "0.0":
+    if str(_found(document, "version")) not in _VERSIONS:
         raise AppSpecError("The version of the AppSpec file must be 0.0.")
     return document
 

@@ -53,6 +53,7 @@ class DeploymentOperations(Account):
             application=group.application,
             group=group.name,
             group_id=group.id,
+            role=group.role,
             config=config.name,
             routing=config.routing,
             revision=revision,

@@ -41,6 +41,18 @@ def bad_function(refusal: Refusal) -> ErrorInformation:
     return ErrorInformation("INVALID_LAMBDA_FUNCTION", message)
 
 
+def throttled(role: str) -> ErrorInformation:
+    """Lambda throttles CodeDeploy under a service role.
+
+    Assumption: the code, which is from AWS's list, and the end of the sentence, which the capture cuts off.
+    """
+    message = (
+        f"The deployment failed because the number of requests by the IAM role {role} exceeded the request limit for "
+        "AWSLambda. Avoid retrying the deployment at once."
+    )
+    return ErrorInformation("THROTTLED", message)
+
+
 def spec_problem(spec: AppSpec, functions: Functions) -> ErrorInformation | None:
     """What is wrong with the AppSpec at the start of a deployment: versions, alias, left-over weights."""
     try:

@@ -11,7 +11,8 @@ from harness.rehearsal.codedeploy.records import Alarming, AwsShape, RollbackTri
 from harness.rehearsal.operations import Params
 from harness.rehearsal.refusal import Refusal
 
-MAX_ALARMS = 10
+MAX_ALARMS = 50
+"""The service model says ten; AWS was seen to take fifty (terraform-provider-aws PR#39971)."""
 MAX_ALARM_NAME = 255
 MAX_DESCRIPTION = 256
 MAX_NAME = 100
@@ -48,6 +49,8 @@ def application_name(params: Params, member: str = "applicationName") -> str:
 
 def group_name(params: Params, member: str = "deploymentGroupName") -> str:
     """A deployment group's name."""
+    if not params.get(member):
+        raise Refusal("DeploymentGroupNameRequiredException", "Deployment Group name is missing")
     return name(params, member, "DeploymentGroupNameRequiredException", "InvalidDeploymentGroupNameException")
 
 

@@ -17,6 +17,7 @@ from harness.rehearsal.codedeploy.failures import (
     bad_configuration,
     bad_function,
     spec_problem,
+    throttled,
 )
 from harness.rehearsal.codedeploy.hooks import Execution, HookRunner, execution_id
 from harness.rehearsal.codedeploy.ids import new_deployment_id
@@ -29,11 +30,13 @@ from harness.rehearsal.codedeploy.records import (
     EventStatus,
     RollbackTrigger,
 )
+from harness.rehearsal.codedeploy.roles import RoleLimits
 from harness.rehearsal.codedeploy.rollback import note_on, rollback_of
 from harness.rehearsal.codedeploy.routing import landings, shifts
 from harness.rehearsal.codedeploy.stages import TRANSITIONS, DeploymentStage, StageSignal
 from harness.rehearsal.codedeploy.store import Store
 from harness.rehearsal.codedeploy.timing import (
+    ALIAS_LAG_S,
     FORWARD,
     HOOK_TIMEOUT_S,
     ROLLBACK,
@@ -65,14 +68,21 @@ class Lifecycle:
     """Moves deployments through their stages, in simulated time; all of it happens under the schedule's lock."""
 
     def __init__(
-        self, schedule: Schedule, store: Store, functions: Functions, alarms: CloudWatch, rng: random.Random
+        self,
+        schedule: Schedule,
+        store: Store,
+        functions: Functions,
+        alarms: CloudWatch,
+        rng: random.Random,
+        stop_delay_s: Range,
     ) -> None:
         self._schedule = schedule
         self._store = store
         self._functions = functions
         self._rng = rng
         self._hooks = HookRunner(functions, self._hook_refused)
-        self._watch = AlarmWatch(schedule, store, alarms, self.stop)
+        self._watch = AlarmWatch(schedule, store, alarms, self.stop, stop_delay_s)
+        self._roles = RoleLimits()
         self._runs: dict[str, _Running] = {}
         self.executions: dict[str, Execution] = {}
         self._enter: dict[DeploymentStage, ScheduledStep] = {
@@ -121,8 +131,12 @@ class Lifecycle:
 
     def _check(self, deployment_id: str, at_s: float) -> None:
         deployment = self._store.deployments[deployment_id]
-        check = alias_problem if deployment.creator is Creator.ROLLBACK else spec_problem
-        failure = check(deployment.known_spec, self._functions)
+        if deployment.creator is Creator.ROLLBACK:
+            failure = alias_problem(deployment.known_spec, self._functions)
+        elif self._roles.admits(deployment.role, at_s):
+            failure = spec_problem(deployment.known_spec, self._functions)
+        else:
+            failure = throttled(deployment.role)
         if failure:
             self._fail(deployment_id, at_s, failure)
         else:
@@ -145,17 +159,30 @@ class Lifecycle:
     def _shifting_to(self, weight: float) -> ScheduledStep:
         def step(deployment_id: str, at_s: float) -> None:
             deployment = self._store.deployments[deployment_id]
-            try:
-                if deployment.moves_alias:
-                    _shift(self._functions, deployment.known_spec, weight)
-            except Refusal as refusal:
-                self._fail(deployment_id, at_s, bad_function(refusal))
+            failure = self._shift(deployment, weight, at_s)
+            if failure:
+                self._fail(deployment_id, at_s, failure)
                 return
             self._store.change(deployment_id, weight=weight, shifted=deployment.moves_alias, updated_s=at_s)
             if weight == 1.0:
                 self._finish_event(deployment_id, at_s)
 
         return step
+
+    def _shift(self, deployment: DeploymentRecord, weight: float, at_s: float) -> ErrorInformation | None:
+        """Moves the alias; what is in the way where that cannot be done."""
+        spec = deployment.known_spec
+        if deployment.creator is Creator.ROLLBACK:
+            if deployment.moves_alias:
+                lag_s = drawn(ALIAS_LAG_S, self._runs[deployment.id].steps)
+                self._schedule.at(at_s + lag_s, lambda _: self._move_late(spec, weight))
+            return None
+        taken = None if deployment.shifted else spec_problem(spec, self._functions)
+        return taken or _move(self._functions, spec, weight)
+
+    def _move_late(self, spec: AppSpec, weight: float) -> None:
+        if failure := _move(self._functions, spec, weight):
+            log.warning("the alias could not be given back: %s", failure.message)
 
     def _complete(self, deployment_id: str, at_s: float) -> None:
         deployment = self._store.change(deployment_id, completed_s=at_s, updated_s=at_s)
@@ -257,9 +284,13 @@ class Lifecycle:
         return lambda deployment_id, at_s: self._later(deployment_id, at_s, wait(self._runs[deployment_id].pace), step)
 
 
-def _shift(functions: Functions, spec: AppSpec, weight: float) -> None:
+def _move(functions: Functions, spec: AppSpec, weight: float) -> ErrorInformation | None:
     version, weights = (spec.target, {}) if weight == 1.0 else (spec.current, {spec.target: weight})
-    functions.shift(spec.function, spec.alias, version, weights)
+    try:
+        functions.shift(spec.function, spec.alias, version, weights)
+    except Refusal as refusal:
+        return bad_function(refusal)
+    return None
 
 
 def _broken_off(event: EventRecord, at_s: float) -> EventRecord:

@@ -160,6 +160,7 @@ class DeploymentRecord(Struct, frozen=True, kw_only=True):
     application: str
     group: str
     group_id: str
+    role: str
     config: str
     routing: Routing
     revision: Revision

@@ -19,6 +19,7 @@ def rollback_of(forward: DeploymentRecord, rollback_id: str, at_s: float) -> Dep
         application=forward.application,
         group=forward.group,
         group_id=forward.group_id,
+        role=forward.role,
         config=DEFAULT_NAME,
         routing=ALL_AT_ONCE,
         revision=of_content(appspec.render(spec)),

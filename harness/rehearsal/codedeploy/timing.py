@@ -23,8 +23,28 @@ FIRST_ALARM_LOOK_S: Range = (0.2, 0.45)
 One that was in ALARM already stopped a deployment 0.73 s after it was created.
 """
 
-ALARM_LOOK_S: Range = (5.0, 15.0)
-"""Assumption: between two looks at the alarms; AWS does not state it; ALARM to Stopped took 11 to 16 s in captures."""
+ALARM_LOOK_S: Range = (1.0, 10.0)
+"""Between two looks at the alarms: at least, and at most. Assumption: AWS does not state it."""
+
+STOP_DELAY_S: Range = (10.0, 29.0)
+"""From an alarm's change to ALARM to the status Stopped, in a running deployment.
+
+Captured: 10.7 to 11.7 s and 10.8 to 29.8 s (2026-08), at most 16 s and at most 23 s (2026-08).
+"""
+
+ALIAS_LAG_S: Range = (0.0, 6.0)
+"""How long after its rollback deployment the alias, and who is sent to it, still has the weights.
+
+Captured once: a look some 3 s after the rollback had Succeeded saw them, and so did one request of five (2026-08).
+Another capture had the alias clean at a look within 16 s. Assumption: the span.
+"""
+
+ROLE_BURST = 27
+ROLE_RATE = 1.0
+"""Deployments that one service role can start at once, and how many more each second, before Lambda throttles it.
+
+Captured: of 29 at once, two failed (2026-10). Assumption: the rate.
+"""
 
 
 class StepTimes(Struct, frozen=True, kw_only=True):

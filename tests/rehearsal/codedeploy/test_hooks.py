@@ -131,7 +131,7 @@ def test_alarm_stops_a_deployment_that_waits_for_its_hook(stage: Any, appspec: A
     deployment_id = stage.deploy(content=appspec(hooks={"AfterAllowTraffic": "post"}))
     after_hook(stage, "post", 320)
     stage.alarms["errors"] = "ALARM"
-    stage.until_status(deployment_id, "Stopped", 15.2)
+    stage.until_status(deployment_id, "Stopped", 29.5)
     assert stage.events(deployment_id) == ["Succeeded", "Succeeded", "Failed"]
 
 

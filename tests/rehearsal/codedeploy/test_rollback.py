@@ -18,14 +18,14 @@ def alarming(*names: str, **more: Any) -> dict[str, Any]:
     return {"enabled": True, "alarms": [{"name": name} for name in names], **more}
 
 
-def test_alarm_stops_the_deployment_within_one_look(stage: Any) -> None:
-    """Between 0 and 15 s after the alarm, with AWS's code and sentence."""
+def test_alarm_stops_the_deployment(stage: Any) -> None:
+    """Within 30 s after the alarm, with AWS's code and sentence."""
     stage.alarms["errors"] = "OK"
     stage.group(alarmConfiguration=alarming("errors"), **rolling_back())
     deployment_id = stage.deploy()
     stage.advance(60)
     stage.alarms["errors"] = "ALARM"
-    info = stage.until_status(deployment_id, "Stopped", 15.2)
+    info = stage.until_status(deployment_id, "Stopped", 29.5)
     assert info["errorInformation"] == {
         "code": "ALARM_ACTIVE",
         "message": "One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, "
@@ -44,8 +44,8 @@ def test_several_alarms_are_named_in_angle_brackets(stage: Any) -> None:
     assert stage.info(deployment_id)["errorInformation"]["message"].endswith("Activated alarms: <a> <c>")
 
 
-def test_looks_at_alarms_are_5_to_15_s_apart(stage: Any) -> None:
-    """The first comes with the start, the others about every ten seconds."""
+def test_looks_at_alarms_are_ten_seconds_apart(stage: Any) -> None:
+    """The first comes with the start."""
     looks = []
     states = stage.alarms.states
     stage.alarms["errors"] = "OK"
@@ -55,8 +55,7 @@ def test_looks_at_alarms_are_5_to_15_s_apart(stage: Any) -> None:
     stage.advance(200)
     waits = [b - a for a, b in itertools.pairwise(looks)]
     assert looks[0] - started < 1
-    assert all(5 <= wait <= 15 for wait in waits)
-    assert 8 <= sum(waits) / len(waits) <= 12
+    assert waits == pytest.approx([10.0] * len(waits))
 
 
 def test_succeeded_deployment_watches_no_alarm(stage: Any) -> None:
@@ -118,7 +117,7 @@ def test_missing_alarm_is_ignored_where_that_is_asked(stage: Any) -> None:
     stage.advance(60)
     assert stage.info(deployment_id)["status"] == "InProgress"
     stage.alarms["errors"] = "ALARM"
-    stage.until_status(deployment_id, "Stopped", 15.2)
+    stage.until_status(deployment_id, "Stopped", 29.5)
 
 
 def test_disabled_alarm_configuration_is_not_watched(stage: Any) -> None:
@@ -145,7 +144,7 @@ def test_rollback_is_a_deployment_of_its_own(stage: Any) -> None:
     forward_id = stage.deploy()
     stage.advance(60)
     stage.alarms["errors"] = "ALARM"
-    stage.until_status(forward_id, "Stopped", 15.2)
+    stage.until_status(forward_id, "Stopped", 29.5)
     rollback = stage.rollback_of(forward_id)
     rollback_id = rollback["deploymentId"]
     assert rollback["status"] == "Succeeded"

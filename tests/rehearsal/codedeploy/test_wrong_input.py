@@ -18,7 +18,7 @@ CONTENT = {"revisionType": "AppSpecContent", "appSpecContent": {"content": "x"}}
 DEPLOY = {**GROUP, "revision": CONTENT}
 CONFIG = {"deploymentConfigName": "Mine", "computePlatform": "Lambda"}
 LONG = "x" * 101
-ALARMS = [{"name": f"a{number}"} for number in range(11)]
+ALARMS = [{"name": f"a{number}"} for number in range(51)]
 
 
 def canary(percent: object = 10, minutes: object = 5, kind: str = "TimeBasedCanary") -> dict[str, Any]:

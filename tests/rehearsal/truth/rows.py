@@ -1,9 +1,10 @@
 """What was captured on AWS, as rows of data: one YAML file a service, one row a fact."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
+import yaml
 from msgspec import Struct
 
 HERE = Path(__file__).parent
@@ -61,9 +62,22 @@ def services() -> tuple[str, ...]:
 
 def rows(service: str) -> list[Row]:
     """All rows of a service."""
-    return msgspec.yaml.decode((HERE / "rows" / f"{service}.yaml").read_bytes(), type=list[Row])
+    return msgspec.convert(_read(HERE / "rows" / f"{service}.yaml"), list[Row])
 
 
 def givens() -> dict[str, list[Step]]:
     """What can be there before a row begins, as calls that set it up."""
-    return msgspec.yaml.decode((HERE / "givens.yaml").read_bytes(), type=dict[str, list[Step]])
+    return msgspec.convert(_read(HERE / "givens.yaml"), dict[str, list[Step]])
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads a date as the text that it is."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+        first: [(tag, form) for tag, form in known if tag != "tag:yaml.org,2002:timestamp"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _read(path: Path) -> Any:
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)

@@ -8,6 +8,7 @@ from typing import Any
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.codedeploy.alarm_watch import AlarmWatch
 from harness.rehearsal.codedeploy.records import Alarming, RollingBack
+from harness.rehearsal.codedeploy.timing import STOP_DELAY_S
 
 
 def alarm_to_stopped(seed: int) -> float:
@@ -21,7 +22,7 @@ def alarm_to_stopped(seed: int) -> float:
         deployment.running = False
         stopped.append(at_s)
 
-    watch = AlarmWatch(schedule, SimpleNamespace(deployments={"d": deployment}), alarms, stop)  # type: ignore[arg-type]
+    watch = AlarmWatch(schedule, SimpleNamespace(deployments={"d": deployment}), alarms, stop, STOP_DELAY_S)  # type: ignore[arg-type]
     rang_s = dice.uniform(60, 240)
     watch.begin("d", 0.0, dice)
     schedule.advance(400)
