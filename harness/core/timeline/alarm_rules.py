@@ -38,6 +38,18 @@ _FAILURES: Mapping[str, Callable[[int], bool]] = {
     "4XXError": lambda status: 400 <= status < 500,
     "4xx": lambda status: 400 <= status < 500,
 }
+_FIVES, _FOURS = "answers of 500 and more", "answers of 400 to 499"
+FAILURES_OF: Mapping[str, str] = {
+    "Errors": f"exceptions that the function did not handle, which API Gateway answers {UNHANDLED_STATUS}",
+    "5XXError": _FIVES,
+    "5xx": _FIVES,
+    "HTTPCode_Target_5XX_Count": _FIVES,
+    "HTTPCode_ELB_5XX_Count": _FIVES,
+    "Throttles": "invocations that Lambda refused, which clients see as 429, 500 or 503",
+    "4XXError": _FOURS,
+    "4xx": _FOURS,
+}
+"""What each of them counts, in words."""
 FAILURE_METRICS = tuple(_FAILURES)
 """The metrics that count failures."""
 _SPECIAL = frozenset({"Throttles", "4XXError", "4xx"})

@@ -120,7 +120,9 @@ class Release(Struct, frozen=True, kw_only=True):
     @property
     def shifts(self) -> tuple[Shift, ...]:
         """The canary's weights while the versions shared the traffic; none before CodeDeploy's dates allow it."""
-        return tuple(Shift(shift.weight, self._allowed(shift)) for shift in self.weights.splits)
+        allowed = self._allow_traffic
+        began_s = allowed.started_s if allowed else None
+        return tuple(_not_before(began_s, shift, self.config) for shift in self.weights.splits)
 
     @property
     def bake_ends_s(self) -> float | None:
@@ -224,15 +226,15 @@ class Release(Struct, frozen=True, kw_only=True):
         began_s = allowed.started_s if allowed and self.was_allowed else None
         return exactly(began_s) if self.config and self.config.step else None
 
-    def _allowed(self, shift: Shift) -> Bounds:
-        """The bounds of a shift without the time before AllowTraffic began, and the intervals until its step."""
-        (low, high), allowed = shift.at_s, self._allow_traffic
-        if allowed is None or allowed.started_s is None:
-            return low, high
-        earliest_s = allowed.started_s + due_s(self.config, shift.weight)
-        return (earliest_s, high) if low <= earliest_s <= high else (low, high)
-
     @property
     def _allow_traffic(self) -> LifecycleEvent | None:
         lifecycle = self.target.lifecycle if self.target else ()
         return next((event for event in lifecycle if event.name == "AllowTraffic"), None)
+
+
+def _not_before(began_s: float | None, shift: Shift, config: ConfigSeen | None) -> Shift:
+    """A shift without the time before AllowTraffic began, and without the intervals until its step."""
+    if began_s is None:
+        return shift
+    (low, high), earliest_s = shift.at_s, began_s + due_s(config, shift.weight)
+    return Shift(shift.weight, (earliest_s, high)) if low <= earliest_s <= high else shift

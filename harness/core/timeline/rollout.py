@@ -238,10 +238,16 @@ def _moved(known: Release, before: AliasSeen | None, seen: AliasSeen, created_s:
     since = (max(before.asked_s, created_s) if before else created_s, seen.at_s)
     weights = known.weights.at(place, since).showing(weight, seen, created_s)
     if place == "baseline":
-        return replace(known, weights=weights)
+        return replace(known, weights=weights.denied_by(seen, known.weighed) if _is_shifting(known) else weights)
     if not known.ended or seen.asked_s <= known.ended[1]:
         weights = replace(weights, before_end=weight)
     return replace(known, weights=weights, canary=known.canary or canary_of(seen, known.baseline))
+
+
+def _is_shifting(known: Release) -> bool:
+    """Whether the target's weight is what the alias should have: before AllowTraffic it may be what is planned."""
+    began = known.was_allowed or (known.target is not None and not known.target.lifecycle)
+    return began and not known.ended
 
 
 def _compared(known: Release, seen: AliasSeen) -> Release:

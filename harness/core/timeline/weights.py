@@ -47,13 +47,16 @@ class Weights(Struct, frozen=True, kw_only=True):
 
     `stays` are the alias's places, one after the other. `splits` are the canary's weights while the versions shared the
     traffic, as looks at alias and target bracket them; `held_s` is when the last look was asked for that still showed
-    the last of them. `before_end` is the last weight above 0 that was seen before the deployment ended.
+    the last of them. `before_end` is the last weight above 0 that was seen before the deployment ended. `denied` are
+    the first and the last look that showed all traffic on the baseline although the target had told a weight,
+    before any look showed it split.
     """
 
     stays: tuple[Stay, ...] = ()
     splits: tuple[Shift, ...] = ()
     held_s: float = 0.0
     before_end: float | None = None
+    denied: tuple[AliasSeen, AliasSeen] | None = None
 
     @property
     def split(self) -> Bounds | None:
@@ -94,6 +97,12 @@ class Weights(Struct, frozen=True, kw_only=True):
             return replace(self, held_s=max(self.held_s, seen.asked_s))
         since = (min(max(self.held_s, created_s), seen.at_s), seen.at_s)
         return replace(self, splits=(*self.splits, Shift(weight, since)), held_s=seen.asked_s)
+
+    def denied_by(self, seen: AliasSeen, told: TargetSeen | None) -> "Weights":
+        """With a look at an alias that is whole, after the first that told a weight and while the target tells one."""
+        if told is None or not told.weight or not self.splits or self.splits[0].at_s[1] > seen.asked_s or self.split:
+            return self
+        return replace(self, denied=(self.denied[0] if self.denied else seen, seen))
 
     def _first(self, place: Place) -> Bounds | None:
         return next((stay.since for stay in self.stays if stay.place == place), None)

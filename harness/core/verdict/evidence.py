@@ -5,6 +5,7 @@ requests from before it, which are left out, and the first fault requests, which
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
@@ -278,6 +279,14 @@ def reached_service(seen: Requests) -> bool:
 
 def _is_the_services(status: int) -> bool:
     return status >= 500 or status == THROTTLED
+
+
+def by_status(requests: Iterable[Requests]) -> str:
+    """How many requests had each of the commonest statuses, as `12 x 502, 3 x 404`."""
+    counts: Counter[str] = Counter()
+    for seen in requests:
+        counts[str(seen.status or ("no answer" if seen.http else "failed"))] += seen.count
+    return ", ".join(f"{number} x {status}" for status, number in counts.most_common(3))
 
 
 def is_fault(seen: Requests) -> bool:

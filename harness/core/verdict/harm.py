@@ -21,7 +21,7 @@ from harness.core.verdict import unseen
 from harness.core.verdict.breach import Fails, Weighed
 from harness.core.verdict.composed import breach_of, weigh_by, weighs_of
 from harness.core.verdict.effects import unproved
-from harness.core.verdict.evidence import Evidence, count, failed, is_fault, reached_service
+from harness.core.verdict.evidence import Evidence, by_status, count, failed, is_fault, reached_service
 from harness.core.verdict.guards import Composed, guards_of, unevaluated_alarms, unread_alarms
 from harness.core.verdict.measure import (
     SIGNIFICANT,
@@ -89,8 +89,18 @@ def _beyond_the_alarm(evidence: Evidence, guard: Rule | Composed, weighed: Weigh
     after_s = end_s - (evidence.release.created_s or 0.0)
     return (
         f"Harm was done: more requests failed than the alarm ({guard}) is meant to bear, first in the period that "
-        f"{verb} {after_s:.0f} s after the creation."
+        f"{verb} {after_s:.0f} s after the creation{_not_counted(evidence, guard)}."
     )
+
+
+def _not_counted(evidence: Evidence, guard: Rule | Composed) -> str:
+    """The failures that are held against an alarm as if it counted them, where its metric does not."""
+    rules = guard.counting.values() if isinstance(guard, Composed) else [guard]
+    harms = [(rule, _harm_for(evidence, rule)) for rule in rules]
+    weighed = [seen for seen in evidence.since if seen.http and any(fails(seen) for _, fails in harms)]
+    unseen = [seen for seen in weighed if not any(rule.counts(seen.status) for rule in rules)]
+    metrics = dict.fromkeys(rule.metric for rule in rules)
+    return f"; {' and '.join(metrics)} does not count {by_status(unseen)} among them" if unseen else ""
 
 
 def _beyond_the_objective(evidence: Evidence) -> str | None:

@@ -33,6 +33,8 @@ def lost_weights(evidence: Evidence) -> Bounds | None:
     ended_s = release.ended[0] if release.ended else evidence.end_s
     stays = release.weights.stays
     away = next((at for at, stay in enumerate(stays) if stay.place == "split"), None)
+    if unseen := _lost_before_any_look(evidence, ended_s):
+        return unseen
     if away is None:
         return None
     for at, stay in enumerate(stays[away:], away):
@@ -40,6 +42,20 @@ def lost_weights(evidence: Evidence) -> Bounds | None:
         if stay.place == "baseline" and _lasted(stay, min(until_s, ended_s)):
             return stay.since
     return None
+
+
+def _lost_before_any_look(evidence: Evidence, ended_s: float) -> Bounds | None:
+    """When the alias lost a weight that only the target told: no look was in time to see it on the alias."""
+    weights = evidence.release.weights
+    if weights.denied is None or not weights.splits:
+        return None
+    first, last = weights.denied
+    if min(last.asked_s, ended_s) - first.asked_s < SETTLING_S:
+        return None
+    answered = (seen for seen in evidence.since if first.at_s <= seen.at_s < last.asked_s)
+    if any(evidence.is_canary(seen.version) for seen in answered):
+        return None  # the canary did take part, so the looks were at something else
+    return weights.splits[0].at_s[0], first.at_s
 
 
 def longest_silence(evidence: Evidence) -> Bounds | None:

@@ -15,6 +15,7 @@ from harness.core.timeline.events import (
     FaultStarted,
     MetricQuery,
     MetricSeen,
+    Requests,
 )
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Finding
@@ -154,6 +155,47 @@ def test_weights_that_somebody_took_off_the_alias_are_told_with_the_time(finding
     found = findings(events)["alias-lost-weights"]
     assert found.severity == "error"
     assert re.search(r"lost the canary's weight \d+ to \d+ s after the creation", found.text)
+
+
+def never_split(events: list[Any], until_s: float) -> list[Any]:
+    """A release whose alias no look showed split, and whose canary answered nothing until it had all traffic."""
+    whole = [
+        replace(event, weights={}) if isinstance(event, AliasSeen) and event.at_s < until_s else event
+        for event in events
+    ]
+    return [
+        replace(event, version="1") if isinstance(event, Requests) and event.at_s < until_s else event
+        for event in whole
+    ]
+
+
+@pytest.mark.parametrize("until_s", [330.0, 366.0])
+def test_weights_that_no_look_ever_showed_are_lost_where_the_target_told_them(
+    until_s: float, findings: Any, row: Any, judged: Any
+) -> None:
+    """They were taken off before anybody looked, so the canary was not on trial."""
+    events = never_split(row("healthy", metrics=False), until_s)
+    found = findings(events)["alias-lost-weights"]
+    assert found.severity == "error"
+    assert re.search(r"lost the canary's weight \d+ to \d+ s after the creation", found.text)
+    assert judged(events).call == "inconclusive"
+
+
+def test_looks_at_the_alias_that_come_late_are_no_lost_weights(findings: Any, row: Any) -> None:
+    """The target told the weight a look earlier, and then the alias was split."""
+    assert "alias-lost-weights" not in findings(never_split(row("healthy", metrics=False), until_s=75.0))
+
+
+def test_a_canary_that_answered_has_not_lost_its_weight(findings: Any, row: Any) -> None:
+    """Whatever the looks at the alias showed: they were at another one."""
+    events = [replace(event, weights={}) if isinstance(event, AliasSeen) else event for event in row("healthy")]
+    assert "alias-lost-weights" not in findings(events)
+
+
+@pytest.mark.parametrize("name", ["healthy", "erroruser", "linear", "no-rollback", "hook-failure", "all-at-once"])
+def test_no_weight_is_lost_where_the_alias_followed(name: str, findings: Any, row: Any) -> None:
+    """Looks at alias and target differ by a moment."""
+    assert "alias-lost-weights" not in findings(row(name))
 
 
 @pytest.mark.parametrize(("canary_s", "severity"), [(2.0, "warning"), (0.03, "note")])

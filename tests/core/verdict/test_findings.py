@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from harness.core.timeline.events import (
+    AlarmDefined,
     AlarmGone,
     AlarmSeen,
     AliasSeen,
@@ -278,6 +279,45 @@ def test_good_requests_that_the_baseline_failed_are_a_warning(findings: Any, row
 def test_failures_that_the_metric_does_not_count_are_named(findings: Any, row: Any) -> None:
     """A returned 500 is no Error of Lambda."""
     assert "x 500" in findings(row("erroruser", failed_status=500))["failures-not-counted"].text
+
+
+@pytest.mark.parametrize(("status", "metric"), [(404, "4XXError"), (429, "4XXError"), (500, "5XXError")])
+def test_failures_of_good_requests_that_no_metric_counts_are_named(
+    status: int, metric: str, findings: Any, row: Any
+) -> None:
+    """A canary that answers 404 or 429 sets off no alarm on Errors."""
+    text = findings(row("broken-canary", failed_status=status))["failures-not-counted"].text
+    assert f" x {status}" in text
+    assert "Errors counts exceptions that the function did not handle" in text
+    assert f"An alarm on {metric} sees" in text
+
+
+def test_refusals_that_the_metric_counts_are_not_named(findings: Any, row: Any) -> None:
+    """An alarm on 4XXError counts them, and says so of other failures."""
+    guard = AlarmDefined(
+        at_s=0.1,
+        asked_s=0.0,
+        name="errors",
+        metric="4XXError",
+        statistic="Sum",
+        period_s=60,
+        threshold=3.0,
+        comparison="GreaterThanOrEqualToThreshold",
+    )
+    refused = row("broken-canary", failed_status=404, guards=(guard,))
+    assert "failures-not-counted" not in findings(refused)
+    text = findings(row("broken-canary", guards=(guard,)))["failures-not-counted"].text
+    assert "none that 4XXError counts" in text
+    assert "4XXError counts answers of 400 to 499" in text
+
+
+@pytest.mark.parametrize(("status", "is_said"), [(404, True), (502, False)])
+def test_harm_that_the_metric_does_not_count_is_not_told_as_counted(
+    status: int, is_said: bool, judged: Any, row: Any
+) -> None:
+    """It is held against what the alarm bears, as the sentence says."""
+    said = next(said for said in judged(row("broken-canary", failed_status=status)).because if "meant to bear" in said)
+    assert ("Errors does not count" in said and f" x {status} among them" in said) == is_said
 
 
 def test_fault_requests_that_were_refused_never_reached_the_function(findings: Any, row: Any, sent: Any) -> None:

@@ -1,12 +1,13 @@
 """Whether what was sent, and what was made to fail, is what was planned."""
 
 from collections import Counter
+from collections.abc import Iterator
 
-from harness.core.timeline.alarm_rules import UNHANDLED_STATUS
+from harness.core.timeline.alarm_rules import FAILURES_OF
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import clopper_pearson
 from harness.core.verdict.effects import faults_never_begun, faults_without_effect
-from harness.core.verdict.evidence import count, failed, is_fault, planned_share, server_failed
+from harness.core.verdict.evidence import by_status, count, failed, is_fault, planned_share
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
 from harness.core.verdict.guards import rules_of
 from harness.core.verdict.latency import Compared, Limit
@@ -107,18 +108,27 @@ def slow_spell(scene: Scene) -> Finding | None:
 
 
 def not_counted(scene: Scene) -> Finding | None:
-    """Failures that the alarm's metric does not see, such as a 500 that the service returned or a 403."""
+    """Failures that no alarm's metric sees, such as a 500 that the service returned, or a 404 or 429 of the canary."""
     rules = rules_of(scene.evidence)
-    since = [seen for seen in scene.evidence.since if seen.http]
-    failures = [seen for seen in since if server_failed(seen) or (is_fault(seen) and failed(seen))]
+    failures = [seen for seen in scene.evidence.since if seen.http and failed(seen) and (seen.status or is_fault(seen))]
     unseen = [seen for seen in failures if not any(rule.counts(seen.status) for rule in rules)]
     if not rules or not unseen:
         return None
+    metrics = dict.fromkeys(metric for rule in rules for metric in rule.counted_metrics)
+    counted = "; ".join(f"{metric} counts {FAILURES_OF[metric]}" for metric in metrics)
     return warning(
         "failures-not-counted",
-        f"{count(unseen)} failures are none that {rules[0].metric} counts ({_most_common(unseen)}): Lambda counts only "
-        f"unhandled exceptions, which API Gateway answers {UNHANDLED_STATUS}. An alarm on 5XXError sees every 5xx.",
+        f"{count(unseen)} failures are none that {' or '.join(metrics)} counts ({by_status(unseen)}): {counted}."
+        f"{''.join(_who_counts(unseen))}",
     )
+
+
+def _who_counts(unseen: list[Requests]) -> Iterator[str]:
+    """Which metrics of API Gateway would count these failures."""
+    if any(seen.status >= 500 for seen in unseen):
+        yield " An alarm on 5XXError sees every 5xx."
+    if any(400 <= seen.status < 500 for seen in unseen):
+        yield " An alarm on 4XXError sees every 4xx, those of wrong callers too."
 
 
 def collateral(scene: Scene) -> Finding | None:
@@ -130,20 +140,13 @@ def collateral(scene: Scene) -> Finding | None:
     on_canary = count(hurt, lambda seen: evidence.is_canary(seen.version))
     on_baseline = count(hurt, lambda seen: evidence.is_baseline(seen.version))
     rest = count(hurt) - on_canary - on_baseline
-    statuses = _most_common(hurt)
+    statuses = by_status(hurt)
     return finding(
         "collateral",
         "warning" if on_baseline or rest else "note",
         f"{count(hurt)} good requests failed: {on_canary} on the canary, {on_baseline} on the baseline, {rest} where "
         f"no header said ({statuses}).",
     )
-
-
-def _most_common(hurt: list[Requests]) -> str:
-    counts: Counter[str] = Counter()
-    for seen in hurt:
-        counts[str(seen.status or ("no answer" if seen.http else "failed"))] += seen.count
-    return ", ".join(f"{number} x {status}" for status, number in counts.most_common(3))
 
 
 def no_traffic(scene: Scene) -> Finding | None:

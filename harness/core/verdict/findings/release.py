@@ -56,7 +56,7 @@ def alias_lost_weights(scene: Scene) -> Finding | None:
     return error(
         "alias-lost-weights",
         f"The alias lost the canary's weight {lost[0] - created_s:.0f} to {lost[1] - created_s:.0f} s after the "
-        "creation, while CodeDeploy still says that it shifts traffic: somebody else changed the alias, and the "
+        "creation, while CodeDeploy still said that it shifts traffic: somebody else changed the alias, and the "
         "canary was not on trial from then on. Let nothing but CodeDeploy own the alias's weights (Terraform: "
         "ignore_changes on routing_config).",
     )
