@@ -10,16 +10,22 @@ from harness.core.timeline.clock import Clock
 
 Action = Callable[[float], None]
 
+MINUTE_S = 60
+
 
 class CloudClock:
     """Simulated time in seconds since 1970, running `speed` times as fast as wall time.
 
-    Speed 0 stands still and moves only by `advance`, which tests use to play minutes at once.
+    Speed 0 stands still and moves only by `advance`, which tests use to play minutes at once. With `phase_s` it begins
+    so many seconds into a minute, at most one ahead of wall time; speed 1 keeps to wall time.
     """
 
-    def __init__(self, speed: float = 1.0, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, speed: float = 1.0, *, wall: Callable[[], float] = time.time, phase_s: float | None = None
+    ) -> None:
         self._wall = wall
-        self.scale = Clock(epoch_s=wall(), speed=speed)
+        epoch_s = wall() if phase_s is None else _epoch_s(wall(), speed, phase_s)
+        self.scale = Clock(epoch_s=epoch_s, speed=speed)
         self._advanced_s = 0.0
 
     @property
@@ -38,6 +44,12 @@ class CloudClock:
     def wall_seconds(self, simulated_s: float) -> float:
         """How long `simulated_s` take in wall time; endless on a clock that stands still."""
         return simulated_s / self.speed if self.speed else float("inf")
+
+
+def _epoch_s(wall_s: float, speed: float, phase_s: float) -> float:
+    """When both times agreed, so that simulated time at `wall_s` is `phase_s` into a minute."""
+    ahead_s = (phase_s - wall_s) % MINUTE_S
+    return wall_s if speed == 1 else wall_s - ahead_s / (speed - 1)
 
 
 class Schedule:

@@ -16,7 +16,7 @@ from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode
 from harness.rehearsal import servers, stack
 from harness.rehearsal.admission import Throttle
-from harness.rehearsal.clock import CloudClock, Schedule
+from harness.rehearsal.clock import MINUTE_S, CloudClock, Schedule
 from harness.rehearsal.cloudformation import CloudFormation
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy, appspec
@@ -35,8 +35,9 @@ class Cloud:
     """A local cloud with the stack of `experiment`, or of one with all defaults.
 
     `speed` simulated seconds pass in a second; at 0 the clock stands still and moves only by `advance`. `seed` decides
-    everything that is drawn: versions, failures, ids, delays. `port` (AWS) and `service_port` (gateway) 0 take free
-    ones. An operation in-process is the same method as over the wire: `cloud.codedeploy.list_applications({})`.
+    everything that is drawn: versions, failures, ids, delays, and, but at speed 1, the second of the minute at which
+    simulated time begins. `port` (AWS) and `service_port` (gateway) 0 take free ones. An operation in-process is the
+    same method as over the wire: `cloud.codedeploy.list_applications({})`.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Cloud:
         self._version_header: VersionHeader = version_header
         self._throttle = throttle
         self._seed = seed
-        self.clock = CloudClock(speed)
+        self.clock = CloudClock(speed, phase_s=self._rng("clock").uniform(0, MINUTE_S))
         self.schedule = Schedule(self.clock)
         home = {"account": ACCOUNT, "region": REGION}
         self.cloudwatch = CloudWatch(self.schedule, rng=self._rng("cloudwatch"), **home)

@@ -125,8 +125,7 @@ class AlarmOperations(CheckedService):
 
     @operation
     def set_alarm_state(self, params: Params) -> Answer:
-        """SetAlarmState: a metric alarm keeps it until the next evaluation that has data, a composite one until a
-        child changes."""
+        """SetAlarmState: a metric alarm keeps it until its next evaluation, a composite one until a child changes."""
         if self._alarms.get(params["AlarmName"]) is None:
             raise Refusal("ResourceNotFound", f"Alarm {params['AlarmName']} does not exist")
         data = _parsed_reason_data(params.get("StateReasonData"))

@@ -30,21 +30,21 @@ AlarmKind = Literal["MetricAlarm", "CompositeAlarm"]
 
 
 class StoredState(Struct, frozen=True):
-    """A state and why, and `since_s` when; `forced` holds until something changes the state that SetAlarmState set."""
+    """A state, why, and since when."""
 
     value: str
     reason: str
     updated_s: float
     since_s: float
     data: dict[str, Any] | None = None
-    forced: bool = False
 
 
 class StoredAlarm(Struct, frozen=True, kw_only=True):
     """An alarm as it is now.
 
     `configuration` is what was put, in AWS's words; `series` numbers its evaluations, apart from those of an
-    earlier alarm of the same name.
+    earlier alarm of the same name. `entered` is the state with the reason for which the alarm went to it: history tells
+    that one, while each evaluation that confirms the state gives `state` its own reason.
     """
 
     name: str
@@ -53,6 +53,7 @@ class StoredAlarm(Struct, frozen=True, kw_only=True):
     watch: Definition | CompositeRule
     configured_s: float
     state: StoredState
+    entered: StoredState
     tags: Mapping[str, str]
     series: int = 0
 
@@ -129,20 +130,22 @@ class AlarmStore:
         self._write_configuration(self._alarms.pop(name), "Delete", self._schedule.clock.now())
 
     def force(self, name: str, value: str, reason: str, data: dict[str, Any] | None) -> None:
-        """SetAlarmState: at once, and until data or a child decide otherwise."""
+        """SetAlarmState: at once, and until the next evaluation or a child decides otherwise, be there data or not."""
         now_s = self._schedule.clock.now()
-        self._change(self._alarms[name], StoredState(value, reason, now_s, now_s, data, forced=True), ())
+        self._change(self._alarms[name], StoredState(value, reason, now_s, now_s, data), ())
 
     def _new(
         self, name: str, configuration: Params, watch: Definition | CompositeRule, tags: Mapping[str, str], now_s: float
     ) -> StoredAlarm:
+        initial = StoredState(INSUFFICIENT_DATA, reasons.INITIAL, now_s, now_s)
         return StoredAlarm(
             name=name,
             arn=f"{self._prefix}:{name}",
             configuration=configuration,
             watch=watch,
             configured_s=now_s,
-            state=StoredState(INSUFFICIENT_DATA, reasons.INITIAL, now_s, now_s),
+            state=initial,
+            entered=initial,
             tags=tags,
         )
 
@@ -168,14 +171,11 @@ class AlarmStore:
         starts = _periods(definition, at_s)
         reader = Reader(self._store, definition.queries)
         values = reader.series(definition.query, starts, definition.period_s)
-        if alarm.state.forced and not any(value is not None for value in values):
-            return  # as captured on AWS: a forced state outlives the ticks for which there is nothing to compare
         newest = max((start for start, value in zip(starts, values, strict=True) if value is not None), default=None)
         if newest is not None and (reader.samples(definition.query, newest) or 0) < definition.fewest_samples:
             return
         judgement = evaluate(values, definition.condition, alarm.state.value)
-        if judgement.state == alarm.state.value:
-            self._alarms[alarm.name] = structs.replace(alarm, state=structs.replace(alarm.state, forced=False))
+        if judgement.retained:
             return
         points = [
             EvaluatedPeriod(start, value, reader.samples(definition.query, start))
@@ -184,7 +184,11 @@ class AlarmStore:
         explicit = "DatapointsToAlarm" in alarm.configuration
         reason = reasons.reason(judgement, points, definition.condition, explicit=explicit)
         data = reasons.reason_data(judgement, points, definition, at_s - QUERY_TO_UPDATE_S)
-        self._change(alarm, StoredState(judgement.state, reason, at_s, at_s, data), ())
+        if judgement.state == alarm.state.value:
+            confirmed = structs.replace(alarm.state, reason=reason, data=data)
+            self._alarms[alarm.name] = structs.replace(alarm, state=confirmed)
+        else:
+            self._change(alarm, StoredState(judgement.state, reason, at_s, at_s, data), ())
 
     def _evaluate_later(self, name: str, at_s: float, cause: "_Cause") -> None:
         self._schedule.at(at_s + COMPOSITE_LAG_S, lambda due_s: self._evaluate_composite(name, cause, due_s))
@@ -207,14 +211,15 @@ class AlarmStore:
 
     def _change(self, alarm: StoredAlarm, state: StoredState, path: tuple[str, ...]) -> None:
         if state.value == alarm.state.value:
-            self._alarms[alarm.name] = structs.replace(alarm, state=structs.replace(state, since_s=alarm.state.since_s))
+            kept = structs.replace(state, since_s=alarm.state.since_s)
+            self._alarms[alarm.name] = structs.replace(alarm, state=kept, entered=kept)
             return
-        changed = structs.replace(alarm, state=state)
+        changed = structs.replace(alarm, state=state, entered=state)
         self._alarms[alarm.name] = changed
         summary = f"Alarm updated from {alarm.state.value} to {state.value}"
         data = _first_fitting(
-            {"version": "1.0", "oldState": _told(alarm.state), "newState": _told(state)},
-            {"version": "1.0", "oldState": _told(alarm.state, brief=True), "newState": _told(state, brief=True)},
+            {"version": "1.0", "oldState": _told(alarm.entered), "newState": _told(state)},
+            {"version": "1.0", "oldState": _told(alarm.entered, brief=True), "newState": _told(state, brief=True)},
         )
         self.history.add(alarm.name, alarm.kind, state.updated_s, "StateUpdate", summary, data)
         for parent in self.parents(alarm.name):
@@ -246,7 +251,7 @@ def _periods(definition: Definition, at_s: float) -> list[float]:
     """
     alignment_s = MINUTE_S if definition.period_s >= MINUTE_S else FINE_ALIGNMENT_S
     end_s = math.floor(at_s / alignment_s) * alignment_s
-    count = evaluation_range(definition.condition.evaluation_periods)
+    count = evaluation_range(definition.condition.evaluation_periods, definition.period_s)
     return [float(end_s - periods * definition.period_s) for periods in range(count, 0, -1)]
 
 

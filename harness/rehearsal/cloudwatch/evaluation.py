@@ -23,7 +23,17 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 FILL_INS = {"breaching": True, "notBreaching": False}
 TREATMENTS = frozenset({*FILL_INS, "ignore", "missing"})
 
-FEWEST_EXTRA_POINTS = 2
+SPARE_POINTS = 2
+"""How many more points are retrieved than periods are evaluated. Documented: 5 points for N = 3. Captured, N = 1: at
+900 s an alarm came back after 46 min 20 s, three periods; at 300 s captures fit three as well."""
+
+FEWEST_POINTS: Mapping[int, int] = {
+    # N = 1, 2020-07-31: OK at 06:56:05.603 on the point of 06:50, the sixth newest.
+    # N = 1: the last breach in the minute 17:20, OK at 17:27, when it was the seventh newest.
+    # N = 2, 2023-01-09: at 14:07:25.504 the points of 14:01 and 14:02 were judged, the sixth and fifth newest.
+    60: 6,
+}
+"""How many points are retrieved at the least, by the length of the period in seconds."""
 
 
 class AlarmCondition(Struct, frozen=True):
@@ -46,22 +56,23 @@ class AlarmCondition(Struct, frozen=True):
 class Judgement(Struct, frozen=True):
     """The state that the points call for; `evaluated` are the indices of the real points that decided, oldest first.
 
-    `filled` counts the gaps that were counted as breaching or as not breaching.
+    `filled` counts the gaps that were counted as breaching or as not breaching; `retained` says that the points call
+    for no state, so that it stays what it was.
     """
 
     state: str
     evaluated: tuple[int, ...] = ()
     filled: int = 0
+    retained: bool = False
 
 
-def evaluation_range(evaluation_periods: int) -> int:
-    """How many of the newest periods are retrieved for `evaluation_periods`.
+def evaluation_range(evaluation_periods: int, period_s: int) -> int:
+    """How many of the newest periods are retrieved for `evaluation_periods` of `period_s` each.
 
-    AWS documents 5 for 3 and that it is always more than asked for. Assumption: a third more, at least two. Two spare
-    periods also bridge the delay of metrics: while traffic flows, the newest period may still be on its way, but the
-    range holds enough real points, so that an alarm on one period does not fall into INSUFFICIENT_DATA.
+    AWS documents that it is always more than asked for. The spare ones also bridge the delay of metrics: the newest
+    period may still be on its way, but while traffic flows the range holds enough real points.
     """
-    return evaluation_periods + max(evaluation_periods // 3, FEWEST_EXTRA_POINTS)
+    return max(evaluation_periods + SPARE_POINTS, FEWEST_POINTS.get(period_s, 0))
 
 
 def evaluate(points: Values, condition: AlarmCondition, state: str) -> Judgement:
@@ -76,7 +87,8 @@ def evaluate(points: Values, condition: AlarmCondition, state: str) -> Judgement
     if condition.missing in FILL_INS:
         fill_ins = gaps if FILL_INS[condition.missing] else 0
         return Judgement(_tripped(breaching + fill_ins, condition), evaluated, gaps)
-    return Judgement(_without_fill_ins(points, evaluated, breaching, condition, state), evaluated)
+    called_for = _without_fill_ins(points, evaluated, breaching, condition)
+    return Judgement(called_for or state, evaluated, retained=called_for is None)
 
 
 def _values(points: Values, indices: Sequence[int]) -> list[float]:
@@ -88,14 +100,15 @@ def _tripped(breaching: int, condition: AlarmCondition) -> str:
 
 
 def _without_fill_ins(
-    points: Values, evaluated: Sequence[int], breaching: int, condition: AlarmCondition, state: str
-) -> str:
+    points: Values, evaluated: Sequence[int], breaching: int, condition: AlarmCondition
+) -> str | None:
+    """The state of an alarm that fills no gaps; None where it ignores them and keeps its state."""
     if breaching >= condition.datapoints_to_alarm:
         return ALARM
     if breaching < len(evaluated):
         return OK
     if condition.missing == "ignore":
-        return state
+        return None
     return ALARM if _breaching_for_long(points, evaluated, condition) else INSUFFICIENT_DATA
 
 

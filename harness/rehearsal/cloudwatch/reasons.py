@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.rehearsal.cloudwatch.definition import Definition
-from harness.rehearsal.cloudwatch.evaluation import ALARM, INSUFFICIENT_DATA, AlarmCondition, Judgement
+from harness.rehearsal.cloudwatch.evaluation import ALARM, FILL_INS, INSUFFICIENT_DATA, AlarmCondition, Judgement
 
 INITIAL = "Unchecked: Initial alarm creation"
 FEWEST_POINTS_LISTED_APART = 5
@@ -44,9 +44,10 @@ def reason(
     if judgement.state == INSUFFICIENT_DATA:
         unknown = condition.evaluation_periods - len(judgement.evaluated)
         return f"Insufficient Data: {_datapoints(unknown)} {_was(unknown)} unknown."
-    if judgement.filled:
-        return _filled(judgement, condition)
-    return _crossed(judgement, points, condition, explicit=explicit)
+    crossing = _crossing(judgement, points, condition)
+    if not crossing:
+        return _received(judgement, condition)
+    return _crossed(judgement, crossing, condition, explicit=explicit)
 
 
 def reason_data(
@@ -54,8 +55,6 @@ def reason_data(
 ) -> dict[str, Any]:
     """StateReasonData of an evaluation at `at_s`."""
     real = [points[index] for index in judgement.evaluated]
-    missing = [point for point in reversed(points) if point.value is None][: judgement.filled or None]
-    evaluated = sorted([*real, *(missing if judgement.filled or not real else [])], key=lambda point: -point.start_s)
     stat = definition.query.stat
     parts = {
         "version": "1.0",
@@ -66,9 +65,40 @@ def reason_data(
         "period": definition.period_s,
         "recentDatapoints": [point.value for point in real][-MOST_POINTS_IN_DATA:],
         "threshold": float(definition.condition.threshold),
-        "evaluatedDatapoints": [_evaluated(point) for point in evaluated[:MOST_POINTS_IN_DATA]],
+        "evaluatedDatapoints": [
+            _evaluated(point) for point in _deciding(judgement, points, definition.condition)[:MOST_POINTS_IN_DATA]
+        ],
     }
     return {name: part for name, part in parts.items() if part is not None}
+
+
+def _crossing(
+    judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: AlarmCondition
+) -> list[EvaluatedPeriod]:
+    """The real points on the side of the threshold that the state is named for, newest first."""
+    alarming = judgement.state == ALARM
+    real = [points[index] for index in reversed(judgement.evaluated)]
+    return [point for point in real if point.value is not None and condition.breached_by(point.value) == alarming]
+
+
+def _deciding(
+    judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: AlarmCondition
+) -> Sequence[EvaluatedPeriod]:
+    """The periods that StateReasonData lists, newest first: as many as the change of state takes (captured 2022-01-26,
+    2023-01-09), and for INSUFFICIENT_DATA all that are evaluated (captured 2021-10-14, 2023-08-04)."""
+    missing = [point for point in reversed(points) if point.value is None]
+    if judgement.state == INSUFFICIENT_DATA:
+        real = [points[index] for index in judgement.evaluated]
+        gaps = condition.evaluation_periods - len(real)
+        return _newest_first([*real, *missing[:gaps]])
+    agreeing = _crossing(judgement, points, condition)
+    if FILL_INS.get(condition.missing) == (judgement.state == ALARM):
+        agreeing += missing[: judgement.filled]
+    return _newest_first(agreeing)[: _needed(condition, judgement.state)]
+
+
+def _newest_first(points: Sequence[EvaluatedPeriod]) -> Sequence[EvaluatedPeriod]:
+    return sorted(points, key=lambda point: -point.start_s)
 
 
 def transition_reason(arn: str, state: str, at_s: float) -> str:
@@ -97,38 +127,45 @@ def compact(value: object) -> str:
 
 
 def _crossed(
-    judgement: Judgement, points: Sequence[EvaluatedPeriod], condition: AlarmCondition, *, explicit: bool
+    judgement: Judgement, crossing: Sequence[EvaluatedPeriod], condition: AlarmCondition, *, explicit: bool
 ) -> str:
-    alarming = judgement.state == ALARM
-    real = [points[index] for index in reversed(judgement.evaluated)]
-    crossing = [p for p in real if p.value is not None and condition.breached_by(p.value) == alarming]
-    count = len(crossing)
-    subject = f"{count} out of the last {len(real)} datapoints" if explicit else _datapoints(count)
+    alarming, count = judgement.state == ALARM, len(crossing)
+    subject = f"{count} out of the last {condition.evaluation_periods} datapoints" if explicit else _datapoints(count)
     listed = f"[{', '.join(_listed(point) for point in crossing[:MOST_POINTS_LISTED])}]"
     did = f"{_was(count)} {'' if alarming else 'not '}{_CROSSED[condition.comparison]}"
-    threshold = f"the threshold ({float(condition.threshold)})"
-    rider = f" ({_minimum(condition, alarming=alarming)})" if explicit else ""
+    gaps = f" and {_missing(judgement, condition)}" if judgement.filled else ""
+    threshold = f"the threshold ({float(condition.threshold)}){gaps}"
+    rider = f" ({_minimum(condition, judgement.state)})" if explicit else ""
     if count < FEWEST_POINTS_LISTED_APART:
         return f"Threshold Crossed: {subject} {listed} {did} {threshold}{rider}."
     recent = f"The most recent datapoints which crossed the threshold: {listed}"
     return f"Threshold Crossed: {subject} {did} {threshold}. {recent}{rider}."
 
 
-def _filled(judgement: Judgement, condition: AlarmCondition) -> str:
-    real = len(judgement.evaluated)
-    periods = condition.evaluation_periods
+def _received(judgement: Judgement, condition: AlarmCondition) -> str:
+    """For a state that the gaps alone decided."""
+    real, periods = len(judgement.evaluated), condition.evaluation_periods
     received = f"{_datapoints(real)} {_was(real)}" if real else "no datapoints were"
-    missing = f"{judgement.filled} missing datapoint{'' if judgement.filled == 1 else 's'} {_was(judgement.filled)}"
     return (
         f"Threshold Crossed: {received} received for {periods} period{'' if periods == 1 else 's'} "
-        f"and {missing} treated as [{_TREATED_AS[condition.missing]}]."
+        f"and {_missing(judgement, condition)}."
     )
 
 
-def _minimum(condition: AlarmCondition, *, alarming: bool) -> str:
+def _missing(judgement: Judgement, condition: AlarmCondition) -> str:
+    gaps = f"{judgement.filled} missing datapoint{'' if judgement.filled == 1 else 's'} {_was(judgement.filled)}"
+    return f"{gaps} treated as [{_TREATED_AS[condition.missing]}]"
+
+
+def _minimum(condition: AlarmCondition, state: str) -> str:
+    transition = "OK -> ALARM" if state == ALARM else "ALARM -> OK"
+    return f"minimum {_datapoints(_needed(condition, state))} for {transition} transition"
+
+
+def _needed(condition: AlarmCondition, state: str) -> int:
+    """How many datapoints it takes to go to a state from the other one."""
     to_recover = condition.evaluation_periods - condition.datapoints_to_alarm + 1
-    needed = condition.datapoints_to_alarm if alarming else to_recover
-    return f"minimum {_datapoints(needed)} for {'OK -> ALARM' if alarming else 'ALARM -> OK'} transition"
+    return condition.datapoints_to_alarm if state == ALARM else to_recover
 
 
 def _datapoints(count: int) -> str:

@@ -90,7 +90,7 @@ def test_the_time_of_an_expression_is_that_of_its_metrics(period_s: int) -> None
     """The alarm itself names no period."""
     slow = math_of("e", query("e", "Errors", period_s=period_s))
     check = asked("alarm-in-time", seeing(slow))
-    assert f"may take {period_s + 150} s" in check.seen
+    assert f"may take {period_s + 110} s" in check.seen
     assert check.severity == ("ok" if period_s == 60 else "error")
 
 

@@ -27,7 +27,7 @@ def conditions(draw: st.DrawFn) -> AlarmCondition:
 def cases(draw: st.DrawFn) -> tuple[list[float | None], AlarmCondition, str]:
     """One evaluation range with its alarm."""
     condition = draw(conditions())
-    length = evaluation_range(condition.evaluation_periods)
+    length = evaluation_range(condition.evaluation_periods, 60)
     return draw(st.lists(points, min_size=length, max_size=length)), condition, draw(states)
 
 
@@ -111,15 +111,19 @@ def test_comparisons(comparison: str, breaching: list[float]) -> None:
     assert [value for value in (0.0, 1.0, 2.0) if condition.breached_by(value)] == breaching
 
 
-def test_the_documented_range_for_three_periods_is_five() -> None:
-    """AWS documents five points for three periods."""
-    assert evaluation_range(3) == 5
+@pytest.mark.parametrize(
+    ("periods", "period_s", "points"),
+    [(3, 300, 5), (1, 60, 6), (2, 60, 6), (5, 60, 7), (1, 300, 3), (1, 900, 3)],
+)
+def test_the_range_is_as_documented_and_captured(periods: int, period_s: int, points: int) -> None:
+    """AWS documents five points for three periods; captured alarms tell the others."""
+    assert evaluation_range(periods, period_s) == points
 
 
-@given(st.integers(1, 1440))
-def test_the_range_exceeds_the_periods_and_grows_with_them(periods: int) -> None:
+@given(st.integers(1, 1440), st.sampled_from([10, 60, 300]))
+def test_the_range_exceeds_the_periods_and_grows_with_them(periods: int, period_s: int) -> None:
     """There is always more than asked for, and never less for more periods."""
-    assert periods + 2 <= evaluation_range(periods) <= evaluation_range(periods + 1)
+    assert periods + 2 <= evaluation_range(periods, period_s) <= evaluation_range(periods + 1, period_s)
 
 
 @given(cases(), st.data())
@@ -163,7 +167,7 @@ def test_evaluated_points_are_the_newest_real_ones_in_order(
 @given(conditions(), states)
 def test_silence_alone_is_judged_by_the_treatment(condition: AlarmCondition, state: str) -> None:
     """Without any point the treatment decides, whatever M and N are."""
-    silence = [None] * evaluation_range(condition.evaluation_periods)
+    silence = [None] * evaluation_range(condition.evaluation_periods, 60)
     expected = {"missing": "INSUFFICIENT_DATA", "ignore": state, "breaching": "ALARM", "notBreaching": "OK"}
     assert evaluate(silence, condition, state).state == expected[condition.missing]
 
@@ -176,6 +180,14 @@ def test_only_ignore_looks_at_the_present_state(
     series, condition, state = case
     if condition.missing != "ignore":
         assert evaluate(series, condition, state) == evaluate(series, condition, other)
+
+
+@given(cases())
+def test_a_state_is_retained_by_ignore_alone(case: tuple[list[float | None], AlarmCondition, str]) -> None:
+    """What is retained is the state before, and only an alarm that ignores missing data retains any."""
+    series, condition, state = case
+    judgement = evaluate(series, condition, state)
+    assert not judgement.retained or (condition.missing == "ignore" and judgement.state == state)
 
 
 @given(cases())
