@@ -6,13 +6,15 @@ import gevent
 from locust.runners import STATE_MISSING
 
 from harness.core.timeline.events import Arrivals, decode
-from harness.plugin.crew import FLUSH_S
+from harness.plugin.crew import FLUSH_S, Crew
 from harness.plugin.director import Director
 from harness.plugin.role import BEGIN, END, FAILURE, PACING, ROWS, STEERING
 from harness.run.run import Run
 from harness.traffic.recorder import unstarted
 from harness.traffic.steering import Steering
 
+MASTER = "master"
+"""What its own rows name in the place of a worker."""
 LAST_ROWS_S = 10.0
 """Wall time that workers get to send their last rows, once their users are stopped."""
 
@@ -26,10 +28,22 @@ class Master(Director):
         self._done: set[str] = set()
         self._recorded_s: dict[str, float] = {}
         self._leaving: set[str] = set()
+        self._own = Crew(
+            environment,
+            name=MASTER,
+            send_rows=lambda rows, _: self.take(*rows),
+            tell_pacing=lambda _: None,
+            tell_failure=self.failed,
+        )
         self._runner.register_message(PACING, self._on_pacing)
         self._runner.register_message(ROWS, self._on_rows)
         self._runner.register_message(FAILURE, self._on_failure)
         environment.events.worker_connect.add_listener(self._on_worker)
+
+    @property
+    def records(self) -> Crew:
+        """Has no users, but listeners of the locustfile may fire requests here, too."""
+        return self._own
 
     def least_users(self) -> int:
         """One user for each worker that is expected."""
@@ -44,6 +58,7 @@ class Master(Director):
         self._done.clear()
         self._recorded_s.clear()
         self._leaving.clear()
+        self._own.begin(steering)
         self._runner.send_message(BEGIN, steering.packed())
 
     def end(self) -> None:
@@ -52,6 +67,7 @@ class Master(Director):
         with gevent.Timeout(LAST_ROWS_S + (self.environment.stop_timeout or 0.0), False):
             while self._present() - self._done:
                 gevent.sleep(0.02)
+        self._own.end()
         for worker in self._present() - self._done:
             if self._ending:
                 self._ending.trouble(

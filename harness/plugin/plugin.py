@@ -60,7 +60,8 @@ def init(environment: Any, **_: Any) -> None:
     LastWord(environment, role)
     if role.crew:
         OneStop(environment.runner)
-        told.request._handlers = FirstHeard(role.crew.on_request, told.request._handlers)
+    if role.records:
+        told.request._handlers = FirstHeard(role.records.on_request, told.request._handlers)
     for signum, code in SIGNALS.items():
         gevent.signal_handler(signum, role.signalled, code)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:

@@ -34,6 +34,11 @@ class Role(ABC):
         self.environment = environment
         self.crew: Crew | None = None
 
+    @property
+    def records(self) -> Crew | None:
+        """What records the requests that are fired in this process."""
+        return self.crew
+
     @abstractmethod
     def test_start(self) -> None:
         """A test begins."""

@@ -48,6 +48,8 @@ class Worker(Role):
         """Hands over and sends the last rows. Failed requests do not change the exit code: the master judges them."""
         self.crew.hand_over()
         self.crew.end()
+        # Where one of its own users has it quit, Locust would leave its last requests out of the master's tables.
+        self._runner._send_stats()
         return ExitCode.AS_EXPECTED
 
     def settled(self, code: int, worse: Mapping[str, int], said: str | None) -> None:

@@ -125,6 +125,33 @@ class Rpc(User):
     def untimed(self):
         events.request.fire(request_type="sql", name="select", response_time=None, response_length=None, exception=None)
 """
+ANYWHERE = """
+import time
+import gevent
+from locust import User, constant, events, task
+from locust.runners import MasterRunner
+
+TOLD = {"request_type": "rpc", "response_time": 3, "response_length": 0, "exception": None}
+began = time.time()
+
+@events.test_start.add_listener
+def own(environment, **_):
+    def fire():
+        for _ in range(20):
+            events.request.fire(name="master", **TOLD)
+            gevent.sleep(0.02)
+    if isinstance(environment.runner, MasterRunner):
+        gevent.spawn(fire)
+
+class Rpc(User):
+    wait_time = constant(0.05)
+
+    @task
+    def call(self):
+        events.request.fire(name="worker", **TOLD)
+        if time.time() - began > 6:
+            self.environment.runner.quit()
+"""
 COUNTED_ALONE = """
 from locust import User, constant, events, task
 
@@ -432,6 +459,21 @@ def test_odd_requests_are_recorded_whatever_listeners_do(
     assert found["requests-odd"].severity == "warning"
     assert not found.keys() & {"requests-not-recorded", "trouble", "unanswered"}
     assert sum(total.recorded for total in of(Totals, run.events())) == run.requests().total() > 50
+
+
+def test_requests_of_a_master_and_of_workers_that_quit_are_recorded_and_counted(
+    play: Callable[..., Play], tmp_path: Path
+) -> None:
+    """A listener fires some in the master, and a user has its worker quit: Locust's tables and the timeline agree."""
+    (tmp_path / "mine.py").write_text(ANYWHERE, encoding="utf-8")
+    words = ["--users", "4", "--spawn-rate", "4", "--json-file", str(tmp_path / "locust"), "--processes", "2"]
+    run = play("-f", f"{tmp_path / 'mine.py'},{WATCH}", *words)
+    assert run.end() == 4
+    assert run.endpoints()["master"] == 20
+    assert run.endpoints()["worker"] > 0
+    shown = sum(requests for requests, _ in locusts_counts(tmp_path / "locust.json").values())
+    assert shown == run.requests().total()
+    assert "requests-not-recorded" not in {finding.id for finding in run.verdict().findings}
 
 
 @pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
