@@ -1,9 +1,12 @@
 """Whether the canary was on trial for all of its time: health needs evidence over the whole bake."""
 
+import math
+
+from harness.core.experiment.types import Outcome
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.weights import Stay
 from harness.core.verdict.evidence import Evidence
-from harness.core.verdict.measure import headers_tell
+from harness.core.verdict.measure import headers_tell, metric_sum
 
 LONGEST_SILENCE = 0.2
 """The share of the bake that the canary may go without an answer before the bake proves nothing."""
@@ -69,6 +72,18 @@ def longest_silence(evidence: Evidence) -> Bounds | None:
     gap = max(gaps, key=lambda gap: gap[1] - gap[0])
     longest_s = max(SHORTEST_SILENCE_S, LONGEST_SILENCE * (ended_s - began_s))
     return gap if gap[1] - gap[0] > longest_s else None
+
+
+def never_had_traffic(evidence: Evidence) -> bool:
+    """Whether the canary surely never had any traffic."""
+    rollout = evidence.rollout
+    if rollout.outcome is Outcome.PROMOTED or rollout.release.place != "baseline":
+        return False
+    answered = any(evidence.is_canary(seen.version) for seen in evidence.since)
+    release = rollout.release
+    invoked = release.canary and metric_sum(evidence, "Invocations", release.canary, (-math.inf, math.inf))
+    away = release.shared or release.weights.splits or release.weights.whole or release.was_allowed
+    return not (answered or invoked or away)
 
 
 def _trial(evidence: Evidence) -> Bounds | None:

@@ -6,9 +6,9 @@ from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.composed import holding_back
 from harness.core.verdict.evidence import Evidence, count, failed, reached_service
+from harness.core.verdict.failures import harm_for_none
 from harness.core.verdict.findings.scene import Scene, error, finding, warning
 from harness.core.verdict.guards import Composed, guards_of, rules_of, unevaluated_alarms
-from harness.core.verdict.harm import harm_for_none
 from harness.core.verdict.measure import origin, requests_per_s
 from harness.core.verdict.types import Attribution, Detection, Finding
 
