@@ -6,6 +6,11 @@ import stat
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are no JSON of the kind that is asked for; too deep nesting included."""
+
 MOST_BYTES = 64 * 1024 * 1024
 """More than any file that is read as a whole has: a verdict, a manifest or an experiment takes some kilobytes."""
 

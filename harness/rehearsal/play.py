@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode, UsageError
+from harness.files import NOT_JSON
 from harness.processes import POLL_S, Interrupts, await_end, end, locust_command, start
 
 READY_WITHIN_S = 60.0
@@ -170,7 +171,7 @@ class CloudProcess:
             raise CloudError(f"the local cloud did not start: {self.last_words()}")
         try:
             return msgspec.json.decode(line, type=Ready)
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise CloudError(f"the local cloud said {line!r} instead of its ready line") from error
 
 

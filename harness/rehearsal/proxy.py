@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from harness.files import NOT_JSON
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -145,7 +146,7 @@ def parse(payload: bytes) -> GatewayAnswer:
     """
     try:
         content = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise MalformedAnswer("not JSON") from error
     if not isinstance(content, dict):
         raise MalformedAnswer("not an object")

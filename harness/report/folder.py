@@ -24,7 +24,7 @@ from harness.core.timeline.events import Event, RunStarted, decode, encode, skim
 from harness.core.verdict.types import Verdict
 from harness.core.version import __version__
 from harness.errors import HarnessError, TimelineError, UsageError
-from harness.files import open_plain, read_plain
+from harness.files import NOT_JSON, open_plain, read_plain
 from harness.report.masking import masked, masked_event, without_secrets
 from harness.streams import pretty_json
 
@@ -238,7 +238,7 @@ def _document(path: Path, kind: type[_T]) -> _T:
         return msgspec.json.decode(read_plain(path), type=kind)
     except FileNotFoundError:
         raise
-    except (msgspec.DecodeError, OSError, ValueError, RecursionError) as error:
+    except (*NOT_JSON, OSError) as error:
         raise HarnessError(f"{path} cannot be read: {error}") from error
 
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 from harness.core.experiment.types import AlarmState
 from harness.core.timeline.histogram import Bins, Unread
 from harness.errors import TimelineError
+from harness.files import NOT_JSON
 
 SCHEMA = 1
 
@@ -568,7 +569,7 @@ def _skimmed(line: bytes) -> Event:
 
 
 def _decoded(lines: Iterable[bytes], decode_line: Callable[[bytes], Event]) -> Iterator[Event]:
-    pending: tuple[int, msgspec.DecodeError] | None = None
+    pending: tuple[int, Exception] | None = None
     for number, line in enumerate(lines, 1):
         if pending:
             raise TimelineError(f"timeline line {pending[0]}: {pending[1]}") from pending[1]
@@ -576,7 +577,7 @@ def _decoded(lines: Iterable[bytes], decode_line: Callable[[bytes], Event]) -> I
             continue
         try:
             event = decode_line(line)
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             pending = (number, error)
             continue
         _check_schema(event)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing
 
 from harness.errors import TimelineError
+from harness.files import NOT_JSON
 
 SUB_BUCKET_BITS = 7
 _SUB_BUCKETS = 1 << SUB_BUCKET_BITS
@@ -53,7 +54,7 @@ class Unread(Mapping[int, int]):
     def _read(self) -> Histogram:
         try:
             return msgspec.json.decode(self.text, type=Histogram)
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise TimelineError(f"a histogram in the timeline is broken: {error}") from error
 
 

@@ -13,6 +13,7 @@ from harness.core.experiment.part import Rate, Share
 from harness.core.experiment.rates import WORDS, read, worded
 from harness.core.experiment.types import AlarmState, ArrivalRate, Pattern
 from harness.errors import NotAllowed, UsageError
+from harness.files import NOT_JSON
 from harness.run.by_hand import ByHand
 
 Who = Callable[[str | None], str]
@@ -156,7 +157,7 @@ def _given_by(body: bytes) -> str | None:
     """Who asks, by a body whose other parts cannot be read."""
     try:
         return (msgspec.json.decode(body, type=_By).by or "")[:80] or None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return None
 
 
@@ -166,5 +167,5 @@ Asked = TypeVar("Asked", bound=Struct)
 def _read(body: bytes, kind: type[Asked]) -> Asked:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise Unreadable(f"the body cannot be read: {error}") from error

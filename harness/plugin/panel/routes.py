@@ -226,5 +226,7 @@ def _keep_asked(response: Response) -> None:
 
 
 def _told(error: Exception) -> Response:
+    if isinstance(error, controls.Unreadable):
+        return _error(str(error), 400)
     refused = isinstance(error, HarnessError) and error.exit_code in (ExitCode.USAGE, ExitCode.GUARD_RAIL)
     return _error(str(error), 409 if refused else 502)
