@@ -5,6 +5,7 @@ are the experiment's, or readable ones like those of a Serverless Framework proj
 """
 
 import io
+import logging
 import re
 import socket
 import zipfile
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment.alarm_metric import API_GATEWAY, dimensions_of, namespace_of
 from harness.core.experiment.hosts import is_loopback
@@ -26,6 +28,8 @@ from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.refusal import Refusal
+
+log = logging.getLogger(__name__)
 
 APPLICATION = "fake-user"
 STAGE = "shared"
@@ -69,7 +73,8 @@ def handler(event, context):
 
 class Stack(Struct, frozen=True, kw_only=True):
     """What was set up, by name. `name` is the CloudFormation stack's, `config` the full name of the deployment
-    configuration, `hooks` the function of each hooked lifecycle event, `api` what its metrics call the API."""
+    configuration, `hooks` the function of each hooked lifecycle event, `api` what its metrics call the API. `broken`
+    says why each run of the canary fails; None where none need fail."""
 
     name: str
     application: str
@@ -82,6 +87,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     api: ApiName
     baseline: str = BASELINE
     canary: str = CANARY
+    broken: str | None = None
 
 
 def names(experiment: Experiment) -> Stack:
@@ -124,14 +130,14 @@ def set_up(
     """Makes everything that the experiment names; raises ExperimentError with the field that is wrong."""
     stack = names(experiment)
     role = f"arn:aws:iam::{account}:role/{stack.application}"
-    _make_versions(experiment, stack, functions, role)
+    broken = _make_versions(experiment, stack, functions, role)
     for event, status in experiment.deployment.hooks.items():
         _make_hook(stack.hooks[event], status, functions, role)
     _check_fed(experiment)
     with _blaming("alarm"):
         cloudwatch.put_metric_alarm(_alarm(experiment.alarm, stack, account=account, region=region))
     _make_group(experiment, stack, codedeploy, role)
-    return stack
+    return replace(stack, broken=broken)
 
 
 @contextmanager
@@ -145,7 +151,8 @@ def _blaming(path: str) -> Iterator[None]:
 # Lambda
 
 
-def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, role: str) -> None:
+def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, role: str) -> str | None:
+    """Makes both versions and the alias; why the canary will fail in each run, None where it need not."""
     function = {"FunctionName": stack.function}
     baseline, canary = _code(experiment.baseline, "baseline"), _code(experiment.canary, "canary")
     with _blaming("deployment.function"):
@@ -164,8 +171,12 @@ def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, r
         functions.publish_version(function)
     with _blaming("deployment.alias"):
         functions.create_alias({**function, "Name": stack.alias, "FunctionVersion": stack.baseline})
-    _warm(experiment.baseline, "baseline", functions, stack.function, stack.baseline)
-    _warm(experiment.canary, "canary", functions, stack.function, stack.canary)
+    if broken := _warm(experiment.baseline, "baseline", functions, stack.function, stack.baseline):
+        raise ExperimentError("baseline.handler", f"{broken} No release begins with a version that cannot run.")
+    broken = _warm(experiment.canary, "canary", functions, stack.function, stack.canary)
+    if broken:
+        log.warning("%s Every run of the canary will fail, as on AWS.", broken)
+    return broken
 
 
 def _configuration(arm: Arm, name: str) -> dict[str, Any]:
@@ -214,10 +225,11 @@ def _check_url(url: str, path: str) -> None:
         raise ExperimentError(path, f"nothing answers at {url} ({error}); start your service first") from error
 
 
-def _warm(arm: Arm, name: str, functions: Functions, function: str, version: str) -> None:
-    if arm.handler is not None:
-        with _blaming(f"{name}.handler"):
-            functions.warm(function, version)
+def _warm(arm: Arm, name: str, functions: Functions, function: str, version: str) -> str | None:
+    if arm.handler is None:
+        return None
+    with _blaming(f"{name}.handler"):
+        return functions.warm(function, version)
 
 
 def _make_hook(function: str, status: str, functions: Functions, role: str) -> None:

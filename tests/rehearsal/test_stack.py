@@ -136,25 +136,47 @@ def test_a_handler_of_ones_own_becomes_a_version(make: Make, tmp_path: Path, mon
     assert cloud.functions.run(FUNCTION, "2", b"{}", alias=None).payload == b'{"statusCode": 200}'
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("import nowhere_to_be_found\n", "nowhere_to_be_found"),
-        ("def other(event, context):\n    pass\n", "answer"),
-        ("def answer(:\n", "yntax"),
-        ("raise RuntimeError('no licence')\n", "no licence"),
-        ("import os\nos._exit(7)\n", "7"),
-    ],
-)
-def test_a_handler_that_does_not_import_is_refused_with_the_reason(
+UNIMPORTABLE = [
+    ("import nowhere_to_be_found\n", "nowhere_to_be_found"),
+    ("def answer(:\n", "yntax"),
+    ("raise RuntimeError('no licence')\n", "no licence"),
+    ("import os\nos._exit(7)\n", "7"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), UNIMPORTABLE)
+def test_a_baseline_that_does_not_import_is_refused_with_the_reason(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
 ) -> None:
     """Checked before anything is ready; the error names the field and says why."""
     (tmp_path / "mine.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    error = refused(make, canary=Arm(handler="mine:answer"))
-    assert error.path == "canary.handler"
+    error = refused(make, baseline=Arm(handler="mine:answer"))
+    assert error.path == "baseline.handler"
     assert why in str(error)
+
+
+@pytest.mark.parametrize(("text", "why"), UNIMPORTABLE)
+def test_a_canary_that_does_not_import_fails_every_run(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
+) -> None:
+    """It is what a release may turn out to be, so that it is played, and the stack knows why it fails."""
+    (tmp_path / "mine.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    cloud, made = make(canary=Arm(handler="mine:answer"))
+    assert why in str(made.broken)
+    assert cloud.functions.run(FUNCTION, "2", b"{}", alias=None).error == "Unhandled"
+
+
+@pytest.mark.parametrize("handler", ["mien:answer", "mine:other"])
+@pytest.mark.parametrize("arm", ["baseline", "canary"])
+def test_a_misspelt_handler_is_refused(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arm: str, handler: str
+) -> None:
+    """There is no such module or function: played, the slip of a pen would look like a broken release."""
+    (tmp_path / "mine.py").write_text("def answer(event, context):\n    return {'statusCode': 200}\n")
+    monkeypatch.chdir(tmp_path)
+    assert refused(make, **{arm: Arm(handler=handler)}).path == f"{arm}.handler"
 
 
 def test_a_url_of_ones_own_becomes_a_version(make: Make, served: str) -> None:

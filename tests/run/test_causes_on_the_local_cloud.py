@@ -270,3 +270,16 @@ def test_answers_that_the_gateway_cannot_read_are_told(tmp_path: Path) -> None:
     assert (verdict["exit_code"], verdict["call"]) == (3, "missed")
     (text,) = (finding["text"] for finding in verdict["findings"] if finding["id"] == "failures-not-counted")
     assert "counted 0 Errors" in text
+
+
+@pytest.mark.slow
+def test_a_canary_that_cannot_be_imported_is_rolled_back(team: Callable[..., Team], tmp_path: Path) -> None:
+    """Every invocation fails and counts in Errors, as on AWS; the finding names what to look for."""
+    for module, first in (("good", ""), ("bad", "import left_out_of_the_layer\n")):
+        answer = "{'statusCode': 200, 'body': '{}'}"
+        (tmp_path / f"{module}.py").write_text(f"{first}def handler(event, context):\n    return {answer}\n")
+    arms = "baseline: {handler: good:handler}\ncanary: {handler: bad:handler}"
+    experiment = f"traffic: {{arrival_rate: 8}}\nsteady_s: 30\n{arms}"
+    verdict = team(experiment).run(experiment)
+    assert (verdict["outcome"], verdict["call"]) == ("rolled_back", "caught")
+    assert ids(verdict)["canary-always-fails"] == "warning"

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from harness.rehearsal.functions.engines import Ran, RunRequest, context_of
 from harness.rehearsal.functions.records import Code
-from harness.rehearsal.functions.runtime import Context
+from harness.rehearsal.functions.runtime import Context, failure, with_request_id
 
 _SERVICE = "harness.rehearsal.service"
 
@@ -32,12 +32,13 @@ class Bundled:
             context = BundledContext(dict(context_of(code, request)), code.environment)
             payload, is_error = json.dumps(_entry()(json.loads(request.event), context)).encode(), False
         except Exception as error:  # noqa: BLE001 - whatever the service raises is the answer of the run
-            payload, is_error = _failure(error), True
+            payload, is_error = _failure(error, request), True
         return Ran(payload=payload, failed=is_error, duration_ms=(time.perf_counter() - started) * 1000)
 
-    def warm(self, code: Code) -> None:  # noqa: ARG002 - an engine's signature
+    def warm(self, code: Code) -> str | None:  # noqa: ARG002 - an engine's signature
         """Imports the service."""
         _entry()
+        return None
 
     def retire(self, code: Code) -> None:
         """Nothing is held for a version."""
@@ -50,6 +51,6 @@ def _entry() -> Callable[[Any, Any], Any]:
     return cast(Callable[[Any, Any], Any], importlib.import_module(_SERVICE).handler)
 
 
-def _failure(error: Exception) -> bytes:
+def _failure(error: Exception, request: RunRequest) -> bytes:
     trace = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
-    return json.dumps({"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": trace}).encode()
+    return json.dumps(with_request_id(failure(type(error).__name__, str(error), trace), request.id)).encode()

@@ -48,8 +48,11 @@ class Engine(Protocol):
     def run(self, code: Code, request: RunRequest) -> Ran:
         """Runs one event."""
 
-    def warm(self, code: Code) -> None:
-        """Makes ready for a version's first run; raises `CloudError` where it cannot run at all."""
+    def warm(self, code: Code) -> str | None:
+        """Makes ready for a version's first run; the sentence why each run will fail, None where none need fail.
+
+        Raises `CloudError` where there is nothing to run, as behind a misspelt name.
+        """
 
     def retire(self, code: Code) -> None:
         """Frees what it holds for a version that has been replaced or deleted."""

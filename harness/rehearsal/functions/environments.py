@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, cast
 
 from msgspec import Struct
 
-START_LIMIT_S = 30.0
-"""Wall seconds for an environment to start and import. Lambda allows 10; a busy laptop is slower than Lambda."""
+INIT_LIMIT_S = 10.0
+"""Wall seconds for an environment to start and import, as in Lambda."""
 ENVIRONMENTS_A_VERSION = 8
 """The most environments of a version. Lambda has hundreds; here the cores of the machine limit them anyway."""
 TAIL_BYTES = 4096
@@ -63,9 +63,12 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 class Environment:
-    """One process. `failure` is the error payload with which it answers every run when its code does not import."""
+    """One process. `failure` is the error payload with which it answers every run when its code does not import.
 
-    def __init__(self, order: Order) -> None:
+    It keeps that answer, where Lambda would import again for each run. `limit_s` is how long the import may take.
+    """
+
+    def __init__(self, order: Order, limit_s: float) -> None:
         started = time.perf_counter()
         self._log = _append_only_file()
         self._link, self._process = _spawn(order, self._log)
@@ -73,7 +76,7 @@ class Environment:
         self._gone = False
         start = {"entry": order.entry, "path": list(order.path)}
         try:
-            self.failure: dict[str, Any] | None = self._exchange(START_LIMIT_S, start, b"")[0]
+            self.failure: dict[str, Any] | None = self._exchange(limit_s, start, b"")[0]
         except (TimedOut, EnvironmentEnded):
             self.end()
             raise

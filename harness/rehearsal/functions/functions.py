@@ -94,10 +94,13 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
         """Runs a version and counts it; blocks. Raises `Refusal` where reserved concurrency does not admit the run."""
         return self._run(self.code(function, version), event, alias)
 
-    def warm(self, function: str, version: str) -> None:
-        """Makes a version ready for its first run; raises `CloudError` where it cannot run at all."""
+    def warm(self, function: str, version: str) -> str | None:
+        """Makes a version ready for its first run; why each run will fail, None where none need fail.
+
+        Raises `CloudError` where there is nothing to run.
+        """
         code = self.code(function, version)
-        self._engines[code.kind].warm(code)
+        return self._engines[code.kind].warm(code)
 
     @contextmanager
     def slot(self, function: str, alias: str | None, version: str) -> Iterator[Underway]:

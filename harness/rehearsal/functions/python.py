@@ -12,9 +12,18 @@ from uuid import uuid4
 
 from harness.errors import CloudError
 from harness.rehearsal.functions.engines import Ran, RunRequest, context_of, failed, timed_out
-from harness.rehearsal.functions.environments import Environment, EnvironmentEnded, EnvironmentPool, Order, TimedOut
+from harness.rehearsal.functions.environments import (
+    INIT_LIMIT_S,
+    Environment,
+    EnvironmentEnded,
+    EnvironmentPool,
+    Order,
+    TimedOut,
+)
 from harness.rehearsal.functions.records import Code
+from harness.rehearsal.functions.runtime import with_request_id
 
+_NO_HANDLER = frozenset({"Runtime.HandlerNotFound", "Runtime.MalformedHandlerName"})
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE")
 
 
@@ -41,17 +50,22 @@ class Python:
         except TimedOut as late:
             return timed_out(code, request, late.log, late.limit_s)
 
-    def warm(self, code: Code) -> None:
-        """Starts an environment ahead of the first run; raises `CloudError` where the code does not import."""
+    def warm(self, code: Code) -> str | None:
+        """Starts an environment ahead of the first run."""
         try:
             with self._pool(code).environment() as environment:
                 failure = environment.failure
         except EnvironmentEnded as ended:
-            raise CloudError(f"{_described(code)} ended its process while it was imported ({ended}).") from ended
+            return f"{_described(code)} ended its process while it was imported ({ended})."
         except TimedOut as late:
-            raise CloudError(f"{_described(code)} was not imported within {late.limit_s:.0f} s.") from late
-        if failure:
-            raise CloudError(f"{_described(code)} cannot run: {failure['errorType']}: {failure['errorMessage']}")
+            limits = f"within {INIT_LIMIT_S:.0f} s, nor again within {late.limit_s:.0f} s"
+            return f"{_described(code)} was not imported {limits}."
+        if failure is None:
+            return None
+        why = f"{_described(code)} cannot run: {failure['errorType']}: {failure['errorMessage']}"
+        if _is_missing(failure, code):
+            raise CloudError(why)
+        return why
 
     def retire(self, code: Code) -> None:
         """Ends the environments of a version as they fall idle."""
@@ -83,10 +97,22 @@ class Python:
 
     def _new_pool(self, code: Code) -> EnvironmentPool:
         with self._lock:
-            _, pool = self._pools.setdefault(id(code), (code, EnvironmentPool(lambda: Environment(self._order(code)))))
+            _, pool = self._pools.setdefault(id(code), (code, EnvironmentPool(lambda: self._environment(code))))
             if self._closed:
                 pool.close()
             return pool
+
+    def _environment(self, code: Code) -> Environment:
+        """A new environment; an import that takes too long is begun again, on the time of the run that waits for it.
+
+        Lambda does so (developer guide, execution environment lifecycle); what it does for every later run of the same
+        environment, and so within the function's timeout alone, is a new environment here.
+        """
+        order = self._order(code)
+        try:
+            return Environment(order, INIT_LIMIT_S)
+        except TimedOut:
+            return Environment(order, code.timeout_s)
 
     def _order(self, code: Code) -> Order:
         root = code.package.root
@@ -98,7 +124,7 @@ class Python:
 def _run(environment: Environment, code: Code, request: RunRequest) -> Ran:
     start_ms, start_log = environment.take_start()
     if environment.failure:
-        payload = json.dumps(environment.failure).encode()
+        payload = json.dumps(with_request_id(environment.failure, request.id)).encode()
         return Ran(payload=payload, failed=True, duration_ms=0.0, log=start_log, start_ms=start_ms)
     started = time.perf_counter()
     try:
@@ -127,6 +153,13 @@ def _how(status: int) -> str:
     if status > 0:
         return f"exited with error: exit status {status}"
     return f"exited with error: signal: {(signal.strsignal(-status) or str(-status)).lower()}"
+
+
+def _is_missing(failure: Mapping[str, str], code: Code) -> bool:
+    """Whether there is no such module or function at all, which is a misspelt handler and no broken code."""
+    module = (code.entry or "").rpartition(":" if ":" in (code.entry or "") else ".")[0].replace("/", ".")
+    nowhere = f"Unable to import module '{module}': No module named '{module.partition('.')[0]}'"
+    return failure["errorType"] in _NO_HANDLER or failure["errorMessage"] == nowhere
 
 
 def _described(code: Code) -> str:

@@ -57,8 +57,13 @@ class NoEntryError(Exception):
 
 
 def failure(kind: str, message: str, trace: list[str] | None = None) -> Failure:
-    """An error payload."""
-    return {"errorMessage": message, "errorType": kind, "stackTrace": trace or []}
+    """An error payload, which has no request yet."""
+    return {"errorMessage": message, "errorType": kind, "requestId": "", "stackTrace": trace or []}
+
+
+def with_request_id(problem: Failure, request_id: str) -> Failure:
+    """An error payload as the run of a request answers it."""
+    return {**problem, "requestId": request_id}
 
 
 def receive(stream: BinaryIO) -> bytes:
@@ -111,18 +116,22 @@ def _trace(frames: TracebackType | None) -> list[str]:
 
 def run(entry: EntryPoint, event: bytes, context: Context) -> tuple[bool, bytes]:
     """Runs the function once; whether it failed, and its answer or error payload."""
+
+    def failed(kind: str, message: str, trace: list[str] | None = None) -> tuple[bool, bytes]:
+        return True, _encoded(_logged(with_request_id(failure(kind, message, trace), context.aws_request_id)))
+
     try:
         argument = json.loads(event)
     except ValueError as error:
-        return True, _encoded(_logged(failure("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}")))
+        return failed("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}")
     try:
         result = entry(argument, context)
     except Exception as error:  # noqa: BLE001 - user code may raise anything
-        return True, _encoded(_logged(failure(type(error).__name__, str(error), _trace(error.__traceback__))))
+        return failed(type(error).__name__, str(error), _trace(error.__traceback__))
     try:
         return False, _encoded(result)
     except (TypeError, ValueError, RecursionError) as error:
-        return True, _encoded(_logged(failure("Runtime.MarshalError", f"Unable to marshal response: {error}")))
+        return failed("Runtime.MarshalError", f"Unable to marshal response: {error}")
 
 
 def _encoded(result: object) -> bytes:

@@ -49,13 +49,14 @@ class Url:
             return failed("BadGateway", f"{code.url} answered {BAD_GATEWAY}", _since_ms(started))
         return Ran(payload=json.dumps(answer).encode(), failed=False, duration_ms=_since_ms(started))
 
-    def warm(self, code: Code) -> None:
+    def warm(self, code: Code) -> str | None:
         """Tries whether something listens."""
         parts = urlsplit(code.url or "")
         try:
             socket.create_connection((parts.hostname, parts.port or 80), timeout=code.timeout_s).close()
         except OSError as error:
             raise CloudError(f"Nothing listens at {code.url} for {code.function}: {error}") from error
+        return None
 
     def retire(self, code: Code) -> None:
         """Connections are kept for other versions at the same URL."""

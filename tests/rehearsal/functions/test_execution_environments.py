@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -216,10 +217,38 @@ def test_code_that_does_not_import_fails_every_run(create, invoke, counted, file
 
 @pytest.mark.parametrize(("files", "kind", "words"), BROKEN.values(), ids=BROKEN.keys())
 def test_warming_code_that_does_not_import_is_one_clear_sentence(create, functions, files, kind, words):
-    """The error names the handler, the function and the version."""
+    """It names the handler, the function and the version; a module or function that is not there is a wrong name."""
     create(files)
-    with pytest.raises(CloudError, match=r"^The handler app.handler of fn version \$LATEST "):
-        functions.warm("fn", "$LATEST")
+    is_misspelt = kind == "Runtime.HandlerNotFound" or words.endswith("'app'")
+    with pytest.raises(CloudError) if is_misspelt else nullcontext() as caught:
+        said = functions.warm("fn", "$LATEST")
+    assert (str(caught.value) if caught else said).startswith("The handler app.handler of fn version $LATEST ")
+
+
+def test_an_import_that_takes_too_long_is_begun_again_within_the_runs_time(create, invoke, counted, monkeypatch):
+    """Lambda gives an init its own time, and then that of the function: the payload tells of the latter."""
+    monkeypatch.setattr("harness.rehearsal.functions.python.INIT_LIMIT_S", 0.3)
+    create("import time\ntime.sleep(60)\n", Timeout=1)
+    answer = invoke({})
+    assert answer.payload["errorType"] == "Sandbox.Timedout"
+    assert answer.payload["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+    assert [run["failed"] for run in counted.runs] == [True]
+
+
+def test_a_slow_import_that_ends_within_the_second_time_runs(create, invoke, monkeypatch):
+    """The first run waits for it."""
+    monkeypatch.setattr("harness.rehearsal.functions.python.INIT_LIMIT_S", 0.1)
+    create("import time\ntime.sleep(0.3)\ndef handler(event, context): return 'up'\n", Timeout=30)
+    assert invoke({}).payload == "up"
+
+
+def test_an_error_payload_has_the_id_of_its_request(create, invoke):
+    """Of a run that failed and of a version that cannot be imported."""
+    for source in ("raise KeyError('TABLE')\n", "def handler(event, context): raise KeyError('TABLE')\n"):
+        create(source, FunctionName="one" if "def" in source else "two")
+        answer = invoke({}, FunctionName="one" if "def" in source else "two")
+        assert list(answer.payload) == ["errorMessage", "errorType", "requestId", "stackTrace"]
+        assert answer.payload["requestId"] in answer.log
 
 
 def test_a_malformed_handler_is_told(create, invoke):
