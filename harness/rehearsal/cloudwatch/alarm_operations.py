@@ -125,9 +125,10 @@ class AlarmOperations(CheckedService):
 
     @operation
     def set_alarm_state(self, params: Params) -> Answer:
-        """SetAlarmState: a metric alarm keeps it until its next evaluation, a composite one until a child changes."""
+        """SetAlarmState: a metric alarm keeps it until its next evaluation or, without data, for half a minute more; a
+        composite one until a child changes."""
         if self._alarms.get(params["AlarmName"]) is None:
-            raise Refusal("ResourceNotFound", f"Alarm {params['AlarmName']} does not exist")
+            raise Refusal("ResourceNotFound", "")  # captured: without a message
         data = _parsed_reason_data(params.get("StateReasonData"))
         self._alarms.force(params["AlarmName"], params["StateValue"], params["StateReason"], data)
         return {}
@@ -152,8 +153,10 @@ class AlarmOperations(CheckedService):
 
     @operation
     def list_tags_for_resource(self, params: Params) -> Answer:
-        """ListTagsForResource, for alarms."""
-        tags = self._by_arn(params["ResourceARN"]).tags
+        """ListTagsForResource, for alarms; one that was deleted has none (captured)."""
+        arn = params["ResourceARN"]
+        known = self._alarms.get(name_of(arn)) is not None or not self._alarms.is_arn(arn)
+        tags = self._by_arn(arn).tags if known else {}
         return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
     def _refuse_other_kind(self, name: str, kind: str) -> None:

