@@ -19,12 +19,16 @@ from harness.report.compared_runs import ComparedRun
 Change = Literal["same", "better", "worse", "unknown", "differs", "incomparable"]
 SLACK_MS = 5.0
 """Latencies this close to each other are the same: machines differ by that much from one minute to the next."""
+PHASE_S = 120.0
+"""Times this close are the same where seeds differ: of the period and of the evaluation's minute, a failure meets more
+or less, by when it comes."""
 
 
 class Measure(Struct, frozen=True):
     """A number by which runs are compared: more is worse.
 
-    Only latencies have the last two: `interval` is what the number surely is, `other` the same number of the other arm.
+    Only latencies have `interval`, what the number surely is, and `other`, the same number of the other arm. Of a time
+    `is_time` is true; what `grows` does so for as long as a canary that is to be rolled back goes on.
     """
 
     name: str
@@ -32,6 +36,8 @@ class Measure(Struct, frozen=True):
     told: Callable[[Bounds], str]
     interval: Callable[[Verdict], Bounds | None] | None = None
     other: Callable[[Verdict], Bounds | None] | None = None
+    is_time: bool = False
+    grows: bool = False
 
     def surely(self, verdict: Verdict) -> Bounds | None:
         """What the number is at the least and at the most."""
@@ -88,13 +94,13 @@ def _latency(arm: str, quantile: str) -> Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("time to detect", lambda verdict: verdict.detection.time_to_detect_s, facts.span),
-    Measure("time to roll back", lambda verdict: verdict.detection.time_to_roll_back_s, facts.span),
-    Measure("failed requests", _exactly("exposure.failed_requests"), _count),
-    Measure("failed good requests", _exactly("exposure.failed_good_requests"), _count),
+    Measure("time to detect", lambda verdict: verdict.detection.time_to_detect_s, facts.span, is_time=True),
+    Measure("time to roll back", lambda verdict: verdict.detection.time_to_roll_back_s, facts.span, is_time=True),
+    Measure("failed requests", _exactly("exposure.failed_requests"), _count, grows=True),
+    Measure("failed good requests", _exactly("exposure.failed_good_requests"), _count, grows=True),
     Measure("personas hit", _exactly("exposure.users"), _count),
-    Measure("blast radius", _exactly("exposure.blast_radius"), _share),
-    Measure("error budget used", _exactly("exposure.error_budget_share"), _share),
+    Measure("blast radius", _exactly("exposure.blast_radius"), _share, grows=True),
+    Measure("error budget used", _exactly("exposure.error_budget_share"), _share, grows=True),
     _latency("baseline", "p95"),
     _latency("canary", "p50"),
     _latency("canary", "p95"),
@@ -106,11 +112,12 @@ def rule(tolerance: float, before: int) -> str:
     """When a number is worse, in words."""
     over = f"more than {facts.percent(tolerance)} above"
     latency = f"a latency must also be more than {SLACK_MS:g} ms above, and the exact 99 % intervals must not overlap"
+    time = f"where seeds differ, {PHASE_S:g} s more, and what fails in them, are borne besides"
     if before == 1:
-        told = f"Worse is what is for certain {over} the first run's; {latency}, both beyond the other arm's slowdown."
+        told = f"Worse is what is for certain {over} the first run's; {latency}, both beyond the other arm's slowdown"
     else:
-        told = f"Worse is what is for certain {over} all of the first {before} runs; {latency}."
-    return f"{told} Latencies of different speeds are not compared."
+        told = f"Worse is what is for certain {over} all of the first {before} runs; {latency}"
+    return f"{told}; {time}. Latencies of different speeds are not compared."
 
 
 def compared_line(
@@ -152,7 +159,7 @@ def _of_speed(run: ComparedRun, runs: Iterable[ComparedRun]) -> list[ComparedRun
 
 def _changed(measure: Measure, before: Sequence[ComparedRun], after: Sequence[ComparedRun], tolerance: float) -> Change:
     """How the number of some runs changed, whose spread is that of all of them."""
-    slack, machine = SLACK_MS if measure.interval else 0.0, _machine(measure, before, after)
+    slack, machine = _slack(measure, before, after), _machine(measure, before, after)
     was, surely_was = _hull(measure.value, before), _hull(measure.surely, before)
     is_, surely_is = _hull(measure.value, after), _hull(measure.surely, after)
     if not (was and surely_was and is_ and surely_is):
@@ -162,11 +169,32 @@ def _changed(measure: Measure, before: Sequence[ComparedRun], after: Sequence[Co
     return "better" if is_[1] < was[0] * (1 - tolerance) - slack and surely_is[1] < surely_was[0] else "same"
 
 
+def _slack(measure: Measure, before: Sequence[ComparedRun], after: Sequence[ComparedRun]) -> float:
+    """What a number may differ by though nothing changed."""
+    if measure.interval:
+        return SLACK_MS
+    return PHASE_S if measure.is_time and _differ_in_seed(before, after) else 0.0
+
+
+def _differ_in_seed(before: Sequence[ComparedRun], after: Sequence[ComparedRun]) -> bool:
+    return len({run.conditions.seed for run in (*before, *after)}) > 1
+
+
+def _phase(before: Sequence[ComparedRun], after: Sequence[ComparedRun]) -> float:
+    """How many times as long a canary may go on before it is rolled back, though nothing changed."""
+    took = _hull(lambda verdict: verdict.detection.time_to_roll_back_s, before)
+    return 1 + PHASE_S / took[1] if took and took[1] and _differ_in_seed(before, after) else 1.0
+
+
 def _machine(measure: Measure, before: Sequence[ComparedRun], after: Sequence[ComparedRun]) -> float:
-    """How many times slower the machine was, by the other arm; without one it may have been by anything.
+    """How many times more a number may be by itself: slower as the other arm is, or more as the time is longer.
+
+    Of a latency without another arm it may be anything.
 
     Several runs before say it better: their spread has the machine in it.
     """
+    if measure.grows:
+        return _phase(before, after)
     if measure.other is None or len(before) > 1:
         return 1.0
     was, is_ = _hull(measure.other, before), _hull(measure.other, after)

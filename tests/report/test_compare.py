@@ -48,6 +48,29 @@ def test_slower_detection_beyond_the_tolerance_is_a_regression(caught: Verdict, 
     assert ("time to detect" in comparison.regressions) == (exit_code == 3)
 
 
+@pytest.mark.parametrize(("later_s", "seeds", "exit_code"), [(60.0, "12", 0), (60.0, "11", 3), (150.0, "12", 3)])
+def test_times_of_other_seeds_differ_by_the_phase_of_an_alarm(
+    later_s: float, seeds: str, exit_code: int, caught: Verdict
+) -> None:
+    """A failure that came at another second of its minute is seen a period and an evaluation later, and none worse."""
+    told = caught.detection
+    later = {
+        name: (low + later_s, high + later_s)
+        for name in ("time_to_detect_s", "time_to_roll_back_s")
+        for low, high in [getattr(told, name)]
+    }
+    failed = round((caught.exposure.failed_requests or 0) * 1.4)
+    verdict = replace(
+        caught, detection=replace(told, **later), exposure=replace(caught.exposure, failed_requests=failed)
+    )
+    runs = [
+        ComparedRun(f"run{number}", one, Conditions(seed=seed))
+        for number, (one, seed) in enumerate(zip((caught, verdict), seeds, strict=True))
+    ]
+    assert compare(runs).exit_code == exit_code
+    assert "where seeds differ, 120 s more, and what fails in them, are borne" in compare(runs).rule
+
+
 def test_tolerance_is_what_was_asked(caught: Verdict) -> None:
     """Twice as slow is no regression to who tolerates it."""
     assert against(caught, slower(caught, 2.0), tolerance=1.5).exit_code == 0
