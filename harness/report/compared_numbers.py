@@ -70,6 +70,17 @@ def _exactly(path: str) -> Callable[[Verdict], Bounds | None]:
     return value
 
 
+def _interval(path: str) -> Callable[[Verdict], Bounds | None]:
+    """The interval at a path of the verdict; without an upper end it may be anything above."""
+    read = attrgetter(path)
+
+    def value(verdict: Verdict) -> Bounds | None:
+        interval = read(verdict)
+        return interval and (interval[0], math.inf if interval[1] is None else interval[1])
+
+    return value
+
+
 def _count(bounds: Bounds) -> str:
     return facts.count(round(bounds[0]))
 
@@ -88,7 +99,7 @@ def _latency(arm: str, quantile: str) -> Measure:
         name=f"{arm} {quantile}",
         value=_exactly(f"arms.{arm}.{quantile}_ms"),
         told=_ms,
-        interval=attrgetter(f"arms.{arm}.{quantile}_interval_ms"),
+        interval=_interval(f"arms.{arm}.{quantile}_interval_ms"),
         other=_exactly(f"arms.{other}.{quantile}_ms"),
     )
 

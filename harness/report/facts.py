@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from harness.core.experiment.types import Objective, Outcome
-from harness.core.timeline.bounds import Bounds
+from harness.core.timeline.bounds import Bounds, interval_in_words
 from harness.core.verdict.types import ArmFacts, Source, Verdict, result_in_words
 
 NOT_MEASURED = "–"
@@ -255,17 +255,11 @@ def latency(verdict: Verdict) -> str:
     seen = verdict.arms.latency
     if seen is None:
         return "whether the canary was slower is not known"
-    times = f", {interval(seen.ratio)} times the baseline's" if seen.ratio else ""
-    canary, baseline = interval(seen.canary_p99_ms), interval(seen.baseline_p99_ms)
+    times = f", {interval_in_words(seen.ratio)} times the baseline's" if seen.ratio else ""
+    canary, baseline = interval_in_words(seen.canary_p99_ms), interval_in_words(seen.baseline_p99_ms)
     return (
         f"p99 of good requests {canary} ms on the canary, {baseline} ms on the baseline{times} (exact 99 % intervals)"
     )
-
-
-def interval(bounds: Bounds) -> str:
-    """An interval in three digits, as `0.95 to 1.2`; one number where both ends print alike."""
-    low, high = (f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in bounds)
-    return low if low == high else f"{low} to {high}"
 
 
 def run(verdict: Verdict) -> Row:

@@ -276,3 +276,10 @@ def test_latency_of_both_arms_is_told_with_its_ratio(caught: Verdict, shown: Sho
     told = "p99 of good requests 700 to 1210 ms on the canary, 8.02 ms on the baseline, 87.3 to 151 times"
     assert told in markdown(verdict)
     assert told in " ".join(shown(verdict).split())
+
+
+def test_latency_without_an_upper_bound_is_told_as_at_least(caught: Verdict) -> None:
+    """So few answers bound it from below alone, and no ratio to a baseline without an upper bound is told."""
+    measured = LatencyFacts(canary_p99_ms=(700.4, None), baseline_p99_ms=(8.02, None), ratio=None)
+    told = markdown(replace(caught, arms=replace(caught.arms, latency=measured)))
+    assert "p99 of good requests at least 700 ms on the canary, at least 8.02 ms on the baseline (exact" in told

@@ -64,10 +64,11 @@ def fisher_worse_in_all(strata: Iterable[tuple[Arm, Arm]]) -> float | None:
     return float(min(1.0, max(chances[max(0, seen - least) :].sum(), SMALLEST)))
 
 
-def quantile_ranks(q: float, size: int, confidence: float) -> tuple[int, int]:
+def quantile_ranks(q: float, size: int, confidence: float) -> tuple[int | None, int | None]:
     """Between which ranks, from 1 on, of a sorted sample the quantile `q` lies: exact, from the binomial distribution.
 
-    Each side holds with the given confidence alone. A side that the sample is too small for is its end.
+    Each side holds with the given confidence alone; None where the sample is too small for one. The largest of fewer
+    than 528 values is no bound of their 99th percentile.
     """
     from scipy import special
 
@@ -78,7 +79,7 @@ def quantile_ranks(q: float, size: int, confidence: float) -> tuple[int, int]:
     ranks = range(1, size + 1)
     low = bisect_right(ranks, 1 - confidence, key=chance)
     high = bisect_left(ranks, confidence, key=chance) + 1
-    return max(1, low), min(size, high)
+    return low or None, high if high <= size else None
 
 
 def poisson_at_least(count: int, mean: float) -> float:

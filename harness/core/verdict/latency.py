@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from harness.core.experiment.types import LatencyObjective
-from harness.core.timeline.bounds import Bounds
+from harness.core.timeline.bounds import Interval, interval_in_words
 from harness.core.timeline.events import Requests
-from harness.core.timeline.histogram import Bins, bin_of, count_above, merge, quantile_s, quantiles_s, size_of
+from harness.core.timeline.histogram import Bins, bin_of, count_above, merge, quantile_s, size_of
 from harness.core.timeline.stats import fisher_worse, quantile_ranks
 from harness.core.verdict.evidence import count, failed
 from harness.core.verdict.types import LatencyFacts
@@ -39,18 +39,30 @@ class Compared(Struct, frozen=True):
     `slow` and `usual` are all latencies of the canary and of the baseline.
     """
 
-    canary: Bounds
-    baseline: Bounds
+    canary: Interval
+    baseline: Interval
     canary_s: float
     baseline_s: float
     slow: Bins
     usual: Bins
 
     @property
-    def ratio(self) -> Bounds:
-        """How many times slower the canary was, at the least and at the most."""
-        least = self.canary[0] / self.baseline[1] if self.baseline[1] else 1.0
-        return least, self.canary[1] / self.baseline[0] if self.baseline[0] else float("inf")
+    def ratio(self) -> Interval | None:
+        """How many times slower the canary was, at the least and at the most.
+
+        None of a baseline that took no time, or whose answers are too few for an upper bound.
+        """
+        if not self.baseline[0] or self.baseline[1] is None:
+            return None
+        return self.canary[0] / self.baseline[1], self.canary[1] and self.canary[1] / self.baseline[0]
+
+    @property
+    def baseline_most_s(self) -> float:
+        """The upper bound of the baseline; its largest latency where there is none.
+
+        That may be less than the true percentile, so that the share of answers beyond a limit has to decide.
+        """
+        return self.baseline[1] or quantile_s(self.usual, 1.0) or 0.0
 
     def exceeds(self, limit: Limit) -> bool:
         """Whether the canary is surely slower than that."""
@@ -74,7 +86,7 @@ class Compared(Struct, frozen=True):
         return LatencyFacts(
             canary_p99_ms=_ms(self.canary),
             baseline_p99_ms=_ms(self.baseline),
-            ratio=self.ratio if self.baseline[0] else None,
+            ratio=self.ratio,
         )
 
 
@@ -84,8 +96,8 @@ def compared(canary: Sequence[Requests], baseline: Sequence[Requests], *, fewest
     if min(count(of_canary), count(of_baseline)) < fewest:
         return None
     slow, usual = (merge(seen.latency for seen in arm) for arm in (of_canary, of_baseline))
-    (low, canary_s, high), (least, baseline_s, most) = _p99(slow), _p99(usual)
-    return Compared((low, high), (least, most), canary_s, baseline_s, slow, usual)
+    (of_slow, canary_s), (of_usual, baseline_s) = _p99(slow), _p99(usual)
+    return Compared(of_slow, of_usual, canary_s, baseline_s, slow, usual)
 
 
 def limit_exceeded(arms: Compared | None, objective: LatencyObjective | None) -> Limit | None:
@@ -105,17 +117,24 @@ def _limits(arms: Compared, objective: LatencyObjective | None) -> Iterator[Limi
         yield Limit(objective.p99_s, words, of_baseline=False)
     if objective.ratio is not None:
         words = f"the objective is at most {objective.ratio:g} times the baseline's"
-        yield Limit(objective.ratio * arms.baseline[1], words)
+        yield Limit(objective.ratio * arms.baseline_most_s, words)
 
 
 def slower_in_words(arms: Compared) -> str:
     """By how much the canary was slower."""
-    low, high = (f"{bound * 1000:.0f}" for bound in arms.canary)
-    least, most = arms.ratio
     return (
-        f"the canary's 99th percentile of latency was {arms.canary_s * 1000:.0f} ms ({low} to {high} ms), the "
-        f"baseline's {arms.baseline_s * 1000:.0f} ms over the same time, {least:.3g} to {most:.3g} times"
+        f"the canary's 99th percentile of latency was {arms.canary_s * 1000:.0f} ms "
+        f"({interval_in_words(_ms(arms.canary))} ms), the baseline's {arms.baseline_s * 1000:.0f} ms over the same "
+        f"time{times_in_words(arms)}"
     )
+
+
+def times_in_words(arms: Compared) -> str:
+    """How many times slower the canary was, or why that is not known."""
+    if arms.ratio:
+        return f", {interval_in_words(arms.ratio)} times as much"
+    few = size_of(arms.usual)
+    return f" ({few} answers, too few for an upper bound)" if arms.baseline[1] is None else ""
 
 
 def answered_well(requests: Sequence[Requests]) -> list[Requests]:
@@ -123,22 +142,25 @@ def answered_well(requests: Sequence[Requests]) -> list[Requests]:
     return [seen for seen in requests if seen.intent == "good" and seen.answered and not failed(seen)]
 
 
-def _p99(latency: Bins) -> tuple[float, float, float]:
-    """The least that it surely is, what was measured, and the most."""
-    least_s, most_s = interval_s(latency, Q) or (0.0, 0.0)
-    return least_s, quantile_s(latency, Q) or 0.0, most_s
+def _p99(latency: Bins) -> tuple[Interval, float]:
+    """What it surely is, and what was measured."""
+    return interval_s(latency, Q) or (0.0, None), quantile_s(latency, Q) or 0.0
 
 
-def interval_s(latency: Bins, q: float) -> Bounds | None:
-    """The exact interval of a quantile, between two of the latencies themselves; None where there are none."""
+def interval_s(latency: Bins, q: float) -> Interval | None:
+    """The exact interval of a quantile, between two of the latencies themselves; None where there are none.
+
+    No lower bound but zero, and no upper one, where the latencies are too few for it.
+    """
     size = size_of(latency)
     if not size:
         return None
+    low, high = quantile_ranks(q, size, CONFIDENCE)
     # Half a rank below the rank itself, so that no rounding leads to the next one.
-    low, high = ((rank - 0.5) / size for rank in quantile_ranks(q, size, CONFIDENCE))
-    least_s, most_s = (second or 0.0 for second in quantiles_s(latency, (low, high)))
-    return least_s, most_s
+    least_s, most_s = (rank and quantile_s(latency, (rank - 0.5) / size) for rank in (low, high))
+    return least_s or 0.0, most_s
 
 
-def _ms(bounds: Bounds) -> Bounds:
-    return bounds[0] * 1000, bounds[1] * 1000
+def _ms(interval: Interval) -> Interval:
+    least_s, most_s = interval
+    return least_s * 1000, None if most_s is None else most_s * 1000

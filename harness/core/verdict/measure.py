@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.core.timeline.bounds import Bounds
+from harness.core.timeline.bounds import Bounds, Interval
 from harness.core.timeline.events import Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
@@ -241,9 +241,9 @@ def _arm(version: str | None, requests: Sequence[Requests] | None) -> ArmFacts:
         p50_ms=_ms(quantile_s(latency, 0.50)),
         p95_ms=_ms(quantile_s(latency, 0.95)),
         p99_ms=_ms(quantile_s(latency, 0.99)),
-        p50_interval_ms=_bounds_ms(interval_s(latency, 0.50)),
-        p95_interval_ms=_bounds_ms(interval_s(latency, 0.95)),
-        p99_interval_ms=_bounds_ms(interval_s(latency, 0.99)),
+        p50_interval_ms=_interval_ms(interval_s(latency, 0.50)),
+        p95_interval_ms=_interval_ms(interval_s(latency, 0.95)),
+        p99_interval_ms=_interval_ms(interval_s(latency, 0.99)),
     )
 
 
@@ -591,8 +591,8 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1000
 
 
-def _bounds_ms(bounds: Bounds | None) -> Bounds | None:
-    return (bounds[0] * 1000, bounds[1] * 1000) if bounds else None
+def _interval_ms(interval: Interval | None) -> Interval | None:
+    return (interval[0] * 1000, _ms(interval[1])) if interval else None
 
 
 def _since(created_s: float, at_s: float | None) -> float | None:

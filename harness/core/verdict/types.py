@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.core.experiment.types import Call, Outcome
-from harness.core.timeline.bounds import Bounds, Shift
+from harness.core.timeline.bounds import Bounds, Interval, Shift
 
 Result = Literal["as_expected", "contrary", "inconclusive", "aborted"]
 Severity = Literal["error", "warning", "note"]
@@ -87,7 +87,8 @@ class TrafficFacts(Struct, frozen=True, kw_only=True):
 class ArmFacts(Struct, frozen=True, kw_only=True):
     """One arm over the time that both arms had traffic.
 
-    `failure_interval` is the exact 95 % interval of its rate, the others are the exact 99 % intervals of quantiles.
+    `failure_interval` is the exact 95 % interval of its rate, the others are the exact 99 % intervals of quantiles,
+    without an upper end where the answers are too few for one.
     """
 
     version: str | None = None
@@ -97,20 +98,22 @@ class ArmFacts(Struct, frozen=True, kw_only=True):
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
-    p50_interval_ms: Bounds | None = None
-    p95_interval_ms: Bounds | None = None
-    p99_interval_ms: Bounds | None = None
+    p50_interval_ms: Interval | None = None
+    p95_interval_ms: Interval | None = None
+    p99_interval_ms: Interval | None = None
 
 
 class LatencyFacts(Struct, frozen=True, kw_only=True):
     """The 99th percentile of good requests' latency, of both arms over the same time: exact 99 % intervals.
 
     `ratio` is how many times slower the canary was, at the least and at the most; None of a baseline that took no time.
+    The upper end is None where the answers are too few for one: fewer than 528. Of a baseline without one there is no
+    ratio, and whether the canary was slower is decided by how many answers of each arm took longer than is borne.
     """
 
-    canary_p99_ms: Bounds
-    baseline_p99_ms: Bounds
-    ratio: Bounds | None
+    canary_p99_ms: Interval
+    baseline_p99_ms: Interval
+    ratio: Interval | None
 
 
 class Arms(Struct, frozen=True, kw_only=True):

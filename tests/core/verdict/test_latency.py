@@ -43,3 +43,13 @@ def test_canary_that_is_slow_is_told(sent: Any, canary: int, baseline: int) -> N
     found = [arms(sent, drawn, canary, baseline, 0.0, 0.5) for _ in range(50)]
     for objective in (None, RATIO):
         assert all(limit_exceeded(one, objective) for one in found)
+
+
+@pytest.mark.parametrize(("answers", "has_upper"), [(527, False), (528, True)])
+def test_few_answers_have_no_upper_bound(sent: Any, answers: int, has_upper: bool) -> None:
+    """The largest of them may lie below the 99th percentile, so neither it nor a ratio to it is told as one."""
+    found = compared([sent(1.0, count=600)], [sent(1.0, count=answers)])
+    assert found is not None
+    assert (found.facts.baseline_p99_ms[1] is not None) is has_upper
+    assert (found.facts.ratio is not None) is has_upper
+    assert found.facts.canary_p99_ms[1] is not None

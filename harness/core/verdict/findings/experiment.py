@@ -10,7 +10,7 @@ from harness.core.verdict.effects import faults_never_begun, faults_without_effe
 from harness.core.verdict.evidence import by_status, count, failed, is_fault, planned_share
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
 from harness.core.verdict.guards import rules_of
-from harness.core.verdict.latency import Compared, Limit
+from harness.core.verdict.latency import Compared, Limit, times_in_words
 from harness.core.verdict.measure import comparable, is_comparable_in_part
 from harness.core.verdict.slowness import slower_than, spell_in_words, too_slow
 from harness.core.verdict.steady import why_not_steady
@@ -79,17 +79,16 @@ def canary_slower(scene: Scene) -> Finding | None:
     if slower is None or slower.spell:
         return None
     arms, harm = slower.arms, too_slow(scene.evidence)
-    low, high = arms.ratio
     return finding(
         "canary-slower",
         "warning" if harm and not harm.spell else "note",
         f"The canary is slower: its 99th percentile of latency was {arms.canary_s * 1000:.0f} ms, the baseline's "
-        f"{arms.baseline_s * 1000:.0f} ms over the same time, which is {low:.3g} to {high:.3g} times as much.",
+        f"{arms.baseline_s * 1000:.0f} ms over the same time{times_in_words(arms)}.",
     )
 
 
 def _noticeable(arms: Compared) -> Limit | None:
-    limit = Limit(max(SLOWER * arms.baseline[1], arms.baseline[1] + SLOWER_BY_S), "the baseline's")
+    limit = Limit(max(SLOWER * arms.baseline_most_s, arms.baseline_most_s + SLOWER_BY_S), "the baseline's")
     return limit if arms.exceeds(limit) else None
 
 
