@@ -4,16 +4,33 @@ The first group is the experiment's `deployment`; what is seen of any other stan
 whoever reads a timeline of one group reads these as before.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import asdict, replace
 
-from harness.core.experiment.types import Also, Deployment, Experiment
-from harness.core.timeline.events import Beside, ClockSeen, Event, ExitAsked, Look, LookFailed, RunStarted, Write
+from harness.core.experiment.types import Alarm, Also, Deployment, Experiment
+from harness.core.timeline.events import (
+    AlarmDefined,
+    AlarmSeen,
+    Beside,
+    ClockSeen,
+    Event,
+    ExitAsked,
+    FaultEnded,
+    FaultStarted,
+    GroupSeen,
+    Look,
+    LookFailed,
+    RunStarted,
+    TargetSeen,
+    Write,
+)
+from harness.core.verdict.evidence import FORCING
 from harness.core.verdict.types import RESULTS, GroupFacts, Verdict, result_in_words
 from harness.errors import ExitCode
 
 _CREATION = "codedeploy:CreateDeployment"
+_THROTTLING = "lambda:PutFunctionConcurrency"
 
 
 def name_of(deployment: Deployment, index: int) -> str:
@@ -37,9 +54,13 @@ def events_of_first(events: Iterable[Event]) -> Iterator[Event]:
 
 
 def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Iterator[Event]:
-    """The timeline as a further group sees it."""
-    for event in events:
+    """The timeline as a further group sees it, without the faults on what is another group's."""
+    told = [*events]
+    elsewhere = _faults_elsewhere(name, deployment, told)
+    for event in told:
         match event:
+            case FaultStarted(fault=fault) | FaultEnded(fault=fault) if fault in elsewhere:
+                continue
             case Beside():
                 if event.group == name:
                     yield event.seen
@@ -51,6 +72,26 @@ def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Ite
                 continue
             case _:
                 yield event
+
+
+def _faults_elsewhere(name: str, deployment: Deployment, events: Sequence[Event]) -> frozenset[str]:
+    """The faults on an alarm or a function that are not the group's; where nothing tells on which, they may be its."""
+    looks = [event.seen for event in events if isinstance(event, Beside) and event.group == name]
+    alarms = {one.name for one in looks if isinstance(one, AlarmDefined | AlarmSeen)}
+    alarms |= {alarm for one in looks if isinstance(one, GroupSeen) for alarm in one.alarms}
+    functions = {one.function for one in looks if isinstance(one, TargetSeen)} | {deployment.function}
+    owned = {FORCING: ("force_alarm", alarms), _THROTTLING: ("concurrency", {_bare(one) for one in functions if one})}
+    kinds = set()
+    for call, (kind, own) in owned.items():
+        subjects = {_bare(event.subject) for event in events if isinstance(event, Write) and event.call == call}
+        if subjects and not subjects & own:
+            kinds.add(kind)
+    return frozenset(event.fault for event in events if isinstance(event, FaultStarted) and event.kind in kinds)
+
+
+def _bare(name: str) -> str:
+    """The name of a function or an alarm, of which an ARN may be known."""
+    return name.rpartition(":")[2] if name.startswith("arn:") else name
 
 
 def for_all(first: str, verdicts: Mapping[str, Verdict]) -> Verdict:
@@ -72,11 +113,14 @@ def for_all(first: str, verdicts: Mapping[str, Verdict]) -> Verdict:
 
 
 def _as_seen_by(experiment: Experiment, also: Also) -> Experiment:
+    """Its alarms are its own, and the faults are planned by the first group's creation: it sees those that began."""
     own = {field: value for field, value in asdict(also).items() if field != "expect"}
     return replace(
         experiment,
         deployment=Deployment(**own),
-        alarm=replace(experiment.alarm, name=None),
+        alarm=Alarm(),
+        traffic=replace(experiment.traffic, error_share=0.0),
+        faults=(),
         expect=also.expect or experiment.expect,
         also=(),
     )
