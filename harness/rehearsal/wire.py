@@ -23,6 +23,7 @@ from uuid import uuid4
 
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
+from botocore.model import OperationNotFoundError
 from botocore.validate import ParamValidator
 from moto.core.model import OperationModel, ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS
@@ -34,7 +35,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.core.experiment.gate import Gate
-from harness.rehearsal import signature
+from harness.rehearsal import cbor, signature
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.refusal import Refusal
 
@@ -51,7 +52,6 @@ _VERSIONS = {"2010-08-01": "cloudwatch", "2010-05-15": "cloudformation", "2011-0
 _NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 """How JSON of AWS writes the floats that JSON has no words for."""
 _FORM = "application/x-www-form-urlencoded"
-_NOT_HERE = Refusal("UnknownOperationException", "This local cloud has no such operation.")
 # Codes that JSON protocols end with "Exception", and those of them that are 403 where the protocol is not JSON.
 _COMMON = frozenset({"AccessDenied", "IncompleteSignature", "MissingAuthenticationToken"})
 _FORBIDDEN = ("AccessDenied", "MissingAuthenticationToken")
@@ -100,8 +100,8 @@ class Wire:
             # What curl says of any body; the path and not the content type names the operation.
             request = Request({**request.environ, "CONTENT_TYPE": "application/json"})
         try:
-            operation, uri_params = get_service_router(service_name).match(request)
-        except (HTTPException, NotImplementedError):
+            operation, uri_params = _operation_of(model, request)
+        except (HTTPException, NotImplementedError, OperationNotFoundError):
             return _unknown(service_name, request)
         return _serialized(operation, _protocol_of(model, request), self._call(operation, uri_params, request))
 
@@ -109,7 +109,7 @@ class Wire:
         service = self._services[operation.service_model.service_name]
         method = getattr(service, xform_name(operation.name), None)
         if method is None:
-            return Refusal("UnknownOperationException", f"{operation.name} is not part of this local cloud.")
+            return _not_here(operation.name)
         try:
             params = _parsed(operation, uri_params, request)
             return method(params)
@@ -164,15 +164,35 @@ def _service_of(request: Request) -> str:
     signed = signature.service_of(request)
     if signed:
         return _SIGNING_NAMES.get(signed, signed)
-    target = request.headers.get("X-Amz-Target", "").partition(".")[0]
+    target = request.headers.get("X-Amz-Target", "").partition(".")[0] or cbor.target_of(request)[0]
     if target in _TARGET_PREFIXES:
         return _TARGET_PREFIXES[target]
     by_path = next((service for form, service in _PATHS.items() if form.match(request.path)), "")
     return by_path or _VERSIONS.get(signature.form_of(request).get("Version", ""), "")
 
 
-def _unknown(service_name: str, request: Request, refusal: Refusal = _NOT_HERE) -> WireAnswer:
+def _operation_of(model: ServiceModel, request: Request) -> tuple[OperationModel, Mapping[str, Any]]:
+    """The operation that a request names, with what its path says."""
+    if not cbor.is_asked(request):
+        operation, uri_params = get_service_router(model.service_name).match(request)
+        return operation, uri_params
+    target, name = cbor.target_of(request)
+    if cbor.PROTOCOL not in model.metadata.get("protocols", ()) or target != model.metadata.get("targetPrefix"):
+        raise NotImplementedError(f"{model.service_name} has no {request.path} in this protocol")
+    return model.operation_model(name), {}
+
+
+def _asked_of(request: Request) -> str:
+    """What a request calls its operation, in whatever protocol."""
+    _, by_path = cbor.target_of(request)
+    by_header = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+    by_form = signature.form_of(request).get("Action", "")
+    return by_path or by_header or by_form or f"{request.method} {request.path}"
+
+
+def _unknown(service_name: str, request: Request, refusal: Refusal | None = None) -> WireAnswer:
     """A refusal in the protocol of the service; in JSON for an unknown service."""
+    refusal = refusal or _not_here(_asked_of(request))
     try:
         model = get_service_model(service_name)
     except UnknownServiceError:
@@ -181,14 +201,20 @@ def _unknown(service_name: str, request: Request, refusal: Refusal = _NOT_HERE) 
     return _serialized(OperationModel({"name": "Unknown"}, model), protocol, _spelt(refusal, protocol))
 
 
+def _not_here(operation: str) -> Refusal:
+    return Refusal("UnknownOperationException", f"{operation} is not part of this local cloud.")
+
+
 def _spelt(refusal: Refusal, protocol: str) -> Refusal:
     """The refusal under the code that AWS has for it in a protocol."""
-    if refusal.code in _COMMON and "json" in protocol and protocol != "query-json":
+    if refusal.code in _COMMON and protocol in ("json", "rest-json", cbor.PROTOCOL):
         return Refusal(f"{refusal.code}Exception", refusal.message)
     return refusal
 
 
 def _protocol_of(model: ServiceModel, request: Request) -> str:
+    if cbor.is_asked(request):
+        return cbor.PROTOCOL
     try:
         protocol = determine_request_protocol(model, request.content_type)
     except NotImplementedError:
@@ -199,9 +225,11 @@ def _protocol_of(model: ServiceModel, request: Request) -> str:
 
 
 def _parsed(operation: OperationModel, uri_params: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    body = request.environ["harness.body"]
+    if cbor.is_asked(request):
+        return _from_cbor(operation, body)
     protocol = determine_request_protocol(operation.service_model, request.content_type)
     parser = PROTOCOL_PARSERS[protocol](operation, map_type=dict)
-    body = request.environ["harness.body"]
     request_parts = {
         "method": request.method,
         "values": request.values,
@@ -215,11 +243,22 @@ def _parsed(operation: OperationModel, uri_params: Mapping[str, Any], request: R
             _check_types(operation, _json_object(body))
         parsed: dict[str, Any] = parser.parse(request_parts)
     except (ValueError, TypeError, AttributeError) as error:
-        raise Refusal(
-            "SerializationException", "The request cannot be read: it is not JSON of this operation."
-        ) from error
+        raise _unreadable() from error
     _check_present(operation, parsed)
     return parsed
+
+
+def _from_cbor(operation: OperationModel, body: bytes) -> dict[str, Any]:
+    try:
+        content = cbor.decoded(body)
+    except ValueError as error:
+        raise _unreadable() from error
+    _check_types(operation, content)
+    return {} if operation.input_shape is None else cbor.shaped(operation.input_shape, content)
+
+
+def _unreadable() -> Refusal:
+    return Refusal("SerializationException", "The request cannot be read: its body does not fit this operation.")
 
 
 def _takes_bytes(operation: OperationModel) -> bool:
@@ -259,6 +298,8 @@ def _problems(operation: OperationModel, params: Mapping[str, Any]) -> Iterable[
 
 
 def _serialized(operation: OperationModel, protocol: str, result: object) -> WireAnswer:
+    if protocol == cbor.PROTOCOL:
+        return _in_cbor(operation, result)
     serializer = get_serializer_class(operation.service_model.service_name, protocol)
     context = SerializationContext(str(uuid4()))
     with warnings.catch_warnings():
@@ -268,10 +309,26 @@ def _serialized(operation: OperationModel, protocol: str, result: object) -> Wir
     headers = {"x-amzn-RequestId": context.request_id, **answer["headers"]}
     if protocol == "json":
         if isinstance(result, Refusal):
-            body = json.dumps({"__type": result.code, "message": result.message})
+            body = json.dumps({"__type": _type_of(operation, result.code), "message": result.message})
         headers["Content-Type"] = f"application/x-amz-json-{operation.service_model.metadata.get('jsonVersion', '1.1')}"
     status = _own_status(operation, protocol, result) or answer["status_code"]
     return status, headers, body if isinstance(body, bytes) else body.encode()
+
+
+def _in_cbor(operation: OperationModel, result: object) -> WireAnswer:
+    """An answer in CBOR; an error is the one of JSON, with its status and headers."""
+    if isinstance(result, Refusal):
+        status, headers, body = _serialized(operation, "json", result)
+        body = cbor.encoded_error(json.loads(body))
+    else:
+        status, headers, body = 200, {"x-amzn-RequestId": str(uuid4())}, cbor.encoded(operation.output_shape, result)
+    return status, {**headers, "Content-Type": cbor.CONTENT_TYPE, "smithy-protocol": "rpc-v2-cbor"}, body
+
+
+def _type_of(operation: OperationModel, code: str) -> str:
+    """What JSON and CBOR call an error: the name of its shape, which need not be its code."""
+    shapes = {shape.metadata.get("error", {}).get("code"): shape.name for shape in operation.service_model.error_shapes}
+    return str(shapes.get(code, code))
 
 
 def _own_status(operation: OperationModel, protocol: str, result: object) -> int | None:

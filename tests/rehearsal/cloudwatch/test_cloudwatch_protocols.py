@@ -1,4 +1,4 @@
-"""CloudWatch in the protocols of older and newer clients: query and JSON 1.0, as plain HTTP."""
+"""CloudWatch in the protocols of older and newer clients: query, JSON 1.0 and CBOR, as plain HTTP."""
 
 import json
 import urllib.error
@@ -7,9 +7,11 @@ import urllib.request
 from typing import Any
 from xml.etree import ElementTree
 
+import cbor2
 import pytest
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260822/eu-north-1/monitoring/aws4_request, SignedHeaders=host, Signature=0"
+AUTHORIZED = {"Authorization": SIGNED}
 NAMESPACE = "{http://monitoring.amazonaws.com/doc/2010-08-01/}"
 
 
@@ -21,9 +23,11 @@ def query(aws: Any, action: str, **params: Any) -> tuple[int, ElementTree.Elemen
     return status, ElementTree.fromstring(text)
 
 
-def post(aws: Any, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+def post(
+    aws: Any, body: bytes, headers: dict[str, str], path: str = "", signed: dict[str, str] = AUTHORIZED
+) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of the answer to a request with a signature that nobody checks."""
-    request = urllib.request.Request(aws.url, data=body, headers={**headers, "Authorization": SIGNED})
+    request = urllib.request.Request(aws.url + path, data=body, headers={**headers, **signed})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, dict(answer.headers), answer.read()
@@ -160,12 +164,12 @@ def test_a_body_that_only_claims_to_be_zipped_is_refused(aws: Any) -> None:
     assert post(aws, b"no gzip", headers)[0] == 400
 
 
-@pytest.mark.parametrize("content_type", ["application/cbor", "text/plain"])
+@pytest.mark.parametrize("content_type", ["application/cbor", "application/xml", "text/plain"])
 def test_a_protocol_that_is_not_spoken_is_refused_as_an_api(aws: Any, content_type: str) -> None:
-    """CBOR and the like are answered with an error in JSON, not with a page."""
+    """It is answered with an error in JSON, not with a page."""
     headers = {
         "Content-Type": content_type,
-        "Smithy-Protocol": "rpc-v2-cbor",
+        "Smithy-Protocol": "rpc-v3-xml",
         "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-north-1/monitoring/aws4_request",
     }
     status, _, text = post(aws, b"\xa0", headers)
@@ -182,3 +186,110 @@ def test_what_cannot_be_read_is_the_callers_fault(aws: Any, body: bytes) -> None
     }
     status, _, _ = post(aws, body, headers)
     assert 200 <= status < 500
+
+
+def in_cbor(aws: Any, operation: str, body: bytes, target: str = "GraniteServiceVersion20100801") -> Any:
+    """Status, headers and content of the answer to a raw request in Smithy's rpc-v2-cbor."""
+    headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+    status, answered, content = post(aws, body, headers, f"/service/{target}/operation/{operation}")
+    assert answered["Content-Type"] == "application/cbor"
+    assert answered["smithy-protocol"] == "rpc-v2-cbor"
+    return status, answered, cbor2.loads(content, tag_hook=lambda tag: tag)
+
+
+def test_cbor_answers_instants_and_numbers_as_what_they_are(aws: Any) -> None:
+    """An instant is a number under tag 1, a threshold a float, a period an integer; what is absent is left out."""
+    aws.advance(0.25)
+    aws.put_alarm()
+    status, _, content = in_cbor(aws, "DescribeAlarms", cbor2.dumps({"AlarmNames": ["errors"]}))
+    (alarm,) = content["MetricAlarms"]
+    assert status == 200
+    assert alarm["StateUpdatedTimestamp"].timestamp() == pytest.approx(aws.now, abs=1e-3)
+    assert (alarm["Threshold"], alarm["Period"]) == (3.0, 60)
+    assert isinstance(alarm["Threshold"], float)
+    assert "Unit" not in alarm
+
+
+def test_cbor_of_indefinite_length_is_read(aws: Any) -> None:
+    """SDKs that write as they go leave the length of a map and a list open."""
+    aws.put_alarm()
+    body = b"\xbf\x6aAlarmNames\x9f\x66errors\xff\xff"
+    status, _, content = in_cbor(aws, "DescribeAlarms", body)
+    assert (status, [alarm["AlarmName"] for alarm in content["MetricAlarms"]]) == (200, ["errors"])
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "target", "status", "code"),
+    [
+        ("MakeCoffee", b"\xa0", "GraniteServiceVersion20100801", 400, "UnknownOperationException"),
+        ("ListDashboards", b"\xa0", "GraniteServiceVersion20100801", 400, "UnknownOperationException"),
+        ("DescribeAlarms", b"\xa0", "Another", 400, "UnknownOperationException"),
+        ("DescribeAlarms", b"\xff", "GraniteServiceVersion20100801", 400, "SerializationException"),
+        ("DescribeAlarms", b"\x81\x01", "GraniteServiceVersion20100801", 400, "SerializationException"),
+        ("DescribeAlarms", b"\xbb" + b"\xff" * 8, "GraniteServiceVersion20100801", 400, "SerializationException"),
+        (
+            "DescribeAlarms",
+            b"\x9b\x00\x00\x00\xff\xff\xff\xff\xff",
+            "GraniteServiceVersion20100801",
+            400,
+            "SerializationException",
+        ),
+        ("DescribeAlarms", b"\x81" * 5000, "GraniteServiceVersion20100801", 400, "SerializationException"),
+        (
+            "DescribeAlarms",
+            cbor2.dumps({"MaxRecords": "many"}),
+            "GraniteServiceVersion20100801",
+            400,
+            "SerializationException",
+        ),
+        (
+            "SetAlarmState",
+            cbor2.dumps({"AlarmName": "x", "StateValue": "OK", "StateReason": ""}),
+            "GraniteServiceVersion20100801",
+            404,
+            "ResourceNotFound",
+        ),
+    ],
+)
+def test_cbor_answers_errors_in_cbor(
+    aws: Any, operation: str, body: bytes, target: str, status: int, code: str
+) -> None:
+    """Whatever is wrong, the answer is an error in the same protocol, and an unknown operation is named."""
+    found, _, content = in_cbor(aws, operation, body, target)
+    assert (found, content["__type"]) == (status, code)
+    if code == "UnknownOperationException":
+        assert operation in content["message"]
+
+
+def test_an_error_is_named_by_its_shape_and_by_its_code(aws: Any) -> None:
+    """SDKs of the new protocols look for the shape, older clients for the code, in a header."""
+    body = cbor2.dumps({"AlarmName": "errors", "StateValue": "OK", "StateReason": "", "StateReasonData": "no JSON"})
+    aws.put_alarm()
+    status, answered, content = in_cbor(aws, "SetAlarmState", body)
+    assert (status, content["__type"]) == (400, "InvalidFormatFault")
+    assert answered["x-amzn-query-error"] == "InvalidFormat;Sender"
+
+
+def test_an_unsigned_request_in_cbor_is_refused_in_cbor(aws: Any) -> None:
+    """The service is known by the path."""
+    headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+    path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms"
+    status, _, content = post(aws, b"\xa0", headers, path, signed={})
+    assert (status, cbor2.loads(content)["__type"]) == (400, "MissingAuthenticationTokenException")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (
+            {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "GraniteServiceVersion20100801.MakeCoffee"},
+            b"{}",
+        ),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"Action=MakeCoffee&Version=2010-08-01"),
+    ],
+)
+def test_an_unknown_operation_is_named_in_every_protocol(aws: Any, headers: dict[str, str], body: bytes) -> None:
+    """So that whoever reads the error knows what is missing here."""
+    status, _, text = post(aws, body, headers)
+    assert status == 400
+    assert b"MakeCoffee is not part of this local cloud" in text

@@ -21,6 +21,14 @@ def test_the_cloud_does_what_was_captured(row: Row) -> None:
         assert outcome.held, outcome.why
 
 
+@pytest.mark.parametrize("row", [param for param in ALL if not param.values[0].not_held])
+def test_the_cloud_does_the_same_in_cbor(row: Row) -> None:
+    """An SDK that speaks Smithy's rpc-v2-cbor, where the service does, meets the same facts."""
+    with LocalWorld(protocol="smithy-rpc-v2-cbor") as world:
+        outcome = play(row, world)
+    assert outcome.held, outcome.why
+
+
 def test_rows_are_enough_and_named_once() -> None:
     """There are at least sixty rows, and no name is there twice."""
     names = [row.name for service in services() for row in rows(service)]

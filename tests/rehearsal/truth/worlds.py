@@ -13,6 +13,8 @@ from urllib.request import Request, urlopen
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.session import get_session
 from moto.core.botocore_stubber import MockRawResponse
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
@@ -35,7 +37,8 @@ class LocalWorld:
 
     samples: Mapping[str, Callable[[Any], float]] = samples.SAMPLES
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, protocol: str | None = None) -> None:
+        self._protocol = protocol
         self._undo = ExitStack()
         self._schedule = Schedule(CloudClock(speed=0, wall=lambda: NOON_S))
         home = {"account": ACCOUNT, "region": REGION}
@@ -57,7 +60,7 @@ class LocalWorld:
 
     def client(self, service: str) -> Any:
         """A client whose requests never leave the process."""
-        client = _client(service, "http://127.0.0.1:1")
+        client = _client(service, "http://127.0.0.1:1", self._protocol)
         _answering.wire = self._wire
         return client
 
@@ -94,9 +97,33 @@ class _Answering:
 _answering = _Answering()
 
 
+class _OneProtocol(Loader):
+    """Loads AWS's models so that services which speak a protocol speak no other."""
+
+    protocol = ""
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        model = super().load_service_model(service_name, type_name, api_version)
+        metadata = model.get("metadata", {})
+        if self.protocol not in metadata.get("protocols", ()):
+            return model
+        return {**model, "metadata": {**metadata, "protocol": self.protocol, "protocols": [self.protocol]}}
+
+
 @functools.cache
-def _client(service: str, endpoint_url: str) -> Any:
-    client = boto3.client(
+def _session(protocol: str | None) -> boto3.Session:
+    """boto3, which speaks `protocol` where a service does; None leaves the choice to it."""
+    core = get_session()
+    if protocol:
+        loader = _OneProtocol(include_default_search_paths=True)
+        loader.protocol = protocol
+        core.register_component("data_loader", loader)
+    return boto3.Session(botocore_session=core)
+
+
+@functools.cache
+def _client(service: str, endpoint_url: str, protocol: str | None = None) -> Any:
+    client = _session(protocol).client(
         service,
         endpoint_url=endpoint_url,
         region_name=REGION,
