@@ -6,12 +6,14 @@ What cannot be judged is no better than unknown, unless another alarm is good.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from harness.core.arming.diagnosis import Assessment, error, note, ok, warning
-from harness.core.arming.judged import not_judged, of_each_alarm, why_not_judged
+from harness.core.arming.judged import not_judged, of_each_alarm, together, why_not_judged
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LOOK_BACK_S, Snapshot, Unseen
 from harness.core.timeline.alarm_rules import Rule, metrics_of, read_rule, why_not_evaluated
+from harness.core.timeline.composites import ChildIs, children_of, expanded, holds, leaves
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
 from harness.core.verdict.findings.net import SLOWEST_ALARM_S
 
@@ -82,6 +84,36 @@ def exist(snapshot: Snapshot) -> Assessment:
 
 def _all_of(snapshot: Snapshot) -> str:
     return ", ".join(alarm.name for alarm in (*snapshot.composites(), *snapshot.alarms()))
+
+
+def composed(snapshot: Snapshot) -> Assessment:
+    """Each composite can go to ALARM, by which of its children alone, and by which never."""
+    composites = snapshot.composites()
+    if not composites:
+        return note(f"None of {', '.join(alarm.name for alarm in snapshot.alarms())} is a composite.")
+    return together([_composed(snapshot, one) for one in composites])
+
+
+def _composed(snapshot: Snapshot, composite: AlarmDefined) -> Assessment:
+    if not children_of(composite.rule):
+        return not_judged(composite, "its rule cannot be read here")
+    rule = expanded(composite.name, {one.name: one for one in snapshot.sighted(AlarmDefined)})
+    guards = tuple(dict.fromkeys(leaf.name for leaf in leaves(rule) if leaf.guards))
+    if not guards or not holds(rule, lambda _: True):
+        return error(f"No failure can make {composite.name} go to ALARM: {composite.rule}.", "Correct its rule.")
+    never = snapshot.holding_back(composite)
+    if never:
+        names = ", ".join(never)
+        return note(f"{names} can never make {composite.name} go to ALARM, and may hold it back: {composite.rule}.")
+    alone = [name for name in guards if holds(rule, partial(_is_child, name))]
+    if len(alone) < len(guards):
+        others = ", ".join(name for name in guards if name not in alone)
+        return note(f"{others} can make {composite.name} go to ALARM only together with others: {composite.rule}.")
+    return ok(f"Each of {', '.join(guards)} can make {composite.name} go to ALARM.")
+
+
+def _is_child(name: str, leaf: ChildIs) -> bool:
+    return leaf.name == name
 
 
 def can_breach(snapshot: Snapshot) -> Assessment:

@@ -32,10 +32,10 @@ class ArmingQuestion(Struct, frozen=True):
 
 def one_is_sound(snapshot: Snapshot) -> Assessment:
     """One of the guarding alarms has no error of any kind."""
-    names = [alarm.name for alarm in snapshot.alarms()]
+    names = [alarm.name for alarm in snapshot.guards()]
     if len(names) == 1:
         return note(f"Only {names[0]} guards the group: any error of it is one of the group's.")
-    sound = [alarm.name for alarm in snapshot.alarms() if not _has_error(snapshot.only(alarm))]
+    sound = [alarm.name for alarm in snapshot.guards() if not _has_error(snapshot.only(alarm))]
     if sound:
         return ok(f"No error was found in {', '.join(sound)}.")
     return error(f"Each alarm that guards the group has an error: {', '.join(names)}.", "Correct one of them.")
@@ -50,6 +50,9 @@ QUESTIONS = (
     ArmingQuestion("alarm-configured", "CodeDeploy watches only the alarms of its group.", alarms.configured),
     ArmingQuestion("alarm-enabled", "A group may name alarms and ignore them all.", alarms.enabled),
     ArmingQuestion("alarm-exists", "CodeDeploy stops a deployment whose alarm it cannot find.", alarms.exist),
+    ArmingQuestion(
+        "alarm-composite", "A child under NOT holds its composite back, and guards nothing.", alarms.composed
+    ),
     ArmingQuestion(
         "alarm-poll-failure", "An alarm that cannot be read should stop a deployment too.", alarms.poll_failure_stops
     ),

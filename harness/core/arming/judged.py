@@ -63,7 +63,7 @@ def rule_judged(alarm: AlarmDefined) -> Rule | None:
 
 def rules_of(snapshot: Snapshot) -> tuple[tuple[AlarmDefined, Rule], ...]:
     """The guarding alarms that failures put in ALARM; raises Unseen if there is no alarm to see."""
-    ruled = ((alarm, rule_judged(alarm)) for alarm in snapshot.alarms())
+    ruled = ((alarm, rule_judged(alarm)) for alarm in snapshot.guards())
     return tuple((alarm, rule) for alarm, rule in ruled if rule is not None)
 
 
@@ -79,7 +79,7 @@ def called(alarm: AlarmDefined, metric: MetricQuery) -> str:
 
 def of_each_alarm(snapshot: Snapshot, ask: AskAlarm) -> Assessment:
     """The answer for all alarms together: one good alarm is enough, so what is wrong with others is milder then."""
-    answers = [ask(snapshot, alarm) for alarm in snapshot.alarms()]
+    answers = [ask(snapshot, alarm) for alarm in snapshot.guards()]
     if any(answer.severity not in ("error", "unknown") for answer in answers):
         answers = [_milder(answer) for answer in answers]
     return together(answers)

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Experiment
+from harness.core.timeline.composites import expanded, leaves
 from harness.core.timeline.events import (
     AlarmDefined,
     AlarmGone,
@@ -133,6 +134,21 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def composites(self) -> tuple[AlarmDefined, ...]:
         """The composite alarms among those that guard the group."""
         return tuple(alarm for alarm in self._defined().values() if alarm.kind == "composite")
+
+    def guards(self) -> tuple[AlarmDefined, ...]:
+        """The metric alarms whose ALARM can take the group to one: none that only holds a composite back."""
+        only_hold_back = {name for one in self.composites() for name in self.holding_back(one)} - set(self._named())
+        return tuple(alarm for alarm in self.alarms() if alarm.name not in only_hold_back)
+
+    def holding_back(self, composite: AlarmDefined) -> tuple[str, ...]:
+        """The children that can never make a composite go to ALARM: they are under NOT, OK or INSUFFICIENT_DATA."""
+        below = [*leaves(expanded(composite.name, self._defined()))]
+        guards = {leaf.name for leaf in below if leaf.guards}
+        return tuple(dict.fromkeys(leaf.name for leaf in below if leaf.name not in guards))
+
+    def _named(self) -> tuple[str, ...]:
+        seen = self.sighted(GroupSeen)
+        return seen[-1].alarms if seen else ()
 
     def gone(self) -> tuple[str, ...]:
         """The alarms that CloudWatch does not know; raises Unseen where it was not asked."""

@@ -506,3 +506,30 @@ def test_permissions_are_as_bad_as_what_they_blind(
 def test_a_clock_that_is_off_is_told(ahead_s: float | None, severity: str) -> None:
     """Either way; and without any date from AWS nobody knows."""
     assert asked("clock", replace(ARMED, clock_ahead_s=ahead_s)).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("rule", "severity", "said"),
+    [
+        ("ALARM(errors)", "ok", "Each of errors"),
+        ("ALARM(errors) OR ALARM(other)", "ok", "Each of errors, other"),
+        ("ALARM(errors) AND ALARM(other)", "note", "errors, other can make both go to ALARM only together"),
+        ("ALARM(errors) AND NOT ALARM(other)", "note", "other can never make both go to ALARM"),
+        ("NOT ALARM(errors)", "error", "No failure can make both go to ALARM"),
+        ("ALARM(errors) AND FALSE", "error", "No failure can make both go to ALARM"),
+        ("SOMETHING NEW", "unknown", "cannot be read"),
+    ],
+)
+def test_which_children_make_a_composite_go_to_alarm_is_told(rule: str, severity: str, said: str) -> None:
+    """A child under NOT is no guard."""
+    both = AlarmDefined(**AT, name="both", kind="composite", rule=rule)
+    check = asked("alarm-composite", seeing(replace(GROUP, alarms=("both",)), ERRORS, both))
+    assert (check.severity, said in check.seen) == (severity, True), check.seen
+
+
+def test_a_good_alarm_that_only_holds_a_composite_back_excuses_no_other() -> None:
+    """The one that guards cannot breach, and so nothing stops the deployment."""
+    bad = replace(ERRORS, name="bad", statistic="Average", threshold=3.0)
+    held = AlarmDefined(**AT, name="both", kind="composite", rule="ALARM(bad) AND NOT ALARM(errors)")
+    check = asked("alarm-threshold", seeing(replace(GROUP, alarms=("both",)), ERRORS, bad, held))
+    assert (check.severity, "errors goes" in check.seen) == ("error", False)
