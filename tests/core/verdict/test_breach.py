@@ -6,25 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.timeline.alarm_rules import Rule, read_rule
-from harness.core.timeline.events import AlarmDefined
 from harness.core.verdict.breach import Weighed, breach_s, weigh
 from harness.core.verdict.evidence import server_failed
+from tests.core.alarms import defined
 
 EPOCH_S = 1_800_000_000.0
-
-
-def defined(**given: Any) -> AlarmDefined:
-    """An alarm as CloudWatch has it: three errors in a minute, unless said otherwise."""
-    fields = {
-        "name": "errors",
-        "metric": "Errors",
-        "statistic": "Sum",
-        "period_s": 60,
-        "evaluation_periods": 1,
-        "threshold": 3.0,
-        "comparison": "GreaterThanOrEqualToThreshold",
-    }
-    return AlarmDefined(at_s=0.1, asked_s=0.0, **{**fields, **given})
 
 
 def with_(**changes: Any) -> Rule:
