@@ -1,17 +1,18 @@
 """Samples gathered in one bucket, and the statistics that CloudWatch makes of them."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 
-PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
+from harness.rehearsal.cloudwatch.extended_statistics import read_statistic
+
 SHARPNESS = 512
 
 
 class Bucket:
     """What one metric measured in one stretch of time, in constant memory.
 
-    Percentiles come from values rounded to nine binary digits, hence at most 0.1 % off (AWS's are approximate too).
+    Percentiles and their kin come from values rounded to nine binary digits, hence at most 0.1 % off (AWS's are
+    approximate too).
     """
 
     __slots__ = ("count", "high", "low", "total", "values")
@@ -36,7 +37,8 @@ class Bucket:
         self.values[rounded] = self.values.get(rounded, 0.0) + times
 
     def add_summary(self, count: float, total: float, low: float, high: float) -> None:
-        """Counts samples of which only a summary is known; percentiles are lost unless all were the same value."""
+        """Counts samples of which only a summary is known; percentiles and their kin are lost unless all were the
+        same value."""
         if low == high:
             self.add(low, count)
             return
@@ -55,20 +57,17 @@ class Bucket:
             self.values[value] = self.values.get(value, 0.0) + times
 
     def statistic(self, name: str) -> float | None:
-        """A statistic by its AWS name, as `Sum` or `p99.9`; None for a percentile of summaries."""
+        """A statistic by its AWS name, as `Sum`, `p99.9` or `TM(10%:90%)`.
+
+        None for an extended one of summaries, or of samples of which none lies between its bounds.
+        """
         if name in STATISTICS:
             return STATISTICS[name](self)
-        return self._percentile(float(name[1:]))
-
-    def _percentile(self, percent: float) -> float | None:
-        if sum(self.values.values()) < self.count:
+        extended = read_statistic(name)
+        if extended is None or sum(self.values.values()) < self.count:
             return None
-        rank = self.count * percent / 100
-        for value in sorted(self.values):
-            rank -= self.values[value]
-            if rank <= 0:
-                return min(max(value, self.low), self.high)
-        return self.high
+        samples = [(min(max(value, self.low), self.high), self.values[value]) for value in sorted(self.values)]
+        return extended.of(samples)
 
 
 def counted(*, ones: float, zeros: float) -> Bucket:
@@ -90,5 +89,5 @@ STATISTICS: Mapping[str, Callable[[Bucket], float]] = {
 
 
 def is_statistic(name: str) -> bool:
-    """Whether this local cloud has the statistic; of AWS's extended statistics it has the percentiles."""
-    return name in STATISTICS or PERCENTILE.fullmatch(name) is not None
+    """Whether CloudWatch has the statistic."""
+    return name in STATISTICS or read_statistic(name) is not None

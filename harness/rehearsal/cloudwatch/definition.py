@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from harness.rehearsal.cloudwatch import queries
 from harness.rehearsal.cloudwatch.bucket import is_statistic
-from harness.rehearsal.cloudwatch.evaluation import COMPARISONS, TREATMENTS, AlarmCondition
+from harness.rehearsal.cloudwatch.evaluation import TREATMENTS, AlarmCondition
+from harness.rehearsal.cloudwatch.extended_statistics import read_statistic
 from harness.rehearsal.cloudwatch.queries import MetricStat, Query
 from harness.rehearsal.cloudwatch.requests import invalid
 from harness.rehearsal.cloudwatch.store import MINUTE_S
@@ -22,7 +23,10 @@ LONGEST_FINE_S = DAY_S
 LONGEST_S = 7 * DAY_S
 
 _OF_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
-_NOT_HERE = ("EvaluationCriteria", "EvaluationInterval", "WarmUpConfiguration", "ThresholdMetricId")
+_NOT_HERE = ("EvaluationCriteria", "EvaluationInterval", "WarmUpConfiguration")
+_OF_BANDS = frozenset(
+    {"LessThanLowerOrGreaterThanUpperThreshold", "LessThanLowerThreshold", "GreaterThanUpperThreshold"}
+)
 _ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 
 
@@ -73,8 +77,21 @@ def _refuse_what_is_not_here(params: Params) -> None:
     for name in _NOT_HERE:
         if name in params:
             raise invalid(f"{name} is not part of this local cloud.")
+    _refuse_bands(params)
     if "WallClockWindow" in params.get("EvaluationWindow", ()):
         raise invalid("EvaluationWindow.WallClockWindow is not part of this local cloud.")
+
+
+def _refuse_bands(params: Params) -> None:
+    """Raises ValidationError for an alarm on an anomaly detection band."""
+    range_of = params.get("ComparisonOperator") in _OF_BANDS
+    if range_of and "ThresholdMetricId" not in params:
+        raise invalid("ComparisonOperators for ranges require ThresholdMetricId to be set")  # captured
+    if range_of or "ThresholdMetricId" in params:
+        raise invalid(
+            "An alarm on an anomaly detection band (ThresholdMetricId, ANOMALY_DETECTION_BAND) is not part of this "
+            "local cloud, which learns no bands."
+        )
 
 
 def _of_metric(params: Params) -> tuple[str, tuple[Query, ...], int]:
@@ -117,8 +134,6 @@ def _statistic(params: Params) -> str:
 
 def _condition(params: Params) -> AlarmCondition:
     comparison = _needed(params, "ComparisonOperator")
-    if comparison not in COMPARISONS:
-        raise invalid(f"{comparison} needs anomaly detection, which is not part of this local cloud.")
     evaluation_periods = _needed(params, "EvaluationPeriods")
     datapoints_to_alarm = params.get("DatapointsToAlarm", evaluation_periods)
     if datapoints_to_alarm > evaluation_periods:
@@ -140,9 +155,10 @@ def _fewest_samples(params: Params) -> float:
     low_samples = params.get("EvaluateLowSampleCountPercentile", "evaluate")
     if low_samples not in ("evaluate", "ignore"):
         raise invalid(f"Option {low_samples} is not supported. Supported options are evaluate and ignore.")
-    if low_samples == "evaluate" or "ExtendedStatistic" not in params:
+    extended = read_statistic(params.get("ExtendedStatistic", ""))
+    if low_samples == "evaluate" or extended is None or not extended.is_percentile:
         return 0.0
-    share = float(params["ExtendedStatistic"][1:]) / 100
+    share = extended.high / 100
     rare = 1 - share if share >= 0.5 else share
     return 10 / rare if rare else math.inf
 

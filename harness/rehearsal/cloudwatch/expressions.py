@@ -5,11 +5,15 @@ is a number or a series; a series has one number or None (no data) for each peri
 """
 
 import ast
+import itertools
 import math
 import operator
+import re
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -29,7 +33,10 @@ _BINARY: Mapping[type[ast.AST], Callable[[float, float], float]] = {
     ast.LtE: lambda left, right: float(left <= right),
     ast.Eq: lambda left, right: float(left == right),
     ast.NotEq: lambda left, right: float(left != right),
+    ast.And: lambda left, right: float(bool(left) and bool(right)),
+    ast.Or: lambda left, right: float(bool(left) or bool(right)),
 }
+_WORDS = ((r"&&|\bAND\b", " and "), (r"\|\||\bOR\b", " or "), (r"\^", "**"))
 _EACH: Mapping[str, Callable[[float], float]] = {"ABS": abs, "CEIL": math.ceil, "FLOOR": math.floor}
 _TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {
     "SUM": sum,
@@ -37,7 +44,8 @@ _TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {
     "MIN": min,
     "MAX": max,
 }
-_REPEAT = "REPEAT"
+_OVER_TIME = frozenset({"DIFF", "PERIOD", "RATE", "RUNNING_SUM"})
+_FILLINGS = frozenset({"LINEAR", "REPEAT"})
 MOST_NODES = 500
 """How long an expression may be, in nodes of its syntax tree, so that its depth stays within Python's."""
 
@@ -56,8 +64,11 @@ class MathExpression(Struct, frozen=True):
 
 def parse(text: str) -> MathExpression:
     """The expression that `text` writes; raises UnknownExpression."""
+    written = text.strip()
+    for pattern, word in _WORDS:
+        written = re.sub(pattern, word, written)
     try:
-        tree = ast.parse(text.replace("^", "**"), mode="eval").body
+        tree = ast.parse(written, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnknownExpression(f"'{text}' is not an expression") from error
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
@@ -65,15 +76,21 @@ def parse(text: str) -> MathExpression:
     return MathExpression(text, tree, frozenset(_names(tree)))
 
 
-def evaluate(expression: MathExpression, resolve: Resolve, metrics: Sequence[str], length: int) -> Series:
-    """The series that an expression yields; `resolve` gives each named one, and `metrics` are what METRICS() means."""
-    return _series(_Evaluation(resolve, metrics).value(expression.tree), length)
+def evaluate(
+    expression: MathExpression, resolve: Resolve, metrics: Sequence[str], *, length: int, period_s: float
+) -> Series:
+    """The series that an expression yields: `length` periods of `period_s` each.
+
+    `resolve` gives each named series, and `metrics` are what METRICS() means.
+    """
+    return _series(_Evaluation(resolve, metrics, period_s).value(expression.tree), length)
 
 
 class _Evaluation:
-    def __init__(self, resolve: Resolve, metrics: Sequence[str]) -> None:
+    def __init__(self, resolve: Resolve, metrics: Sequence[str], period_s: float) -> None:
         self._resolve = resolve
         self._metrics = metrics
+        self._period_s = period_s
 
     def value(self, node: ast.expr) -> Value:
         match node:
@@ -87,6 +104,9 @@ class _Evaluation:
                 return _pairwise(_BINARY[type(sign)], self.value(left), self.value(right))
             case ast.Compare(left=left, ops=[sign], comparators=[right]):
                 return _pairwise(_BINARY[type(sign)], self.value(left), self.value(right))
+            case ast.BoolOp(op=sign, values=operands):
+                values = map(self.value, operands)
+                return reduce(lambda left, right: _pairwise(_BINARY[type(sign)], left, right), values)
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return self._call(name, arguments)
         raise AssertionError(node)
@@ -98,15 +118,27 @@ class _Evaluation:
             return _fill(self.value(arguments[0]), arguments[1], self.value)
         if name in _EACH:
             return _pairwise(lambda number, _: _EACH[name](number), self.value(arguments[0]), 0.0)
+        if name in _OVER_TIME:
+            return self._over_time(name, self.value(arguments[0]))
         return self._together(_TOGETHER[name], arguments[0])
 
+    def _over_time(self, name: str, value: Value) -> Value:
+        if name == "PERIOD":
+            return float(self._period_s)
+        if not isinstance(value, list):
+            return math.nan
+        if name == "RUNNING_SUM":
+            return _running_sum(value)
+        return _changes(value, self._period_s if name == "RATE" else None)
+
     def _together(self, function: Callable[[Sequence[float]], float], node: ast.expr) -> Value:
-        if isinstance(node, ast.Name):
-            known = _known(self._resolve(node.id))
-            return function(known) if known else math.nan
         if isinstance(node, ast.List):
             return _rows(function, [self.value(element) for element in node.elts])
-        return _rows(function, [self._resolve(name) for name in self._metrics])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "METRICS":
+            return _rows(function, [self._resolve(name) for name in self._metrics if _filter_of(node) in name])
+        value = self.value(node)
+        known = _known(value) if isinstance(value, list) else [value]
+        return function(known) if known else math.nan
 
 
 def _names(node: ast.expr) -> Iterator[str]:
@@ -115,37 +147,53 @@ def _names(node: ast.expr) -> Iterator[str]:
             return
         case ast.Name(id=name):
             yield name
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            yield from _names(operand)
-        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _BINARY:
-            yield from (*_names(left), *_names(right))
-        case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in _BINARY:
-            yield from (*_names(left), *_names(right))
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
             for argument in _checked_arguments(name, arguments):
                 yield from _names(argument)
         case _:
-            raise UnknownExpression(f"'{ast.unparse(node)}' is not part of this local cloud's metric math")
+            for operand in _operands(node):
+                yield from _names(operand)
+
+
+def _operands(node: ast.expr) -> Sequence[ast.expr]:
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return (operand,)
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _BINARY:
+            return left, right
+        case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in _BINARY:
+            return left, right
+        case ast.BoolOp(values=operands):
+            return operands
+    raise UnknownExpression(f"'{ast.unparse(node)}' is not part of this local cloud's metric math")
 
 
 def _checked_arguments(name: str, arguments: list[ast.expr]) -> list[ast.expr]:
     """The arguments that hold identifiers; raises UnknownExpression for a function that is not here."""
+    if name in _TOGETHER and len(arguments) == 1:
+        return _gathered(arguments[0])
     match name, arguments:
-        case "IF", [_, _, _]:
+        case "IF", [_, _] | [_, _, _]:
             return arguments
-        case "FILL", [filled, ast.Name(id="REPEAT")]:
+        case "FILL", [filled, ast.Name(id=filling)] if filling in _FILLINGS:
             return [filled]
         case "FILL", [_, _]:
             return arguments
-        case (("ABS" | "CEIL" | "FLOOR"), [_]):
+        case _, [_] if name in _EACH or name in _OVER_TIME:
             return arguments
-        case (("SUM" | "AVG" | "MIN" | "MAX"), [ast.List(elts=elements)]):
-            return elements
-        case (("SUM" | "AVG" | "MIN" | "MAX"), [ast.Call(func=ast.Name(id="METRICS"), args=[])]):
-            return []
-        case (("SUM" | "AVG" | "MIN" | "MAX"), [ast.Name()]):
-            return arguments
+        case "ANOMALY_DETECTION_BAND", _:
+            raise UnknownExpression("ANOMALY_DETECTION_BAND is not part of this local cloud, which learns no bands")
     raise UnknownExpression(f"{name} with {len(arguments)} arguments is not part of this local cloud's metric math")
+
+
+def _gathered(argument: ast.expr) -> list[ast.expr]:
+    """What a function such as SUM takes together: a list of series, all of METRICS(), or one series over time."""
+    match argument:
+        case ast.List(elts=elements):
+            return elements
+        case ast.Call(func=ast.Name(id="METRICS"), args=[] | [ast.Constant(value=str())], keywords=[]):
+            return []
+    return [argument]
 
 
 def _series(value: Value, length: int) -> Series:
@@ -173,7 +221,7 @@ def _applied(function: Callable[[float, float], float], left: float | None, righ
         return None
 
 
-def _choose(condition: Value, then: Value, otherwise: Value) -> Value:
+def _choose(condition: Value, then: Value, otherwise: Value = math.nan) -> Value:
     lengths = [len(value) for value in (condition, then, otherwise) if isinstance(value, list)]
     if not lengths:
         return then if condition else otherwise
@@ -184,8 +232,8 @@ def _choose(condition: Value, then: Value, otherwise: Value) -> Value:
 def _fill(value: Value, filling: ast.expr, evaluated: Callable[[ast.expr], Value]) -> Value:
     if not isinstance(value, list):
         return value
-    if isinstance(filling, ast.Name) and filling.id == _REPEAT:
-        return _repeated(value)
+    if isinstance(filling, ast.Name) and filling.id in _FILLINGS:
+        return _repeated(value) if filling.id == "REPEAT" else _interpolated(value)
     fill_ins = _series(evaluated(filling), len(value))
     return [fill_in if number is None else number for number, fill_in in zip(value, fill_ins, strict=True)]
 
@@ -195,6 +243,43 @@ def _repeated(series: Series) -> Series:
     for number in series:
         filled.append(filled[-1] if number is None and filled else number)
     return filled
+
+
+def _interpolated(series: Series) -> Series:
+    """Gaps between two points lie on the line between them; those at the ends stay gaps."""
+    filled = list(series)
+    known = [index for index, number in enumerate(series) if number is not None]
+    for left, right in pairwise(known):
+        first, last = series[left] or 0.0, series[right] or 0.0
+        for index in range(left + 1, right):
+            filled[index] = first + (last - first) * (index - left) / (right - left)
+    return filled
+
+
+def _running_sum(series: Series) -> Series:
+    """At each point the sum of all until then."""
+    sums = itertools.accumulate(number or 0.0 for number in series)
+    return [None if number is None else total for number, total in zip(series, sums, strict=True)]
+
+
+def _changes(series: Series, period_s: float | None) -> Series:
+    """At each point its difference from the point before, with `period_s` by the second; the first has none.
+
+    Gaps are passed over, as AWS says of RATE: from data point to data point.
+    """
+    changes: Series = []
+    before: tuple[int, float] | None = None
+    for index, number in enumerate(series):
+        periods = index - before[0] if before else 0
+        change = None if number is None or before is None else number - before[1]
+        changes.append(change if change is None or period_s is None else change / (periods * period_s))
+        before = before if number is None else (index, number)
+    return changes
+
+
+def _filter_of(call: ast.Call) -> str:
+    """What METRICS("errors") asks for in an id; METRICS() asks for nothing."""
+    return str(call.args[0].value) if call.args and isinstance(call.args[0], ast.Constant) else ""
 
 
 def _rows(function: Callable[[Sequence[float]], float], values: Sequence[Value]) -> Value:

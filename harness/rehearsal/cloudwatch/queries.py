@@ -129,7 +129,13 @@ class Reader:
         if query.stat:
             return [self._number(query.stat, start, period_s) for start in starts]
         assert query.expression
-        return expressions.evaluate(query.expression, self._resolver(starts, period_s), self._metric_ids(), len(starts))
+        return expressions.evaluate(
+            query.expression,
+            self._resolver(starts, period_s),
+            self._metric_ids(),
+            length=len(starts),
+            period_s=period_s,
+        )
 
     def samples(self, query: Query, start_s: float) -> float | None:
         """How many samples a metric has in the period at `start_s`; None for an expression and without data."""

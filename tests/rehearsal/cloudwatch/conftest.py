@@ -60,6 +60,11 @@ class Account:
         datum = {"MetricName": name, "Value": value, "Timestamp": self.now if at_s is None else at_s, **more}
         self.client.put_metric_data(Namespace="App", MetricData=[datum])
 
+    def put_values(self, values: list[float], *, at_s: float) -> None:
+        """Puts several values of the metric `Errors` at one instant."""
+        datum = {"MetricName": "Errors", "Values": values, "Timestamp": at_s}
+        self.client.put_metric_data(Namespace="App", MetricData=[datum])
+
     def put_alarm(self, **changes: Any) -> None:
         """Puts the alarm of most tests with changes; a change to None leaves the parameter out."""
         params = {**ALARM, **changes}

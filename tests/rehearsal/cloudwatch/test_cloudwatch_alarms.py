@@ -202,7 +202,8 @@ def test_refused_alarms(aws: Any, changes: dict[str, Any], code: str) -> None:
         [{**QUERY, "ReturnData": False}],
         [{"Id": "e", "Expression": "1 + 1"}],
         [{"Id": "e", "Expression": "m1 * nope"}, {**QUERY, "ReturnData": False}],
-        [{"Id": "e", "Expression": "RATE(m1)"}, {**QUERY, "ReturnData": False}],
+        [{"Id": "e", "Expression": "SORT(m1)"}, {**QUERY, "ReturnData": False}],
+        [{"Id": "e", "Expression": "ANOMALY_DETECTION_BAND(m1)"}, {**QUERY, "ReturnData": False}],
         [{"Id": "Big", "MetricStat": QUERY["MetricStat"]}],
         [{"Id": "e", "Expression": "m1", "MetricStat": QUERY["MetricStat"]}],
     ],
@@ -212,6 +213,28 @@ def test_refused_metric_math_alarms(aws: Any, metrics: list[dict[str, Any]]) -> 
     params = {"AlarmName": "math", "EvaluationPeriods": 1, "Threshold": 1.0, "Metrics": metrics}
     call = aws.client.put_metric_alarm
     assert refused(call, ComparisonOperator="GreaterThanThreshold", **params) == ("ValidationError", 400)
+
+
+def test_bands_are_refused_as_on_aws_or_as_what_is_not_here(aws: Any) -> None:
+    """A range without its band is AWS's own refusal; one with it says that this cloud learns none."""
+    band = {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m1, 2)"}
+    params = {"AlarmName": "odd", "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanUpperThreshold"}
+    with pytest.raises(ClientError, match="ComparisonOperators for ranges require ThresholdMetricId to be set"):
+        aws.client.put_metric_alarm(**params, Metrics=[QUERY, band])
+    with pytest.raises(ClientError, match=r"anomaly detection band .* not part of this local cloud"):
+        aws.client.put_metric_alarm(**params, Metrics=[QUERY, band], ThresholdMetricId="band")
+
+
+def test_an_alarm_on_an_extended_statistic_follows_it(aws: Any) -> None:
+    """A trimmed mean leaves the one slow request out, a percentile rank counts the quick ones."""
+    for minutes_ago in (1, 2):
+        values = [100.0] * 19 + [9000.0]
+        aws.put_values(values, at_s=aws.now - minutes_ago * 60)
+    for name, threshold in (("tm95", 200.0), ("IQM", 200.0), ("p99", 200.0), ("PR(200:)", 4.0)):
+        aws.put_alarm(AlarmName=name, Statistic=None, ExtendedStatistic=name, Threshold=threshold)
+    aws.advance(60)
+    found = {name: aws.state(name) for name in ("tm95", "IQM", "p99", "PR(200:)")}
+    assert found == {"tm95": "OK", "IQM": "OK", "p99": "ALARM", "PR(200:)": "ALARM"}
 
 
 def test_every_flaw_of_a_request_is_named(aws: Any) -> None:

@@ -214,6 +214,18 @@ def test_pages_of_metric_data_make_the_whole(aws: Any) -> None:
         ("m1 / SUM(m1)", [0.2, 0.8]),
         ("ABS(m1 - 2)", [1.0, 2.0]),
         ("AVG([m1, m2])", [1.5, 2.5]),
+        ("m1 / SUM(m1 * 2)", [0.1, 0.4]),
+        ('SUM(METRICS("m"))', [3.0, 5.0]),
+        ('SUM(METRICS("2"))', [2.0, 1.0]),
+        ("m1 > 2 AND m2 < 2", [0.0, 1.0]),
+        ("m1 > 2 || m2 > 1", [1.0, 1.0]),
+        ("(m1 > 5 OR m2 > 1) && m1 == 1", [1.0, 0.0]),
+        ("IF(m1 > 2 AND m2 < 2, m1, 0)", [0.0, 4.0]),
+        ("IF(m1 > 2, m1)", [4.0]),
+        ("DIFF(m1)", [3.0]),
+        ("RATE(m1)", [0.05]),
+        ("m1 / PERIOD(m1)", [1 / 60, 4 / 60]),
+        ("RUNNING_SUM(m1)", [1.0, 5.0]),
     ],
 )
 def test_metric_math(aws: Any, expression: str, values: list[float]) -> None:
@@ -241,10 +253,83 @@ def test_gaps_are_filled_by_fill(aws: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        ("DIFF(m1)", [6.0]),
+        ("RATE(m1)", [0.05]),
+        ("RUNNING_SUM(m1)", [3.0, 12.0]),
+        ("FILL(m1, LINEAR)", [3.0, 6.0, 9.0]),
+    ],
+)
+def test_gaps_in_functions_over_time(aws: Any, expression: str, values: list[float]) -> None:
+    """Changes run from datapoint to datapoint, whatever lies between, and a line leads over it."""
+    aws.put(3.0, at_s=aws.now - 180)
+    aws.put(9.0, at_s=aws.now - 60)
+    bounds = {"StartTime": aws.now - 180, "EndTime": aws.now, "ScanBy": "TimestampAscending"}
+    (result,) = metric_data(aws, query(ReturnData=False), {"Id": "e", "Expression": expression}, **bounds)[
+        "MetricDataResults"
+    ]
+    assert result["Values"] == pytest.approx(values)
+
+
+def test_bands_are_refused_as_what_they_are(aws: Any) -> None:
+    """An anomaly band is named in the refusal, so that nobody takes it for a misspelled function."""
+    band = {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m1, 2)"}
+    with pytest.raises(ClientError, match=r"ANOMALY_DETECTION_BAND .* learns no bands"):
+        metric_data(aws, query(), band)
+
+
+EXTENDED = {
+    "p90": 90.0,
+    "tm90": 45.5,
+    "TM(10%:90%)": 50.5,
+    "IQM": 50.5,
+    "TM(:90)": 45.5,
+    "TM(10:90)": 50.5,
+    "TM(90%:)": 95.5,
+    "tc90": 90.0,
+    "TC(10:20)": 10.0,
+    "ts90": 4095.0,
+    "TS(90:)": 955.0,
+    "wm90": (4095 + 10 * 90) / 100,
+    "WM(10%:90%)": (10 * 11 + 4040 + 10 * 90) / 100,
+    "PR(:90)": 90.0,
+    "PR(10:20)": 10.0,
+    "PR(90:)": 10.0,
+}
+
+
+@pytest.mark.parametrize("name", EXTENDED)
+def test_extended_statistics(aws: Any, name: str) -> None:
+    """Of the numbers from 1 to 100: lower bounds are exclusive and upper ones inclusive, as the user guide says."""
+    datum = {"MetricName": "Errors", "Values": [float(value) for value in range(1, 101)]}
+    aws.client.put_metric_data(Namespace="App", MetricData=[datum])
+    (point,) = statistics(aws, Statistics=[], ExtendedStatistics=[name])
+    assert point["ExtendedStatistics"] == {name: pytest.approx(EXTENDED[name])}
+    (result,) = metric_data(aws, query(stat=name))["MetricDataResults"]
+    assert result["Values"] == [pytest.approx(EXTENDED[name])]
+
+
+@pytest.mark.parametrize("name", ["tm101", "PR(10%:90%)", "TM(10%:90)", "TM(90%:10%)", "TM(:)", "IQM(1:2)", "p-1", "x"])
+def test_statistics_that_do_not_exist_are_refused(aws: Any, name: str) -> None:
+    """Bounds must be of one kind and in order, and PR takes values alone."""
+    params = {"Namespace": "App", "MetricName": "Errors", "Period": 60, "StartTime": aws.now - 60, "EndTime": aws.now}
+    assert code_of(aws.client.get_metric_statistics, ExtendedStatistics=[name], **params) == "InvalidParameterValue"
+
+
+def test_an_extended_statistic_without_samples_between_its_bounds_has_no_datapoint(aws: Any) -> None:
+    """A mean of nothing is no number; a count of nothing is 0."""
+    aws.put(5.0)
+    (point,) = statistics(aws, Statistics=[], ExtendedStatistics=["TM(10:20)", "TC(10:20)"])
+    assert point["ExtendedStatistics"] == {"TC(10:20)": 0.0}
+
+
+@pytest.mark.parametrize(
     "queries",
     [
         [{"Id": "e", "Expression": "m1 +"}],
-        [{"Id": "e", "Expression": "RATE(m1)"}, query()],
+        [{"Id": "e", "Expression": "RATE(m1, 2)"}, query()],
+        [{"Id": "e", "Expression": "SEARCH('x', 'Sum')"}, query()],
         [{"Id": "e", "Expression": "__import__('os')"}],
         [{"Id": "e", "Expression": "m1.real"}, query()],
         [{"Id": "e", "Expression": "'text'"}],
@@ -352,7 +437,7 @@ def test_percentiles_are_near_a_sample(values: list[float], percent: float) -> N
     bucket = Bucket()
     for value in values:
         bucket.add(value)
-    percentile = bucket.statistic(f"p{percent}")
+    percentile = bucket.statistic(f"p{percent:.10f}")
     assert percentile is not None
     assert min(values) <= percentile <= max(values)
     assert any(percentile == pytest.approx(value, rel=2e-3) for value in values)
