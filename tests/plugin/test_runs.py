@@ -28,6 +28,7 @@ import pytest
 from harness.aws.deployer import app_spec
 from harness.core.experiment.types import Alarm, Experiment, Fault, Rails, Traffic
 from harness.core.timeline.events import (
+    AliasSeen,
     Arrivals,
     Asked,
     Beside,
@@ -124,6 +125,35 @@ class Rpc(User):
     @task(5)
     def untimed(self):
         events.request.fire(request_type="sql", name="select", response_time=None, response_length=None, exception=None)
+"""
+EXPECTS_502 = """
+from pathlib import Path
+from locust import FastHttpUser, constant, task
+
+GOOD = {"Authorization": "standarduser@company.com", "X-Client-Version": "1"}
+BAD = {**GOOD, "Authorization": "erroruser@company.com"}
+ON_TRIAL = Path(__file__).with_name("on-trial")
+
+class Visitor(FastHttpUser):
+    weight = 9
+    wait_time = constant(0.05)
+
+    @task
+    def good(self):
+        self.client.get("/fakeUser", headers=GOOD)
+
+class Expecting(FastHttpUser):
+    weight = 1
+    wait_time = constant(0.05)
+
+    @task
+    def bad(self):
+        if not ON_TRIAL.exists():
+            return
+        told = {"intent": "fault", "persona": "error"}
+        with self.client.get("/fakeUser", headers=BAD, catch_response=True, context=told) as response:
+            if response.status_code == 502:
+                response.success()
 """
 ANYWHERE = """
 import time
@@ -939,6 +969,26 @@ def test_a_command_deploys_under_traffic_and_is_judged_with_its_deployment(
     ((started,), (ended,)) = of(CommandStarted, events), of(CommandEnded, events)
     instants = [row.at_s for row in of(Requests, events)]
     assert min(instants) < started.at_s < ended.at_s < max(instants)
+
+
+def test_a_failure_that_the_locustfile_calls_a_success_is_caught(
+    play: Callable[..., Play], canary_cloud_factory: Callable[..., "Cloud"], tmp_path: Path
+) -> None:
+    """The alarm counts the status, whatever the test thinks of it, and so does the verdict."""
+    cloud = canary_cloud_factory(speed=60.0)
+    ready = cloud.ready
+    (tmp_path / "mine.py").write_text(EXPECTS_502, encoding="utf-8")
+    words = ["--canary-application", ready["application"], "--canary-group", ready["group"], "-u", "10", "-r", "10"]
+    words += ["--canary-target-version", ready["canary"], "--host", ready["service_url"]]
+    run = play("-f", f"{tmp_path / 'mine.py'},{WATCH}", *words, **cloud_variables(cloud))
+    run.wait_for(lambda events: any(seen.weights for seen in of(AliasSeen, events)))
+    (tmp_path / "on-trial").touch()
+    assert run.end() == 0
+    verdict = run.verdict()
+    assert (verdict.outcome, verdict.call) == ("rolled_back", "caught")
+    assert verdict.traffic.fault.failed > 0
+    assert verdict.traffic.fault.ok == 0
+    assert "fault-succeeded" not in {finding.id for finding in verdict.findings}
 
 
 def test_a_command_that_fails_before_any_deployment_ends_the_run(
