@@ -6,9 +6,9 @@ from harness.plugin.users import CanaryUser
 
 
 class Customer(CanaryUser):
-    """Sends what customers send: both endpoints, all personas, both client versions, as the experiment mixes them.
+    """Sends what customers send: the requests of the experiment, or those of the bundled service.
 
-    For another service, override `prepare`.
+    For another service, name an experiment with its requests: `--canary-experiment shop.yaml`.
     """
 
     wait_time = between(0.5, 1.5)  # of a closed loop (--canary-users); open arrivals keep their own schedule

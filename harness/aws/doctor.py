@@ -36,7 +36,8 @@ WAIT_S = 180.0
 LOOK_EVERY_S = 10.0
 
 Intent = Literal["good", "fault"]
-Probe = Callable[[Intent], Probed]
+Probe = Callable[[Intent], Probed | str]
+"""How a request was answered, or why none was sent."""
 Reading = TypeVar("Reading")
 
 _KINDS = {kind.name: kind for kind in KINDS}
@@ -65,17 +66,19 @@ def examine(
     *,
     probe: Probe | None = None,
     why_no_request: str = NO_HOST,
+    unsent: tuple[str, ...] = (),
     waiting: Waiting | None = None,
 ) -> Diagnosis:
     """The diagnosis of the group that `experiment` names.
 
-    `probe` sends one request to the service; without it nothing is sent, for the reason `why_no_request`. Never raises
+    `probe` sends requests to the service; without it nothing is sent, for the reason `why_no_request`. `unsent` are the
+    requests of the experiment that nobody sends without a run, because they may change something. Never raises
     for what AWS answers: what cannot be read is unknown, and a missing permission is an error of its own.
     """
     waiting = waiting or Waiting()
     attempts = Attempts(aws, waiting.now)
     examination = _Examination(attempts, experiment)
-    seen = replace(examination.snapshot(), why_no_request=why_no_request, why_no_fault=why_no_request)
+    seen = replace(examination.snapshot(), why_no_request=why_no_request, why_no_fault=why_no_request, unsent=unsent)
     if probe is not None:
         seen = _Probing(examination, waiting).probed(seen, probe)
     needed = actions(WATCHES)
@@ -289,11 +292,15 @@ class _Probing:
     def probed(self, seen: Snapshot, probe: Probe) -> Snapshot:
         """The snapshot with the answers."""
         why_not = why_no_fault(seen)
-        seen = replace(seen, good=probe("good"))
+        good = probe("good")
+        seen = replace(seen, why_no_request=good) if isinstance(good, str) else replace(seen, good=good)
         if why_not:
             return replace(seen, why_no_fault=why_not)
         sent_s = self._eyes.now()
-        return self._counted(replace(seen, fault=probe("fault")), sent_s)
+        fault = probe("fault")
+        if isinstance(fault, str):
+            return replace(seen, why_no_fault=fault)
+        return self._counted(replace(seen, fault=fault), sent_s)
 
     def _counted(self, seen: Snapshot, sent_s: float) -> Snapshot:
         if seen.fault is None or seen.fault.status is None or not self._waiting.wait_s:

@@ -10,6 +10,7 @@ from harness.cli.words import duration_or_zero, given_of
 from harness.core.experiment.types import Also, Experiment
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable
 from harness.run.experiment import asked, clock_of_environment
+from harness.run.sent import with_requests
 from harness.streams import console, say_json, tell
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host",
         metavar="URL",
-        help="where the service is; one good and one fault request go there where that does no harm",
+        help="where the service is; requests that change nothing go there, and one fault request if that does no harm",
     )
     text = "wait so long until CloudWatch counted the fault request; such as 90s or 5m; default: 3m, 0 does not wait"
     parser.add_argument("--wait", type=duration_or_zero, default=180.0, metavar="TIME", help=text)
@@ -87,7 +88,7 @@ def _diagnosed(wanted: Experiment, options: argparse.Namespace) -> "Diagnosis":
     from harness.core.arming import why_no_request
     from harness.traffic.probe import Prober
 
-    probe = Prober(wanted) if wanted.target.host else None
+    probe = Prober(with_requests(wanted)) if wanted.target.host else None
     why_not = why_no_request(wanted, packaged=options.experiment in experiments.NAMES)
     aws = Aws()
     aws.warm()
@@ -98,7 +99,7 @@ def _diagnosed(wanted: Experiment, options: argparse.Namespace) -> "Diagnosis":
     waiting = _waiting(options.wait)
     if why_not:
         return examine(aws, experiment, why_no_request=why_not, waiting=waiting)
-    return examine(aws, experiment, probe=probe, waiting=waiting)
+    return examine(aws, experiment, probe=probe, unsent=probe.unsent if probe else (), waiting=waiting)
 
 
 def _nothing_found(wanted: Experiment, error: HarnessError) -> "Diagnosis":

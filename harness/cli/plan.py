@@ -13,7 +13,8 @@ from harness.core.experiment.planned_writes import PlannedWrite, group_of, write
 from harness.core.experiment.rails import RAILS, limits_of
 from harness.core.experiment.types import Deployment, Experiment
 from harness.errors import ExitCode
-from harness.report.masking import masked, masked_prose, without_secrets
+from harness.report.masked_experiment import without_secrets
+from harness.report.masking import masked, masked_prose
 from harness.run.experiment import lacking_permission, watched
 from harness.streams import say, say_json
 

@@ -1,4 +1,4 @@
-"""The experiments that come with the package, one YAML file each."""
+"""The experiments that come with the package, one YAML file each, and the requests of the bundled service."""
 
 from importlib import resources
 
@@ -18,8 +18,19 @@ NAMES = (
     "wrong-dimension",
 )
 PAIR = NAMES[:2]
+SERVICE = "service"
+"""Names the file with the requests of the bundled service, which is no experiment of its own."""
 
 
 def text(name: str) -> str:
     """The YAML of one of `NAMES`."""
+    return _read(name)
+
+
+def service() -> str:
+    """The YAML of the bundled service's requests."""
+    return _read(SERVICE)
+
+
+def _read(name: str) -> str:
     return resources.files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")

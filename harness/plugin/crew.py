@@ -10,16 +10,19 @@ from typing import Any
 import gevent
 import gevent.event
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
+from msgspec.structs import replace
 
+from harness.core.experiment.feed import Feed
 from harness.core.experiment.rails import host_refusal
 from harness.core.timeline.events import Event, Totals
 from harness.errors import HarnessError, UsageError
 from harness.plugin.statistics import LocustsCount, Statistics, others_listen
-from harness.traffic.choosing import OWN, Prepare
+from harness.traffic.choosing import Prepares
 from harness.traffic.client.address import service_url
 from harness.traffic.client.client import Client
 from harness.traffic.client.proxies import proxy_for, shown
 from harness.traffic.engine import LoadEngine
+from harness.traffic.kinds import OWN
 from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Steering
 
@@ -65,6 +68,7 @@ class Crew:
         self._tell_failure = tell_failure
         self._users: list[Any] = []
         self._steering: Steering | None = None
+        self._feed: Feed | None = None
         self._recorder: Recorder | None = None
         self._client: Client | None = None
         self._engine: LoadEngine | None = None
@@ -90,6 +94,7 @@ class Crew:
     def begin(self, steering: Steering) -> None:
         """Starts recording for a new test."""
         self._steering = steering
+        self._feed = steering.feed
         self._part_known.clear()
         self._ended.clear()
         self._early.clear()
@@ -223,6 +228,7 @@ class Crew:
         request_event = self._environment.events.request
         fire = self._tell_locust if others_listen(request_event, self.on_request) else self._statistics.log
         first, *later = self._early
+        first = replace(first, feed=self._feed)
         engine = LoadEngine(self._client, self._prepares(user), first, self._recorder, fire)
         for steering in later:
             engine.steer(steering)
@@ -233,7 +239,7 @@ class Crew:
         with contextlib.suppress(*(PASSED_ON if self.open_arrivals else ())):
             self._environment.events.request.fire(**request)
 
-    def _prepares(self, user: Any) -> dict[Prepare, float]:
+    def _prepares(self, user: Any) -> Prepares:
         """How each class that sends canary traffic prepares requests, and its share of all users."""
         kinds = [kind for kind in self._environment.user_classes if getattr(kind, "sends_canary_traffic", False)]
         if kinds in ([], [type(user)]):

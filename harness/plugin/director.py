@@ -224,7 +224,7 @@ class Director(Role):
         run.start()
         if _plans_fault_requests(run.experiment) and not self.admission.sends_canary_traffic:
             run.trouble("error share", NOBODYS_SHARE)
-        self.begin(run.fleet.steering)
+        self.begin(run.fleet.beginning)
         return run
 
     def _rounds(self, run: Run) -> None:
@@ -261,7 +261,7 @@ class Director(Role):
 
 def _plans_fault_requests(experiment: Experiment) -> bool:
     shares = [experiment.traffic.error_share]
-    shares += [fault.error_share or fault.client_version_share or 0.0 for fault in experiment.faults]
+    shares += [fault.error_share or 0.0 for fault in experiment.faults]
     return any(shares)
 
 

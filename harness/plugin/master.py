@@ -124,7 +124,7 @@ class Master(Director):
 
     def _on_worker(self, client_id: str, **_: Any) -> None:
         if self.run:
-            self._runner.send_message(BEGIN, self.run.fleet.steering.packed(), client_id=client_id)
+            self._runner.send_message(BEGIN, self.run.fleet.beginning.packed(), client_id=client_id)
 
     def _on_pacing(self, msg: Any, **_: Any) -> None:
         if msg.data["pacing"]:

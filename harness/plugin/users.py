@@ -6,14 +6,12 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 import harness.plugin.plugin  # noqa: F401 - importing it is what makes Locust play experiments
-from harness.core.experiment.requests import request_of
 from harness.plugin.crew import Crew
-from harness.traffic.client.client import Client
-from harness.traffic.client.prepared import Prepared
+from harness.traffic.kinds import Prepare
 
 
 class CanaryUser(User):  # type: ignore[misc]
-    """Sends the experiment's mix of personas, client versions and endpoints.
+    """Sends the experiment's requests (`traffic.requests`).
 
     With open arrivals (the default) one user of each process is the pacer and sends for all; further ones stand by to
     take over. In a closed loop (`traffic.users`) each user sends one request after the other, and `wait_time` is the
@@ -25,14 +23,9 @@ class CanaryUser(User):  # type: ignore[misc]
     sends_canary_traffic = True
     _state: str | None
 
-    @classmethod
-    def prepare(cls, client: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
-        """The request of one persona, as bytes; override it for a service with other paths or headers.
-
-        An empty client version means a request without any, which like a wrong one is meant to fail.
-        """
-        request = request_of(persona, endpoint, client_version)
-        return client.prepare(request.method, request.path, headers=request.headers, body=request.body)
+    prepare: Prepare | None = None
+    """To sign or change each request in Python: a method `prepare(self, client, request)` that returns the bytes of an
+    `Outgoing` request, as `client.prepare` makes them. Without it, requests are made bytes once, which is faster."""
 
     def on_start(self) -> None:
         """Joins the crew of its process."""

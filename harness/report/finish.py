@@ -16,7 +16,7 @@ from harness.report.judged_run import JudgedRun
 from harness.report.judging import judged, read_as
 from harness.report.junit import junit
 from harness.report.markdown import markdown
-from harness.report.masking import without_secrets
+from harness.report.masked_experiment import without_secrets
 from harness.report.page import page
 from harness.report.shelf import write_index
 from harness.streams import tell

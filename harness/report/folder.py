@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
 
+from harness.core.experiment.former import upgraded
 from harness.core.experiment.group_names import inner_name
-from harness.core.experiment.parse import parse
+from harness.core.experiment.parse import parse_former
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.condense import condensed
 from harness.core.timeline.events import Event, RunStarted, decode, encode, skim
@@ -25,7 +26,8 @@ from harness.core.verdict.types import Verdict
 from harness.core.version import __version__
 from harness.errors import HarnessError, TimelineError, UsageError
 from harness.files import NOT_JSON, open_plain, read_plain
-from harness.report.masking import masked, masked_event, without_secrets
+from harness.report.masked_experiment import without_secrets
+from harness.report.masking import masked, masked_event
 from harness.streams import pretty_json
 
 LATEST = "latest"
@@ -45,6 +47,12 @@ class Manifest(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     git_commit: str | None
     command: tuple[str, ...]
+
+
+class _AnyManifest(Manifest, frozen=True, kw_only=True):
+    """The same from a run of any time, whose experiment may have keys that are gone."""
+
+    experiment: Any
 
 
 class _File:
@@ -162,7 +170,7 @@ class RunFolder:
             return Experiment(name=self._name_in_timeline())
         if self.asked_in == self.manifest or not self.timeline.exists():
             return self.read_manifest().experiment
-        return parse(_text(self.experiment), source=str(self.experiment))
+        return parse_former(_text(self.experiment), source=str(self.experiment))
 
     def _name_in_timeline(self) -> str:
         if not self.timeline.exists():
@@ -173,9 +181,13 @@ class RunFolder:
     def read_manifest(self) -> Manifest:
         """What was run, with what; raises UsageError where there is none."""
         try:
-            return _document(self.manifest, Manifest)
+            told = _document(self.manifest, _AnyManifest)
+            experiment = msgspec.convert(upgraded(told.experiment), Experiment)
+            return Manifest(**{**msgspec.structs.asdict(told), "experiment": experiment})
         except FileNotFoundError as error:
             raise UsageError(f"{self.path} is not a run folder: it has no manifest.json") from error
+        except msgspec.ValidationError as error:
+            raise HarnessError(f"{self.manifest} cannot be read: {error}") from error
 
     def read_events(self) -> list[Event]:
         """The whole timeline, skimmed; none of a run that ended before its first event. Raises TimelineError."""

@@ -141,7 +141,7 @@ def fault_spans(run: JudgedRun) -> Iterator[Span]:
 
 
 def _value(fault: FaultTime) -> str:
-    share = fault.share("error_share") if fault.kind == "error_share" else fault.share("client_version_share")
+    share = fault.share(fault.kind) if fault.plans_requests else None
     return fault.value if share is None else percent(share)
 
 

@@ -6,12 +6,10 @@ A command is split into words, an environment into its values, and a URL into it
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 import msgspec
 
-from harness.core.experiment.requests import email_of
-from harness.core.experiment.types import ERROR_PERSONA, PERSONAS, Arm, Deployment, Experiment
+from harness import experiments
 from harness.core.timeline.events import (
     Asked,
     Beside,
@@ -26,16 +24,14 @@ from harness.core.timeline.events import (
     Trouble,
 )
 
-_Deployment = TypeVar("_Deployment", bound=Deployment)
-
 MASK = "***"
-KNOWN_USERS = frozenset(map(email_of, (*PERSONAS, ERROR_PERSONA)))
+KNOWN_USERS = frozenset(re.findall(r"[\w.+-]+@[\w.-]+\w", experiments.service()))
 KNOWN_VARIABLES = frozenset({"FAIL_RATIO", "LATENCY_MS"})
 """Of the bundled service: their values may be seen."""
 
 _KNOWN_USER = "|".join(map(re.escape, sorted(KNOWN_USERS)))
 _KINDS_OF_KEY = "api|app|private|access|account|client|shared|master|encryption|signing|license|service|storage|ssh"
-_SECRET_NAME = re.compile(
+SECRET_NAME = re.compile(
     r"pass|pas+w(or)?d|pwd|secret|token|credential|auth(?!or\b|or[_-])|bearer|^basic$|cookie|signature|jwt|webhook|dsn$|(^|[_-])(pin|otp|pw|sig)$"
     rf"|connection[_-]?str|({_KINDS_OF_KEY})[_-]?key",
     re.IGNORECASE,
@@ -138,35 +134,6 @@ def masked_event(event: Event) -> Event:
     return msgspec.structs.replace(event, **safe) if safe else event
 
 
-def without_secrets(experiment: Experiment) -> Experiment:
-    """The experiment with every secret in its URLs, environments, commands and description masked."""
-    host = experiment.target.host
-    return msgspec.structs.replace(
-        experiment,
-        description=masked_prose(experiment.description),
-        target=msgspec.structs.replace(experiment.target, host=host and masked_prose(host)),
-        baseline=_arm_without_secrets(experiment.baseline),
-        canary=_arm_without_secrets(experiment.canary),
-        deployment=_without_its_command(experiment.deployment),
-        also=tuple(map(_without_its_command, experiment.also)),
-    )
-
-
-def _without_its_command(deployment: _Deployment) -> _Deployment:
-    command = deployment.command
-    return msgspec.structs.replace(deployment, command=command and masked_text(command))
-
-
-def _arm_without_secrets(arm: Arm) -> Arm:
-    env = {name: value if _may_be_seen(name, value) else MASK for name, value in arm.env.items()}
-    return msgspec.structs.replace(arm, env=env, url=arm.url and masked_prose(arm.url))
-
-
-def _may_be_seen(name: str, value: str | float) -> bool:
-    """Whether a variable holds no secret: any text may be one, whatever its name."""
-    return name in KNOWN_VARIABLES or (not isinstance(value, str) and not _SECRET_NAME.search(name))
-
-
 # A word of a command
 
 
@@ -187,8 +154,8 @@ def _takes_secret(word: str) -> bool:
     if name in _TAKES_SECRET:
         return True
     if word.startswith("-"):
-        return not set("=:") & set(name) and bool(_SECRET_NAME.search(name))
-    return bool(_SETTING.fullmatch(name) and _ENDS_SECRET.search(name) and _SECRET_NAME.search(name))
+        return not set("=:") & set(name) and bool(SECRET_NAME.search(name))
+    return bool(_SETTING.fullmatch(name) and _ENDS_SECRET.search(name) and SECRET_NAME.search(name))
 
 
 def _masked_pairs(word: str) -> str:
@@ -208,7 +175,7 @@ def _masked_word(word: str) -> str:
         return f"{option}={value.partition(':')[0]}:{MASK}"
     if option in _TAKES_PAIRS and "=" in value:
         return f"{option}={_masked_pairs(value)}"
-    if equals and (option in _TAKES_SECRET or (_OPTION.fullmatch(option) and _SECRET_NAME.search(option))):
+    if equals and (option in _TAKES_SECRET or (_OPTION.fullmatch(option) and SECRET_NAME.search(option))):
         return f"{option}={MASK}"
     if re.match(r"-u[^\s:=-]+:.", word):
         return f"{word.partition(':')[0]}:{MASK}"
@@ -251,7 +218,7 @@ def _is_secret_pair(head: re.Match[str], *, in_command: bool) -> bool:
     quote, name, sign = head.groups()
     if name.lower() in _NAMED_BY_ANOTHER and (in_command or quote or name.lower() != "value"):
         return True
-    if not _SECRET_NAME.search(name):
+    if not SECRET_NAME.search(name):
         return False
     return sign == "=" or in_command or bool(quote) or bool(_HEADER.fullmatch(name))
 
@@ -270,7 +237,7 @@ def _masked_option(match: re.Match[str]) -> str:
     option, space, value = match.groups()
     if option in _TAKES_USER and ":" in value:
         return f"{option}{space}{value.partition(':')[0]}:{MASK}"
-    return f"{option}{space}{MASK}" if _SECRET_NAME.search(option) else match[0]
+    return f"{option}{space}{MASK}" if SECRET_NAME.search(option) else match[0]
 
 
 def _masked_url(match: re.Match[str]) -> str:

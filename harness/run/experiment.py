@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness import experiments
 from harness.core.experiment.contradictions import contradictions
@@ -21,8 +22,10 @@ from harness.core.experiment.types import Experiment
 from harness.core.timeline.clock import Clock, read_clock
 from harness.errors import ExperimentError, UsageError
 from harness.files import bounded
+from harness.run.sent import with_requests
 from harness.traffic.client.address import service_url
 from harness.traffic.client.proxies import proxy_for
+from harness.traffic.feeds import check_values
 
 ADHOC = "adhoc"
 CLOCK = "LOCUST_CANARY_CLOCK"
@@ -53,7 +56,15 @@ def _read_file(path: Path) -> Experiment:
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
     with naming(str(path)):
-        return parse(text, source=str(path))
+        return _with_its_feed(parse(text, source=str(path)), path)
+
+
+def _with_its_feed(experiment: Experiment, path: Path) -> Experiment:
+    """The experiment with the whole path of its feed, which is found beside its file."""
+    feed = experiment.traffic.feed
+    if not isinstance(feed, str):
+        return experiment
+    return replace(experiment, traffic=replace(experiment.traffic, feed=str((path.parent / feed).absolute())))
 
 
 @contextlib.contextmanager
@@ -81,8 +92,7 @@ def playable(word: str | None, given: Mapping[str, Any], clock: Clock) -> Experi
     """
     resolved = os.environ.get(RESOLVED)
     experiment = read_experiment(resolved) if resolved else asked(word, given)
-    if experiment.traffic.requests:
-        raise UsageError("traffic.requests: can be read and checked, and not yet be sent")
+    check_values(with_requests(experiment).traffic)
     if experiment.target.host:
         service_url(experiment.target.host)
     limits = limits_of(experiment.rails, experiment.target.host)

@@ -3,7 +3,7 @@
     MAKERS   every kind of fault that changes something on AWS ──► an `Effect`, which injects, holds and heals it
     Faults   which effects are there now, which shares are sent, who asked for them; the timeline notes each
 
-A share of fault requests is no effect on AWS: the fleet sends it, and one share of each kind holds at a time.
+A share of fault requests is no effect on AWS: the fleet sends it, and one share holds at a time.
 """
 
 import math
@@ -18,17 +18,20 @@ from harness.aws.concurrency import ReservedConcurrency
 from harness.aws.fis import FisExperiment
 from harness.aws.forced_alarm import ForcedAlarm
 from harness.aws.journal import Journal
-from harness.core.experiment.faults import SHARES, EffectKind, Share, ShareKind, changes_s, effects_of, share_at
+from harness.core.experiment.faults import SHARE, EffectKind, Share, changes_s, effects_of, share_at
 from harness.core.experiment.rails import Limits, refusal
+from harness.core.experiment.sendable import can_fail
 from harness.core.experiment.types import AlarmState, Fault
 from harness.core.timeline.events import FaultEnded, FaultStarted
 from harness.errors import HarnessError, UsageError
 from harness.run.context import RunContext
 from harness.run.creation import Creation
+from harness.run.sent import with_requests
 
 HAND_SHARE, HAND_ALARM = "hand.error_share", "hand.force_alarm"
 """What the timeline calls the faults that a person asks for while the run lasts."""
 NO_WRITES = "nothing may be changed on AWS: start the run with --canary-allow-writes, or allow_writes: true"
+NO_FAULT = "no request of this experiment can be made to fail: say in traffic.fault what makes one fail"
 STOPPED = "the faults of this run were stopped, and none begins any more: start another run"
 
 
@@ -93,7 +96,7 @@ class Faults:
         context: RunContext,
         creation: Creation,
         limits: Limits,
-        send_share: Callable[[ShareKind, float], None],
+        send_share: Callable[[float], None],
         *,
         may_write: bool,
     ) -> None:
@@ -105,7 +108,7 @@ class Faults:
         self._journal = Journal(context.record, context.base.now_s)
         self._lock = RLock()
         self._made: dict[str, Made] = {}
-        self._shares: dict[ShareKind, Share | None] = dict.fromkeys(SHARES)
+        self._share: Share | None = None
         self._reached_s = -math.inf
         self._asked: Share | None = None
         self._asked_by = ""
@@ -114,7 +117,7 @@ class Faults:
     @property
     def active(self) -> bool:
         """Whether any fault is in effect."""
-        return bool(self._made) or any(share and share.share for share in self._shares.values())
+        return bool(self._made) or bool(self._share and self._share.share)
 
     @property
     def forces_alarm(self) -> bool:
@@ -124,9 +127,9 @@ class Faults:
     def plays(self, *, watched: bool) -> Iterator[Callable[[], None]]:
         """The planned faults, each to be played in a greenlet; without a deployment only the first share."""
         if not watched:
-            yield self._apply_shares
+            yield self._apply_share
             return
-        yield self._play_shares
+        yield self._play_share
         for name, kind, fault in effects_of(self._context.experiment):
             yield partial(self._play, name, kind, fault)
 
@@ -134,8 +137,9 @@ class Faults:
         """Why a person may not set this error share; None if they may."""
         if self._stopped:
             return STOPPED
-        beside = self._shares["client_version_share"]
-        return refusal(self._limits, "error_share", share + (beside.share if beside else 0.0))
+        if share and not can_fail(with_requests(self._context.experiment).traffic):
+            return NO_FAULT
+        return refusal(self._limits, "error_share", share)
 
     def write_refusal(self) -> str | None:
         """Why a person may not change anything on AWS; None if they may."""
@@ -146,7 +150,7 @@ class Faults:
     def set_error_share(self, share: float, by: str) -> None:
         """Sends another share of error users from now on, whatever was planned."""
         self._asked, self._asked_by = Share(HAND_SHARE, share), by
-        self._apply_shares("another share was asked for", by)
+        self._apply_share("another share was asked for", by)
 
     def force_alarm(self, state: AlarmState, by: str) -> None:
         """Holds the alarm in a state until it is released; raises HarnessError."""
@@ -159,7 +163,7 @@ class Faults:
     def stop(self, why: str, by: str = "") -> bool:
         """Ends all faults at once, and lets none begin any more; whether nothing is left of them."""
         self._stopped = True
-        self._apply_shares(why, by)
+        self._apply_share(why, by)
         return self._end_all(self._names(), why, by)
 
     def hold(self) -> None:
@@ -170,11 +174,11 @@ class Faults:
 
     # The plan
 
-    def _play_shares(self) -> None:
+    def _play_share(self) -> None:
         for change_s in changes_s(self._context.experiment):
             self._creation.sleep_until(change_s)
             self._reached_s = change_s
-            self._apply_shares()
+            self._apply_share()
 
     def _play(self, name: str, kind: EffectKind, fault: Fault) -> None:
         self._creation.sleep_until(fault.at_s)
@@ -183,36 +187,33 @@ class Faults:
             self._creation.sleep_until(fault.at_s + fault.for_s)
             self._end(name, "its time was over")
 
-    # Shares of fault requests
+    # The share of fault requests
 
-    def _apply_shares(self, why: str = "the plan changed", by: str = "") -> None:
-        """Has the shares sent that hold at this instant, and records each change."""
-        for kind in SHARES:
-            share = self._share_now(kind)
-            if share != self._shares[kind]:
-                self._change_share(kind, share, why, by)
-
-    def _change_share(self, kind: ShareKind, share: Share | None, why: str, by: str) -> None:
-        now_s, before = self._context.base.now_s(), self._shares[kind]
+    def _apply_share(self, why: str = "the plan changed", by: str = "") -> None:
+        """Has the share sent that holds at this instant, and records a change."""
+        share, before = self._share_now(), self._share
+        if share == before:
+            return
+        now_s = self._context.base.now_s()
         if before:
             self._context.record(FaultEnded(at_s=now_s, fault=before.fault, why=why, by=by))
-        self._shares[kind] = share
-        self._send_share(kind, share.share if share else 0.0)
+        self._share = share
+        self._send_share(share.share if share else 0.0)
         if share:
             asked_by = self._asked_by if share is self._asked else ""
             value = f"{share.share:g}"
-            self._context.record(FaultStarted(at_s=now_s, fault=share.fault, kind=kind, value=value, by=asked_by))
+            self._context.record(FaultStarted(at_s=now_s, fault=share.fault, kind=SHARE, value=value, by=asked_by))
 
-    def _share_now(self, kind: ShareKind) -> Share | None:
+    def _share_now(self) -> Share | None:
         if self._stopped:
             return None
-        if self._asked and kind == "error_share":
+        if self._asked:
             return self._asked
         since_s = self._creation.since_s()
         if since_s is None:
             return None
         # A creation whose date was corrected takes nothing back that began before.
-        return share_at(self._context.experiment, max(since_s, self._reached_s), kind)
+        return share_at(self._context.experiment, max(since_s, self._reached_s))
 
     # Effects on AWS
 

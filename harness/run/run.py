@@ -41,6 +41,8 @@ from harness.run.follow import Follower, begin
 from harness.run.guard import Guard
 from harness.run.plays import Plays
 from harness.run.recording import Listener
+from harness.run.sent import with_requests
+from harness.traffic.feeds import read_feed
 from harness.traffic.fleet import Fleet, Post
 from harness.traffic.steering import Timebase
 
@@ -68,7 +70,8 @@ class Run:
         self.verdict: Verdict | None = None
         self.folder = _folder(settings, experiment)
         self.base = Timebase(time.time(), clock.speed)
-        self.fleet = Fleet(experiment, self.base, post)
+        sends = with_requests(experiment)
+        self.fleet = Fleet(sends, self.base, post, read_feed(sends.traffic))
         self._on_over = on_over
         self._healing: gevent.Greenlet | None = None
         self._ending = Ending(self.base, self._wind_down)
@@ -81,7 +84,7 @@ class Run:
         if listener:
             context.recording.listeners.append(listener)
         creation = Creation(context, watched=self.watching, aligned=aligned)
-        self.faults = Faults(context, creation, limits, self.fleet.set_share, may_write=may_write)
+        self.faults = Faults(context, creation, limits, self.fleet.set_error_share, may_write=may_write)
         self.by_hand = ByHand(context, self.faults, self.fleet, limits)
         look_now = gevent.event.Event()
         self._deploying = _deploying(context, self._follower, self._progress, look_now, aligned=aligned)

@@ -1,100 +1,101 @@
-"""Which request is sent next: drawn from the experiment's mix by seed, with the share of fault requests that holds."""
+"""Which request is sent next: exactly as the experiment weighs them, with the share of fault requests that holds."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from harness.core.experiment.pacing import WHOLE, Mix, share_draw
-from harness.core.experiment.types import ERROR_PERSONA, Traffic
+from harness.core.experiment.feed import order_of
+from harness.core.experiment.pacing import WHOLE, EvenMix, WorkerPart, share_draw
+from harness.core.experiment.sendable import sent_of, weight_of
 from harness.traffic.client.client import Client
-from harness.traffic.client.prepared import Prepared
-from harness.traffic.fired import Features
+from harness.traffic.kinds import Kind, Planned, Prepare, Workshop
+from harness.traffic.rendering import Values
 from harness.traffic.steering import Steering
+from harness.traffic.visits import Line
 
-WRONG_VERSIONS = ("", "0")
-"""Client versions that make the service throw: none at all, and one that it does not know."""
-OWN = "canary"
-"""The key in a request event's context that says the recorder has it already."""
-
-Prepare = Callable[[Client, str, str, str], Prepared]
-"""Prepares the request of a persona, an endpoint and a client version."""
+Prepares = Mapping[Prepare | None, float]
+"""The ways to prepare a request, each with its weight; None is by the bytes that were made before."""
 
 
-class Planned:
-    """One kind of request: its bytes, what is recorded of it, what Locust's event says of it."""
+class Turns:
+    """Counts turns so that all workers together take each once: one of `count` takes every `count`-th."""
 
-    __slots__ = ("context", "features", "name", "prepared")
+    def __init__(self, part: WorkerPart) -> None:
+        self.part = part
+        self._taken = 0
 
-    def __init__(self, prepared: Prepared, features: Features) -> None:
-        self.prepared = prepared
-        self.features = features
-        self.name = prepared.name if features.intent == "good" else f"{prepared.name} [fault]"
-        self.context = {OWN: True, "intent": features.intent, "persona": features.persona}
-
-
-class _Weights:
-    """Every request that may be sent, with its weight, by what it is for."""
-
-    def __init__(self, traffic: Traffic, client: Client, prepares: Mapping[Prepare, float]) -> None:
-        self.good: dict[Planned, float] = {}
-        self.fault: dict[Planned, float] = {}
-        self.refused: dict[Planned, float] = {}
-        self._client = client
-        for prepare, share in prepares.items():
-            self._add(traffic, prepare, share)
-
-    def _add(self, traffic: Traffic, prepare: Prepare, share: float) -> None:
-        def planned(features: Features, version: str, weight: float) -> dict[Planned, float]:
-            prepared = prepare(self._client, features.persona, features.endpoint, version)
-            return {Planned(prepared, features): share * weight}
-
-        for version, weight in traffic.client_versions.items():
-            for endpoint, endpoint_weight in traffic.endpoints.items():
-                for persona, persona_weight in traffic.personas.items():
-                    features = Features("good", persona, endpoint)
-                    self.good |= planned(features, version, persona_weight * endpoint_weight * weight)
-            # The error user fails where it is looked up; its feature toggles are like anyone's.
-            self.fault |= planned(Features("fault", ERROR_PERSONA, "fakeUser"), version, weight)
-        for wrong in WRONG_VERSIONS:
-            for persona, weight in traffic.personas.items():
-                self.refused |= planned(Features("fault", persona, "fakeUser"), wrong, weight)
+    def next(self) -> int:
+        """The next turn of this worker."""
+        turn = self._taken * self.part.count + self.part.index
+        self._taken += 1
+        return turn
 
 
 class Chooser:
-    """Chooses the next request of one process; the same seed chooses the same again.
+    """Chooses the next request of one process; the same seed chooses the same again."""
 
-    `prepares` are the ways to prepare a request, each with its weight.
-    """
-
-    def __init__(self, steering: Steering, client: Client, prepares: Mapping[Prepare, float]) -> None:
-        seed, part = steering.seed, steering.part or WHOLE
-        weights = _Weights(steering.traffic, client, prepares)
-        self._good = Mix(weights.good, f"good {seed} {part.index}").draw
-        self._fault = Mix(weights.fault, f"fault {seed} {part.index}").draw
-        self._refused = Mix(weights.refused, f"refused {seed} {part.index}").draw
-        self._pattern = steering.traffic.pattern
+    def __init__(self, steering: Steering, client: Client, prepares: Prepares) -> None:
+        traffic, seed, part = steering.traffic, steering.seed, steering.part or WHOLE
+        feed = steering.feed
+        self._workshop = Workshop(traffic, client, Values(feed, f"values {seed} {part.index}"))
+        self._row: Callable[[int], int] = order_of(len(feed.rows), seed) if feed else lambda _: 0
+        self._visits, self._faults = Turns(part), Turns(part)
+        good: dict[Kind | Line, float] = {}
+        fault: dict[Kind | Line, float] = {}
+        for prepare, share in prepares.items():
+            for key in sent_of(traffic):
+                weight = share * weight_of(traffic, key)
+                good[self._workshop.good(key, prepare)] = weight
+                if faulty := self._workshop.fault(key, prepare):
+                    fault[faulty] = weight
+            for flow in traffic.flow.values():
+                line = self._line(flow.steps, prepare)
+                good[line] = share * flow.weight * len(flow.steps)
+                fault[line] = share * flow.weight * line.fault_steps
+        self._good = EvenMix(good, f"good {seed}")
+        self._fault = EvenMix(fault, f"fault {seed}") if any(fault.values()) else None
+        self._pattern = traffic.pattern
         self._is_fault = share_draw(self._pattern, seed, part).draw
-        self._is_version_fault = share_draw("even", seed, WHOLE).draw
+        self._owed = 0
         # The steering that holds for the request due next, and any that began since.
         self._holding = deque([steering])
 
     def steer(self, steering: Steering) -> None:
         """Takes steering that holds by now."""
         self._holding.append(steering)
+        self._visits.part = self._faults.part = steering.part or WHOLE
         if steering.traffic.pattern != self._pattern:
             self._pattern = steering.traffic.pattern
             self._is_fault = share_draw(self._pattern, steering.seed, steering.part or WHOLE).draw
 
-    def next(self, due_s: float) -> Planned:
-        """The request that is due then; the times of due requests never go back."""
-        error_share, version_share = self._shares(due_s)
-        if not self._is_fault(error_share + version_share):
-            return self._good()
-        if version_share and self._is_version_fault(version_share / (error_share + version_share)):
-            return self._refused()
-        return self._fault()
+    def next(self, due_s: float, turn: int) -> Planned:
+        """The request that is due then, the `turn`-th of all; the times of due requests never go back."""
+        share = self._share(due_s)
+        if self._is_fault(share):
+            self._owed += 1
+        if not share:
+            self._owed = 0
+        if self._owed and (fault := self._next_fault(turn)):
+            self._owed -= 1
+            return fault
+        chosen = self._good.at(turn)
+        return chosen.good() if isinstance(chosen, Line) else chosen.planned(self._row(turn))
 
-    def _shares(self, due_s: float) -> tuple[float, float]:
-        """The shares of fault requests for one due then: by error users, and by wrong client versions.
+    def _next_fault(self, turn: int) -> Planned | None:
+        """A fault request; None while no visit is at a step that can fail, so that it is owed."""
+        if self._fault is None:
+            return None
+        chosen = self._fault.at(self._faults.next())
+        return chosen.fault() if isinstance(chosen, Line) else chosen.planned(self._row(turn))
+
+    def _line(self, steps: tuple[str, ...], prepare: Prepare | None) -> Line:
+        return Line(
+            [self._workshop.good(step, prepare) for step in steps],
+            [self._workshop.fault(step, prepare) for step in steps],
+            lambda: self._row(self._visits.next()),
+        )
+
+    def _share(self, due_s: float) -> float:
+        """The share of fault requests for one due then.
 
         A late request takes part in no share that began after it was due, nor in one that was taken back since.
         """
@@ -102,5 +103,5 @@ class Chooser:
         while len(holding) > 1 and holding[1].since_s <= due_s:
             holding.popleft()
         if len(holding) == 1:
-            return holding[0].error_share, holding[0].client_version_share
-        return min(each.error_share for each in holding), min(each.client_version_share for each in holding)
+            return holding[0].error_share
+        return min(each.error_share for each in holding)

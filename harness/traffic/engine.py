@@ -3,14 +3,14 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NoReturn
 
 import gevent
 import gevent.event
 
 from harness.core.experiment.pacing import WHOLE, Pacer
-from harness.traffic.choosing import Chooser, Prepare
+from harness.traffic.choosing import Chooser, Prepares, Turns
 from harness.traffic.client.client import Client
 from harness.traffic.recorder import Recorder
 from harness.traffic.sender import FireRequest, Sender
@@ -35,7 +35,7 @@ class LoadEngine:
     def __init__(
         self,
         client: Client,
-        prepares: Mapping[Prepare, float],
+        prepares: Prepares,
         steering: Steering,
         recorder: Recorder,
         fire: FireRequest,
@@ -43,6 +43,7 @@ class LoadEngine:
         self._recorder = recorder
         self._base = steering.timebase
         self._chooser = Chooser(steering, client, prepares)
+        self._turns = Turns(steering.part or WHOLE)
         self._sender = Sender(client, steering.timebase, recorder, fire)
         self._pacer = Pacer(
             steering.plan,
@@ -87,7 +88,7 @@ class LoadEngine:
         """Sends one request now and waits for its answer, for a closed loop."""
         now_s = self._base.now_s()
         self._apply(now_s)
-        if not self._sender.send(self._chooser.next(now_s), now_s):
+        if not self._sender.send(self._chooser.next(now_s, self._turns.next()), now_s):
             gevent.sleep(0)  # what fails at once would keep the others from their turn
 
     def send_in_turn(self, pause: Callable[[], None]) -> NoReturn:
@@ -114,6 +115,7 @@ class LoadEngine:
             steering = self._pending.popleft()
             self._pacer.change(steering.plan, steering.part or WHOLE, steering.since_s)
             self._chooser.steer(steering)
+            self._turns.part = steering.part or WHOLE
 
     def _start_due(self, now_s: float) -> bool:
         """Starts what is due, a batch at most; whether there is more."""
@@ -124,7 +126,7 @@ class LoadEngine:
                 return False
             if self._sender.in_flight < MAX_IN_FLIGHT:
                 # Chosen only now, since shares are of the requests that are sent.
-                self._sender.start(self._chooser.next(due_s), due_s)
+                self._sender.start(self._chooser.next(due_s, pacer.number), due_s)
             else:
                 self._recorder.unstarted(due_s)
             pacer.advance()

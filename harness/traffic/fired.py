@@ -6,11 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.core.timeline.events import Intent
+from harness.core.timeline.events import ANYONE, Intent
 
 VERSION_HEADER = b"X-Lambda-Version"
-ANYONE = "anyone"
-"""The persona of a request if the locustfile names none."""
 MOST_CHARACTERS = 200
 """Of a text that a row is known by."""
 SHOWN = 40

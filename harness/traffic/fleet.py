@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.core.experiment.faults import ShareKind
+from harness.core.experiment.feed import Feed
 from harness.core.experiment.hosts import host_of
 from harness.core.experiment.pacing import NOTHING, WorkerPart
 from harness.core.experiment.rates import Leg, cut, legs, rate_at
@@ -21,11 +21,13 @@ Post = Callable[[str, Steering], None]
 class Fleet:
     """Splits the arrivals exactly over the workers that pace; a change takes effect for all of them at one instant.
 
-    `post` delivers steering to a worker. While nobody paces, no arrival is planned.
+    `post` delivers steering to a worker. While nobody paces, no arrival is planned. `feed` is told once, with the
+    `beginning`.
     """
 
-    def __init__(self, experiment: Experiment, timebase: Timebase, post: Post) -> None:
+    def __init__(self, experiment: Experiment, timebase: Timebase, post: Post, feed: Feed | None = None) -> None:
         self._post = post
+        self._feed = feed
         self._timebase = timebase
         self._asked = legs(experiment.traffic.arrival_rate)
         self._workers: list[str] = []
@@ -40,6 +42,11 @@ class Fleet:
     def steering(self) -> Steering:
         """The current steering, for a worker without a part."""
         return self._steering
+
+    @property
+    def beginning(self) -> Steering:
+        """The same, with the feed, for a worker that begins a test."""
+        return replace(self._steering, feed=self._feed)
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -83,9 +90,9 @@ class Fleet:
         self._asked = (*until_then, *legs(arrival_rate, since_s=since_s, before=rate_at(self._asked, since_s)))
         self._change(since_s=since_s)
 
-    def set_share(self, kind: ShareKind, share: float) -> None:
-        """Changes the share of fault requests of one kind."""
-        self._change(**{kind: share})
+    def set_error_share(self, share: float) -> None:
+        """Changes the share of fault requests."""
+        self._change(error_share=share)
 
     def set_pattern(self, pattern: Pattern) -> None:
         """Changes how fault requests are spread."""

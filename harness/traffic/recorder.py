@@ -25,9 +25,10 @@ Sink = Callable[[Sequence[Event]], None]
 
 
 class _Row:
-    __slots__ = ("latencies_s", "service_times_s")
+    __slots__ = ("latencies_s", "rows", "service_times_s")
 
     def __init__(self) -> None:
+        self.rows: set[int] = set()
         self.latencies_s = array("d")
         self.service_times_s = array("d")
 
@@ -64,8 +65,16 @@ class Recorder:
         self._exemplars_in_second = 0
         self._exemplars_left = EXEMPLARS_PER_RUN
 
-    def answered(self, features: Features, reply: Reply, due_s: float, latency_s: float, service_s: float) -> None:
-        """Counts one request that was due at `due_s`; both durations are wall time."""
+    def answered(
+        self,
+        features: Features,
+        reply: Reply,
+        due_s: float,
+        latency_s: float,
+        service_s: float,
+        feed_row: int | None = None,
+    ) -> None:
+        """Counts one request that was due at `due_s`; both durations are wall time. Rows of failures are remembered."""
         second, key = int(due_s), (features, reply.status, reply.version, reply.reason is None, reply.http)
         rows = self._rows.get(second)
         if rows is None:
@@ -75,8 +84,11 @@ class Recorder:
             row = rows[key] = _Row()
         row.latencies_s.append(latency_s)
         row.service_times_s.append(service_s)
-        if reply.reason is not None and self._exemplars_left:
-            self._exemplify(features, reply, due_s, latency_s)
+        if reply.reason is not None:
+            if feed_row is not None:
+                row.rows.add(feed_row)
+            if self._exemplars_left:
+                self._exemplify(features, reply, due_s, latency_s, feed_row)
 
     def started(self, due_s: float, lag_s: float) -> None:
         """Counts a planned start that took place `lag_s` of wall time late."""
@@ -129,7 +141,9 @@ class Recorder:
             starts = self._starts[int(due_s)] = _Starts()
         return starts
 
-    def _exemplify(self, features: Features, reply: Reply, due_s: float, latency_s: float) -> None:
+    def _exemplify(
+        self, features: Features, reply: Reply, due_s: float, latency_s: float, feed_row: int | None
+    ) -> None:
         second = int(due_s)
         if second != self._exemplar_second:
             self._exemplar_second, self._exemplars_in_second = second, 0
@@ -145,6 +159,7 @@ class Recorder:
                     reason=reply.reason or "",
                     latency_s=latency_s,
                     http=reply.http,
+                    row=feed_row,
                 )
             )
 
@@ -172,6 +187,7 @@ class Recorder:
             status=status,
             count=len(row.latencies_s),
             http=http,
+            rows=tuple(sorted(row.rows)),
             latency=histogram(row.latencies_s),
             service_time=histogram(row.service_times_s),
             worker=self._worker,

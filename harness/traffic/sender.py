@@ -7,15 +7,12 @@ from typing import Any
 import gevent
 from gevent import get_hub, getcurrent
 
-from harness.traffic.choosing import Planned
 from harness.traffic.client.client import Client
 from harness.traffic.client.failures import NoAnswer
 from harness.traffic.fired import VERSION_HEADER, Reply
+from harness.traffic.kinds import Planned
 from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Timebase
-
-FAILED_FROM = 400
-"""The lowest status that is a failure."""
 
 FireRequest = Callable[..., None]
 """Tells Locust of a request, in the words of Locust's `request` event."""
@@ -91,20 +88,24 @@ class Sender:
 
     def _account(self, planned: Planned, due_s: float, began: float, response: Any, error: str | None) -> None:
         ended = time.time()
+        kind = planned.kind
         status = length = 0
         version = None
         if response is not None:
             status, length = response.status, response.length
             version = response.header(VERSION_HEADER)
-            error = None if status < FAILED_FROM else f"HTTP {status}"
+            error = kind.judge.failure(response)
+            if error is None and planned.visit is not None:
+                error = planned.visit.answered(planned, response)
         reply = Reply(status, version, error)
-        self._recorder.answered(planned.features, reply, due_s, ended - self._base.wall_s(due_s), ended - began)
+        latency_s = ended - self._base.wall_s(due_s)
+        self._recorder.answered(kind.features, reply, due_s, latency_s, ended - began, planned.row)
         self._fire(
             request_type=planned.prepared.method,
-            name=planned.name,
+            name=kind.name,
             response_time=(ended - began) * 1000,
             response_length=length,
             response=response,
-            context=planned.context,
+            context=kind.context,
             exception=error,
         )

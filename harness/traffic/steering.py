@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from harness.core.experiment.feed import Feed
 from harness.core.experiment.pacing import ArrivalPlan, WorkerPart
 from harness.core.experiment.types import Traffic
 from harness.core.timeline.clock import Clock
@@ -37,7 +38,8 @@ class Timebase(Struct, frozen=True):
 class Steering(Struct, frozen=True, kw_only=True):
     """What one worker is to send from `since_s` on; without a `part` it is to send nothing yet.
 
-    `hosts` are the only ones that it may send to besides this machine; empty if the experiment names none.
+    `hosts` are the only ones that it may send to besides this machine; empty if the experiment names none. The first
+    one of a test has the `feed`, and later ones need not have it again.
     """
 
     timebase: Timebase
@@ -46,8 +48,8 @@ class Steering(Struct, frozen=True, kw_only=True):
     plan: ArrivalPlan = ArrivalPlan()
     since_s: float = 0.0
     error_share: float = 0.0
-    client_version_share: float = 0.0
     hosts: tuple[str, ...] = ()
+    feed: Feed | None = None
     part: WorkerPart | None = None
 
     def packed(self) -> dict[str, Any]:

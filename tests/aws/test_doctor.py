@@ -21,6 +21,7 @@ from harness.core.arming import Check, CheckSeverity, Diagnosis, Probed
 from harness.core.experiment.types import Alarm, Deployment, Expect, Experiment, Fault, Outcome, Target, Traffic
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory, aws_environment
+from harness.run.sent import with_requests
 from harness.traffic.probe import Prober
 
 MINUTE_S = 60.0
@@ -51,7 +52,7 @@ class Clinic:
         self.codedeploy, self.cloudwatch, self.functions = map(self.clients.of, SERVICES)
         self.wire = self.clients
         self.experiment = replace(WANTED, target=Target(host=self.names["service_url"]))
-        self.probe: Callable[[str], Probed] | None = None
+        self.probe: Callable[[str], Probed | str] | None = None
         self.waits_s = 180.0
         self.clock_off_s = 0.0
         self.sent: list[str] = []
@@ -83,8 +84,8 @@ class Clinic:
     def _now(self) -> float:
         return float(self.cloud.clock.now() + self.clock_off_s)
 
-    def _noting(self) -> Callable[[str], Probed]:
-        probe = self.probe or Prober(self.experiment)
+    def _noting(self) -> Callable[[str], Probed | str]:
+        probe = self.probe or Prober(with_requests(self.experiment))
 
         def noting(intent: Any) -> Probed:
             self.sent.append(intent)
@@ -299,7 +300,7 @@ def lead_elsewhere(clinic: Clinic) -> None:
     """The host leads to a function of another name: ours is never invoked."""
     with Cloud(speed=0) as other:
         host = other.ready["service_url"]
-        prober = Prober(replace(clinic.experiment, target=Target(host=host)))
+        prober = Prober(with_requests(replace(clinic.experiment, target=Target(host=host))))
         answers = {intent: prober(intent) for intent in ("good", "fault")}
     clinic.probe = lambda intent: answers[intent]
 

@@ -28,7 +28,10 @@ SCRIPTS = Path(__file__).parent / "scripts"
 HEADERS = ("Authorization: standarduser@company.com", "X-Client-Version: 2")
 EXPERIMENT = """\
 name: benchmark
-traffic: {endpoints: {fakeUser: 1}, arrivals: even}
+traffic:
+  arrivals: even
+  requests:
+    fakeUser: {get: /fakeUser, headers: {Authorization: standarduser@company.com, X-Client-Version: "2"}}
 """
 
 

@@ -1,6 +1,6 @@
 """Memory and time that ten million recorded requests take, beside Locust's own statistics of the same requests.
 
-Requests come at 20,000 a second, of all personas and both endpoints and versions, with latencies from 0.2 ms to 20 s,
+Requests come at 20,000 a second, of both endpoints and versions, with latencies from 0.2 ms to 20 s,
 some of them failed. The recorder passes its rows on four times a second as in a run. Growth is that of the process's
 peak of resident memory over all requests but the first hundred thousand. Needs nothing.
 
@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
-from harness.core.experiment.types import PERSONAS
-from harness.core.timeline.events import Event, encode
+from harness.core.timeline.events import ANYONE, Event, encode
 from harness.traffic.fired import Features, Reply
 from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Timebase
@@ -120,7 +119,7 @@ def _samples() -> list[Sample]:
 
 def _sample(rng: random.Random) -> Sample:
     reply = Reply(200, rng.choice("12")) if rng.random() < 0.99 else Reply(502, "2", "HTTP 502")
-    features = Features("good", rng.choice([*PERSONAS]), rng.choice(["fakeUser", "featureToggles"]))
+    features = Features("good", ANYONE, rng.choice(["fakeUser", "featureToggles"]))
     return Sample(features, reply, 0.0002 * 1e5 ** rng.random())
 
 

@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.core.experiment.types import PERSONAS, Experiment
+from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
@@ -52,6 +52,9 @@ PATTERNS = 12
 CHARTS = ("chart.svg", "chart.png")
 TABLES = ("seconds.csv", *(("seconds.parquet",) if find_spec("pyarrow") else ()))
 WANTED_S, WANTED_MIB = 5.0, 500.0
+
+PEOPLE = {"standard": 6.0, "legacy": 1.0, "beta": 1.0, "qa": 1.0, "dev": 1.0, "devnewfeature": 1.0}
+"""Personas of a locustfile, each with its share."""
 
 
 def rows() -> Iterator[Row]:
@@ -170,7 +173,7 @@ def _second(seed: int, rate: int, weight: float, faults: float) -> Iterator[Even
 
 def _cells(weight: float, faults: float) -> list[tuple[tuple[str, str, str, str], float]]:
     """Intent, persona, endpoint and version of the requests, and the share of all that are like that."""
-    people = {("good", name): (1 - faults) * share / sum(PERSONAS.values()) for name, share in PERSONAS.items()}
+    people = {("good", name): (1 - faults) * share / sum(PEOPLE.values()) for name, share in PEOPLE.items()}
     return [
         ((intent, persona, endpoint, version), share * part * of_version)
         for version, of_version in (("1", 1 - weight), ("2", weight))

@@ -34,7 +34,10 @@ Q = 0.99
 WANTED_MS = 250.0
 EXPERIMENT = """\
 name: benchmark
-traffic: {endpoints: {fakeUser: 1}, arrivals: even}
+traffic:
+  arrivals: even
+  requests:
+    fakeUser: {get: /fakeUser, headers: {Authorization: standarduser@company.com, X-Client-Version: "2"}}
 deployment: {config: Canary10Percent10Minutes}
 steady_s: 20
 """

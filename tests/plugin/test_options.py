@@ -9,7 +9,7 @@ from typing import Any
 import configargparse
 import pytest
 
-from harness.core.experiment.types import PERSONAS, Outcome, RateStep
+from harness.core.experiment.types import Outcome, RateStep
 from harness.core.timeline.clock import Clock
 from harness.errors import ExperimentError, UsageError
 from harness.plugin.options import add_options, settings_of
@@ -42,7 +42,7 @@ def experiment_file(tmp_path: Path) -> str:
 def test_without_options_there_is_an_experiment_of_defaults() -> None:
     """A person with nothing but a locustfile gets traffic; nothing is watched."""
     experiment = settings().experiment
-    assert (experiment.name, experiment.traffic.arrival_rate, experiment.traffic.personas) == ("adhoc", 20.0, PERSONAS)
+    assert (experiment.name, experiment.traffic.arrival_rate) == ("adhoc", 20.0)
     assert not watched(experiment)
 
 

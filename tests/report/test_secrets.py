@@ -27,7 +27,8 @@ from harness.core.timeline.events import (
 from harness.report.actions import announce, announce_exit_code, announce_refusal
 from harness.report.finish import finish
 from harness.report.folder import RunFolder
-from harness.report.masking import MASK, masked, masked_prose, masked_text, without_secrets
+from harness.report.masked_experiment import without_secrets
+from harness.report.masking import MASK, masked, masked_prose, masked_text
 from harness.run.recording import Recording
 
 PLANTED = "s3cr3t"

@@ -1,16 +1,19 @@
 """Traffic: every due request is started in time or counted as unstarted, and every start comes to an account."""
 
+import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
 import pytest
 from msgspec.structs import replace
 
+from harness.core.experiment.feed import feed_of_rows
 from harness.core.experiment.pacing import NOTHING, ArrivalPlan, WorkerPart
 from harness.core.experiment.rates import legs
+from harness.core.experiment.requests import Overlay, Request
 from harness.core.experiment.types import Traffic
 from harness.core.timeline.events import Arrivals, Event, Requests
 from harness.traffic import engine
@@ -19,29 +22,39 @@ from harness.traffic.client.client import Client
 from harness.traffic.client.failures import NoAnswer
 from harness.traffic.client.prepared import Prepared
 from harness.traffic.engine import LoadEngine
+from harness.traffic.kinds import Outgoing
 from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Steering, Timebase
+
+CUSTOMERS = tuple({"email": f"{number}@x"} for number in range(10))
+SHOP: dict[str, Any] = {
+    "requests": {
+        "search": Request(get="/search", headers={"Authorization": "{{email}}"}, weight=4),
+        "order": Request(post="/order", json={"who": "{{email}}"}, weight=1),
+    },
+    "fault": {"search": Overlay(headers={"Authorization": "nobody"})},
+}
 
 
 class FakeClient:
     """Answers at once, or as a test says; remembers what it sent."""
 
+    prefix = ""
+    fields: Mapping[str, str] = {}
+
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.payloads: list[bytes] = []
         self.answer: Callable[[Prepared], HttpAnswer] = lambda _: HttpAnswer(200, {b"X-Lambda-Version": b"1"}, [], 0)
 
     def send(self, prepared: Prepared) -> HttpAnswer:
         """Sends."""
         self.sent.append(prepared.name)
+        self.payloads.append(prepared.payload)
         return self.answer(prepared)
 
     def close(self) -> None:
         """Nothing to end."""
-
-
-def prepare(_: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
-    """A request whose name tells what it is."""
-    return Prepared("GET", f"{persona} {endpoint} {client_version}", b"")
 
 
 class Rig:
@@ -56,9 +69,16 @@ class Rig:
         plan = ArrivalPlan().changed(0.0, legs(options.pop("rate", 1000.0)))
         share, part = options.pop("share", 0.0), options.pop("part", WorkerPart())
         seed = options.pop("seed", 1)
-        prepares = options.pop("prepares", {prepare: 1.0})
+        prepares = options.pop("prepares", {None: 1.0})
+        feed = feed_of_rows(options.pop("customers", CUSTOMERS))
         self.steering = Steering(
-            timebase=self.base, traffic=Traffic(**options), seed=seed, plan=plan, error_share=share, part=part
+            timebase=self.base,
+            traffic=Traffic(**{**SHOP, **options}),
+            seed=seed,
+            plan=plan,
+            error_share=share,
+            feed=feed,
+            part=part,
         )
         fire = lambda **event: self.fired.append(event)  # noqa: E731 - one line is enough
         self.engine = LoadEngine(self.client, prepares, self.steering, self.recorder, fire)  # type: ignore[arg-type]
@@ -139,20 +159,34 @@ def test_the_even_share_is_exact_over_what_was_sent(monkeypatch: pytest.MonkeyPa
     assert rig.schedule()["unstarted"] > 20
     faults = 0
     for count, name in enumerate(rig.client.sent, 1):
-        faults += name.startswith("error")
+        faults += name.endswith("[fault]")
         assert abs(faults - 0.3 * count) < 1
 
 
 def test_several_kinds_of_users_share_the_requests_by_weight() -> None:
     """Good ones and faults alike."""
 
-    def other(_: Client, persona: str, endpoint: str, client_version: str) -> Prepared:
-        return Prepared("GET", f"{persona} {endpoint} {client_version} other", b"")
+    def other(_: Client, request: Outgoing) -> Prepared:
+        return Prepared(request.method, f"{request.intent} other", b"")
 
-    sent = sent_in_order(prepares={prepare: 1.0, other: 3.0}, share=0.5)
-    for faults in (False, True):
-        others = [name.endswith("other") for name in sent if name.startswith("error") is faults]
-        assert sum(others) / len(others) == pytest.approx(0.75, abs=0.15)
+    sent = sent_in_order(prepares={None: 1.0, other: 3.0}, share=0.5)
+    for intent, label in (("good", "search"), ("fault", "search [fault]")):
+        others, ours = sent.count(f"{intent} other"), sent.count(label)
+        assert others / (others + ours) == pytest.approx(0.75, abs=0.1)
+
+
+def test_python_code_gets_each_request_whole_and_may_change_it() -> None:
+    """To sign it, for one."""
+    seen: list[Outgoing] = []
+
+    def signing(_: Client, request: Outgoing) -> Prepared:
+        seen.append(request)
+        return Prepared(request.method, "signed", b"")
+
+    assert set(sent_in_order(prepares={signing: 1.0})) == {"signed"}
+    order = next(request for request in seen if request.name == "order")
+    who = order.row["email"]
+    assert (order.method, order.path, order.body) == ("POST", "/order", f'{{"who":"{who}"}}'.encode())
 
 
 def test_traffic_that_is_relieved_starts_what_was_due_by_then_and_no_more() -> None:
@@ -252,13 +286,14 @@ def test_the_version_that_answered_is_recorded() -> None:
     assert rig.rows()[0].version == "1"
 
 
-def test_fault_requests_are_error_users_under_a_name_of_their_own() -> None:
-    """They go where the error user fails, and Locust shows them apart."""
+def test_fault_requests_are_as_their_fault_has_them_under_a_name_of_their_own() -> None:
+    """They are one that can fail, and Locust shows them apart."""
     rig = Rig(share=1.0)
     rig.engine.send_one()
     rig.end()
     (row,) = rig.rows()
-    assert (row.intent, row.persona, row.endpoint) == ("fault", "error", "fakeUser")
+    assert (row.intent, row.endpoint) == ("fault", "search")
+    assert b"Authorization: nobody" in rig.client.payloads[0]
     assert rig.fired[0]["name"].endswith("[fault]")
 
 
@@ -278,7 +313,7 @@ def test_a_new_share_holds_from_its_instant_on() -> None:
     rig.engine.send_one()
     gevent.sleep(0.11)
     rig.engine.send_one()
-    assert [name.startswith("error") for name in rig.client.sent] == [False, True]
+    assert [name.endswith("[fault]") for name in rig.client.sent] == [False, True]
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.0, 1.0), (1.0, 0.0)])
@@ -298,10 +333,15 @@ def test_what_was_due_before_a_change_and_started_after_it_is_good(before: float
 
 def sent_in_order(**options: Any) -> list[str]:
     """What two hundred requests of a closed loop are."""
+    return [name for name, _ in sent_with_bytes(**options)]
+
+
+def sent_with_bytes(count: int = 200, **options: Any) -> list[tuple[str, bytes]]:
+    """Names and bytes of the requests of a closed loop."""
     rig = Rig(**options)
-    for _ in range(200):
+    for _ in range(count):
         rig.engine.send_one()
-    return rig.client.sent
+    return list(zip(rig.client.sent, rig.client.payloads, strict=True))
 
 
 def test_a_closed_loop_whose_requests_fail_at_once_lets_others_go_on() -> None:
@@ -315,20 +355,55 @@ def test_a_closed_loop_whose_requests_fail_at_once_lets_others_go_on() -> None:
 
 
 def test_the_same_seed_sends_the_same_requests() -> None:
-    """Persona, endpoint, client version and intent are all drawn by seed."""
-    assert sent_in_order(seed=4, share=0.2) == sent_in_order(seed=4, share=0.2)
+    """Request, row and intent are all drawn by seed."""
+    assert sent_with_bytes(seed=4, share=0.2) == sent_with_bytes(seed=4, share=0.2)
 
 
 def test_another_seed_or_part_sends_other_requests() -> None:
     """Workers do not send the same in step."""
-    assert sent_in_order(seed=4) != sent_in_order(seed=5)
-    assert sent_in_order(seed=4, part=WorkerPart(0, 2)) != sent_in_order(seed=4, part=WorkerPart(1, 2))
+    assert sent_with_bytes(seed=4) != sent_with_bytes(seed=5)
+    assert sent_with_bytes(seed=4, part=WorkerPart(0, 2)) != sent_with_bytes(seed=4, part=WorkerPart(1, 2))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_mix_and_rows_are_exact_however_many_workers_send(workers: int) -> None:
+    """A row is used as often as any other, a request as often as it weighs."""
+    sent = [one for index in range(workers) for one in sent_with_bytes(600 // workers, part=WorkerPart(index, workers))]
+    names, emails = Counter(name for name, _ in sent), Counter(email_in(payload) for _, payload in sent)
+    assert names["search"] == pytest.approx(480, abs=3)
+    assert emails == {customer["email"]: 60 for customer in CUSTOMERS}
+
+
+def email_in(payload: bytes) -> str:
+    """Whom a request is for."""
+    found = re.search(rb"\d+@x", payload)
+    assert found
+    return found[0].decode()
+
+
+def test_open_arrivals_use_each_row_as_often_as_any_other() -> None:
+    """The number of an arrival says which."""
+    rig = Rig(rate=1000.0)
+    rig.pace(0.3)
+    counts = Counter(map(email_in, rig.client.payloads))
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_rows_of_failed_requests_are_recorded() -> None:
+    """Whom a failure hit; equal rows are one customer."""
+    rig = Rig(customers=({"email": "1@x"}, {"email": "2@x"}, {"email": "1@x"}))
+    bad = HttpAnswer(500, {}, [], 0)
+    rig.client.answer = lambda prepared: bad if b"1@x" in prepared.payload else HttpAnswer(200, {}, [], 0)
+    for _ in range(30):
+        rig.engine.send_one()
+    rig.end()
+    assert {(row.outcome, row.rows) for row in rig.rows()} == {("ok", ()), ("failed", (1,))}
 
 
 def test_the_mix_is_as_weighted() -> None:
     """Choices without weight are never sent."""
-    sent = sent_in_order(personas={"beta": 1.0, "qa": 0.0}, endpoints={"fakeUser": 1.0}, client_versions={"2": 1.0})
-    assert set(sent) == {"beta fakeUser 2"}
+    requests = {"a": Request(get="/a", weight=3), "b": Request(get="/b", weight=0), "c": Request(get="/c", name="d")}
+    assert Counter(sent_in_order(requests=requests, fault={})) == {"a": 150, "d": 50}
 
 
 def test_a_request_event_tells_what_locust_wants_to_know() -> None:

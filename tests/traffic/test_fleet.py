@@ -103,7 +103,7 @@ def test_a_new_share_and_rate_reach_all(fleet: Fleet, post: Post) -> None:
     """Every worker hears of them, and keeps its part."""
     fleet.join("a")
     fleet.join("b")
-    fleet.set_share("error_share", 0.2)
+    fleet.set_error_share(0.2)
     fleet.set_arrival_rate(50.0)
     fleet.set_pattern("burst")
     for steering in post.last.values():
@@ -115,7 +115,7 @@ def test_a_change_holds_for_all_within_two_seconds(fleet: Fleet, post: Post) -> 
     """Wall time, however many workers there are."""
     for worker in ("a", "b", "c"):
         fleet.join(worker)
-    fleet.set_share("error_share", 0.5)
+    fleet.set_error_share(0.5)
     lead_s = post.last["c"].since_s - fleet.steering.timebase.now_s()
     assert 0 < lead_s / fleet.steering.timebase.speed < 2
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from harness.core.arming import Probed
+from harness.core.experiment.requests import Request
 from harness.core.experiment.types import Experiment, Target, Traffic
 from harness.errors import UsageError
+from harness.run.sent import with_requests
 from harness.traffic.probe import Prober
 
 
@@ -39,7 +41,9 @@ class Service:
     def probe(self, intent: Any = "good", **traffic: Any) -> Probed:
         """One probe."""
         experiment = Experiment(name="x", target=Target(host=self.host), traffic=Traffic(**traffic))
-        return Prober(experiment)(intent)
+        probed = Prober(with_requests(experiment))(intent)
+        assert isinstance(probed, Probed)
+        return probed
 
 
 @pytest.fixture
@@ -56,36 +60,67 @@ def service() -> Iterator[Service]:
 
 @pytest.mark.parametrize(("intent", "user"), [("good", "standarduser@company.com"), ("fault", "erroruser@company.com")])
 def test_a_probe_is_a_request_as_the_users_send_it(service: Service, intent: str, user: str) -> None:
-    """To the stage that the host names, by the persona that most of them are."""
+    """To the stage that the host names, for the first row of the feed."""
     service.probe(intent)
     path, headers = service.asked[0]
-    assert (path, headers["Authorization"], headers["X-Client-Version"]) == ("/shared/fakeUser", user, "2")
+    assert (path, headers["Authorization"], headers["X-Client-Version"]) == ("/shared/fakeUser", user, "1")
 
 
-def test_a_probe_is_like_most_of_the_planned_traffic(service: Service) -> None:
-    """The heaviest persona and client version."""
-    service.probe(personas={"qa": 1.0, "beta": 5.0}, client_versions={"1": 2.0, "2": 1.0})
-    headers = service.asked[0][1]
-    assert (headers["Authorization"], headers["X-Client-Version"]) == ("betauser@company.com", "1")
+SHOP = {
+    "list": Request(get="/orders"),
+    "order": Request(post="/orders", json={}),
+    "drop": Request(delete="/orders/1"),
+    "gone": Request(get="/gone", expect=(404,)),
+    "off": Request(get="/off", weight=0),
+}
+
+
+def test_only_requests_that_change_nothing_are_sent(service: Service) -> None:
+    """The others are named."""
+    experiment = Experiment(name="x", target=Target(host=service.host), traffic=Traffic(requests=SHOP))
+    prober = Prober(experiment)
+    assert prober.unsent == ("POST /orders", "DELETE /orders/1")
+    prober("good")
+    assert [path for path, _ in service.asked] == ["/shared/orders", "/shared/gone"]
+    assert prober("fault") == "no fault request of the experiment changes nothing and stands alone"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "good"),
+    [
+        (Request(get="/", expect=(404,)), 404, True),
+        (Request(get="/", expect=(201,)), 200, False),
+        (Request(get="/", check="x"), 200, False),
+        (Request(get="/"), 302, False),
+    ],
+)
+def test_an_answer_is_good_as_the_experiment_has_it(
+    service: Service, request_: Request, status: int, good: bool
+) -> None:
+    """By its status, and by what its body holds."""
+    service.status = status
+    assert service.probe(requests={"a": request_}).good is good
 
 
 def test_status_and_version_are_reported(service: Service) -> None:
     """The version by the header that the service sends."""
     service.headers = {"X-Lambda-Version": "7"}
-    assert service.probe() == Probed(200, "7")
+    probed = service.probe()
+    assert (probed.status, probed.version, probed.good) == (200, "7", True)
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 502, 504])
 def test_a_failure_is_an_answer(service: Service, status: int) -> None:
     """And no exception."""
     service.status = status
-    assert service.probe("fault") == Probed(status)
+    assert service.probe("fault").status == status
 
 
 def test_a_redirect_is_not_followed(service: Service) -> None:
     """A page to sign in at is no healthy service."""
     service.status, service.headers = 302, {"Location": "/sign-in"}
-    assert service.probe() == Probed(302)
+    probed = service.probe()
+    assert (probed.status, probed.good) == (302, False)
     assert len(service.asked) == 1
 
 

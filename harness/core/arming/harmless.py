@@ -1,12 +1,10 @@
 """What the doctor may send: nothing that could do harm, and nothing to a service that was not meant."""
 
-from msgspec.structs import replace
-
 from harness.core.arming.judged import why_not_judged
 from harness.core.arming.recent import recent_periods
 from harness.core.arming.snapshot import NO_HOST, Snapshot, Unseen
 from harness.core.experiment.hosts import host_of, is_loopback
-from harness.core.experiment.types import Experiment, Traffic
+from harness.core.experiment.types import Experiment
 from harness.core.timeline.alarm_rules import Rule, read_rule
 from harness.core.timeline.composites import children_of
 from harness.core.timeline.events import AlarmDefined
@@ -18,24 +16,15 @@ RECENT_S = 900.0
 def why_no_request(experiment: Experiment, *, packaged: bool) -> str | None:
     """Why no request should be sent to the host; None where it may.
 
-    What can be sent are requests of the bundled service. So its host must be this machine, or the experiment must be
-    for that service: a packaged one, or one that says which of its personas, endpoints or client versions are sent.
+    An experiment that does not say what is sent means the requests of the bundled service. So its host must be this
+    machine, or the experiment a packaged one.
     """
     host = experiment.target.host
     if not host:
         return NO_HOST
-    if is_loopback(host) or packaged or _says_requests(experiment):
+    if is_loopback(host) or packaged or experiment.traffic.requests:
         return None
-    return (
-        f"{host_of(host)} is not this machine, and no experiment says that it answers the requests of the bundled "
-        "service (traffic.personas, traffic.endpoints or traffic.client_versions, or a packaged experiment)"
-    )
-
-
-def _says_requests(experiment: Experiment) -> bool:
-    said, usual = experiment.traffic, Traffic()
-    bare = replace(usual, personas=said.personas, endpoints=said.endpoints, client_versions=said.client_versions)
-    return bare != usual or bool(experiment.deployment.endpoints)
+    return f"{host_of(host)} is not this machine, and no experiment says in traffic.requests what it answers"
 
 
 def why_no_fault(snapshot: Snapshot) -> str | None:

@@ -48,11 +48,23 @@ class Hook(Struct, frozen=True):
 
 
 class Probed(Struct, frozen=True):
-    """How one request of our own was answered; `status` None is no answer, for the reason `problem`."""
+    """How one request of our own was answered; `status` None is no answer, for the reason `problem`.
+
+    `request` is its name. `expected` says that the experiment names the status as a good one, `wrong` why the answer is
+    none whatever its status.
+    """
 
     status: int | None
     version: str | None = None
     problem: str = ""
+    request: str = ""
+    expected: bool = False
+    wrong: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether a good request should be answered like this; a redirect is no healthy service."""
+        return not self.wrong and self.status is not None and (200 <= self.status < 300 or self.expected)
 
 
 class Counted(Struct, frozen=True):
@@ -83,6 +95,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     points: Mapping[tuple[str, str], Points] = {}
     good: Probed | None = None
     why_no_request: str = NO_HOST
+    unsent: tuple[str, ...] = ()
     fault: Probed | None = None
     why_no_fault: str = NO_HOST
     counted: Counted | None = None

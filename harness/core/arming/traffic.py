@@ -50,17 +50,19 @@ def host(snapshot: Snapshot) -> Assessment:
 
 
 def good_request(snapshot: Snapshot) -> Assessment:
-    """One good request is answered 2xx."""
+    """Good requests are answered 2xx, or as the experiment expects it."""
     probed = snapshot.good
+    unsent = f" Not sent, because they may change something: {', '.join(snapshot.unsent)}." if snapshot.unsent else ""
     if probed is None:
-        return note(f"No good request was sent: {snapshot.why_no_request}.")
+        return note(f"No good request was sent: {snapshot.why_no_request}.{unsent}")
+    which = f"A good request{f' ({probed.request})' if probed.request else ''}"
     if probed.status is None:
-        return error(f"A good request got no answer: {probed.problem}.", "Correct the host, or check the service.")
-    if 200 <= probed.status < 300:
+        return error(f"{which} got no answer: {probed.problem}.", "Correct the host, or check the service.")
+    if probed.good:
         by = f" by version {probed.version}" if probed.version else "; no header named the version"
-        return ok(f"A good request was answered {probed.status}{by}.")
-    reason = _REASONS.get(probed.status)
-    seen = f"A good request was answered {probed.status}{f': {reason}' if reason else ''}."
+        return ok(f"{which} was answered {probed.status}{by}.{unsent}")
+    reason = probed.wrong or _REASONS.get(probed.status)
+    seen = f"{which} was answered {probed.status}{f': {reason}' if reason else ''}."
     return error(seen, "Correct the host and its stage, or repair the service first.")
 
 
@@ -71,9 +73,9 @@ def fault_request(snapshot: Snapshot) -> Assessment:
         return note(f"No fault request was sent: {snapshot.why_no_fault}.")
     if probed.status is None:
         return error(f"A fault request got no answer: {probed.problem}.", "Correct the host.")
-    if probed.status < FAILED_FROM:
+    if probed.status < FAILED_FROM and not probed.wrong:
         seen = f"A fault request was answered {probed.status}: what was meant to make it fail is broken."
-        return error(seen, "Have the service throw for the error user.")
+        return error(seen, "Have the service fail such a request, or lay something else over it in traffic.fault.")
     return ok(f"A fault request was answered {probed.status}.")
 
 

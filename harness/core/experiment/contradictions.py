@@ -16,7 +16,6 @@ from harness.core.experiment.shape import Problems, shown
 from harness.core.experiment.types import (
     AWS_CONFIGS,
     AWS_PREFIX,
-    PERSONAS,
     REHEARSED_CONFIG,
     Alarm,
     Arm,
@@ -78,12 +77,6 @@ def _about_traffic(traffic: Traffic) -> Problems:
         yield ExperimentError("traffic", "give arrival_rate (open arrivals) or users (closed loop), not both")
     if isinstance(traffic.arrival_rate, tuple):
         yield from _about_rate_steps(traffic.arrival_rate)
-    for persona in traffic.personas:
-        if persona not in PERSONAS:
-            yield ExperimentError(f"traffic.personas.{persona}", f"unknown persona; known are {', '.join(PERSONAS)}")
-    for name in ("personas", "endpoints", "client_versions"):
-        if not any(getattr(traffic, name).values()):
-            yield ExperimentError(f"traffic.{name}", "needs at least one weight above 0")
 
 
 def _about_rate_steps(steps: tuple[RateStep, ...]) -> Problems:

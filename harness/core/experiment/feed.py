@@ -3,7 +3,7 @@
 import csv
 import io
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -45,13 +45,26 @@ class Feed(Struct, frozen=True):
 def feed_of(text: str, source: str) -> Feed:
     """The feed that a text describes; raises ExperimentError with its file and line."""
     read = _json_lines if source.lower().endswith(JSON_LINES) else _csv
-    columns, rows = read(text.removeprefix("\ufeff"), source)
-    if not rows:
-        raise ExperimentError(PATH, f"{source} has no rows; it needs one at least below the names of its columns")
-    if len(rows) > MOST_ROWS:
-        raise ExperimentError(PATH, f"{source} has {len(rows):,} rows; a feed has {MOST_ROWS:,} at most")
-    _check_columns(columns, source)
-    return Feed(source, columns, rows)
+    return _checked(Feed(source, *read(text.removeprefix("\ufeff"), source)))
+
+
+def feed_of_rows(rows: Sequence[Mapping[str, Value]]) -> Feed:
+    """The feed whose rows an experiment holds itself; raises ExperimentError."""
+    columns = tuple(rows[0]) if rows else ()
+    for index, row in enumerate(rows):
+        if row.keys() != {*columns}:
+            odd = ", ".join(sorted(row.keys() ^ {*columns}))
+            raise ExperimentError(f"{PATH}[{index}]", f"its keys differ from those of the first row in {odd}")
+    return _checked(Feed(PATH, columns, tuple(tuple(row[name] for name in columns) for row in rows)))
+
+
+def _checked(feed: Feed) -> Feed:
+    if not feed.rows:
+        raise ExperimentError(PATH, f"{feed.source} has no rows; it needs one at least below the names of its columns")
+    if len(feed.rows) > MOST_ROWS:
+        raise ExperimentError(PATH, f"{feed.source} has {len(feed.rows):,} rows; a feed has {MOST_ROWS:,} at most")
+    _check_columns(feed.columns, feed.source)
+    return feed
 
 
 def _check_columns(columns: Sequence[str], source: str) -> None:

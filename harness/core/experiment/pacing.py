@@ -130,6 +130,11 @@ class Pacer:
         self._go_on(plan.level_at(since_s))
         self._due_s = plan.due_s(self._level)
 
+    @property
+    def number(self) -> int:
+        """The number of the next arrival among those of all workers."""
+        return self._passed[-1][0] if self._passed else 0
+
     def due_s(self) -> float:
         """When the next arrival of this worker is due."""
         return self._due_s
@@ -242,8 +247,15 @@ def share_draw(pattern: Pattern, seed: int, part: WorkerPart = WHOLE) -> ShareDr
     return BernoulliShare(rng) if pattern == "bernoulli" else BurstShare(rng)
 
 
-class Mix(Generic[Choice]):
-    """Draws from weighted choices at random; the same seed gives the same draws again."""
+_GOLDEN = (math.sqrt(5) - 1) / 2
+"""The most irrational number: its multiples fill 0..1 most evenly, and stay even if every n-th is left out."""
+
+
+class EvenMix(Generic[Choice]):
+    """Draws from weighted choices so evenly that any stretch of turns has each as often as it is weighed, or nearly so.
+
+    A turn draws the same in every process, so that a split over workers is as exact as one process.
+    """
 
     def __init__(self, weights: Mapping[Choice, float], seed: str) -> None:
         self._choices: Sequence[Choice] = [choice for choice, weight in weights.items() if weight > 0]
@@ -251,8 +263,8 @@ class Mix(Generic[Choice]):
             raise ValueError("a mix needs at least one choice with a weight above 0")
         self._bounds = list(itertools.accumulate(weights[choice] for choice in self._choices))
         self._total = self._bounds.pop()
-        self._random = random.Random(seed).random
+        self._start = random.Random(seed).random()
 
-    def draw(self) -> Choice:
-        """The next choice."""
-        return self._choices[bisect(self._bounds, self._random() * self._total)]
+    def at(self, turn: int) -> Choice:
+        """The choice of a turn."""
+        return self._choices[bisect(self._bounds, (self._start + turn * _GOLDEN) % 1.0 * self._total)]

@@ -9,6 +9,7 @@ from msgspec import inspect
 
 from harness.core.experiment.contradictions import contradictions, only_on_aws
 from harness.core.experiment.criteria import check_criteria
+from harness.core.experiment.former import about_former_keys, upgraded
 from harness.core.experiment.plain_yaml import line_of, read_yaml
 from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.rails import limits_of, refusals
@@ -28,8 +29,17 @@ def parse(text: str, *, source: str) -> Experiment:
 
     Raises ExperimentError with the exact path for the first thing that is wrong.
     """
-    tree = read_yaml(text, source)
+    return _parsed(read_yaml(text, source), text, source)
+
+
+def parse_former(text: str, *, source: str) -> Experiment:
+    """The same for the experiment of a run that was, which may have keys that are gone by now."""
+    return _parsed(upgraded(read_yaml(text, source)), text, source)
+
+
+def _parsed(tree: Any, text: str, source: str) -> Experiment:
     with _telling_lines(text):
+        _refuse(about_former_keys(tree))
         _refuse(mismatches(tree, inspect.type_info(Experiment), source))
         experiment = msgspec.convert(_with_bare_functions(tree), Experiment)
         _refuse(contradictions(experiment))

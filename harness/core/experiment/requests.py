@@ -5,7 +5,7 @@ Texts may hold placeholders such as `{{email}}`; `placeholders` says which there
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from harness.core.experiment.part import Duration, Part, Weight
 
@@ -103,29 +103,3 @@ class FaultWhen(Part, frozen=True, kw_only=True):
 
     header: dict[str, str] = {}
     name: str | None = None
-
-
-class RequestParts(Struct, frozen=True):
-    """A request before it is put into bytes; `path` is relative to the host that the experiment names."""
-
-    method: str
-    path: str
-    headers: dict[str, str] = {}
-    body: bytes = b""
-
-
-def email_of(persona: str) -> str:
-    """The user that a persona's requests are sent for."""
-    return f"{persona}user@company.com"
-
-
-def request_of(persona: str, endpoint: str, client_version: str) -> RequestParts:
-    """The request of one persona.
-
-    An empty client version means a request without any, which like a wrong one is meant to fail.
-    """
-    version = {"X-Client-Version": client_version} if client_version else {}
-    if endpoint == "featureToggles":
-        headers = {"Content-Type": "application/json", **version}
-        return RequestParts("POST", "/featureToggles", headers, b'{"userName": "%s"}' % email_of(persona).encode())
-    return RequestParts("GET", "/fakeUser", {"Authorization": email_of(persona), **version})

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from harness.core.experiment.part import Count, Duration, Instant, Part, Rate, Seconds, Share, Weight
-from harness.core.experiment.requests import FaultWhen, Flow, Overlay, Request
+from harness.core.experiment.part import Count, Duration, Instant, Part, Rate, Seconds, Share
+from harness.core.experiment.requests import FaultWhen, Flow, Overlay, Request, Scalar
 
 MAX_USERS = 1_000_000
 
@@ -27,11 +27,7 @@ Comparison = Literal[
 RollbackEvent = Literal["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 HookEvent = Literal["BeforeAllowTraffic", "AfterAllowTraffic"]
 HookStatus = Literal["Succeeded", "Failed"]
-Endpoint = Literal["fakeUser", "featureToggles"]
-ClientVersion = Literal["1", "2"]
 
-PERSONAS = {"standard": 6.0, "legacy": 1.0, "beta": 1.0, "qa": 1.0, "dev": 1.0, "devnewfeature": 1.0}
-ERROR_PERSONA = "error"
 ALL_ROLLBACK_EVENTS: tuple[RollbackEvent, ...] = (
     "DEPLOYMENT_FAILURE",
     "DEPLOYMENT_STOP_ON_ALARM",
@@ -96,8 +92,9 @@ ArrivalRate = Rate | tuple[RateStep, ...]
 class Traffic(Part, frozen=True, kw_only=True):
     """What the users send. `users` set means closed loop, otherwise arrivals are open at `arrival_rate`.
 
-    `requests` are what is sent, by the keys that flows, faults and groups know them by. `feed` is a file of rows for
-    their placeholders, CSV or JSON lines, found beside the experiment's file. `fault` is laid over a request to make it
+    `requests` are what is sent, by the keys that flows and faults know them by; left out, those of the bundled service.
+    `feed` are rows for their placeholders: a file of CSV or JSON lines, found beside the experiment's, or the rows
+    themselves. `fault` is laid over a request to make it
     fail, by the request's key or for `all`. `flow` are sequences of requests. `fault_when` tells fault requests of a
     locustfile from the others.
     """
@@ -108,13 +105,10 @@ class Traffic(Part, frozen=True, kw_only=True):
     error_share: Share = 0.0
     pattern: Pattern = "even"
     requests: dict[str, Request] = {}
-    feed: str | None = None
+    feed: str | tuple[dict[str, Scalar | None], ...] | None = None
     fault: dict[str, Overlay] = {}
     flow: dict[str, Flow] = {}
     fault_when: FaultWhen | None = None
-    personas: dict[str, Weight] = msgspec.field(default_factory=lambda: dict(PERSONAS))
-    endpoints: dict[Endpoint, Weight] = msgspec.field(default_factory=lambda: {"fakeUser": 4.0, "featureToggles": 1.0})
-    client_versions: dict[ClientVersion, Weight] = msgspec.field(default_factory=lambda: {"1": 1.0, "2": 3.0})
 
 
 class Deployment(Part, frozen=True, kw_only=True):
@@ -129,8 +123,8 @@ class Deployment(Part, frozen=True, kw_only=True):
 
     `config` is a CodeDeploy configuration, with or without the prefix `CodeDeployDefault.Lambda`; without it, the
     group's own holds. `stack` is a CloudFormation stack to look in. In a file, `function` may be an ARN or name:alias;
-    its alias then goes to `alias`. `hooks` is for rehearsals: the status that a hook function reports. `endpoints` are
-    those that this function answers; empty means all.
+    its alias then goes to `alias`. `hooks` is for rehearsals: the status that a hook function reports. `requests` are
+    the names of those that this function answers; empty means all.
     """
 
     config: str | None = None
@@ -144,7 +138,6 @@ class Deployment(Part, frozen=True, kw_only=True):
     redeploy: bool = False
     command: str | None = None
     hooks: dict[HookEvent, HookStatus] = {}
-    endpoints: tuple[Endpoint, ...] = ()
     requests: tuple[str, ...] = ()
 
 
@@ -190,8 +183,7 @@ class Fault(Part, frozen=True, kw_only=True):
 
     Without `for_s` it lasts to the end of the run. Exactly one of the others is set:
 
-    - `error_share`: this share of all requests comes from the error user.
-    - `client_version_share`: this share of all requests has no client version, or a wrong one.
+    - `error_share`: this share of all requests is sent as `traffic.fault` has them.
     - `force_alarm`: the run holds the alarm in this state.
     - `concurrency`: the function's reserved concurrency; 0 throttles every invocation.
     - `fis_template`: the id of a template of AWS Fault Injection Service, which the run starts and stops again.
@@ -200,7 +192,6 @@ class Fault(Part, frozen=True, kw_only=True):
     at_s: Instant
     for_s: Duration | None = None
     error_share: Share | None = None
-    client_version_share: Share | None = None
     force_alarm: AlarmState | None = None
     concurrency: Annotated[int, Meta(ge=0)] | None = None
     fis_template: str | None = None

@@ -56,7 +56,7 @@ class Condensed:
         sum_ = self._rows.get(key)
         if sum_ is None:
             sum_ = self._rows[key] = _Row(row, persona)
-        sum_.count(row.count)
+        sum_.count(row.count, row.rows)
         if isinstance(row.latency, Unread):
             self._leave_unread(sum_, row.latency.text)
         else:
@@ -94,17 +94,19 @@ class Condensed:
 class _Row:
     """The sum of some rows, made one row only when somebody asks, because there are many sums and few questions."""
 
-    __slots__ = ("_count", "_first", "_latency", "_persona", "_whole")
+    __slots__ = ("_count", "_first", "_latency", "_persona", "_rows", "_whole")
 
     def __init__(self, first: Requests, persona: str) -> None:
         self._first = first
         self._persona = persona
+        self._rows: set[int] = set()
         self._count = 0
         self._latency: Bins = {}
         self._whole: Requests | None = None
 
-    def count(self, more: int) -> None:
+    def count(self, more: int, rows: tuple[int, ...]) -> None:
         self._count += more
+        self._rows.update(rows)
         self._whole = None
 
     def add(self, latency: Bins) -> None:
@@ -124,6 +126,7 @@ class _Row:
                 status=first.status,
                 count=self._count,
                 http=first.http,
+                rows=tuple(sorted(self._rows)),
                 latency=self._latency,
                 service_time={},
             )

@@ -65,6 +65,10 @@ class RunEnded(Entry, frozen=True, kw_only=True, tag="run_ended"):
     signal: Signal | None = None
 
 
+ANYONE = "anyone"
+"""The persona of a request where nothing names one."""
+
+
 class _RequestFields(Entry, frozen=True, kw_only=True, omit_defaults=True):
     intent: Intent
     persona: str
@@ -74,6 +78,7 @@ class _RequestFields(Entry, frozen=True, kw_only=True, omit_defaults=True):
     status: int
     count: int
     http: bool = True
+    rows: tuple[int, ...] = ()
     worker: str = ""
 
     @property
@@ -86,8 +91,8 @@ class Requests(_RequestFields, frozen=True, kw_only=True, tag="requests"):
     """Requests that really began in the second starting at `at_s` and shared all these features.
 
     `version` is the Lambda version that answered, by its response header; None if no header said so. `status` 0 is
-    no answer; where `http` is false there is no status to have, and `outcome` alone says how it went. `latency` runs
-    from the due time, `service_time` from the real start.
+    no answer; where `http` is false there is no status to have, and `outcome` alone says how it went. `rows` are those
+    of the feed that failed requests were for. `latency` runs from the due time, `service_time` from the real start.
     """
 
     latency: Bins
@@ -121,6 +126,7 @@ class Exemplar(Entry, frozen=True, kw_only=True, tag="exemplar"):
     reason: str
     latency_s: float
     http: bool = True
+    row: int | None = None
 
 
 class Totals(Entry, frozen=True, kw_only=True, tag="totals"):
@@ -550,6 +556,7 @@ def _skimmed(line: bytes) -> Event:
             status=seen.status,
             count=seen.count,
             http=seen.http,
+            rows=seen.rows,
             latency=Unread(bytes(seen.latency)),
             service_time={},
             worker=sys.intern(seen.worker),

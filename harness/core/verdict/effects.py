@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from harness.core.experiment.faults import BASE, SHARES, kind_of, name_of
+from harness.core.experiment.faults import BASE, SHARE, kind_of, name_of
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import fisher_worse
@@ -65,11 +65,11 @@ def faults_never_begun(evidence: Evidence) -> Iterator[str]:
 def _planned(evidence: Evidence) -> Iterator[tuple[str, str, float]]:
     """Name, kind and beginning of each fault of the experiment, in seconds since the creation."""
     if evidence.experiment.traffic.error_share:
-        yield BASE, "error_share", 0.0
+        yield BASE, SHARE, 0.0
     for index, fault in enumerate(evidence.experiment.faults):
         kind = kind_of(fault)
         # A share of zero breaks nothing: it ends what came before.
-        if kind not in SHARES or getattr(fault, kind):
+        if kind != SHARE or getattr(fault, kind):
             yield name_of(index), kind, fault.at_s
 
 
@@ -89,12 +89,10 @@ def _is_felt(evidence: Evidence, seen: Requests) -> bool:
 
 
 def _asks_for_fault_requests(evidence: Evidence) -> bool:
-    """Whether fault requests were to be sent; those to the endpoints of other groups are not seen here."""
-    if evidence.experiment.deployment.endpoints:
+    """Whether fault requests were to be sent; those that other groups answer are not seen here."""
+    if evidence.experiment.deployment.requests:
         return False
-    return any(
-        (fault.share("error_share") or fault.share("client_version_share") or 0) > 0 for fault in evidence.faults
-    )
+    return any((fault.share(fault.kind) or 0) > 0 for fault in evidence.faults if fault.plans_requests)
 
 
 def faults_without_effect(evidence: Evidence) -> Iterator[WithoutEffect]:

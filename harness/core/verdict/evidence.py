@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from harness.core.experiment.faults import BASE, ShareKind
+from harness.core.experiment.faults import BASE, SHARE
+from harness.core.experiment.former import FORMER_SHARE
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import (
     AlarmMetricSeen,
@@ -69,9 +70,9 @@ class FaultTime(Struct, frozen=True):
     @property
     def plans_requests(self) -> bool:
         """Whether it planned fault requests."""
-        return self.kind in ("error_share", "client_version_share")
+        return self.kind in (SHARE, FORMER_SHARE)
 
-    def share(self, kind: ShareKind) -> float | None:
+    def share(self, kind: str) -> float | None:
         """The share of fault requests it planned; None of another kind of fault."""
         try:
             return float(self.value) if self.kind == kind else None
@@ -89,8 +90,8 @@ class Evidence(Struct, frozen=True):
     `requests` are all, `since` those from the deployment's creation on (none before a creation is known) until the next
     one's. `end_s` is the end of the run, or of what is there of it, and `until_s` the same or the next deployment's
     creation; `looks` are the instants of the good ones, `blind` the failed ones.
-    `sent` counts all requests, those to the endpoints of other groups too. `steered_s` is when a person first changed
-    the faults, from when on the plan holds no more; infinite if nobody did.
+    `sent` counts all requests, those that other groups answer too. `steered_s` is when a person first changed the
+    faults, from when on the plan holds no more; infinite if nobody did.
     """
 
     experiment: Experiment
@@ -150,10 +151,10 @@ class Evidence(Struct, frozen=True):
 
 
 def requests_of(experiment: Experiment, events: Iterable[Event]) -> tuple[Requests, ...]:
-    """The requests to the endpoints of the experiment's deployment; all of them where it names no endpoint."""
-    endpoints = experiment.deployment.endpoints
+    """The requests that the experiment's deployment answers; all of them where it names none."""
+    names = experiment.deployment.requests
     requests = (event for event in events if isinstance(event, Requests))
-    return tuple(seen for seen in requests if not endpoints or seen.endpoint in endpoints)
+    return tuple(seen for seen in requests if not names or seen.endpoint in names)
 
 
 def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
@@ -235,11 +236,11 @@ def planned_share(evidence: Evidence, at_s: float) -> float:
     The experiment's own error share begins with the deployment, and is a fault like the others where the timeline
     tells of it.
     """
-    return _error_share(evidence, at_s) + (_latest_share(evidence, "client_version_share", at_s) or 0.0)
+    return _error_share(evidence, at_s) + (_latest_share(evidence, FORMER_SHARE, at_s) or 0.0)
 
 
 def _error_share(evidence: Evidence, at_s: float) -> float:
-    share = _latest_share(evidence, "error_share", at_s)
+    share = _latest_share(evidence, SHARE, at_s)
     if share is not None:
         return share
     created_s = evidence.release.created_s
@@ -247,7 +248,7 @@ def _error_share(evidence: Evidence, at_s: float) -> float:
     return evidence.experiment.traffic.error_share if not told and created_s is not None and at_s >= created_s else 0.0
 
 
-def _latest_share(evidence: Evidence, kind: ShareKind, at_s: float) -> float | None:
+def _latest_share(evidence: Evidence, kind: str, at_s: float) -> float | None:
     shares = [share for fault in evidence.faults if fault.lasts(at_s) and (share := fault.share(kind)) is not None]
     return shares[-1] if shares else None
 

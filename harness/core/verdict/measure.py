@@ -2,13 +2,13 @@
 
 import math
 from bisect import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.timeline.bounds import Bounds, Interval
-from harness.core.timeline.events import Exemplar, Requests
+from harness.core.timeline.events import ANYONE, Exemplar, Requests
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.stats import clopper_pearson, fisher_worse, fisher_worse_in_all
 from harness.core.verdict.composed import breach_of
@@ -343,11 +343,23 @@ def exposure_of(evidence: Evidence, canary: ArmFacts) -> Exposure:
     return Exposure(
         failed_requests=count(hurt),
         failed_good_requests=count(hurt, lambda seen: seen.intent == "good"),
-        users=len({seen.persona for seen in hurt}),
+        users=len(users_of(hurt)),
         blast_radius=count(hurt) / total,
         error_budget_share=_budget_share(evidence, count(hurt)),
         all_at_once_failures=_all_at_once(evidence, canary),
     )
+
+
+def users_of(requests: Iterable[Requests]) -> set[str | int]:
+    """Who these requests were for: rows of the feed, and personas of a locustfile; one alone where nothing tells."""
+    known: set[str | int] = set()
+    anyone = False
+    for seen in requests:
+        known.update(seen.rows)
+        if seen.persona != ANYONE:
+            known.add(seen.persona)
+        anyone = anyone or bool(seen.count)
+    return known or ({ANYONE} if anyone else set())
 
 
 def requests_per_s(evidence: Evidence) -> float | None:

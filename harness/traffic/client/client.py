@@ -68,12 +68,20 @@ class Client:
 
         Raises ValueError if a method, path or header holds what would break the request apart.
         """
-        target = (self.url.path.rstrip("/") + path) or "/"
-        fields = {"Host": authority(self.url), "User-Agent": "canary-harness", "Accept": "*/*", **(headers or {})}
-        if self._by_whole_address:
-            target = f"http://{authority(self.url)}{target}"
-            fields |= credentials_header(self._by_whole_address)
-        return Prepared(method, name or path, payload_of(method, target, fields, body))
+        target = (self.prefix + path) or "/"
+        return Prepared(method, name or path, payload_of(method, target, {**self.fields, **(headers or {})}, body))
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the path of every request: the base path, and for a proxy the whole address."""
+        base = self.url.path.rstrip("/")
+        return f"http://{authority(self.url)}{base}" if self._by_whole_address else base
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The headers of every request that does not have its own."""
+        usual = {"Host": authority(self.url), "User-Agent": "canary-harness", "Accept": "*/*"}
+        return usual | (credentials_header(self._by_whole_address) if self._by_whole_address else {})
 
     def send(self, request: Prepared) -> HttpAnswer:
         """Sends a request and waits for the whole answer; raises NoAnswer.

@@ -49,7 +49,9 @@ class Connection:
         "_answered_by_proxy",
         "_heard",
         "_hub",
+        "_limit_s",
         "_outcome",
+        "_quiet_s",
         "_raw",
         "_timeouts",
         "_tls",
@@ -72,6 +74,7 @@ class Connection:
         self._waiting = False
         self._outcome: HttpAnswer | NoAnswer | None = None
         self.asked = self._heard = 0.0
+        self._limit_s, self._quiet_s = timeouts.total_s, timeouts.read_s
         self.open = True
         self.reused = False
         self._hub = get_hub()
@@ -88,6 +91,10 @@ class Connection:
         self._waiting = True
         self._heard = time.monotonic()
         self.asked = asked or self._heard
+        if request.timeout_s:
+            self._limit_s, self._quiet_s = request.timeout_s, max(request.timeout_s, self._timeouts.read_s)
+        else:
+            self._limit_s, self._quiet_s = self._timeouts.total_s, self._timeouts.read_s
         try:
             self._write(request.payload)
             while self._outcome is None:
@@ -115,11 +122,10 @@ class Connection:
         """Fails the request in flight if its time is over at the monotonic time `now`; for the event loop only."""
         if not self._waiting or self._outcome is not None:
             return
-        limits = self._timeouts
-        if now - self.asked > limits.total_s:
-            self._settle(NoAnswer(f"the answer was not whole after {limits.total_s:g} s"))
-        elif now - self._heard > limits.read_s:
-            self._settle(NoAnswer(f"nothing came for {limits.read_s:g} s"))
+        if now - self.asked > self._limit_s:
+            self._settle(NoAnswer(f"the answer was not whole after {self._limit_s:g} s"))
+        elif now - self._heard > self._quiet_s:
+            self._settle(NoAnswer(f"nothing came for {self._quiet_s:g} s"))
         self._wake()
 
     def _wait(self) -> None:

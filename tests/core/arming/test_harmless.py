@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.arming import Snapshot, why_no_fault, why_no_request
-from harness.core.experiment.types import Deployment, Experiment, Target, Traffic
+from harness.core.experiment.requests import Request
+from harness.core.experiment.types import Experiment, Target, Traffic
 from harness.core.timeline.events import AlarmDefined, AlarmGone, AliasMetricSeen, LifecycleEvent, TargetSeen
 from tests.core.arming.armed import (
     ALIAS,
@@ -35,10 +36,7 @@ from tests.core.arming.test_alarm_forms import RATE, UNJUDGED
         ("https://api.example.com/shared", False, {}, False),
         ("https://api.example.com/shared", False, {"traffic": Traffic(error_share=0.05, arrival_rate=5)}, False),
         ("https://api.example.com/shared", True, {}, True),
-        ("https://api.example.com/shared", False, {"traffic": Traffic(personas={"qa": 1.0})}, True),
-        ("https://api.example.com/shared", False, {"traffic": Traffic(endpoints={"fakeUser": 1.0})}, True),
-        ("https://api.example.com/shared", False, {"traffic": Traffic(client_versions={"2": 1.0})}, True),
-        ("https://api.example.com/shared", False, {"deployment": Deployment(endpoints=("fakeUser",))}, True),
+        ("https://api.example.com/shared", False, {"traffic": Traffic(requests={"a": Request(get="/")})}, True),
     ],
 )
 def test_only_a_host_that_is_meant_gets_requests(host: str, packaged: bool, parts: dict[str, Any], sent: bool) -> None:

@@ -17,7 +17,7 @@ from harness.core.experiment.pacing import (
     ArrivalPlan,
     BernoulliShare,
     BurstShare,
-    Mix,
+    EvenMix,
     Pacer,
     WorkerPart,
     levels,
@@ -263,17 +263,25 @@ def test_bernoulli_share_is_memoryless() -> None:
 
 
 def test_a_mix_draws_by_weight() -> None:
-    """A choice of three times the weight is drawn three times as often, one of no weight never."""
-    mix = Mix({"a": 3.0, "b": 1.0, "c": 0.0}, "seed")
-    counts = Counter(mix.draw() for _ in range(20_000))
-    assert counts["a"] / counts["b"] == pytest.approx(3, rel=0.1)
-    assert "c" not in counts
+    """A choice of three times the weight is drawn three times as often, within a few; one of no weight never."""
+    mix = EvenMix({"a": 3.0, "b": 1.0, "c": 0.0}, "seed")
+    counts = Counter(map(mix.at, range(20_000)))
+    assert counts["a"] == pytest.approx(15_000, abs=4)
+    assert counts["a"] + counts["b"] == 20_000
+
+
+@pytest.mark.parametrize("every", [2, 5, 20])
+def test_a_mix_stays_even_where_every_nth_turn_is_left_out(every: int) -> None:
+    """Those are the fault requests, or another worker's."""
+    mix = EvenMix({"a": 4.0, "b": 1.0}, "seed")
+    counts = Counter(mix.at(turn) for turn in range(20_000) if turn % every)
+    assert counts["a"] / counts.total() == pytest.approx(0.8, abs=0.001)
 
 
 def test_a_mix_of_nothing_is_refused() -> None:
     """Weights that are all 0 leave nothing to draw."""
     with pytest.raises(ValueError, match="at least one"):
-        Mix({"a": 0.0}, "seed")
+        EvenMix({"a": 0.0}, "seed")
 
 
 def test_who_leaves_and_comes_back_repeats_nothing_that_others_had_meanwhile() -> None:

@@ -18,7 +18,7 @@ from harness.errors import ExperimentError
 
 REGENERATE = "write json.dumps(..., indent=2) of schema() in core.experiment.parse, or of verdict_schema(), to the file"
 
-ONE_KIND = "needs exactly one of error_share, client_version_share, force_alarm, concurrency and fis_template"
+ONE_KIND = "needs exactly one of error_share, force_alarm, concurrency and fis_template"
 FIELD_ERRORS = {
     "traffic: {error_share: 1.5}": "traffic.error_share: must be between 0 and 1, got 1.5",
     "traffic: {error_share: .nan}": "traffic.error_share: must be a finite number, got nan",
@@ -46,13 +46,22 @@ FIELD_ERRORS = {
     ),
     "traffic: {errorshare: 0.1}": "traffic.errorshare: unknown key; did you mean error_share?",
     "traffic: {pattern: odd}": "traffic.pattern: must be bernoulli, burst or even, got 'odd'",
-    "traffic: {personas: {standard: -1}}": "traffic.personas.standard: must be at least 0, got -1",
-    "traffic: {personas: {standard: 0}}": "traffic.personas: needs at least one weight above 0",
-    "traffic: {personas: {admin: 1}}": (
-        "traffic.personas.admin: unknown persona; known are standard, legacy, beta, qa, dev, devnewfeature"
+    "traffic: {personas: {standard: 6}}": (
+        "traffic.personas: is gone: give the customers as rows of traffic.feed, and use them in traffic.requests as "
+        "{{column}}"
     ),
-    "traffic: {endpoints: {home: 1}}": "traffic.endpoints.home: unknown key; known are fakeUser, featureToggles",
-    "traffic: {client_versions: {1: 0, 2: 0}}": "traffic.client_versions: needs at least one weight above 0",
+    "traffic: {endpoints: {home: 1}}": (
+        "traffic.endpoints: is gone: say in traffic.requests what is sent, each request with its weight"
+    ),
+    "traffic: {client_versions: {1: 1}}": (
+        "traffic.client_versions: is gone: give them in the headers of traffic.requests, or as a column of traffic.feed"
+    ),
+    "deployment: {endpoints: [home]}": (
+        "deployment.endpoints: is now called requests, and lists names of traffic.requests"
+    ),
+    "also: [{group: a, endpoints: [home]}]": (
+        "also[0].endpoints: is now called requests, and lists names of traffic.requests"
+    ),
     "traffic: 3": "traffic: must be a map of keys, got 3",
     "traffic:": "traffic: must be a map of keys, got nothing",
     "trafic: {}": "trafic: unknown key; did you mean traffic?",
@@ -118,9 +127,9 @@ FIELD_ERRORS = {
     ),
     "faults: [{at_s: 3}]": f"faults[0]: {ONE_KIND}",
     "faults: [{at_s: 3, error_share: 1, force_alarm: OK}]": (f"faults[0]: {ONE_KIND}, got error_share and force_alarm"),
-    "faults: [{at_s: 3, client_version_share: 2}]": "faults[0].client_version_share: must be between 0 and 1, got 2",
-    "faults: [{at_s: 3, error_share: 0.6}, {at_s: 9, client_version_share: 0.5}]": (
-        "faults: the shares that overlap come to 1.1 of all requests, at most 1 can be"
+    "faults: [{at_s: 3, client_version_share: 0.2}]": (
+        "faults[0].client_version_share: is gone: ask for an error_share, and say in traffic.fault what makes a "
+        "request fail"
     ),
     "faults: [{at_s: 3, concurrency: -1}]": "faults[0].concurrency: must be at least 0, got -1",
     "faults: [{at_s: 3, concurrency: 0.5}]": "faults[0].concurrency: must be a whole number, got 0.5",
@@ -217,9 +226,9 @@ def test_name_alone_is_an_experiment() -> None:
 
 
 def test_keys_may_look_like_numbers() -> None:
-    """`1: 3` in YAML is a number; client versions are text all the same."""
-    experiment = parse("name: x\ntraffic: {client_versions: {1: 3, 2: 1}}", source="f.yaml")
-    assert experiment.traffic.client_versions == {"1": 3.0, "2": 1.0}
+    """`1: …` in YAML is a number; names of requests are text all the same."""
+    experiment = parse("name: x\ntraffic: {requests: {1: {get: /}}}", source="f.yaml")
+    assert [*experiment.traffic.requests] == ["1"]
 
 
 def test_merge_keys_are_understood() -> None:
@@ -257,7 +266,7 @@ def test_packaged_experiment_is_valid_and_can_be_rehearsed(name: str) -> None:
 def test_every_packaged_file_is_listed() -> None:
     """The list is the folder."""
     files = {entry.name for entry in resources.files(experiments).iterdir() if entry.name.endswith(".yaml")}
-    assert files == {f"{name}.yaml" for name in experiments.NAMES}
+    assert files == {f"{name}.yaml" for name in (*experiments.NAMES, experiments.SERVICE)}
 
 
 @pytest.mark.parametrize("name", experiments.NAMES)

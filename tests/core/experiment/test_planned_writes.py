@@ -32,5 +32,5 @@ def test_each_fault_on_aws_is_named_with_what_undoes_it(fault: dict[str, Any], c
 
 def test_shares_of_fault_requests_change_nothing_on_aws() -> None:
     """They are traffic."""
-    faults = (Fault(at_s=0, error_share=0.1), Fault(at_s=0, client_version_share=0.1))
+    faults = (Fault(at_s=0, error_share=0.1), Fault(at_s=9, error_share=0.2))
     assert writes_of(Experiment(name="x", faults=faults)) == ()

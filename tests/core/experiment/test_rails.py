@@ -52,7 +52,7 @@ def test_packaged_experiments_keep_to_the_defaults(name: str, host: str) -> None
             Experiment(name="x", traffic=Traffic(error_share=0.8)),
             "traffic.error_share: 0.8 is beyond the guard rail of 0.5",
         ),
-        (Experiment(name="x", faults=(Fault(at_s=0, client_version_share=0.8),)), "faults: 0.8 is beyond"),
+        (Experiment(name="x", faults=(Fault(at_s=0, error_share=0.8),)), "faults: 0.8 is beyond"),
         (Experiment(name="x", rails=Rails(arrival_rate=10)), "traffic.arrival_rate: 20 is beyond the guard rail of 10"),
     ],
     ids=["rate", "share", "fault", "own limit"],
@@ -62,18 +62,6 @@ def test_a_plan_beyond_a_rail_is_refused_by_its_field(experiment: Experiment, sa
     (sentence,) = refused(experiment)
     assert sentence.startswith(said)
     assert "raise rails." in sentence
-
-
-def test_shares_of_both_kinds_add_up() -> None:
-    """A rail bounds all fault requests."""
-    faults = (Fault(at_s=0, for_s=60, error_share=0.3), Fault(at_s=30, for_s=60, client_version_share=0.3))
-    assert "0.6 is beyond" in refused(Experiment(name="x", faults=faults))[0]
-
-
-def test_a_sum_of_shares_is_not_refused_for_its_rounding() -> None:
-    """0.2 and 0.1 are 0.30000000000000004."""
-    faults = (Fault(at_s=0, error_share=0.2), Fault(at_s=0, client_version_share=0.1))
-    assert refused(Experiment(name="x", faults=faults, rails=Rails(error_share=0.3))) == []
 
 
 def test_a_closed_loop_plans_no_rate() -> None:

@@ -47,7 +47,7 @@ def test_endpoints_and_who_was_meant_to_fail_are_kept_apart() -> None:
     """A group may answer some endpoints alone, and an exemplar dates the first fault by its persona."""
     events, experiment = SAMPLE.read_events(), SAMPLE.read_experiment()
     for endpoint in {event.endpoint for event in events if isinstance(event, Requests)}:
-        narrow = replace(experiment, deployment=replace(experiment.deployment, endpoints=(endpoint,)))
+        narrow = replace(experiment, deployment=replace(experiment.deployment, requests=(endpoint,)))
         assert judge(narrow, condensed(events)) == judge(narrow, events)
     personas = {event.persona for event in condensed(events) if isinstance(event, Requests) and event.intent == "fault"}
     assert "" not in personas

@@ -83,9 +83,9 @@ def test_whatever_a_look_comes_to_can_stand_beside() -> None:
 
 
 def test_requests_count_for_the_group_that_answers_them(build: Build) -> None:
-    """A group that answers other endpoints has none of them, and so nothing is proved for it."""
+    """A group that answers other requests has none of them, and so nothing is proved for it."""
     events = [*build(), *beside(build())]
-    wanted = both(endpoints=("featureToggles",))
+    wanted = both(requests=("featureToggles",))
     seen = others(wanted)["second"]
     assert judge(seen, [*events_of("second", seen.deployment, events)]).traffic.sent == 0
     assert judge(alone(wanted), events).traffic.sent > 0

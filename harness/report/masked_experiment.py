@@ -1,0 +1,125 @@
+"""An experiment as a run may write it down: without the secrets of its URLs, environments, commands and requests."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from harness.core.experiment.placeholders import pieces
+from harness.core.experiment.requests import FaultWhen, Overlay, Request, Scalar
+from harness.core.experiment.types import Arm, Deployment, Experiment, Traffic
+from harness.report.masking import KNOWN_USERS, KNOWN_VARIABLES, MASK, SECRET_NAME, masked_prose, masked_text
+
+_Deployment = TypeVar("_Deployment", bound=Deployment)
+_Content = TypeVar("_Content", Request, Overlay)
+
+_SCHEME = re.compile(r"\s*(Bearer|Basic|Token|Digest|ApiKey)?\s*", re.IGNORECASE)
+"""How a credential may begin, which is no secret."""
+
+
+def without_secrets(experiment: Experiment) -> Experiment:
+    """The experiment with every secret masked. A placeholder stays: what it stands for is not known here."""
+    host = experiment.target.host
+    return replace(
+        experiment,
+        description=masked_prose(experiment.description),
+        target=replace(experiment.target, host=host and masked_prose(host)),
+        traffic=_masked_traffic(experiment.traffic),
+        baseline=_masked_arm(experiment.baseline),
+        canary=_masked_arm(experiment.canary),
+        deployment=_masked_deployment(experiment.deployment),
+        also=tuple(map(_masked_deployment, experiment.also)),
+    )
+
+
+def _masked_deployment(deployment: _Deployment) -> _Deployment:
+    command = deployment.command
+    return replace(deployment, command=command and masked_text(command))
+
+
+def _masked_arm(arm: Arm) -> Arm:
+    env = {name: value if _may_be_seen(name, value) else MASK for name, value in arm.env.items()}
+    return replace(arm, env=env, url=arm.url and masked_prose(arm.url))
+
+
+def _may_be_seen(name: str, value: str | float) -> bool:
+    """Whether a variable holds no secret: any text may be one, whatever its name."""
+    return name in KNOWN_VARIABLES or (not isinstance(value, str) and not SECRET_NAME.search(name))
+
+
+# What is sent
+
+
+def _masked_traffic(traffic: Traffic) -> Traffic:
+    feed = traffic.feed
+    return replace(
+        traffic,
+        requests={key: _masked_request(request) for key, request in traffic.requests.items()},
+        fault={key: _masked_overlay(overlay) for key, overlay in traffic.fault.items()},
+        feed=tuple(map(_masked_values, feed)) if isinstance(feed, tuple) else feed,
+        fault_when=traffic.fault_when and _masked_when(traffic.fault_when),
+    )
+
+
+def _masked_request(request: Request) -> Request:
+    return replace(_masked_content(request), **{method: _masked_path(request.path) for method in request.methods})
+
+
+def _masked_overlay(overlay: Overlay) -> Overlay:
+    return replace(_masked_content(overlay), path=overlay.path and _masked_path(overlay.path))
+
+
+def _masked_content(content: _Content) -> _Content:
+    return replace(
+        content,
+        headers=_masked_values(content.headers),
+        query=_masked_values(content.query),
+        form=_masked_values(content.form),
+        json=_masked_json("", content.json),
+        body=content.body and _masked_text("", content.body),
+    )
+
+
+def _masked_when(when: FaultWhen) -> FaultWhen:
+    return replace(when, header={name: str(_masked_value(name, value)) for name, value in when.header.items()})
+
+
+def _masked_path(path: str) -> str:
+    before, sign, query = path.partition("?")
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    return before + sign + "&".join(f"{name}{equals}{_masked_text(name, value)}" for name, equals, value in pairs)
+
+
+def _masked_values(values: Mapping[str, Scalar | None]) -> dict[str, Scalar | None]:
+    return {name: _masked_value(name, value) for name, value in values.items()}
+
+
+def _masked_value(name: str, value: Scalar | None) -> Scalar | None:
+    if isinstance(value, str):
+        return _masked_text(name, value)
+    return value if isinstance(value, bool | None) or not SECRET_NAME.search(name) else MASK
+
+
+def _masked_json(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _masked_json(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked_json(name, inner) for inner in value]
+    return _masked_value(name, value) if isinstance(value, str | int | float) else value
+
+
+def _masked_text(name: str, text: str) -> str:
+    """A text by the name that it has: around its placeholders, all of a secret but its scheme is masked."""
+    if text in KNOWN_USERS:
+        return text
+    if not SECRET_NAME.search(name):
+        return masked_prose(text)
+    try:
+        parts = pieces(text)
+    except ValueError:
+        return MASK
+    if all(isinstance(part, str) for part in parts):
+        return MASK if text else text
+    fixed = (part for part in parts if isinstance(part, str))
+    return text if all(map(_SCHEME.fullmatch, fixed)) else MASK
