@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests and rehearsals start hundreds of Python processes, most of whose start-up is compiling where nothing is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: rehearse test check soak bench sample lock clean
+.PHONY: rehearse test check soak bench truth sample lock clean
 
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
@@ -33,6 +33,11 @@ soak: $(VENV)/.ready-dev
 bench: $(VENV)/.ready-dev
 	-$(BIN)/uv pip install -q --group bench
 	$(BIN)/python -m tests.benchmarks
+
+# How far the local cloud is true to AWS, beside moto's server and ministack, which has an environment of its own.
+truth: $(VENV)/.ready-dev
+	-test -x build/peers/bin/ministack || { $(BIN)/uv venv -q build/peers && $(BIN)/uv pip install -q --python build/peers/bin/python ministack==1.5.33; }
+	$(BIN)/python -m tests.rehearsal.truth --write
 
 # The committed sample report and its picture, from a real rehearsal; the picture needs Debian's Chromium.
 sample: $(VENV)/.ready

@@ -1,7 +1,13 @@
 """Worlds that rows are played in: this cloud on a clock that stands still, moto's server and ministack."""
 
+import contextlib
 import functools
+import json
+import logging
+import os
 import random
+import socket
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -28,7 +34,14 @@ from tests.rehearsal.truth.playing import Unplayable
 
 ACCOUNT, REGION = "123456789012", "eu-north-1"
 NOON_S = 1_787_400_000 - 1_787_400_000 % 60
-LONGEST_REAL_WAIT_S = 5.0
+LONGEST_REAL_WAIT_S = 3.0
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": f"{name}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        for name in ("lambda", "codedeploy")
+    ],
+}
 BUILD = Path(__file__).parents[3] / "build"
 
 
@@ -127,7 +140,7 @@ def _client(service: str, endpoint_url: str, protocol: str | None = None) -> Any
         service,
         endpoint_url=endpoint_url,
         region_name=REGION,
-        aws_access_key_id="any",
+        aws_access_key_id=ACCOUNT,
         aws_secret_access_key="any",
         config=Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=20),
     )
@@ -143,6 +156,9 @@ class PeerWorld:
 
     def __init__(self, endpoint_url: str) -> None:
         self._endpoint_url = endpoint_url
+        self._waited_s = 0.0
+        for role in ("service", "codedeploy"):
+            self.client("iam").create_role(RoleName=role, Path="/", AssumeRolePolicyDocument=json.dumps(_TRUST))
 
     def client(self, service: str) -> Any:
         """A client of it."""
@@ -154,8 +170,9 @@ class PeerWorld:
 
     def wait(self, seconds: float) -> None:
         """Sleeps, where that is short."""
-        if seconds > LONGEST_REAL_WAIT_S:
-            raise Unplayable(f"its clock cannot be moved, and the row takes {seconds:g} s or more of real time")
+        self._waited_s += seconds
+        if self._waited_s > LONGEST_REAL_WAIT_S:
+            raise Unplayable("its clock cannot be moved, and the row takes too much real time")
         time.sleep(seconds)
 
     def begin(self) -> None:
@@ -170,6 +187,9 @@ class Moto(AbstractContextManager["Moto"]):
     def __enter__(self) -> Self:
         from moto.server import ThreadedMotoServer
 
+        logging.getLogger("werkzeug").setLevel(
+            logging.CRITICAL
+        )  # it tells of each request, and of each that moto fails
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._server.start()
         return self
@@ -188,3 +208,43 @@ class Moto(AbstractContextManager["Moto"]):
 
 def _post(url: str) -> None:
     urlopen(Request(url, method="POST"), timeout=20).close()
+
+
+class Ministack(AbstractContextManager["Ministack"]):
+    """ministack, in an environment of its own, because it asks for other versions than ours."""
+
+    name = "ministack"
+    program = BUILD / "peers/bin/ministack"
+
+    def __enter__(self) -> Self:
+        if not self.program.exists():
+            raise Unplayable("not installed: make truth installs it")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self._url = f"http://127.0.0.1:{port}"
+        environment = {**os.environ, "GATEWAY_PORT": str(port), "MINISTACK_HOST": "127.0.0.1"}
+        self._process = subprocess.Popen(
+            [str(self.program)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self._wait_until_it_answers()
+        return self
+
+    def _wait_until_it_answers(self) -> None:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                urlopen(f"{self._url}/_ministack/health", timeout=2).close()
+                return
+            time.sleep(0.1)
+        raise Unplayable("it does not start")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=20)
+
+    def world(self) -> PeerWorld:
+        """The server with nothing in it."""
+        _post(f"{self._url}/_ministack/reset")
+        return PeerWorld(self._url)
