@@ -125,8 +125,7 @@ class AlarmOperations(CheckedService):
 
     @operation
     def set_alarm_state(self, params: Params) -> Answer:
-        """SetAlarmState: a metric alarm keeps it until its next evaluation or, without data, for half a minute more; a
-        composite one until a child changes."""
+        """SetAlarmState: a metric alarm keeps it until its next evaluation, a composite one until a child changes."""
         if self._alarms.get(params["AlarmName"]) is None:
             raise Refusal("ResourceNotFound", "")  # captured: without a message
         data = _parsed_reason_data(params.get("StateReasonData"))

@@ -26,22 +26,17 @@ MOST_HISTORY_DATA = 4095
 QUERY_TO_UPDATE_S = 0.01
 """How long before the change of state its `queryDate` lies, as captured."""
 
-FORCED_AT_LEAST_S = 33.5
-"""How long SetAlarmState holds where there are no data. Captured 2021-10-14: forced at 14:48:21.435, reverted at
-14:49:54.788; the evaluation before, at the same second of the minute, left the state alone."""
-
 AlarmKind = Literal["MetricAlarm", "CompositeAlarm"]
 
 
 class StoredState(Struct, frozen=True):
-    """A state, why, and since when; `forced` says that SetAlarmState set it."""
+    """A state, why, and since when."""
 
     value: str
     reason: str
     updated_s: float
     since_s: float
     data: dict[str, Any] | None = None
-    forced: bool = False
 
 
 class StoredAlarm(Struct, frozen=True, kw_only=True):
@@ -139,9 +134,13 @@ class AlarmStore:
         self._write_configuration(self._alarms.pop(name), "Delete", self._schedule.clock.now())
 
     def force(self, name: str, value: str, reason: str, data: dict[str, Any] | None) -> None:
-        """SetAlarmState: at once, and until an evaluation or a child decides otherwise."""
+        """SetAlarmState: at once, and until the next evaluation or a child decides otherwise, be there data or not.
+
+        Captured 2021-10-14: without any data, forced at 14:48:21 and back at 14:49:54. The evaluation before, half a
+        minute after the forcing, had left it alone; when AWS does that is not known, so that every one counts here.
+        """
         now_s = self._schedule.clock.now()
-        self._change(self._alarms[name], StoredState(value, reason, now_s, now_s, data, forced=True), ())
+        self._change(self._alarms[name], StoredState(value, reason, now_s, now_s, data), ())
 
     def _new(
         self, name: str, configuration: Params, watch: Definition | CompositeRule, tags: Mapping[str, str], now_s: float
@@ -184,7 +183,7 @@ class AlarmStore:
         if newest is not None and (reader.samples(definition.query, newest) or 0) < definition.fewest_samples:
             return
         judgement = evaluate(values, definition.condition, alarm.state.value)
-        if judgement.retained or (newest is None and _holds(alarm.state, judgement.state, at_s)):
+        if judgement.retained:
             return
         points = [
             EvaluatedPeriod(start, value, reader.samples(definition.query, start))
@@ -251,11 +250,6 @@ class _Cause(Struct, frozen=True):
     did: str
     child: StoredAlarm | None = None
     path: tuple[str, ...] = ()
-
-
-def _holds(state: StoredState, called_for: str, at_s: float) -> bool:
-    """Whether a forced state is too young to be taken back."""
-    return state.forced and called_for != state.value and at_s < state.updated_s + FORCED_AT_LEAST_S
 
 
 def _periods(definition: Definition, at_s: float) -> list[float]:

@@ -10,7 +10,14 @@ from harness.rehearsal.cloudwatch.bucket import STATISTICS, Bucket, is_statistic
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
 from harness.rehearsal.cloudwatch.queries import Query, Reader, dimensions_of, is_period
 from harness.rehearsal.cloudwatch.requests import CheckedService, invalid, seconds, timestamp
-from harness.rehearsal.cloudwatch.store import RECENTLY_ACTIVE_S, Metric, MetricStore
+from harness.rehearsal.cloudwatch.store import (
+    MINUTE_S,
+    MINUTES_KEPT_S,
+    RECENTLY_ACTIVE_S,
+    SECONDS_KEPT_S,
+    Metric,
+    MetricStore,
+)
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
@@ -22,6 +29,9 @@ METRICS_A_PAGE = 500
 MOST_STATISTICS = 1440
 MOST_QUERIES = 500
 MOST_DATAPOINTS = 100_800
+
+_Point = tuple[float, str, float]
+"""The start of a period, the id of a query, and its number there."""
 
 
 class MetricOperations(CheckedService):
@@ -79,7 +89,7 @@ class MetricOperations(CheckedService):
     def get_metric_data(self, params: Params) -> Answer:
         """GetMetricData: each query's numbers, newest first unless told otherwise.
 
-        A page holds the same stretch of time of every query; metric math that looks at a whole series sees its page.
+        A page holds up to MaxDatapoints of all queries together, in the order of time.
         """
         start_s, end_s = seconds(params["StartTime"]), seconds(params["EndTime"])
         if start_s >= end_s:
@@ -87,22 +97,25 @@ class MetricOperations(CheckedService):
         asked = queries.parse(params["MetricDataQueries"])
         if not asked or len(asked) > MOST_QUERIES:
             raise invalid(f"MetricDataQueries must have 1 to {MOST_QUERIES} members.")
-        self._published()
+        now_s = self._published()
         returned = [query for query in asked if query.returned]
         (offset,) = paging.numbers(params.get("NextToken"), first=(0,))
-        size = max(1, params.get("MaxDatapoints", MOST_DATAPOINTS) // max(1, len(returned)))
         reader = Reader(self._store, asked)
         order = 1 if params.get("ScanBy") == "TimestampAscending" else -1
-        results = []
-        for query in returned:
-            periods = _aligned(start_s, end_s, reader.period_s(query))[::order]
-            page = periods[offset : offset + size]
-            complete = offset + size >= len(periods)
-            results.append(self._result(reader, query, page, label=_label(query, returned), complete=complete))
+        points = [
+            (start, query.id, number)
+            for query in returned
+            for start, number in _points(reader, query, start_s, end_s, now_s)
+        ]
+        points.sort(key=lambda point: order * point[0])
+        page, following = paging.page(points, params.get("MaxDatapoints", MOST_DATAPOINTS), offset)
+        to_come = {id_ for _, id_, _ in points[offset + len(page) :]}
+        results = [
+            self._result(query, page, label=_label(query, returned), complete=query.id not in to_come)
+            for query in returned
+        ]
         answer: Answer = {"MetricDataResults": results, "Messages": []}
-        if all(result["StatusCode"] == "Complete" for result in results):
-            return answer
-        return {**answer, "NextToken": paging.token(offset + size)}
+        return answer if following is None else {**answer, "NextToken": paging.token(following)}
 
     def _published(self) -> float:
         """Now, with all that has become visible until now in the store."""
@@ -131,16 +144,13 @@ class MetricOperations(CheckedService):
             "high_resolution": resolution == 1,
         }
 
-    def _result(self, reader: Reader, query: Query, page: range, *, label: str, complete: bool) -> Params:
-        oldest_first = page if page.step > 0 else page[::-1]
-        series = reader.series(query, [float(start) for start in oldest_first], abs(page.step))
-        numbers = dict(zip(oldest_first, series, strict=True))
-        known = [(start, number) for start in page if (number := numbers[start]) is not None]
+    def _result(self, query: Query, page: Sequence[_Point], *, label: str, complete: bool) -> Params:
+        own = [(start, number) for start, id_, number in page if id_ == query.id]
         result: Params = {
             "Id": query.id,
             "Label": label,
-            "Timestamps": [timestamp(start) for start, _ in known],
-            "Values": [number for _, number in known],
+            "Timestamps": [timestamp(start) for start, _ in own],
+            "Values": [number for _, number in own],
             "StatusCode": "Complete" if complete else "PartialData",
         }
         units = self._store.units(query.stat.metric) if query.stat and not query.stat.unit else []
@@ -148,6 +158,17 @@ class MetricOperations(CheckedService):
             return result
         message = f"Multiple units returned: '[{', '.join(units)}]'"
         return {**result, "Messages": [{"Code": "MultipleUnits", "Value": message}]}
+
+
+def _points(reader: Reader, query: Query, start_s: float, end_s: float, now_s: float) -> Iterator[tuple[float, float]]:
+    """Where a query has numbers, and which, oldest first; no further back than any data are kept."""
+    period_s = reader.period_s(query)
+    kept_s = MINUTES_KEPT_S if period_s >= MINUTE_S else SECONDS_KEPT_S
+    periods = _aligned(max(start_s, now_s - kept_s), min(end_s, now_s + FARTHEST_AHEAD_S + period_s), period_s)
+    starts = [float(start) for start in periods]
+    for start, number in zip(starts, reader.series(query, starts, period_s), strict=True):
+        if number is not None:
+            yield start, number
 
 
 def _wrong(message: str) -> Refusal:
@@ -158,17 +179,16 @@ def _bucket(path: str, datum: Params) -> Bucket:
     given = [name for name in ("Value", "StatisticValues", "Values") if name in datum]
     if not given:
         raise Refusal("MissingParameter", f"At least one of {path}.Value, .Values and .StatisticValues is required.")
-    if len(given) > 1:
+    if len(given) > 1 and "Value" in given:  # captured: AWS takes Values and StatisticValues together
         both = f"{path}.{given[0]} and {path}.{given[1]}"
         message = f"The parameters {both} are mutually exclusive and you have specified both."
         raise Refusal("InvalidParameterCombination", message)
     bucket = Bucket()
-    if given == ["StatisticValues"]:
+    if "StatisticValues" in given:
         summary = [_finite(f"{path}.StatisticValues.{name}", number) for name, number in _summary(datum).items()]
         bucket.add_summary(*summary)
-        return bucket
     for value, count in _values(path, datum):
-        bucket.add(_finite(f"{path}.{given[0]}", value), count)
+        bucket.add(_finite(f"{path}.{given[-1]}", value), count)
     return bucket
 
 
@@ -180,7 +200,7 @@ def _values(path: str, datum: Params) -> Iterator[tuple[float, float]]:
     if "Value" in datum:
         yield datum["Value"], 1.0
         return
-    values = datum["Values"]
+    values = datum.get("Values", ())
     counts = datum.get("Counts", [1.0] * len(values))
     if len(values) != len(counts):
         raise _wrong(f"The parameters {path}.Values and {path}.Counts must be of the same size.")

@@ -1,55 +1,70 @@
-"""AWS's missing-data tables played over the wire: points put, alarm put, one evaluation."""
+"""AWS's two tables of missing data played over the wire: points put, former state set, one evaluation.
+
+CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data": each table has five rows and four
+treatments, and each of those cells is played from each of the three former states.
+"""
 
 from typing import Any
 
 import pytest
 
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
+STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
 RETAIN = "retain"
 INSUFFICIENT = "INSUFFICIENT_DATA"
 
-ROWS = [
-    ("0-X-X", None, ("OK", "OK", "OK", "OK")),
-    ("0----", None, ("OK", "OK", "OK", "OK")),
-    ("-----", None, (INSUFFICIENT, RETAIN, "ALARM", "OK")),
-    ("0XX-X", None, ("ALARM", "ALARM", "ALARM", "ALARM")),
-    ("--X--", None, ("ALARM", RETAIN, "ALARM", "OK")),
-    ("X----", None, ("ALARM", RETAIN, "ALARM", "OK")),
-    ("0-X-X", 2, ("ALARM", "ALARM", "ALARM", "ALARM")),
-    ("00X0X", 2, ("ALARM", "ALARM", "ALARM", "ALARM")),
-    ("0-X--", 2, ("OK", "OK", "ALARM", "OK")),
-    ("----0", 2, ("OK", "OK", "ALARM", "OK")),
-    ("---X-", 2, ("ALARM", RETAIN, "ALARM", "OK")),
-]
-CASES = [
-    (text, datapoints, treatment, state)
-    for text, datapoints, expected in ROWS
-    for treatment, state in zip(TREATMENTS, expected, strict=True)
+TABLES = {
+    3: {
+        "0-X-X": ("OK", "OK", "OK", "OK"),
+        "0----": ("OK", "OK", "OK", "OK"),
+        "-----": (INSUFFICIENT, RETAIN, "ALARM", "OK"),
+        "0XX-X": ("ALARM", "ALARM", "ALARM", "ALARM"),
+        "--X--": ("ALARM", RETAIN, "ALARM", "OK"),
+    },
+    2: {
+        "0-X-X": ("ALARM", "ALARM", "ALARM", "ALARM"),
+        "00X0X": ("ALARM", "ALARM", "ALARM", "ALARM"),
+        "0-X--": ("OK", "OK", "ALARM", "OK"),
+        "----0": ("OK", "OK", "ALARM", "OK"),
+        "---X-": ("ALARM", RETAIN, "ALARM", "OK"),
+    },
+}
+"""The state for each treatment by the row, newest point to the right, of an alarm with so many of three datapoints."""
+CELLS = [
+    pytest.param(row, datapoints, treatment, expected, id=f"{datapoints} of 3 {row} {treatment}")
+    for datapoints, table in TABLES.items()
+    for row, states in table.items()
+    for treatment, expected in zip(TREATMENTS, states, strict=True)
 ]
 
 
-def play(aws: Any, text: str, **alarm: Any) -> None:
-    """Puts a row into the last five minutes and an alarm of three periods, and lets it be evaluated once."""
-    for minutes_ago, mark in zip(range(5, 0, -1), text, strict=True):
+def put_row(aws: Any, row: str) -> None:
+    """Puts a row into the last five minutes."""
+    for minutes_ago, mark in zip(range(5, 0, -1), row, strict=True):
         if mark != "-":
             aws.put(5.0 if mark == "X" else 0.0, at_s=aws.now - minutes_ago * 60)
-    aws.put_alarm(EvaluationPeriods=3, **alarm)
 
 
-@pytest.mark.parametrize(("text", "datapoints", "treatment", "expected"), CASES)
-def test_golden_row(aws: Any, text: str, datapoints: int | None, treatment: str, expected: str) -> None:
-    """The row gives the documented state; where AWS says that the state is retained, it stays as it was."""
-    play(aws, text, DatapointsToAlarm=datapoints, TreatMissingData=treatment)
-    before = aws.state()
-    aws.advance(59)
-    assert aws.state() == (before if expected == RETAIN else expected)
+def put_former(aws: Any, state: str, how: str) -> None:
+    """Puts the alarm of a former state, and the data of another metric that lead to it at the next evaluation."""
+    aws.put_alarm(AlarmName=state, MetricName=f"Former{state}")
+    if how == "by data" and state != INSUFFICIENT:
+        aws.put(5.0 if state == "ALARM" else 0.0, at_s=aws.now - 60, name=f"Former{state}")
 
 
-@pytest.mark.parametrize("state", ["OK", "ALARM"])
-@pytest.mark.parametrize("text", ["--X--", "X----"])
-def test_ignore_retains_any_state(aws: Any, text: str, state: str) -> None:
-    """With `ignore`, breaching points that are too few leave OK as OK and ALARM as ALARM."""
-    play(aws, text, TreatMissingData="ignore")
-    aws.client.set_alarm_state(AlarmName="errors", StateValue=state, StateReason="before")
-    aws.advance(59)
-    assert aws.state() == state
+@pytest.mark.parametrize("how", ["by data", "by SetAlarmState"])
+@pytest.mark.parametrize(("row", "datapoints", "treatment", "expected"), CELLS)
+def test_cell(aws: Any, how: str, row: str, datapoints: int, treatment: str, expected: str) -> None:
+    """The cell gives the documented state; where AWS says that the state is retained, it stays as it was."""
+    for state in STATES:
+        put_former(aws, state, how)
+    aws.advance(60)
+    put_row(aws, row)
+    for state in STATES:
+        aws.put_alarm(AlarmName=state, EvaluationPeriods=3, DatapointsToAlarm=datapoints, TreatMissingData=treatment)
+        if how == "by SetAlarmState":
+            aws.client.set_alarm_state(AlarmName=state, StateValue=state, StateReason="before")
+    assert {state: aws.state(state) for state in STATES} == {state: state for state in STATES}
+    aws.advance(59.9)
+    found = {state: aws.state(state) for state in STATES}
+    assert found == {state: state if expected == RETAIN else expected for state in STATES}

@@ -200,6 +200,54 @@ def test_pages_of_metric_data_make_the_whole(aws: Any) -> None:
     assert [result["StatusCode"] for result in results] == ["PartialData", "PartialData", "Complete"]
 
 
+def test_pages_count_datapoints_and_not_periods(aws: Any) -> None:
+    """Empty periods fill no page, and the queries of a page share it in the order of time."""
+    for minutes_ago in (50, 30, 10):
+        aws.put(float(minutes_ago), at_s=aws.now - minutes_ago * 60)
+    queries = [query("a"), query("b", "Maximum"), {"Id": "c", "Expression": "RUNNING_SUM(a)"}]
+    bounds = {"StartTime": aws.now - 3600, "EndTime": aws.now, "MaxDatapoints": 4, "ScanBy": "TimestampAscending"}
+    first = metric_data(aws, *queries, **bounds)
+    assert [result["Values"] for result in first["MetricDataResults"]] == [[50.0, 30.0], [50.0], [50.0]]
+    assert [result["StatusCode"] for result in first["MetricDataResults"]] == ["PartialData"] * 3
+    second = metric_data(aws, *queries, **bounds, NextToken=first["NextToken"])
+    assert [result["Values"] for result in second["MetricDataResults"]] == [[10.0], [30.0, 10.0], [80.0]]
+    last = metric_data(aws, *queries, **bounds, NextToken=second["NextToken"])
+    assert [result["Values"] for result in last["MetricDataResults"]] == [[], [], [90.0]]
+    assert [result["StatusCode"] for result in last["MetricDataResults"]] == ["Complete"] * 3
+    assert "NextToken" not in last
+
+
+def test_a_question_about_all_time_is_answered_at_once(aws: Any) -> None:
+    """By the second since 1970: no further back than any data are kept."""
+    aws.put(1.0, StorageResolution=1)
+    (result,) = metric_data(aws, query(period=1), StartTime=1)["MetricDataResults"]
+    assert result["Values"] == [1.0]
+
+
+def test_values_and_statistic_values_add_up(aws: Any) -> None:
+    """AWS takes both in one datum, as captured."""
+    summary = {"SampleCount": 10.0, "Sum": 55.0, "Minimum": 1.0, "Maximum": 10.0}
+    datum = {"MetricName": "Errors", "Values": [1.0, 12.0], "StatisticValues": summary}
+    aws.client.put_metric_data(Namespace="App", MetricData=[datum])
+    (point,) = statistics(aws, *ALL)
+    assert [point[name] for name in ALL] == [12.0, 68 / 12, 68.0, 1.0, 12.0]
+
+
+def test_a_day_at_a_minute_is_answered_though_it_begins_within_a_minute(aws: Any) -> None:
+    """1,440 datapoints are the most, however the period lies in the minute; one more is refused."""
+    for minute in range(1442):
+        aws.cloudwatch.put_metric_data(
+            {
+                "Namespace": "App",
+                "MetricData": [{"MetricName": "Errors", "Value": 1.0, "Timestamp": aws.now - minute * 60}],
+            }
+        )
+    bounds = {"StartTime": aws.now - 86400 + 30, "EndTime": aws.now + 30}
+    assert len(statistics(aws, **bounds)) == 1440
+    with pytest.raises(ClientError, match="up to 1441 datapoints, which exceeds the limit of 1440"):
+        statistics(aws, **{**bounds, "StartTime": aws.now - 86400 - 30})
+
+
 @pytest.mark.parametrize(
     ("expression", "values"),
     [

@@ -8,7 +8,6 @@ import pytest
 from scipy.stats import ks_2samp
 
 from harness.rehearsal.clock import CloudClock, Schedule
-from harness.rehearsal.cloudwatch.alarms import FORCED_AT_LEAST_S
 from harness.rehearsal.cloudwatch.invocations import LEAST_DELAY_S, MOST_DELAY_S
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from tests.rehearsal.cloudwatch.conftest import ALARM, NOON_S
@@ -234,13 +233,12 @@ def test_a_forced_state_lasts_until_the_next_evaluation(aws: Any) -> None:
     ],
 )
 def test_a_forced_state_reverts_without_data(aws: Any, treatment: str, forced: str, reverted: str) -> None:
-    """An evaluation half a minute later or more decides, by the treatment alone where there are no data."""
+    """The next evaluation decides, by the treatment alone where there are no data."""
     aws.put_alarm(TreatMissingData=treatment)
     aws.advance(120)
     aws.client.set_alarm_state(AlarmName="errors", StateValue=forced, StateReason="game day")
-    aws.advance(FORCED_AT_LEAST_S - 1)
     assert aws.state() == forced
-    aws.advance(61)
+    aws.advance(60)
     assert aws.state() == reverted
 
 
