@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.rehearsal.clock import CloudClock, Schedule
+from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.alarm_watch import AlarmWatch
 from harness.rehearsal.codedeploy.records import Alarming, RollingBack
 from harness.rehearsal.codedeploy.timing import STOP_DELAY_S
@@ -29,4 +30,25 @@ def alarm_to_stopped(seed: int) -> float:
     return float(stopped[0]) - rang_s
 
 
-SAMPLES: Mapping[str, Callable[[Any], float]] = {"alarm_to_stopped": alarm_to_stopped}
+def end_of_minute_to_alarm(seed: int) -> float:
+    """From the end of the first minute with errors of a function to the ALARM of one period of 60 s."""
+    schedule = Schedule(CloudClock(speed=0, wall=lambda: 0.0))
+    cloudwatch = CloudWatch(schedule, rng=random.Random(seed), account="123456789012", region="eu-north-1")
+    metric = {
+        "Namespace": "AWS/Lambda",
+        "MetricName": "Errors",
+        "Dimensions": [{"Name": "FunctionName", "Value": "fn"}],
+    }
+    rule = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
+    comparison = {"ComparisonOperator": "GreaterThanOrEqualToThreshold"}
+    cloudwatch.put_metric_alarm({"AlarmName": "errors", **metric, **rule, **comparison})
+    cloudwatch.invocations.record("fn", "live", "1", 30.0, 12.0, failed=True)
+    schedule.advance(180)
+    (change,) = cloudwatch.describe_alarm_history({"HistoryItemType": "StateUpdate"})["AlarmHistoryItems"]
+    return float(change["Timestamp"].timestamp()) - 60.0
+
+
+SAMPLES: Mapping[str, Callable[[Any], float]] = {
+    "alarm_to_stopped": alarm_to_stopped,
+    "end_of_minute_to_alarm": end_of_minute_to_alarm,
+}
