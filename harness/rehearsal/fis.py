@@ -1,7 +1,8 @@
 """AWS Fault Injection Service of the local cloud: templates, experiments, and the one action that it plays.
 
 `aws:lambda:invocation-error` makes a share of a function's invocations fail, of all versions alike, without running
-them. Assumption: it begins and ends at once, where AWS takes up to a minute; other actions run and do nothing.
+them. Assumption: it begins and ends at once, where AWS takes up to a minute. A template with another action is refused:
+it would run and do nothing, as on AWS where the function lacks the layer of FIS.
 """
 
 import random
@@ -86,6 +87,7 @@ class Fis(AwsService):
         kept: Params = {"targets": {}, "id": template_id, "arn": f"{self._home}:experiment-template/{template_id}"}
         kept |= {name: given for name, given in params.items() if name in _KEPT}
         for action in kept["actions"].values():
+            _check_played(action["actionId"])
             _duration_s(action)
         self._templates[template_id] = kept
         return {"experimentTemplate": kept}
@@ -149,7 +151,7 @@ class Fis(AwsService):
         for action in template["actions"].values():
             target = template["targets"].get((action.get("targets") or {}).get("Functions"), {})
             share = float(action.get("parameters", {}).get("invocationPercentage", "100")) / 100
-            for arn in target.get("resourceArns", ()) if action["actionId"] == ERROR else ():
+            for arn in target.get("resourceArns", ()):
                 shares[arn.removeprefix(f"{self._lambda}:").partition(":")[0]] = share
         return shares
 
@@ -165,6 +167,12 @@ class Fis(AwsService):
 
     def _drawn(self) -> str:
         return "".join(self._rng.choices(string.ascii_uppercase + string.digits, k=15))
+
+
+def _check_played(action_id: str) -> None:
+    """Refuses what would have no effect here, in AWS's word for an action that it does not know."""
+    if action_id != ERROR:
+        raise Refusal("ValidationException", f"The local cloud plays {ERROR} alone, and not {action_id}.")
 
 
 def _duration_s(action: Params) -> float:

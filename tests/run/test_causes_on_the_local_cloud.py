@@ -196,20 +196,19 @@ def test_weights_that_somebody_takes_off_the_alias_leave_the_canary_untried(team
 
 @pytest.mark.soak
 def test_a_fault_that_hits_nothing_proves_nothing(team: Callable[..., Team]) -> None:
-    """An FIS action whose layer is missing runs, and nobody feels it."""
+    """An FIS action on another function runs, and nobody feels it."""
     mine = team("traffic: {arrival_rate: 20}")
-    arn = f"arn:aws:lambda:{mine.names['region']}:{mine.names['account']}:function:{mine.names['function']}"
-    parameters = {"duration": "PT5M", "invocationPercentage": "100", "statusCode": "500"}
+    arn = f"arn:aws:lambda:{mine.names['region']}:{mine.names['account']}:function:somebody-elses"
     template = mine.client("fis").create_experiment_template(
         clientToken="a",
-        description="500s",
+        description="errors of another function",
         roleArn="arn:aws:iam::123456789012:role/fis",
         stopConditions=[{"source": "none"}],
         targets={"fn": {"resourceType": "aws:lambda:function", "resourceArns": [arn], "selectionMode": "ALL"}},
         actions={
-            "http": {
-                "actionId": "aws:lambda:invocation-http-integration-response",
-                "parameters": {**parameters, "contentTypeHeader": "application/json", "preventExecution": "true"},
+            "errors": {
+                "actionId": "aws:lambda:invocation-error",
+                "parameters": {"duration": "PT5M", "invocationPercentage": "100"},
                 "targets": {"Functions": "fn"},
             }
         },
