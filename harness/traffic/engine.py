@@ -12,6 +12,7 @@ import gevent.event
 from harness.core.experiment.pacing import WHOLE, Pacer
 from harness.traffic.choosing import Chooser, Prepares, Turns
 from harness.traffic.client.client import Client
+from harness.traffic.rate_rail import RateRail, bounds_of
 from harness.traffic.recorder import Recorder
 from harness.traffic.sender import FireRequest, Sender
 from harness.traffic.steering import Steering
@@ -23,7 +24,11 @@ BATCH = 16
 LOOK_UP_S = 0.1
 """Wall time after which a waiting pacer looks for new steering, at the latest."""
 LATE_S = 1.0
-"""Wall time that a start may be overdue when traffic ends and not be counted as unstarted."""
+"""Wall time that a start may be overdue and still take place: later ones would be traffic that nobody planned then."""
+HELD_S = 0.1
+"""The same while the rail holds starts back: they would never catch up with a plan at the rail."""
+PAUSED_S = 0.2
+"""Wall time for messages that came while the process was stopped, before it sends again: others may have taken over."""
 
 
 class LoadEngine:
@@ -44,7 +49,8 @@ class LoadEngine:
         self._base = steering.timebase
         self._chooser = Chooser(steering, client, prepares)
         self._turns = Turns(steering.part or WHOLE)
-        self._sender = Sender(client, steering.timebase, recorder, fire)
+        self._rail = RateRail()
+        self._sender = Sender(client, steering.timebase, recorder, fire, self._rail)
         self._pacer = Pacer(
             steering.plan,
             steering.part or WHOLE,
@@ -56,6 +62,7 @@ class LoadEngine:
         self._stopped = self._paced = False
         self._stopped_s = math.inf
         self._changed = gevent.event.Event()
+        self._hold_rail(steering)
 
     @property
     def speed(self) -> float:
@@ -76,19 +83,23 @@ class LoadEngine:
     def pace(self) -> None:
         """Starts every due request of this process in time, until `stop`; the calling greenlet does nothing else."""
         self._paced = True
+        looked_s = self._base.now_s()
         while not self._stopped:
-            now_s = self._base.now_s()
-            self._apply(now_s)
-            if self._start_due(now_s):
+            before_s, looked_s = looked_s, self._base.now_s()
+            self._apply(looked_s)
+            if looked_s - before_s > LATE_S * self.speed:
+                self._go_on_after_a_pause()
+            elif self._give_up_late(looked_s) or self._start_due(looked_s):
                 gevent.sleep(0)
             else:
                 self._wait(self._pacer.due_s())
 
     def send_one(self) -> None:
-        """Sends one request now and waits for its answer, for a closed loop."""
+        """Sends one request as soon as the rail has room, and waits for its answer, for a closed loop."""
+        held_s = self._hold_back()
         now_s = self._base.now_s()
         self._apply(now_s)
-        if not self._sender.send(self._chooser.next(now_s, self._turns.next()), now_s):
+        if not self._sender.send(self._chooser.next(now_s, self._turns.next()), now_s, held_s):
             gevent.sleep(0)  # what fails at once would keep the others from their turn
 
     def send_in_turn(self, pause: Callable[[], None]) -> NoReturn:
@@ -116,13 +127,37 @@ class LoadEngine:
             self._pacer.change(steering.plan, steering.part or WHOLE, steering.since_s)
             self._chooser.steer(steering)
             self._turns.part = steering.part or WHOLE
+            self._hold_rail(steering)
+
+    def _hold_rail(self, steering: Steering) -> None:
+        part = steering.part or WHOLE
+        if part.count:
+            self._rail.hold(bounds_of(steering.rail, part))
+
+    def _hold_back(self) -> float:
+        """Waits until the rail has room; for how much wall time."""
+        began = time.monotonic()
+        while (wait_s := self._rail.wait_s()) > 0.0:
+            gevent.sleep(min(wait_s, LOOK_UP_S))
+        return time.monotonic() - began
+
+    def _go_on_after_a_pause(self) -> None:
+        """Catches up with nothing: the process was stopped, or its machine asleep."""
+        gevent.sleep(PAUSED_S)
+        while self._give_up(self._base.now_s() - HELD_S * self.speed, BATCH) and not self._stopped:
+            gevent.sleep(0)
+
+    def _give_up_late(self, now_s: float) -> bool:
+        """Counts what is overdue by too much as unstarted, a batch at most; whether there was any."""
+        bound_s = HELD_S if self._rail.wait_s() > 0.0 else LATE_S
+        return self._give_up(now_s - bound_s * self.speed, BATCH)
 
     def _start_due(self, now_s: float) -> bool:
         """Starts what is due, a batch at most; whether there is more."""
         pacer = self._pacer
         for _ in range(BATCH):
             due_s = pacer.due_s()
-            if due_s > now_s:
+            if due_s > now_s or self._rail.wait_s() > 0.0:
                 return False
             if self._sender.in_flight < MAX_IN_FLIGHT:
                 # Chosen only now, since shares are of the requests that are sent.
@@ -134,13 +169,21 @@ class LoadEngine:
 
     def _give_up_overdue(self) -> None:
         """Counts what should have started before the end, but the process or its machine was too slow."""
-        pacer, until_s = self._pacer, self._stopped_s - LATE_S * self._base.speed
-        while self._paced and pacer.due_s() < until_s:
+        while self._paced and self._give_up(self._stopped_s - LATE_S * self.speed, BATCH):
+            pass
+
+    def _give_up(self, until_s: float, most: int) -> bool:
+        """Counts what was due by then as unstarted, each start once; whether there was any."""
+        pacer = self._pacer
+        for number in range(most):
+            if pacer.due_s() >= until_s:
+                return number > 0
             self._recorder.unstarted(pacer.due_s())
             pacer.advance()
+        return True
 
     def _wait(self, due_s: float) -> None:
-        wait_s = self._base.wall_s(due_s) - time.time()
+        wait_s = max(self._base.wall_s(due_s) - time.time(), self._rail.wait_s())
         if wait_s <= LOOK_UP_S:
             gevent.sleep(max(0.0, wait_s))
         else:

@@ -1,5 +1,6 @@
 """All workers of a run: who sends which part, at what rate, with what share."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from harness.core.experiment.feed import Feed
 from harness.core.experiment.hosts import host_of
 from harness.core.experiment.pacing import NOTHING, WorkerPart
+from harness.core.experiment.rails import limits_of
 from harness.core.experiment.rates import Leg, cut, legs, rate_at
 from harness.core.experiment.types import ArrivalRate, Experiment, Pattern
 from harness.traffic.steering import Steering, Timebase
@@ -36,6 +38,7 @@ class Fleet:
             traffic=experiment.traffic,
             seed=experiment.seed,
             hosts=experiment.rails.hosts or tuple(filter(None, [host_of(experiment.target.host or "")])),
+            rail=_rail(experiment, timebase.speed),
         )
 
     @property
@@ -110,3 +113,9 @@ class Fleet:
         """When a change made now takes effect: once messages had time to arrive, and never before an earlier change."""
         lead_s = LEAD_S * self._timebase.speed if len(self._workers) > 1 else 0.0
         return max(self._timebase.now_s() + lead_s, self._steering.since_s)
+
+
+def _rail(experiment: Experiment, speed: float) -> float | None:
+    """How many requests may be sent in a second of wall time."""
+    limit = limits_of(experiment.rails, experiment.target.host).arrival_rate
+    return None if math.isinf(limit) else limit * speed

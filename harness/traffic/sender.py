@@ -11,6 +11,7 @@ from harness.traffic.client.client import Client
 from harness.traffic.client.failures import NoAnswer
 from harness.traffic.fired import VERSION_HEADER, Reply
 from harness.traffic.kinds import Planned
+from harness.traffic.rate_rail import RateRail
 from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Timebase
 
@@ -21,8 +22,11 @@ FireRequest = Callable[..., None]
 class Sender:
     """Sends requests of one process; every one is counted by `recorder` and told to Locust by `fire`."""
 
-    def __init__(self, client: Client, timebase: Timebase, recorder: Recorder, fire: FireRequest) -> None:
+    def __init__(
+        self, client: Client, timebase: Timebase, recorder: Recorder, fire: FireRequest, rail: RateRail
+    ) -> None:
         self._client = client
+        self._rail = rail
         self._base = timebase
         self._recorder = recorder
         self._fire = fire
@@ -34,15 +38,18 @@ class Sender:
     def start(self, planned: Planned, due_s: float) -> None:
         """Has a greenlet send a request soon, one that rests if there is any."""
         self.in_flight += 1
+        self._rail.promise()
         if self._idle:
             self._hub.loop.run_callback(self._idle.pop().switch, planned, due_s)
         else:
             self._senders.append(gevent.spawn_raw(self._send_for_ever, planned, due_s))
 
-    def send(self, planned: Planned, due_s: float) -> bool:
-        """Sends a request in this greenlet; whether there was an answer."""
-        self._recorder.started(due_s, 0.0)
+    def send(self, planned: Planned, due_s: float, held_s: float) -> bool:
+        """Sends a request in this greenlet, which was held back for so long; whether there was an answer."""
+        self._recorder.started(due_s, held_s)
         self.in_flight += 1
+        self._rail.promise()
+        self._rail.begun()
         try:
             return self._perform(planned, due_s)
         finally:
@@ -61,6 +68,7 @@ class Sender:
         """Sends one request after the other, and rests in between."""
         own = getcurrent()
         while True:
+            self._rail.begun()
             self._recorder.started(due_s, time.time() - self._base.wall_s(due_s))
             try:
                 self._perform(planned, due_s)

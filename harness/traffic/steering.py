@@ -39,7 +39,8 @@ class Steering(Struct, frozen=True, kw_only=True):
     """What one worker is to send from `since_s` on; without a `part` it is to send nothing yet.
 
     `hosts` are the only ones that it may send to besides this machine; empty if the experiment names none. The first
-    one of a test has the `feed`, and later ones need not have it again.
+    one of a test has the `feed`, and later ones need not have it again. `rail` is
+    how many requests all workers together may send in a second of wall time; None if there is no limit.
     """
 
     timebase: Timebase
@@ -50,6 +51,7 @@ class Steering(Struct, frozen=True, kw_only=True):
     error_share: float = 0.0
     hosts: tuple[str, ...] = ()
     feed: Feed | None = None
+    rail: float | None = None
     part: WorkerPart | None = None
 
     def packed(self) -> dict[str, Any]:

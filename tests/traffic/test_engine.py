@@ -70,6 +70,7 @@ class Rig:
         share, part = options.pop("share", 0.0), options.pop("part", WorkerPart())
         seed = options.pop("seed", 1)
         prepares = options.pop("prepares", {None: 1.0})
+        rail = options.pop("rail", None)
         feed = feed_of_rows(options.pop("customers", CUSTOMERS))
         self.steering = Steering(
             timebase=self.base,
@@ -79,6 +80,7 @@ class Rig:
             error_share=share,
             feed=feed,
             part=part,
+            rail=rail,
         )
         fire = lambda **event: self.fired.append(event)  # noqa: E731 - one line is enough
         self.engine = LoadEngine(self.client, prepares, self.steering, self.recorder, fire)  # type: ignore[arg-type]
