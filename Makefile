@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests and rehearsals start hundreds of Python processes, most of whose start-up is compiling where nothing is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: rehearse test check soak bench truth sample lock clean
+.PHONY: rehearse test check soak bench truth javascript sample lock clean
 
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
@@ -38,6 +38,14 @@ bench: $(VENV)/.ready-dev
 truth: $(VENV)/.ready-dev
 	-test -x build/peers/bin/ministack || { $(BIN)/uv venv -q build/peers && $(BIN)/uv pip install -q --python build/peers/bin/python ministack==1.5.33; }
 	$(BIN)/python -m tests.rehearsal.truth --write
+
+# AWS's SDK for JavaScript, which a test of the local cloud tries; without it that test is skipped, in CI it fails.
+javascript: build/javascript/.ready
+
+build/javascript/.ready: Makefile
+	npm install --prefix build/javascript --no-audit --no-fund --silent @aws-sdk/client-cloudwatch@3.1164.0 \
+		@aws-sdk/client-codedeploy@3.1133.0 @aws-sdk/client-lambda@3.1164.0
+	touch $@
 
 # The committed sample report and its picture, from a real rehearsal; the picture needs Debian's Chromium.
 sample: $(VENV)/.ready

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -465,25 +464,3 @@ def test_with_its_parent_gone_the_cloud_ends() -> None:
         assert json.loads(starter.stdout.readline())
         starter.kill()
     assert gone(pid)
-
-
-@pytest.mark.slow
-def test_the_unmodified_aws_cli_works(canary_cloud: Cloud, canary_aws: Mapping[str, str]) -> None:
-    """By AWS_ENDPOINT_URL alone, over its own protocols."""
-    group = ["--application-name", canary_cloud.ready["application"]]
-    name = ["--deployment-group-name", canary_cloud.ready["group"]]
-    seen = aws("deploy", "get-deployment-group", *group, *name)["deploymentGroupInfo"]
-    assert seen["alarmConfiguration"]["alarms"] == [{"name": canary_cloud.ready["alarm"]}]
-    alarms = aws("cloudwatch", "describe-alarms")["MetricAlarms"]
-    assert [alarm["StateValue"] for alarm in alarms] == ["INSUFFICIENT_DATA"]
-    alias = aws("lambda", "get-alias", "--function-name", canary_cloud.ready["function"], "--name", "Live")
-    assert alias["FunctionVersion"] == "1"
-
-
-def aws(*arguments: str) -> dict[str, Any]:
-    """What the AWS CLI prints."""
-    command = [str(Path(sys.executable).with_name("aws")), *arguments, "--output", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
-    assert done.returncode == 0, done.stderr
-    printed: dict[str, Any] = json.loads(done.stdout)
-    return printed
