@@ -23,6 +23,7 @@ from harness.rehearsal.codedeploy import CodeDeploy, appspec
 from harness.rehearsal.codedeploy.appspec import AppSpec
 from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions.functions import Functions
+from harness.rehearsal.functions.registry import SETTLES_IN_S
 from harness.rehearsal.gateway import Api, Gateway, VersionHeader
 from harness.rehearsal.wire import Wire
 
@@ -64,7 +65,14 @@ class Cloud:
         self.schedule = Schedule(self.clock)
         home = {"account": ACCOUNT, "region": REGION}
         self.cloudwatch = CloudWatch(self.schedule, rng=self._rng("cloudwatch"), **home)
-        self.functions = Functions(self.schedule, self.cloudwatch.invocations, rng=self._rng("lambda"), **home)
+        # Whoever waits for a function to settle would wait for ever for a clock that stands still.
+        self.functions = Functions(
+            self.schedule,
+            self.cloudwatch.invocations,
+            rng=self._rng("lambda"),
+            settles_in_s=SETTLES_IN_S if speed else 0.0,
+            **home,
+        )
         self.codedeploy = CodeDeploy(
             self.schedule,
             self.functions,

@@ -50,7 +50,7 @@ class AccessOperations(Registry):
         if not statements:
             raise Refusal("ResourceNotFoundException", "The resource you requested does not exist.")
         policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
-        return {"Policy": json.dumps(policy), "RevisionId": self._configuration(name).revision_id}
+        return {"Policy": json.dumps(policy), "RevisionId": self._configuration(name).change.revision(self._now())}
 
     @operation
     def list_tags(self, params: Params) -> Answer:
@@ -74,7 +74,7 @@ class AccessOperations(Registry):
     @operation
     def put_function_concurrency(self, params: Params) -> Answer:
         """PutFunctionConcurrency: 0 throttles every run."""
-        function, limit = self._function(self._asked(params)), params["ReservedConcurrentExecutions"]
+        function, limit = self._whole(params), params["ReservedConcurrentExecutions"]
         others = sum(each.slots.limit or 0 for each in self._functions.values() if each is not function)
         if ACCOUNT_LIMIT - others - limit < UNRESERVED_MINIMUM:
             raise invalid(
@@ -87,13 +87,13 @@ class AccessOperations(Registry):
     @operation
     def get_function_concurrency(self, params: Params) -> Answer:
         """GetFunctionConcurrency: empty where nothing is reserved."""
-        limit = self._function(self._asked(params)).slots.limit
+        limit = self._whole(params).slots.limit
         return {} if limit is None else {"ReservedConcurrentExecutions": limit}
 
     @operation
     def delete_function_concurrency(self, params: Params) -> Answer:
         """DeleteFunctionConcurrency."""
-        self._function(self._asked(params)).slots.limit = None
+        self._whole(params).slots.limit = None
         return {}
 
     @operation
@@ -119,8 +119,18 @@ class AccessOperations(Registry):
     def _statements(self, params: Params) -> tuple[FunctionName, list[Statement]]:
         """The statements of the function, version or alias that is asked for, once it is known to be that revision."""
         name = self._asked(params)
-        check_revision(params.get("RevisionId"), self._configuration(name).revision_id)
+        check_revision(params.get("RevisionId"), self._configuration(name).change.revision(self._now()))
         return name, self._function(name).policies.setdefault(name.qualifier or "", [])
+
+    def _whole(self, params: Params) -> Function:
+        """The function that is meant as a whole: what is asked of all versions cannot be asked of one."""
+        name = self._asked(params)
+        if name.qualifier:
+            raise invalid(
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+                "operation. Please specify either a function name or an unqualified function ARN."
+            )
+        return self._function(name)
 
     def _tagged(self, params: Params) -> Function:
         return self._function(self._address.parse(params["Resource"]))

@@ -1,19 +1,25 @@
 """Answers in AWS's own shapes, and the pages that lists come in."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from harness.rehearsal.functions.names import Address
-from harness.rehearsal.functions.records import Alias, Configuration, Package
+from harness.rehearsal.functions.records import Alias, Change, Configuration, Package
 from harness.rehearsal.operations import Answer
 from harness.rehearsal.refusal import Refusal
 
 _PAGE = 50
 
 
-def configuration(version: Configuration, *, arn: str | None = None) -> Answer:
+def configuration(version: Configuration, now_s: float, *, arn: str | None = None) -> Answer:
     """A FunctionConfiguration; `arn` is the one asked by, where it is not the version's own."""
+    return {**listed(version, now_s, arn=arn), **_state(version.change, now_s), **_runtime(version)}
+
+
+def listed(version: Configuration, now_s: float, *, arn: str | None = None) -> Answer:
+    """The same in a list, where AWS says nothing of states."""
     code, package = version.code, version.code.package
     answer = {
         "FunctionName": code.function,
@@ -29,13 +35,31 @@ def configuration(version: Configuration, *, arn: str | None = None) -> Answer:
         "CodeSha256": package.sha256,
         "Version": code.version,
         "Environment": {"Variables": dict(code.environment)} if code.environment else None,
-        "RevisionId": version.revision_id,
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
+        "RevisionId": version.change.revision(now_s),
         "PackageType": package_type(package),
         **version.echoed,
     }
     return {key: value for key, value in answer.items() if value is not None}
+
+
+def _state(change: Change, now_s: float) -> Answer:
+    """What is under way; AWS gives an update the reason of a creation, too."""
+    if now_s >= change.settles_s:
+        return {"State": "Active", "LastUpdateStatus": "Successful"}
+    reason, code = "The function is being created.", "Creating"
+    if change.created:
+        return {"State": "Pending", "StateReason": reason, "StateReasonCode": code}
+    status = {"LastUpdateStatus": "InProgress", "LastUpdateStatusReason": reason, "LastUpdateStatusReasonCode": code}
+    return {"State": "Active", **status}
+
+
+def _runtime(version: Configuration) -> Answer:
+    """The version of the runtime, which an image has none of; its ARN is of AWS's form, and the same for all."""
+    if version.runtime is None:
+        return {}
+    region = version.code.arn.split(":")[3]
+    identity = hashlib.sha256(version.runtime.encode()).hexdigest()
+    return {"RuntimeVersionConfig": {"RuntimeVersionArn": f"arn:aws:lambda:{region}::runtime:{identity}"}}
 
 
 def package_type(package: Package) -> str:

@@ -13,10 +13,9 @@ UNRESERVED_MINIMUM = 100
 
 
 class TooManyRequests(Refusal):
-    """A run that reserved concurrency does not admit; `Reason` and `Type` go into the answer's body."""
+    """A run that reserved concurrency does not admit; `Reason` goes into the answer's body."""
 
     Reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
-    Type = "User"
 
     def __init__(self) -> None:
         super().__init__("TooManyRequestsException", "Rate Exceeded.")

@@ -20,7 +20,7 @@ from harness.rehearsal.functions.engines import Engine, Invocation, RunRequest, 
 from harness.rehearsal.functions.names import LATEST, FunctionName, invalid_value, is_version
 from harness.rehearsal.functions.python import Python, variables
 from harness.rehearsal.functions.records import Code, EngineKind
-from harness.rehearsal.functions.registry import new_revision
+from harness.rehearsal.functions.registry import SETTLES_IN_S, new_revision
 from harness.rehearsal.functions.routing import AliasState
 from harness.rehearsal.functions.url import Url
 from harness.rehearsal.functions.versions import VersionOperations
@@ -37,17 +37,25 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
     """Lambda. Operations are methods in snake case with AWS's parameters; the rest is for the cloud itself.
 
     `endpoint_url` is where user code finds this cloud; environments that start before it is set do not know it.
+    `settles_in_s` is how long a function that was created or updated is not ready.
     """
 
     def __init__(
-        self, schedule: Schedule, invocations: InvocationMetrics, *, rng: random.Random, account: str, region: str
+        self,
+        schedule: Schedule,
+        invocations: InvocationMetrics,
+        *,
+        rng: random.Random,
+        account: str,
+        region: str,
+        settles_in_s: float = SETTLES_IN_S,
     ) -> None:
         self.endpoint_url = ""
         self._invocations = invocations
         self._rng = rng
         self._python = Python(lambda code: variables(code, region, self.endpoint_url))
         engines: dict[EngineKind, Engine] = {"bundled": Bundled(), "python": self._python, "url": Url()}
-        super().__init__(schedule, engines, account=account, region=region)
+        super().__init__(schedule, engines, account=account, region=region, settles_in_s=settles_in_s)
 
     @unlocked_operation
     def invoke(self, params: Params) -> Answer:

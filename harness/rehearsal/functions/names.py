@@ -17,6 +17,9 @@ _FUNCTION_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)"
     r"(:(\$LATEST|[a-zA-Z0-9-_]+))?"
 )
+_QUALIFIER_PATTERN = r"(|[a-zA-Z0-9$_-]+)"
+_QUALIFIER = re.compile(_QUALIFIER_PATTERN)
+_LONGEST_QUALIFIER = 128
 _ALIAS = re.compile(r"(?!^[0-9]+$)([a-zA-Z0-9-_]{1,128})")
 
 
@@ -38,7 +41,10 @@ class Address(Struct, frozen=True):
             raise invalid_value(
                 text, "functionName", f"Member must satisfy regular expression pattern: {_FUNCTION_PATTERN}"
             )
-        if (match["account"] or self.account, match["region"] or self.region) != (self.account, self.region):
+        if (match["region"] or self.region) != self.region:
+            message = f"Functions from '{match['region']}' are not reachable in this region ('{self.region}')"
+            raise Refusal("ResourceNotFoundException", message)
+        if (match["account"] or self.account) != self.account:
             raise Refusal("ResourceNotFoundException", f"Function not found: {text}")
         return FunctionName(match["name"], match["qualifier"])
 
@@ -53,12 +59,23 @@ class FunctionName(Struct, frozen=True):
 def qualified(name: FunctionName, params: dict[str, Any]) -> FunctionName:
     """The name together with the request's `Qualifier`; both may say it, but not differently."""
     given = params.get("Qualifier")
+    if given:
+        _check_qualifier(given)
     if given and name.qualifier and given != name.qualifier:
         raise Refusal(
             "InvalidParameterValueException",
             "The derived qualifier from the function name does not match the specified qualifier.",
         )
     return FunctionName(name.name, given or name.qualifier)
+
+
+def _check_qualifier(qualifier: str) -> None:
+    if len(qualifier) > _LONGEST_QUALIFIER:
+        constraint = f"Member must have length less than or equal to {_LONGEST_QUALIFIER}"
+        raise invalid_value(qualifier, "qualifier", constraint)
+    if not _QUALIFIER.fullmatch(qualifier):
+        constraint = f"Member must satisfy regular expression pattern: {_QUALIFIER_PATTERN}"
+        raise invalid_value(qualifier, "qualifier", constraint)
 
 
 def check_alias_name(name: str) -> None:

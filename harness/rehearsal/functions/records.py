@@ -54,6 +54,23 @@ class Code(Struct, frozen=True, kw_only=True):
         return self.package.url
 
 
+class Change(Struct, frozen=True, kw_only=True):
+    """What was done to a version last, `created` or updated, and the instant at which it settles.
+
+    `revision_id` is the version's until then, `settled_revision_id` from then on. A version that is published has
+    settled, and keeps its revision.
+    """
+
+    created: bool
+    settles_s: float
+    revision_id: str
+    settled_revision_id: str
+
+    def revision(self, now_s: float) -> str:
+        """The revision id at an instant."""
+        return self.settled_revision_id if now_s >= self.settles_s else self.revision_id
+
+
 class Configuration(Struct, frozen=True, kw_only=True):
     """A version with all that AWS says of it; `echoed` are settings that are stored and have no effect here."""
 
@@ -64,7 +81,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     description: str
     echoed: Mapping[str, Any]
     last_modified_s: float
-    revision_id: str
+    change: Change
 
 
 class Alias(Struct, frozen=True, kw_only=True):
@@ -81,15 +98,15 @@ class Alias(Struct, frozen=True, kw_only=True):
 class Function:
     """A function with its versions and aliases.
 
-    `published` counts versions ever published: a number is never used again; `published_revision` is the revision of
-    $LATEST that the last one was made of. `policies` maps a qualifier, or "" for
-    the function itself, to its statements.
+    `published` counts versions ever published: a number is never used again; `published_change` is the change of
+    $LATEST that the last one was made of. `policies` maps a qualifier, or "" for the function itself, to its
+    statements.
     """
 
     name: str
     latest: Configuration
     published: int = 0
-    published_revision: str = ""
+    published_change: Change | None = None
     versions: dict[str, Configuration] = field(default_factory=dict)
     aliases: dict[str, Alias] = field(default_factory=dict)
     policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

@@ -8,11 +8,14 @@ from harness.rehearsal.clock import Schedule
 from harness.rehearsal.functions.engines import Engine
 from harness.rehearsal.functions.names import LATEST, Address, FunctionName, is_version, qualified
 from harness.rehearsal.functions.packages import Packages
-from harness.rehearsal.functions.records import Alias, Code, Configuration, EngineKind, Function
+from harness.rehearsal.functions.records import Alias, Change, Code, Configuration, EngineKind, Function
 from harness.rehearsal.functions.routing import Route, route
 from harness.rehearsal.operations import AwsService
 from harness.rehearsal.refusal import Refusal
 
+SETTLES_IN_S = 1.0
+"""Experiment seconds until a function that was created or updated is Active and Successful. Assumption: AWS says that
+it takes seconds for a function without a VPC."""
 STALE_REVISION = (
     "The Revision Id provided does not match the latest Revision Id. "
     "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
@@ -22,8 +25,17 @@ STALE_REVISION = (
 class Registry(AwsService):
     """The state that all operations share. Changes need the schedule's lock, reads do not."""
 
-    def __init__(self, schedule: Schedule, engines: Mapping[EngineKind, Engine], *, account: str, region: str) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        engines: Mapping[EngineKind, Engine],
+        *,
+        account: str,
+        region: str,
+        settles_in_s: float,
+    ) -> None:
         super().__init__(schedule)
+        self._settles_in_s = settles_in_s
         self._engines = engines
         self._address = Address(account, region)
         self._packages = Packages()
@@ -70,6 +82,13 @@ def check_revision(given: str | None, known: str) -> None:
     """Refuses a change that was meant for another revision; without one, any revision is meant."""
     if given and given != known:
         raise Refusal("PreconditionFailedException", STALE_REVISION)
+
+
+def change(now_s: float, *, created: bool = False, settles_in_s: float) -> Change:
+    """A change that was made now."""
+    first = new_revision()
+    later = new_revision() if settles_in_s else first
+    return Change(created=created, settles_s=now_s + settles_in_s, revision_id=first, settled_revision_id=later)
 
 
 def new_revision() -> str:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from harness.rehearsal.functions import answers, settings
 from harness.rehearsal.functions.names import LATEST, FunctionName, is_version
 from harness.rehearsal.functions.records import Code, Configuration, Function, Package
-from harness.rehearsal.functions.registry import Registry, check_revision, new_revision
+from harness.rehearsal.functions.registry import Registry, change, check_revision
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
@@ -27,7 +27,7 @@ class VersionOperations(Registry):
         function = Function(name, self._first(name, package, params))
         function.tags.update(params.get("Tags") or {})
         self._functions[name] = function
-        return answers.configuration(self._publish(function) if params.get("Publish") else function.latest)
+        return self._changed(function, params)
 
     @operation
     def get_function(self, params: Params) -> Answer:
@@ -54,39 +54,39 @@ class VersionOperations(Registry):
     def update_function_code(self, params: Params) -> Answer:
         """UpdateFunctionCode: changes $LATEST, and publishes it where asked."""
         function = self._function(self._asked(params))
-        check_revision(params.get("RevisionId"), function.latest.revision_id)
+        self._check_latest(function, params)
         package = self._packages.package(params)
         _check_same_type(function.latest.code.package, package)
         code = replace(function.latest.code, package=package, entry=package.entry or function.latest.handler)
         changed = replace(function.latest, code=code)
         if params.get("DryRun"):
-            return answers.configuration(changed)
+            return answers.configuration(changed, self._now())
         self._change_latest(function, changed)
-        return answers.configuration(self._publish(function) if params.get("Publish") else function.latest)
+        return self._changed(function, params)
 
     @operation
     def update_function_configuration(self, params: Params) -> Answer:
         """UpdateFunctionConfiguration: changes the settings of $LATEST that are named."""
         function = self._function(self._asked(params))
-        check_revision(params.get("RevisionId"), function.latest.revision_id)
+        self._check_latest(function, params)
         settings.check(params)
         if not function.latest.code.package.root:
             settings.check_package(function.latest.code.package, params.get("Runtime"), params.get("Handler"))
         self._change_latest(function, settings.applied(function.latest, params))
-        return answers.configuration(function.latest)
+        return answers.configuration(function.latest, self._now())
 
     @operation
     def publish_version(self, params: Params) -> Answer:
         """PublishVersion: freezes $LATEST, or returns the last version where nothing has changed since."""
         function = self._function(self._asked(params))
-        check_revision(params.get("RevisionId"), function.latest.revision_id)
+        self._check_latest(function, params)
         current, given = function.latest.code.package.sha256, params.get("CodeSha256")
         if given and given != current:
             raise settings.invalid(
                 f"CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). "
                 "Please try again with the CodeSHA256 in $LATEST."
             )
-        return answers.configuration(self._publish(function, params.get("Description")))
+        return answers.configuration(self._publish(function, params.get("Description")), self._now())
 
     @operation
     def list_versions_by_function(self, params: Params) -> Answer:
@@ -99,7 +99,7 @@ class VersionOperations(Registry):
         functions = list(self._functions.values())
         if params.get("FunctionVersion") == "ALL":
             return answers.page("Functions", [one for each in functions for one in self._all_versions(each)], params)
-        return answers.page("Functions", [answers.configuration(each.latest) for each in functions], params)
+        return answers.page("Functions", [answers.listed(each.latest, self._now()) for each in functions], params)
 
     @operation
     def delete_function(self, params: Params) -> Answer:
@@ -130,42 +130,51 @@ class VersionOperations(Registry):
             handler=None,
             description="",
             echoed=settings.default_echo(name),
-            last_modified_s=self._schedule.clock.now(),
-            revision_id=new_revision(),
+            last_modified_s=self._now(),
+            change=change(self._now(), created=True, settles_in_s=self._settles_in_s),
         )
         return settings.applied(empty, params)
 
     def _change_latest(self, function: Function, changed: Configuration) -> None:
         replaced = function.latest.code
-        now = self._schedule.clock.now()
-        function.latest = replace(changed, last_modified_s=now, revision_id=new_revision())
+        now_s = self._now()
+        function.latest = replace(changed, last_modified_s=now_s, change=change(now_s, settles_in_s=self._settles_in_s))
         if function.latest.code is not replaced:
             self._retire(replaced)
 
     def _publish(self, function: Function, description: str | None = None) -> Configuration:
         last = function.versions.get(str(function.published))
         # Lambda compares no values: any update of $LATEST makes a new version, also one that changes nothing.
-        if last and function.published_revision == function.latest.revision_id:
+        if last and function.published_change == function.latest.change:
             return last
         function.published += 1
-        function.published_revision = function.latest.revision_id
+        function.published_change = function.latest.change
         version = str(function.published)
         arn = self._address.arn(function.name, version)
         function.versions[version] = replace(
             function.latest,
             code=replace(function.latest.code, version=version, arn=arn),
             description=function.latest.description if description is None else description,
-            revision_id=new_revision(),
+            change=change(self._now(), settles_in_s=0.0),
         )
         return function.versions[version]
 
+    def _changed(self, function: Function, params: Params) -> Answer:
+        """The answer to a change of $LATEST: of the version made of it where that was asked for, by the same ARN."""
+        version = self._publish(function) if params.get("Publish") else function.latest
+        told = replace(version, change=function.latest.change)
+        return answers.configuration(told, self._now(), arn=self._address.arn(function.name))
+
+    def _check_latest(self, function: Function, params: Params) -> None:
+        check_revision(params.get("RevisionId"), function.latest.change.revision(self._now()))
+
     def _described(self, name: FunctionName, version: Configuration) -> Answer:
         """A configuration under the ARN it was asked by: of an alias, with the qualifier, or without."""
-        return answers.configuration(version, arn=self._address.arn(name.name, name.qualifier))
+        return answers.configuration(version, self._now(), arn=self._address.arn(name.name, name.qualifier))
 
     def _all_versions(self, function: Function) -> list[Answer]:
-        latest = answers.configuration(function.latest, arn=self._address.arn(function.name, LATEST))
-        return [latest, *(answers.configuration(version) for version in function.versions.values())]
+        latest = answers.listed(function.latest, self._now(), arn=self._address.arn(function.name, LATEST))
+        return [latest, *(answers.listed(version, self._now()) for version in function.versions.values())]
 
     def _delete(self, function: Function) -> None:
         del self._functions[function.name]

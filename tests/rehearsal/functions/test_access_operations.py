@@ -113,3 +113,37 @@ def test_account_settings_count_functions_and_reservations(create, client, fits_
     assert answer["AccountLimit"]["ConcurrentExecutions"] == 1000
     assert answer["AccountLimit"]["UnreservedConcurrentExecutions"] == 960
     assert answer["AccountUsage"]["FunctionCount"] == 1
+
+
+@pytest.mark.parametrize("name", ["fn:1", "arn:aws:lambda:eu-north-1:123456789012:function:fn:Live"])
+def test_concurrency_is_reserved_for_whole_functions_alone(create, client, refused, name):
+    """A version or an alias has none."""
+    create()
+    for operation, more in (
+        ("PutFunctionConcurrency", {"ReservedConcurrentExecutions": 1}),
+        ("GetFunctionConcurrency", {}),
+    ):
+        message = refused(operation, "InvalidParameterValueException", FunctionName=name, **more)
+        assert message.startswith("This operation is permitted on Lambda functions only.")
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "words"),
+    [("a" * 129, "Member must have length less than or equal to 128"), ("not good", "regular expression pattern")],
+)
+def test_a_qualifier_that_cannot_be_one_is_refused(create, refused, qualifier, words):
+    """By its pattern and its length."""
+    create()
+    assert words in refused("GetFunction", "ValidationException", FunctionName="fn", Qualifier=qualifier)
+
+
+def test_a_function_of_another_region_is_not_reachable(create, client, refused):
+    """The message names both, and the fault is the caller's."""
+    create()
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:fn"
+    message = refused("GetFunction", "ResourceNotFoundException", FunctionName=arn)
+    assert message == "Functions from 'us-east-1' are not reachable in this region ('eu-north-1')"
+    with pytest.raises(client.exceptions.ResourceNotFoundException) as caught:
+        client.get_function(FunctionName=arn)
+    assert caught.value.response["Type"] == "User"
+    assert caught.value.response["Message"] == message

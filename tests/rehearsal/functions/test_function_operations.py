@@ -23,10 +23,38 @@ def test_a_created_function_has_what_was_asked_for(create):
     assert made["Environment"] == {"Variables": {"FAIL_RATIO": "0.5"}}
 
 
-def test_a_created_function_is_ready_at_once(create):
-    """State and LastUpdateStatus are those that boto3's waiters wait for."""
+def test_a_created_function_is_pending_and_settles(create, client, schedule, fits_model):
+    """It becomes Active after a moment, with another revision."""
     made = create()
-    assert (made["State"], made["LastUpdateStatus"]) == ("Active", "Successful")
+    fits_model(client, "CreateFunction", made)
+    assert (made["State"], made["StateReasonCode"], made.get("LastUpdateStatus")) == ("Pending", "Creating", None)
+    schedule.advance(1.0)
+    settled = client.get_function_configuration(FunctionName="fn")
+    assert (settled["State"], settled["LastUpdateStatus"], settled.get("StateReason")) == ("Active", "Successful", None)
+    assert settled["RevisionId"] != made["RevisionId"]
+
+
+def test_an_update_is_in_progress_and_settles(create, client, schedule):
+    """The function stays Active; only the revision of the moment guards a change."""
+    create()
+    schedule.advance(1.0)
+    changed = client.update_function_configuration(FunctionName="fn", Description="x")
+    assert (changed["State"], changed["LastUpdateStatus"]) == ("Active", "InProgress")
+    schedule.advance(1.0)
+    assert client.get_function_configuration(FunctionName="fn")["LastUpdateStatus"] == "Successful"
+    with pytest.raises(client.exceptions.PreconditionFailedException):
+        client.publish_version(FunctionName="fn", RevisionId=changed["RevisionId"])
+
+
+def test_a_published_version_has_settled_and_keeps_its_revision(create, client, schedule):
+    """PublishVersion answers a version that is Active; lists tell no states at all."""
+    create()
+    published = client.publish_version(FunctionName="fn")
+    schedule.advance(5.0)
+    assert (published["State"], published["LastUpdateStatus"]) == ("Active", "Successful")
+    listed = client.list_versions_by_function(FunctionName="fn")["Versions"]
+    assert listed[1]["RevisionId"] == published["RevisionId"]
+    assert not any("State" in version or "LastUpdateStatus" in version for version in listed)
 
 
 def test_lambdas_defaults_hold_where_nothing_is_given(create):
@@ -53,9 +81,9 @@ def test_timestamps_are_simulated_time(create, client, schedule):
 
 
 def test_creating_with_publish_gives_version_1(create):
-    """Publish makes the first version at once."""
+    """Publish makes the first version at once, and answers it by the function's own ARN."""
     made = create(Publish=True)
-    assert (made["Version"], made["FunctionArn"]) == ("1", f"{ARN}:1")
+    assert (made["Version"], made["FunctionArn"]) == ("1", ARN)
 
 
 def test_a_function_cannot_be_created_twice(create, client, refused, zipped):
@@ -302,9 +330,10 @@ def test_neither_latest_nor_an_alias_is_deleted_by_delete_function(create, refus
     refused("DeleteFunction", "InvalidParameterValueException", FunctionName="fn", Qualifier=qualifier)
 
 
-def test_boto3_waiters_see_a_ready_function(create, client):
-    """function_active_v2 and function_updated_v2 return at the first look."""
+def test_boto3_waiters_see_a_ready_function(create, client, schedule):
+    """function_active_v2 and function_updated_v2 return once it has settled."""
     create()
+    schedule.advance(1.0)
     for waiter in ("function_exists", "function_active_v2", "function_updated_v2"):
         client.get_waiter(waiter).wait(FunctionName="fn", WaiterConfig={"Delay": 1, "MaxAttempts": 1})
 

@@ -129,6 +129,8 @@ def _hold_refusal(refused: Refused | None, error: ClientError, kept: Mapping[str
     _hold_value("code", found.get("Code"), refused.code, 0.0)
     if refused.message is not None:
         _hold_value("message", found.get("Message", ""), _filled(refused.message, kept), 0.0)
+    if refused.type is not None:
+        _hold_value("type", error.response.get("Type"), refused.type, 0.0)
     if refused.status is not None:
         _hold_value("status", status, refused.status, 0.0)
 

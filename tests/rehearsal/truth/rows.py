@@ -15,6 +15,7 @@ class Refused(Struct, frozen=True, forbid_unknown_fields=True):
 
     code: str
     message: Any = None
+    type: str | None = None
     status: int | None = None
 
 
