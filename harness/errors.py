@@ -50,9 +50,13 @@ def worst(codes: Iterable[int]) -> int:
 
 
 class HarnessError(Exception):
-    """The harness or its surroundings failed; the message is one sentence for a person."""
+    """The harness or its surroundings failed; the message is one sentence for a person.
+
+    `doubted` says that an earlier attempt of the same call got no answer, and may have acted.
+    """
 
     exit_code = ExitCode.HARNESS_FAILED
+    doubted = False
 
 
 class UsageError(HarnessError):
@@ -68,6 +72,10 @@ class ExperimentError(UsageError):
         super().__init__(f"{path}: {problem}" if path else problem)
         self.path = path
         self.line = line
+
+
+class RunEnding(HarnessError):
+    """The run is ending, so nothing more is changed on AWS."""
 
 
 class NotAllowed(HarnessError):

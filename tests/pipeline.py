@@ -5,6 +5,7 @@ from typing import Any
 
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
+from harness.aws.journal import Journal
 
 
 def deploy(ready: Mapping[str, Any], version: str | None = None) -> None:
@@ -14,6 +15,5 @@ def deploy(ready: Mapping[str, Any], version: str | None = None) -> None:
         **{name: ready[name] for name in ("application", "group", "function", "alias")},
         target_version=version or ready["canary"],
         experiment="by somebody else",
-        record=lambda _: None,
-        now=lambda: 0.0,
+        journal=Journal(lambda _: None, lambda: 0.0),
     )

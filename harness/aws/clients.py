@@ -22,10 +22,10 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
-from harness.aws.failures import NO_CREDENTIALS, as_harness_error, one_line, surely_not_done, transient
+from harness.aws.failures import NO_CREDENTIALS, as_harness_error, may_have_acted, one_line, surely_not_done, transient
 from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.types import Experiment
-from harness.errors import BadCredentials, NotFound, Unreachable, UsageError
+from harness.errors import BadCredentials, HarnessError, NotFound, Unreachable, UsageError
 
 Answer = dict[str, Any]
 Result = TypeVar("Result")
@@ -225,9 +225,23 @@ class Aws:
             ),
             reraise=True,
         )
-        return policy(partial(self._once, service, operation, params))
+        doubts: list[HarnessError] = []
+        try:
+            return policy(partial(self._once, service, operation, params, doubts))
+        except HarnessError as error:
+            error.doubted = bool(doubts)
+            raise
 
-    def _once(self, service: str, operation: str, params: dict[str, Any]) -> Answer:
+    def _once(self, service: str, operation: str, params: dict[str, Any], doubts: list[HarnessError]) -> Answer:
+        """One attempt; an error after which AWS may have acted is added to `doubts`."""
+        try:
+            return self._tried(service, operation, params)
+        except HarnessError as error:
+            if may_have_acted(error):
+                doubts.append(error)
+            raise
+
+    def _tried(self, service: str, operation: str, params: dict[str, Any]) -> Answer:
         client = self._clients.of(service)
         method: Callable[..., Answer] = getattr(client, operation)
         call = action(service, operation)

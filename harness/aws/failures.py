@@ -70,6 +70,11 @@ def surely_not_done(error: BaseException) -> bool:
     return isinstance(error, Throttled) or isinstance(error.__cause__, _NEVER_SENT)
 
 
+def may_have_acted(error: HarnessError) -> bool:
+    """Whether AWS may have done what this call asked for, although it failed."""
+    return error.doubted or (isinstance(error, Unavailable | Unreachable) and not surely_not_done(error))
+
+
 def as_harness_error(call: str, error: Exception) -> HarnessError:
     """What boto3 raised in `call`, by whose fault it is and with what to do about it."""
     if isinstance(error, ClientError):

@@ -18,35 +18,34 @@ class FisExperiment:
     """An experiment of `template` from `inject` to `heal`.
 
     A client token keeps a retry from starting a second one. The token is also a tag, by which the experiment is found
-    if its id was lost. FIS may affect its targets for up to 20 s after it was stopped. `mark` is the token of an
-    experiment that an earlier run started and did not stop; None for a new one.
+    if its id was lost; the list may show it some time after it was started. FIS may affect its targets for up to 20 s
+    after it was stopped. `mark` and `known` are token and id of an experiment that an earlier run started and did not
+    stop, None where there is none.
     """
 
-    def __init__(self, aws: Aws, *, template: str, journal: Journal, mark: str | None = None) -> None:
+    def __init__(
+        self, aws: Aws, *, template: str, journal: Journal, mark: str | None = None, known: str | None = None
+    ) -> None:
         self._aws = aws
         self._template = template
         self._mark = mark or secrets.token_hex(8)
-        self._entry = journal.entry(STARTING, template, before=None, after=self._mark)
-        self._id: str | None = None
-        self._started = mark is not None
+        self.entry = journal.entry(STARTING, template, before=None, after=self._mark)
+        self._id = known
 
     def inject(self) -> None:
         """Starts it; a second call does nothing. Raises HarnessError, NotFound if there is no such template."""
-        if not self._started:
-            self._id = self._entry.make(f"an experiment of {self._template}", self._start)
+        if not self.entry.held:
+            self._id = self.entry.make(f"an experiment of {self._template}", self._start)
 
     def heal(self) -> bool:
         """Stops it; returns whether it has ended or is ending. Never raises for what AWS answers."""
-        if self._started:
-            self._started = not self._entry.undo(self._stop)
-        return not self._started
+        return not self.entry.held or self.entry.undo(self._stop)
 
     def exists(self) -> bool:
         """Whether there is such a template in this account and region; raises HarnessError if AWS does not tell."""
         return exists(lambda: self._aws.call("fis", "get_experiment_template", id=self._template))
 
     def _start(self) -> str:
-        self._started = True  # an answer that is lost may hide an experiment that was started
         answer = self._aws.call(
             "fis",
             "start_experiment",
@@ -62,8 +61,12 @@ class FisExperiment:
     def _stop(self) -> str:
         aws = self._aws.with_patience(HEAL)
         self._id = self._id or self._found(aws)
+        if self._id is None and self.entry.is_fresh:
+            self.entry.unanswered = True
+            return "no experiment with its tag is listed"
         if self._id is None:
             return "it never started"
+        self.entry.unanswered = False  # one token starts one experiment, and this is it
         try:
             aws.call("fis", "stop_experiment", id=self._id)
         except (Unavailable, Unreachable):

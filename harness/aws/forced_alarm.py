@@ -26,33 +26,36 @@ class ForcedAlarm:
     """Holds the alarm `name` in `state` from `inject` to `heal`.
 
     The next evaluation may reset a metric alarm within seconds, so the caller calls `hold` every few seconds. A
-    composite alarm stays as it was set until a child changes. `heal` therefore restores the state before, but only if
-    the forced one is still there. An alarm that was in the forced state before is set to OK: its next evaluation
-    corrects that. Setting a state twice does no harm, so the call is retried after any failure. Every write is
-    journaled. `hold` and `heal` may be called at the same time: nothing is forced after `heal`.
-
-    `before` is the state to restore if an earlier run forced the alarm and did not undo it; None for a new fault.
+    composite alarm stays as it was set until a child changes. `heal` therefore restores the state before, unless the
+    forced one is surely gone: setting a state that is there does no harm. An alarm that was in the forced state before
+    is set to OK: its next evaluation corrects that. Every write is journaled, and retried after any failure. `hold` and
+    `heal` may be called at the same time: nothing is forced after `heal`.
     """
 
     def __init__(
-        self, aws: Aws, *, name: str, state: AlarmState, reason: str, journal: Journal, before: str | None = None
+        self,
+        aws: Aws,
+        *,
+        name: str,
+        state: AlarmState,
+        reason: str,
+        journal: Journal,
     ) -> None:
         self._aws = aws
         self._name = name
         self._state = state
         self._reason = reason
-        self._entry = journal.entry(FORCING, name, before=before, after=state)
-        self._forced = before is not None
+        self.entry = journal.entry(FORCING, name, after=state)
         self._writing = threading.RLock()
 
     def inject(self) -> None:
         """Forces the state; a second call does nothing. Raises HarnessError, NotFound if there is no such alarm."""
         with self._writing:
-            if self._forced:
+            if self.entry.held:
                 return
             before = self._state_now(self._aws)
-            self._entry.before = "OK" if before == self._state else before
-            self._entry.make(f"{before} to {self._state}", self._force)
+            self.entry.before = "OK" if before == self._state else before
+            self.entry.make(f"{before} to {self._state}", self._force)
 
     def hold(self) -> None:
         """Forces the state again if it was reset; does nothing if AWS does not tell, for it is called again soon.
@@ -60,7 +63,7 @@ class ForcedAlarm:
         Waits for an `inject` that is under way, so that the look is never older than the state.
         """
         with self._writing:
-            forced = self._forced
+            forced = self.entry.held
         if not forced:
             return
         try:
@@ -68,22 +71,19 @@ class ForcedAlarm:
         except HarnessError:
             return
         with self._writing, suppress(HarnessError):
-            if self._forced and seen != self._state and seen in get_args(AlarmState):
-                self._entry.make(f"{seen} to {self._state}", self._force_again)
+            if self.entry.held and seen != self._state and seen in get_args(AlarmState):
+                self.entry.make(f"{seen} to {self._state}", self._force_again)
 
     def heal(self) -> bool:
         """Takes the forced state back; returns whether nothing is left. Never raises for what AWS answers."""
         with self._writing:
-            if self._forced:
-                self._forced = not self._entry.undo(self._restore, gone=GONE)
-            return not self._forced
+            return not self.entry.held or self.entry.undo(self._restore, gone=GONE)
 
     def exists(self) -> bool:
         """Whether there is such an alarm in this account and region; raises HarnessError if AWS does not tell."""
         return exists(lambda: self._state_now(self._aws))
 
     def _force(self) -> str:
-        self._forced = True  # an answer that is lost may hide a state that was set
         set_alarm_state(self._aws, self._name, self._state, self._reason)
         return self._state
 
@@ -95,20 +95,22 @@ class ForcedAlarm:
         return self._state
 
     def _restore(self) -> str:
-        """Restores the state before, unless the forced one is gone; says which. Raises HarnessError."""
-        if not self._may_be_there():
+        """Restores the state before, unless the forced one is surely gone; says which. Raises HarnessError."""
+        before = self.entry.before or "OK"
+        seen = self._seen()
+        if seen != self._state and (seen != before or not self.entry.is_fresh):
             return AS_BEFORE
-        before = self._entry.before or "OK"
         set_alarm_state(self._aws.with_patience(HEAL), self._name, before, "canary-harness: the forced state ends")
         return before
 
-    def _may_be_there(self) -> bool:
+    def _seen(self) -> str:
+        """The state that a look shows; where AWS does not tell, the forced one, which may still be there."""
         try:
-            return self._state_now(self._aws.with_patience(ASK_ONCE)) == self._state
+            return self._state_now(self._aws.with_patience(ASK_ONCE))
         except NotFound:
             raise
         except HarnessError:
-            return True
+            return self._state
 
     def _state_now(self, aws: Aws) -> str:
         answer = aws.call("cloudwatch", "describe_alarms", AlarmNames=[self._name], AlarmTypes=BOTH_KINDS)

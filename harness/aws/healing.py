@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol, cast
 
 from msgspec import Struct
@@ -9,9 +10,10 @@ from msgspec.structs import replace
 
 from harness.aws.clients import Aws
 from harness.aws.concurrency import THROTTLING, ReservedConcurrency
+from harness.aws.deployer import AskedDeployment
 from harness.aws.fis import STARTING, FisExperiment
 from harness.aws.forced_alarm import FORCING, ForcedAlarm
-from harness.aws.journal import AS_BEFORE, Journal
+from harness.aws.journal import AS_BEFORE, SETTLED_S, Journal, JournalEntry
 from harness.aws.parsing import UNDATED, config_seen, mapping, sequence, text
 from harness.aws.redeploy import DESCRIBING, RETURNING, STILL_SHIFTED, Description, PlacedAlias
 from harness.core.arming.release import bake_s
@@ -19,6 +21,7 @@ from harness.core.arming.snapshot import Unseen
 from harness.core.experiment.types import AlarmState, Deployment
 from harness.core.timeline.deployments import UNDER_WAY
 from harness.core.timeline.events import ConfigSeen, Event, Write
+from harness.core.timeline.left import Left
 from harness.errors import HarnessError
 
 
@@ -45,30 +48,20 @@ class Healed(Struct, frozen=True, kw_only=True):
     found: bool = True
 
 
-def unhealed(events: Iterable[Event]) -> list[Write]:
-    """The intended writes that were never undone, in order; one that was repeated counts once."""
-    pending: dict[tuple[str, str, str | None], Write] = {}
-    for event in events:
-        if not isinstance(event, Write) or event.call not in _MAKERS or event.after is None:
-            continue
-        key = event.call, event.subject, event.after
-        if event.step == "intended":
-            pending.setdefault(key, event)
-        elif event.step == "undone":
-            pending.pop(key, None)
-    return [*pending.values()]
-
-
 def heal(
     aws: Aws,
-    writes: Iterable[Write],
+    lefts: Iterable[Left],
     record: Callable[[Event], None],
     now: Callable[[], float],
     deployment: Deployment | None = None,
+    *,
+    created: Left | None = None,
+    rest: Callable[[float], None] | None = None,
 ) -> list[Healed]:
     """Undoes each of these changes that is still there, and journals that; never raises for what AWS answers.
 
-    `deployment` names the group of the run: while it deploys, its alias cannot be moved.
+    `deployment` names the group of the run: while it deploys, its alias cannot be moved. `created` is the deployment
+    that the run asked for itself. Where a call without an answer may still act, it waits until that is over, by `rest`.
     """
     notes: list[Write] = []
 
@@ -76,8 +69,8 @@ def heal(
         record(event)
         notes.append(cast(Write, event))
 
-    journal = Journal(take, now)
-    healed = [_heal(write, _MAKERS[write.call](aws, write, journal), notes) for write in writes]
+    journal = Journal(take, now, patience_s=SETTLED_S, rest=rest)
+    healed = [_heal(aws, left, journal, created, notes) for left in lefts]
     return [_explained(aws, one, deployment) for one in healed]
 
 
@@ -118,48 +111,76 @@ def _shifts_until(aws: Aws, deployment: Mapping[str, object]) -> str:
     return f" and shifts all traffic at about {shifted.astimezone(UTC):%H:%M:%S} UTC, later if it has hooks"
 
 
-def _heal(write: Write, left: Leftover, notes: list[Write]) -> Healed:
+def _heal(aws: Aws, left: Left, journal: Journal, created: Left | None, notes: list[Write]) -> Healed:
+    write, maker = left.write, _MAKERS.get(left.write.call)
+    still = partial(Healed, call=write.call, subject=write.subject, healed=False)
+    if maker is None:
+        return still(told="this version of canary-harness does not know how to undo it")
     try:
-        if not left.exists():
+        change = maker(aws, left, journal, created)
+        if not change.exists():
             told = f"{write.subject} is not found here: are these the account and region of the run?"
-            return Healed(call=write.call, subject=write.subject, healed=False, told=told)
-    except HarnessError as error:
-        return Healed(call=write.call, subject=write.subject, healed=False, told=str(error))
-    healed = left.heal()
+            return still(told=told)
+    except (HarnessError, ValueError) as error:  # a number that is none
+        return still(told=str(error))
+    healed = change.heal()
     told = notes[-1].detail
     return Healed(call=write.call, subject=write.subject, healed=healed, told=told, found=told != AS_BEFORE)
 
 
-def _alarm(aws: Aws, write: Write, journal: Journal) -> Leftover:
+def _resume(entry: JournalEntry, left: Left) -> None:
+    """Has the entry of a change know what the journal of an earlier run says of it."""
+    entry.before, entry.held = left.write.before, True
+    entry.unanswered, entry.at_s = not left.answered, left.at_s
+
+
+def _alarm(aws: Aws, left: Left, journal: Journal, _: Left | None) -> Leftover:
     reason = "canary-harness: taken back after a crash"
-    state = cast(AlarmState, write.after)
-    return ForcedAlarm(
-        aws, name=write.subject, state=state, reason=reason, journal=journal, before=write.before or "OK"
-    )
+    state = cast(AlarmState, left.write.after)
+    change = ForcedAlarm(aws, name=left.write.subject, state=state, reason=reason, journal=journal)
+    _resume(change.entry, left)
+    return change
 
 
-def _concurrency(aws: Aws, write: Write, journal: Journal) -> Leftover:
-    before = None if write.before is None else int(write.before)
-    limit = int(write.after or 0)
-    return ReservedConcurrency(aws, function=write.subject, limit=limit, journal=journal, before=before, held=True)
+def _concurrency(aws: Aws, left: Left, journal: Journal, _: Left | None) -> Leftover:
+    limit = int(left.write.after or 0)
+    change = ReservedConcurrency(aws, function=left.write.subject, limit=limit, journal=journal)
+    _resume(change.entry, left)
+    return change
 
 
-def _fis(aws: Aws, write: Write, journal: Journal) -> Leftover:
-    return FisExperiment(aws, template=write.subject, journal=journal, mark=write.after)
+def _fis(aws: Aws, left: Left, journal: Journal, _: Left | None) -> Leftover:
+    known = left.told if left.answered else None
+    change = FisExperiment(aws, template=left.write.subject, journal=journal, mark=left.write.after, known=known)
+    _resume(change.entry, left)
+    return change
 
 
-def _description(aws: Aws, write: Write, journal: Journal) -> Leftover:
-    before, mark = write.before or "", write.after or ""
-    return Description(aws, function=write.subject, mark=mark, journal=journal, before=before, held=True)
+def _description(aws: Aws, left: Left, journal: Journal, _: Left | None) -> Leftover:
+    before, mark = left.write.before or "", left.write.after or ""
+    change = Description(aws, function=left.write.subject, mark=mark, journal=journal, before=before)
+    _resume(change.entry, left)
+    return change
 
 
-def _alias(aws: Aws, write: Write, journal: Journal) -> Leftover:
-    function, _, alias = write.subject.rpartition(":")
-    before, after = write.before or "", write.after or ""
-    return PlacedAlias(aws, function=function, alias=alias, before=before, after=after, journal=journal)
+def _alias(aws: Aws, left: Left, journal: Journal, created: Left | None) -> Leftover:
+    function, _, alias = left.write.subject.rpartition(":")
+    before, after = left.write.before or "", left.write.after or ""
+    change = PlacedAlias(aws, function=function, alias=alias, before=before, after=after, journal=journal)
+    change.asked = _asked(aws, created, journal) if created else None
+    return change
 
 
-_MAKERS: Mapping[str, Callable[[Aws, Write, Journal], Leftover]] = {
+def _asked(aws: Aws, created: Left, journal: Journal) -> AskedDeployment:
+    application, _, group = created.write.subject.rpartition("/")
+    known = created.told if created.answered else None
+    where = {"application": application, "group": group}
+    asked = AskedDeployment(aws, **where, journal=journal, mark=created.write.after, deployment_id=known)
+    _resume(asked.entry, created)
+    return asked
+
+
+_MAKERS: Mapping[str, Callable[[Aws, Left, Journal, Left | None], Leftover]] = {
     FORCING: _alarm,
     THROTTLING: _concurrency,
     STARTING: _fis,

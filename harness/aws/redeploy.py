@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from harness.aws.clients import ASK_ONCE, Answer, Aws, action, exists
+from harness.aws.deployer import AskedDeployment
 from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.parsing import mapping, text
 from harness.core.experiment.types import Deployment
@@ -51,65 +52,66 @@ _OF_THE_VERSION = frozenset(
 
 
 class Description:
-    """The description of `function`, held at `mark` from `inject` to `heal`.
+    """The description of `function`, held at `mark` from `inject` to `heal`, which restores `before`."""
 
-    `held` says that an earlier run set it and did not put it back; `before` is then what to restore.
-    """
-
-    def __init__(
-        self, aws: Aws, *, function: str, mark: str, journal: Journal, before: str = "", held: bool = False
-    ) -> None:
+    def __init__(self, aws: Aws, *, function: str, mark: str, journal: Journal, before: str = "") -> None:
         self._aws = aws
         self._function = function
         self._mark = mark
         self._before = before
-        self._entry = journal.entry(DESCRIBING, function, before=before, after=mark)
-        self._held = held
+        self.entry = journal.entry(DESCRIBING, function, before=before, after=mark)
 
     def inject(self) -> None:
         """Sets it; raises HarnessError."""
-        self._entry.make(f"description: {self._mark}", self._hold)
+        self.entry.make(f"description: {self._mark}", self._hold)
+        self._await_settled()
 
     def heal(self) -> bool:
         """Puts back what was there; returns whether nothing is left. Never raises for what AWS answers."""
-        if self._held:
-            self._held = not self._entry.undo(self._restore, gone="the function is gone")
-        return not self._held
+        return not self.entry.held or self.entry.undo(self._restore, gone="the function is gone")
 
     def exists(self) -> bool:
         """Whether there is such a function; raises HarnessError if AWS does not tell."""
         return exists(lambda: _configuration(self._aws, self._function))
 
     def _hold(self) -> str:
-        self._held = True  # an answer that is lost may hide a description that was set
         self._set(self._mark)
         return f"description: {self._mark}"
 
     def _restore(self) -> str:
-        """Puts back what was there, unless that was done already; says which. Raises HarnessError."""
-        if text(_configuration(self._aws, self._function).get("Description")) != self._mark:
+        """Puts back what was there, unless ours is surely gone; says which. Raises HarnessError."""
+        self._await_settled()  # while one update is under way AWS takes no other
+        seen = text(_configuration(self._aws, self._function).get("Description")) or ""
+        if seen != self._mark and (seen != self._before or not self.entry.is_fresh):
             return AS_BEFORE
         self._set(self._before)
+        self._await_settled()
         return f"description: {self._before or 'none'}"
 
     def _set(self, description: str) -> None:
         self._aws.call("lambda", "update_function_configuration", FunctionName=self._function, Description=description)
+
+    def _await_settled(self) -> None:
         _await(self._aws, self._function, None, "LastUpdateStatus", "Successful", SETTLED_WITHIN_S)
 
 
 class PlacedAlias:
-    """The alias whose redeployment may be promoted to `after`; `heal` gives it back to the version `before`."""
+    """The alias whose redeployment may be promoted to `after`; `heal` gives it back to the version `before`.
+
+    `asked` is the deployment that may move it, once it is asked for: as long as that lasts nothing is given back.
+    """
 
     def __init__(self, aws: Aws, *, function: str, alias: str, before: str, after: str, journal: Journal) -> None:
         self._aws = aws
         self._named = {"FunctionName": function, "Name": alias}
         self._before = before
         self._after = after
+        self.asked: AskedDeployment | None = None
         self._entry = journal.entry(RETURNING, f"{function}:{alias}", before=before, after=after)
 
     def announce(self) -> None:
-        """Notes that the deployment to come may move it."""
-        self._entry.note("intended", f"a promotion moves it from version {self._before} to {self._after}")
+        """Notes on the disk that the deployment to come may move it; raises HarnessError."""
+        self._entry.announce(f"a promotion moves it from version {self._before} to {self._after}")
 
     def heal(self) -> bool:
         """Gives it back if it was promoted; returns whether nothing is left. Never raises for what AWS answers."""
@@ -121,17 +123,23 @@ class PlacedAlias:
 
     def _restore(self) -> str:
         """Moves the alias back, unless it is not on the new version; says which. Raises HarnessError."""
+        if self.asked and not self.asked.has_ended():
+            raise HarnessError(STILL_SHIFTED)
         alias = self._aws.call("lambda", "get_alias", **self._named)
         if weights_of(alias):
             raise HarnessError(STILL_SHIFTED)
         version = text(alias.get("FunctionVersion"))
-        if version == self._before:
+        if version == self._before and not (self.asked and self.asked.ended_lately):
             return AS_BEFORE
-        if version != self._after:
+        if version not in (self._before, self._after):
             return f"it is on version {version}"
-        once = self._aws.with_patience(ASK_ONCE)
-        once.call("lambda", "update_alias", **self._named, FunctionVersion=self._before, RevisionId=alias["RevisionId"])
+        self._give_back({"RevisionId": alias["RevisionId"]} if version == self._after else {})
         return f"back on version {self._before}"
+
+    def _give_back(self, unless: Mapping[str, str]) -> None:
+        """Gives it all its traffic on the version before; a look may be older than a promotion that just came."""
+        whole = {**self._named, "FunctionVersion": self._before, "RoutingConfig": {"AdditionalVersionWeights": {}}}
+        self._aws.with_patience(ASK_ONCE).call("lambda", "update_alias", **whole, **unless)
 
 
 def publish_again(aws: Aws, *, function: str, alias: str, run: str, journal: Journal) -> tuple[str, str]:

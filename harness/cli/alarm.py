@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from harness.cli.words import duration
 from harness.core.experiment.types import AlarmState
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode, HarnessError, UsageError
 from harness.streams import say, say_json, tell
 
 if TYPE_CHECKING:
     from harness.aws.clients import Aws
     from harness.aws.healing import Healed
-    from harness.core.timeline.events import Event, Write
+    from harness.core.experiment.types import Deployment
+    from harness.core.timeline.events import Event
+    from harness.core.timeline.left import Left
     from harness.processes import Interrupts
 
 ALLOWED = "LOCUST_CANARY_ALLOW_WRITES"
@@ -91,10 +93,17 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _left(folder: "RunJournal", options: argparse.Namespace) -> int:
-    writes = folder.unhealed()
+    writes = [left.write for left in folder.unhealed()]
     lines = [f"{write.call} on {write.subject}: {write.detail}" for write in writes]
-    _tell(options, writes, lines or ["nothing is left of this run"])
-    return ExitCode.HARNESS_FAILED if writes else ExitCode.AS_EXPECTED
+    _tell(options, writes, lines or ["nothing else is left" if folder.doubt else "nothing is left of this run"])
+    return _code(folder, healed=not writes)
+
+
+def _code(folder: "RunJournal", *, healed: bool) -> int:
+    """The exit code: what cannot be read may be left."""
+    if folder.doubt:
+        tell(folder.doubt)
+    return ExitCode.AS_EXPECTED if healed and not folder.doubt else ExitCode.HARNESS_FAILED
 
 
 def _seen(aws: "Aws", name: str) -> Mapping[str, str]:
@@ -142,11 +151,11 @@ def _hold(aws: "Aws", options: argparse.Namespace, before: str) -> int:
     speed = clock_of_environment().speed
     journal = Journal(_say_write, time.time)
     forced = ForcedAlarm(aws, name=options.name, state=options.state, reason=options.reason, journal=journal)
-    until_s = time.monotonic() + options.for_s / speed
     healed = False
     with Interrupts() as stop:
         try:
             forced.inject()
+            until_s = time.monotonic() + options.for_s / speed
             while not _over(until_s, LOOK_EVERY_S / speed, stop):
                 forced.hold()
         finally:
@@ -197,15 +206,15 @@ def _reset(options: argparse.Namespace) -> int:
 
 def _heal(folder: "RunJournal", options: argparse.Namespace) -> int:
     """Undoes what a run left. It asks for no permission: the run had it, and it holds for undoing, too."""
-    writes = folder.unhealed()
-    if options.dry_run or not writes:
-        return _left(folder, options) if writes else _nothing_left(options)
-    healed = _healed_within(options.wait_s or 0.0, folder, writes)
+    lefts = folder.unhealed()
+    if options.dry_run or not lefts:
+        return _left(folder, options)
+    healed = _healed_within(options.wait_s or 0.0, folder, lefts)
     _tell(options, healed, [_became(one) for one in healed])
-    return ExitCode.AS_EXPECTED if all(one.healed for one in healed) else ExitCode.HARNESS_FAILED
+    return _code(folder, healed=all(one.healed for one in healed))
 
 
-def _healed_within(wait_s: float, folder: "RunJournal", writes: "Sequence[Write]") -> "list[Healed]":
+def _healed_within(wait_s: float, folder: "RunJournal", lefts: "Sequence[Left]") -> "list[Healed]":
     """Undoes what a run left, and tries again for `wait_s` while something is left. A signal ends the wait."""
     from harness.processes import Interrupts
     from harness.run.experiment import clock_of_environment
@@ -213,12 +222,17 @@ def _healed_within(wait_s: float, folder: "RunJournal", writes: "Sequence[Write]
     aws, speed = _aws(), clock_of_environment().speed
     until_s = time.monotonic() + wait_s / speed
     with Interrupts() as stop:
-        healed = folder.heal(aws, writes)
+
+        def rest(for_s: float) -> None:
+            time.sleep(for_s)
+            stop.check()
+
+        healed = folder.heal(aws, lefts, rest)
         told = ""
         while not all(one.healed for one in healed) and not _over(until_s, LOOK_EVERY_S / speed, stop):
             left = [at for at, one in enumerate(healed) if not one.healed]
             told = _tell_once("\n".join(_became(healed[at]) for at in left), told)
-            for at, again in zip(left, folder.heal(aws, [writes[at] for at in left]), strict=True):
+            for at, again in zip(left, folder.heal(aws, [lefts[at] for at in left], rest), strict=True):
                 healed[at] = again
     return healed
 
@@ -235,44 +249,59 @@ def _became(one: "Healed") -> str:
     return f"{one.call} on {one.subject}: {word}, {one.told}"
 
 
-def _nothing_left(options: argparse.Namespace) -> int:
-    _tell(options, [], ["nothing is left of this run"])
-    return ExitCode.AS_EXPECTED
-
-
 class RunJournal:
-    """What a run's timeline and earlier healings say it changed. Raises UsageError while the run still goes on."""
+    """What a run's timeline and earlier healings say it changed; `doubt` is what they cannot say, empty if nothing.
+
+    It needs no other file and no disk that can be written. Raises UsageError while the run still goes on.
+    """
 
     def __init__(self, path: Path) -> None:
         from harness.report.folder import RunFolder
 
         self._folder: RunFolder = RunFolder.open(path)
-        self._deployment = self._folder.read_experiment().deployment
         if self._folder.is_held:
             raise UsageError(f"the run in {path} still goes on; stop it first, it undoes what it did")
-        self._events: list[Event] = [*self._folder.read_events(), *self._folder.read_healing()]
+        self._events, unread = self._folder.read_writes()
+        self.doubt = f"{unread} lines of {self._folder.timeline} cannot be read, and may tell of more" if unread else ""
+        self._since_s, self._opened = self._seconds_until_now(), time.monotonic()
 
-    def unhealed(self) -> "list[Write]":
-        """What was intended and never undone."""
-        from harness.aws.healing import unhealed
+    def unhealed(self) -> "list[Left]":
+        """What was begun and never undone."""
+        from harness.core.timeline.left import unhealed
 
         return unhealed(self._events)
 
-    def heal(self, aws: "Aws", writes: "Sequence[Write]") -> "list[Healed]":
-        """Undoes these writes, and notes that in the run folder before and after each call."""
+    def heal(self, aws: "Aws", lefts: "Sequence[Left]", rest: Callable[[float], None]) -> "list[Healed]":
+        """Undoes these changes, and notes that in the run folder where it can; `rest` waits between two looks."""
         from harness.aws.healing import heal
+        from harness.core.timeline.left import creation_of
+
+        created = creation_of(self._events)
+        return heal(aws, lefts, self._record, self._now_s, self._deployment(), created=created, rest=rest)
+
+    def _record(self, event: "Event") -> None:
         from harness.core.timeline.events import encode
 
-        with self._folder.healing.open("ab", buffering=0) as file:
-            file.write(b"\n")  # ends a line that was cut off
+        try:
+            with self._folder.healing.open("ab", buffering=0) as file:
+                file.write(b"\n" + encode(event))  # ends a line that was cut off
+        except OSError as error:
+            tell(f"{self._folder.healing} cannot be written, so that this will be told again: {error.strerror}")
 
-            def record(event: "Event") -> None:
-                file.write(encode(event))
-
-            return heal(aws, writes, record, self._now_s, self._deployment)
+    def _deployment(self) -> "Deployment | None":
+        """The deployment group of the run, as far as the folder still tells."""
+        try:
+            return self._folder.read_experiment().deployment
+        except HarnessError:
+            return None
 
     def _now_s(self) -> float:
-        """Seconds since the run began, but never before its last event."""
+        """Seconds since the run began, but never before its last write."""
+        from harness.run.experiment import clock_of_environment
+
+        return self._since_s + (time.monotonic() - self._opened) * clock_of_environment().speed
+
+    def _seconds_until_now(self) -> float:
         from harness.run.experiment import clock_of_environment
 
         last_s = max((event.at_s for event in self._events), default=0.0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import platform
 import re
 import subprocess
@@ -21,7 +22,7 @@ from harness.core.experiment.group_names import inner_name
 from harness.core.experiment.parse import parse_former
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.condense import condensed
-from harness.core.timeline.events import Event, RunStarted, decode, encode, skim
+from harness.core.timeline.events import Event, RunStarted, Write, encode, of_writes, skim
 from harness.core.verdict.types import Verdict
 from harness.core.version import __version__
 from harness.errors import HarnessError, TimelineError, UsageError
@@ -208,12 +209,19 @@ class RunFolder:
         except TimelineError as error:
             raise TimelineError(f"{self.timeline}: {error}") from error
 
-    def read_healing(self) -> list[Event]:
-        """What was undone after a crash, without lines that another crash cut off."""
-        events: list[Event] = []
-        for line in read_plain(self.healing).splitlines() if self.healing.exists() else ():
-            events.extend(decode([line]))
-        return events
+    def read_writes(self) -> tuple[list[RunStarted | Write], int]:
+        """What the run changed on AWS and undid, also by later healing, and how many lines may tell of more.
+
+        These lines cannot be read. Nothing else of the folder is needed. Raises HarnessError if the timeline cannot be
+        opened, and UsageError where there is no run.
+        """
+        if not any(path.exists() for path in (self.timeline, self.manifest, self.experiment)):
+            raise UsageError(f"{self.path} is not a run folder: it has neither manifest.json nor timeline.jsonl")
+        ours, healed = _writes_in(self.timeline), list[RunStarted | Write | None]()
+        # What cannot be read of a healing can only have said that something is undone.
+        with contextlib.suppress(HarnessError):
+            healed = _writes_in(self.healing)
+        return [event for event in (*ours, *healed) if event], sum(event is None for event in ours)
 
     def append(self, event: Event) -> None:
         """Adds an event to the timeline of a run whose process is gone; a last line that was cut off makes room."""
@@ -254,11 +262,31 @@ def _document(path: Path, kind: type[_T]) -> _T:
         raise HarnessError(f"{path} cannot be read: {error}") from error
 
 
+def _writes_in(path: Path) -> list[RunStarted | Write | None]:
+    if not path.exists():
+        return []
+    try:
+        with open_plain(path) as lines:
+            return [*of_writes(lines)]
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def _text(path: Path) -> str:
     try:
         return read_plain(path).decode()
     except (OSError, ValueError) as error:
         raise HarnessError(f"{path} cannot be read: {error}") from error
+
+
+def sync_folder(path: Path) -> None:
+    """Has the disk know the files of a folder, where the system can."""
+    with contextlib.suppress(OSError):
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _fresh(parent: Path, stamp: str) -> Path:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from harness.core.timeline.deployments import has_ended
 from harness.core.timeline.events import (
+    MISSED_STEPS,
     Asked,
     CommandEnded,
     CommandStarted,
@@ -157,7 +158,7 @@ def _people(run: JudgedRun) -> Iterator[Span]:
 def _writes(run: JudgedRun) -> Iterator[Span]:
     for event in run.events:
         if isinstance(event, Write) and event.step != "intended":
-            kind: Kind = "trouble" if event.step == "failed" else "note"
+            kind: Kind = "trouble" if event.step in MISSED_STEPS else "note"
             yield _moment("our writes", kind, event.at_s, f"{event.call} {event.subject}: {event.step}")
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import (
+    MISSED_STEPS,
     Asked,
     Event,
     FaultEnded,
@@ -155,7 +156,7 @@ def _fault_ended(event: FaultEnded) -> Iterator[StoryLine]:
 def _write(event: Write) -> Iterator[StoryLine]:
     if event.step != "intended":
         detail = f" ({facts.plain(event.detail)})" if event.detail else ""
-        kind: LineKind = "trouble" if event.step == "failed" else "fault" if event.call in _FAULT_CALLS else "write"
+        kind: LineKind = "trouble" if event.step in MISSED_STEPS else "fault" if event.call in _FAULT_CALLS else "write"
         yield StoryLine(at_s=event.at_s, kind=kind, text=f"{event.call} of {event.subject} {event.step}{detail}")
 
 

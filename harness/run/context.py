@@ -7,6 +7,7 @@ import gevent
 from msgspec import Struct
 
 from harness.aws.clients import Aws
+from harness.aws.journal import Journal
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import Event, Trouble
@@ -26,6 +27,7 @@ class RunContext(Struct, frozen=True, kw_only=True):
     epoch_s: float
     folder: RunFolder
     recording: Recording
+    journal: Journal
     ending: Ending
 
     @classmethod
@@ -33,13 +35,15 @@ class RunContext(Struct, frozen=True, kw_only=True):
         cls, experiment: Experiment, aws: Aws, *, base: Timebase, clock: Clock, folder: RunFolder, ending: Ending
     ) -> "RunContext":
         """The context of a run that begins: it opens the record, and ends if that cannot be written."""
+        recording = Recording(folder.timeline, partial(ending.end, "failed"))
         return cls(
             experiment=experiment,
             aws=aws,
             base=base,
             epoch_s=base.epoch_s(clock),
             folder=folder,
-            recording=Recording(folder.timeline, partial(ending.end, "failed")),
+            recording=recording,
+            journal=Journal(recording.record, base.now_s, recording.keep),
             ending=ending,
         )
 

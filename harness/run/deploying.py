@@ -6,8 +6,7 @@ from collections.abc import Callable
 import gevent
 
 from harness.aws.clients import Aws
-from harness.aws.deployer import create_deployment
-from harness.aws.journal import Journal
+from harness.aws.deployer import AskedDeployment, create_deployment
 from harness.aws.redeploy import PlacedAlias, check_redeploy, publish_again
 from harness.aws.watcher import Watcher
 from harness.core.experiment.types import Deployment
@@ -129,7 +128,7 @@ class Deploying:
     def _published_again(self) -> str:
         """Publishes the code in service again; the number of the new version."""
         wanted = self._context.experiment.deployment
-        function, journal = str(wanted.function), Journal(self._context.record, self._context.base.now_s)
+        function, journal = str(wanted.function), self._context.journal
         run = str(self._context.folder.path)
         before, after = publish_again(
             self._context.aws, function=function, alias=wanted.alias, run=run, journal=journal
@@ -166,11 +165,15 @@ class Deploying:
             experiment=self._context.experiment.name,
             config=deployment.config,
             hooks=deployment.hooks,
-            record=self._context.record,
-            now=self._context.base.now_s,
+            journal=self._context.journal,
+            asking=self._note_asked,
         )
         self._watcher.follow(deployment_id)
         self._look_now()
+
+    def _note_asked(self, asked: AskedDeployment) -> None:
+        if self._placed:
+            self._placed.asked = asked
 
     def _play(self, command: Command) -> None:
         context = self._context

@@ -17,7 +17,6 @@ from gevent.lock import RLock
 from harness.aws.concurrency import ReservedConcurrency
 from harness.aws.fis import FisExperiment
 from harness.aws.forced_alarm import ForcedAlarm
-from harness.aws.journal import Journal
 from harness.core.experiment.faults import SHARE, EffectKind, Share, changes_s, effects_of, share_at
 from harness.core.experiment.rails import Limits, refusal
 from harness.core.experiment.sendable import can_fail
@@ -54,31 +53,31 @@ class Made(NamedTuple):
     by_hand: str
 
 
-def _forced_alarm(context: RunContext, journal: Journal, fault: Fault) -> Made:
+def _forced_alarm(context: RunContext, fault: Fault) -> Made:
     alarm = context.experiment.alarm.name or next(iter(context.rollout.alarm_names), None)
     if alarm is None or fault.force_alarm is None:
         raise UsageError("there is no alarm to force: name one in alarm.name")
     reason = f"canary-harness: forced by the experiment {context.experiment.name}"
-    effect = ForcedAlarm(context.aws, name=alarm, state=fault.force_alarm, reason=reason, journal=journal)
+    effect = ForcedAlarm(context.aws, name=alarm, state=fault.force_alarm, reason=reason, journal=context.journal)
     return Made("force_alarm", alarm, effect, f"set {alarm} to OK by hand")
 
 
-def _concurrency(context: RunContext, journal: Journal, fault: Fault) -> Made:
+def _concurrency(context: RunContext, fault: Fault) -> Made:
     seen = context.rollout.release.target.function if context.rollout.release.target else None
     function = context.experiment.deployment.function or seen
     if function is None or fault.concurrency is None:
         raise UsageError("there is no function to throttle: name it in deployment.function")
-    effect = ReservedConcurrency(context.aws, function=function, limit=fault.concurrency, journal=journal)
+    effect = ReservedConcurrency(context.aws, function=function, limit=fault.concurrency, journal=context.journal)
     return Made("concurrency", function, effect, f"give {function} its reserved concurrency back by hand")
 
 
-def _fis_experiment(context: RunContext, journal: Journal, fault: Fault) -> Made:
+def _fis_experiment(context: RunContext, fault: Fault) -> Made:
     template = str(fault.fis_template)
-    effect = FisExperiment(context.aws, template=template, journal=journal)
+    effect = FisExperiment(context.aws, template=template, journal=context.journal)
     return Made("fis_template", template, effect, f"stop the experiment of {template} by hand")
 
 
-MAKERS: Mapping[EffectKind, Callable[[RunContext, Journal, Fault], Made]] = {
+MAKERS: Mapping[EffectKind, Callable[[RunContext, Fault], Made]] = {
     "force_alarm": _forced_alarm,
     "concurrency": _concurrency,
     "fis_template": _fis_experiment,
@@ -105,7 +104,6 @@ class Faults:
         self._limits = limits
         self._send_share = send_share
         self._may_write = may_write
-        self._journal = Journal(context.record, context.base.now_s)
         self._lock = RLock()
         self._made: dict[str, Made] = {}
         self._share: Share | None = None
@@ -223,7 +221,7 @@ class Faults:
                 return
             if kind != "fis_template":  # two effects on one thing could not both restore what was there before
                 self._end_all(self._names(kind), "another one begins", by)
-            made = MAKERS[kind](self._context, self._journal, fault)
+            made = MAKERS[kind](self._context, fault)
             self._made[name] = made
             try:
                 made.effect.inject()

@@ -15,7 +15,7 @@ from harness.aws.forced_alarm import HOLD_EVERY_S
 from harness.core.experiment.rails import Trip
 from harness.core.timeline.events import Event, RailTripped
 from harness.core.timeline.rollout import Rollout
-from harness.errors import HarnessError
+from harness.errors import HarnessError, RunEnding
 from harness.run.context import RunContext
 from harness.run.deploying import Deploying
 from harness.run.faults import Faults
@@ -27,6 +27,8 @@ SHOW_EVERY_S = 0.25
 """Wall time between two frames of the progress."""
 GUARD_EVERY_S = 0.25
 """Wall time between two looks at the guard rails."""
+HEAL_WITHIN_WALL_S = 15.0
+"""Wall time for which what is ended in the middle may undo its own changes."""
 SHORTEST_REST_S = 0.05
 """Least wall time between two rounds of looks, so that a fast clock leaves the processor to the traffic."""
 
@@ -67,12 +69,14 @@ class Plays:
 
     def stop(self) -> None:
         """Ends all greenlets, wherever they are."""
-        gevent.killall(self._greenlets, block=True, timeout=5.0)
+        gevent.killall(self._greenlets, block=True, timeout=HEAL_WITHIN_WALL_S)
 
     def _play(self, play: Callable[[], None]) -> None:
         name = getattr(play, "__name__", "a planned fault").strip("_")
         try:
             play()
+        except RunEnding:
+            return  # what was to be changed on AWS is not, as for anything else that was still planned
         except HarnessError as error:
             self._context.fail(name, str(error))
         except Exception as error:

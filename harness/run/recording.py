@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from msgspec.structs import replace
 from harness.core.timeline.events import Event, Requests, encode
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.evidence import failed
-from harness.report.folder import hold
+from harness.errors import HarnessError
+from harness.report.folder import hold, sync_folder
 from harness.report.masking import masked_event
 from harness.report.progress import Tally
 
@@ -31,6 +33,7 @@ class Recording:
         self._on_failure = on_failure
         self._file = path.open("ab")
         hold(self._file)
+        sync_folder(path.parent)
 
     def record(self, *events: Event) -> None:
         """Takes notice of events without their secrets and writes them, in this order; nothing once it is closed."""
@@ -43,16 +46,30 @@ class Recording:
             self._file.write(b"".join(map(encode, safe)))
             self._file.flush()
         except OSError as error:
-            self.closed = True
-            problem = f"the timeline cannot be written: {error}"
-            log.error("%s", problem)
-            self._on_failure(problem)
+            self._fail(error)
+
+    def keep(self, event: Event) -> None:
+        """Records an event that is on the disk when this returns; raises HarnessError if it is not."""
+        self.record(event)
+        try:
+            if not self.closed:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            self._fail(error)
+        if self.closed:
+            raise HarnessError("nothing is changed on AWS, since the timeline cannot be written")
 
     def close(self) -> None:
         """Records nothing more."""
         self.closed = True
         with contextlib.suppress(OSError):  # a disk that is full has been told already, by `record`
             self._file.close()
+
+    def _fail(self, error: OSError) -> None:
+        self.closed = True
+        problem = f"the timeline cannot be written: {error}"
+        log.error("%s", problem)
+        self._on_failure(problem)
 
     def _notice(self, event: Event) -> None:
         if isinstance(event, Requests):

@@ -46,6 +46,8 @@ from harness.traffic.feeds import read_feed
 from harness.traffic.fleet import Fleet, Post
 from harness.traffic.steering import Timebase
 
+WRITE_WITHIN_S = 10.0
+"""Wall time for which the end of a run waits for calls that change something and are under way."""
 HEAL_AGAIN_S = 5.0
 """Wall time from the end of a run in which healing that failed is tried once more."""
 
@@ -134,6 +136,9 @@ class Run:
     def close(self) -> ExitCode:
         """Ends the run when its traffic has stopped: heals, looks a last time, judges, reports; the exit code."""
         over = self._ending.note("stopped", self._why_stopped())
+        self._context.journal.shut()
+        if not self._context.journal.wait(WRITE_WITHIN_S):
+            self._context.trouble("writes", f"AWS did not answer a call within {WRITE_WITHIN_S:g} s of the run's end")
         self._plays.stop()
         self._heal(over)
         self._deploying.close()
@@ -164,6 +169,7 @@ class Run:
             log.error("%s", error)
 
     def _wind_down(self, over: RunEnded) -> None:
+        self._context.journal.shut()
         self._healing = gevent.spawn(self.faults.stop, "the run ended")
         self._deploying.stop(Signals[over.signal or "SIGTERM"])
         self._on_over()

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from harness.aws.journal import Journal
 from harness.aws.watcher import Watcher
 from harness.core.experiment.types import Deployment
 from harness.core.timeline.events import Event
@@ -76,6 +77,14 @@ class Stage:
         self.events: list[Event] = []
         self.deployment = Deployment(application="shop", group="shop-live", function="fn", alias="live")
         self.alarm: str | None = None
+
+    def journal(self) -> Journal:
+        """A journal of what is written here, in which waiting moves the clock and costs no time."""
+        return Journal(self.events.append, self.clock, rest=self.rest)
+
+    def rest(self, for_s: float) -> None:
+        """Lets so much time pass."""
+        self.clock.at_s += for_s
 
     def watcher(self, **changes: Any) -> Watcher:
         """A new watcher of this stage's deployment, changed by `changes`."""

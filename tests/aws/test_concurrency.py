@@ -6,7 +6,7 @@ import pytest
 from scripted_aws import Stage
 
 from harness.aws.concurrency import ReservedConcurrency
-from harness.aws.journal import Journal
+from harness.aws.journal import SETTLED_S
 from harness.core.timeline.events import Write
 from harness.errors import AccessDenied, NotFound, Unreachable
 
@@ -41,7 +41,7 @@ class Function:
 
 def throttle(stage: Stage) -> ReservedConcurrency:
     """The fault that all tests inject."""
-    journal = Journal(stage.events.append, stage.clock)
+    journal = stage.journal()
     return ReservedConcurrency(stage.aws, function="fn", limit=0, journal=journal)  # type: ignore[arg-type]
 
 
@@ -78,19 +78,24 @@ def test_a_refused_throttle_is_raised_and_journaled(stage: Stage) -> None:
     stage.aws.script["put_function_concurrency"] = AccessDenied("lambda:PutFunctionConcurrency", "AccessDenied", "no")
     with pytest.raises(AccessDenied):
         throttle(stage).inject()
-    assert [write.step for write in stage.seen(Write)] == ["intended", "failed"]
+    assert [write.step for write in stage.seen(Write)] == ["intended", "refused"]
 
 
 def test_a_throttle_whose_answer_was_lost_is_healed(stage: Stage) -> None:
-    """It may be there all the same."""
+    """It may be there all the same, or come yet: it is written back at once, and called undone when it cannot come."""
     function = Function(stage, None)
     works = stage.aws.script["put_function_concurrency"]
     stage.aws.script["put_function_concurrency"] = LOST
     fault = throttle(stage)
     with pytest.raises(Unreachable):
         fault.inject()
-    function.reserved = 0
     stage.aws.script["put_function_concurrency"] = works
+    assert not fault.heal()
+    function.reserved = 0
+    assert not fault.heal()
+    assert function.reserved is None
+    function.reserved = 0
+    stage.clock.at_s += SETTLED_S
     assert fault.heal()
     assert function.reserved is None
 

@@ -9,6 +9,7 @@ import pytest
 from scripted_aws import Stage
 
 from harness.aws.deployer import app_spec, create_deployment, full_config_name
+from harness.aws.journal import LOOK_EVERY_S, SETTLED_S
 from harness.core.timeline.events import Write
 from harness.errors import AwsError, NotFound, Throttled, Unavailable, Unreachable, UsageError
 
@@ -37,8 +38,7 @@ def create(stage: Stage, **more: Any) -> str:
         alias="live",
         target_version="2",
         experiment="erroruser",
-        record=stage.events.append,
-        now=stage.clock,
+        journal=stage.journal(),
         **more,
     )
 
@@ -112,14 +112,16 @@ def test_a_creation_is_journaled_before_and_after(ready: Stage) -> None:
     }
 
 
-@pytest.mark.parametrize("operation", ["get_alias", "create_deployment"])
-def test_a_refused_creation_is_journaled_as_failed(ready: Stage, operation: str) -> None:
+@pytest.mark.parametrize(
+    ("operation", "steps"), [("get_alias", ["refused"]), ("create_deployment", ["intended", "refused"])]
+)
+def test_a_refused_creation_is_journaled(ready: Stage, operation: str, steps: list[str]) -> None:
     """The refusal reaches the caller and the timeline."""
     ready.aws.script[operation] = NotFound("service:Call", "ApplicationDoesNotExistException", "no such thing")
     with pytest.raises(NotFound):
         create(ready)
-    assert [step for step, _ in journal(ready)] == ["intended", "failed"]
-    assert "no such thing" in journal(ready)[1][1]
+    assert [step for step, _ in journal(ready)] == steps
+    assert "no such thing" in journal(ready)[-1][1]
 
 
 @pytest.mark.parametrize("lost", [LOST, Unavailable("codedeploy:CreateDeployment", "InternalFailure", "oops"), {}])
@@ -174,3 +176,39 @@ def test_the_version_in_service_is_no_canary(ready: Stage) -> None:
     with pytest.raises(UsageError, match=r"deployment.target_version: the alias live is already on version 2"):
         create(ready)
     assert not ready.aws.called("create_deployment")
+
+
+def test_a_creation_without_an_answer_is_not_called_refused(ready: Stage) -> None:
+    """Nobody may say that there is no deployment."""
+    ready.aws.script["create_deployment"] = LOST
+    with pytest.raises(Unreachable):
+        create(ready)
+    assert journal(ready)[-1][0] == "unanswered"
+    looked = len(ready.aws.called("list_deployments"))
+    assert looked > 4 * SETTLED_S / LOOK_EVERY_S - 4, "it is looked for until AWS would surely list it"
+
+
+def test_a_refusal_that_names_our_own_deployment_finds_it(ready: Stage) -> None:
+    """Also where the list does not show it for long: the refusal of a second one says which is active."""
+    active = AwsError(ACTIVE.call, ACTIVE.code, "The group 'shop-live' already has an active Deployment 'd-7'.")
+    ready.aws.script["create_deployment"] = deque([LOST, active])
+
+    def described(deploymentId: str) -> dict[str, Any]:  # noqa: N803
+        description = ready.aws.called("create_deployment")[0]["description"]
+        return {"deploymentInfo": {"deploymentId": deploymentId, "description": description}}
+
+    ready.aws.script["get_deployment"] = described
+    assert create(ready) == "d-7"
+    assert len(ready.aws.called("create_deployment")) == 2
+
+
+def test_a_refusal_that_names_somebody_elses_deployment_finds_none(ready: Stage) -> None:
+    """Theirs is not ours, whatever it is that we do not know."""
+    active = AwsError(ACTIVE.call, ACTIVE.code, "The group 'shop-live' already has an active Deployment 'd-7'.")
+    ready.aws.script |= {
+        "create_deployment": deque([LOST, active]),
+        "get_deployment": {"deploymentInfo": {"deploymentId": "d-7", "description": "theirs"}},
+    }
+    with pytest.raises(AwsError):
+        create(ready)
+    assert journal(ready)[-1][0] == "unanswered"

@@ -9,8 +9,10 @@ from botocore.stub import ANY, Stubber
 from scripted_aws import Stage
 
 from harness.aws.fis import TAG, FisExperiment
-from harness.aws.journal import Journal
+from harness.aws.healing import heal
+from harness.aws.journal import SETTLED_S, Journal
 from harness.core.timeline.events import Write
+from harness.core.timeline.left import unhealed
 from harness.errors import AwsError, Unreachable
 
 LOST = Unreachable("fis:StartExperiment", "read timeout")
@@ -53,7 +55,7 @@ class Service:
 
 def fault_of(stage: Stage, mark: str | None = None) -> FisExperiment:
     """The fault that all tests inject."""
-    journal = Journal(stage.events.append, stage.clock)
+    journal = stage.journal()
     return FisExperiment(stage.aws, template="EXT1", journal=journal, mark=mark)  # type: ignore[arg-type]
 
 
@@ -94,16 +96,26 @@ def test_an_experiment_whose_answer_was_lost_is_found_and_stopped(stage: Stage) 
     stage.aws.script["start_experiment"] = lost
     with pytest.raises(Unreachable):
         fault_of(stage).inject()
-    mark = stage.seen(Write)[0].after
-    assert fault_of(stage, mark).heal()
+    assert [write.step for write in stage.seen(Write)] == ["intended", "unanswered"]
+    (left,) = unhealed(stage.events)
+    stage.aws.script["get_experiment_template"] = {}
+    (healed,) = heal(stage.aws, [left], stage.events.append, stage.clock, rest=stage.rest)  # type: ignore[arg-type]
+    assert healed.healed
     assert service.states == ["stopping"]
 
 
-def test_an_experiment_that_never_started_is_healed(stage: Stage) -> None:
-    """Those of others are left alone."""
+def test_an_experiment_that_never_started_is_healed_once_it_cannot_start(stage: Stage) -> None:
+    """Until then it is looked for, and left. Those of others are left alone."""
     service = Service(stage)
     service.start("other", "EXT1", {TAG: "other"})
-    assert fault_of(stage, "mine").heal()
+    stage.aws.script["start_experiment"] = LOST
+    fault = fault_of(stage, "mine")
+    with pytest.raises(Unreachable):
+        fault.inject()
+    assert not fault.heal()
+    stage.clock.at_s += SETTLED_S
+    assert fault.heal()
+    assert stage.seen(Write)[-1].detail == "it never started"
     assert service.states == ["running"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from scripted_aws import Stage
 
 from harness.aws.forced_alarm import ForcedAlarm
-from harness.aws.journal import AS_BEFORE, Journal
+from harness.aws.journal import AS_BEFORE, SETTLED_S
 from harness.core.timeline.events import Write
 from harness.errors import AccessDenied, NotFound, Unreachable
 
@@ -45,7 +45,7 @@ def forced(stage: Stage) -> ForcedAlarm:
         name="errors",
         state="ALARM",
         reason="testing",
-        journal=Journal(stage.events.append, stage.clock),
+        journal=stage.journal(),
     )
 
 
@@ -208,11 +208,11 @@ def test_a_refused_injection_is_raised_and_journaled(stage: Stage) -> None:
     stage.aws.script["set_alarm_state"] = AccessDenied("cloudwatch:SetAlarmState", "AccessDenied", "no")
     with pytest.raises(AccessDenied):
         forced(stage).inject()
-    assert [step for step, _ in journal(stage)] == ["intended", "failed"]
+    assert [step for step, _ in journal(stage)] == ["intended", "refused"]
 
 
 def test_an_injection_whose_answer_was_lost_is_healed(stage: Stage) -> None:
-    """The state may have been set all the same."""
+    """The state may have been set all the same, or be set yet: only later is it called undone."""
     alarm = Alarm(stage, "OK")
     works = stage.aws.script["set_alarm_state"]
     stage.aws.script["set_alarm_state"] = deque([LOST, works])
@@ -220,8 +220,12 @@ def test_an_injection_whose_answer_was_lost_is_healed(stage: Stage) -> None:
     with pytest.raises(Unreachable):
         fault.inject()
     alarm.state = "ALARM"
-    assert fault.heal()
+    assert not fault.heal()
     assert alarm.state == "OK"
+    assert "may still act" in journal(stage)[-1][1]
+    stage.clock.at_s += SETTLED_S
+    assert fault.heal()
+    assert journal(stage)[-1] == ("undone", AS_BEFORE)
 
 
 @pytest.mark.parametrize("operation", ["describe_alarms", "set_alarm_state"])

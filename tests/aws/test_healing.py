@@ -11,16 +11,17 @@ from test_forced_alarm import Alarm
 from harness.aws.concurrency import THROTTLING, ReservedConcurrency
 from harness.aws.fis import FisExperiment
 from harness.aws.forced_alarm import FORCING, ForcedAlarm
-from harness.aws.healing import heal, unhealed
-from harness.aws.journal import AS_BEFORE, Journal
+from harness.aws.healing import heal
+from harness.aws.journal import AS_BEFORE
 from harness.aws.redeploy import DESCRIBING
 from harness.core.timeline.events import Event, Write
+from harness.core.timeline.left import unhealed
 from harness.errors import Unreachable
 
 
 def crashed(stage: Stage) -> list[Event]:
     """The journal of a run that did all it can do, and was killed."""
-    journal = Journal(stage.events.append, stage.clock)
+    journal = stage.journal()
     aws: Any = stage.aws
     script: dict[str, Any] = {}
     taken_back = Alarm(stage, "INSUFFICIENT_DATA")
@@ -41,7 +42,7 @@ def crashed(stage: Stage) -> list[Event]:
 
 def healed(stage: Stage, events: list[Event]) -> dict[str, str]:
     """Heals what is left; what is told of each."""
-    done = heal(stage.aws, unhealed(events), stage.events.append, stage.clock)  # type: ignore[arg-type]
+    done = heal(stage.aws, unhealed(events), stage.events.append, stage.clock, rest=stage.rest)  # type: ignore[arg-type]
     return {one.subject: f"{one.healed}: {one.told}" for one in done}
 
 
@@ -63,7 +64,8 @@ def test_what_was_never_made_is_not_said_to_be_undone(stage: Stage) -> None:
         Write(at_s=1.0, call=call, subject="x", step="intended", before=before, after=after)
         for call, before, after in ((FORCING, "OK", "ALARM"), (THROTTLING, "77", "3"), (DESCRIBING, "mine", "a mark"))
     ]
-    done = heal(stage.aws, writes, stage.events.append, stage.clock)  # type: ignore[arg-type]
+    stage.clock.at_s = 1.0
+    done = heal(stage.aws, unhealed(writes), stage.events.append, stage.clock, rest=stage.rest)  # type: ignore[arg-type]
     assert [(one.healed, one.found, one.told) for one in done] == [(True, False, AS_BEFORE)] * 3
     assert unhealed([*writes, *stage.events]) == []
 
@@ -72,8 +74,8 @@ def test_what_was_undone_already_is_not_left(stage: Stage) -> None:
     """Healing in the run counts, and so does one that a person asked for."""
     events = crashed(stage)
     undone = [
-        Write(at_s=9.0, call=write.call, subject=write.subject, step="undone", after=write.after)
-        for write in unhealed(events)
+        Write(at_s=9.0, call=left.write.call, subject=left.write.subject, step="undone", after=left.write.after)
+        for left in unhealed(events)
     ]
     assert unhealed([*events, *undone]) == []
     assert len(unhealed(events)) == 3
@@ -84,7 +86,7 @@ def test_any_prefix_of_a_journal_can_be_healed(stage: Stage, cut: int) -> None:
     """The process may be killed between the note and the call, or between the call and its answer."""
     events = crashed(stage)[:cut]
     stage.events.clear()
-    done = heal(stage.aws, unhealed(events), stage.events.append, stage.clock)  # type: ignore[arg-type]
+    done = heal(stage.aws, unhealed(events), stage.events.append, stage.clock, rest=stage.rest)  # type: ignore[arg-type]
     assert done
     assert all(one.healed for one in done)
     assert unhealed([*events, *stage.events]) == []

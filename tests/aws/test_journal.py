@@ -1,10 +1,14 @@
 """The journal: what is recorded around a write, and what is not written without a record."""
 
-import pytest
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
-from harness.aws.journal import Journal, JournalEntry
+import pytest
+from scripted_aws import Stage
+
+from harness.aws.journal import HEAL_WITHIN_S, SETTLED_S, Journal, JournalEntry
 from harness.core.timeline.events import Event, Write
-from harness.errors import HarnessError, NotFound
+from harness.errors import AccessDenied, HarnessError, NotFound, RunEnding, Unreachable
 
 GONE = NotFound("lambda:GetAlias", "ResourceNotFoundException", "no alias")
 
@@ -52,11 +56,11 @@ def test_what_cannot_be_recorded_is_not_written() -> None:
 
 
 def test_a_failed_write_is_recorded_and_raised() -> None:
-    """The caller gets the error, and the journal says failed."""
+    """The caller gets the error, and the journal says refused."""
     events: list[Event] = []
     with pytest.raises(NotFound):
         entry(events).make("1 to 2", lambda: failing(GONE))
-    assert [step for step, _ in steps(events)] == ["intended", "failed"]
+    assert [step for step, _ in steps(events)] == ["intended", "refused"]
 
 
 @pytest.mark.parametrize(("gone", "step"), [("the alias is gone", "undone"), ("", "failed")])
@@ -72,3 +76,58 @@ def test_a_failed_undo_is_never_called_undone() -> None:
     events: list[Event] = []
     assert not entry(events).undo(lambda: failing(HarnessError("no answer")), gone="the alias is gone")
     assert steps(events) == [("failed", "no answer")]
+
+
+def test_a_run_that_ends_begins_no_write_and_awaits_the_one_under_way() -> None:
+    """What undoes a change is still made."""
+    events: list[Event] = []
+    journal = Journal(events.append, lambda: 1.0)
+    begun, may_end, made = threading.Event(), threading.Event(), list[int]()
+
+    def slow() -> str:
+        begun.set()
+        assert may_end.wait(10)
+        return "2"
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(journal.entry("lambda:UpdateAlias", "fn:live").make, "1 to 2", slow)
+        assert begun.wait(10)
+        journal.shut()
+        with pytest.raises(RunEnding):
+            journal.entry("lambda:UpdateAlias", "fn:other").make("1 to 2", lambda: made.append(1))
+        assert not journal.wait(0.01)
+        may_end.set()
+        assert journal.wait(10)
+        writing.result(10)
+    assert not made
+    assert journal.entry("lambda:UpdateAlias", "fn:live").undo(lambda: "1")
+    assert [step for step, _ in steps(events)] == ["intended", "done", "undone"]
+
+
+def test_what_had_no_answer_is_called_undone_only_when_it_can_act_no_more() -> None:
+    """It is undone again and again until then, for as long as somebody waits."""
+    stage = Stage()
+    one, tries = stage.journal().entry("lambda:UpdateAlias", "fn:live"), list[float]()
+    lost = Unreachable("lambda:UpdateAlias", "read timeout")
+
+    def write_back() -> str:
+        tries.append(stage.clock.at_s)
+        return "back on 1"
+
+    with pytest.raises(Unreachable):
+        one.make("1 to 2", lambda: failing(lost))
+    assert not one.undo(write_back)
+    assert tries == [0.0, 1.0, 2.0, 3.0, 4.0, HEAL_WITHIN_S]
+    stage.clock.at_s = SETTLED_S - 1
+    assert one.undo(write_back)
+    assert [step for step, _ in steps(stage.events)] == ["intended", "unanswered", "failed", "undone"]
+
+
+def test_a_refusal_after_an_attempt_without_an_answer_is_no_refusal() -> None:
+    """The attempt before may have acted."""
+    events: list[Event] = []
+    doubted = AccessDenied("lambda:UpdateAlias", "AccessDenied", "no")
+    doubted.doubted = True
+    with pytest.raises(AccessDenied):
+        entry(events).make("1 to 2", lambda: failing(doubted))
+    assert [step for step, _ in steps(events)] == ["intended", "unanswered"]

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from harness.aws import redeploy
 from harness.aws.clients import Aws
-from harness.aws.healing import heal, unhealed
+from harness.aws.healing import heal
 from harness.aws.journal import Journal
 from harness.aws.redeploy import RETURNING, PlacedAlias, check_redeploy, publish_again
 from harness.core.experiment.types import Deployment
 from harness.core.timeline.events import Event, Write
+from harness.core.timeline.left import unhealed
 from harness.errors import UsageError
 
 
@@ -199,10 +200,10 @@ def test_a_deployment_that_still_shifts_the_alias_is_named(canary_cloud: Any, ca
     subject = f"{ready['function']}:{ready['alias']}"
     write = Write(at_s=0.0, call=RETURNING, subject=subject, step="intended", before="1", after="2")
     wanted = Deployment(application=ready["application"], group=ready["group"])
-    (left,) = heal(Aws(), [write], events.append, lambda: 0.0, wanted)
+    (left,) = heal(Aws(), unhealed([write]), events.append, lambda: 0.0, wanted)
     assert not left.healed
     named = rf"{deployment_id} of .*/{ready['group']} is InProgress and shifts all traffic at about [\d:]{{8}} UTC"
     assert re.search(named, left.told)
     canary_cloud.advance(600)
-    (healed,) = heal(Aws(), [write], events.append, lambda: 0.0, wanted)
+    (healed,) = heal(Aws(), unhealed([write]), events.append, lambda: 0.0, wanted)
     assert (healed.healed, healed.told) == (True, "back on version 1")

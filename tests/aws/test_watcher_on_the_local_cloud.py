@@ -90,8 +90,7 @@ class Run:
             target_version=self.names["canary"],
             experiment="test",
             config="Canary10Percent5Minutes",
-            record=self.events.append,
-            now=self.now,
+            journal=Journal(self.events.append, self.now),
         )
 
     def forced_alarm(self) -> ForcedAlarm:

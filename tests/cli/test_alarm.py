@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
+from harness.aws.forced_alarm import FORCING
 from harness.aws.redeploy import RETURNING
 from harness.cli import main as cli
 from harness.core.experiment.types import Deployment, Experiment
@@ -63,3 +65,37 @@ def test_a_reset_waits_for_the_deployment_that_still_shifts_the_alias(
     over.join()
     assert "undone, back on version 1" in capsys.readouterr().out
     assert cli.main(["alarm", "reset", ready["alarm"], "--wait", "1m", "--allow-writes"]) == 2
+
+
+def test_a_damaged_folder_and_a_full_disk_keep_nothing_from_being_undone(
+    canary_cloud: "Cloud",
+    canary_aws: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What the rest of the journal says is named and undone, and that more may be left is told."""
+    name = canary_cloud.ready["alarm"]
+    folder = RunFolder.create(tmp_path, "killed", 0.0)
+    folder.manifest.write_text('{"schema": 1, "experi')
+    held = Write(at_s=1.0, call=FORCING, subject=name, step="intended", before="OK", after="ALARM")
+    lines = [
+        encode(held),
+        encode(replace(held, step="done", at_s=2.0)),
+        b'{"type":"wri\0\0\0 5}\n',
+        b'{"type":"requests"\n',
+    ]
+    folder.timeline.write_bytes(b"".join(lines) + b'{"type":"write","at_s":9.0,"ca')
+    folder.healing.mkdir()  # a file that cannot be written
+    canary_cloud.cloudwatch.set_alarm_state({"AlarmName": name, "StateValue": "ALARM", "StateReason": "x"})
+    asked = ["--run", str(folder.path)]
+    assert cli.main(["alarm", "status", *asked]) == 1
+    told = capsys.readouterr()
+    assert f"{FORCING} on {name}" in told.out
+    assert "1 lines of" in told.err
+    assert cli.main(["alarm", "reset", *asked]) == 1
+    told = capsys.readouterr()
+    assert f"{FORCING} on {name}: undone, OK" in told.out
+    assert "cannot be written" in told.err
+    (alarm,) = canary_cloud.cloudwatch.describe_alarms({"AlarmNames": [name]})["MetricAlarms"]
+    assert alarm["StateValue"] == "OK"

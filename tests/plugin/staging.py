@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from harness.aws.clients import Aws
 from harness.aws.deployer import create_deployment
+from harness.aws.journal import Journal
 from harness.core.experiment.types import Alarm, Deployment, Experiment, Fault, Traffic
 from harness.core.timeline.events import Event, RunStarted
 from harness.errors import HarnessError
@@ -167,8 +168,7 @@ class Stage:
             target_version=self.cloud.ready["canary"],
             experiment="theirs",
             config="Canary10Percent10Minutes",
-            record=lambda _: None,
-            now=lambda: 0.0,
+            journal=Journal(lambda _: None, lambda: 0.0),
         )
 
     def place(self, version: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from harness import experiments
 from harness.aws.clients import Aws
+from harness.aws.journal import Journal
 from harness.core.experiment.pacing import ArrivalPlan, Pacer, share_draw
 from harness.core.experiment.parse import parse
 from harness.core.experiment.rates import legs
@@ -58,13 +59,15 @@ class Scene:
         base: Any = SimpleNamespace(now_s=lambda: ENDED_S, wall_s=lambda _: 0.0)
         files: Any = SimpleNamespace(command_log=folder / "command.log", path=folder)
         self.ended: list[str] = []
+        recording = Recording(folder / "timeline.jsonl", self.ended.append)
         self.context = RunContext(
             experiment=Experiment(name="test", deployment=Deployment(command=command), steady_s=0),
             aws=Aws(),
             base=base,
             epoch_s=0.0,
             folder=files,
-            recording=Recording(folder / "timeline.jsonl", self.ended.append),
+            recording=recording,
+            journal=Journal(recording.record, base.now_s, recording.keep),
             ending=Ending(base, lambda over: self.ended.append(f"{over.why}: {over.detail}")),
         )
         self.record = self.context.record

@@ -1,11 +1,13 @@
 """What becomes of events: the timeline, what is known by it, and whoever listens."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from harness.core.timeline.events import Event, Note, Requests, RunStarted, decode
 from harness.core.timeline.rollout import Rollout
+from harness.errors import HarnessError
 from harness.run.ending import Ending
 from harness.run.recording import Recording
 from harness.traffic.steering import Timebase
@@ -82,3 +84,28 @@ def test_an_end_that_is_only_noted_calls_nobody() -> None:
     ending.end("settled")
     assert ending.over
     assert ending.over.why == "stopped"
+
+
+def test_what_is_kept_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written, and the disk has confirmed it, when the call returns."""
+    on_disk: list[bytes] = []
+    path = tmp_path / "timeline.jsonl"
+    recording = Recording(path, pytest.fail)
+    monkeypatch.setattr(os, "fsync", lambda _: on_disk.append(path.read_bytes()))
+    recording.keep(NOTE)
+    assert [*decode(on_disk[-1].splitlines())] == [NOTE]
+
+
+def test_what_cannot_be_kept_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was about to change something on AWS does not; nor does anybody after the end."""
+    problems: list[str] = []
+    recording = Recording(tmp_path / "timeline.jsonl", problems.append)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for _ in range(2):
+        with pytest.raises(HarnessError, match="nothing is changed on AWS"):
+            recording.keep(NOTE)
+    assert len(problems) == 1

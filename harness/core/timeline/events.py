@@ -7,6 +7,7 @@ at some time between the two. A value that was not there is None, never 0 or emp
 and schedule lags are wall time, because they measure real machines: at every speed a millisecond is a millisecond.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Union, get_args
@@ -409,7 +410,10 @@ class FaultEnded(Entry, frozen=True, kw_only=True, tag="fault_ended"):
 
 
 class Write(Entry, frozen=True, kw_only=True, tag="write"):
-    """A change of AWS by us: noted `intended` before the call, `done` or `failed` after it, `undone` when healed.
+    """A change of AWS by us: noted `intended` before the call, and `done`, `refused` or `unanswered` after it.
+
+    Without an answer it may have taken effect, or may still do so. Healing notes `undone`, or `failed` and why; earlier
+    versions noted `failed` for what was refused or had no answer, too.
 
     `before` and `after` let it be undone after a crash: `before` is what to put back (None: there was nothing), `after`
     is what the call sets: a state, a number, or the mark of what was started.
@@ -417,10 +421,14 @@ class Write(Entry, frozen=True, kw_only=True, tag="write"):
 
     call: str
     subject: str
-    step: Literal["intended", "done", "failed", "undone"]
+    step: Literal["intended", "done", "refused", "unanswered", "failed", "undone"]
     detail: str = ""
     before: str | None = None
     after: str | None = None
+
+
+MISSED_STEPS = ("refused", "unanswered", "failed")
+"""Steps of a write that say that it did not, or may not, have come about."""
 
 
 class RailTripped(Entry, frozen=True, kw_only=True, tag="rail_tripped"):
@@ -519,6 +527,8 @@ class _SkimmedArrivals(_ArrivalFields, frozen=True, kw_only=True, tag="arrivals"
 _OTHERS = tuple(kind for kind in get_args(Event) if kind not in (Requests, Arrivals))
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _skimmer: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[(_SkimmedRequests, _SkimmedArrivals, *_OTHERS)])
+_write_decoder: msgspec.json.Decoder[RunStarted | Write] = msgspec.json.Decoder(RunStarted | Write)
+_OF_OTHERS = re.compile(rb'\{"type":"(?!write"|run_started")\w+"')
 _encoder = msgspec.json.Encoder()
 
 
@@ -541,6 +551,21 @@ def skim(lines: Iterable[bytes]) -> Iterator[Event]:
     This is what judging and reporting need: both add histograms up, and neither asks for service times.
     """
     return _decoded(lines, _skimmed)
+
+
+def of_writes(lines: Iterable[bytes]) -> Iterator[RunStarted | Write | None]:
+    """The beginning of a run and its writes, line by line, whatever stands in other lines, and in however old a schema.
+
+    None for a line that cannot be read and may tell of a write; a last line that was cut off tells of none.
+    """
+    for line in lines:
+        if not line.strip() or _OF_OTHERS.match(line):
+            continue
+        try:
+            yield _write_decoder.decode(line)
+        except msgspec.DecodeError:
+            if line.endswith(b"\n"):
+                yield None
 
 
 def _skimmed(line: bytes) -> Event:

@@ -37,7 +37,8 @@ class Release(Struct, frozen=True, kw_only=True):
 
     `forward`, `rollback`, `target`, `alias` and `config` are the last looks at each. `weighed` is the last look at the
     target that told its weight while the deployment lasted: later it tells the past. `wanted` is the id of the
-    deployment that this run created or was told to follow; `refused` says why none was created. `baseline` and `canary`
+    deployment that this run created or was told to follow; `refused` says why none was created; `in_doubt` that the
+    run asked for one and knows of no answer, so that there may be one. `baseline` and `canary`
     are versions. `agreed` is the first look at which the alias was where the outcome puts it. `others` are deployments
     of the group that are not this release's. `known_s` is when the run learned of the deployment: its own call had
     returned, or the first look that showed it had.
@@ -47,6 +48,7 @@ class Release(Struct, frozen=True, kw_only=True):
     asked_for_s: float | None = None
     known_s: float | None = None
     refused: str | None = None
+    in_doubt: bool = False
     forward: DeploymentSeen | None = None
     first_seen_s: float | None = None
     rollback: DeploymentSeen | None = None

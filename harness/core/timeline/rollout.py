@@ -23,6 +23,7 @@ from harness.core.timeline.events import (
     TargetSeen,
     Write,
 )
+from harness.core.timeline.left import CREATION
 from harness.core.timeline.release import GRACE_S, Release
 from harness.core.timeline.run_state import RunState
 from harness.core.timeline.weights import canary_of, place_of, shares_of, weight_of
@@ -39,7 +40,6 @@ _OUTCOMES: Mapping[Phase, Outcome] = {
     Phase.STOPPED: Outcome.STOPPED,
     Phase.FAILED: Outcome.FAILED,
 }
-_CREATION = "codedeploy:CreateDeployment"
 _ID = re.compile(r"\bd-\w+")
 
 
@@ -64,7 +64,8 @@ class Rollout(Struct, frozen=True, kw_only=True):
     def outcome(self) -> Outcome:
         """What CodeDeploy did; unknown while that is open, not_started if looks to the run's end show no deployment."""
         release = self.release
-        if release.phase is Phase.WAITING and (release.refused or self.run.searched_in_vain):
+        in_vain = self.run.searched_in_vain and not release.in_doubt
+        if release.phase is Phase.WAITING and (release.refused or in_vain):
             return Outcome.NOT_STARTED
         return _OUTCOMES.get(release.phase, Outcome.UNKNOWN)
 
@@ -137,14 +138,18 @@ def _run_started(known: Release, event: RunStarted) -> Release:
 
 
 def _write(known: Release, event: Write) -> Release:
-    if event.call != _CREATION or known.wanted:
+    if event.call != CREATION or known.wanted:
         return known
-    if event.step == "failed":
-        return replace(known, refused=event.detail or "the call failed")
+    if event.step in ("failed", "refused"):
+        return replace(known, refused=event.detail or "the call failed", in_doubt=False)
+    if event.step in ("intended", "unanswered"):
+        return replace(known, in_doubt=True)
     named = _ID.match(event.detail) or _ID.match(event.subject) if event.step == "done" else None
     if named is None:
         return known
-    return replace(follow_deployment(known, named[0]), asked_for_s=event.at_s, known_s=event.at_s, refused=None)
+    return replace(
+        follow_deployment(known, named[0]), asked_for_s=event.at_s, known_s=event.at_s, refused=None, in_doubt=False
+    )
 
 
 def _deployment(known: Release, seen: DeploymentSeen) -> Release:

@@ -35,6 +35,7 @@ from harness.core.timeline.events import (
     Trouble,
     Write,
 )
+from harness.core.timeline.left import Left, unhealed
 from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Answers, CommandFacts
@@ -91,7 +92,8 @@ class Evidence(Struct, frozen=True):
     one's. `end_s` is the end of the run, or of what is there of it, and `until_s` the same or the next deployment's
     creation; `looks` are the instants of the good ones, `blind` the failed ones.
     `sent` counts all requests, those that other groups answer too. `steered_s` is when a person first changed the
-    faults, from when on the plan holds no more; infinite if nobody did.
+    faults, from when on the plan holds no more; infinite if nobody did. `left` is what the run changed on AWS and did
+    not undo until its end.
     """
 
     experiment: Experiment
@@ -114,6 +116,7 @@ class Evidence(Struct, frozen=True):
     sent: int
     end_s: float
     steered_s: float = math.inf
+    left: tuple[Left, ...] = ()
 
     @property
     def release(self) -> Release:
@@ -185,6 +188,7 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         exits_asked=tuple(event for event in events if isinstance(event, ExitAsked)),
         sent=sum(event.count for event in events if isinstance(event, Requests)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
+        left=tuple(unhealed(events)) if rollout.run.ended else (),
         steered_s=min(
             (event.at_s for event in events if isinstance(event, Asked) and _steers(event)), default=math.inf
         ),

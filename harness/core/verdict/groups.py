@@ -25,11 +25,11 @@ from harness.core.timeline.events import (
     TargetSeen,
     Write,
 )
+from harness.core.timeline.left import CREATION
 from harness.core.verdict.evidence import FORCING
 from harness.core.verdict.types import RESULTS, GroupFacts, Verdict, result_in_words
 from harness.errors import ExitCode
 
-_CREATION = "codedeploy:CreateDeployment"
 _THROTTLING = "lambda:PutFunctionConcurrency"
 
 
@@ -68,7 +68,7 @@ def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Ite
                 yield replace(event, deployment=deployment.id)
             case Look() | LookFailed() | ClockSeen() | ExitAsked():
                 continue
-            case Write(call=call) if call == _CREATION:
+            case Write(call=call) if call == CREATION:
                 continue
             case _:
                 yield event

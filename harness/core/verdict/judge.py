@@ -103,7 +103,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
         call=call,
         expected_call=experiment.expect.call if isinstance(experiment.expect.call, Call) else None,
         has_expectation=experiment.expect != Expect() or bool(criteria),
-        exit_code=exit_code_of(rollout, result),
+        exit_code=exit_code_of(evidence, result),
         because=(_what_happened(rollout), *_why_unseen(evidence), *harm.because, *said),
         deployment=deployment_of(rollout),
         detection=measures.detection,
@@ -135,10 +135,10 @@ def call_of(rollout: Rollout, harm: Harm) -> Call:
     return Call.INCONCLUSIVE if harm.done is None else _CALLS.get((rollout.outcome, harm.done), Call.INCONCLUSIVE)
 
 
-def exit_code_of(rollout: Rollout, result: Result) -> int:
+def exit_code_of(evidence: Evidence, result: Result) -> int:
     """What the process should tell its caller; a failure of the harness, or a signal, goes before any result."""
-    ended = rollout.run.ended
-    if ended and ended.why == "failed":
+    ended = evidence.rollout.run.ended
+    if ended and (ended.why == "failed" or (evidence.left and not ended.signal)):
         return int(ExitCode.HARNESS_FAILED)
     if ended and ended.signal:
         return int(_SIGNALLED[ended.signal])
@@ -180,6 +180,7 @@ def _reasons(evidence: Evidence, call: Call, criteria: Sequence[Criterion]) -> I
     yield from _command_reasons(evidence)
     yield from _traffic_reasons(evidence)
     yield from (Reason("inconclusive", said) for said in departures(evidence))
+    yield from _left_reasons(evidence)
     yield from (_criterion_reason(criterion) for criterion in criteria)
 
 
@@ -307,6 +308,14 @@ def _lateness(evidence: Evidence) -> str | None:
     return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None
 
 
+def _left_reasons(evidence: Evidence) -> Iterator[Reason]:
+    """A release under changes of ours that are still there is not over."""
+    if evidence.left:
+        named = ", ".join(f"{left.write.call} on {left.write.subject}" for left in evidence.left)
+        undone_by = "`canary-harness alarm reset --run` and the folder of this run"
+        yield Reason("inconclusive", f"Not undone on AWS when the run ended: {named}. Undo it by {undone_by}.")
+
+
 def _criterion_reason(criterion: Criterion) -> Reason:
     limit = f"{limit_word(criterion.name)} {criterion.limit:g}"
     if criterion.met is None:
@@ -373,6 +382,8 @@ def _undecided(rollout: Rollout) -> str:
         return f"What became of {rollout.release.wanted} is not known: it was never seen."
     if rollout.release.refused:
         return f"No deployment was created: {rollout.release.refused}"
+    if rollout.release.in_doubt:
+        return "Whether a deployment was created is not known: AWS gave no answer to the call that asks for it."
     if rollout.run.looks and not rollout.run.ended:
         return "What CodeDeploy did is not known: the timeline was cut off before a deployment was seen."
     if rollout.run.looks:
