@@ -29,6 +29,7 @@ SETTLED_S = 60.0
 HEAL_WITHIN_S = 5.0
 """Wall time for which undoing waits until that is so: a person waits for the run to end, and can heal again."""
 LOOK_EVERY_S = 1.0
+SHORT_REST_S = 0.05
 
 
 class Journal:
@@ -54,7 +55,7 @@ class Journal:
         self._rest = rest
         self._under_way = 0
         self._is_shut = False
-        self._idle = threading.Condition()
+        self._lock = threading.Lock()
         self._put_back: dict[tuple[str, str], tuple[str | None, float]] = {}
 
     def entry(self, call: str, subject: str, *, before: str | None = None, after: str | None = None) -> "JournalEntry":
@@ -63,7 +64,7 @@ class Journal:
 
     def shut(self) -> None:
         """Lets nothing begin any more but what undoes a change."""
-        with self._idle:
+        with self._lock:
             self._is_shut = True
 
     @property
@@ -73,8 +74,11 @@ class Journal:
 
     def wait(self, within_s: float) -> bool:
         """Waits for the calls that are under way, for so much wall time; whether all have ended."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._under_way, within_s)
+        waited_s = 0.0
+        while self._under_way and waited_s < within_s:
+            self.rest(SHORT_REST_S)
+            waited_s += SHORT_REST_S
+        return not self._under_way
 
     def rest(self, for_s: float = LOOK_EVERY_S) -> None:
         """Lets wall time pass between two looks."""
@@ -92,16 +96,15 @@ class Journal:
     @contextmanager
     def writing(self, *, undoing: bool) -> Iterator[None]:
         """While a call is under way; raises RunEnding where none may begin."""
-        with self._idle:
+        with self._lock:
             if self._is_shut and not undoing:
                 raise RunEnding(ENDING)
             self._under_way += 1
         try:
             yield
         finally:
-            with self._idle:
+            with self._lock:
                 self._under_way -= 1
-                self._idle.notify_all()
 
 
 class JournalEntry:

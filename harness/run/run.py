@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from signal import Signals
 
-import gevent
 import gevent.event
 from msgspec.structs import replace
 
@@ -42,14 +41,10 @@ from harness.run.guard import Guard
 from harness.run.plays import Plays
 from harness.run.recording import Listener
 from harness.run.sent import with_requests
+from harness.run.unwinding import Unwinding
 from harness.traffic.feeds import read_feed
 from harness.traffic.fleet import Fleet, Post
 from harness.traffic.steering import Timebase
-
-WRITE_WITHIN_S = 10.0
-"""Wall time for which the end of a run waits for calls that change something and are under way."""
-HEAL_AGAIN_S = 5.0
-"""Wall time from the end of a run in which healing that failed is tried once more."""
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +70,6 @@ class Run:
         sends = with_requests(experiment)
         self.fleet = Fleet(sends, self.base, post, read_feed(sends.traffic))
         self._on_over = on_over
-        self._healing: gevent.Greenlet | None = None
         self._ending = Ending(self.base, self._wind_down)
         context = self._context = RunContext.of(
             experiment, aws, base=self.base, clock=clock, folder=self.folder, ending=self._ending
@@ -92,6 +86,7 @@ class Run:
         self._deploying = _deploying(context, self._follower, self._progress, look_now, aligned=aligned)
         parts = (self._follower, self._deploying, self.faults, self.fleet, guard)
         self._plays = Plays(context, *parts, look_now=look_now)
+        self._unwinding = Unwinding(context, self.faults, self._plays.stop)
 
     @property
     def watching(self) -> bool:
@@ -136,11 +131,7 @@ class Run:
     def close(self) -> ExitCode:
         """Ends the run when its traffic has stopped: heals, looks a last time, judges, reports; the exit code."""
         over = self._ending.note("stopped", self._why_stopped())
-        self._context.journal.shut()
-        if not self._context.journal.wait(WRITE_WITHIN_S):
-            self._context.trouble("writes", f"AWS did not answer a call within {WRITE_WITHIN_S:g} s of the run's end")
-        self._plays.stop()
-        self._heal(over)
+        self._unwinding.finish(over)
         self._deploying.close()
         if self.watching and over.why in ("settled", "given_up"):
             self._follower.final_looks()
@@ -169,17 +160,9 @@ class Run:
             log.error("%s", error)
 
     def _wind_down(self, over: RunEnded) -> None:
-        self._context.journal.shut()
-        self._healing = gevent.spawn(self.faults.stop, "the run ended")
+        self._unwinding.begin()
         self._deploying.stop(Signals[over.signal or "SIGTERM"])
         self._on_over()
-
-    def _heal(self, over: RunEnded) -> None:
-        """Lets the healing come to its end, and tries once more what failed soon: a person waits for the report."""
-        if self._healing:
-            self._healing.join()
-        if time.time() - self.base.wall_s(over.at_s) < HEAL_AGAIN_S:
-            self.faults.stop("the run ended")
 
     def _why_stopped(self) -> str:
         if self.watching:
