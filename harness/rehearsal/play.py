@@ -78,7 +78,7 @@ def play(
                 resolved = resolve(experiment, ready)
                 folder = open_folder(resolved)
                 following = experiments[index + 1 : index + 2]
-                locust = _Locust(folder, ready)
+                locust = _Locust(folder, ready, _written(resolved, Path(scratch)))
                 try:
                     clouds.extend(CloudProcess(one, Path(scratch), speed) for one in following)
                     played = locust.play(resolved, clouds[index], stop)
@@ -114,12 +114,18 @@ def cloud_command(file: Path, experiment: Experiment, speed: float) -> list[str]
     return [sys.executable, "-m", "harness", "cloud", *options, "--with-parent"]
 
 
+def _written(experiment: Experiment, scratch: Path) -> Path:
+    """The experiment in a file that nobody else can read: that of the run folder is without secrets."""
+    file = scratch / f"{uuid4().hex}.yaml"
+    file.write_bytes(msgspec.json.encode(experiment))
+    return file
+
+
 class CloudProcess:
     """A local cloud in a process of its own, started for one experiment."""
 
     def __init__(self, experiment: Experiment, scratch: Path, speed: float) -> None:
-        file = scratch / f"{uuid4().hex}.yaml"
-        file.write_bytes(msgspec.json.encode(experiment))
+        file = _written(experiment, scratch)
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self._log}
         self._process = start(cloud_command(file, experiment, speed), os.environ, **pipes)
@@ -178,7 +184,7 @@ class CloudProcess:
 class _Locust:
     """The Locust process that plays one experiment against one cloud."""
 
-    def __init__(self, folder: Path, ready: Ready) -> None:
+    def __init__(self, folder: Path, ready: Ready, experiment: Path) -> None:
         self._folder = folder
         self._speed = ready.speed
         here = folder.absolute()
@@ -186,7 +192,7 @@ class _Locust:
         with (here / "locust.log").open("ab") as log:
             # The run folder as working directory keeps a locust.conf or pyproject.toml of the caller out.
             pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "cwd": here}
-            self._process = start(locust_command(*options), _environment(here, ready), **pipes)
+            self._process = start(locust_command(*options), _environment(here, ready, experiment), **pipes)
 
     def play(self, experiment: Experiment, cloud: CloudProcess, stop: Interrupts) -> Played:
         """Waits for its end, and returns what went wrong if it hangs, or if its cloud died."""
@@ -229,7 +235,7 @@ def _longest_s(experiment: Experiment) -> float:
     return experiment.give_up_s + 2 * experiment.steady_s + 120
 
 
-def _environment(folder: Path, ready: Ready) -> dict[str, str]:
+def _environment(folder: Path, ready: Ready, experiment: Path) -> dict[str, str]:
     """Our environment, without the variables that would point boto3 or Locust elsewhere."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
     return {
@@ -245,7 +251,7 @@ def _environment(folder: Path, ready: Ready) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
-        "LOCUST_CANARY_EXPERIMENT": str(folder / "experiment.yaml"),
+        "LOCUST_CANARY_EXPERIMENT": str(experiment),
         "LOCUST_CANARY_CLOCK": f"{ready.epoch!r}:{ready.speed!r}",
         "LOCUST_CANARY_RUN_DIR": str(folder),
     }

@@ -109,7 +109,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("time to roll back", lambda verdict: verdict.detection.time_to_roll_back_s, facts.span, is_time=True),
     Measure("failed requests", _exactly("exposure.failed_requests"), _count, grows=True),
     Measure("failed good requests", _exactly("exposure.failed_good_requests"), _count, grows=True),
-    Measure("personas hit", _exactly("exposure.users"), _count),
+    Measure("users hit", _exactly("exposure.users"), _count),
     Measure("blast radius", _exactly("exposure.blast_radius"), _share, grows=True),
     Measure("error budget used", _exactly("exposure.error_budget_share"), _share, grows=True),
     _latency("baseline", "p95"),

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from harness.core.experiment.types import Objective, Outcome
 from harness.core.timeline.bounds import Bounds, interval_in_words
-from harness.core.verdict.types import ArmFacts, Source, Verdict, result_in_words
+from harness.core.verdict.types import ArmFacts, RequestHurt, Source, Verdict, result_in_words
 
 NOT_MEASURED = "–"
 SMALLEST_P = 0.0001
@@ -32,7 +32,7 @@ _HEADLINES = {
     Outcome.NOT_STARTED: "NOT STARTED",
     Outcome.UNKNOWN: "OUTCOME UNKNOWN",
 }
-PERSONAS_HIT = "kinds of simulated user that met a failure, not people"
+USERS_HIT = "simulated users that met a failure, not people: rows of the feed, or personas of a locustfile"
 OTHERS_SENT = "The run sent no requests of its own; what CloudWatch counted is other people's."
 NOTHING_SENT = "No request was sent, so nothing was measured: the outcome above is all that is known."
 LEDGER_HEAD: Row = ("step", "at", "took")
@@ -210,7 +210,9 @@ def exposure(verdict: Verdict) -> str:
     """Who got hurt."""
     hurt = verdict.exposure
     failed = f"{count(hurt.failed_requests)} failed requests ({count(hurt.failed_good_requests)} of them good)"
-    users = "1 persona" if hurt.users == 1 else f"{count(hurt.users)} personas"
+    users = (
+        "users not told apart" if hurt.users is None else "1 user" if hurt.users == 1 else f"{count(hurt.users)} users"
+    )
     used = f"error budget used {percent(hurt.error_budget_share)}"
     return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}, {used}"
 
@@ -227,11 +229,17 @@ def exposures(verdict: Verdict, objective: Objective) -> list[Row]:
     return [
         ("failed requests", count(hurt.failed_requests), "from the deployment's creation on"),
         ("good requests among them", count(hurt.failed_good_requests), "nobody meant these to fail"),
-        ("personas hit", count(hurt.users), PERSONAS_HIT),
+        ("users hit", count(hurt.users), USERS_HIT),
         ("blast radius", percent(hurt.blast_radius), "failed ÷ all requests"),
         ("error budget used", percent(hurt.error_budget_share), allowed),
         ("all at once instead", _estimate(hurt.all_at_once_failures), _ALL_AT_ONCE),
+        *((f"failed {one.name}", count(one.failed), _whom(one)) for one in hurt.requests),
     ]
+
+
+def _whom(hurt: RequestHurt) -> str:
+    """How many failures of a request were good ones, and which rows of the feed they hit."""
+    return ", ".join(filter(None, (f"{count(hurt.failed_good)} of them good", hurt.whom)))
 
 
 def attribution(verdict: Verdict) -> str:

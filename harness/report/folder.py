@@ -74,7 +74,7 @@ class RunFolder:
 
     manifest = _File("manifest.json")
     experiment = _File("experiment.yaml")
-    """The resolved experiment, as the Locust process reads it."""
+    """The resolved experiment, without secrets."""
     timeline = _File("timeline.jsonl")
     """Every event, appended while the run lasts."""
     command_log = _File("command.log")

@@ -94,7 +94,7 @@ def tiles(verdict: Verdict, objective: Objective) -> list[Tile]:
         ),
         _failed_tile(verdict),
         _tile("blast radius", facts.percent(hurt.blast_radius), "of all requests failed", unseen),
-        _tile("personas hit", facts.count(hurt.users), facts.PERSONAS_HIT, unseen),
+        _tile("users hit", facts.count(hurt.users), facts.USERS_HIT, unseen),
         _tile("error budget used", facts.percent(hurt.error_budget_share), f"of {facts.budget(objective)}", unseen),
     ]
 

@@ -112,13 +112,14 @@ def test_next_cloud_starts_while_one_plays(stage: Stage, started: list[subproces
 
 def test_locust_learns_where_everything_is(stage: Stage, tmp_path: Path) -> None:
     """Endpoint, experiment, clock and run folder come by environment."""
-    list(stage("one", locust="import json, os; json.dump(dict(os.environ), open('env.json', 'w'))"))
-    environment = json.loads((tmp_path / "one" / "env.json").read_text())
+    asked = "open(os.environ['LOCUST_CANARY_EXPERIMENT']).read()"
+    list(stage("one", locust=f"import json, os; json.dump([dict(os.environ), {asked}], open('env.json', 'w'))"))
+    environment, experiment = json.loads((tmp_path / "one" / "env.json").read_text())
     assert environment["AWS_ENDPOINT_URL"] == READY["endpoint_url"]
     assert environment["AWS_REGION"] == "eu-north-1"
     assert environment["LOCUST_CANARY_CLOCK"] == "1000.0:60.0"
     assert environment["LOCUST_CANARY_RUN_DIR"] == str(tmp_path / "one")
-    assert environment["LOCUST_CANARY_EXPERIMENT"] == str(tmp_path / "one" / "experiment.yaml")
+    assert json.loads(experiment)["name"] == "one"  # with its secrets, which the run folder does not have
 
 
 def test_settings_of_the_caller_lead_nobody_astray(

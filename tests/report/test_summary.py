@@ -70,7 +70,7 @@ def test_persona_is_no_person(caught: Verdict, shown: Show) -> None:
     """A persona is a kind of simulated user, and every report says so."""
     assert "1 persona," in shown(caught)
     assert "1 persona," in markdown(caught)
-    assert "not people" in facts.PERSONAS_HIT
+    assert "not people" in facts.USERS_HIT
 
 
 def test_stopped_without_rollback_is_not_taken_for_one(caught: Verdict) -> None:

@@ -1,8 +1,9 @@
 """What was measured: traffic, arms, exposure, attribution and the detection ledger, from the evidence of a run."""
 
+import itertools
 import math
 from bisect import bisect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,7 +25,16 @@ from harness.core.verdict.evidence import (
 )
 from harness.core.verdict.guards import guards_of, rules_of
 from harness.core.verdict.latency import Compared, compared, interval_s
-from harness.core.verdict.types import ArmFacts, Arms, Attribution, Detection, Exposure, Source, TrafficFacts
+from harness.core.verdict.types import (
+    ArmFacts,
+    Arms,
+    Attribution,
+    Detection,
+    Exposure,
+    RequestHurt,
+    Source,
+    TrafficFacts,
+)
 
 # API Gateway answers 502 for a function that threw, and a service behind it cannot put its version in that answer. Only
 # where nearly all failures carry a version do headers tell the arms apart without a bias towards health.
@@ -33,6 +43,8 @@ SIGNIFICANT = 0.005
 """A canary that is as good as the baseline is called worse once in 200 times at the most."""
 MINUTE_S = 60.0
 DAY_S = 86_400.0
+REQUESTS_TOLD, ROWS_TOLD = 10, 20
+"""Of requests that failed, and of the rows of the feed that they hit."""
 
 
 class Measures(Struct, frozen=True, kw_only=True):
@@ -343,23 +355,34 @@ def exposure_of(evidence: Evidence, canary: ArmFacts) -> Exposure:
     return Exposure(
         failed_requests=count(hurt),
         failed_good_requests=count(hurt, lambda seen: seen.intent == "good"),
-        users=len(users_of(hurt)),
+        users=_users(hurt),
         blast_radius=count(hurt) / total,
         error_budget_share=_budget_share(evidence, count(hurt)),
         all_at_once_failures=_all_at_once(evidence, canary),
+        requests=tuple(itertools.islice(by_request(hurt), REQUESTS_TOLD)),
     )
 
 
-def users_of(requests: Iterable[Requests]) -> set[str | int]:
-    """Who these requests were for: rows of the feed, and personas of a locustfile; one alone where nothing tells."""
-    known: set[str | int] = set()
-    anyone = False
-    for seen in requests:
-        known.update(seen.rows)
-        if seen.persona != ANYONE:
-            known.add(seen.persona)
-        anyone = anyone or bool(seen.count)
-    return known or ({ANYONE} if anyone else set())
+def _users(hurt: Sequence[Requests]) -> int | None:
+    """How many users these requests were for: rows of the feed and personas; None where nothing tells them apart."""
+    personas = {seen.persona for seen in hurt} - {ANYONE, ""}
+    known = len(personas) + len({row for seen in hurt for row in seen.rows})
+    return known or (None if hurt else 0)
+
+
+def by_request(hurt: Sequence[Requests]) -> Iterator[RequestHurt]:
+    """The failures of each request, the most first."""
+    by_name: dict[str, list[Requests]] = {}
+    for seen in hurt:
+        by_name.setdefault(seen.endpoint, []).append(seen)
+    for name, failures in sorted(by_name.items(), key=lambda pair: -count(pair[1])):
+        yield RequestHurt(
+            name=name,
+            failed=count(failures),
+            failed_good=count(failures, lambda seen: not is_fault(seen)),
+            users=_users(failures),
+            rows=tuple(sorted({row for seen in failures for row in seen.rows})[:ROWS_TOLD]),
+        )
 
 
 def requests_per_s(evidence: Evidence) -> float | None:

@@ -131,9 +131,31 @@ class Arms(Struct, frozen=True, kw_only=True):
     latency: LatencyFacts | None = None
 
 
-class Exposure(Struct, frozen=True, kw_only=True):
-    """Who got hurt from the deployment's creation on; `users` counts distinct personas, None without traffic.
+class RequestHurt(Struct, frozen=True, kw_only=True):
+    """Failures of one request, by its name: how many, how many of them good, and the first rows of the feed hit."""
 
+    name: str
+    failed: int
+    failed_good: int
+    users: int | None
+    rows: tuple[int, ...] = ()
+
+    @property
+    def whom(self) -> str:
+        """Which rows of the feed they hit, in words; empty where there are none."""
+        if not self.rows:
+            return ""
+        named = ", ".join(map(str, self.rows))
+        more = (self.users or 0) - len(self.rows)
+        rest = f" and {more} more" if more > 0 else ""
+        return f"row{'s' if len(self.rows) > 1 else ''} {named}{rest} of the feed"
+
+
+class Exposure(Struct, frozen=True, kw_only=True):
+    """Who got hurt from the deployment's creation on.
+
+    `users` counts distinct rows of the feed and personas; None without traffic, and where nothing tells users apart.
+    `requests` are the failures by request, the most first.
     `error_budget_share` is what the failures took of the objective's error budget, were the rate of this run to last.
     `all_at_once_failures` is an estimate: the failures if all traffic of the time that both arms shared had gone to the
     canary, by the exact interval of its failure rate.
@@ -145,6 +167,7 @@ class Exposure(Struct, frozen=True, kw_only=True):
     blast_radius: float | None = None
     error_budget_share: float | None = None
     all_at_once_failures: Bounds | None = None
+    requests: tuple[RequestHurt, ...] = ()
 
 
 class Attribution(Struct, frozen=True, kw_only=True):

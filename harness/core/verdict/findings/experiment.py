@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from harness.core.timeline.alarm_rules import FAILURES_OF
 from harness.core.timeline.events import Requests
@@ -11,7 +12,7 @@ from harness.core.verdict.evidence import by_status, count, failed, is_fault, pl
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
 from harness.core.verdict.guards import rules_of
 from harness.core.verdict.latency import Compared, Limit, times_in_words
-from harness.core.verdict.measure import comparable, is_comparable_in_part
+from harness.core.verdict.measure import REQUESTS_TOLD, by_request, comparable, is_comparable_in_part
 from harness.core.verdict.slowness import slower_than, spell_in_words, too_slow
 from harness.core.verdict.steady import why_not_steady
 from harness.core.verdict.types import Finding
@@ -144,8 +145,17 @@ def collateral(scene: Scene) -> Finding | None:
         "collateral",
         "warning" if on_baseline or rest else "note",
         f"{count(hurt)} good requests failed: {on_canary} on the canary, {on_baseline} on the baseline, {rest} where "
-        f"no header said ({statuses}).",
+        f"no header said ({statuses}).{_whom(hurt)}",
     )
+
+
+def _whom(hurt: list[Requests]) -> str:
+    """Which requests failed, and which rows of the feed they hit, where there is more to tell than their number."""
+    told = [*islice(by_request(hurt), REQUESTS_TOLD)]
+    if len(told) < 2 and not any(one.rows for one in told):
+        return ""
+    named = (f"{one.name} {one.failed}{f' ({one.whom})' if one.whom else ''}" for one in told)
+    return f" By request: {', '.join(named)}."
 
 
 def no_traffic(scene: Scene) -> Finding | None:
