@@ -49,7 +49,8 @@ class Api(Struct, frozen=True, kw_only=True):
 
     `name` is what its metrics call it, and its stage is where its routes are. `version_header` says which answers name
     the version that was invoked: `all` of them, or only `answers` that the function itself gave, as on AWS, where the
-    gateway makes the 502. `timeout_s` is wall time.
+    gateway makes the 502. `takes_all` says that every other path is a route, too, without authorizer, as
+    `ANY /{proxy+}` is: for services of one's own. `timeout_s` is wall time.
     """
 
     function: str
@@ -59,6 +60,7 @@ class Api(Struct, frozen=True, kw_only=True):
     name: ApiName = ApiName("rehearsal", "rehearsal", "shared")
     version_header: VersionHeader = "all"
     throttle: Throttle | None = None
+    takes_all: bool = False
     timeout_s: float = INTEGRATION_TIMEOUT_S
 
 
@@ -153,7 +155,7 @@ class Gateway:
         host = _value(scope["headers"], b"host").decode("latin-1")
         if not self._lets_in(host):
             raise Refused(proxy.forbidden(foreign_host(host)), at_stage=False)
-        route = self._routes.get((scope["method"], scope["path"]))
+        route = self._routes.get((scope["method"], scope["path"])) or self._any_route(scope["path"])
         if route is None:
             raise self._no_route(scope["path"])
         if self._bucket and not self._bucket.admits(received_s):
@@ -171,6 +173,10 @@ class Gateway:
             request_id=request_id,
             received_s=received_s,
         )
+
+    def _any_route(self, path: str) -> tuple[str, bool] | None:
+        stage = self._api.name.path
+        return (path.removeprefix(stage), False) if self._api.takes_all and path.startswith(f"{stage}/") else None
 
     def _no_route(self, path: str) -> Refused:
         at_stage = path.startswith(f"{self._api.name.path}/")

@@ -58,7 +58,8 @@ class Planned:
 class Kind:
     """One request of the experiment, as it is or as its fault has it.
 
-    `numbers` are those of the feed's rows, if it uses any column. `is_fixed` says that all its requests are alike.
+    `numbers` are those of the feed's rows, if it uses any column or belongs to a visit, whose user is a row. `is_fixed`
+    says that all its requests are alike.
     """
 
     __slots__ = ("_fixed", "_make", "_numbers", "context", "features", "judge", "name")
@@ -98,6 +99,7 @@ class Workshop:
         self._client = client
         self._values = values
         self._numbers = values.feed.numbers() if values.feed else None
+        self._steps = {step for flow in traffic.flow.values() for step in flow.steps}
 
     def good(self, key: str, prepare: Prepare | None = None) -> Kind:
         """The request as it is."""
@@ -126,7 +128,7 @@ class Workshop:
             judge=Judge(request),
             make=make,
             is_fixed=template.is_fixed and prepare is None,
-            numbers=self._numbers if uses_feed else None,
+            numbers=self._numbers if uses_feed or key in self._steps else None,
         )
 
     def _in_python(self, name: str, intent: Intent, message: Message, taken: Container[str], prepare: Prepare) -> Make:

@@ -123,6 +123,8 @@ def _about_message(request: Request, path: str) -> Problems:
 
 def _about_looks(request: Request, path: str) -> Problems:
     try:
+        if "{{" in str(request.check):
+            raise ValueError("cannot hold a placeholder; ask for what every good answer holds")
         if request.check is not None:
             check_of(request.check)
     except ValueError as error:
