@@ -202,6 +202,7 @@ class Crew:
             odd=recorder.odd,
             example=recorder.example,
             odd_values=dict(recorder.odd_values),
+            folded=recorder.folded,
             worker=self._name,
         )
 

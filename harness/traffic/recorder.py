@@ -8,16 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from harness.core.experiment.pacing import ArrivalPlan
 from harness.core.timeline.events import Answer, Arrivals, Event, Exemplar, Requests
 from harness.core.timeline.histogram import histogram
 from harness.traffic.fired import Features, Reply, fired
+from harness.traffic.folding import Folded
 from harness.traffic.steering import Timebase
 
 EXEMPLARS_PER_SECOND = 5
 EXEMPLARS_PER_RUN = 200
+MOST_VERSIONS = 20
+"""Versions that rows tell apart: a release has two, and a service may answer whatever it likes."""
+MOST_NAMES = 1000
+"""Names of requests, and of personas, that rows tell apart where others fire them."""
 
 _Key = tuple[Features, int, str | None, bool, bool]
 """What the requests of a row share, beside their second: features, status, version, whether they went well, HTTP."""
@@ -48,7 +53,8 @@ class Recorder:
     Durations are put into bins only when their row is passed on: all at once is much faster than one by one.
 
     `recorded` is how many requests were passed on, `odd` how many had values that no request has, of
-    which `odd_values` counts each kind, and `example` is the first.
+    which `odd_values` counts each kind, and `example` is the first. `folded` says how many had a version, a name or a
+    persona beyond those that are told apart.
     """
 
     def __init__(self, timebase: Timebase, sink: Sink, worker: str = "") -> None:
@@ -58,6 +64,7 @@ class Recorder:
         self.recorded = self.odd = 0
         self.example = ""
         self.odd_values: Counter[str] = Counter()
+        self._versions, self._names, self._personas = Folded(MOST_VERSIONS), Folded(MOST_NAMES), Folded(MOST_NAMES)
         self._rows: dict[int, dict[_Key, _Row]] = {}
         self._starts: dict[int, _Starts] = {}
         self._exemplars: list[Exemplar] = []
@@ -75,7 +82,8 @@ class Recorder:
         feed_row: int | None = None,
     ) -> None:
         """Counts one request that was due at `due_s`; both durations are wall time. Rows of failures are remembered."""
-        second, key = int(due_s), (features, reply.status, reply.version, reply.reason is None, reply.http)
+        version = None if reply.version is None else self._versions(reply.version)
+        second, key = int(due_s), (features, reply.status, version, reply.reason is None, reply.http)
         rows = self._rows.get(second)
         if rows is None:
             rows = self._rows[second] = {}
@@ -88,7 +96,13 @@ class Recorder:
             if feed_row is not None:
                 row.rows.add(feed_row)
             if self._exemplars_left:
-                self._exemplify(features, reply, due_s, latency_s, feed_row)
+                self._exemplify(features, replace(reply, version=version), due_s, latency_s, feed_row)
+
+    @property
+    def folded(self) -> dict[str, int]:
+        """How many requests are told apart from others no more, by what was too manifold of them."""
+        counts = {"version": self._versions, "name": self._names, "persona": self._personas}
+        return {what: texts.beyond for what, texts in counts.items() if texts.beyond}
 
     def started(self, due_s: float, lag_s: float) -> None:
         """Counts a planned start that took place `lag_s` of wall time late."""
@@ -132,8 +146,10 @@ class Recorder:
         else:
             began_s = (request.began_wall_s - base.began_wall_s) * base.speed
         due_s = max(0.0, began_s)
+        told_apart = request.features
+        features = Features(told_apart.intent, self._personas(told_apart.persona), self._names(told_apart.endpoint))
         self.started(due_s, 0.0)
-        self.answered(request.features, request.reply, due_s, request.service_s, request.service_s)
+        self.answered(features, request.reply, due_s, request.service_s, request.service_s)
 
     def _starts_of(self, due_s: float) -> _Starts:
         starts = self._starts.get(int(due_s))

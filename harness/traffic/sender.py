@@ -10,6 +10,7 @@ from gevent import get_hub, getcurrent
 from harness.traffic.client.client import Client
 from harness.traffic.client.failures import NoAnswer
 from harness.traffic.fired import VERSION_HEADER, Reply
+from harness.traffic.folding import Folded
 from harness.traffic.kinds import Planned
 from harness.traffic.rate_rail import RateRail
 from harness.traffic.recorder import Recorder
@@ -17,6 +18,10 @@ from harness.traffic.steering import Timebase
 
 FireRequest = Callable[..., None]
 """Tells Locust of a request, in the words of Locust's `request` event."""
+
+
+MOST_REASONS = 100
+"""Reasons of failures that are told apart: Locust keeps each, and some quote what a service sent."""
 
 
 class Sender:
@@ -30,6 +35,7 @@ class Sender:
         self._base = timebase
         self._recorder = recorder
         self._fire = fire
+        self._reasons = Folded(MOST_REASONS)
         self._hub = get_hub()
         self._idle: list[Any] = []
         self._senders: list[Any] = []
@@ -105,6 +111,7 @@ class Sender:
             error = kind.judge.failure(response)
             if error is None and planned.visit is not None:
                 error = planned.visit.answered(planned, response)
+        error = error and self._reasons(error)
         reply = Reply(status, version, error)
         latency_s = ended - self._base.wall_s(due_s)
         self._recorder.answered(kind.features, reply, due_s, latency_s, ended - began, planned.row)

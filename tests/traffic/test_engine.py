@@ -1,5 +1,6 @@
 """Traffic: every due request is started in time or counted as unstarted, and every start comes to an account."""
 
+import itertools
 import re
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from harness.traffic.client.prepared import Prepared
 from harness.traffic.engine import LoadEngine
 from harness.traffic.kinds import Outgoing
 from harness.traffic.recorder import Recorder
+from harness.traffic.sender import MOST_REASONS
 from harness.traffic.steering import Steering, Timebase
 
 CUSTOMERS = tuple({"email": f"{number}@x"} for number in range(10))
@@ -278,6 +280,20 @@ def test_a_request_without_an_answer_has_its_reason(problem: Exception, reason: 
     (row,) = rig.rows()
     assert (row.status, row.version, row.outcome) == (0, None, "failed")
     assert rig.fired[0]["exception"] == reason
+
+
+def test_reasons_that_quote_the_service_are_short_and_few() -> None:
+    """Locust keeps every reason that it is told, so a service must not be able to make up any number of them."""
+    rig, numbers = Rig(rate=2000.0), itertools.count()
+
+    def refuse(_: Prepared) -> HttpAnswer:
+        raise NoAnswer(f"{next(numbers)} " * 1000)
+
+    rig.client.answer = refuse
+    rig.pace(0.3)
+    reasons = {event["exception"] for event in rig.fired}
+    assert len(rig.fired) > MOST_REASONS + 1 >= len(reasons)
+    assert max(map(len, reasons)) <= 200
 
 
 def test_the_version_that_answered_is_recorded() -> None:

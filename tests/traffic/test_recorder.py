@@ -11,10 +11,17 @@ from msgspec.structs import astuple
 
 from harness.core.experiment.pacing import ArrivalPlan
 from harness.core.experiment.rates import legs
-from harness.core.timeline.events import Arrivals, Event, Exemplar, Requests
+from harness.core.timeline.events import Arrivals, Event, Exemplar, Requests, encode
 from harness.core.timeline.histogram import merge, quantile_s
 from harness.traffic.fired import Features, Reply
-from harness.traffic.recorder import EXEMPLARS_PER_RUN, EXEMPLARS_PER_SECOND, Recorder, unstarted
+from harness.traffic.recorder import (
+    EXEMPLARS_PER_RUN,
+    EXEMPLARS_PER_SECOND,
+    MOST_NAMES,
+    MOST_VERSIONS,
+    Recorder,
+    unstarted,
+)
 from harness.traffic.steering import Timebase
 
 GOOD = Features("good", "beta", "fakeUser")
@@ -52,6 +59,28 @@ def test_equal_requests_of_one_second_are_one_row(recorder: Recorder, sink: list
     assert (row.at_s, row.count, row.worker) == (7.0, 3, "w1")
     assert (row.intent, row.persona, row.endpoint) == ("good", "beta", "fakeUser")
     assert (row.version, row.status, row.outcome) == ("1", 200, "ok")
+
+
+def test_a_service_that_makes_up_versions_gets_a_bounded_number_of_short_ones(
+    recorder: Recorder, sink: list[Event]
+) -> None:
+    """Rows and their texts do not grow with what answers say; what is not told apart is counted as that."""
+    for number in range(5000):
+        recorder.answered(GOOD, Reply(500, f"{number}." * 10_000, "HTTP 500"), 1.0, 0.02, 0.01)
+    recorder.flush()
+    assert len(requests(sink)) == MOST_VERSIONS + 1
+    assert sum(row.count for row in requests(sink)) == 5000
+    assert sum(len(encode(event)) for event in sink) < 100_000
+    assert recorder.folded == {"version": 5000 - MOST_VERSIONS}
+
+
+def test_names_and_personas_of_other_users_are_told_apart_up_to_a_bound(recorder: Recorder, sink: list[Event]) -> None:
+    """A locustfile that gives each request a name of its own gets rows that can still be read."""
+    for number in range(MOST_NAMES + 500):
+        recorder.on_request(name=f"/item/{number}", response_time=1, context={"persona": f"user {number}"})
+    recorder.flush()
+    assert len({row.endpoint for row in requests(sink)}) == len({row.persona for row in requests(sink)}) <= 1001
+    assert recorder.folded == {"name": 500, "persona": 500}
 
 
 def test_every_feature_has_a_row_of_its_own(recorder: Recorder, sink: list[Event]) -> None:

@@ -134,7 +134,8 @@ class Totals(Entry, frozen=True, kw_only=True, tag="totals"):
     """What one process sent from the beginning of the run to its end: as Locust counted it, and as it was recorded.
 
     `odd` requests had values that no request has, and were recorded with what was left. `example` names one such value,
-    `odd_values` says of how many requests it was the name, the response time and so on.
+    `odd_values` says of how many requests it was the name, the response time and so on. `folded` says how many have
+    "other" for their version, name or persona, since there were too many different ones to tell apart.
     """
 
     counted: int
@@ -142,6 +143,7 @@ class Totals(Entry, frozen=True, kw_only=True, tag="totals"):
     odd: int = 0
     example: str = ""
     odd_values: dict[str, int] = {}
+    folded: dict[str, int] = {}
     worker: str = ""
 
 

@@ -29,6 +29,9 @@ AT_ONCE_S = 0.1
 It was under way when the request was sent, so it takes a round trip at most; some 0.1 s lie between AWS regions of one
 continent. What breaks later broke while the server worked on the request, and that is what a test must see.
 """
+REQUEST_TIMEOUT = 408
+"""With `Connection: close` the goodbye of a server to a connection that was idle for too long (RFC 9110, 15.5.9)."""
+GOODBYE = "the server answered 408 to a kept connection before it can have seen the request, and closed it"
 WARM_S = 1.0
 SWEEP_S = 0.1
 
@@ -90,11 +93,13 @@ class Client:
         of the whole time counts from the first.
         """
         connection = self._idle_connection() or self._new_connection()
+        kept = connection.reused
         try:
             answer = connection.ask(request)
+            if kept and answer.status == REQUEST_TIMEOUT and not connection.open and _at_once(connection):
+                raise ClosedEarly(GOODBYE)
         except ClosedEarly:
-            at_once = time.monotonic() - connection.asked < AT_ONCE_S
-            if not (connection.reused and request.idempotent and at_once):
+            if not (kept and request.idempotent and _at_once(connection)):
                 raise
             asked = connection.asked
             connection = self._connect()
@@ -119,7 +124,7 @@ class Client:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if connection.open:
+            if connection.open and connection.silent():
                 return connection
         return None
 
@@ -145,3 +150,8 @@ class Client:
         if sum(connection.parser.held for connection in self._connections) > BODIES_KEPT:
             for connection in self._connections:
                 connection.parser.let_go()
+
+
+def _at_once(connection: Connection) -> bool:
+    """Whether so little time went by since its request that what came must have been under way before."""
+    return time.monotonic() - connection.asked < AT_ONCE_S

@@ -5,6 +5,9 @@ import time
 
 # gevent replaces the one in `socket` by its own, which would wait where this one says at once that it would block.
 from _socket import socket as RawSocket  # noqa: N812
+from array import array
+from fcntl import ioctl
+from termios import FIONREAD
 from typing import Any
 
 from gevent import get_hub, getcurrent
@@ -22,6 +25,7 @@ _buffer = bytearray(64 * 1024)
 _view = memoryview(_buffer)
 _plain = bytearray(RECORD)
 _plain_view = memoryview(_plain)
+_unread = array("i", [0])
 
 
 class Timeouts(Struct, frozen=True):
@@ -109,6 +113,13 @@ class Connection:
             self.reused = True
             return self._outcome
         raise self._failure()
+
+    def silent(self) -> bool:
+        """Whether nothing has come that nobody asked for and the event loop has yet to see; else it is closed."""
+        ioctl(self._raw.fileno(), FIONREAD, _unread)
+        if _unread[0]:
+            self.close()
+        return self.open
 
     def close(self) -> None:
         """Ends the connection. It does not wake a greenlet that waits on it."""

@@ -25,6 +25,7 @@ class AnswerParser:
     __slots__ = (
         "_chunks",
         "_counted",
+        "_fields",
         "_head_only",
         "_headers",
         "_in_body",
@@ -39,6 +40,7 @@ class AnswerParser:
 
     def __init__(self) -> None:
         self._headers: dict[bytes, bytes] = {}
+        self._fields: dict[bytes, bytes] = {}  # those of the head alone: what comes behind the body changes none
         self._chunks: list[bytes] = []
         # llhttp calls these two straight, without a Python frame of ours in between.
         self.on_header = self._headers.__setitem__
@@ -100,6 +102,7 @@ class AnswerParser:
     def on_headers_complete(self) -> None:
         """Called by llhttp."""
         self._in_body = True
+        self._fields = self._headers.copy()
         if self._head_only and self._llhttp.get_status_code() not in _INTERIM:
             self._complete()
 
@@ -115,7 +118,7 @@ class AnswerParser:
         if self.answer is None:
             llhttp, chunks = self._llhttp, self._chunks[:]
             length = self._counted + sum(map(len, chunks))
-            self.answer = HttpAnswer(llhttp.get_status_code(), self._headers.copy(), chunks, length)
+            self.answer = HttpAnswer(llhttp.get_status_code(), self._fields, chunks, length)
             self.keep = llhttp.should_keep_alive()
 
     @property
@@ -138,4 +141,4 @@ class AnswerParser:
             self._chunks[:] = [b"".join(self._chunks)]
 
     def _says_length(self) -> bool:
-        return any(name.lower() in (b"content-length", b"transfer-encoding") for name in self._headers)
+        return any(name.lower() in (b"content-length", b"transfer-encoding") for name in self._fields)

@@ -471,6 +471,13 @@ def test_odd_requests_are_one_warning(findings: Any, row: Any) -> None:
     assert "6 x name, 4 x response_time" in found.text
 
 
+def test_versions_and_names_that_are_not_told_apart_are_a_finding(findings: Any, row: Any) -> None:
+    """The report says how many requests have "other" in their rows."""
+    folded = (Totals(at_s=400.0, counted=9, recorded=9, folded={"version": 4}, worker=worker) for worker in "ab")
+    found = findings([*row("healthy"), *folded])["requests-folded"]
+    assert (found.severity, "the version of 8 requests" in found.text) == ("warning", True)
+
+
 def test_without_http_a_request_that_did_not_fail_was_answered(findings: Any, row: Any) -> None:
     """XML-RPC, gRPC and SQL have no status."""
     found = findings(changed(row("healthy"), Requests, status=0, http=False))

@@ -1,6 +1,7 @@
 """The client: well-formed answers whole, everything else a failure with a reason, nothing a hang or a crash."""
 
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -250,6 +251,40 @@ def test_bytes_that_nobody_asked_for_end_a_kept_connection(serve: Serve, client_
     gevent.sleep(0.1)
     assert get(client).body() == b"hello"
     assert server.connections == 2
+
+
+def test_bytes_that_the_event_loop_has_yet_to_see_are_not_the_next_answer(serve: Serve, client_of: ClientOf) -> None:
+    """They came before the request, so they answer something else; even a POST is safe to send elsewhere."""
+    server = serve([OK, 0.05, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong", 1.0], [OK])
+    client = client_of(server)
+    get(client)
+    time.sleep(0.2)  # the event loop does not run meanwhile
+    assert get(client, method="POST").body() == b"hello"
+    assert server.connections == 2
+
+
+GOODBYE = b"HTTP/1.1 408 Request Time-out\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+def test_a_408_that_closes_a_kept_connection_at_once_is_no_answer(
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server gave up the idle connection as the request was under way: it is sent again where that is safe."""
+    monkeypatch.setattr("harness.traffic.client.client.AT_ONCE_S", 10.0)
+    server = serve([OK, "ask", GOODBYE], [OK])
+    client = client_of(server)
+    assert [get(client).status, get(client).status] == [200, 200]
+    client = client_of(serve([OK, "ask", GOODBYE], [OK]))
+    get(client)
+    with pytest.raises(ClosedEarly, match="408"):
+        get(client, method="POST")
+
+
+@pytest.mark.parametrize("script", [[OK, "ask", 2 * AT_ONCE_S, GOODBYE], [GOODBYE]], ids=["late", "first"])
+def test_a_408_that_answers_the_request_is_its_answer(serve: Serve, client_of: ClientOf, script: Sequence[Any]) -> None:
+    """It came after the server waited for the request, or on a connection that never was idle."""
+    client = client_of(serve(script))
+    assert 408 in [get(client).status for _ in range(script.count(OK) or 1)] + [get(client).status]
 
 
 # Connections that break

@@ -53,3 +53,12 @@ def test_one_wrong_byte_never_crashes_the_parser(at: int, byte: int) -> None:
     """An answer with any byte changed is an answer or a failure with a reason."""
     outcome = parsed(OK[:at] + bytes([byte]) + OK[at + 1 :])
     assert isinstance(outcome, HttpAnswer) or str(outcome)
+
+
+def test_a_trailer_never_replaces_a_header() -> None:
+    """What comes behind the body says nothing of the version that answered, or of how the body is encoded."""
+    head = CHUNKED.replace(b"\r\n\r\n", b"\r\nX-Lambda-Version: 7\r\n\r\n")
+    trailer = b"X-Lambda-Version: 8\r\nContent-Encoding: gzip\r\nX-New: 1\r\n"
+    answer = parsed(head + b"5\r\nhello\r\n0\r\n" + trailer + b"\r\n")
+    assert isinstance(answer, HttpAnswer)
+    assert (answer.header(b"X-Lambda-Version"), answer.header(b"X-New"), answer.body()) == ("7", None, b"hello")

@@ -55,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
     experiment.requests_lost,
     experiment.requests_not_recorded,
     experiment.requests_odd,
+    experiment.requests_folded,
     experiment.compared_in_part,
     release.superseded,
     eyes.permission_missing,

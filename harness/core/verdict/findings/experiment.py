@@ -268,6 +268,21 @@ def requests_odd(scene: Scene) -> Finding | None:
     )
 
 
+def requests_folded(scene: Scene) -> Finding | None:
+    """More versions, names or personas came up than rows tell apart."""
+    kinds: Counter[str] = Counter()
+    for process in scene.evidence.totals:
+        kinds.update(process.folded)
+    if not kinds:
+        return None
+    told = ", ".join(f"the {kind} of {number} requests" for kind, number in kinds.most_common())
+    return warning(
+        "requests-folded",
+        f"There were too many different ones to tell apart, so {told} is recorded as 'other'. Look at what the service "
+        "sends as X-Lambda-Version, and give requests to many URLs one name.",
+    )
+
+
 def requests_lost(scene: Scene) -> Finding | None:
     """Requests were planned of which nothing is known, such as rows of a worker that were lost."""
     facts = scene.measures.traffic
