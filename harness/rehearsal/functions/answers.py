@@ -102,6 +102,11 @@ def page(key: str, items: Sequence[Answer], params: Mapping[str, Any]) -> Answer
     return answer
 
 
+def instant(at_s: float) -> str:
+    """An instant as function URLs have it: to the microsecond and with a Z."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def timestamp(at_s: float) -> str:
     """An instant as Lambda writes it, to the millisecond in UTC."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"

@@ -17,7 +17,10 @@ from harness.rehearsal.functions.aliases import AliasOperations
 from harness.rehearsal.functions.bundled import Bundled
 from harness.rehearsal.functions.concurrency import TooManyRequests
 from harness.rehearsal.functions.engines import Engine, Invocation, RunRequest, invocation
+from harness.rehearsal.functions.event_invokes import EventInvokeOperations
+from harness.rehearsal.functions.function_urls import UrlOperations
 from harness.rehearsal.functions.names import LATEST, FunctionName, invalid_value, is_version
+from harness.rehearsal.functions.provisioned import ProvisionedOperations
 from harness.rehearsal.functions.python import Python, variables
 from harness.rehearsal.functions.records import Code, EngineKind
 from harness.rehearsal.functions.registry import SETTLES_IN_S, new_revision
@@ -33,7 +36,9 @@ RETRY_AFTER_S = (60.0, 120.0)
 """Experiment seconds before the two retries of a failed asynchronous invocation (Lambda developer guide)."""
 
 
-class Functions(VersionOperations, AliasOperations, AccessOperations):
+class Functions(
+    VersionOperations, AliasOperations, AccessOperations, UrlOperations, EventInvokeOperations, ProvisionedOperations
+):
     """Lambda. Operations are methods in snake case with AWS's parameters; the rest is for the cloud itself.
 
     `endpoint_url` is where user code finds this cloud; environments that start before it is set do not know it.
@@ -165,7 +170,7 @@ class Functions(VersionOperations, AliasOperations, AccessOperations):
             failed = self._run(self._drawn(name), event, _alias_of(name)).error is not None
         except Refusal as refusal:
             failed = isinstance(refusal, TooManyRequests)
-        if failed and attempt < len(RETRY_AFTER_S):
+        if failed and attempt < self._retries(name):
             again_s = self._schedule.clock.now() + RETRY_AFTER_S[attempt]
             self._schedule.at(again_s, lambda _: self._start_event(name, event, attempt=attempt + 1))
 

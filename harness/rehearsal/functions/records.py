@@ -84,6 +84,13 @@ class Configuration(Struct, frozen=True, kw_only=True):
     change: Change
 
 
+class Provisioned(Struct, frozen=True, kw_only=True):
+    """The provisioned concurrency that was asked for one version or alias."""
+
+    executions: int
+    asked_s: float
+
+
 class Alias(Struct, frozen=True, kw_only=True):
     """An alias: `version` gets what `weights` leave."""
 
@@ -100,7 +107,7 @@ class Function:
 
     `published` counts versions ever published: a number is never used again; `published_change` is the change of
     $LATEST that the last one was made of. `policies` maps a qualifier, or "" for the function itself, to its
-    statements.
+    statements; `urls` likewise. `event_invokes` and `provisioned` are by qualifier.
     """
 
     name: str
@@ -110,5 +117,8 @@ class Function:
     versions: dict[str, Configuration] = field(default_factory=dict)
     aliases: dict[str, Alias] = field(default_factory=dict)
     policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    urls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    event_invokes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    provisioned: dict[str, Provisioned] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     slots: Slots = field(default_factory=Slots)

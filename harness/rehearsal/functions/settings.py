@@ -57,7 +57,7 @@ def default_echo(name: str) -> dict[str, Any]:
 def check(params: Mapping[str, Any]) -> None:
     """Refuses settings that are out of Lambda's ranges, and those that this cloud cannot honour."""
     for name, (low, high) in _RANGES.items():
-        _check_range(name, params.get(name), low, high)
+        check_range(name, params.get(name), low, high)
     if "Role" in params and not re.fullmatch(_ROLE, params["Role"]):
         raise invalid_value(params["Role"], "role", f"Member must satisfy regular expression pattern: {_ROLE}")
     if len(params.get("Description") or "") > 256:
@@ -113,11 +113,12 @@ def _frozen(params: Mapping[str, Any]) -> Mapping[str, str]:
     return MappingProxyType(variables(params))
 
 
-def _check_range(name: str, value: int | None, low: int, high: int) -> None:
+def check_range(name: str, value: int | None, low: int, high: int | None) -> None:
+    """Refuses a value outside of a setting's range; without `high` there is no upper end."""
     field = name[0].lower() + name[1:]
     if value is not None and value < low:
         raise invalid_value(value, field, f"Member must have value greater than or equal to {low}")
-    if value is not None and value > high:
+    if value is not None and high is not None and value > high:
         raise invalid_value(value, field, f"Member must have value less than or equal to {high}")
 
 
