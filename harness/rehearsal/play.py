@@ -21,6 +21,7 @@ from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode, UsageError
 from harness.files import NOT_JSON
 from harness.processes import POLL_S, Interrupts, await_end, end, locust_command, start
+from harness.streams import tell
 
 READY_WITHIN_S = 60.0
 """Wall time that a cloud may take to start; a second or two is usual."""
@@ -28,6 +29,9 @@ ORPHAN_S = 15.0
 """Wall time that Locust has to notice by itself that its cloud is gone."""
 SPARE_S = 120.0
 """Wall time beyond what the experiment asks for, after which Locust counts as hung."""
+
+MOST_TOLD = 1 << 16
+"""Bytes of a cloud's warnings that are passed on."""
 
 _NOT_INHERITED = ("AWS_", "GITHUB_", "LOCUST_")
 
@@ -84,6 +88,8 @@ def play(
                     played = locust.play(resolved, clouds[index], stop)
                 finally:
                     locust.end(stop)
+                for line in () if played.trouble else clouds[index].told():
+                    tell(f"{experiment.name}: {line}")
                 clouds[index].close(stop)
                 yield played
         finally:
@@ -156,6 +162,11 @@ class CloudProcess:
             return lines[-1].removeprefix("canary-harness: ")
         code = self._process.poll()
         return f"ended by {signal.Signals(-code).name}" if code and code < 0 else "it wrote nothing"
+
+    def told(self) -> Sequence[str]:
+        """What it warned of, line by line: an alarm that it feeds no data, for example."""
+        # Read where it stands: the process writes on at the same offset.
+        return os.pread(self._log.fileno(), MOST_TOLD, 0).decode(errors="replace").splitlines()
 
     def close(self, stop: Interrupts) -> None:
         """Ends it; a second time does nothing."""

@@ -6,12 +6,26 @@ import time
 import gevent.event
 
 from harness.core.experiment.types import Experiment
+from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import Event
 from harness.core.timeline.rollout import Rollout
 from harness.run.context import RunContext
 
 PHASE_S = 60.0
 PHASE_ROOM_S = 10.0
+ROUNDING_S = 0.1
+
+
+def rehearsal_begins_s(experiment: Experiment, clock: Clock, now_s: float) -> float:
+    """The wall time, at most a minute of experiment time after `now_s`, at which a rehearsal begins.
+
+    The creation then comes just after `steady_s`, so that the same seed meets the same minutes from the first request
+    on, whenever it is started. Where others create the deployment, a rehearsal begins at once.
+    """
+    if experiment.deployment.target_version is None:
+        return now_s
+    phase_s = _offset_s(experiment) - experiment.steady_s - ROUNDING_S
+    return now_s + (phase_s - clock.experiment_s(now_s)) % PHASE_S / clock.speed
 
 
 def steady_until_s(experiment: Experiment, epoch_s: float, from_s: float = 0.0, *, aligned: bool) -> float:
@@ -24,8 +38,11 @@ def steady_until_s(experiment: Experiment, epoch_s: float, from_s: float = 0.0, 
     steady_s = max(experiment.steady_s, from_s)
     if not aligned:
         return steady_s
-    offset_s = random.Random(f"phase {experiment.seed}").uniform(0.0, PHASE_ROOM_S)
-    return steady_s + (offset_s - (epoch_s + steady_s)) % PHASE_S
+    return steady_s + (_offset_s(experiment) - (epoch_s + steady_s)) % PHASE_S
+
+
+def _offset_s(experiment: Experiment) -> float:
+    return random.Random(f"phase {experiment.seed}").uniform(0.0, PHASE_ROOM_S)
 
 
 class Creation:

@@ -22,6 +22,7 @@ from harness.aws.clients import Aws, services_of
 from harness.aws.discovery import discover_for_a_run
 from harness.core.experiment.rails import Limits, limits_of
 from harness.core.experiment.types import Experiment
+from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import Event, ExitAsked, RunEnded, Signal, Why
 from harness.core.verdict.types import Verdict
 from harness.errors import ExitCode, HarnessError, UsageError
@@ -31,7 +32,7 @@ from harness.report.folder import RunFolder
 from harness.report.progress import Progress
 from harness.run.by_hand import ByHand
 from harness.run.context import RunContext
-from harness.run.creation import Creation, steady_until_s
+from harness.run.creation import Creation, rehearsal_begins_s, steady_until_s
 from harness.run.deploying import Deploying, check_making
 from harness.run.ending import Ending
 from harness.run.experiment import Settings, check_permission, watched
@@ -66,7 +67,7 @@ class Run:
         clock, aligned = settings.clock, settings.rehearsal
         self.verdict: Verdict | None = None
         self.folder = _folder(settings, experiment)
-        self.base = Timebase(time.time(), clock.speed)
+        self.base = Timebase(_begin(experiment, clock, aligned=aligned), clock.speed)
         sends = with_requests(experiment)
         self.fleet = Fleet(sends, self.base, post, read_feed(sends.traffic))
         self._on_over = on_over
@@ -168,6 +169,15 @@ class Run:
         if self.watching:
             return "a person or --run-time stopped the run before the outcome was there"
         return "no deployment was watched; --canary-application and --canary-group name one"
+
+
+def _begin(experiment: Experiment, clock: Clock, *, aligned: bool) -> float:
+    """The wall time at which the run begins; waits for the one that a rehearsal has."""
+    if not aligned:
+        return time.time()
+    began_s = rehearsal_begins_s(experiment, clock, time.time())
+    gevent.sleep(max(0.0, began_s - time.time()))
+    return began_s
 
 
 def _guard(context: RunContext, limits: Limits) -> Guard:

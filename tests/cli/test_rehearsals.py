@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from harness.core.timeline.events import AlarmMetricSeen, DeploymentSeen
+from harness.report.folder import RunFolder
 
 STORIES = {
     "healthy": ("promoted", {"cleared"}),
@@ -109,3 +113,35 @@ def test_same_seed_gives_the_same_story_at_every_speed(tmp_path: Path) -> None:
     detected = [verdict["detection"]["time_to_detect_s"][1] for verdict in verdicts.values()]
     late_s = max(speed * verdict["traffic"]["schedule_lag_p99_s"] for speed, verdict in verdicts.items())
     assert max(detected) - min(detected) <= poll_s + tick_s + late_s
+
+
+def minutes_of(folder: Path) -> list[float]:
+    """The datapoints of the alarm's metric, from the minute of the creation to the last whole one before the stop."""
+    (run,) = (path for path in (folder / "erroruser").iterdir() if path.name != "latest")
+    opened = RunFolder.open(run)
+    events, verdict = opened.read_events(), opened.read_verdict()
+    assert verdict
+    assert verdict.detection.stopped_s
+    created_s = next(event.created_s for event in events if isinstance(event, DeploymentSeen) and event.created_s)
+    points = {at_s: value for event in events if isinstance(event, AlarmMetricSeen) for at_s, value in event.points}
+    until_s = created_s + verdict.detection.stopped_s[0] - 60
+    return [points[at_s] for at_s in sorted(points) if created_s - 60 < at_s < until_s]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("speed", [10, 60, 300])
+def test_same_seed_gives_the_same_minutes_at_every_start(speed: int, tmp_path: Path) -> None:
+    """Five starts 13 s apart: the same call, and datapoints that differ by a request at the edge of a minute at most.
+
+    What a machine is late by passes `speed` times as fast, and moves requests over that edge, too.
+    """
+    calls, minutes, late_s = [], [], 0.0
+    for start in range(5):
+        time.sleep((13 * start - time.time()) % 65)
+        _, verdict = rehearse(tmp_path / str(start), "erroruser", seed=7, speed=speed)
+        calls.append((verdict["outcome"], verdict["call"]))
+        minutes.append(minutes_of(tmp_path / str(start)))
+        late_s = max(late_s, speed * verdict["traffic"]["schedule_lag_p99_s"])
+    assert calls == [("rolled_back", "caught")] * 5
+    for values in zip(*minutes, strict=True):
+        assert max(values) - min(values) <= 2 + late_s, minutes

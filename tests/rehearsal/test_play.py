@@ -101,6 +101,13 @@ def test_experiments_are_played_in_order(stage: Stage) -> None:
     assert [(run.experiment.name, run.exit_code, run.trouble) for run in played] == [("one", 3, None), ("two", 3, None)]
 
 
+def test_what_a_cloud_warns_of_reaches_the_person(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """An alarm without data, for example, is named once the run is over, with the experiment's name."""
+    warning = "The alarm backlog will have no data: this local cloud writes nothing to AWS/SQS."
+    list(stage("one", cloud=f"import sys; print({warning!r}, file=sys.stderr, flush=True); {SERVING_CLOUD}"))
+    assert capsys.readouterr().err == f"one: {warning}\n"
+
+
 def test_next_cloud_starts_while_one_plays(stage: Stage, started: list[subprocess.Popen[bytes]]) -> None:
     """When the first experiment has ended, the second one's cloud is there already."""
     plays = iter(stage("one", "two"))
