@@ -211,12 +211,21 @@ class _Evaluation:
                 total += value or 0.0
                 sums.append(total)
             return sums
-        divisor = self._step_s if function == "RATE" else 1.0
-        before = [None, *values[:-1]]
-        return [
-            None if value is None or last is None else (value - last) / divisor
-            for value, last in zip(values, before, strict=True)
-        ]
+        return _changes(values, self._step_s if function == "RATE" else None)
+
+
+def _changes(values: Series, step_s: float | None) -> Series:
+    """Each datapoint's difference from the one before, however far back that is; with `step_s` by the second."""
+    changes: list[float | None] = []
+    before: tuple[int, float] | None = None
+    for at, value in enumerate(values):
+        if value is None or before is None:
+            changes.append(None)
+        else:
+            taken_s = (at - before[0]) * step_s if step_s else 1.0
+            changes.append((value - before[1]) / taken_s)
+        before = before if value is None else (at, value)
+    return changes
 
 
 def _paired(function: Callable[[float, float], float], left: Series, right: Series) -> Series:

@@ -85,6 +85,51 @@ def test_state_reason_data_without_data_lists_the_missing_periods(aws: Any) -> N
     ]
 
 
+def test_an_evaluation_that_confirms_a_state_renews_its_reason(aws: Any) -> None:
+    """The newest point is told, while the state is as old as before and history has no item of it."""
+    aws.put_alarm()
+    aws.put(1.0, at_s=aws.now - 60)
+    aws.advance(59)
+    first = aws.alarm()
+    aws.put(2.0, at_s=aws.now)
+    aws.advance(60)
+    second = aws.alarm()
+    assert ("[1.0 (" in first["StateReason"], "[2.0 (" in second["StateReason"]) == (True, True)
+    assert json.loads(second["StateReasonData"])["recentDatapoints"] == [2.0]
+    for name in ("StateUpdatedTimestamp", "StateTransitionedTimestamp"):
+        assert first[name] == second[name]
+    assert [state for state, _ in aws.changes()] == ["OK"]
+
+
+def test_history_tells_the_reason_for_which_a_state_was_entered(aws: Any) -> None:
+    """As captured 2020-10-05 and 2024-07-16: the old state's reason is as old as the state."""
+    aws.put_alarm()
+    aws.put(1.0, at_s=aws.now - 60)
+    aws.put(2.0)
+    aws.put(9.0, at_s=aws.now + 60)
+    aws.advance(180)
+    told_of = told(aws.history(HistoryItemType="StateUpdate")[-1])
+    assert "[1.0 (" in told_of["oldState"]["stateReason"]
+    assert "[9.0 (" in told_of["newState"]["stateReason"]
+
+
+def test_a_forced_state_that_is_confirmed_gets_the_reason_of_the_evaluation(aws: Any) -> None:
+    """As captured: a forced OK without data is told as missing data within a minute, and no change is written down."""
+    aws.put_alarm(TreatMissingData="notBreaching")
+    aws.client.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="game day")
+    aws.advance(60)
+    assert aws.alarm()["StateReason"].startswith("Threshold Crossed: no datapoints were received for 1 period")
+    assert [state for state, _ in aws.changes()] == ["OK"]
+
+
+def test_an_alarm_that_ignores_missing_data_keeps_its_reason(aws: Any) -> None:
+    """What it has not judged it does not tell (captured 2023-09-12)."""
+    aws.put_alarm(TreatMissingData="ignore")
+    aws.client.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="testing OK state")
+    aws.advance(120)
+    assert aws.alarm()["StateReason"] == "testing OK state"
+
+
 CROSSED = "Threshold Crossed: "
 
 
