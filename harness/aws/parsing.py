@@ -271,7 +271,7 @@ def alarm_changed(item: object, stamp: Stamp) -> AlarmChanged | LookFailed:
     known = mapping(item)
     name, changed_s = text(known.get("AlarmName")), stamp.instant(known.get("Timestamp"))
     said = _CHANGE.search(text(known.get("HistorySummary")) or "")
-    changes = _json(known.get("HistoryData"))
+    changes = json_of(known.get("HistoryData"))
     old, new = mapping(changes.get("oldState")), mapping(changes.get("newState"))
     old_word = text(old.get("stateValue")) or (said["old"] if said else None)
     new_word = text(new.get("stateValue")) or (said["new"] if said else None)
@@ -290,7 +290,7 @@ def alarm_changed(item: object, stamp: Stamp) -> AlarmChanged | LookFailed:
 
 
 def _recent_datapoints(reason: object) -> tuple[float, ...]:
-    points = map(number, sequence(_json(reason).get("recentDatapoints")))
+    points = map(number, sequence(json_of(reason).get("recentDatapoints")))
     return tuple(point for point in points if point is not None)
 
 
@@ -369,7 +369,8 @@ def sequence(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
-def _json(value: object) -> Mapping[str, Any]:
+def json_of(value: object) -> Mapping[str, Any]:
+    """A structure in a text of JSON; anything else is an empty one."""
     if not isinstance(value, str):
         return mapping(value)
     try:

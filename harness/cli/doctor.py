@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from harness import experiments
+from harness.cli.delays import print_delays
 from harness.cli.words import duration_or_zero, given_of
 from harness.core.experiment.types import Also, Experiment
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable
@@ -47,6 +48,8 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     text = "wait so long until CloudWatch counted the fault request; such as 90s or 5m; default: 3m, 0 does not wait"
     parser.add_argument("--wait", type=duration_or_zero, default=180.0, metavar="TIME", help=text)
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
+    text = "print how long alarms and stops took in this account, as lines for an experiment, and end; changes nothing"
+    parser.add_argument("--learn-delays", action="store_true", help=text)
     parser.add_argument(
         "--print-policy", action="store_true", help="print the IAM policy that the harness needs, and end"
     )
@@ -61,6 +64,9 @@ def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
     """The same for an experiment that has the options laid over it."""
     if options.print_policy:
         _print_policy(wanted)
+        return ExitCode.AS_EXPECTED
+    if options.learn_delays:
+        print_delays(wanted, as_json=options.json)
         return ExitCode.AS_EXPECTED
     for also in wanted.also:
         tell(f"only the first group is examined; for the other one: canary-harness doctor {_flags(also)}")

@@ -12,7 +12,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from harness.core.experiment.gate import Gate
-from harness.core.experiment.types import Experiment
+from harness.core.experiment.types import CloudDelay, Experiment
 from harness.errors import CloudError, ExitCode
 from harness.rehearsal import servers, stack
 from harness.rehearsal.admission import Throttle
@@ -21,6 +21,7 @@ from harness.rehearsal.cloudformation import CloudFormation
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy, appspec
 from harness.rehearsal.codedeploy.appspec import AppSpec
+from harness.rehearsal.codedeploy.timing import STOP_DELAY_S
 from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.registry import SETTLES_IN_S
@@ -64,7 +65,14 @@ class Cloud:
         self.clock = CloudClock(speed, phase_s=self._rng("clock").uniform(0, MINUTE_S))
         self.schedule = Schedule(self.clock)
         home = {"account": ACCOUNT, "region": REGION}
-        self.cloudwatch = CloudWatch(self.schedule, rng=self._rng("cloudwatch"), **home)
+        times = self.experiment.cloud
+        self.cloudwatch = CloudWatch(
+            self.schedule,
+            rng=self._rng("cloudwatch"),
+            account=ACCOUNT,
+            region=REGION,
+            alarm_delay_s=_span(times.alarm_delay_s),
+        )
         # Whoever waits for a function to settle would wait for ever for a clock that stands still.
         self.functions = Functions(
             self.schedule,
@@ -80,6 +88,7 @@ class Cloud:
             rng=self._rng("codedeploy"),
             account=ACCOUNT,
             region=REGION,
+            stop_delay_s=_span(times.stop_delay_s) or STOP_DELAY_S,
         )
         self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
         self.cloudformation = CloudFormation(self.schedule, **home)
@@ -226,6 +235,13 @@ class Cloud:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _span(given: CloudDelay | None) -> tuple[float, float] | None:
+    """The least and the most seconds."""
+    if given is None:
+        return None
+    return (given[0], given[1]) if isinstance(given, tuple) else (given, given)
 
 
 class _Stopped(BaseException):

@@ -53,8 +53,17 @@ def contradictions(experiment: Experiment) -> Problems:
     yield from _about_faults(experiment)
     yield from about_requests(experiment, highest_share(experiment))
     yield from _about_rails(experiment)
+    yield from _about_cloud(experiment)
     yield from _about_arm(experiment.baseline, "baseline")
     yield from _about_arm(experiment.canary, "canary")
+
+
+def _about_cloud(experiment: Experiment) -> Problems:
+    for name in ("alarm_delay_s", "stop_delay_s"):
+        span = getattr(experiment.cloud, name)
+        if isinstance(span, tuple) and (len(span) != 2 or span[0] > span[1]):
+            problem = f"must be one number of seconds, or the least and the most, got {list(span)}"
+            yield ExperimentError(f"cloud.{name}", problem)
 
 
 def _about_words(experiment: Experiment) -> Problems:

@@ -250,6 +250,20 @@ class Objective(Part, frozen=True, kw_only=True):
     latency: LatencyObjective | None = None
 
 
+CloudDelay = Duration | tuple[Seconds, ...]
+
+
+class CloudTimes(Part, frozen=True, kw_only=True):
+    """How long AWS takes in a rehearsal, as `doctor --learn-delays` finds it: one number, or the least and the most.
+
+    `alarm_delay_s` runs from the end of the period that decides to the alarm's ALARM, `stop_delay_s` from there to the
+    deployment's status Stopped. What is left out is as captured on other accounts.
+    """
+
+    alarm_delay_s: CloudDelay | None = None
+    stop_delay_s: CloudDelay | None = None
+
+
 class Experiment(Part, frozen=True, kw_only=True):
     """One experiment. The run changes nothing on AWS unless `allow_writes` or an option allows it."""
 
@@ -271,4 +285,5 @@ class Experiment(Part, frozen=True, kw_only=True):
     criteria: dict[str, float] = {}
     objective: Objective = Objective()
     give_up_s: Duration = 1800.0
+    cloud: CloudTimes = CloudTimes()
     seed: int = 1

@@ -72,11 +72,20 @@ class AlarmStore:
     """All alarms, metric and composite; the schedule's lock guards them.
 
     A metric alarm is evaluated at a phase of its own, which its name and the seed decide: on AWS too it never changes.
+    With `phase_s` all are evaluated at that second of the minute.
     """
 
     def __init__(
-        self, schedule: Schedule, store: MetricStore, publish: Callable[[float], None], *, seed: int, prefix: str
+        self,
+        schedule: Schedule,
+        store: MetricStore,
+        publish: Callable[[float], None],
+        *,
+        seed: int,
+        prefix: str,
+        phase_s: float | None = None,
     ) -> None:
+        self._phase_s = phase_s
         self.history = AlarmHistory()
         self._schedule = schedule
         self._store = store
@@ -163,7 +172,8 @@ class AlarmStore:
             return
         series = next(self._series)
         self._alarms[alarm.name] = structs.replace(alarm, series=series)
-        phase_s = random.Random(f"{self._seed}:{alarm.name}").random() * interval_s
+        drawn_s = random.Random(f"{self._seed}:{alarm.name}").random() * interval_s
+        phase_s = drawn_s if self._phase_s is None else self._phase_s
         first_s = now_s + (phase_s - now_s) % interval_s
         self._schedule.at(first_s, lambda at_s: self._tick(alarm.name, series, at_s))
 

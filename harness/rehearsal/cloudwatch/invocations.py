@@ -67,16 +67,17 @@ class _MinuteCounts:
 class InvocationMetrics:
     """Counts what functions do, and publishes each minute when it is due.
 
-    The delay is drawn once from the seed: one that differed by the minute would let an alarm find two new minutes at
-    one evaluation and none at the next, and judge only the newer one.
+    The delay is `delay_s`, or drawn once from the seed: one that differed by the minute would let an alarm find two new
+    minutes at one evaluation and none at the next, and judge only the newer one.
 
     Threads may call `record` and `record_throttle` at any rate: it costs a dictionary look-up under a lock of its own.
     A minute is the one in which an invocation started, as on AWS, however long it took. What is recorded after its
     minute was published follows at once.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._delay_s = random.Random(seed).uniform(LEAST_DELAY_S, MOST_DELAY_S)
+    def __init__(self, seed: int, delay_s: float | None = None) -> None:
+        drawn_s = random.Random(seed).uniform(LEAST_DELAY_S, MOST_DELAY_S)
+        self._delay_s = drawn_s if delay_s is None else delay_s
         self._lock = threading.Lock()
         self._minutes: dict[int, dict[_Invoked, _MinuteCounts]] = {}
 

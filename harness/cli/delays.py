@@ -1,0 +1,58 @@
+"""`doctor --learn-delays`: how long AWS takes in one account, as lines for an experiment that is rehearsed."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from harness.core.experiment.types import Experiment
+from harness.streams import say, say_json
+
+Span = tuple[float, float]
+
+
+def print_delays(wanted: Experiment, *, as_json: bool) -> None:
+    """Prints the delays that were found beside the built-in ones. Raises HarnessError where AWS cannot be asked."""
+    from harness.aws.clients import Aws
+    from harness.aws.delays import learn
+    from harness.aws.discovery import discover
+
+    aws = Aws()
+    aws.warm()
+    named = discover(aws, wanted, whole=False).deployment
+    delays = learn(aws, str(named.application), str(named.group))
+    found = {"alarm_delay_s": delays.alarm_s, "stop_delay_s": delays.stop_s}
+    if as_json:
+        say_json(as_document(found, _built_in()))
+    else:
+        say("\n".join(as_lines(found, _built_in())))
+
+
+def _built_in() -> dict[str, Span]:
+    from harness.rehearsal.cloudwatch.invocations import LEAST_DELAY_S, MOST_DELAY_S
+    from harness.rehearsal.cloudwatch.store import MINUTE_S
+    from harness.rehearsal.codedeploy.timing import STOP_DELAY_S
+
+    return {"alarm_delay_s": (LEAST_DELAY_S, MOST_DELAY_S + MINUTE_S), "stop_delay_s": STOP_DELAY_S}
+
+
+def as_document(found: Mapping[str, Sequence[float]], built_in: Mapping[str, Span]) -> dict[str, Any]:
+    """The same for machines: `cloud` is the key of an experiment."""
+    cloud = {name: _span(delays) for name, delays in found.items() if delays}
+    return {"cloud": cloud, "found": dict(found), "built_in": dict(built_in)}
+
+
+def as_lines(found: Mapping[str, Sequence[float]], built_in: Mapping[str, Span]) -> list[str]:
+    """Lines of YAML; what was not found is a comment, so that it stays as it is built in."""
+    keys = [_line(name, delays, built_in[name]) for name, delays in found.items()]
+    return ["cloud:" if any(found.values()) else "# cloud: nothing was found", *keys]
+
+
+def _line(name: str, delays: Sequence[float], built_in: Span) -> str:
+    known = f"built in: {built_in[0]:g} to {built_in[1]:g}"
+    if not delays:
+        return f"  # {name}: none found; {known}"
+    return f"  {name}: {_span(delays)}   # {len(delays)} found, median {median(delays):.1f}; {known}"
+
+
+def _span(delays: Sequence[float]) -> list[float]:
+    return [round(min(delays), 1), round(max(delays), 1)]
