@@ -1,15 +1,30 @@
 """The Locust process that directs workers."""
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 from locust.runners import STATE_MISSING
+from msgspec.structs import replace
 
-from harness.core.timeline.events import Arrivals, decode
+from harness.core.experiment.hosts import is_loopback
+from harness.core.timeline.events import Arrivals, Event
 from harness.plugin.crew import FLUSH_S, Crew
 from harness.plugin.director import Director
 from harness.plugin.role import BEGIN, END, FAILURE, PACING, ROWS, STEERING
+from harness.plugin.worker_messages import (
+    CLOCK_OFF_S,
+    Failure,
+    NotAWorkers,
+    Pacing,
+    Rows,
+    bear_any_message,
+    read,
+    rows_of,
+)
 from harness.run.run import Run
+from harness.traffic.fired import bounded
 from harness.traffic.recorder import unstarted
 from harness.traffic.steering import Steering
 
@@ -17,6 +32,15 @@ MASTER = "master"
 """What its own rows name in the place of a worker."""
 LAST_ROWS_S = 10.0
 """Wall time that workers get to send their last rows, once their users are stopped."""
+
+MOST_REASON = 1000
+"""Characters of a worker's reason that the timeline keeps."""
+OPEN_PORT = (
+    "Locust's port has no authentication: whoever reaches %s:%s can take part in this run and tell it of requests that "
+    "nobody sent. Keep it in a network of your own, or bind it to one address by --master-bind-host"
+)
+
+log = logging.getLogger(__name__)
 
 
 class Master(Director):
@@ -35,9 +59,18 @@ class Master(Director):
             tell_pacing=lambda _: None,
             tell_failure=self.failed,
         )
-        self._runner.register_message(PACING, self._on_pacing)
-        self._runner.register_message(ROWS, self._on_rows)
-        self._runner.register_message(FAILURE, self._on_failure)
+        self._known: set[str] = set()
+        self._distrusted: set[str] = set()
+        self._given_up: dict[str, float] = {}
+        for message, kind, listener in (
+            (PACING, Pacing, self._on_pacing),
+            (ROWS, Rows, self._on_rows),
+            (FAILURE, Failure, self._on_failure),
+        ):
+            self._runner.register_message(message, self._from_workers(kind, listener))
+        bear_any_message(self._runner)
+        if not is_loopback(f"tcp://{self._given.master_bind_host}"):
+            log.warning(OPEN_PORT, self._given.master_bind_host, self._given.master_bind_port)
         environment.events.worker_connect.add_listener(self._on_worker)
 
     @property
@@ -58,6 +91,8 @@ class Master(Director):
         self._done.clear()
         self._recorded_s.clear()
         self._leaving.clear()
+        self._given_up.clear()
+        self._distrusted.clear()
         self._own.begin(steering)
         self._runner.send_message(BEGIN, steering.packed())
 
@@ -112,6 +147,7 @@ class Master(Director):
             rows = unstarted(steering.plan, share, silent_s, steering.since_s, worker)
             missed = sum(row.unstarted for row in rows)
             run.record(*rows)
+            self._given_up[worker] = steering.since_s
         run.trouble(
             "worker",
             f"worker {worker} was lost: what it recorded in its last second is missing, "
@@ -123,23 +159,59 @@ class Master(Director):
         return {worker for worker, client in clients.items() if client.state != STATE_MISSING}
 
     def _on_worker(self, client_id: str, **_: Any) -> None:
+        self._known.add(client_id)
         if self.run:
-            self._runner.send_message(BEGIN, self.run.fleet.beginning.packed(), client_id=client_id)
+            self._runner.send_message(BEGIN, self.run.fleet.steering.packed(), client_id=client_id)
 
-    def _on_pacing(self, msg: Any, **_: Any) -> None:
-        if msg.data["pacing"]:
-            self._leaving.discard(msg.node_id)
-        elif self.run and msg.node_id in self.run.fleet.workers:
-            self._leaving.add(msg.node_id)
-        self.pacing(msg.node_id, pacing=msg.data["pacing"])
+    def _from_workers(self, kind: type, listener: Callable[[str, Any], None]) -> Callable[..., None]:
+        """Listens to messages of workers that are known and hold what they should."""
 
-    def _on_failure(self, msg: Any, **_: Any) -> None:
-        self.failed(f"worker {msg.node_id}: {msg.data['reason']}")
+        def listen(msg: Any, **_: Any) -> None:
+            worker = msg.node_id
+            try:
+                if worker not in self._known and worker not in self._runner.clients:
+                    raise NotAWorkers("a message before it was ready")
+                listener(worker, read(msg.data, kind))
+            except NotAWorkers as reason:
+                self._distrust(worker, str(reason))
 
-    def _on_rows(self, msg: Any, **_: Any) -> None:
-        rows = [*decode(msg.data["lines"].splitlines())]
-        self.take(*rows)
-        ends_s = [row.at_s + 1 for row in rows if isinstance(row, Arrivals)]
-        self._recorded_s[msg.node_id] = max([self._recorded_s.get(msg.node_id, 0.0), *ends_s])
-        if msg.data["last"]:
-            self._done.add(msg.node_id)
+        return listen
+
+    def _distrust(self, worker: str, reason: str) -> None:
+        """Tells once of a worker that what it sent was left out."""
+        if worker in self._distrusted:
+            return
+        self._distrusted.add(worker)
+        message = f"worker {bounded(worker)} sent what no worker sends, which was left out: {reason[:MOST_REASON]}"
+        log.warning("%s", message)
+        run = self.run or self._ending
+        if run:
+            run.trouble("worker", message)
+
+    def _on_pacing(self, worker: str, told: Pacing) -> None:
+        if told.pacing:
+            self._leaving.discard(worker)
+        elif self.run and worker in self.run.fleet.workers:
+            self._leaving.add(worker)
+        self.pacing(worker, pacing=told.pacing)
+
+    def _on_failure(self, worker: str, told: Failure) -> None:
+        self.failed(f"worker {worker}: {told.reason[:MOST_REASON]}")
+
+    def _on_rows(self, worker: str, told: Rows) -> None:
+        run = self.run or self._ending
+        if run:
+            rows = rows_of(told, worker, run.base.now_s(), CLOCK_OFF_S * run.base.speed)
+            self.take(*self._not_told_before(worker, rows))
+            ends_s = [row.at_s + 1 for row in rows if isinstance(row, Arrivals)]
+            self._recorded_s[worker] = max([self._recorded_s.get(worker, 0.0), *ends_s])
+        if told.last:
+            self._done.add(worker)
+
+    def _not_told_before(self, worker: str, rows: list[Event]) -> list[Event]:
+        """Leaves out what a worker that was lost, and came back, did not start: that was counted when it was lost."""
+        until_s = self._given_up.get(worker, 0.0)
+        return [
+            replace(row, planned=row.started, unstarted=0) if isinstance(row, Arrivals) and row.at_s < until_s else row
+            for row in rows
+        ]

@@ -16,6 +16,8 @@ REPORTS = "reports"
 
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = "*"
+"""Where Locust's masters listen unless they are told."""
 
 
 def add_options(parser: Any) -> None:
@@ -42,6 +44,20 @@ def add_options(parser: Any) -> None:
         switch.include_in_web_ui = switch.is_secret = switch.is_required = switch.is_multiple = False
     # Locust would let the whole network start tests; `--web-host` still can.
     parser.set_defaults(web_host=LOOPBACK)
+    _keep_own_workers_here(parser)
+
+
+def _keep_own_workers_here(parser: Any) -> None:
+    """Has the master of `--processes` listen on loopback: its workers are on this machine, and anybody could be one."""
+    parse: Callable[..., Any] = parser.parse_args
+
+    def parse_args(*args: Any, **options: Any) -> Any:
+        parsed = parse(*args, **options)
+        if parsed.processes and parsed.master_bind_host == EVERYWHERE:
+            parsed.master_bind_host = LOOPBACK
+        return parsed
+
+    parser.parse_args = parse_args
 
 
 def settings_of(options: Any) -> Settings:

@@ -20,7 +20,7 @@ _WORTH_AN_ARRAY = 64
 _CHUNK = 4_000_000
 _MOST_PLACES = 4_000_000
 _COLON_TO_COMMA = bytes.maketrans(b":", b",")
-_HIGHEST_BIN = 1 << 16
+HIGHEST_BIN = 1 << 16
 """Far above the bin of a century. A broken file may hold any number."""
 
 Numbers = np.typing.NDArray[np.int64]
@@ -200,7 +200,7 @@ def _sum(bins: Numbers, counts: Numbers) -> Packed:
 
 def _usual(bins: Numbers) -> bool:
     """Whether an array with a place for each bin is short enough."""
-    return not bins.size or bool(bins.min() >= 0 and bins.max() < _HIGHEST_BIN)
+    return not bins.size or bool(bins.min() >= 0 and bins.max() < HIGHEST_BIN)
 
 
 def _numbers_of(texts: Sequence[bytes]) -> Numbers | None:
