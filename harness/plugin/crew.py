@@ -10,19 +10,17 @@ from typing import Any
 import gevent
 import gevent.event
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
-from msgspec.structs import replace
 
 from harness.core.experiment.feed import Feed
 from harness.core.experiment.rails import host_refusal
 from harness.core.timeline.events import Event, Totals
 from harness.errors import HarnessError, UsageError
 from harness.plugin.statistics import LocustsCount, Statistics, others_listen
-from harness.traffic.choosing import Prepares
 from harness.traffic.client.address import service_url
 from harness.traffic.client.client import Client
 from harness.traffic.client.proxies import proxy_for, shown
 from harness.traffic.engine import LoadEngine
-from harness.traffic.kinds import OWN
+from harness.traffic.kinds import OWN, Prepares, Stock
 from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Steering
 
@@ -69,6 +67,7 @@ class Crew:
         self._users: list[Any] = []
         self._steering: Steering | None = None
         self._feed: Feed | None = None
+        self._stock: Stock | None = None
         self._recorder: Recorder | None = None
         self._client: Client | None = None
         self._engine: LoadEngine | None = None
@@ -124,7 +123,7 @@ class Crew:
                 self._tell_pacing(True)
             self._part_known.wait()
             if self._engine is None:
-                self._engine = self._start_engine(user)
+                self._engine = self._start_engine()
             return self._engine
 
     def play(self, user: Any) -> None:
@@ -176,7 +175,7 @@ class Crew:
         recorder, self._recorder = self._recorder, None
         engine, self._engine = self._engine, None
         statistics, counted_before = self._statistics, self._counted_before
-        steering, self._client, self._steering = self._steering, None, None
+        steering, self._client, self._steering, self._stock = self._steering, None, None, None
         self._part_known.clear()
         if recorder is None or steering is None:
             return
@@ -218,19 +217,20 @@ class Crew:
             raise UsageError(refused)
         client = _client_of(host)
         client.warm()
+        self._stock = Stock(steering.traffic, self._feed, steering.seed, client, self._prepares(user))
         # A full collection looks at all that was imported, a tenth of a second in which no request is started.
         gc.collect()
         gc.freeze()
         return client
 
-    def _start_engine(self, user: Any) -> LoadEngine:
+    def _start_engine(self) -> LoadEngine:
         assert self._recorder is not None
         assert self._client is not None
+        assert self._stock is not None
         request_event = self._environment.events.request
         fire = self._tell_locust if others_listen(request_event, self.on_request) else self._statistics.log
         first, *later = self._early
-        first = replace(first, feed=self._feed)
-        engine = LoadEngine(self._client, self._prepares(user), first, self._recorder, fire)
+        engine = LoadEngine(self._client, self._stock, first, self._recorder, fire)
         for steering in later:
             engine.steer(steering)
         return engine

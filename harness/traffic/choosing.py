@@ -1,19 +1,12 @@
 """Which request is sent next: exactly as the experiment weighs them, with the share of fault requests that holds."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
 
-from harness.core.experiment.feed import order_of
+from harness.core.experiment.feed import row_of
 from harness.core.experiment.pacing import WHOLE, EvenMix, WorkerPart, share_draw
-from harness.core.experiment.sendable import sent_of, weight_of
-from harness.traffic.client.client import Client
-from harness.traffic.kinds import Kind, Planned, Prepare, Workshop
-from harness.traffic.rendering import Values
+from harness.traffic.kinds import Kind, Planned, Stock
 from harness.traffic.steering import Steering
 from harness.traffic.visits import Line
-
-Prepares = Mapping[Prepare | None, float]
-"""The ways to prepare a request, each with its weight; None is by the bytes that were made before."""
 
 
 class Turns:
@@ -33,24 +26,20 @@ class Turns:
 class Chooser:
     """Chooses the next request of one process; the same seed chooses the same again."""
 
-    def __init__(self, steering: Steering, client: Client, prepares: Prepares) -> None:
+    def __init__(self, steering: Steering, stock: Stock) -> None:
         traffic, seed, part = steering.traffic, steering.seed, steering.part or WHOLE
-        feed = steering.feed
-        self._workshop = Workshop(traffic, client, Values(feed, f"values {seed} {part.index}"))
-        self._row: Callable[[int], int] = order_of(len(feed.rows), seed) if feed else lambda _: 0
+        stock.values.seed(f"values {seed} {part.index}")
+        self._rows = stock.rows
         self._visits, self._faults = Turns(part), Turns(part)
         good: dict[Kind | Line, float] = {}
         fault: dict[Kind | Line, float] = {}
-        for prepare, share in prepares.items():
-            for key in sent_of(traffic):
-                weight = share * weight_of(traffic, key)
-                good[self._workshop.good(key, prepare)] = weight
-                if faulty := self._workshop.fault(key, prepare):
-                    fault[faulty] = weight
-            for flow in traffic.flow.values():
-                line = self._line(flow.steps, prepare)
-                good[line] = share * flow.weight * len(flow.steps)
-                fault[line] = share * flow.weight * line.fault_steps
+        for usual, faulty, weight in stock.singles:
+            good[usual] = weight
+            if faulty:
+                fault[faulty] = weight
+        for steps, faults, weight in stock.flows:
+            line = Line(steps, faults, lambda: row_of(self._visits.next(), self._rows))
+            good[line], fault[line] = weight * len(steps), weight * line.fault_steps
         self._good = EvenMix(good, f"good {seed}")
         self._fault = EvenMix(fault, f"fault {seed}") if any(fault.values()) else None
         self._pattern = traffic.pattern
@@ -78,21 +67,14 @@ class Chooser:
             self._owed -= 1
             return fault
         chosen = self._good.at(turn)
-        return chosen.good() if isinstance(chosen, Line) else chosen.planned(self._row(turn))
+        return chosen.good() if isinstance(chosen, Line) else chosen.planned(row_of(turn, self._rows))
 
     def _next_fault(self, turn: int) -> Planned | None:
         """A fault request; None while no visit is at a step that can fail, so that it is owed."""
         if self._fault is None:
             return None
         chosen = self._fault.at(self._faults.next())
-        return chosen.fault() if isinstance(chosen, Line) else chosen.planned(self._row(turn))
-
-    def _line(self, steps: tuple[str, ...], prepare: Prepare | None) -> Line:
-        return Line(
-            [self._workshop.good(step, prepare) for step in steps],
-            [self._workshop.fault(step, prepare) for step in steps],
-            lambda: self._row(self._visits.next()),
-        )
+        return chosen.fault() if isinstance(chosen, Line) else chosen.planned(row_of(turn, self._rows))
 
     def _share(self, due_s: float) -> float:
         """The share of fault requests for one due then.

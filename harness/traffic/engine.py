@@ -10,8 +10,9 @@ import gevent
 import gevent.event
 
 from harness.core.experiment.pacing import WHOLE, Pacer
-from harness.traffic.choosing import Chooser, Prepares, Turns
+from harness.traffic.choosing import Chooser, Turns
 from harness.traffic.client.client import Client
+from harness.traffic.kinds import Stock
 from harness.traffic.rate_rail import RateRail, bounds_of
 from harness.traffic.recorder import Recorder
 from harness.traffic.sender import FireRequest, Sender
@@ -34,20 +35,20 @@ PAUSED_S = 0.2
 class LoadEngine:
     """Sends the requests of one process as steered, open arrivals by one pacer or one at a time for closed loops.
 
-    `prepares` are the ways to prepare a request, each with its weight; `fire` tells Locust of each request.
+    `stock` are the requests that were made before; `fire` tells Locust of each request.
     """
 
     def __init__(
         self,
         client: Client,
-        prepares: Prepares,
+        stock: Stock,
         steering: Steering,
         recorder: Recorder,
         fire: FireRequest,
     ) -> None:
         self._recorder = recorder
         self._base = steering.timebase
-        self._chooser = Chooser(steering, client, prepares)
+        self._chooser = Chooser(steering, stock)
         self._turns = Turns(steering.part or WHOLE)
         self._rail = RateRail()
         self._sender = Sender(client, steering.timebase, recorder, fire, self._rail)

@@ -1,14 +1,14 @@
 """Every kind of request that may be sent: its bytes as far as they can be made before, and how it is judged."""
 
-from collections.abc import Callable, Container
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Container, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
 from harness.core.experiment.composing import Message, faulty, message_of
-from harness.core.experiment.feed import Value
+from harness.core.experiment.feed import Feed, Value, drawn
 from harness.core.experiment.requests import Request
-from harness.core.experiment.sendable import fault_of, name_of, taken_before
+from harness.core.experiment.sendable import fault_of, name_of, taken_before, weight_of
 from harness.core.experiment.types import Traffic
 from harness.core.timeline.events import ANYONE, Intent
 from harness.traffic.client.client import Client
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 OWN = "canary"
 """The key in a request event's context that says the recorder has it already."""
 
-Make = Callable[[int, Taken], Prepared]
-"""Makes a request for a row of the feed, counted from 0, and what was taken."""
+Make = Callable[[int, Taken], bytes]
+"""Makes a request's bytes for a row of the feed, counted from 0, and what was taken."""
 
 
 class Outgoing(Struct, frozen=True):
@@ -39,18 +39,28 @@ class Outgoing(Struct, frozen=True):
     row: dict[str, Value]
 
 
+Alike = Literal["all", "by row", "no"]
+"""Which requests of one kind are the same bytes."""
+ROWS_KEPT = 20_000
+"""Rows of a feed up to which a request that differs by its row alone is made for each beforehand; some 500 bytes."""
+
 Prepare = Callable[[Client, Outgoing], Prepared]
-"""Makes a request bytes in Python, in the place of those made before."""
+"""Makes a request in Python, in the place of the bytes made before; its method stays."""
 
 
-class Planned:
-    """One request to send: its kind, its bytes, the number of its feed's row, and the visit that it is a step of."""
+class Planned(Prepared):
+    """One request to send: its kind, the number of its feed's row, and the visit that it is a step of."""
 
-    __slots__ = ("kind", "prepared", "row", "visit")
+    __slots__ = ("kind", "row", "visit")
 
-    def __init__(self, kind: "Kind", prepared: Prepared, row: int | None = None, visit: "Visit | None" = None) -> None:
+    def __init__(self, kind: "Kind", payload: bytes, row: int | None = None, visit: "Visit | None" = None) -> None:
         self.kind = kind
-        self.prepared = prepared
+        self.method = kind.method
+        self.name = kind.name
+        self.payload = payload
+        self.timeout_s = kind.timeout_s
+        self.head_only = kind.head_only
+        self.idempotent = kind.idempotent
         self.row = row
         self.visit = visit
 
@@ -58,29 +68,49 @@ class Planned:
 class Kind:
     """One request of the experiment, as it is or as its fault has it.
 
-    `numbers` are those of the feed's rows, if it uses any column or belongs to a visit, whose user is a row. `is_fixed`
-    says that all its requests are alike.
+    `numbers` are those of the feed's rows, if it uses any column or belongs to a visit, whose user is a row. `alike`
+    says which of its requests are the same.
     """
 
-    __slots__ = ("_fixed", "_make", "_numbers", "context", "features", "judge", "name")
+    __slots__ = (
+        "_fixed",
+        "_kept",
+        "_make",
+        "_numbers",
+        "context",
+        "features",
+        "head_only",
+        "idempotent",
+        "judge",
+        "method",
+        "name",
+        "timeout_s",
+    )
 
     def __init__(
-        self, name: str, intent: Intent, *, judge: Judge, make: Make, is_fixed: bool, numbers: list[int] | None
+        self, name: str, intent: Intent, request: Request, *, make: Make, alike: Alike, numbers: tuple[int, ...] | None
     ) -> None:
+        usual = Prepared(request.method.upper(), label_of(name, intent), b"", request.timeout_s)
+        self.method, self.name, self.timeout_s = usual.method, usual.name, usual.timeout_s
+        self.head_only, self.idempotent = usual.head_only, usual.idempotent
         self.features = Features(intent, ANYONE, name)
-        self.name = label_of(name, intent)
         self.context = {OWN: True, "intent": intent, "persona": ANYONE}
-        self.judge = judge
+        self.judge = Judge(request)
         self._make = make
         self._numbers = numbers
-        self._fixed = Planned(self, make(0, NOTHING_TAKEN)) if is_fixed else None
+        self._fixed = Planned(self, make(0, NOTHING_TAKEN)) if alike == "all" else None
+        self._kept: list[Planned] | None = None
+        if alike == "by row" and numbers is not None and len(numbers) <= ROWS_KEPT:
+            self._kept = [Planned(self, make(row, NOTHING_TAKEN), number) for row, number in enumerate(numbers)]
 
     def planned(self, row: int, visit: "Visit | None" = None) -> Planned:
         """A request with the values of this row, and of the visit."""
         if visit is None:
+            if self._kept is not None:
+                return self._kept[row]
             return self._fixed or Planned(self, self._make(row, NOTHING_TAKEN), self._number(row))
-        prepared = self._fixed.prepared if self._fixed else self._make(row, visit.taken)
-        return Planned(self, prepared, self._number(row), visit)
+        payload = self._fixed.payload if self._fixed else self._make(row, visit.taken)
+        return Planned(self, payload, self._number(row), visit)
 
     def _number(self, row: int) -> int | None:
         return None if self._numbers is None else self._numbers[row]
@@ -98,7 +128,7 @@ class Workshop:
         self._traffic = traffic
         self._client = client
         self._values = values
-        self._numbers = values.feed.numbers() if values.feed else None
+        self._numbers = values.feed.numbers if values.feed else None
         self._steps = {step for flow in traffic.flow.values() for step in flow.steps}
 
     def good(self, key: str, prepare: Prepare | None = None) -> Kind:
@@ -114,20 +144,16 @@ class Workshop:
         message, taken = message_of(request), taken_before(self._traffic, key)
         name = name_of(key, request)
         template = Template(message, self._client, self._values, taken)
-        label, timeout_s = label_of(name, intent), request.timeout_s
-        if prepare:
-            make = self._in_python(name, intent, message, taken, prepare)
-        else:
-            make = lambda row, taken: Prepared(message.method, label, template.payload(row, taken), timeout_s)  # noqa: E731
-        uses_feed = any(
-            hole.placeholder.kind == "named" and hole.placeholder.name not in taken for hole in message.holes
-        )
+        make = self._in_python(name, intent, message, taken, prepare) if prepare else template.payload
+        holes = [hole.placeholder for hole in message.holes]
+        uses_feed = any(hole.kind == "named" and hole.name not in taken for hole in holes)
+        only_rows = all(hole.kind == "env" or (hole.kind == "named" and hole.name not in taken) for hole in holes)
         return Kind(
             name,
             intent,
-            judge=Judge(request),
+            request,
             make=make,
-            is_fixed=template.is_fixed and prepare is None,
+            alike="no" if prepare else "all" if template.is_fixed else "by row" if only_rows else "no",
             numbers=self._numbers if uses_feed or key in self._steps else None,
         )
 
@@ -137,11 +163,45 @@ class Workshop:
         texts = {key: Text(self._values.pieces(value, taken)) for key, value in message.headers}
         path, body = (Text(self._values.pieces(part, taken)) for part in (message.target, message.body))
 
-        def make(row: int, taken: Taken) -> Prepared:
+        def make(row: int, taken: Taken) -> bytes:
             headers = {key: text.filled(row, taken).decode("latin-1") for key, text in texts.items()}
             filled: dict[str, Any] = dict(zip(feed.columns, feed.rows[row], strict=True)) if feed else {}
             target = path.filled(row, taken).decode()
             outgoing = Outgoing(name, intent, message.method, target, headers, body.filled(row, taken), filled)
-            return prepare(client, outgoing)
+            return prepare(client, outgoing).payload
 
         return make
+
+
+Prepares = Mapping[Prepare | None, float]
+"""The ways to prepare a request, each with its weight; None is by the bytes that were made before."""
+
+
+class Stock:
+    """All kinds of requests of one process, made before traffic begins.
+
+    `singles` are the requests that are sent by themselves: as they are, as their faults have them, and their weights.
+    `flows` are the same of sequences, step by step.
+    """
+
+    def __init__(self, traffic: Traffic, feed: Feed | None, seed: int, client: Client, prepares: Prepares) -> None:
+        # In the order of their use: requests that are sent one after the other lie side by side in memory.
+        self.values = Values(drawn(feed, seed) if feed else None)
+        self.rows = len(feed.rows) if feed else 1
+        workshop = Workshop(traffic, client, self.values)
+        self.singles = [
+            (workshop.good(key, prepare), workshop.fault(key, prepare), share * weight_of(traffic, key))
+            for prepare, share in prepares.items()
+            for key in traffic.requests
+            if weight_of(traffic, key)
+        ]
+        self.flows = [
+            (
+                [workshop.good(step, prepare) for step in flow.steps],
+                [workshop.fault(step, prepare) for step in flow.steps],
+                share * flow.weight,
+            )
+            for prepare, share in prepares.items()
+            for flow in traffic.flow.values()
+            if flow.weight
+        ]

@@ -78,11 +78,11 @@ class Prober:
 
     def _asked(self, key: str, intent: Intent) -> Probed:
         client = Client(self._host, TIMEOUTS, proxy=self._proxy)
-        workshop = Workshop(self._experiment.traffic, client, Values(self._feed, "probe"))
+        workshop = Workshop(self._experiment.traffic, client, Values(self._feed))
         kind = workshop.good(key) if intent == "good" else workshop.fault(key)
         assert kind is not None
         try:
-            return _probed(kind, self._experiment.traffic.requests[key], client.send(kind.planned(0).prepared))
+            return _probed(kind, self._experiment.traffic.requests[key], client.send(kind.planned(0)))
         except NoAnswer as reason:
             return Probed(None, problem=str(reason), request=kind.features.endpoint)
         finally:

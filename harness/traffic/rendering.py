@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 import uuid
 from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import UTC, datetime
@@ -18,18 +19,25 @@ Source = Callable[[int, Taken], bytes]
 """A placeholder's value in its place, for a row of the feed and what was taken."""
 
 NOTHING_TAKEN: Taken = {}
+UUIDS_IN_A_ROW = 65_536
+"""Drawing each would take as long as the rest of a request's making."""
 _LENGTH = "content-length"
 
 
 class Values:
-    """Where one process has the values of placeholders from; numbers are drawn by `seed`, a UUID is never repeated."""
+    """Where one process has the values of placeholders from; no UUID is ever repeated."""
 
-    def __init__(self, feed: Feed | None, seed: str, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, feed: Feed | None, environment: Mapping[str, str] = os.environ) -> None:
         self.feed = feed
         self._environment = environment
-        self._drawn = random.Random(seed)
-        self._unique = random.Random()
+        self._drawn = random.Random()
+        self._uuids_left, self._uuid_start, self._uuid_last = 0, b"", 0
+        self._now_ms, self._now_text = 0, b""
         self._columns: dict[tuple[str, Written], list[bytes]] = {}
+
+    def seed(self, seed: str) -> None:
+        """Draws numbers by this seed from now on."""
+        self._drawn.seed(seed)
 
     def pieces(self, pieces: Pieces, taken: Container[str]) -> "list[bytes | Source]":
         """Fixed bytes, and how the others are had; raises UsageError for a value that cannot stand in its place."""
@@ -41,12 +49,16 @@ class Values:
             case "env":
                 return self._variable(placeholder.name, place)
             case "uuid":
-                return lambda _, __: written(self._uuid(), place)
+                return _made_up(self._uuid, place)
             case "now":
-                return lambda _, __: written(_now(), place)
+                return _made_up(self._now, place)
             case "random":
-                lowest, highest = placeholder.lowest, placeholder.highest
-                return lambda _, __: written(self._drawn.randint(lowest, highest), place)
+                lowest, count, draw = (
+                    placeholder.lowest,
+                    placeholder.highest - placeholder.lowest + 1,
+                    self._drawn.random,
+                )
+                return lambda _, __: b"%d" % (lowest + int(draw() * count))
         if placeholder.name in taken:
             return lambda _, taken: written(taken[placeholder.name], place)
         column = self._column(placeholder.name, place)
@@ -76,12 +88,32 @@ class Values:
             assert self.feed is not None
             raise UsageError(f"traffic.feed: {self.feed.source}, row {row}: the column {name} {error}") from error
 
-    def _uuid(self) -> str:
-        return str(uuid.UUID(int=self._unique.getrandbits(128), version=4))
+    def _uuid(self) -> bytes:
+        """One of version 4. Its last part is counted, from a place and after a beginning drawn now and then."""
+        if not self._uuids_left:
+            drawn = str(uuid.uuid4())
+            self._uuids_left, self._uuid_start = UUIDS_IN_A_ROW, drawn[:24].encode()
+            self._uuid_last = int(drawn[24:], 16) >> 1
+        self._uuids_left -= 1
+        self._uuid_last += 1
+        return b"%b%012x" % (self._uuid_start, self._uuid_last)
+
+    def _now(self) -> bytes:
+        """The time to the millisecond; written once in each."""
+        at_ms = int(time.time() * 1000)
+        if at_ms != self._now_ms:
+            moment = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+            self._now_ms, self._now_text = at_ms, moment.replace("+00:00", "Z").encode()
+        return self._now_text
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _made_up(make: Callable[[], bytes], place: Written) -> Source:
+    """A made-up text in its place; a colon is all of it that is written otherwise anywhere."""
+    if place == "json":
+        return lambda _, __: b'"%b"' % make()
+    if place in ("path", "query", "form"):
+        return lambda _, __: make().replace(b":", b"%3A")
+    return lambda _, __: make()
 
 
 class Text:
@@ -107,29 +139,34 @@ class Text:
 class Template:
     """A message to one service; `taken` are the names of values that come from answers before."""
 
-    __slots__ = ("_bodiless", "_body", "_head")
+    __slots__ = ("_body", "_whole")
 
     def __init__(self, message: Message, client: Client, values: Values, taken: Container[str] = ()) -> None:
         named = {name.lower() for name, _ in message.headers}
         usual = {name: value for name, value in client.fields.items() if name.lower() not in named}
-        body = values.pieces(message.body, taken)
         head: list[bytes | Source] = [f"{message.method} {client.prefix}".encode("latin-1")]
         head += [*values.pieces(message.target, taken), b" HTTP/1.1"]
         head += [f"\r\n{name}: {value}".encode("latin-1") for name, value in usual.items()]
         for name, value in message.headers:
             if name.lower() != _LENGTH:
                 head += [f"\r\n{name}: ".encode(), *values.pieces(value, taken)]
-        self._head, self._body = Text(head), Text(body)
-        self._bodiless = b"\r\nContent-Length: 0\r\n\r\n" if message.method in WITH_BODY else b"\r\n\r\n"
+        body = Text(values.pieces(message.body, taken))
+        self._body = None if body.is_fixed else body
+        if body.is_fixed:
+            content = body.filled(0, NOTHING_TAKEN)
+            length = b"\r\nContent-Length: %d" % len(content) if content or message.method in WITH_BODY else b""
+            self._whole = Text([*head, length + b"\r\n\r\n" + content])
+        else:
+            self._whole = Text([*head, b"\r\nContent-Length: "])
 
     @property
     def is_fixed(self) -> bool:
         """Whether all requests of it are alike."""
-        return self._head.is_fixed and self._body.is_fixed
+        return self._whole.is_fixed and self._body is None
 
     def payload(self, row: int = 0, taken: Taken = NOTHING_TAKEN) -> bytes:
         """A request as bytes."""
+        if self._body is None:
+            return self._whole.filled(row, taken)
         body = self._body.filled(row, taken)
-        if body:
-            return b"%b\r\nContent-Length: %d\r\n\r\n%b" % (self._head.filled(row, taken), len(body), body)
-        return self._head.filled(row, taken) + self._bodiless
+        return b"%b%d\r\n\r\n%b" % (self._whole.filled(row, taken), len(body), body)

@@ -88,7 +88,7 @@ class Sender:
         began = time.time()
         response, error = None, None
         try:
-            response = self._client.send(planned.prepared)
+            response = self._client.send(planned)
         except NoAnswer as no_answer:
             error = str(no_answer)
         except Exception as bug:  # noqa: BLE001 - a sender must go on, and its request count as what it is
@@ -116,7 +116,7 @@ class Sender:
         latency_s = ended - self._base.wall_s(due_s)
         self._recorder.answered(kind.features, reply, due_s, latency_s, ended - began, planned.row)
         self._fire(
-            request_type=planned.prepared.method,
+            request_type=planned.method,
             name=kind.name,
             response_time=(ended - began) * 1000,
             response_length=length,

@@ -34,6 +34,22 @@ traffic:
     fakeUser: {get: /fakeUser, headers: {Authorization: standarduser@company.com, X-Client-Version: "2"}}
 """
 
+FEED_ROWS = 10_000
+MIX = """\
+name: benchmark
+traffic:
+  arrivals: even
+  requests:
+    search: {get: "/search?q={{term}}", headers: {Authorization: "{{email}}"}, weight: 4%(check)s}
+    orders: {get: "/orders/{{number}}", headers: {Authorization: "{{email}}"}, weight: 3%(check)s}
+    profile: {get: /profile, headers: {Authorization: "{{email}}", X-Request-Id: "{{uuid}}"}, weight: 2%(check)s}
+    order: {post: /orders, json: {user: "{{email}}", count: "{{random.int(1,9)}}"}, weight: 1%(check)s}
+    health: {get: /health, weight: 1%(check)s}
+  feed: feed.csv
+"""
+"""Five requests of data."""
+CHECK = ", check: $.userName"
+
 
 class Client(Struct, frozen=True, kw_only=True):
     """A command that sends requests until it is ended, and what it needs in its environment."""
@@ -88,6 +104,15 @@ def closed_canary(service: Service, folder: Path, *, recorder: bool = True) -> C
     """Ours in a closed loop as fast as it goes."""
     env = {} if recorder else {"BENCHMARK_RECORDER": "off"}
     return canary(service, folder, "--canary-users", str(CONNECTIONS), env=env)
+
+
+def data_driven(service: Service, folder: Path, *, check: str = "") -> Client:
+    """The same with a mix of five requests and a feed of ten thousand rows."""
+    client = closed_canary(service, folder)
+    rows = (f"customer{number}@example.com,shoes {number},{number}" for number in range(FEED_ROWS))
+    (folder / "feed.csv").write_text("\n".join(["email,term,number", *rows]))
+    (folder / "benchmark.yaml").write_text(MIX % {"check": check})
+    return client
 
 
 def open_canary(service: Service, folder: Path) -> Client:

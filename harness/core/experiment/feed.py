@@ -3,10 +3,11 @@
 import csv
 import io
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment.placeholders import is_column_name
 from harness.core.experiment.requests import Scalar
@@ -25,21 +26,34 @@ _decoder = msgspec.json.Decoder(dict[str, Value])
 
 
 class Feed(Struct, frozen=True):
-    """Rows of values by the names of their columns. Row 1 is the first below the names; `source` is their file."""
+    """Rows of values by the names of their columns; `source` is their file.
+
+    `numbers` are what the rows are known by: 1 is the first one below the names, and rows of equal values have the
+    number of the first of them.
+    """
 
     source: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    numbers: tuple[int, ...] = ()
 
     def column(self, name: str) -> list[Value]:
         """The values of a column, a row each."""
         index = self.columns.index(name)
         return [row[index] for row in self.rows]
 
-    def numbers(self) -> list[int]:
-        """The number that each row is known by: its own, or that of the first row of the same values."""
-        first: dict[Row, int] = {}
-        return [first.setdefault(row, number) for number, row in enumerate(self.rows, 1)]
+
+def drawn(feed: Feed, seed: int) -> Feed:
+    """The feed with its rows in the order in which they are used, which the seed draws."""
+    order = [*range(len(feed.rows))]
+    random.Random(f"feed {seed}").shuffle(order)
+    rows, numbers = (tuple(part[index] for index in order) for part in (feed.rows, feed.numbers))
+    return replace(feed, rows=rows, numbers=numbers)
+
+
+def row_of(turn: int, count: int) -> int:
+    """Which of `count` rows a turn uses: each once in a pass over all of them."""
+    return (turn + turn // count * _STRIDE) % count
 
 
 def feed_of(text: str, source: str) -> Feed:
@@ -64,7 +78,8 @@ def _checked(feed: Feed) -> Feed:
     if len(feed.rows) > MOST_ROWS:
         raise ExperimentError(PATH, f"{feed.source} has {len(feed.rows):,} rows; a feed has {MOST_ROWS:,} at most")
     _check_columns(feed.columns, feed.source)
-    return feed
+    first: dict[Row, int] = {}
+    return replace(feed, numbers=tuple(first.setdefault(row, number) for number, row in enumerate(feed.rows, 1)))
 
 
 def _check_columns(columns: Sequence[str], source: str) -> None:
@@ -123,16 +138,3 @@ def _objects(text: str, source: str) -> Iterator[tuple[int, dict[str, Value]]]:
             except msgspec.DecodeError as error:
                 problem = f"must be an object of texts, numbers, true, false and null: {error}"
                 raise ExperimentError(PATH, f"{source}, line {number}: {problem}") from error
-
-
-def order_of(count: int, seed: int) -> Callable[[int], int]:
-    """Which of `count` rows each turn uses: in a pass over all of them each once, in an order drawn by the seed."""
-    order = [*range(count)]
-    random.Random(f"feed {seed}").shuffle(order)
-
-    def row(turn: int) -> int:
-        passed, place = divmod(turn, count)
-        chosen: int = order[(place + passed * _STRIDE) % count]
-        return chosen
-
-    return row
