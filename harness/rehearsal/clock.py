@@ -3,10 +3,10 @@
 import heapq
 import itertools
 import threading
-import time
 from collections.abc import Callable
 
 from harness.core.timeline.clock import Clock
+from harness.wallclock import wall_now
 
 Action = Callable[[float], None]
 
@@ -21,7 +21,7 @@ class CloudClock:
     """
 
     def __init__(
-        self, speed: float = 1.0, *, wall: Callable[[], float] = time.time, phase_s: float | None = None
+        self, speed: float = 1.0, *, wall: Callable[[], float] = wall_now, phase_s: float | None = None
     ) -> None:
         self._wall = wall
         epoch_s = wall() if phase_s is None else _epoch_s(wall(), speed, phase_s)

@@ -1,6 +1,5 @@
 """What the parts of one run share: its experiment, clock, record, end, and AWS."""
 
-import time
 from functools import partial
 
 import gevent
@@ -16,6 +15,7 @@ from harness.report.folder import RunFolder
 from harness.run.ending import Ending
 from harness.run.recording import Recording
 from harness.traffic.steering import Timebase
+from harness.wallclock import wall_now
 
 
 class RunContext(Struct, frozen=True, kw_only=True):
@@ -67,4 +67,4 @@ class RunContext(Struct, frozen=True, kw_only=True):
 
     def sleep_until(self, at_s: float) -> None:
         """Waits for an instant of the run."""
-        gevent.sleep(max(0.0, self.base.wall_s(at_s) - time.time()))
+        gevent.sleep(max(0.0, self.base.wall_s(at_s) - wall_now()))

@@ -1,7 +1,6 @@
 """When the deployment of a run is created: faults are planned from there on."""
 
 import random
-import time
 
 import gevent.event
 
@@ -10,6 +9,7 @@ from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import Event
 from harness.core.timeline.rollout import Rollout
 from harness.run.context import RunContext
+from harness.wallclock import wall_now
 
 PHASE_S = 60.0
 PHASE_ROOM_S = 10.0
@@ -77,7 +77,7 @@ class Creation:
         """Wall time until such an instant, as far as is known now; None while only a creation can tell."""
         if after_s >= 0 and self._created_s is None:
             return None
-        return self._context.base.wall_s((self._at_s() or 0.0) + after_s) - time.time()
+        return self._context.base.wall_s((self._at_s() or 0.0) + after_s) - wall_now()
 
     def _at_s(self) -> float | None:
         return self._planned_s if self._created_s is None else self._created_s

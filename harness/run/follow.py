@@ -1,6 +1,5 @@
 """Following a release to its end, as `run` and `watch` both do: its deployment groups, who answers, the progress."""
 
-import time
 from collections.abc import Callable
 from typing import cast
 
@@ -15,6 +14,7 @@ from harness.report.progress import Progress, Tally
 from harness.run.contact import Contact
 from harness.run.context import RunContext
 from harness.run.experiment import watched
+from harness.wallclock import wall_now
 
 
 class Neighbour:
@@ -74,7 +74,7 @@ class Follower:
     def rest_s(self) -> float:
         """Wall time until the next look is due; negative if it is due already."""
         next_look_s = min(watcher.next_look_s for watcher in self.watchers)
-        return self._context.base.wall_s(next_look_s) - time.time()
+        return self._context.base.wall_s(next_look_s) - wall_now()
 
     def look(self) -> None:
         """Makes every look that is due."""

@@ -1,11 +1,11 @@
 """Watches the guard rails of a run: counts what they limit, and says when a limit was exceeded."""
 
-import time
 from collections import deque
 
 from harness.core.experiment.rails import RATE_WINDOW_S, Limits, Seen, Trip, blind_limit_s, tripped
 from harness.core.timeline.events import Event, Look, Requests
 from harness.traffic.steering import Timebase
+from harness.wallclock import wall_now
 
 
 class Guard:
@@ -34,7 +34,7 @@ class Guard:
             self._limits,
             Seen(
                 fault_requests=self._fault_requests,
-                wall_s=time.time() - self._base.began_wall_s,
+                wall_s=wall_now() - self._base.began_wall_s,
                 rate=None if planned else rate,
                 blind_s=self._blind_s() if faults_active and self._watched else None,
             ),

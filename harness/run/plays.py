@@ -22,11 +22,15 @@ from harness.run.faults import Faults
 from harness.run.follow import Follower
 from harness.run.guard import Guard
 from harness.traffic.fleet import Fleet
+from harness.wallclock import set_forward_s
 
 SHOW_EVERY_S = 0.25
 """Wall time between two frames of the progress."""
 GUARD_EVERY_S = 0.25
 """Wall time between two looks at the guard rails."""
+CLOCK_EVERY_S = 1.0
+CLOCK_SET_S = 0.5
+"""Wall time between two looks whether this machine's clock was set, and by how much to be told."""
 HEAL_WITHIN_WALL_S = 15.0
 """Wall time for which what is ended in the middle may undo its own changes."""
 SHORTEST_REST_S = 0.05
@@ -64,7 +68,7 @@ class Plays:
         """Starts all greenlets; returns at once."""
         watching = self._follower.watching
         watched = [self._deploy, self._give_up, self._show, self._watch, self._hold_faults] if watching else []
-        for play in (*watched, self._keep_to_rails, *self._faults.plays(watched=watching)):
+        for play in (*watched, self._keep_to_rails, self._watch_clock, *self._faults.plays(watched=watching)):
             self._greenlets.append(gevent.spawn(self._play, play))
 
     def stop(self) -> None:
@@ -126,6 +130,17 @@ class Plays:
             self._faults.stop(trip.message)
         else:
             self._context.ending.end("guard_rail", trip.message)
+
+    def _watch_clock(self) -> None:
+        """Tells where somebody set this machine's clock; the run's times go on as before."""
+        told_s = set_forward_s()
+        while True:
+            gevent.sleep(CLOCK_EVERY_S)
+            ahead_s = set_forward_s()
+            if abs(ahead_s - told_s) > CLOCK_SET_S:
+                way, by_s = "forward" if ahead_s > told_s else "back", abs(ahead_s - told_s)
+                self._context.trouble("clock", f"it was set {way} by {by_s:.1f} s; the run's times go on as before")
+                told_s = ahead_s
 
     def _show(self) -> None:
         contact = self._follower.contact

@@ -46,6 +46,7 @@ from harness.run.unwinding import Unwinding
 from harness.traffic.feeds import read_feed
 from harness.traffic.fleet import Fleet, Post
 from harness.traffic.steering import Timebase
+from harness.wallclock import wall_now
 
 log = logging.getLogger(__name__)
 
@@ -174,9 +175,9 @@ class Run:
 def _begin(experiment: Experiment, clock: Clock, *, aligned: bool) -> float:
     """The wall time at which the run begins; waits for the one that a rehearsal has."""
     if not aligned:
-        return time.time()
-    began_s = rehearsal_begins_s(experiment, clock, time.time())
-    gevent.sleep(max(0.0, began_s - time.time()))
+        return wall_now()
+    began_s = rehearsal_begins_s(experiment, clock, wall_now())
+    gevent.sleep(max(0.0, began_s - wall_now()))
     return began_s
 
 

@@ -4,7 +4,6 @@ A call that is abandoned acts all the same, after whatever undoes it. So it is a
 answer by then is left to the journal.
 """
 
-import time
 from collections.abc import Callable
 
 import gevent
@@ -12,6 +11,7 @@ import gevent
 from harness.core.timeline.events import RunEnded
 from harness.run.context import RunContext
 from harness.run.faults import Faults
+from harness.wallclock import wall_now
 
 WRITE_WITHIN_S = 10.0
 """Wall time for which the end of a run waits for calls that change something and are under way."""
@@ -42,5 +42,5 @@ class Unwinding:
         self._end_plays()
         if self._healing:
             self._healing.join()
-        if time.time() - self._context.base.wall_s(over.at_s) < HEAL_AGAIN_S:
+        if wall_now() - self._context.base.wall_s(over.at_s) < HEAL_AGAIN_S:
             self._faults.stop(WHY)

@@ -17,6 +17,7 @@ from harness.traffic.rate_rail import RateRail, bounds_of
 from harness.traffic.recorder import Recorder
 from harness.traffic.sender import FireRequest, Sender
 from harness.traffic.steering import Steering
+from harness.wallclock import wall_now
 
 MAX_IN_FLIGHT = 4000
 """Requests of one process under way at once, beyond which a due start is given up and counted as unstarted."""
@@ -184,7 +185,7 @@ class LoadEngine:
         return True
 
     def _wait(self, due_s: float) -> None:
-        wait_s = max(self._base.wall_s(due_s) - time.time(), self._rail.wait_s())
+        wait_s = max(self._base.wall_s(due_s) - wall_now(), self._rail.wait_s())
         if wait_s <= LOOK_UP_S:
             gevent.sleep(max(0.0, wait_s))
         else:

@@ -16,6 +16,7 @@ from harness.core.timeline.histogram import histogram
 from harness.traffic.fired import Features, Reply, fired
 from harness.traffic.folding import Folded
 from harness.traffic.steering import Timebase
+from harness.wallclock import set_forward_s
 
 EXEMPLARS_PER_SECOND = 5
 EXEMPLARS_PER_RUN = 200
@@ -136,7 +137,8 @@ class Recorder:
         Its `context` may name `intent` (`good` or `fault`) and `persona`; the default is a good request of anyone.
         """
         base = self._timebase
-        request, now_s = fired(told, base.began_wall_s, time.time()), base.now_s()
+        set_s = set_forward_s()  # Locust's dates are by a clock that may have been set since the run began
+        request, now_s = fired(told, base.began_wall_s + set_s, time.time()), base.now_s()
         if request.odd:
             self.odd += 1
             self.odd_values.update(request.odd.keys())
@@ -144,7 +146,7 @@ class Recorder:
         if request.began_wall_s is None:
             began_s = now_s - request.service_s * base.speed
         else:
-            began_s = (request.began_wall_s - base.began_wall_s) * base.speed
+            began_s = (request.began_wall_s - set_s - base.began_wall_s) * base.speed
         due_s = max(0.0, began_s)
         told_apart = request.features
         features = Features(told_apart.intent, self._personas(told_apart.persona), self._names(told_apart.endpoint))

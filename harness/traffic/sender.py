@@ -15,6 +15,7 @@ from harness.traffic.kinds import Planned
 from harness.traffic.rate_rail import RateRail
 from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Timebase
+from harness.wallclock import wall_now
 
 FireRequest = Callable[..., None]
 """Tells Locust of a request, in the words of Locust's `request` event."""
@@ -75,7 +76,7 @@ class Sender:
         own = getcurrent()
         while True:
             self._rail.begun()
-            self._recorder.started(due_s, time.time() - self._base.wall_s(due_s))
+            self._recorder.started(due_s, wall_now() - self._base.wall_s(due_s))
             try:
                 self._perform(planned, due_s)
             finally:
@@ -85,7 +86,7 @@ class Sender:
 
     def _perform(self, planned: Planned, due_s: float) -> bool:
         """Sends a request and counts what came of it; whether there was an answer."""
-        began = time.time()
+        began = wall_now()
         response, error = None, None
         try:
             response = self._client.send(planned)
@@ -101,7 +102,7 @@ class Sender:
         return response is not None
 
     def _account(self, planned: Planned, due_s: float, began: float, response: Any, error: str | None) -> None:
-        ended = time.time()
+        ended = wall_now()
         kind = planned.kind
         status = length = 0
         version = None

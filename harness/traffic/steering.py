@@ -1,6 +1,5 @@
 """What the process that directs a run tells those that send its traffic."""
 
-import time
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ from harness.core.experiment.feed import Feed
 from harness.core.experiment.pacing import ArrivalPlan, WorkerPart
 from harness.core.experiment.types import Traffic
 from harness.core.timeline.clock import Clock
+from harness.wallclock import wall_now
 
 
 class Timebase(Struct, frozen=True):
@@ -20,7 +20,7 @@ class Timebase(Struct, frozen=True):
 
     def now_s(self) -> float:
         """The instant now."""
-        return self.at_s(time.time())
+        return self.at_s(wall_now())
 
     def at_s(self, wall_s: float) -> float:
         """The instant of a wall time, in seconds since 1970."""

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from scripted_aws import Stage
 
-from harness.aws.deployer import app_spec, create_deployment, full_config_name
+from harness.aws.deployer import AskedDeployment, app_spec, create_deployment, full_config_name
 from harness.aws.journal import LOOK_EVERY_S, SETTLED_S
 from harness.core.timeline.events import Write
-from harness.errors import AwsError, NotFound, Throttled, Unavailable, Unreachable, UsageError
+from harness.errors import AwsError, HarnessError, NotFound, Throttled, Unavailable, Unreachable, UsageError
 
 LOST = Unreachable("codedeploy:CreateDeployment", "read timeout")
 ACTIVE = AwsError("codedeploy:CreateDeployment", "DeploymentLimitExceededException", "already has an active Deployment")
@@ -212,3 +212,29 @@ def test_a_refusal_that_names_somebody_elses_deployment_finds_none(ready: Stage)
     with pytest.raises(AwsError):
         create(ready)
     assert journal(ready)[-1][0] == "unanswered"
+
+
+def test_a_deployment_that_a_look_does_not_show_has_not_ended(ready: Stage) -> None:
+    """Right after its creation a look may be older than it; whoever asks must not take anything for gone."""
+    asked: list[AskedDeployment] = []
+    create(ready, asking=asked.append)
+    (ours,) = asked
+    with pytest.raises(HarnessError, match="what became of d-1 is not known") as told:
+        ours.has_ended()
+    assert not isinstance(told.value, NotFound)
+    ready.aws.script["get_deployment"] = {"deploymentInfo": {"status": "InProgress"}}
+    assert not ours.has_ended()
+    ready.aws.script["get_deployment"] = {"deploymentInfo": {"status": "Succeeded"}}
+    assert ours.has_ended()
+
+
+def test_a_deployment_without_an_answer_is_not_known_to_be_none(ready: Stage) -> None:
+    """Until AWS would surely list it."""
+    ready.aws.script["create_deployment"] = LOST
+    asked: list[AskedDeployment] = []
+    with pytest.raises(Unreachable):
+        create(ready, asking=asked.append)
+    with pytest.raises(HarnessError, match="is not known yet"):
+        asked[0].has_ended()
+    ready.clock.at_s += SETTLED_S
+    assert asked[0].has_ended()

@@ -1,11 +1,10 @@
 """When the world outside counts as gone."""
 
-import time
-
 import pytest
 
 from harness.core.timeline.events import AliasSeen, LookFailed, Requests
 from harness.run.contact import Contact
+from harness.traffic import steering
 from harness.traffic.steering import Timebase
 
 LOST = LookFailed(at_s=0.0, asked_s=0.0, call="lambda:GetAlias", code="Unreachable", message="no such host")
@@ -17,7 +16,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 1000.0
-        monkeypatch.setattr(time, "time", lambda: self.now_s)
+        monkeypatch.setattr(steering, "wall_now", lambda: self.now_s)
 
 
 @pytest.fixture
