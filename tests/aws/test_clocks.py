@@ -1,6 +1,7 @@
 """This machine's clock is not AWS's: planned faults happen all the same, and no verdict is another one."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from test_survival import SPEED, Rehearse, packaged, rehearse
 
 from harness import experiments
 from harness.core.experiment.types import Call
-from harness.core.timeline.events import FaultStarted
+from harness.core.timeline.events import FaultStarted, Trouble
 
 __all__ = ["rehearse"]
 
@@ -32,6 +33,58 @@ def test_a_clock_that_differs_changes_no_verdict(name: str, off_s: float, rehear
     played = rehearse(packaged(name), lambda _: None, speed=SPEED, clock_off_s=off_s)
     began = {event.fault for event in played.folder.read_events() if isinstance(event, FaultStarted)}
     assert began >= {f"faults[{index}]" for index, _ in enumerate(packaged(name).faults)}
+    if played.verdict.call is Call.INCONCLUSIVE:
+        assert played.exit_code == 4, played.verdict.because
+    else:
+        played.check(name)
+
+
+STEPS = """
+import os, pathlib, sys, time
+
+timeline, system, look_s, step_s = pathlib.Path(os.environ["TIMELINE"]), time.time, 0.0, 0.0
+
+def show():
+    global look_s, step_s
+    if not step_s and time.monotonic() > look_s + 0.2:
+        look_s = time.monotonic()
+        if timeline.exists() and b"codedeploy:CreateDeployment" in timeline.read_bytes():
+            step_s = float(os.environ["STEP_S"])
+    return system() + step_s
+
+if "locust" in " ".join(sys.orig_argv):
+    time.time = show
+"""
+"""Sets the clock that Python shows once a run deploys; the clock of the cloud beside it stays."""
+
+
+def steps() -> Iterator[Any]:
+    """Every experiment with both steps."""
+    for name in experiments.NAMES:
+        for step_s in (-60.0, 60.0):
+            marks = pytest.mark.slow if (name, step_s) == ("forced-alarm", -60.0) else pytest.mark.soak
+            yield pytest.param(name, step_s, marks=marks, id=f"{name} {step_s:+g} s")
+
+
+@pytest.mark.parametrize(("name", "step_s"), [*steps()])
+def test_a_clock_that_is_set_in_the_middle_changes_no_verdict(
+    name: str,
+    step_s: float,
+    rehearse: Rehearse,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is told as trouble, and every time of the run goes on as before."""
+    sets = tmp_path_factory.mktemp("sets")
+    (sets / "sitecustomize.py").write_text(STEPS)
+    monkeypatch.setenv("PYTHONPATH", str(sets))
+    monkeypatch.setenv("STEP_S", str(step_s))
+    monkeypatch.setenv("TIMELINE", str(tmp_path / "latest" / "timeline.jsonl"))
+    played = rehearse(packaged(name), lambda _: None, speed=SPEED)
+    events = played.folder.read_events()
+    assert [event.message for event in events if isinstance(event, Trouble) and event.what == "clock"]
+    assert max(event.at_s for event in events) < packaged(name).give_up_s
     if played.verdict.call is Call.INCONCLUSIVE:
         assert played.exit_code == 4, played.verdict.because
     else:
