@@ -123,33 +123,30 @@ class Gateway:
         self._threads.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one HTTP request."""
+        """Answers one HTTP request; those that reach a stage are counted."""
         request_id = _request_id(self._ids.getrandbits(128))
-        answer = await self._answered(scope, receive, request_id)
-        headers = _framed(answer, request_id, _date(int(self._now())))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
-
-    async def _answered(self, scope: Scope, receive: Receive, request_id: str) -> GatewayAnswer:
-        """The answer of a function or of the gateway; requests that reach a stage are counted."""
-        received_s, begun = self._now(), time.perf_counter()
-        integration_ms = None
+        received_s, begun, invoked = self._now(), time.perf_counter(), None
+        at_stage = True
         try:
             call = await self._admit(scope, receive, request_id, received_s)
             invoked = time.perf_counter()
             answer = await self._invoke(call)
-            integration_ms = (time.perf_counter() - invoked) * 1000
         except Refused as refused:
-            answer = refused.answer
-            if not refused.at_stage:
-                return answer
+            answer, at_stage = refused.answer, refused.at_stage
         except Exception:
             # The outermost frame of a request: a bug of the gateway must answer as API Gateway would.
             log.exception("%s %s failed", scope["method"], scope["path"])
             answer = proxy.NOT_INVOKED
-        latency_ms = (time.perf_counter() - begun) * 1000
-        self._requests.record(self._api.name, received_s, answer.status, latency_ms, integration_ms)
-        return answer
+        if at_stage:
+            self._count(received_s, answer, begun, invoked)
+        headers = _framed(answer, request_id, _date(int(self._now())))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _count(self, received_s: float, answer: GatewayAnswer, begun: float, invoked: float | None) -> None:
+        ended = time.perf_counter()
+        integration_ms = None if invoked is None else (ended - invoked) * 1000
+        self._requests.record(self._api.name, received_s, answer.status, (ended - begun) * 1000, integration_ms)
 
     async def _admit(self, scope: Scope, receive: Receive, request_id: str, received_s: float) -> AdmittedRequest:
         host = _value(scope["headers"], b"host").decode("latin-1")
@@ -216,11 +213,15 @@ class Gateway:
         return task.result() if done else self._from_gateway(proxy.TIMED_OUT, version)
 
     async def _in_slot(self, call: AdmittedRequest, version: str, own: BundledVersion) -> GatewayAnswer:
+        function, alias = self._api.function, self._api.alias
         try:
-            with self._versions.slot(self._api.function, self._api.alias, version) as underway:
-                return await self._bundled(call, version, own, underway)
+            underway = self._versions.take_slot(function, alias, version)
         except Refusal:
             return proxy.NOT_INVOKED
+        try:
+            return await self._bundled(call, version, own, underway)
+        finally:
+            self._versions.free_slot(function, alias, version)
 
     async def _bundled(
         self, call: AdmittedRequest, version: str, own: BundledVersion, underway: Underway

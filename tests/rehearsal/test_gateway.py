@@ -7,8 +7,6 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -65,12 +63,14 @@ class FakeLambda:
         """The version as given."""
         return self.codes[version]
 
-    @contextmanager
-    def slot(self, function: str, alias: str | None, version: str) -> Iterator[Underway]:
+    def take_slot(self, function: str, alias: str | None, version: str) -> Underway:
         """Throttles all where concurrency is 0."""
         if self.concurrency == 0:
             raise Refusal("TooManyRequestsException", "Rate Exceeded.")
-        yield ALONE
+        return ALONE
+
+    def free_slot(self, function: str, alias: str | None, version: str) -> None:
+        """Nothing is held."""
 
     def run(self, function: str, version: str, event: bytes, *, alias: str | None) -> Invocation:
         """Gives `outcome`."""

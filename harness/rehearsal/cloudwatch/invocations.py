@@ -59,6 +59,8 @@ class _MinuteCounts:
     def _concurrency(self, level: int) -> Bucket:
         """The runs under way each time that one began, at a level of `Underway`."""
         bucket = Bucket()
+        if alone := self.durations.count - sum(self.underway.values()):
+            bucket.add(1.0, alone)
         for underway, times in self.underway.items():
             bucket.add(float(underway[level]), times)
         return bucket
@@ -99,7 +101,8 @@ class InvocationMetrics:
         with self._lock:
             tally = self._tally(int(started_s // MINUTE_S), (function, alias, version))
             tally.durations.add(duration_ms)
-            tally.underway[underway] = tally.underway.get(underway, 0) + 1
+            if underway is not ALONE:
+                tally.underway[underway] = tally.underway.get(underway, 0) + 1
             if failed:
                 tally.errors += 1
 

@@ -1,9 +1,8 @@
 """How many runs of one function are under way, and how many may be: reserved concurrency."""
 
 import threading
-from collections import defaultdict
 
-from harness.rehearsal.cloudwatch.invocations import Underway
+from harness.rehearsal.cloudwatch.invocations import ALONE, Underway
 from harness.rehearsal.refusal import Refusal
 
 ACCOUNT_LIMIT = 1000
@@ -27,8 +26,7 @@ class Slots:
     def __init__(self) -> None:
         self.limit: int | None = None
         self._running = 0
-        self._by_alias: defaultdict[str | None, int] = defaultdict(int)
-        self._by_version: defaultdict[tuple[str | None, str], int] = defaultdict(int)
+        self._routes: dict[tuple[str | None, str], int] = {}
         self._lock = threading.Lock()
 
     def take(self, alias: str | None, version: str) -> Underway:
@@ -36,15 +34,17 @@ class Slots:
         with self._lock:
             if self.limit is not None and self._running >= self.limit:
                 raise TooManyRequests
-            self._add(alias, version, 1)
-            return Underway(self._running, self._by_alias[alias], self._by_version[alias, version])
+            self._running += 1
+            self._routes[alias, version] = self._routes.get((alias, version), 0) + 1
+            return ALONE if self._running == 1 else self._underway(alias, version)
 
     def free(self, alias: str | None, version: str) -> None:
-        """Gives the slot of a run back."""
+        """Gives the slot of a run back; one that was taken of a function that is gone since counts nowhere."""
         with self._lock:
-            self._add(alias, version, -1)
+            if self._routes.get((alias, version)):
+                self._running -= 1
+                self._routes[alias, version] -= 1
 
-    def _add(self, alias: str | None, version: str, runs: int) -> None:
-        self._running += runs
-        self._by_alias[alias] += runs
-        self._by_version[alias, version] += runs
+    def _underway(self, alias: str | None, version: str) -> Underway:
+        of_alias = sum(runs for (name, _), runs in self._routes.items() if name == alias)
+        return Underway(self._running, of_alias, self._routes[alias, version])

@@ -4,8 +4,7 @@ import base64
 import json
 import random
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -115,19 +114,18 @@ class Functions(
         code = self.code(function, version)
         return self._engines[code.kind].warm(code)
 
-    @contextmanager
-    def slot(self, function: str, alias: str | None, version: str) -> Iterator[Underway]:
-        """Holds one of the function's concurrent runs; where none is free counts a throttle and raises `Refusal`."""
-        slots = self._function(function).slots
+    def take_slot(self, function: str, alias: str | None, version: str) -> Underway:
+        """Takes one of the function's concurrent runs; where none is free counts a throttle and raises `Refusal`."""
         try:
-            underway = slots.take(alias, version)
+            return self._function(function).slots.take(alias, version)
         except TooManyRequests:
             self._invocations.record_throttle(function, alias, self._schedule.clock.now())
             raise
-        try:
-            yield underway
-        finally:
-            slots.free(alias, version)
+
+    def free_slot(self, function: str, alias: str | None, version: str) -> None:
+        """Gives it back."""
+        if known := self._functions.get(function):
+            known.slots.free(alias, version)
 
     def pids(self) -> list[int]:
         """The processes that run user code now."""
@@ -141,18 +139,16 @@ class Functions(
 
     def _run(self, code: Code, event: bytes, alias: str | None) -> Invocation:
         request = RunRequest(id=str(uuid4()), arn=self._address.arn(code.function, alias or _own(code)), event=event)
-        with self.slot(code.function, alias, code.version) as underway:
+        underway = self.take_slot(code.function, alias, code.version)
+        try:
             started_s = self._schedule.clock.now()
             done = invocation(code, request, self._engines[code.kind].run(code, request))
-            self._invocations.record(
-                code.function,
-                alias,
-                code.version,
-                started_s,
-                done.duration_ms,
-                failed=done.error is not None,
-                underway=underway,
-            )
+        finally:
+            self.free_slot(code.function, alias, code.version)
+        failed = done.error is not None
+        self._invocations.record(
+            code.function, alias, code.version, started_s, done.duration_ms, failed=failed, underway=underway
+        )
         return done
 
     def _drawn(self, name: FunctionName) -> Code:

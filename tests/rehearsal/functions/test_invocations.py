@@ -257,10 +257,20 @@ def test_a_slot_counts_runs_that_others_make(create, client, functions, counted)
     """The gateway's own runs take slots too, and give them back."""
     create()
     client.put_function_concurrency(FunctionName="fn", ReservedConcurrentExecutions=1)
-    with functions.slot("fn", "Live", "1"), pytest.raises(Refusal), functions.slot("fn", "Live", "1"):
-        pytest.fail("a second slot was given")
-    with functions.slot("fn", "Live", "1"):
-        assert [throttle["alias"] for throttle in counted.throttles] == ["Live"]
+    functions.take_slot("fn", "Live", "1")
+    with pytest.raises(Refusal):
+        functions.take_slot("fn", "Live", "1")
+    functions.free_slot("fn", "Live", "1")
+    assert functions.take_slot("fn", "Live", "1") == (1, 1, 1)
+    assert [throttle["alias"] for throttle in counted.throttles] == ["Live"]
+
+
+def test_runs_under_way_count_for_function_alias_and_version(create, functions):
+    """Each run that begins knows how many there are, itself among them."""
+    create()
+    functions.take_slot("fn", "Live", "1")
+    functions.take_slot("fn", None, "2")
+    assert functions.take_slot("fn", "Live", "2") == (3, 2, 1)
 
 
 def test_other_calls_are_answered_while_a_function_runs(create, client, functions, tmp_path, eventually):
