@@ -8,7 +8,6 @@ Uploaded code runs as the user, so that no browser is answered: `gate.py` says h
 for what every SDK sends and no foreign page can.
 """
 
-import gzip
 import io
 import json
 import logging
@@ -49,6 +48,8 @@ _TARGET_PREFIXES = {"CodeDeploy_20141006": "codedeploy", "GraniteServiceVersion2
 # What tells the service of a request that is not signed, so that it is refused in the right protocol.
 _PATHS = {re.compile(r"/20\d\d-\d\d-\d\d/"): "lambda", re.compile("/experiment"): "fis"}
 _VERSIONS = {"2010-08-01": "cloudwatch", "2010-05-15": "cloudformation", "2011-06-15": "sts"}
+LONGEST_UNZIPPED = 32 * 1024 * 1024
+"""Bytes of a body after unzipping. AWS takes at most 1 MB of what SDKs zip, which is PutMetricData."""
 _NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 """How JSON of AWS writes the floats that JSON has no words for."""
 _FORM = "application/x-www-form-urlencoded"
@@ -146,11 +147,23 @@ def _read(environ: dict[str, Any]) -> dict[str, Any]:
     kept = {**environ}
     if kept.get("HTTP_CONTENT_ENCODING") == "gzip":
         try:
-            body = gzip.decompress(body)
-        except (OSError, EOFError, zlib.error):
-            log.debug("a body that says it is zipped is not")
+            body = _unzipped(body)
+        except ValueError as error:
+            log.debug("a body that says it is zipped cannot be read: %s", error)
         del kept["HTTP_CONTENT_ENCODING"]
     return _rewound({**kept, "harness.body": body, "CONTENT_LENGTH": str(len(body))})
+
+
+def _unzipped(body: bytes) -> bytes:
+    """Raises ValueError for what is not zipped, is cut off, or becomes longer than any request is."""
+    unzipping = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        content = unzipping.decompress(body, LONGEST_UNZIPPED)
+    except zlib.error as error:
+        raise ValueError("it is not gzip") from error
+    if not unzipping.eof:
+        raise ValueError(f"it is cut off, or longer than {LONGEST_UNZIPPED} bytes")
+    return content
 
 
 def _rewound(environ: dict[str, Any]) -> dict[str, Any]:

@@ -354,7 +354,7 @@ MISARMED = {
     "a period beyond the bake": Misarmed(
         "alarm-in-time", "error", nothing, stack(alarm=Alarm(period_s=300, evaluation_periods=3))
     ),
-    "hardly in time": Misarmed("alarm-in-time", "warning", nothing, stack(alarm=Alarm(evaluation_periods=2))),
+    "hardly in time": Misarmed("alarm-in-time", "warning", nothing, stack(alarm=Alarm(evaluation_periods=3))),
     "silence breaches": Misarmed("alarm-missing-data", "warning", nothing, stack(alarm=Alarm(missing="breaching"))),
     "silence changes nothing": Misarmed("alarm-missing-data", "warning", nothing, stack(alarm=Alarm(missing="ignore"))),
     "rings where failures are few": Misarmed(

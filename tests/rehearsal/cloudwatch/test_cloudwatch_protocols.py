@@ -1,5 +1,6 @@
 """CloudWatch in the protocols of older and newer clients: query, JSON 1.0 and CBOR, as plain HTTP."""
 
+import gzip
 import json
 import urllib.error
 import urllib.parse
@@ -154,14 +155,15 @@ def test_long_bodies_may_be_zipped(aws: Any) -> None:
     assert len(aws.client.list_metrics(Namespace="App")["Metrics"]) == 400
 
 
-def test_a_body_that_only_claims_to_be_zipped_is_refused(aws: Any) -> None:
-    """Rubbish under Content-Encoding gzip is a client error."""
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-3], gzip.compress(b"0" * 40_000_000)])
+def test_a_body_that_only_claims_to_be_zipped_is_refused(aws: Any, body: bytes) -> None:
+    """Rubbish, a part, or a bomb under Content-Encoding gzip is a client error."""
     headers = {
         "Content-Type": "application/x-amz-json-1.0",
         "Content-Encoding": "gzip",
         "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData",
     }
-    assert post(aws, b"no gzip", headers)[0] == 400
+    assert post(aws, body, headers)[0] == 400
 
 
 @pytest.mark.parametrize("content_type", ["application/cbor", "application/xml", "text/plain"])
