@@ -4,6 +4,7 @@ Everything is real but AWS and Locust: the timeline on the disk, the journal, th
 and the healing of `alarm reset`. Times are simulated seconds.
 """
 
+import errno
 import random
 import sys
 import time
@@ -79,6 +80,22 @@ def _sampled(every: list[Any]) -> Iterator[Any]:
         yield draws.choice([case for case in every if case[:2] == (write, way)])
 
 
+class FullDisk:
+    """The file of a timeline on a disk that has no room beyond some byte."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._room = room
+        self.flush, self.fileno, self.close = self._file.flush, self._file.fileno, self._file.close
+
+    def write(self, content: bytes) -> None:
+        """Writes what there is room for."""
+        part = content[: max(0, self._room - self._file.tell())]
+        self._file.write(part)
+        if len(part) < len(content):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
 class Plan:
     """The creation of a deployment, from which everything is due at once and nothing ends."""
 
@@ -113,7 +130,7 @@ class Life:
             faults=(fault,) if fault else (),
             steady_s=0,
         )
-        recording = Recording(self.folder.timeline, pytest.fail)
+        recording = Recording(self.folder.timeline, lambda problem: self.ending.end("failed", problem))
         self.context = RunContext(
             experiment=self.experiment,
             aws=LateAws(self.world),  # type: ignore[arg-type]
@@ -143,6 +160,10 @@ class Life:
             play()
         except HarnessError as error:
             self.ending.end("failed", str(error))
+
+    def fill_disk(self, after_bytes: int) -> None:
+        """Leaves so much room for the timeline."""
+        self.context.recording._file = FullDisk(self.folder.timeline, after_bytes)  # type: ignore[assignment]
 
     def await_write(self, write: str, moment: float) -> None:
         """Waits for a moment of a call; returns at once after the end."""
@@ -227,4 +248,33 @@ def test_a_write_in_flight_is_undone_or_named(
         assert judge(life.experiment, events).exit_code != 0
     life.reset()
     assert life.world.changed <= ({"alias"} if write == "create_deployment" else set())
+    assert not life.left()
+
+
+DISKS = 200
+LONGEST_TIMELINE = 2600
+"""Bytes of a redeployment's timeline."""
+
+
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=() if seed < 6 else pytest.mark.soak) for seed in range(DISKS)]
+)
+def test_a_disk_that_fills_up_at_any_byte_lets_no_write_go_unnamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """What has no line on the disk is not done; every second process is killed in the middle of a call besides."""
+    draws = random.Random(seed)
+    write, killed = draws.choice(WRITES), draws.random() < 0.5
+    life = Life(tmp_path, write, draws.choice(LATENCIES_S), draws.choice(STALE_S))
+    life.fill_disk(draws.randrange(LONGEST_TIMELINE))
+    monkeypatch.setenv("LOCUST_CANARY_CLOCK", f"{life.began_s}:{SPEED}")
+    monkeypatch.setattr(time, "sleep", life.world.pass_)
+    life.await_write(write, draws.random())
+    if killed:
+        life.kill()
+    else:
+        life.end("settled")
+    owned = life.world.changed - ({"alias"} if write == "create_deployment" else set())
+    assert owned <= life.left(), f"{owned - life.left()} is left, and nothing names it"
+    life.reset()
     assert not life.left()
