@@ -47,10 +47,13 @@ def _presigned(query: Mapping[str, str]) -> str:
 
 def service_of(request: Request) -> str:
     """The service that a request is signed for, or may ask without a signature; else empty."""
-    scope = _SCOPE.search(request.headers.get("Authorization", ""))
-    if scope:
-        return scope["service"]
-    return "sts" if _needs_none(request) else ""
+    return scope_of(request.environ) or ("sts" if _needs_none(request) else "")
+
+
+def scope_of(environ: Mapping[str, Any]) -> str:
+    """The service that a request is signed for; empty where it is not."""
+    scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return scope["service"] if scope else ""
 
 
 def refusal(request: Request) -> Refusal | None:

@@ -8,13 +8,11 @@ Uploaded code runs as the user, so that no browser is answered: `gate.py` says h
 for what every SDK sends and no foreign page can.
 """
 
-import io
 import json
 import logging
 import re
 import threading
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from typing import Any
@@ -34,7 +32,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.core.experiment.gate import Gate
-from harness.rehearsal import cbor, signature
+from harness.rehearsal import bodies, cbor, signature
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.refusal import Refusal
 
@@ -48,8 +46,6 @@ _TARGET_PREFIXES = {"CodeDeploy_20141006": "codedeploy", "GraniteServiceVersion2
 # What tells the service of a request that is not signed, so that it is refused in the right protocol.
 _PATHS = {re.compile(r"/20\d\d-\d\d-\d\d/"): "lambda", re.compile("/experiment"): "fis"}
 _VERSIONS = {"2010-08-01": "cloudwatch", "2010-05-15": "cloudformation", "2011-06-15": "sts"}
-LONGEST_UNZIPPED = 32 * 1024 * 1024
-"""Bytes of a body after unzipping. AWS takes at most 1 MB of what SDKs zip, which is PutMetricData."""
 _NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 """How JSON of AWS writes the floats that JSON has no words for."""
 _FORM = "application/x-www-form-urlencoded"
@@ -75,10 +71,10 @@ class Wire:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answers one request, by our services or by moto's."""
-        environ = signature.in_headers(_read(environ))
+        environ, too_large = bodies.read(signature.in_headers(environ))
         request = Request(environ)
         service_name = _service_of(request)
-        if refusal := self._refusal(request):
+        if refusal := self._refusal(request) or too_large:
             return self._send(start_response, _unknown(service_name, request, refusal))
         if service_name not in self._services:
             return self._by_moto(service_name, environ, start_response)
@@ -127,7 +123,7 @@ class Wire:
         except Exception as error:
             # moto raises anything at all for what it does not have.
             log.debug("moto has no answer", exc_info=error)
-            return self._send(start_response, _unknown(service_name, Request(_rewound(environ))))
+            return self._send(start_response, _unknown(service_name, Request(bodies.rewound(environ))))
 
     def _moto_app(self) -> Any:
         with self._moto_lock:
@@ -138,38 +134,6 @@ class Wire:
                 werkzeug_app.print = log.debug
                 self._moto = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
             return self._moto
-
-
-def _read(environ: dict[str, Any]) -> dict[str, Any]:
-    """The request with its body read, and unzipped: boto3 zips the long bodies of operations that allow it."""
-    length = environ.get("CONTENT_LENGTH", "")
-    body = environ["wsgi.input"].read(int(length)) if length.isdecimal() else b""
-    kept = {**environ}
-    if kept.get("HTTP_CONTENT_ENCODING") == "gzip":
-        try:
-            body = _unzipped(body)
-        except ValueError as error:
-            log.debug("a body that says it is zipped cannot be read: %s", error)
-        del kept["HTTP_CONTENT_ENCODING"]
-    return _rewound({**kept, "harness.body": body, "CONTENT_LENGTH": str(len(body))})
-
-
-def _unzipped(body: bytes) -> bytes:
-    """Raises ValueError for what is not zipped, is cut off, or becomes longer than any request is."""
-    unzipping = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        content = unzipping.decompress(body, LONGEST_UNZIPPED)
-    except zlib.error as error:
-        raise ValueError("it is not gzip") from error
-    if not unzipping.eof:
-        raise ValueError(f"it is cut off, or longer than {LONGEST_UNZIPPED} bytes")
-    return content
-
-
-def _rewound(environ: dict[str, Any]) -> dict[str, Any]:
-    """The request with its body unread again."""
-    kept = {name: value for name, value in environ.items() if not name.startswith("werkzeug.request")}
-    return {**kept, "wsgi.input": io.BytesIO(environ["harness.body"])}
 
 
 def _service_of(request: Request) -> str:
@@ -359,6 +323,8 @@ def _status_of(code: str, protocol: str) -> int | None:
     """The HTTP status of an error; None where the model of the service decides it."""
     if code == "InternalFailure":
         return 500
+    if code == bodies.TOO_LARGE:
+        return 413
     return 403 if protocol != "json" and code.startswith(_FORBIDDEN) else None
 
 

@@ -1,16 +1,21 @@
 """Whatever is sent to the control plane, the answer is AWS's: at once, in the protocol of the service, and honest."""
 
+import gzip
 import json
+import resource
+import socket
 import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.rehearsal.bodies import MOST_BYTES_ELSE, TOO_LARGE
 from harness.rehearsal.cloud import Cloud
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/eu-north-1/{}/aws4_request, SignedHeaders=host, Signature=0"
@@ -146,3 +151,32 @@ def test_date_of_the_gateway_is_simulated_time(canary_cloud: Cloud) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(canary_cloud.ready["service_url"] + "/fakeUser", timeout=10)
     assert abs(parsedate_to_datetime(refused.value.headers["Date"]).timestamp() - canary_cloud.clock.now()) < 5
+
+
+@pytest.mark.parametrize(
+    ("service", "target"),
+    [
+        ("codedeploy", "CodeDeploy_20141006.ListApplications"),
+        ("monitoring", "GraniteServiceVersion20100801.ListMetrics"),
+    ],
+)
+def test_a_zipped_body_is_bounded_while_it_is_inflated(canary_cloud: Cloud, service: str, target: str) -> None:
+    """A bomb of some kilobytes is refused in the words of the protocol, and takes no more memory than a body may."""
+    bomb, before = gzip.compress(bytes(MOST_BYTES_ELSE * 10)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    headers = {"Authorization": SIGNED.format(service), "X_Amz_Target": target, "Content_Encoding": "gzip"}
+    status, _, answer = ask(canary_cloud, bomb, Content_Type="application/x-amz-json-1.1", **headers)
+    assert (status, json.loads(answer)["__type"]) == (413, TOO_LARGE)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MOST_BYTES_ELSE * 5
+
+
+@pytest.mark.parametrize("length", ["70167212", "9" * 30, "9" * 5000])
+@pytest.mark.parametrize(("service", "path"), [("lambda", "/2015-03-31/functions"), ("cloudformation", "/")])
+def test_a_body_beyond_aws_limit_is_refused_unread(canary_cloud: Cloud, service: str, path: str, length: str) -> None:
+    """By the length that its request gives, before a byte of it is kept."""
+    address = urlsplit(canary_cloud.ready["endpoint_url"])
+    assert address.hostname
+    head = [f"POST {path} HTTP/1.1", f"Host: {address.netloc}", f"Authorization: {SIGNED.format(service)}"]
+    with socket.create_connection((address.hostname, address.port or 80), timeout=10) as link:
+        link.sendall("\r\n".join([*head, f"Content-Length: {length}", "", "{}"]).encode())
+        link.shutdown(socket.SHUT_WR)
+        assert b" 413 " in link.makefile("rb").readline()

@@ -17,6 +17,8 @@ from typing import Any, BinaryIO, cast
 
 from msgspec import Struct
 
+from harness.rehearsal.functions.runtime import end_descendants
+
 INIT_LIMIT_S = 10.0
 """Wall seconds for an environment to start and import, as in Lambda."""
 ENVIRONMENTS_A_VERSION = 8
@@ -105,9 +107,15 @@ class Environment:
         return start
 
     def kill(self) -> None:
-        """Ends the process and all that it started, now; a run under way raises `EnvironmentEnded`."""
+        """Ends the process and all that it started, now; a run under way raises `EnvironmentEnded`.
+
+        What left its process group is found on Linux alone.
+        """
         if self._gone:
             return
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(self._process.pid, signal.SIGSTOP)  # it starts nothing more
+        end_descendants(self._process.pid)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

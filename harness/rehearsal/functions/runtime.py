@@ -8,6 +8,7 @@ for each run the invocation and its event, answered by whether it failed and its
 Error payloads are those of AWS's Python runtime (awslambdaric).
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -23,6 +24,10 @@ from contextlib import suppress
 from io import TextIOWrapper
 from types import TracebackType
 from typing import Any, BinaryIO, cast
+
+_PR_SET_CHILD_SUBREAPER = 36
+_ROUNDS = 3
+"""Looks for processes to end: a killed one is there until its parent has noticed, and may have started another."""
 
 Failure = dict[str, Any]
 EntryPoint = Callable[[Any, Any], Any]
@@ -146,11 +151,43 @@ def _logged(problem: Failure) -> Failure:
     return problem
 
 
+def descendants(pid: int) -> list[int]:
+    """All processes that a process started, and theirs; empty on systems other than Linux, which have no /proc."""
+    children: dict[int, list[int]] = {}
+    processes = os.listdir("/proc") if sys.platform == "linux" else ()  # noqa: PTH208 - pathlib takes long to import
+    for name in filter(str.isdecimal, processes):
+        with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+            parent = int(file.read().rpartition(b")")[2].split()[1])
+            children.setdefault(parent, []).append(int(name))
+    found = [*children.get(pid, ())]
+    for each in found:
+        found.extend(children.get(each, ()))
+    return found
+
+
+def end_descendants(pid: int) -> None:
+    """Ends all that a process started, also what has a session of its own; what they start meanwhile, too."""
+    for _ in range(_ROUNDS):
+        left = descendants(pid)
+        for each in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(each, signal.SIGKILL)
+        if not left:
+            return
+
+
+def _keep_orphans() -> None:
+    """Has orphans of this process become its children, so that they can be found and ended (Linux alone)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def _end_with_cloud(descriptor: int) -> None:
     """Waits until the cloud's end of the socket closes, then ends this process and all that it started."""
     poll = select.poll()
     poll.register(descriptor, 0)
     poll.poll()
+    end_descendants(os.getpid())
     os.killpg(0, signal.SIGKILL)
 
 
@@ -186,6 +223,7 @@ def main(descriptor: int) -> None:
     """Serves the socket `descriptor` in the main thread, which is where Lambda runs functions too."""
     link = socket.socket(fileno=descriptor)
     link.set_inheritable(False)
+    _keep_orphans()
     cast(TextIOWrapper, sys.stdout).reconfigure(line_buffering=True)
     threading.Thread(target=_end_with_cloud, args=(descriptor,), daemon=True).start()
     serve(cast(BinaryIO, link.makefile("rwb")))

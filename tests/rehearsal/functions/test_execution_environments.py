@@ -384,6 +384,26 @@ def handler(event, context):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can find them")
+def test_what_a_function_detached_ends_with_it(create, invoke, functions):
+    """A process in a session of its own, whose parent is gone, is still found and ended."""
+    source = """
+import subprocess
+def handler(event, context):
+    shell = "setsid sleep 60 & echo $!"
+    return int(subprocess.run(["sh", "-c", shell], stdout=subprocess.PIPE, text=True).stdout)
+"""
+    create(source.replace("sleep 60 &", "sleep 60 > /dev/null 2>&1 &"), Timeout=5)
+    detached = int(invoke({}).payload)
+    assert is_running(detached)
+    functions.close()
+    give_up = time.monotonic() + 10
+    while is_running(detached):
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
 def test_runs_at_once_have_an_environment_each(create, functions, tmp_path):
     """Four runs that wait for each other all come back: each has a process of its own."""
     create(MEETING, Timeout=20)
