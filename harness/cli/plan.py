@@ -8,14 +8,17 @@ from typing import Any
 import msgspec
 
 from harness.cli.wanted import Wanted, wanted_of
-from harness.core.experiment.hosts import host_of
+from harness.core.experiment.hosts import host_of, is_loopback
 from harness.core.experiment.planned_writes import PlannedWrite, group_of, writes_of
 from harness.core.experiment.rails import RAILS, limits_of
-from harness.core.experiment.types import Deployment, Experiment
+from harness.core.experiment.requests import HARMLESS, Request
+from harness.core.experiment.sendable import sent_of, weight_of
+from harness.core.experiment.types import Deployment, Experiment, Traffic
 from harness.errors import ExitCode
 from harness.report.masked_experiment import without_secrets
 from harness.report.masking import masked, masked_prose
 from harness.run.experiment import lacking_permission, watched
+from harness.run.sent import with_requests
 from harness.streams import say, say_json
 
 Document = dict[str, Any]
@@ -36,11 +39,12 @@ def print_plan(wanted: Wanted, *, as_json: bool) -> None:
     experiment, unfound = _found(wanted.experiment)
     local = _is_rehearsal(wanted)
     if as_json:
-        say_json(_document(experiment, wanted.command, unfound, local=local))
+        say_json(_document(experiment, wanted.command, unfound, local=local, own_users=wanted.own_users))
         return
     parts = (
         _groups(experiment, unfound),
         traffic(experiment, own_users=wanted.own_users),
+        [] if wanted.own_users else _requests(with_requests(experiment)),
         _writes(experiment, local=local),
         _rails(experiment),
     )
@@ -74,12 +78,15 @@ def _is_rehearsal(wanted: Wanted) -> bool:
     return wanted.rehearsal and Aws().is_local(*services_of(wanted.experiment))
 
 
-def _document(experiment: Experiment, command: Sequence[str], unfound: str, *, local: bool) -> Document:
+def _document(
+    experiment: Experiment, command: Sequence[str], unfound: str, *, local: bool, own_users: bool
+) -> Document:
     limits = limits_of(experiment.rails, experiment.target.host)
     rails: Document = {name: None if limit == float("inf") else limit for name in RAILS for limit in [limits.of(name)]}
     return {
         "command": masked(command),
         "not_found_because": masked_prose(unfound) or None,
+        "changing_requests": [] if own_users else _changing(with_requests(experiment)),
         "writes": writes_of(experiment),
         "writes_allowed": experiment.allow_writes or local,
         "refused_because": _refusal(experiment, local=local),
@@ -111,9 +118,41 @@ def traffic(experiment: Experiment, *, own_users: bool) -> list[str]:
     elif wanted.target_version or wanted.redeploy or wanted.command:
         told.append("Deploys at once: with steady_s 0 nothing is checked of the traffic before.")
     if own_users:
-        told.append("Arrival rate, error share and personas are for CanaryUsers: all other users of the locustfile")
+        told.append("Requests, arrival rate and error share are for CanaryUsers: all other users of the locustfile")
         told.append("send what it says, and their requests fail only where it makes them.")
     return told
+
+
+def _requests(experiment: Experiment) -> list[str]:
+    """What is sent, and what of it may change something on another machine."""
+    traffic, host = experiment.traffic, experiment.target.host
+    keys = sent_of(traffic)
+    steps = (f"{name} ({', '.join(flow.steps)})" for name, flow in traffic.flow.items() if flow.weight)
+    told = [
+        f"Sends: {', '.join(_request(traffic, key) for key in keys if weight_of(traffic, key)) or 'no single requests'}"
+    ]
+    if traffic.flow:
+        told.append(f"  In sequence: {', '.join(steps)}")
+    if changing := _changing(experiment):
+        told.append(f"  These may change something at {host_of(host or '')}: {', '.join(changing)}")
+    return told
+
+
+def _changing(experiment: Experiment) -> list[str]:
+    """The requests that may change something on another machine than this one."""
+    requests, host = experiment.traffic.requests, experiment.target.host
+    if not host or is_loopback(host):
+        return []
+    keys = (key for key in sent_of(experiment.traffic) if requests[key].method not in HARMLESS)
+    return list(dict.fromkeys(_line(requests[key]) for key in keys))
+
+
+def _request(traffic: Traffic, key: str) -> str:
+    return f"{key} ({_line(traffic.requests[key])}, weight {weight_of(traffic, key):g})"
+
+
+def _line(request: Request) -> str:
+    return f"{request.method.upper()} {request.path}"
 
 
 def _writes(experiment: Experiment, *, local: bool) -> list[str]:

@@ -1,5 +1,7 @@
 """The experiments that come with the package, one YAML file each, and the requests of the bundled service."""
 
+import math
+from collections.abc import Mapping
 from importlib import resources
 
 NAMES = (
@@ -20,6 +22,8 @@ NAMES = (
 PAIR = NAMES[:2]
 SERVICE = "service"
 """Names the file with the requests of the bundled service, which is no experiment of its own."""
+SETTINGS: Mapping[str, float] = {"FAIL_RATIO": 1.0, "LATENCY_MS": math.inf}
+"""Variables that a version of the bundled service reads, all of them numbers from 0, and the highest value of each."""
 
 
 def text(name: str) -> str:

@@ -97,7 +97,12 @@ class Crew:
         self._part_known.clear()
         self._ended.clear()
         self._early.clear()
-        self._recorder = Recorder(steering.timebase, lambda events: self._send_rows(events, False), worker=self._name)
+        self._recorder = Recorder(
+            steering.timebase,
+            lambda events: self._send_rows(events, False),
+            worker=self._name,
+            fault_when=steering.traffic.fault_when,
+        )
         self._hears = self._recorder
         self._counted_before = self._locust.requests
         self._statistics = Statistics(self._environment.stats)

@@ -26,7 +26,7 @@ from harness.core.timeline.events import (
 
 MASK = "***"
 KNOWN_USERS = frozenset(re.findall(r"[\w.+-]+@[\w.-]+\w", experiments.service()))
-KNOWN_VARIABLES = frozenset({"FAIL_RATIO", "LATENCY_MS"})
+KNOWN_VARIABLES = frozenset(experiments.SETTINGS)
 """Of the bundled service: their values may be seen."""
 
 _KNOWN_USER = "|".join(map(re.escape, sorted(KNOWN_USERS)))

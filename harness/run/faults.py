@@ -146,7 +146,7 @@ class Faults:
         return None if self._may_write else NO_WRITES
 
     def set_error_share(self, share: float, by: str) -> None:
-        """Sends another share of error users from now on, whatever was planned."""
+        """Sends another share of fault requests from now on, whatever was planned."""
         self._asked, self._asked_by = Share(HAND_SHARE, share), by
         self._apply_share("another share was asked for", by)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from harness.core.experiment.requests import FaultWhen
 from harness.core.timeline.events import ANYONE, Intent
 
 VERSION_HEADER = b"X-Lambda-Version"
@@ -48,16 +49,20 @@ class Fired(Struct, frozen=True):
     odd: Mapping[str, str]
 
 
-def fired(told: Mapping[str, Any], run_wall_s: float, now_wall_s: float) -> Fired:
-    """Reads an event, whatever its values are, of a run that began at `run_wall_s`."""
+def fired(told: Mapping[str, Any], run_wall_s: float, now_wall_s: float, fault_when: FaultWhen | None = None) -> Fired:
+    """Reads an event, whatever its values are, of a run that began at `run_wall_s`.
+
+    It is a fault request if its context says so, or if it fits `fault_when`.
+    """
     odd: dict[str, str] = {}
     try:
         context, reply = _context(told, odd), _reply(told, odd)
+        is_fault = context.get("intent") == "fault" or (fault_when is not None and _fits(told, fault_when))
     except Exception as error:  # noqa: BLE001 - objects of any client may raise anything
         odd["response or context"] = bounded(repr(error))
-        context, reply = {}, _outcome(told)
+        context, reply, is_fault = {}, _outcome(told), False
     features = Features(
-        "fault" if context.get("intent") == "fault" else "good",
+        "fault" if is_fault else "good",
         bounded(context.get("persona", ANYONE)),
         _name(told.get("name"), odd),
     )
@@ -65,6 +70,19 @@ def fired(told: Mapping[str, Any], run_wall_s: float, now_wall_s: float) -> Fire
     took_s = _number(took_ms, "response_time", odd, 0, 1000 * MOST_S) / 1000
     began_wall_s = _number(began_s, "start_time", odd, run_wall_s - EARLIER_S, now_wall_s + 1)
     return Fired(features, reply, took_s, began_wall_s or None, odd)
+
+
+def _fits(told: Mapping[str, Any], when: FaultWhen) -> bool:
+    """Whether a request is one of these; the response of any client of Locust knows the request that it answers."""
+    if when.name is not None and told.get("name") != when.name:
+        return False
+    headers = getattr(getattr(told.get("response"), "request", None), "headers", None) or {}
+    sent = {_plain(name).lower(): _plain(value) for name, value in headers.items()} if when.header else {}
+    return all(sent.get(name.lower()) == value for name, value in when.header.items())
+
+
+def _plain(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def bounded(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from harness.core.experiment.pacing import ArrivalPlan
+from harness.core.experiment.requests import FaultWhen
 from harness.core.timeline.events import Answer, Arrivals, Event, Exemplar, Requests
 from harness.core.timeline.histogram import histogram
 from harness.traffic.fired import Features, Reply, fired
@@ -58,8 +59,9 @@ class Recorder:
     persona beyond those that are told apart.
     """
 
-    def __init__(self, timebase: Timebase, sink: Sink, worker: str = "") -> None:
+    def __init__(self, timebase: Timebase, sink: Sink, worker: str = "", fault_when: FaultWhen | None = None) -> None:
         self._timebase = timebase
+        self._fault_when = fault_when
         self._sink = sink
         self._worker = worker
         self.recorded = self.odd = 0
@@ -134,11 +136,13 @@ class Recorder:
     def on_request(self, **told: Any) -> None:
         """Counts a request of a user that is not a CanaryUser, from Locust's `request` event.
 
-        Its `context` may name `intent` (`good` or `fault`) and `persona`; the default is a good request of anyone.
+        Its `context` may name `intent` (`good` or `fault`) and `persona`; the default is a good request of anyone, and
+        a fault request where it fits `fault_when`.
         """
         base = self._timebase
         set_s = set_forward_s()  # Locust's dates are by a clock that may have been set since the run began
-        request, now_s = fired(told, base.began_wall_s + set_s, time.time()), base.now_s()
+        request = fired(told, base.began_wall_s + set_s, time.time(), self._fault_when)
+        now_s = base.now_s()
         if request.odd:
             self.odd += 1
             self.odd_values.update(request.odd.keys())

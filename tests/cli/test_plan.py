@@ -46,7 +46,7 @@ def test_plan_says_for_whose_users_the_traffic_is_planned(capsys: pytest.Capture
     """Users of a locustfile of one's own send no error share, unless they are CanaryUsers."""
     for words, told in (([], False), (["--locust=-f mine.py"], True)):
         assert cli.main(["plan", *HOST, *words]) == 0
-        assert ("error share and personas are for CanaryUsers" in capsys.readouterr().out) is told
+        assert ("error share are for CanaryUsers" in capsys.readouterr().out) is told
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from harness.core.experiment.types import (
     Traffic,
 )
 from harness.errors import ExperimentError
+from harness.experiments import SETTINGS
 
 LONGEST_SHIFT_MINUTES = 2880
 DAY_S = 86_400
@@ -255,10 +256,10 @@ def _about_arm(arm: Arm, path: str) -> Problems:
 
 
 def _about_bundled(arm: Arm, path: str) -> Problems:
-    for name, top in (("FAIL_RATIO", 1.0), ("LATENCY_MS", math.inf)):
+    for name, top in SETTINGS.items():
         value = _number(arm.env.get(name, 0))
         if value is None or not 0 <= value <= top:
-            wanted = "between 0 and 1" if name == "FAIL_RATIO" else "at least 0"
+            wanted = "at least 0" if math.isinf(top) else f"between 0 and {top:g}"
             yield ExperimentError(f"{path}.env.{name}", f"must be {wanted}, got {shown(arm.env[name])}")
 
 

@@ -71,6 +71,10 @@ def variables_of(traffic: Traffic) -> tuple[str, ...]:
 def about_requests(experiment: Experiment, highest_share: float) -> Problems:
     """Everything that is wrong in what is to be sent; nothing where the experiment does not say what."""
     traffic = experiment.traffic
+    if traffic.fault_when is not None and not (traffic.fault_when.header or traffic.fault_when.name):
+        yield ExperimentError(
+            "traffic.fault_when", "fits every request; say which header or which name fault requests have"
+        )
     if not traffic.requests:
         yield from _about_nothing(traffic)
         return
