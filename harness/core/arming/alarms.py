@@ -13,7 +13,7 @@ from harness.core.arming.judged import not_judged, of_each_alarm, together, why_
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LOOK_BACK_S, Snapshot, Unseen
 from harness.core.timeline.alarm_rules import Rule, metrics_of, read_rule, why_not_evaluated
-from harness.core.timeline.composites import ChildIs, children_of, expanded, holds, leaves
+from harness.core.timeline.composites import ChildIs, can_be_read, expanded, holds, leaves
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
 from harness.core.verdict.findings.net import SLOWEST_ALARM_S
 
@@ -90,15 +90,17 @@ def composed(snapshot: Snapshot) -> Assessment:
     """Each composite can go to ALARM, by which of its children alone, and by which never."""
     composites = snapshot.composites()
     if not composites:
-        return note(f"None of {', '.join(alarm.name for alarm in snapshot.alarms())} is a composite.")
+        return note(f"No composite alarm is among {', '.join(alarm.name for alarm in snapshot.alarms())}.")
     return together([_composed(snapshot, one) for one in composites])
 
 
 def _composed(snapshot: Snapshot, composite: AlarmDefined) -> Assessment:
-    if not children_of(composite.rule):
+    if not can_be_read(composite.rule):
         return not_judged(composite, "its rule cannot be read here")
     rule = expanded(composite.name, {one.name: one for one in snapshot.sighted(AlarmDefined)})
     guards = tuple(dict.fromkeys(leaf.name for leaf in leaves(rule) if leaf.guards))
+    if holds(rule, lambda _: False):
+        return error(f"{composite.name} is always in ALARM: {composite.rule}.", "Correct its rule.")
     if not guards or not holds(rule, lambda _: True):
         return error(f"No failure can make {composite.name} go to ALARM: {composite.rule}.", "Correct its rule.")
     never = snapshot.holding_back(composite)

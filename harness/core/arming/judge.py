@@ -36,8 +36,13 @@ def one_is_sound(snapshot: Snapshot) -> Assessment:
     if len(names) == 1:
         return note(f"Only {names[0]} guards the group: any error of it is one of the group's.")
     sound = [alarm.name for alarm in snapshot.guards() if not _has_error(snapshot.only(alarm))]
-    if sound:
+    if snapshot.suffice(sound):
         return ok(f"No error was found in {', '.join(sound)}.")
+    if not snapshot.suffice(names):
+        raise Unseen(f"{', '.join(names)} together take no alarm of the group to ALARM, as far as its rule can be read")
+    if sound:
+        seen = f"{', '.join(sound)} alone cannot take the group's alarm to ALARM, and each other one has an error."
+        return error(seen, "Correct the other ones.")
     return error(f"Each alarm that guards the group has an error: {', '.join(names)}.", "Correct one of them.")
 
 

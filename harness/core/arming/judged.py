@@ -78,11 +78,14 @@ def called(alarm: AlarmDefined, metric: MetricQuery) -> str:
 
 
 def of_each_alarm(snapshot: Snapshot, ask: AskAlarm) -> Assessment:
-    """The answer for all alarms together: one good alarm is enough, so what is wrong with others is milder then."""
-    answers = [ask(snapshot, alarm) for alarm in snapshot.guards()]
-    if any(answer.severity not in ("error", "unknown") for answer in answers):
-        answers = [_milder(answer) for answer in answers]
-    return together(answers)
+    """The answer for all alarms together: what is wrong with some is milder where the good ones are enough.
+
+    One good alarm of the group is; of a composite it depends on its rule.
+    """
+    answers = {alarm.name: ask(snapshot, alarm) for alarm in snapshot.guards()}
+    good = [name for name, answer in answers.items() if answer.severity not in ("error", "unknown")]
+    enough = snapshot.suffice(good)
+    return together(_milder(answer) if enough else answer for answer in answers.values())
 
 
 def of_each_metric(ask: AskMetric) -> AskAlarm:

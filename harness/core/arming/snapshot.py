@@ -1,13 +1,13 @@
 """What the doctor saw, in the words of the timeline; instants count from the beginning of the examination."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NoReturn, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.composites import expanded, leaves
+from harness.core.timeline.composites import ChildIs, expanded, holds, leaves
 from harness.core.timeline.events import (
     AlarmDefined,
     AlarmGone,
@@ -158,6 +158,15 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         below = [*leaves(expanded(composite.name, self._defined()))]
         guards = {leaf.name for leaf in below if leaf.guards}
         return tuple(dict.fromkeys(leaf.name for leaf in below if leaf.name not in guards))
+
+    def suffice(self, names: Collection[str]) -> bool:
+        """Whether these alarms, with all others in OK, can take an alarm that the group names to ALARM."""
+        defined = self._defined()
+
+        def told(leaf: ChildIs) -> bool:
+            return leaf.holds_in("ALARM" if leaf.name in names else "OK")
+
+        return any(holds(expanded(name, defined), told) for name in self._named())
 
     def _named(self) -> tuple[str, ...]:
         seen = self.sighted(GroupSeen)

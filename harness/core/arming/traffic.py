@@ -199,11 +199,18 @@ def enough(snapshot: Snapshot) -> Assessment:
     if experiment.traffic.users is not None:
         return note("A closed loop sends as fast as it gets answers, so no chance can be computed beforehand.")
     step = snapshot.config().step or 1.0
-    chances = [_chance(planned(experiment, rule, step), alarm, rule, bake) for alarm, rule in rules_of(snapshot)]
-    if not chances:
+    ruled = rules_of(snapshot)
+    if not ruled:
         _raise_unjudged(snapshot)
         raise Unseen("no alarm that counts failures guards the group")
-    likely, in_time, seen = max(chances)
+    guarding = [(alarm, rule) for alarm, rule in ruled if snapshot.suffice([alarm.name])]
+    if not guarding:
+        names = ", ".join(alarm.name for alarm, _ in ruled)
+        raise Unseen(f"{names} takes no alarm of the group to ALARM alone, so no chance can be computed")
+    chances = [(*_chance(planned(experiment, rule, step), alarm, rule, bake), rule) for alarm, rule in guarding]
+    likely, in_time, seen, rule = max(chances, key=lambda chance: chance[:2])
+    if _counts_the_live_version(snapshot, rule):
+        return note(f"If each deployment moves {rule.name} to its own version: {seen}")
     if likely >= SURE_ENOUGH:
         return ok(seen)
     if experiment.expect.outcome is Outcome.PROMOTED:
@@ -213,6 +220,11 @@ def enough(snapshot: Snapshot) -> Assessment:
     if not _says_its_traffic(snapshot.experiment):
         advice = "Lower the threshold, or run doctor with an experiment that says which traffic will come."
     return Assessment("error" if hopeless else "warning", seen, advice)
+
+
+def _counts_the_live_version(snapshot: Snapshot, rule: Rule) -> bool:
+    """Whether an alarm counts the version that is live, as it stands, and so no canary."""
+    return rule.version is not None and rule.version == snapshot.alias().version
 
 
 def _with_its_traffic(snapshot: Snapshot) -> Experiment:

@@ -95,6 +95,15 @@ def children_of(rule: str | None) -> tuple[str, ...]:
         return ()
 
 
+def can_be_read(rule: str | None) -> bool:
+    """Whether the rule of a composite is one that is understood here."""
+    try:
+        read_composite(rule or "")
+    except NotRead:
+        return False
+    return True
+
+
 def read_composite(text: str) -> StateRule:
     """The rule that `text` writes, ARNs cut to names; raises NotRead."""
     return _Reader(text).whole()

@@ -148,7 +148,10 @@ def _told_good(evidence: Evidence, measures: Measures, good: int) -> str:
     if headers_tell(evidence.since):
         return f"the canary gave {good} good answers"
     if measures.arms.source == "cloudwatch":
-        return f"CloudWatch counted {good} invocations of the canary without an error"
+        return (
+            f"CloudWatch counted {good} invocations of the canary without an error; how long they took, and what the "
+            "code answered, was not seen"
+        )
     return f"all good requests were answered well, about {good} of them by the canary, judging by its weight"
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from harness.core.arming import diagnose
 from harness.core.arming.metric_names import API_GATEWAY, LAMBDA, LOAD_BALANCER, meant_by, names_in, unit_of
 from harness.core.timeline.events import AlarmDefined, AlarmSeen, MetricQuery
-from tests.core.arming.armed import ARMED, AT, ERRORS, INVOKED, asked, seeing
+from tests.core.arming.armed import ARMED, AT, ERRORS, GROUP, INVOKED, asked, seeing
 
 OF_EACH_ALARM = (
     *("alarm-metric", "alarm-function", "alarm-resource", "alarm-versions", "alarm-threshold"),
@@ -141,8 +141,9 @@ def test_two_alarms_that_are_each_wrong_guard_nothing() -> None:
     late = replace(ERRORS, name="late", evaluation_periods=9, datapoints=9)
     points = {(name, "m1"): ((-120.0, 0.0),) for name in ("errors", "stray", "late")}
     states = tuple(AlarmSeen(**AT, name=name, state="OK") for name in ("errors", "stray", "late"))
-    assert asked("alarm-sound", seeing(stray, late, *states, points=points)).severity == "error"
-    assert asked("alarm-sound", seeing(ERRORS, stray, late, *states, points=points)).severity == "ok"
+    group = replace(GROUP, alarms=("errors", "stray", "late"))
+    assert asked("alarm-sound", seeing(group, stray, late, *states, points=points)).severity == "error"
+    assert asked("alarm-sound", seeing(group, ERRORS, stray, late, *states, points=points)).severity == "ok"
 
 
 @pytest.mark.parametrize(

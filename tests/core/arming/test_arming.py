@@ -533,3 +533,50 @@ def test_a_good_alarm_that_only_holds_a_composite_back_excuses_no_other() -> Non
     held = AlarmDefined(**AT, name="both", kind="composite", rule="ALARM(bad) AND NOT ALARM(errors)")
     check = asked("alarm-threshold", seeing(replace(GROUP, alarms=("both",)), ERRORS, bad, held))
     assert (check.severity, "errors goes" in check.seen) == ("error", False)
+
+
+def composed_of(rule: str) -> Snapshot:
+    """What is seen of a group that names one composite of an alarm on Errors and one on latency."""
+    both = AlarmDefined(**AT, name="both", kind="composite", rule=rule)
+    slow = replace(ERRORS, name="slow", metric="Duration", statistic="p99", threshold=500.0)
+    states = (AlarmSeen(**AT, name=name, state="OK") for name in ("both", "errors", "slow"))
+    points = {**ARMED.points, ("slow", "m1"): ((-120.0, 5.0),)}
+    return seeing(replace(GROUP, alarms=("both",)), ERRORS, slow, both, *states, points=points)
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "question", "severity"),
+    [
+        ("ALARM(errors) OR ALARM(slow)", 0, "enough-traffic", "ok"),
+        ("ALARM(errors) AND OK(slow)", 0, "enough-traffic", "ok"),
+        ("ALARM(errors) AND ALARM(slow)", 4, "enough-traffic", "unknown"),
+        ("AT_LEAST(2, ALARM, (errors, slow))", 4, "enough-traffic", "unknown"),
+        ("FALSE", 3, "alarm-composite", "error"),
+        ("TRUE", 3, "alarm-composite", "error"),
+        ("ALARM(errors) XOR ALARM(slow)", 4, "alarm-composite", "unknown"),
+    ],
+)
+def test_a_composite_is_armed_only_where_failures_alone_take_it_to_alarm(
+    rule: str, code: int, question: str, severity: str
+) -> None:
+    """A canary that fails every request, and is quick at it, passes an alarm that also asks for slowness."""
+    snapshot = composed_of(rule)
+    assert (diagnose(snapshot).exit_code, asked(question, snapshot).severity) == (code, severity)
+
+
+def test_a_good_child_excuses_no_bad_one_that_is_needed_too() -> None:
+    """AND needs both."""
+    snapshot = composed_of("ALARM(errors) AND ALARM(bad)")
+    bad = replace(ERRORS, name="bad", threshold=-1.0)
+    snapshot = replace(snapshot, sightings=(*snapshot.sightings, bad, AlarmSeen(**AT, name="bad", state="OK")))
+    assert asked("alarm-threshold", snapshot).severity == "error"
+
+
+def test_the_chance_of_an_alarm_on_the_live_version_is_told_with_its_condition() -> None:
+    """As it stands it counts no canary."""
+    dimensions = {"FunctionName": "fn", "Resource": "fn:Live", "ExecutedVersion": ALIAS.version}
+    check = asked("enough-traffic", seeing(replace(ERRORS, dimensions=dimensions)))
+    assert (check.severity, check.seen.startswith("If each deployment moves errors to its own version: ")) == (
+        "note",
+        True,
+    )

@@ -193,6 +193,22 @@ def test_failures_that_no_alarm_counts_are_not_late(findings: Any, row: Any) -> 
     assert "late-fault" not in found
 
 
+def test_failures_that_were_early_but_few_are_not_late(findings: Any, build: Any) -> None:
+    """A longer bake time would not help: about two a minute never make the three that the alarm asks for."""
+    found = findings(build(canary_fails=0.017, alarms=((420.0, 600.0),), after_s=300.0))
+    assert "late-fault" not in found
+    assert "early enough for the alarm (Errors Sum >= 3" in found["failures-too-few"].text
+
+
+@pytest.mark.parametrize(("version", "blind"), [("1", True), ("2", False)])
+def test_an_alarm_on_another_version_counts_no_failure_of_the_canary(
+    findings: Any, row: Any, version: str, blind: bool
+) -> None:
+    """It was left at the version that went out of service."""
+    dimensions = {"FunctionName": "fakeUser", "Resource": "fakeUser:Live", "ExecutedVersion": version}
+    assert ("alarm-on-other-version" in findings(row("broken-canary", dimensions=dimensions))) is blind
+
+
 def test_fault_after_the_end_of_the_deployment_is_late_too(findings: Any, row: Any) -> None:
     """Nobody watches then."""
     late = row("late-fault", faults=((330, 9e9, 0.05),), alarms=())

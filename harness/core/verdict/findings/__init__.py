@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     net.deployment_overrides_alarms,
     net.no_rollback_configured,
     release.hook_failed,
+    net.alarm_on_other_version,
     net.late_fault,
     net.thin_traffic,
     causes.rate_alarm_moved_by_few,

@@ -209,6 +209,21 @@ def alarm_already_on(scene: Scene) -> Finding | None:
     )
 
 
+def alarm_on_other_version(scene: Scene) -> Finding | None:
+    """An alarm on one version that is not the canary counts none of the canary's failures."""
+    canary = scene.evidence.release.canary
+    others = [rule for rule in rules_of(scene.evidence) if rule.version is not None and rule.version != canary]
+    if canary is None or not others:
+        return None
+    rule = others[0]
+    return error(
+        "alarm-on-other-version",
+        f"The alarm {rule.name} ({rule}) counts only version {rule.version}, and the canary is version {canary}: it "
+        "counts none of the canary's failures. Set its dimension ExecutedVersion to the version that is deployed, with "
+        "each deployment.",
+    )
+
+
 def alarm_covers_all_versions(scene: Scene) -> Finding | None:
     """An alarm without ExecutedVersion counts the errors of the baseline too."""
     rollout, told = scene.evidence.rollout, scene.measures.attribution
@@ -271,6 +286,14 @@ def late_fault(scene: Scene) -> Finding | None:
     if took is None or not _is_counted(scene):
         return None
     left_s = release.promoted[1] - began_s
+    rule = next(iter(rules_of(scene.evidence)), None)
+    if rule is not None and left_s >= rule.period_s * rule.datapoints + SLOWEST_ALARM_S:
+        return warning(
+            "failures-too-few",
+            f"The first failure was due {left_s:.0f} s before the deployment ended, early enough for the alarm ({rule}), "
+            "but until then too few failed in each of its periods. Lower the threshold, send more requests, or give "
+            "the canary more of them.",
+        )
     when = f"{left_s:.0f} s before the deployment ended" if left_s >= 0 else f"{-left_s:.0f} s after it had ended"
     return warning(
         "late-fault",
