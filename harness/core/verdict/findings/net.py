@@ -1,7 +1,7 @@
 """Whether the alarms could see failures, and stop the deployment in time."""
 
 from harness.core.experiment.alarm_metric import LAMBDA
-from harness.core.timeline.alarm_rules import chance, error_rate_for
+from harness.core.timeline.alarm_rules import Rule, chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.composed import holding_back
@@ -288,17 +288,21 @@ def late_fault(scene: Scene) -> Finding | None:
     left_s = release.promoted[1] - began_s
     rule = next(iter(rules_of(scene.evidence)), None)
     if rule is not None and left_s >= rule.period_s * rule.datapoints + SLOWEST_ALARM_S:
-        return warning(
-            "failures-too-few",
-            f"The first failure was due {left_s:.0f} s before the deployment ended, early enough for the alarm ({rule}), "
-            "but until then too few failed in each of its periods. Lower the threshold, send more requests, or give "
-            "the canary more of them.",
-        )
+        return _too_few(left_s, rule)
     when = f"{left_s:.0f} s before the deployment ended" if left_s >= 0 else f"{-left_s:.0f} s after it had ended"
     return warning(
         "late-fault",
         f"The first failure was due {when}, and {took}: a deployment that has ended watches no alarm. Bake longer, or "
         "shorten the alarm's period.",
+    )
+
+
+def _too_few(left_s: float, rule: Rule) -> Finding:
+    return warning(
+        "failures-too-few",
+        f"The first failure was due {left_s:.0f} s before the deployment ended, which was early enough for the alarm "
+        f"({rule}), but until then too few failed in each of its periods. Lower the threshold, send more requests, or "
+        "give the canary more of them.",
     )
 
 
