@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from harness.cli import main as cli
 from harness.core.experiment.parse import parse
-from harness.core.experiment.types import Also, Arm, Deployment, Experiment, Target
+from harness.core.experiment.requests import FaultWhen, Overlay, Request
+from harness.core.experiment.types import Also, Arm, Deployment, Experiment, Target, Traffic
 from harness.core.timeline.events import (
     Asked,
     Beside,
@@ -229,3 +230,42 @@ def test_a_long_text_is_masked_in_time(unit: str) -> None:
     masked_prose(unit * (100_000 // len(unit)))
     masked([unit * (100_000 // len(unit))])
     assert time.monotonic() - began_s < 5
+
+
+SENT = Traffic(
+    requests={
+        "a": Request(
+            post=f"/a?token={PLANTED}&page=2",
+            headers={
+                "Authorization": f"Bearer {PLANTED}",
+                "X-Api-Key": "{{env.KEY}}",
+                "Cookie": f"{PLANTED}{{{{id}}}}",
+            },
+            query={"signature": PLANTED},
+            json={"user": {"password": PLANTED}, "pins": [{"pin": 1234}]},
+        ),
+        "b": Request(post="/b", form={"client_secret": PLANTED}, headers={"Authorization": "Bearer {{token}}"}),
+        "c": Request(post="/c", body=f"password={PLANTED}"),
+    },
+    fault={"all": Overlay(path=f"/x?api_key={PLANTED}", headers={"Authorization": PLANTED})},
+    feed=({"id": "1", "password": PLANTED},),
+    fault_when=FaultWhen(header={"Authorization": PLANTED}),
+)
+
+
+def test_secrets_of_requests_are_masked_wherever_they_stand() -> None:
+    """In paths, headers, parameters, bodies, faults and rows; what is no secret stays, and so do placeholders."""
+    safe = without_secrets(Experiment(name="x", traffic=SENT)).traffic
+    assert PLANTED not in str(safe)
+    assert "1234" not in str(safe)
+    assert safe.requests["a"].path == f"/a?token={MASK}&page=2"
+    assert safe.requests["a"].headers == {"Authorization": MASK, "X-Api-Key": "{{env.KEY}}", "Cookie": MASK}
+    assert safe.requests["b"].headers == {"Authorization": "Bearer {{token}}"}
+    assert isinstance(safe.feed, tuple)
+    assert safe.feed[0]["id"] == "1"
+
+
+def test_a_known_test_user_may_be_seen_in_a_request() -> None:
+    """Those of the bundled service."""
+    fault = {"all": Overlay(headers={"Authorization": "erroruser@company.com"})}
+    assert without_secrets(Experiment(name="x", traffic=Traffic(fault=fault))).traffic.fault == fault

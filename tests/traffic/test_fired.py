@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.experiment.requests import FaultWhen
 from harness.core.timeline.events import Event, Requests, decode, encode
 from harness.traffic.fired import MOST_CHARACTERS, Fired, bounded, fired
 from harness.traffic.recorder import Recorder
@@ -150,3 +151,27 @@ def test_a_status_is_recorded_whatever_the_locustfile_thinks_of_it(status: int) 
 def test_a_bounded_text_can_be_written() -> None:
     """Half a pair of surrogates cannot."""
     assert bounded("a\ud800b") == "a?b"
+
+
+SENT = SimpleNamespace(status_code=502, headers={}, request=SimpleNamespace(headers={b"authorization": b"nobody"}))
+
+
+@pytest.mark.parametrize(
+    ("when", "told", "intent"),
+    [
+        (FaultWhen(header={"Authorization": "nobody"}), {"response": SENT}, "fault"),
+        (FaultWhen(header={"Authorization": "nobody"}), {"response": None}, "good"),
+        (FaultWhen(header={"Authorization": "nobody"}), {"response": Nasty()}, "good"),
+        (FaultWhen(header={"Authorization": "somebody"}), {"response": SENT}, "good"),
+        (FaultWhen(name="/a", header={"Authorization": "nobody"}), {"response": SENT}, "fault"),
+        (FaultWhen(name="/b", header={"Authorization": "nobody"}), {"response": SENT}, "good"),
+        (FaultWhen(name="/a"), {}, "fault"),
+        (FaultWhen(name="/b"), {"context": {"intent": "fault"}}, "fault"),
+    ],
+)
+def test_an_experiment_may_tell_which_requests_are_fault_requests(
+    when: FaultWhen, told: dict[str, Any], intent: str
+) -> None:
+    """By a header that was sent, or by their name; the context of a request says it, too."""
+    event = {"name": "/a", "request_type": "GET", "response_time": 5.0, **told}
+    assert fired(event, NOW_S - 60, NOW_S, when).features.intent == intent
