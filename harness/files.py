@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 
@@ -13,6 +13,13 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 MOST_BYTES = 64 * 1024 * 1024
 """More than any file that is read as a whole has: a verdict, a manifest or an experiment takes some kilobytes."""
+
+
+class Readable(Protocol):
+    """What `bounded` reads: a binary file, or what unpacks one."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes at most."""
 
 
 def open_plain(path: Path) -> IO[bytes]:
@@ -30,7 +37,7 @@ def read_plain(path: Path) -> bytes:
         return bounded(file)
 
 
-def bounded(file: IO[bytes]) -> bytes:
+def bounded(file: Readable) -> bytes:
     """What is left of an open file. Raises OSError beyond MOST_BYTES."""
     content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:

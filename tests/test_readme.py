@@ -29,6 +29,7 @@ from harness.rehearsal.cloud import Cloud
 from harness.report.actions import outputs
 from harness.report.folder import RunFolder
 from tests.report.conftest import caught
+from tests.sources import shop
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -60,7 +61,9 @@ def test_readme_make_targets_exist(target: str) -> None:
 
 
 ONE = "canary-harness rehearse erroruser"
-RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and c != ONE and "--all" not in c]
+OWN_API = [c for c in commands() if c.startswith(("canary-harness init", "canary-harness rehearse shop.yaml"))]
+NOT_ALONE = (ONE, "canary-harness rehearse --all --json", *OWN_API)
+RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and c not in NOT_ALONE]
 DOCTOR = (
     "canary-harness doctor --application shop --group shop-api --function shop-api"
     " --host https://api.example.com/shared"
@@ -77,6 +80,7 @@ ALARMS = [command for command in commands() if command.startswith("canary-harnes
 OTHERS = {
     **dict.fromkeys(CURLS, "test_readme_game_day_page_has_our_options_and_answers"),
     ONE: "test_readme_judge_repeats_the_verdict",
+    **dict.fromkeys(OWN_API, "test_readme_own_api_is_rehearsed_by_two_commands"),
     "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
     "canary-harness cloud --speed 60": "test_readme_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
@@ -143,6 +147,20 @@ def test_readme_rehearsals_run(command: str, own_services: Path) -> None:
         [sys.executable, "-m", "harness", *shlex.split(command)[1:]], cwd=own_services, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_readme_own_api_is_rehearsed_by_two_commands(tmp_path: Path) -> None:
+    """From a shop's OpenAPI file to a verdict about the shop, with nothing typed in between."""
+    shutil.copy(shop.OPENAPI, tmp_path / "openapi.yaml")
+    with shop.served() as url:
+        for command in OWN_API:
+            words = [url if word.startswith("http://") else word for word in shlex.split(command)[1:]]
+            done = run_harness(tmp_path, *words)
+            assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((tmp_path / "reports" / "latest" / "verdict.json").read_text())
+    assert verdict["call"] == "cleared"
+    assert verdict["traffic"]["good"]["failed"] == 0
 
 
 @pytest.mark.slow
@@ -304,7 +322,7 @@ deployment: {application: shop, group: shop-api, function: shop-api}
 
 
 @pytest.fixture
-def shop(canary_cloud_factory: Any, tmp_path: Path) -> Cloud:
+def shop_cloud(canary_cloud_factory: Any, tmp_path: Path) -> Cloud:
     """The release that the README speaks of, in a local cloud, and a folder with a locustfile of somebody."""
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "locustfiles").symlink_to(ROOT / "locustfiles")
@@ -338,7 +356,7 @@ def start_locust(command: str, cloud: Cloud, folder: Path, *options: str) -> sub
 
 
 @pytest.mark.slow
-def test_readme_doctor_finds_the_net_armed(shop: Cloud, tmp_path: Path) -> None:
+def test_readme_doctor_finds_the_net_armed(shop_cloud: Cloud, tmp_path: Path) -> None:
     """The stack of the local cloud is armed; its fault request is answered and counted."""
     words = [sys.executable, "-m", "harness", *led_to(shop, DOCTOR)[1:]]
     done = subprocess.run(words, cwd=tmp_path, env=environment_of(shop), capture_output=True, text=True)
@@ -380,29 +398,31 @@ def wait_for_looks(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", HEADLESS)
-def test_readme_headless_runs_end_by_themselves(command: str, shop: Cloud, tmp_path: Path) -> None:
+def test_readme_headless_runs_end_by_themselves(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
     """Locust alone watches the group's next deployment, ends when it is judged, and its exit code is the verdict."""
-    with start_locust(command, shop, tmp_path) as locust:
+    with start_locust(command, shop_cloud, tmp_path) as locust:
         wait_for_looks(tmp_path)
-        shop.deploy()
+        shop_cloud.deploy()
         _, said = locust.communicate(timeout=120)
     assert locust.returncode == 0, said
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", WEB)
-def test_readme_game_day_page_has_our_options_and_answers(command: str, shop: Cloud, tmp_path: Path) -> None:
+def test_readme_game_day_page_has_our_options_and_answers(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
     """The start form asks for the error share, and what a script asks of a running test is answered."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with start_locust(command, shop, tmp_path, "--web-port", str(port)) as locust:
+    with start_locust(command, shop_cloud, tmp_path, "--web-port", str(port)) as locust:
         page = ask_patiently(f"http://127.0.0.1:{port}/")
-        form = urllib.parse.urlencode({"user_count": 1, "spawn_rate": 1, "host": shop.ready["service_url"]}).encode()
+        form = urllib.parse.urlencode(
+            {"user_count": 1, "spawn_rate": 1, "host": shop_cloud.ready["service_url"]}
+        ).encode()
         urllib.request.urlopen(f"http://127.0.0.1:{port}/swarm", form).close()
         state = running_state(f"http://127.0.0.1:{port}/canary/api/v1/state")
-        asked = [curl.replace("8089", str(port)) for curl in CURLS]
-        answers = [subprocess.run(curl, shell=True, capture_output=True, text=True, check=True) for curl in asked]
+        curls = [curl.replace("8089", str(port)) for curl in CURLS]
+        answers = [subprocess.run(curl, shell=True, capture_output=True, text=True, check=True) for curl in curls]
         locust.send_signal(signal.SIGTERM)
         locust.communicate(timeout=20)
     assert "canary_error_share" in page

@@ -98,9 +98,9 @@ def _of_deployment(aws: Aws, deployment_id: str) -> Candidate:
 
 
 def _of_stack(aws: Aws, stack: str) -> list[Candidate]:
-    resources = list(_resources(aws, stack))
-    applications = _named(resources, _APPLICATION)
-    groups, aliases = _named(resources, _GROUP), _named(resources, _ALIAS)
+    resources = list(resources_of_stack(aws, stack))
+    applications = named_resources(resources, _APPLICATION)
+    groups, aliases = named_resources(resources, _GROUP), named_resources(resources, _ALIAS)
     if not groups:
         raise UsageError(f"the stack {stack} has no CodeDeploy deployment group; name application and group instead")
     found = []
@@ -111,14 +111,14 @@ def _of_stack(aws: Aws, stack: str) -> list[Candidate]:
     return found
 
 
-def _named(resources: Sequence[Mapping[str, Any]], kind: str) -> list[tuple[str, str]]:
+def named_resources(resources: Sequence[Mapping[str, Any]], kind: str) -> list[tuple[str, str]]:
     """Logical and physical ids of the resources of one type."""
     some = (one for one in resources if one.get("ResourceType") == kind)
     ids = ((text(one.get("LogicalResourceId")), text(one.get("PhysicalResourceId"))) for one in some)
     return [(logical, physical) for logical, physical in ids if logical and physical]
 
 
-def _resources(aws: Aws, stack: str) -> Iterator[Mapping[str, Any]]:
+def resources_of_stack(aws: Aws, stack: str) -> Iterator[Mapping[str, Any]]:
     """The resources of a stack and of those nested in it."""
     waiting, seen = [stack], set()
     while waiting:

@@ -37,6 +37,9 @@ MOST_PAGES = 100
 # Repeating these makes a second one. Every other call either reads or sets a state, and may be made twice.
 _NOT_IDEMPOTENT = frozenset({"create_deployment"})
 
+_READ_BY_GET = frozenset({"apigateway", "apigatewayv2"})
+"""IAM has an action for each HTTP method of these services, and we only read them."""
+
 
 class Patience(Struct, frozen=True):
     """How long one call is tried: waits double from `first_wait_s` with jitter, all within `total_s` of wall time.
@@ -61,7 +64,9 @@ def services_of(experiment: Experiment) -> tuple[str, ...]:
 
 
 def action(service: str, operation: str) -> str:
-    """The IAM action of a boto3 method, as `codedeploy:GetDeployment`."""
+    """The IAM action of a boto3 method, as `codedeploy:GetDeployment`; of API Gateway it is the HTTP method's."""
+    if service in _READ_BY_GET:
+        return "apigateway:GET"
     return f"{service}:{''.join(word.capitalize() for word in operation.split('_'))}"
 
 

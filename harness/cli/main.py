@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"canary-harness {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_init(commands)
     _add_rehearse(commands)
     _add_cloud(commands)
     _add_run(commands)
@@ -136,6 +137,13 @@ def _add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], i
     parser.set_defaults(command=run)
     parser.add_argument("--debug", action="store_true", help="show a traceback when something unexpected happens")
     return parser
+
+
+def _add_init(commands: Any) -> None:
+    from harness.cli import init
+
+    text = "write an experiment about your own API: from OpenAPI, a recording, a collection, a log or a stack"
+    init.add_init_arguments(_add_command(commands, "init", init.run_init, text))
 
 
 def _add_rehearse(commands: Any) -> None:

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from harness.core.experiment.placeholders import pieces
 from harness.core.experiment.requests import FaultWhen, Overlay, Request, Scalar
+from harness.core.experiment.secrets import SECRET_NAME
 from harness.core.experiment.types import Arm, Deployment, Experiment, Traffic
-from harness.report.masking import KNOWN_USERS, KNOWN_VARIABLES, MASK, SECRET_NAME, masked_prose, masked_text
+from harness.report.masking import KNOWN_USERS, KNOWN_VARIABLES, MASK, masked_prose, masked_text
 
 _Deployment = TypeVar("_Deployment", bound=Deployment)
 _Content = TypeVar("_Content", Request, Overlay)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from harness import experiments
+from harness.core.experiment.secrets import SECRET_NAME, SECRET_SHAPE
 from harness.core.timeline.events import (
     Asked,
     Beside,
@@ -30,12 +31,6 @@ KNOWN_VARIABLES = frozenset(experiments.SETTINGS)
 """Of the bundled service: their values may be seen."""
 
 _KNOWN_USER = "|".join(map(re.escape, sorted(KNOWN_USERS)))
-_KINDS_OF_KEY = "api|app|private|access|account|client|shared|master|encryption|signing|license|service|storage|ssh"
-SECRET_NAME = re.compile(
-    r"pass|pas+w(or)?d|pwd|secret|token|credential|auth(?!or\b|or[_-])|bearer|^basic$|cookie|signature|jwt|webhook|dsn$|(^|[_-])(pin|otp|pw|sig)$"
-    rf"|connection[_-]?str|({_KINDS_OF_KEY})[_-]?key",
-    re.IGNORECASE,
-)
 _SETTING = re.compile(r"[\w./:-]+", re.ASCII)
 """A word without a dash before it that may name what the next word holds, as `aws_secret_access_key` does."""
 _ENDS_SECRET = re.compile(
@@ -59,12 +54,6 @@ _USER_BEFORE_HOST = re.compile(
 _USER_AND_SLASH = re.compile(r"(?<=:)[\w$]{1,80}/[^\s/@:\"']{1,400}@")
 """As in `jdbc:oracle:thin:user/password@host`."""
 _BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/=-]{3,}", re.IGNORECASE)
-_BY_SHAPE = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bxox[abeprs]-[\w-]{10,}"
-    r"|\b[rsp]k_(?:live|test)_\w{8,}|\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?|\bglpat-[\w-]{16,}|\bnpm_\w{30,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
-    re.DOTALL,
-)
 _PAIR_HEAD = re.compile(r"""(?<![\w.-])(\\?["']?)(-{0,2}[\w.-]+)\1\s*([=:])\s*""")
 _VALUE = re.compile(r"""\\?"(?:[^"\\]|\\.)*"?|'[^']*'?|\S+(?:\s[^;=-]*?(?=;))?""", re.DOTALL)
 _REST = re.compile(r".+", re.DOTALL)
@@ -117,7 +106,7 @@ def masked_text(command: str) -> str:
 
 def masked_prose(text: str) -> str:
     """A sentence for people without its secrets: those of URLs, headers, options and pairs of name and value."""
-    text = _BY_SHAPE.sub(MASK, _without_pairs(text, in_command=False))
+    text = SECRET_SHAPE.sub(MASK, _without_pairs(text, in_command=False))
     text = _URL.sub(_masked_url, _OPTION_AND_VALUE.sub(_masked_option, text))
     text = _USER_AND_SLASH.sub(f"{MASK}@", _USER_BEFORE_HOST.sub(f"{MASK}@", text))
     return _BEARER.sub(rf"\1{MASK}", text)

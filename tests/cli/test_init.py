@@ -1,0 +1,183 @@
+"""The command that writes an experiment: what it writes, what it refuses, and that a rehearsal plays it."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.cli.main import main
+from harness.core.experiment.parse import parse
+from harness.run.experiment import read_experiment
+from tests.sources import shop
+from tests.sources.shop import logs
+
+SOURCES = {"openapi": shop.OPENAPI, "har": shop.HAR, "postman": shop.POSTMAN}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to write in, and a log to read."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "access.log").write_text(logs.log("nginx"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_file_becomes_an_experiment_that_a_run_takes(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Named after the API, with what is not known told on the terminal and in the file."""
+    assert main(["init", f"--{kind}", str(SOURCES[kind])]) == 0
+    said = capsys.readouterr().out
+    file = re.search(r"Wrote (\S+\.yaml)", said)
+    assert file
+    assert read_experiment(file[1]).target.host
+    assert "what makes a request fail" in said
+    assert "what makes a request fail" in Path(file[1]).read_text()
+
+
+def test_nothing_is_written_over_without_force(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not even another file that goes with it."""
+    (folder / "shop.yaml").write_text("mine")
+    words = ["init", "--openapi", str(shop.OPENAPI), "--locustfile"]
+    assert main(words) == 2
+    assert "shop.yaml exists already; give --force" in capsys.readouterr().err
+    assert (folder / "shop.yaml").read_text() == "mine"
+    assert not (folder / "locustfile.py").exists()
+    assert main([*words, "--force"]) == 0
+    assert parse((folder / "shop.yaml").read_text(), source="it").name == "shop"
+
+
+def test_one_document_says_what_was_written_left_out_and_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """For programs."""
+    assert main(["init", "--har", str(shop.HAR), "--name", "mine", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["files"] == ["mine.yaml"]
+    assert len(document["requests"]) == len(document["left_out"]) == 3
+    assert document["unknown"]
+
+
+def test_a_service_of_this_machine_is_what_a_rehearsal_plays(folder: Path) -> None:
+    """Where the file names one."""
+    text = shop.OPENAPI.read_text().replace("https://shop.example.com/prod", "http://localhost:3000")
+    (folder / "local.yaml").write_text(text)
+    assert main(["init", "--openapi", "local.yaml", "-o", "x.yaml"]) == 0
+    experiment = read_experiment("x.yaml")
+    assert experiment.baseline.url == experiment.canary.url == "http://localhost:3000"
+    assert experiment.target.host is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "says"),
+    [
+        ("empty.json", b"", "openapi", "empty.json: is empty"),
+        ("bytes.har", b"\xff\xfe\x00", "har", "bytes.har, line 1: is no text in UTF-8"),
+        ("cut.gz", b"\x1f\x8b\x08\x00", "access-log", "cut.gz: is compressed by gzip, and damaged"),
+        ("other.json", b'{"name": "package"}', "openapi", "has no key openapi or swagger"),
+        ("other.json", b'{"name": "package"}', "har", "is not a HAR file"),
+        ("other.json", b'{"name": "package"}', "postman", "is not a Postman collection"),
+        ("other.json", b'{"name": "package"}', "access-log", "line 1: is in no known format"),
+    ],
+)
+def test_a_bad_file_gets_one_sentence(
+    name: str, content: bytes, kind: str, says: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And exit code 2, and nothing is written."""
+    (folder / name).write_bytes(content)
+    before = sorted(folder.iterdir())
+    assert main(["init", f"--{kind}", name]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_huge_file_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before it is read as a whole."""
+    with (folder / "huge.log").open("wb") as file:
+        file.truncate(10**9)
+    assert main(["init", "--access-log", "huge.log"]) == 2
+    assert "it has more than 64 MiB; give a part of it" in capsys.readouterr().err
+
+
+def test_a_missing_file_and_no_file_at_all_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a sentence."""
+    assert main(["init", "--openapi", "nowhere.yaml"]) == 2
+    assert "nowhere.yaml: cannot be read: No such file" in capsys.readouterr().err
+    assert main(["init"]) == 2
+    assert "--openapi" in capsys.readouterr().err
+    assert main(["init", "--openapi", str(shop.OPENAPI), "--canary", "http://127.0.0.1:1"]) == 2
+    assert "--canary needs --baseline" in capsys.readouterr().err
+
+
+def test_a_workflow_goes_with_it(folder: Path) -> None:
+    """Its actions are pinned, its rights few, and its secrets those that the requests use."""
+    assert main(["init", "--har", str(shop.HAR), "--name", "shop", "--ci", "github"]) == 0
+    text = (folder / ".github" / "workflows" / "canary.yml").read_text()
+    job = yaml.safe_load(text)["jobs"]["canary"]
+    assert re.findall(r"uses: (?!.*@[0-9a-f]{40} # v).*", text) == []
+    assert job["permissions"] == {"contents": "read", "id-token": "write"}
+    run = next(step for step in job["steps"] if step.get("name") == "Deploy under traffic")
+    assert run["env"] == {name: f"${{{{ secrets.{name} }}}}" for name in ("TOKEN", "COOKIE", "API_KEY", "PASSWORD")}
+    assert run["run"].startswith("canary-harness run shop.yaml --stack YOUR-STACK -- sam deploy")
+
+
+def test_a_job_for_gitlab_goes_with_it(folder: Path) -> None:
+    """In a file of its own, which is included."""
+    assert main(["init", "--access-log", "access.log", "--ci", "gitlab"]) == 0
+    job = yaml.safe_load((folder / "canary.gitlab-ci.yml").read_text())["canary"]
+    assert job["script"][1].startswith(
+        "canary-harness run access.yaml --stack YOUR-STACK --host https://YOUR-HOST -- sam"
+    )
+    assert job["id_tokens"]["AWS_TOKEN"]["aud"]
+
+
+def test_a_locustfile_goes_with_it(folder: Path) -> None:
+    """Importing it is enough to play the experiment."""
+    assert main(["init", "--openapi", str(shop.OPENAPI), "--locustfile"]) == 0
+    check = "import locustfile; assert locustfile.Customer.sends_canary_traffic"
+    done = subprocess.run([sys.executable, "-c", check], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def rehearsed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Writes an experiment of the shop, plays it, and gives the verdict."""
+    for name in ("TOKEN", "COOKIE", "API_KEY", "PASSWORD"):
+        monkeypatch.setenv(name, "x")
+
+    def play(*words: str) -> dict[str, Any]:
+        assert main(["init", *words, "--name", "shop"]) == 0
+        command = [sys.executable, "-m", "harness", "rehearse", "shop.yaml", "--speed", "30"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        file = folder / "reports" / "latest" / "verdict.json"
+        assert file.exists(), done.stderr
+        verdict: dict[str, Any] = json.loads(file.read_text())
+        return verdict
+
+    return play
+
+
+@pytest.mark.slow
+def test_a_recording_is_rehearsed(rehearsed: Callable[..., dict[str, Any]]) -> None:
+    """Every request that was recorded is answered well, and the canary is promoted."""
+    with shop.served() as url:
+        verdict = rehearsed("--har", str(shop.HAR), "--baseline", url)
+    assert (verdict["call"], verdict["traffic"]["good"]["failed"]) == ("cleared", 0)
+
+
+@pytest.mark.slow
+def test_a_version_that_fails_for_some_values_of_a_log_is_caught(rehearsed: Callable[..., dict[str, Any]]) -> None:
+    """The log's own values meet what is broken: one endpoint, for those who look for shoes."""
+    with shop.served() as url, shop.served(shop.BrokenShop) as broken:
+        verdict = rehearsed("--access-log", "access.log", "--baseline", url, "--canary", broken)
+    assert (verdict["call"], verdict["outcome"]) == ("caught", "rolled_back")
+    (hurt,) = verdict["exposure"]["requests"]
+    feed = read_experiment("shop.yaml").traffic.feed
+    assert hurt["name"] == "get-search"
+    assert isinstance(feed, tuple)
+    assert {feed[row - 1]["q"] for row in hurt["rows"]} == {"shoes"}
