@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from harness.cli import main as cli
 from harness.core.experiment.types import Fault
 from harness.core.timeline.events import CommandEnded, Event, FaultStarted, RunEnded, Trouble, Write
-from tests.aws.fault_proxy import Silent, proxy_of
+from tests.aws.fault_proxy import Call, Exchange, Silent, proxy_of, relay
 from tests.plugin.staging import EXPERIMENT, Stage, Started
 from tests.plugin.test_runs import is_as_before, of
 
@@ -185,3 +185,51 @@ def test_a_second_signal_waits_for_no_healing(
         assert seconds_until_end(started, signum) < AT_ONCE_S
     assert cli.main(["alarm", "reset", "--run", str(started.folder.path)]) == 0
     assert is_as_before(stage.cloud)
+
+
+LATE = {"cloudwatch:SetAlarmState": 150.0, "lambda:PutFunctionConcurrency": 150.0, "fis:StartExperiment": 150.0}
+"""The calls that a run makes for its faults, which act and are answered late; in milliseconds of wall time."""
+IN_FLIGHT = replace(
+    EXPERIMENT,
+    steady_s=240,
+    faults=(
+        Fault(at_s=-235, concurrency=0),
+        Fault(at_s=-235, force_alarm="ALARM"),
+        Fault(at_s=-235, fis_template="EXT1"),
+    ),
+)
+
+
+def late(call: Call) -> Callable[[Exchange], None] | None:
+    """Lets a call act only after its time."""
+
+    def act_late(exchange: Exchange) -> None:
+        time.sleep(LATE[call.action] / 1000)
+        relay(exchange)
+
+    return act_late if call.action in LATE else None
+
+
+def in_flight() -> Iterator[Any]:
+    """Every call by every signal; `make test` plays one."""
+    for call in LATE:
+        for signum, code in {**CODES, signal.SIGHUP: 143}.items():
+            soon = (call, signum) == ("fis:StartExperiment", signal.SIGTERM)
+            yield pytest.param(call, signum, code, marks=pytest.mark.slow if soon else pytest.mark.soak)
+
+
+@pytest.mark.parametrize(("call", "signum", "code"), [*in_flight()])
+def test_a_signal_while_a_write_is_in_flight_leaves_nothing(
+    stage: Stage, call: str, signum: signal.Signals, code: int
+) -> None:
+    """The call is awaited and what it did is undone, though it acts after the signal came."""
+    stage.experiment = IN_FLIGHT
+    with proxy_of(stage.cloud.ready["endpoint_url"], late) as proxy:
+        stage.variables["AWS_ENDPOINT_URL"] = proxy.url
+        started = stage.start(stage.alone())
+        started.wait_until(lambda events: any(write.call == call for write in of(Write, events)))
+        started.send(signum, "process")
+        assert started.process.wait(60) == code, started.log.read_text()
+        started.wait_until_gone()
+    assert is_as_before(stage.cloud)
+    assert cli.main(["alarm", "status", "--run", str(started.folder.path)]) == 0
