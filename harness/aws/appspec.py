@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from harness.aws.eyes import Eyes
-from harness.aws.parsing import mapping, sequence, text
+from harness.core.foreign import mapping, sequence, text
 
 _PLACES = ("appSpecContent", "string")
 

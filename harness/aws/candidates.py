@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from harness.aws.clients import Answer, Aws, pages
 from harness.aws.naming import belong_together
-from harness.aws.parsing import mapping, sequence, text
 from harness.core.experiment.types import Deployment
+from harness.core.foreign import mapping, sequence, text
 from harness.core.timeline.deployments import ROLLBACK_CREATOR
 from harness.errors import AwsError, NotFound, UsageError
 

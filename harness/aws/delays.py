@@ -10,7 +10,8 @@ from typing import Any
 from msgspec import Struct
 
 from harness.aws.clients import Caller, paged
-from harness.aws.parsing import json_of, mapping, number, sequence, text
+from harness.aws.parsing import json_of
+from harness.core.foreign import mapping, number, sequence, text
 
 ALARM_ACTIVE = "ALARM_ACTIVE"
 DEPLOYMENTS = 25

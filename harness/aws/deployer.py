@@ -11,8 +11,9 @@ from typing import Any
 from harness.aws.clients import Aws
 from harness.aws.failures import may_have_acted
 from harness.aws.journal import SETTLED_S, Journal
-from harness.aws.parsing import date_of, mapping, sequence, text
+from harness.aws.parsing import date_of
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, HookEvent
+from harness.core.foreign import mapping, sequence, text
 from harness.core.timeline.deployments import ENDED_STATUSES
 from harness.core.timeline.left import CREATION
 from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError

@@ -16,10 +16,11 @@ from harness.aws.clients import Aws
 from harness.aws.deployer import check_target
 from harness.aws.looks import BATCH_OF_ALARMS, BOTH_KINDS
 from harness.aws.naming import is_named_after
-from harness.aws.parsing import UNDATED, alarms_of, group_seen, text
+from harness.aws.parsing import UNDATED, alarms_of, group_seen
 from harness.aws.shifted import ANY_ALIAS, aliases_of, shifted_by, what_is_shifted
 from harness.core.experiment.group_names import about_names
 from harness.core.experiment.types import Deployment, Experiment
+from harness.core.foreign import text
 from harness.core.timeline.composites import children_of
 from harness.core.timeline.events import GroupSeen
 from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError

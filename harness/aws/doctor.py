@@ -20,12 +20,13 @@ from harness.aws.deployer import full_config_name
 from harness.aws.eyes import Blind, Eyes
 from harness.aws.looks import BATCH_OF_DEPLOYMENTS, KINDS, Events, deployments_there
 from harness.aws.metrics import datapoints, failures_of, look_back_s, stat_of, sum_of
-from harness.aws.parsing import config_seen, deployment_seen, group_seen, mapping, sequence, text
+from harness.aws.parsing import config_seen, deployment_seen, group_seen
 from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
 from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
 from harness.core.arming.snapshot import GONE, LOOK_BACK_S, NO_HOST, Points
 from harness.core.experiment.types import Experiment
+from harness.core.foreign import mapping, sequence, text
 from harness.core.timeline.alarm_rules import FAILURE_METRICS, metrics_of
 from harness.core.timeline.deployments import UNDER_WAY, is_rollback
 from harness.core.timeline.events import DeploymentSeen, Event, MetricQuery

@@ -5,7 +5,7 @@ import sys
 
 from harness.aws.clients import HEAL, Aws, action, exists, pages
 from harness.aws.journal import Journal
-from harness.aws.parsing import mapping, sequence, text
+from harness.core.foreign import mapping, sequence, text
 from harness.errors import AwsError, Unavailable, Unreachable
 
 STARTING = action("fis", "start_experiment")

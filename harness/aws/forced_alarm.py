@@ -7,8 +7,9 @@ from typing import get_args
 from harness.aws.clients import ASK_ONCE, HEAL, Aws, action, exists
 from harness.aws.journal import AS_BEFORE, Journal
 from harness.aws.looks import BOTH_KINDS
-from harness.aws.parsing import alarms_of, text
+from harness.aws.parsing import alarms_of
 from harness.core.experiment.types import AlarmState
+from harness.core.foreign import text
 from harness.errors import HarnessError, NotFound
 
 FORCING = action("cloudwatch", "set_alarm_state")

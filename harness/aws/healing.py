@@ -14,11 +14,12 @@ from harness.aws.deployer import AskedDeployment
 from harness.aws.fis import STARTING, FisExperiment
 from harness.aws.forced_alarm import FORCING, ForcedAlarm
 from harness.aws.journal import AS_BEFORE, SETTLED_S, Journal, JournalEntry
-from harness.aws.parsing import UNDATED, config_seen, mapping, sequence, text
+from harness.aws.parsing import UNDATED, config_seen
 from harness.aws.redeploy import DESCRIBING, RETURNING, STILL_SHIFTED, Description, PlacedAlias
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import Unseen
 from harness.core.experiment.types import AlarmState, Deployment
+from harness.core.foreign import mapping, sequence, text
 from harness.core.timeline.deployments import UNDER_WAY
 from harness.core.timeline.events import ConfigSeen, Event, Write
 from harness.core.timeline.left import Left

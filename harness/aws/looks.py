@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.aws.alarm_definitions import alarm_defined
 from harness.aws.eyes import Blind, Eyes
 from harness.aws.metric_looks import metrics_seen
 from harness.aws.parsing import (
@@ -26,12 +25,11 @@ from harness.aws.parsing import (
     config_seen,
     deployment_seen,
     group_seen,
-    mapping,
-    sequence,
     target_seen,
-    text,
 )
 from harness.aws.sight import Sight, next_forward
+from harness.core.foreign import mapping, sequence, text
+from harness.core.timeline.alarm_definitions import alarm_defined
 from harness.core.timeline.deployments import is_rollback, undoes
 from harness.core.timeline.events import (
     AlarmChanged,
@@ -186,7 +184,7 @@ def _described(
             raise Blind(stamp.unreadable(f"none of {', '.join(LISTS_OF_ALARMS)}"))
         for alarm in alarms_of(page):
             listed.add(text(alarm.get("AlarmName")) or "")
-            definition = alarm_defined(alarm, stamp)
+            definition = alarm_defined(alarm, asked_s=stamp.asked_s, at_s=stamp.at_s)
             if definition and not _same(definition, sight.rollout.alarms.definitions.get(definition.name)):
                 yield definition
             yield alarm_seen(alarm, stamp)

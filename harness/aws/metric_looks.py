@@ -15,9 +15,9 @@ from harness.aws.parsing import (
     alarm_metric_seen,
     alias_metric_seen,
     metric_seen,
-    text,
 )
 from harness.aws.sight import Sight
+from harness.core.foreign import text
 from harness.core.timeline.alarm_rules import metrics_of
 from harness.core.timeline.events import Event, LookFailed, MetricQuery
 

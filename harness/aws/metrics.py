@@ -5,9 +5,10 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from harness.aws.eyes import METRIC_PERIOD_S, Eyes
-from harness.aws.parsing import Stamp, mapping, metric_seen, sequence, text
+from harness.aws.parsing import Stamp, metric_seen
 from harness.core.arming.metric_names import LAMBDA
 from harness.core.arming.snapshot import LOOK_BACK_S, Points
+from harness.core.foreign import mapping, sequence, text
 from harness.core.timeline.events import MetricQuery
 
 Stat = Mapping[str, Any]

@@ -6,9 +6,8 @@ missing or nonsensical field is None.
 """
 
 import json
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, get_args
@@ -16,6 +15,7 @@ from typing import Any, Literal, get_args
 from msgspec import Struct
 
 from harness.core.experiment.types import AlarmState
+from harness.core.foreign import mapping, number, sequence, text
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmGone,
@@ -333,40 +333,6 @@ def points_of(result: object, stamp: Stamp) -> tuple[tuple[float, float], ...]:
     values = map(number, sequence(known.get("Values")))
     points = ((date, value) for date, value in zip(dates, values, strict=False) if date is not None)
     return tuple(sorted((date, value) for date, value in points if value is not None))
-
-
-def text(value: object) -> str | None:
-    """A text that is not empty and can be written as UTF-8."""
-    if not isinstance(value, str) or not value:
-        return None
-    return value.encode("utf-8", "replace").decode()
-
-
-def number(value: object) -> float | None:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def whole(value: object) -> int | None:
-    """An integer of at most 2**53, which any JSON reader keeps exactly."""
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
-        return None
-    return value
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """A structure; anything else is an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def sequence(value: object) -> Sequence[Any]:
-    """A list; anything else is an empty one."""
-    return value if isinstance(value, list | tuple) else ()
 
 
 def json_of(value: object) -> Mapping[str, Any]:

@@ -16,8 +16,8 @@ from typing import Any
 from harness.aws.clients import ASK_ONCE, Answer, Aws, action, exists
 from harness.aws.deployer import AskedDeployment
 from harness.aws.journal import AS_BEFORE, Journal
-from harness.aws.parsing import mapping, text
 from harness.core.experiment.types import Deployment
+from harness.core.foreign import mapping, text
 from harness.errors import AwsError, HarnessError, NotFound, Unreachable, UsageError
 
 DESCRIBING = action("lambda", "update_function_configuration")

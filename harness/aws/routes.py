@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from harness.aws.candidates import named_resources, resources_of_stack
 from harness.aws.clients import Answer, Aws
 from harness.aws.failures import as_harness_error
-from harness.aws.parsing import mapping, sequence, text
+from harness.core.foreign import mapping, sequence, text
 from harness.errors import Unreachable, UsageError
 from harness.sources.drafts import Described, LeftOut
 from harness.sources.files import SourceFile

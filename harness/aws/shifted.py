@@ -3,8 +3,9 @@
 from harness.aws.candidates import Candidate, newest, there_are
 from harness.aws.clients import Aws, pages
 from harness.aws.naming import functions_for
-from harness.aws.parsing import UNDATED, mapping, sequence, target_seen, text
+from harness.aws.parsing import UNDATED, target_seen
 from harness.core.experiment.types import Deployment
+from harness.core.foreign import mapping, sequence, text
 from harness.core.timeline.events import TargetSeen
 from harness.errors import AwsError, Throttled, Unavailable, UsageError
 

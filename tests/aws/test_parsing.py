@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.aws import parsing
-from harness.aws.alarm_definitions import alarm_defined
 from harness.aws.parsing import Stamp
+from harness.core.timeline.alarm_definitions import alarm_defined
 from harness.core.timeline.composites import children_of
 from harness.core.timeline.deployments import is_rollback
 from harness.core.timeline.events import (
@@ -306,7 +306,7 @@ def test_a_configuration_of_an_unknown_kind_is_a_failed_look(stamp: Stamp) -> No
 
 def test_a_metric_alarm_is_defined_by_its_rule(stamp: Stamp) -> None:
     """What AWS leaves out has AWS's default: all periods must breach, missing data are missing."""
-    event = seen(alarm_defined(ALARM, stamp), AlarmDefined)
+    event = seen(alarm_defined(ALARM, asked_s=stamp.asked_s, at_s=stamp.at_s), AlarmDefined)
     assert (event.metric, event.dimensions, event.period_s) == ("Errors", {"FunctionName": "fn"}, 60)
     assert (event.evaluation_periods, event.datapoints, event.threshold) == (2, 2, 3.0)
     assert event.missing == "missing"
@@ -413,7 +413,7 @@ def every_event_of(answer: Any, stamp: Stamp) -> list[Any]:
         parsing.alias_seen("fn", "live", known, stamp),
         parsing.group_seen(answer, stamp),
         parsing.config_seen("c", answer, stamp),
-        alarm_defined(known, stamp),
+        alarm_defined(known, asked_s=stamp.asked_s, at_s=stamp.at_s),
         parsing.alarm_seen(known, stamp),
         parsing.alarm_changed(answer, stamp),
         parsing.metric_seen("Errors", None, 60, answer, stamp),

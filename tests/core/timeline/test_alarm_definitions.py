@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.aws.alarm_definitions import alarm_defined
-from harness.aws.parsing import UNDATED
+from harness.core.timeline.alarm_definitions import alarm_defined
 from harness.core.timeline.alarm_rules import read_rule, rule_of, why_not_evaluated
 from harness.core.timeline.events import AlarmDefined
 
@@ -28,7 +27,7 @@ def metric(id_: str, name: str, *, stat: str = "Sum", period: int = 60, **more: 
 
 def defined(*metrics: Any, **more: Any) -> AlarmDefined:
     """The definition of an alarm on these entries."""
-    alarm = alarm_defined({**FLAT, "Metrics": list(metrics), **more}, UNDATED)
+    alarm = alarm_defined({**FLAT, "Metrics": list(metrics), **more})
     assert alarm is not None
     return alarm
 
@@ -111,7 +110,7 @@ def test_a_malformed_entry_makes_an_alarm_that_is_not_evaluated(metrics: list[An
 
 def test_metrics_that_are_no_list_are_not_read() -> None:
     """Nor do they raise."""
-    alarm = alarm_defined({**FLAT, "Metrics": {"Id": "m1"}}, UNDATED)
+    alarm = alarm_defined({**FLAT, "Metrics": {"Id": "m1"}})
     assert alarm is not None
     assert "cannot be read" in str(alarm.unlike)
 

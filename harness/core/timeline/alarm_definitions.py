@@ -1,7 +1,8 @@
-"""Reads how an alarm counts from DescribeAlarms, in each of the forms in which CloudWatch writes it; it never raises.
+"""Reads how an alarm counts from DescribeAlarms, or from a template, whose words are the same; it never raises.
 
-An alarm names one metric itself, or a list of `Metrics`: a single metric there means the same as the flat form, so it
-is read as that. What computes no value from metrics (a query, a log alarm), and what cannot be read, is `unlike`.
+Each form in which CloudWatch writes it is read. An alarm names one metric itself, or a list of `Metrics`: a single
+metric there means the same as the flat form, so it is read as that. What computes no value from metrics (a query, a
+log alarm), and what cannot be read, is `unlike`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.aws.parsing import Stamp, mapping, number, sequence, text, whole
+from harness.core.foreign import mapping, number, sequence, text, whole
 from harness.core.timeline.events import AlarmDefined, MetricQuery
 
 _INSIGHTS = "an alarm on a Metrics Insights query"
@@ -21,17 +22,17 @@ class _Unreadable(Exception):
     """An entry of an alarm's `Metrics` that cannot be read; the message says which."""
 
 
-def alarm_defined(alarm: Mapping[str, Any], stamp: Stamp) -> AlarmDefined | None:
-    """From an entry of DescribeAlarms, of whatever kind; None without a name."""
+def alarm_defined(alarm: Mapping[str, Any], *, asked_s: float = 0.0, at_s: float = 0.0) -> AlarmDefined | None:
+    """From an entry of DescribeAlarms, of whatever kind, with the times of the look; None without a name."""
     name, rule = text(alarm.get("AlarmName")), text(alarm.get("AlarmRule"))
     if name is None:
         return None
     if rule is not None:
-        return AlarmDefined(asked_s=stamp.asked_s, at_s=stamp.at_s, name=name, kind="composite", rule=rule)
+        return AlarmDefined(asked_s=asked_s, at_s=at_s, name=name, kind="composite", rule=rule)
     periods = whole(alarm.get("EvaluationPeriods"))
     flat = AlarmDefined(
-        asked_s=stamp.asked_s,
-        at_s=stamp.at_s,
+        asked_s=asked_s,
+        at_s=at_s,
         name=name,
         metric=text(alarm.get("MetricName")),
         namespace=text(alarm.get("Namespace")),
