@@ -49,7 +49,17 @@ def test_a_feed_that_lacks_a_column_is_refused_with_its_file(folder: Path, capsy
     """By the plan as by the run."""
     (folder / "customers.csv").write_text("email\nann@example.com\n")
     assert cli.main(["plan", "shop.yaml"]) == 2
-    assert "traffic.requests.search: {{term}} has no column" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("canary-harness: shop.yaml, line 8: traffic.requests.search: {{term}} has no column: ")
+    assert "customers.csv has the columns email" in said
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_rehearsal_asks_for_secrets_before_it_starts_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the same sentence."""
+    Path("here.yaml").write_text(SHOP.replace('target: {host: "https://api.example.com/prod"}\n', ""))
+    assert cli.main(["rehearse", "here.yaml"]) == 2
+    assert "{{env.SHOP_PASSWORD}} has no value" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")

@@ -77,10 +77,12 @@ def for_rehearsal(word: str, seed: int | None) -> "Experiment":
 
     from harness.core.experiment.parse import rehearsable
     from harness.run.experiment import naming, read_experiment
+    from harness.traffic.feeds import check_values
 
     experiment = read_experiment(word)
     with naming(word):
         rehearsable(experiment)
+        check_values(experiment.traffic)
     return experiment if seed is None else msgspec.structs.replace(experiment, seed=seed)
 
 

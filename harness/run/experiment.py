@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from harness import experiments
 from harness.core.experiment.contradictions import contradictions
 from harness.core.experiment.overlay import overlaid
-from harness.core.experiment.parse import parse
+from harness.core.experiment.parse import parse, telling_lines
 from harness.core.experiment.planned_writes import writes_of
 from harness.core.experiment.rails import host_refusal, limits_of, refusals, sure_to_trip
 from harness.core.experiment.types import Experiment
@@ -25,7 +25,7 @@ from harness.files import bounded
 from harness.run.sent import with_requests
 from harness.traffic.client.address import service_url
 from harness.traffic.client.proxies import proxy_for
-from harness.traffic.feeds import check_values
+from harness.traffic.feeds import check_values, read_feed
 
 ADHOC = "adhoc"
 CLOCK = "LOCUST_CANARY_CLOCK"
@@ -56,7 +56,10 @@ def _read_file(path: Path) -> Experiment:
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
     with naming(str(path)):
-        return _with_its_feed(parse(text, source=str(path)), path)
+        experiment = _with_its_feed(parse(text, source=str(path)), path)
+        with telling_lines(text):
+            read_feed(experiment.traffic)
+        return experiment
 
 
 def _with_its_feed(experiment: Experiment, path: Path) -> Experiment:

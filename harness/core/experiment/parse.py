@@ -38,7 +38,7 @@ def parse_former(text: str, *, source: str) -> Experiment:
 
 
 def _parsed(tree: Any, text: str, source: str) -> Experiment:
-    with _telling_lines(text):
+    with telling_lines(text):
         _refuse(about_former_keys(tree))
         _refuse(mismatches(tree, inspect.type_info(Experiment), source))
         experiment = msgspec.convert(_with_bare_functions(tree), Experiment)
@@ -66,7 +66,7 @@ def _with_bare_functions(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _telling_lines(text: str) -> Iterator[None]:
+def telling_lines(text: str) -> Iterator[None]:
     """Adds its line to an error about what is sent: requests are many, and much alike."""
     try:
         yield
