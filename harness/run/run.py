@@ -168,7 +168,8 @@ class Run:
 
     def _why_stopped(self) -> str:
         if self.watching:
-            return "a person or --run-time stopped the run before the outcome was there"
+            by = "a person, --run-time, a LoadTestShape or the locustfile itself"
+            return f"its traffic was stopped before the outcome was there, by {by}"
         return "no deployment was watched; --canary-application and --canary-group name one"
 
 

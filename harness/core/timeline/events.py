@@ -10,7 +10,7 @@ and schedule lags are wall time, because they measure real machines: at every sp
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, Union, get_args
+from typing import Annotated, Any, Literal, Union, get_args
 
 import msgspec
 from msgspec import Struct
@@ -70,6 +70,11 @@ ANYONE = "anyone"
 """The persona of a request where nothing names one."""
 
 
+MOST_COUNTED = 10**9
+"""Far above what one second can hold. A file that somebody edited may hold any number."""
+Number = Annotated[int, msgspec.Meta(ge=0, le=MOST_COUNTED)]
+
+
 class _RequestFields(Entry, frozen=True, kw_only=True, omit_defaults=True):
     intent: Intent
     persona: str
@@ -77,7 +82,7 @@ class _RequestFields(Entry, frozen=True, kw_only=True, omit_defaults=True):
     version: str | None
     outcome: Answer
     status: int
-    count: int
+    count: Number
     http: bool = True
     rows: tuple[int, ...] = ()
     worker: str = ""
@@ -101,9 +106,9 @@ class Requests(_RequestFields, frozen=True, kw_only=True, tag="requests"):
 
 
 class _ArrivalFields(Entry, frozen=True, kw_only=True):
-    planned: int
-    started: int
-    unstarted: int = 0
+    planned: Number
+    started: Number
+    unstarted: Number = 0
     worker: str = ""
 
 

@@ -140,6 +140,11 @@ class Release(Struct, frozen=True, kw_only=True):
         return self.ended if ended_badly(self.forward) else None
 
     @property
+    def stopped_by_hand(self) -> bool:
+        """Whether CodeDeploy says that somebody stopped the deployment, and no alarm or hook did."""
+        return ended_badly(self.forward) and self.forward is not None and self.forward.error_code == "MANUAL_STOP"
+
+    @property
     def promoted(self) -> Bounds | None:
         """When the forward deployment succeeded."""
         return self.ended if self.forward and self.forward.status == "Succeeded" else None

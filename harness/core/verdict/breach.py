@@ -123,7 +123,17 @@ def _ends(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int) -> range:
 
 
 def _valued(rule: Rule, sums: _Sums, ends: range) -> Sequence[float | None]:
-    return _values(rule, [sums.within(end_s - rule.period_s, end_s) for end_s in ends])
+    return _values(rule, [sums.within(*_covered(rule, sums, end_s)) for end_s in ends])
+
+
+def _covered(rule: Rule, sums: _Sums, end_s: int) -> tuple[int, int]:
+    """The period that ends then; of a value that may fall, the next one that traffic covers as far as it can.
+
+    Our own beginning and end cut off most of a period, in which one failure in a few requests would be a high rate.
+    """
+    if not rule.only_grows:
+        end_s = max(min(end_s, sums.last_s), sums.first_s + rule.period_s)
+    return end_s - rule.period_s, end_s
 
 
 def _values(rule: Rule, counts: Sequence[tuple[int, int]]) -> Sequence[float | None]:

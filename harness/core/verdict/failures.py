@@ -6,6 +6,7 @@ ours made the function fail: otherwise it would have failed without the release.
 """
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 from harness.core.experiment.types import Outcome
@@ -15,7 +16,7 @@ from harness.core.timeline.stats import clopper_pearson, fisher_worse
 from harness.core.verdict.breach import Fails, Weighed
 from harness.core.verdict.composed import breach_of, weigh_by, weighs_of
 from harness.core.verdict.evidence import Evidence, by_status, count, failed, is_fault, reached_service
-from harness.core.verdict.guards import Composed, guards_of, unread_alarms
+from harness.core.verdict.guards import Composed, guards_of, unevaluated_alarms, unread_alarms
 from harness.core.verdict.measure import (
     SIGNIFICANT,
     Measures,
@@ -41,7 +42,17 @@ def unbearable(evidence: Evidence) -> str | None:
         # Where it depends on how minutes fall, a rollback says how they fell.
         if weighed.certain or rolled_back:
             return _beyond_the_alarm(evidence, guard, weighed)
-    return None if unread_alarms(evidence) else _beyond_the_objective(evidence)
+    return None if _lacks_yardstick(evidence) else _beyond_the_objective(evidence)
+
+
+def _lacks_yardstick(evidence: Evidence) -> bool:
+    """Whether an alarm may bear failures that nobody can weigh by it; of a composite's child, its state is enough."""
+    unknown = (
+        name
+        for name in unevaluated_alarms(evidence)
+        if name in evidence.rollout.yardsticks or not evidence.rollout.alarms.turns(name)
+    )
+    return bool(unread_alarms(evidence)) or any(unknown)
 
 
 def weighed_harm(evidence: Evidence) -> list[tuple[Rule | Composed, Weighed]]:
@@ -81,6 +92,21 @@ def _beyond_the_objective(evidence: Evidence) -> str | None:
         f"Harm was done: {hurt} of {total} requests failed by our faults or on the canary, and no alarm of the group "
         f"says what is borne; the objective leaves {100 * borne:.3g} % of them."
     )
+
+
+def is_borne(evidence: Evidence, within: Sequence[Requests], fails: Fails) -> bool:
+    """Whether failures are no more than what the alarms of the group bear or, where none weighs them, the objective."""
+    times = {seen.at_s for seen in within}
+
+    def weighed(rule: Rule) -> Fails:
+        return lambda seen: seen.at_s in times and rule.weighs(seen.status) and fails(seen)
+
+    guards = guards_of(evidence)
+    if any(weigh_by(evidence, guard, weighed) for guard in guards):
+        return False
+    weighing = [weighs_of(evidence, guard) for guard in guards]
+    rest = count(within, lambda seen: fails(seen) and not any(weighs(seen.status, seen.at_s) for weighs in weighing))
+    return rest <= (1 - evidence.experiment.objective.availability) * count(within)
 
 
 def _harm_for(evidence: Evidence, rule: Rule) -> Fails:

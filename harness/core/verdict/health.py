@@ -1,6 +1,6 @@
 """Health needs evidence: what proves that nobody was hurt, and what leaves a doubt."""
 
-from harness.core.verdict import unseen
+from harness.core.verdict import before, unseen
 from harness.core.verdict.effects import unproved
 from harness.core.verdict.evidence import Evidence, count, failed
 from harness.core.verdict.failures import failures_in_words, harm_for_none, weighed_harm, worse_than_ever
@@ -82,16 +82,17 @@ def _worse_at_another_time(evidence: Evidence) -> str | None:
 
 
 _DOUBTS = (
-    slow_in_one_part,
     gap_in_the_trial,
+    slow_in_one_part,
     unproved,
     _without_yardstick,
     _breaching_by_chance,
     _worse_at_another_time,
     unseen.errors_not_told,
-    unseen.failures_of_nobody,
+    before.failures_of_nobody,
     unseen.failures_of_others,
-    unseen.unanswered,
+    before.unanswered,
+    before.more_than_before,
     unseen.slower_at_another_time,
     unseen.objective_not_measured,
     unseen.alarm_beyond_sight,

@@ -132,6 +132,8 @@ def call_of(rollout: Rollout, harm: Harm) -> Call:
     """Fact against measure; whatever is not certain is inconclusive."""
     if harm.done and rollout.release.left_split:
         return Call.MISSED  # the deployment stopped, and the canary went on hurting with its share of the traffic
+    if rollout.release.stopped_by_hand and not harm.done:
+        return Call.INCONCLUSIVE  # the safety net did nothing, neither well nor badly
     return Call.INCONCLUSIVE if harm.done is None else _CALLS.get((rollout.outcome, harm.done), Call.INCONCLUSIVE)
 
 
@@ -176,6 +178,7 @@ def _since(created_s: float, shift: Shift) -> Shift:
 def _reasons(evidence: Evidence, call: Call, criteria: Sequence[Criterion]) -> Iterator[Reason]:
     yield _outcome_reason(evidence, call)
     yield from _call_reasons(evidence, call)
+    yield from _hand_reasons(evidence, call)
     yield from _time_reasons(evidence)
     yield from _command_reasons(evidence)
     yield from _traffic_reasons(evidence)
@@ -236,6 +239,13 @@ def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
         return
     said = f"The call {' or '.join(map(_words, expected))} was expected, and it is {_words(call)}."
     yield Reason("inconclusive" if call is Call.INCONCLUSIVE else "contrary", said)
+
+
+def _hand_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
+    """A person's stop is no alarm, be it false or not."""
+    if evidence.release.stopped_by_hand:
+        said = "Somebody stopped the deployment (MANUAL_STOP), and no alarm did: that proves nothing of the safety net."
+        yield Reason("inconclusive" if call is Call.INCONCLUSIVE else "as_expected", said)
 
 
 def _time_reasons(evidence: Evidence) -> Iterator[Reason]:

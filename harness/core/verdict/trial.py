@@ -23,8 +23,10 @@ def gap_in_the_trial(evidence: Evidence) -> str | None:
         return f"somebody took the canary's weight off the alias {_after(evidence, lost[1])}"
     silence = longest_silence(evidence)
     if silence:
+        nobody = not any(silence[0] <= seen.at_s < silence[1] for seen in evidence.since)
+        what = "there was no traffic" if nobody else "the canary answered nothing"
         return (
-            f"the canary answered nothing from {_since(evidence, silence[0]):.0f} to {_after(evidence, silence[1])}, "
+            f"{what} from {_since(evidence, silence[0]):.0f} to {_after(evidence, silence[1])}, "
             "and that part of its time proves nothing"
         )
     return None
@@ -71,7 +73,7 @@ def longest_silence(evidence: Evidence) -> Bounds | None:
     gaps = [*zip([began_s, *(at_s + 1 for at_s in answered)], [*answered, ended_s], strict=True)]
     gap = max(gaps, key=lambda gap: gap[1] - gap[0])
     longest_s = max(SHORTEST_SILENCE_S, LONGEST_SILENCE * (ended_s - began_s))
-    return gap if gap[1] - gap[0] > longest_s else None
+    return gap if gap[1] - gap[0] >= longest_s else None
 
 
 def never_had_traffic(evidence: Evidence) -> bool:
@@ -87,7 +89,7 @@ def never_had_traffic(evidence: Evidence) -> bool:
 
 
 def _trial(evidence: Evidence) -> Bounds | None:
-    """The time in which the canary surely had a part of the traffic; None if it never shared it."""
+    """The time in which the canary had a part of the traffic before all of it; None if it never shared it."""
     release = evidence.release
     # Where no look showed the alias split, CodeDeploy told the weight, or dated the shift.
     told = release.weights.splits[0].at_s[1] if release.weights.splits else None
@@ -95,20 +97,27 @@ def _trial(evidence: Evidence) -> Bounds | None:
     began_s = release.weights.split[1] if release.weights.split else shared
     if began_s is None:
         return None
-    ends = [bounds[0] for bounds in (release.ended, release.weights.whole) if bounds]
+    # After a promotion the canary goes on answering, so its trial may as well have lasted until the latest end.
+    latest = bool(release.promoted)
+    ends = [bounds[latest] for bounds in (release.ended, release.weights.whole) if bounds]
     ended_s = min([*ends, evidence.until_s])
     return (began_s, ended_s) if ended_s > began_s else None
 
 
 def _answered_s(evidence: Evidence) -> set[float]:
-    """The seconds in which the canary answered; by CloudWatch, all of a period that counts an invocation."""
+    """The seconds in which the canary answered; by CloudWatch, those of a period that counts an invocation.
+
+    Where the traffic is ours, nobody answered in a second without an answer to us.
+    """
     if headers_tell(evidence.since):
         return {seen.at_s for seen in evidence.since if seen.answered and evidence.is_canary(seen.version)}
+    answered = {seen.at_s for seen in evidence.since if seen.answered}
     counted = [seen for seen in evidence.metrics if seen.metric == "Invocations" and evidence.is_canary(seen.version)]
     if counted:
         periods = ((start_s, seen.period_s) for seen in counted for start_s, value in seen.points if value)
-        return {start_s + second for start_s, period_s in periods for second in range(period_s)}
-    return {seen.at_s for seen in evidence.since if seen.answered}
+        called = {start_s + second for start_s, period_s in periods for second in range(period_s)}
+        return called & answered if evidence.rollout.run.sends else called
+    return answered
 
 
 def _lasted(stay: Stay, until_s: float) -> bool:

@@ -10,54 +10,20 @@ from harness.core.experiment.types import Alarm, Outcome
 from harness.core.timeline.alarm_rules import metrics_of, why_not_evaluated
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.composites import StateRule, expanded, holds, leaves
-from harness.core.timeline.events import Requests
-from harness.core.timeline.stats import fisher_worse
-from harness.core.verdict.evidence import Evidence, count, failed, is_fault, server_failed
+from harness.core.verdict.before import before_creation
+from harness.core.verdict.evidence import Evidence
 from harness.core.verdict.latency import compared, limit_exceeded
 from harness.core.verdict.measure import (
     SIGNIFICANT,
     arms_window,
-    good_failures,
     headers_tell,
     latencies_of,
     metric_periods,
-    metric_sum,
     worse_by_period,
 )
 
-MOST_UNANSWERED = 0.01
-"""The share of requests without an answer that is usual where no traffic from before says what is."""
 _COUNTED = frozenset({"Errors", "Invocations"})
 """The metrics that are read for each version, whoever sends the traffic."""
-
-
-def failures_of_nobody(evidence: Evidence) -> str | None:
-    """Failed answers that neither a header nor CloudWatch gives to a version, and that were not usual before."""
-    created_s = evidence.release.created_s
-    if created_s is None or headers_tell(evidence.since):
-        return None
-    hurt = count(evidence.since, lambda seen: not is_fault(seen) and _may_be_the_canarys(evidence, seen))
-    by_faults = count(evidence.since, lambda seen: is_fault(seen) and server_failed(seen))
-    window = (created_s, evidence.until_s)
-    versions = (evidence.release.baseline, evidence.release.canary)
-    counted = sum(metric_sum(evidence, "Errors", version, window) or 0 for version in versions if version)
-    untold = hurt - max(0, counted - by_faults)
-    answered = metric_sum(evidence, "Invocations", evidence.release.canary, window) if evidence.release.canary else 0
-    if untold <= 0 or _is_usual((untold, max(untold, answered or 0)), good_failures(_before(evidence, created_s))):
-        return None
-    return f"{untold} good requests failed, and nothing tells which version answered them"
-
-
-def unanswered(evidence: Evidence) -> str | None:
-    """Requests without an answer, more than there were before: no version is known that did not answer."""
-    created_s = evidence.release.created_s
-    if created_s is None:
-        return None
-    silent, usual = _silent(evidence.since), _silent(_before(evidence, created_s))
-    few = silent[0] <= MOST_UNANSWERED * silent[1]
-    if not silent[0] or (_is_usual(silent, usual) if usual[1] else few):
-        return None
-    return f"{silent[0]} of {silent[1]} good requests got no answer, and nothing tells which version they went to"
 
 
 def slower_at_another_time(evidence: Evidence) -> str | None:
@@ -71,7 +37,7 @@ def slower_at_another_time(evidence: Evidence) -> str | None:
     else:
         until_s = gone_s if gone_s is not None and not evidence.release.promoted else evidence.until_s
         canary = [seen for seen in evidence.since if seen.at_s < until_s]
-        baseline = _before(evidence, created_s)
+        baseline = before_creation(evidence)
     if limit_exceeded(compared(canary, baseline), evidence.experiment.objective.latency) is None:
         return None
     return "answers were slower than the baseline's, but not of a canary that is known to answer at the same time"
@@ -113,24 +79,6 @@ def alarm_beyond_sight(evidence: Evidence) -> str | None:
         if evidence.rollout.outcome is Outcome.ROLLED_BACK and not _is_measured(evidence, name):
             return f"the alarm {name} went to ALARM, and what it watches was not measured"
     return None
-
-
-def _may_be_the_canarys(evidence: Evidence, seen: Requests) -> bool:
-    return failed(seen) and (server_failed(seen) or not seen.http) and not evidence.is_baseline(seen.version)
-
-
-def _before(evidence: Evidence, created_s: float) -> list[Requests]:
-    return [seen for seen in evidence.requests if seen.at_s + 1 <= created_s]
-
-
-def _is_usual(hurt: tuple[int, int], usual: tuple[int, int]) -> bool:
-    chance = fisher_worse(hurt, usual)
-    return chance is not None and chance >= SIGNIFICANT
-
-
-def _silent(requests: list[Requests] | tuple[Requests, ...]) -> tuple[int, int]:
-    good = [seen for seen in requests if not is_fault(seen) and seen.http]
-    return count(good, lambda seen: not seen.answered), count(good)
 
 
 def _rang(evidence: Evidence) -> Iterator[str]:

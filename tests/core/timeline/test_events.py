@@ -24,6 +24,8 @@ PLAIN: dict[type, st.SearchStrategy[Any]] = {
 def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
     """Any value of a type."""
     match kind:
+        case inspect.IntType(ge=int() as least, le=int() as most):
+            return st.integers(least, most)
         case inspect.LiteralType():
             return st.sampled_from(kind.values)
         case inspect.UnionType():
@@ -79,6 +81,15 @@ def test_broken_line_in_the_middle_is_an_error() -> None:
     whole = encode(Trouble(at_s=0.0, what="x", message="y"))
     with pytest.raises(TimelineError, match="line 2"):
         list(decode([whole, b"{broken}\n", whole]))
+
+
+@pytest.mark.parametrize("read", [decode, skim])
+@pytest.mark.parametrize("number", [b"1000000000000000000", b"-1"])
+def test_number_that_no_second_can_hold_is_an_error(read: Any, number: bytes) -> None:
+    """Somebody edited the file; no later sum overflows by it."""
+    line = b'{"type":"arrivals","at_s":1.0,"planned":%s,"started":1}\n' % number
+    with pytest.raises(TimelineError, match=r"line 1: Expected `int` .*planned"):
+        list(read([line, b'{"type":"arrivals","at_s":2.0,"planned":1,"started":1}\n']))
 
 
 @pytest.mark.parametrize("read", [decode, skim])

@@ -142,3 +142,12 @@ def test_looks_that_fail_at_random_never_make_another_outcome(
             for event in events
         ]
         assert judge(experiment(), seen).outcome in (judge(experiment(), events).outcome, "unknown")
+
+
+@pytest.mark.parametrize("headers", [True, False])
+def test_last_fifth_of_the_bake_without_an_answer_is_no_health(build: Any, judged: Any, headers: bool) -> None:
+    """Nor is there one after the promotion; CloudWatch's minute tells nothing of the seconds without traffic."""
+    verdict = judged(build(traffic_ends_s=244.0, headers=headers))
+    assert verdict.call == "inconclusive"
+    assert any("there was no traffic from 244 to 306 s after the creation" in said for said in verdict.because)
+    assert judged(build(traffic_ends_s=300.0, headers=headers)).call == "cleared"

@@ -382,3 +382,12 @@ def test_without_http_an_answer_is_one_all_the_same(row: Any, experiment: Any) -
     ]
     verdict = judge(experiment(), unlike)
     assert (verdict.call, verdict.exit_code) == ("cleared", 0)
+
+
+def test_rollback_that_a_person_asked_for_is_no_false_alarm(build: Any, judged: Any) -> None:
+    """No alarm did anything, neither well nor badly."""
+    undone = {"end": "rolled_back", "end_s": 191.0, "error_code": "MANUAL_STOP"}
+    verdict = judged(build(**undone))
+    assert (verdict.outcome, verdict.call, verdict.exit_code) == ("rolled_back", "inconclusive", 4)
+    assert any("Somebody stopped the deployment (MANUAL_STOP), and no alarm did" in said for said in verdict.because)
+    assert judged(build(**undone, canary_fails=0.3)).call == "caught"

@@ -55,6 +55,21 @@ def test_one_more_failure_never_improves_a_call(events: list[Event], seed: int, 
     assert BEST_FIRST[after] >= BEST_FIRST[before]
 
 
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("version", ["1", None])
+def test_failures_of_any_version_never_make_health_of_harm(
+    events: list[Event], version: str | None, seed: int, judged: Any, sent: Any
+) -> None:
+    """Also those of the baseline, and those that no header gives to a version: at best it is not known then."""
+    drawn = random.Random(seed)
+    before, worse = judged(events).call, [*events]
+    for _ in range(drawn.choice((3, 30, 300))):
+        at_s, status = float(drawn.randrange(66, 180)), drawn.choice((0, 200, 404, 429, 500, 502))
+        worse.append(sent(at_s, ok=False, version=version, status=status))
+    after = judged(sorted(worse, key=lambda event: event.at_s)).call
+    assert after not in (Call.CLEARED, Call.FALSE_ALARM) or BEST_FIRST[before] == BEST_FIRST[after]
+
+
 def looks(event: Event) -> bool:
     """Whether it is a look that may fail."""
     return isinstance(event, GroupSeen | AlarmDefined | AlarmSeen | AlarmChanged | AliasSeen | TargetSeen | MetricSeen)

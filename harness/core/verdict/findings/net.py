@@ -166,11 +166,12 @@ def composite_not_weighed(scene: Scene) -> Finding | None:
         meant = [seen for seen in hurt if any(rule.weighs(seen.status) for rule in guard.counting.values())]
         others = [*holding_back(evidence, guard, {seen.at_s for seen in meant})]
         if others:
+            is_known = all(holds is not None for _, holds in others)
+            then = "They are held against the objective." if is_known else "Nothing says whether they are borne."
             return warning(
                 "composite-not-weighed",
                 f"{count(meant)} failures are none that the composite alarm {guard.name} ({guard.text}) bears or not: "
-                f"{'; '.join(f'{name} {_HELD_BACK[holds]}' for name, holds in others)}. They are held against the "
-                "objective.",
+                f"{'; '.join(f'{name} {_HELD_BACK[holds]}' for name, holds in others)}. {then}",
             )
     return None
 
