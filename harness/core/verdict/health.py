@@ -93,6 +93,7 @@ _DOUBTS = (
     unseen.failures_of_others,
     before.unanswered,
     before.more_than_before,
+    unseen.objective_missed_by_both,
     unseen.slower_at_another_time,
     unseen.objective_not_measured,
     unseen.alarm_beyond_sight,

@@ -11,13 +11,23 @@ from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Requests
 from harness.core.timeline.histogram import count_above
 from harness.core.verdict.evidence import Evidence, count
-from harness.core.verdict.latency import Compared, Limit, answered_well, compared, limit_exceeded, slower_in_words
+from harness.core.verdict.latency import (
+    Compared,
+    Limit,
+    answered_well,
+    compared,
+    limit_exceeded,
+    slower_in_words,
+)
 from harness.core.verdict.measure import arms_window, told_apart
 from harness.core.verdict.trial import LONGEST_SILENCE
 
 SHORTEST_PART_S = 10.0
 """A stall, or the cold starts after a shift, may last that long, however short the trial is."""
 
+FEWEST_OF_A_NAME = 3
+"""Answers of an arm to one request below which they are not compared, even for a doubt."""
+Arm = Sequence[Requests]
 Exceeded = Callable[[Compared], Limit | None]
 
 
@@ -34,11 +44,15 @@ class Spell(Struct, frozen=True):
 
 
 class Slowness(Struct, frozen=True):
-    """A canary that is surely slower than a limit; `spell` is None where it is so without its slowest part, too."""
+    """A canary that is surely slower than a limit; `spell` is None where it is so without its slowest part, too.
+
+    `name` is the request whose answers are slow where those of all requests together are not.
+    """
 
     arms: Compared
     limit: Limit
     spell: Spell | None
+    name: str | None = None
 
 
 def too_slow(evidence: Evidence) -> Slowness | None:
@@ -51,15 +65,16 @@ def harm_by_latency(evidence: Evidence) -> str | None:
     slowness = too_slow(evidence)
     if slowness is None or slowness.spell:
         return None
-    return f"Harm was done: {slower_in_words(slowness.arms)}, and {slowness.limit.words}."
+    return f"Harm was done: {slower_in_words(slowness.arms, slowness.name)}, and {slowness.limit.words}."
 
 
 def slow_in_one_part(evidence: Evidence) -> str | None:
-    """The canary was too slow, and but for one part of its trial nothing says so."""
+    """The canary was too slow, and but for one part of its trial nothing surely says so."""
     slowness = too_slow(evidence)
     if slowness is None or slowness.spell is None:
         return None
-    return f"that the canary was too slow shows in one part of its trial alone: {spell_in_words(evidence, slowness)}"
+    told = spell_in_words(evidence, slowness)
+    return f"that the canary was too slow is not sure without one part of its trial: {told}"
 
 
 def spell_in_words(evidence: Evidence, slowness: Slowness) -> str:
@@ -68,28 +83,61 @@ def spell_in_words(evidence: Evidence, slowness: Slowness) -> str:
     if spell is None:
         return ""
     began_s, ended_s = (at_s - created_s for at_s in spell.at_s)
-    others = f"its {spell.others} other answers are not surely too slow" if spell.others else "it gave no other answers"
     return (
-        f"{spell.slow} of its {spell.all_slow} answers that took over {slowness.limit.limit_s * 1000:.0f} ms came from "
-        f"{began_s:.0f} to {ended_s:.0f} s after the creation, and {others}"
+        f"{spell.slow} of its {spell.all_slow} answers{f' to {slowness.name}' if slowness.name else ''} that took over "
+        f"{slowness.limit.limit_s * 1000:.0f} ms came from {began_s:.0f} to {ended_s:.0f} s after the creation, and "
+        f"{_others_in_words(spell)}"
     )
 
 
+def _others_in_words(spell: Spell) -> str:
+    if not spell.others:
+        return "it gave no other answers"
+    elsewhere = spell.all_slow - spell.slow
+    if elsewhere:
+        return f"its {spell.others} other answers, {elsewhere} of them as slow, do not surely say so alone"
+    return f"its {spell.others} other answers are not surely too slow"
+
+
 def slower_than(evidence: Evidence, exceeded: Exceeded) -> Slowness | None:
-    """The canary's slowness by a limit that both arms' latencies give."""
-    told, window = told_apart(evidence), arms_window(evidence)
-    arms = compared(*told) if told else None
+    """The canary's slowness by a limit that both arms' latencies give, in all answers or in those to one request."""
+    told = told_apart(evidence)
+    if told is None:
+        return None
+    parts = by_name(*told)
+    named = (_slower(evidence, arms, exceeded, name, len(parts)) for name, arms in parts.items())
+    found = [_slower(evidence, told, exceeded), *named]
+    slow = [slowness for slowness in found if slowness]
+    return next((slowness for slowness in slow if not slowness.spell), next(iter(slow), None))
+
+
+def by_name(canary: Sequence[Requests], baseline: Sequence[Requests]) -> dict[str, tuple[Arm, Arm]]:
+    """Both arms' requests by their name, of those that both answered; none of a single name, which is all there is."""
+    named: dict[str, tuple[list[Requests], list[Requests]]] = {}
+    for at, arm in enumerate((canary, baseline)):
+        for seen in answered_well(arm):
+            named.setdefault(seen.endpoint, ([], []))[at].append(seen)
+    enough: dict[str, tuple[Arm, Arm]] = {
+        name: arms for name, arms in named.items() if min(map(count, arms)) >= FEWEST_OF_A_NAME
+    }
+    return enough if len(named) > 1 else {}
+
+
+def _slower(
+    evidence: Evidence, told: tuple[Arm, Arm], exceeded: Exceeded, name: str | None = None, names: int | None = None
+) -> Slowness | None:
+    window, arms = arms_window(evidence), compared(*told, names=names)
     limit = exceeded(arms) if arms else None
-    if told is None or window is None or arms is None or limit is None:
+    if window is None or arms is None or limit is None:
         return None
     trial_s = min(window[1], evidence.until_s) - window[0]
     slow = _slow_by_second(told[0], limit.limit_s)
     part = _slowest_part(slow, max(SHORTEST_PART_S, LONGEST_SILENCE * trial_s))
     rest = [[seen for seen in arm if not part[0] <= seen.at_s < part[1]] for arm in told]
-    without = compared(*rest, fewest=1)
+    without = compared(*rest, fewest=1, names=names)
     if without and exceeded(without):
-        return Slowness(arms, limit, None)
-    return Slowness(arms, limit, _spell(slow, part, count(answered_well(rest[0]))))
+        return Slowness(arms, limit, None, name)
+    return Slowness(arms, limit, _spell(slow, part, count(answered_well(rest[0]))), name)
 
 
 def _slow_by_second(canary: Sequence[Requests], limit_s: float) -> Counter[float]:

@@ -21,10 +21,11 @@ def gap_in_the_trial(evidence: Evidence) -> str | None:
     lost = lost_weights(evidence)
     if lost:
         return f"somebody took the canary's weight off the alias {_after(evidence, lost[1])}"
-    silence = longest_silence(evidence)
+    asked = {seen.at_s for seen in evidence.since}
+    stopped = _longest_gap(evidence, asked) if evidence.rollout.run.sends else None
+    silence = stopped or longest_silence(evidence)
     if silence:
-        nobody = not any(silence[0] <= seen.at_s < silence[1] for seen in evidence.since)
-        what = "there was no traffic" if nobody else "the canary answered nothing"
+        what = "there was no traffic" if stopped else "the canary answered nothing"
         return (
             f"{what} from {_since(evidence, silence[0]):.0f} to {_after(evidence, silence[1])}, "
             "and that part of its time proves nothing"
@@ -65,12 +66,17 @@ def _lost_before_any_look(evidence: Evidence, ended_s: float) -> Bounds | None:
 
 def longest_silence(evidence: Evidence) -> Bounds | None:
     """The longest time on trial without an answer of the canary, if that is too long; None if nothing tells."""
+    return _longest_gap(evidence, _answered_s(evidence))
+
+
+def _longest_gap(evidence: Evidence, seconds: set[float]) -> Bounds | None:
+    """The longest time on trial with none of these seconds, if that is too long."""
     trial = _trial(evidence)
     if trial is None:
         return None
     began_s, ended_s = trial
-    answered = sorted(at_s for at_s in _answered_s(evidence) if began_s <= at_s < ended_s)
-    gaps = [*zip([began_s, *(at_s + 1 for at_s in answered)], [*answered, ended_s], strict=True)]
+    within = sorted(at_s for at_s in seconds if began_s <= at_s < ended_s)
+    gaps = [*zip([began_s, *(at_s + 1 for at_s in within)], [*within, ended_s], strict=True)]
     gap = max(gaps, key=lambda gap: gap[1] - gap[0])
     longest_s = max(SHORTEST_SILENCE_S, LONGEST_SILENCE * (ended_s - began_s))
     return gap if gap[1] - gap[0] >= longest_s else None

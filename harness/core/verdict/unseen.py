@@ -4,15 +4,16 @@ A failure or a slow answer counts as the canary's only where something says so. 
 canary's all the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.core.experiment.types import Alarm, Outcome
 from harness.core.timeline.alarm_rules import metrics_of, why_not_evaluated
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.composites import StateRule, expanded, holds, leaves
+from harness.core.timeline.events import Requests
 from harness.core.verdict.before import before_creation
 from harness.core.verdict.evidence import Evidence
-from harness.core.verdict.latency import compared, limit_exceeded
+from harness.core.verdict.latency import compared, limit_exceeded, misses
 from harness.core.verdict.measure import (
     SIGNIFICANT,
     arms_window,
@@ -21,26 +22,48 @@ from harness.core.verdict.measure import (
     metric_periods,
     worse_by_period,
 )
+from harness.core.verdict.slowness import by_name
 
 _COUNTED = frozenset({"Errors", "Invocations"})
 """The metrics that are read for each version, whoever sends the traffic."""
 
 
 def slower_at_another_time(evidence: Evidence) -> str | None:
-    """Answers slower than those of the baseline or, where nothing tells the versions apart, than before."""
-    created_s, gone_s = evidence.release.created_s, evidence.release.canary_gone_s
-    if created_s is None:
-        return None
+    """Answers slower than those of the baseline or, of whichever version, than before."""
+    before, gone_s = before_creation(evidence), evidence.release.canary_gone_s
+    until_s = gone_s if gone_s is not None and not evidence.release.promoted else evidence.until_s + 1
+    since = [seen for seen in evidence.since if seen.at_s < until_s]
     if headers_tell(evidence.since):
         canary = [seen for seen in evidence.since if evidence.is_canary(seen.version)]
         baseline = [seen for seen in evidence.requests if evidence.is_baseline(seen.version)]
-    else:
-        until_s = gone_s if gone_s is not None and not evidence.release.promoted else evidence.until_s
-        canary = [seen for seen in evidence.since if seen.at_s < until_s]
-        baseline = before_creation(evidence)
-    if limit_exceeded(compared(canary, baseline), evidence.experiment.objective.latency) is None:
+        if name := _slower(evidence, canary, baseline):
+            return f"answers{name} were slower than the baseline's, but not surely over the same time"
+    if name := _slower(evidence, since, before):
+        return f"answers{name} were slower than before the deployment, and may be so by the release"
+    return None
+
+
+def _slower(evidence: Evidence, hurt: Sequence[Requests], usual: Sequence[Requests]) -> str | None:
+    """Whose answers are slower than that, in words that follow "answers"; None where none surely are."""
+    parts, objective = by_name(hurt, usual), evidence.experiment.objective.latency
+    if limit_exceeded(compared(hurt, usual), objective):
+        return " to good requests"
+    named = ((name, compared(*arms, fewest=1, names=len(parts))) for name, arms in parts.items())
+    return next((f" to {name}" for name, arms in named if limit_exceeded(arms, objective)), None)
+
+
+def objective_missed_by_both(evidence: Evidence) -> str | None:
+    """The service is slower than the objective, and the canary not surely more so than the baseline."""
+    objective, arms = evidence.experiment.objective.latency, latencies_of(evidence)
+    if objective is None or objective.p99_s is None or arms is None:
         return None
-    return "answers were slower than the baseline's, but not of a canary that is known to answer at the same time"
+    if not (misses(arms.baseline, objective.p99_s) and misses(arms.canary, objective.p99_s)):
+        return None
+    return (
+        f"the objective is a 99th percentile of {objective.p99_s * 1000:.0f} ms, and the baseline's was "
+        f"{arms.baseline_s * 1000:.0f} ms, the canary's {arms.canary_s * 1000:.0f} ms: the service is too slow, with "
+        "the release or without it"
+    )
 
 
 def objective_not_measured(evidence: Evidence) -> str | None:

@@ -24,8 +24,6 @@ PLAIN: dict[type, st.SearchStrategy[Any]] = {
 def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
     """Any value of a type."""
     match kind:
-        case inspect.IntType(ge=int() as least, le=int() as most):
-            return st.integers(least, most)
         case inspect.LiteralType():
             return st.sampled_from(kind.values)
         case inspect.UnionType():
@@ -41,7 +39,13 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
             if kind.cls is RunStarted:
                 fields["schema"] = st.just(SCHEMA)
             return st.builds(kind.cls, **fields)
-    return PLAIN[type(kind)]
+    return plain(kind)
+
+
+def plain(kind: inspect.Type) -> st.SearchStrategy[Any]:
+    """Any value of a type without parts."""
+    is_bounded = isinstance(kind, inspect.IntType) and kind.le is not None
+    return st.integers(kind.ge, kind.le) if is_bounded else PLAIN[type(kind)]
 
 
 KINDS: tuple[type, ...] = get_args(Event)

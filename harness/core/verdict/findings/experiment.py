@@ -80,11 +80,12 @@ def canary_slower(scene: Scene) -> Finding | None:
     if slower is None or slower.spell:
         return None
     arms, harm = slower.arms, too_slow(scene.evidence)
+    of_whom = f" of {slower.name}" if slower.name else ""
     return finding(
         "canary-slower",
         "warning" if harm and not harm.spell else "note",
-        f"The canary is slower: its 99th percentile of latency was {arms.canary_s * 1000:.0f} ms, the baseline's "
-        f"{arms.baseline_s * 1000:.0f} ms over the same time{times_in_words(arms)}.",
+        f"The canary is slower: its 99th percentile of latency{of_whom} was {arms.canary_s * 1000:.0f} ms, the "
+        f"baseline's {arms.baseline_s * 1000:.0f} ms over the same time{times_in_words(arms)}.",
     )
 
 
@@ -101,9 +102,9 @@ def slow_spell(scene: Scene) -> Finding | None:
     told = spell_in_words(scene.evidence, slowness)
     return warning(
         "slow-in-one-part",
-        f"That the canary was too slow shows in one part of its trial alone: {told}. One stall or a few cold starts "
-        "look like that, and so does a release that is slow under one condition. Look for what happened at that time, "
-        "or release it again with a longer bake time or more traffic.",
+        f"That the canary was too slow is not sure without one part of its trial: {told}. One stall or a few cold "
+        "starts look like that, and so does a release that is slow under one condition. Look for what happened at that "
+        "time, or release it again with a longer bake time or more traffic.",
     )
 
 
