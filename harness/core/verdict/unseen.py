@@ -32,7 +32,10 @@ def slower_at_another_time(evidence: Evidence) -> str | None:
     """Answers slower than those of the baseline or, of whichever version, than before."""
     before, gone_s = before_creation(evidence), evidence.release.canary_gone_s
     until_s = gone_s if gone_s is not None and not evidence.release.promoted else evidence.until_s + 1
-    since = [seen for seen in evidence.since if seen.at_s < until_s]
+    # What a fault of ours slows down is not the release's doing.
+    hurting = [fault for fault in evidence.faults if fault.hurts_service]
+    ours = {seen.at_s for seen in evidence.since if any(fault.lasts(seen.at_s) for fault in hurting)}
+    since = [seen for seen in evidence.since if seen.at_s < until_s and seen.at_s not in ours]
     if headers_tell(evidence.since):
         canary = [seen for seen in evidence.since if evidence.is_canary(seen.version)]
         baseline = [seen for seen in evidence.requests if evidence.is_baseline(seen.version)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from harness.core.timeline.events import Event, Requests
+from harness.core.timeline.events import Event, FaultEnded, FaultStarted, Requests
 from harness.core.timeline.histogram import bin_of
 
 UNDONE: dict[str, Any] = {"end": "rolled_back", "end_s": 191.0, "alarms": ((180.5, 300.0),)}
@@ -84,6 +84,22 @@ def test_both_versions_slower_than_before_are_no_health(build: Any, judged: Any)
     verdict = judged([*map(slowed, build())])
     assert verdict.call == "inconclusive"
     assert any("slower than before the deployment" in said for said in verdict.because)
+
+
+def test_what_a_fault_of_ours_slowed_down_is_not_the_releases_doing(build: Any, judged: Any) -> None:
+    """It ended, and all was as before."""
+
+    def slowed(event: Event) -> Event:
+        is_during = isinstance(event, Requests) and 100 <= event.at_s < 160
+        return (
+            replace(event, latency={bin_of(2.0): event.count}) if is_during and isinstance(event, Requests) else event
+        )
+
+    fault = FaultStarted(at_s=100.0, fault="faults[0].fis_template", kind="fis_template", value="EXT123")
+    first, *events, last = [slowed(event) for event in build()]
+    ended = FaultEnded(at_s=160.0, fault=fault.fault)
+    timeline = [first, *sorted([*events, fault, ended], key=lambda event: event.at_s), last]
+    assert judged(timeline).call == "cleared"
 
 
 def test_even_slowness_that_is_not_sure_is_not_told_as_one_part(build: Any, judged: Any) -> None:
