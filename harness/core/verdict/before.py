@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import MetricSeen, Requests
-from harness.core.timeline.stats import fisher_worse
+from harness.core.timeline.stats import clopper_pearson, fisher_worse
 from harness.core.verdict.evidence import Evidence, by_status, count, failed, is_fault, server_failed
-from harness.core.verdict.failures import is_borne
+from harness.core.verdict.failures import SURE, is_borne
 from harness.core.verdict.measure import SIGNIFICANT, arms_window, good_failures, headers_tell
 
+HALF = 0.5
+"""The share of today's failure rate that the one from before must reach, to show that it is usual."""
 MOST_UNANSWERED = 0.01
 """The share of requests without an answer that is usual where no traffic from before says what is."""
 
@@ -44,7 +46,8 @@ def more_than_before(evidence: Evidence) -> str | None:
     for began_s, ended_s in _spans(evidence):
         within = [seen for seen in evidence.since if began_s <= seen.at_s < ended_s]
         hurt = good_failures(within)
-        if not hurt[0] or is_usual(hurt, usual) or is_borne(evidence, within, _good_failed):
+        is_shown = is_usual(hurt, usual) and not _says_too_little(evidence, hurt, usual)
+        if not hurt[0] or is_shown or is_borne(evidence, within, _good_failed):
             continue
         then = f"{usual[0]} of {usual[1]} did before the deployment" if usual[1] else "nothing says how many did before"
         return (
@@ -64,6 +67,13 @@ def is_usual(hurt: tuple[int, int], usual: tuple[int, int]) -> bool:
     """Whether failures are not significantly more than the usual ones; not where nothing says what is usual."""
     chance = fisher_worse(hurt, usual)
     return chance is not None and chance >= SIGNIFICANT
+
+
+def _says_too_little(evidence: Evidence, hurt: tuple[int, int], usual: tuple[int, int]) -> bool:
+    """Whether failures surely beyond the objective are usual only in that too little was sent before to tell."""
+    surely = clopper_pearson(*hurt, confidence=SURE)
+    is_beyond = surely is not None and surely[0] > 1 - evidence.experiment.objective.availability
+    return is_beyond and usual[0] * hurt[1] < HALF * hurt[0] * usual[1]
 
 
 def _spans(evidence: Evidence) -> Iterator[Bounds]:

@@ -118,3 +118,12 @@ def test_failures_of_the_baseline_do_not_excuse_the_canary(build: Any, judged: A
 def test_few_failures_more_than_before_are_borne(build: Any, judged: Any) -> None:
     """What the alarm of the group bears is no doubt, and one failure is no rise."""
     assert judged(failing(build(), 1 / 3000, 10, 300)).call == "cleared"
+
+
+def test_too_few_requests_before_show_no_failures_as_usual(build: Any, judged: Any) -> None:
+    """None of twenty had failed: that a third fails now may be new."""
+    events = failing(build(rate=1.0, created_s=CREATED_S), 0.3, 5, 300)
+    thin = [event for event in events if not isinstance(event, Requests) or not 10 <= event.at_s < CREATED_S]
+    assert judged(thin).call in ("inconclusive", "missed")
+    before = [event for event in events if not isinstance(event, Requests) or event.at_s >= CREATED_S]
+    assert judged(before).call in ("inconclusive", "missed")
