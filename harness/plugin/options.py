@@ -53,7 +53,7 @@ def _keep_own_workers_here(parser: Any) -> None:
 
     def parse_args(*args: Any, **options: Any) -> Any:
         parsed = parse(*args, **options)
-        if parsed.processes and parsed.master_bind_host == EVERYWHERE:
+        if getattr(parsed, "processes", None) and parsed.master_bind_host == EVERYWHERE:
             parsed.master_bind_host = LOOPBACK
         return parsed
 
