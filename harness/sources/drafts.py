@@ -90,6 +90,11 @@ def plain_tree(value: Any) -> Any:
     return plain(value) if isinstance(value, str) else value
 
 
+def on_one_line(text: str) -> str:
+    """A text of a source as people may see it: on one line, and nothing that a terminal obeys."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def url_parts(text: str) -> SplitResult:
     """The parts of a URL; all empty where it is none."""
     try:
@@ -106,7 +111,8 @@ def sendable(described: Described) -> Described:
             left_out.append(LeftOut(draft.label, why))
         else:
             drafts.append(replace(draft, key=_key(draft, keys)))
-    return replace(described, drafts=tuple(drafts), left_out=tuple(left_out))
+    told = (LeftOut(on_one_line(one.label), on_one_line(one.why)) for one in left_out)
+    return replace(described, drafts=tuple(drafts), left_out=tuple(told))
 
 
 def _why_not(draft: Draft) -> str | None:

@@ -15,7 +15,7 @@ from harness.core.experiment.rails import RAILS
 from harness.core.experiment.sendable import variables_of
 from harness.core.experiment.types import Experiment, Traffic
 from harness.errors import UsageError
-from harness.sources.drafts import Described, Draft
+from harness.sources.drafts import Described, Draft, on_one_line
 
 _WIDTH = 116
 _FAULT = """\
@@ -68,7 +68,7 @@ def written(described: Described, wanted: Wanted) -> Written:
     if not wanted.include_writes and all(draft.changes_things or not draft.weight for draft in described.drafts):
         problem = "every request in it may change something (POST, PUT, PATCH, DELETE), so none would be sent"
         raise UsageError(f"{wanted.source}: {problem}; give --include-writes if that is meant")
-    wanted = replace(wanted, source=_told(wanted.source))
+    wanted = replace(wanted, source=on_one_line(wanted.source))
     described = replace(described, host=described.host if is_url(described.host or "") else None)
     name = wanted.name or _named(described.title) or _named(wanted.source) or "my-api"
     body = "\n".join(
@@ -83,7 +83,7 @@ def written(described: Described, wanted: Wanted) -> Written:
         )
     )
     experiment = parse(body, source=name)
-    unknown = (*_unknown(described, wanted, experiment), *described.unknown)
+    unknown = tuple(map(on_one_line, (*_unknown(described, wanted, experiment), *described.unknown)))
     text = _head(described, wanted, unknown) + body + _left_out(described)
     return Written(text, parse(text, source=name), unknown)
 
@@ -93,7 +93,7 @@ def written(described: Described, wanted: Wanted) -> Written:
 
 def _head(described: Described, wanted: Wanted, unknown: Iterable[str]) -> str:
     kept, lost = len(described.drafts), len(described.left_out)
-    of = f" ({_told(described.title)})" if described.title else ""
+    of = f" ({on_one_line(described.title)})" if described.title else ""
     left = f"; {lost} {'is' if lost == 1 else 'are'} left out, named at the end" if lost else ""
     requests = f"{kept} request{'' if kept == 1 else 's'}"
     lines = [f"Written by canary-harness init from {wanted.source}{of}: {requests}{left}."]
@@ -107,7 +107,9 @@ def _where(described: Described, wanted: Wanted) -> str:
         arms = {"baseline": _arm(wanted.baseline), "canary": _arm(wanted.canary or wanted.baseline)}
         said = "# A rehearsal plays these two versions of the service: the one in service, and the one on trial.\n"
         on_aws = (
-            f"\n# For a run on AWS: --host {_told(host)}, or target: {{host: …}} in the place of both." if host else ""
+            f"\n# For a run on AWS: --host {on_one_line(host or '')}, or target: {{host: …}} in the place of both."
+            if host
+            else ""
         )
         return said + "".join(_line(name, arm) for name, arm in arms.items()).rstrip() + on_aws
     said = (
@@ -166,7 +168,7 @@ def _deployment(wanted: Wanted) -> str:
     config = "# How the traffic is shifted; left out, the group's own way, in a rehearsal Canary10Percent5Minutes.\n"
     if wanted.stack and not wanted.baseline:
         return config + _line("deployment", {"stack": wanted.stack})
-    named = _ON_AWS.replace("my-stack", _told(wanted.stack)) if wanted.stack else _ON_AWS
+    named = _ON_AWS.replace("my-stack", on_one_line(wanted.stack)) if wanted.stack else _ON_AWS
     return config + "# deployment: {config: Canary10Percent5Minutes}\n" + named
 
 
@@ -227,13 +229,10 @@ def _line(key: str, value: Any) -> str:
 
 
 def _comment(lines: Iterable[str]) -> str:
-    wrapped = [part for line in lines for part in textwrap.wrap(_told(line), _WIDTH, subsequent_indent="  ") or [""]]
+    wrapped = [
+        part for line in lines for part in textwrap.wrap(on_one_line(line), _WIDTH, subsequent_indent="  ") or [""]
+    ]
     return "".join(f"# {line}".rstrip() + "\n" for line in wrapped)
-
-
-def _told(text: str | None) -> str:
-    """A text of the source as a comment may hold it: on one line, and nothing that a terminal obeys."""
-    return "".join(letter if letter.isprintable() else " " for letter in text or "")
 
 
 def _named(title: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from harness.core.experiment.plain_yaml import read_yaml
 from harness.errors import ExperimentError, UsageError
 from harness.files import NOT_JSON, bounded, read_plain
+from harness.sources.drafts import on_one_line
 
 _GZIP = b"\x1f\x8b"
 _AT_BYTE = re.compile(r" \(byte (\d+)\)")
@@ -25,7 +26,8 @@ class SourceFile(msgspec.Struct, frozen=True):
 
     def wrong(self, problem: str, line: int | None = None) -> UsageError:
         """An error about the file."""
-        return UsageError(f"{self.name}, line {line}: {problem}" if line else f"{self.name}: {problem}")
+        told = on_one_line(problem)
+        return UsageError(f"{self.name}, line {line}: {told}" if line else f"{self.name}: {told}")
 
     def line_with(self, words: str) -> int | None:
         """The first line that holds some words."""

@@ -95,8 +95,8 @@ class Values:
         stated = self._stated(schema)
         if stated is not MISSING:
             return stated
-        if parts := schema.get("allOf"):
-            return self._all_of(schema, parts, name, above)
+        if isinstance(schema.get("allOf"), list) and schema["allOf"]:
+            return self._all_of(schema, schema["allOf"], name, above)
         for key in ("oneOf", "anyOf"):
             if isinstance(schema.get(key), list) and schema[key]:
                 return self._first_that_can_be(schema[key], name, above)
@@ -159,7 +159,8 @@ class Values:
     def _object(self, schema: Mapping[str, Any], above: tuple[str, ...]) -> dict[str, Any]:
         properties = schema.get("properties")
         properties = properties if isinstance(properties, Mapping) else {}
-        required = {str(name) for name in schema.get("required") or () if not isinstance(name, bool)}
+        named = schema.get("required")
+        required = {*map(str, named)} if isinstance(named, list) else set()
         chosen = {*required, *self._with_examples(properties)} & {*properties} or {*properties}
         made: dict[str, Any] = {}
         for name, inner in properties.items():
