@@ -126,6 +126,16 @@ def test_a_workflow_goes_with_it(folder: Path) -> None:
     assert run["run"].startswith("canary-harness run shop.yaml --stack YOUR-STACK -- sam deploy")
 
 
+def test_the_workflow_passes_an_audit(folder: Path) -> None:
+    """Of everything that zizmor can look at without the network, at its strictest."""
+    assert main(["init", "--har", str(shop.HAR), "--name", "shop", "--ci", "github"]) == 0
+    zizmor = Path(sys.executable).parent / "zizmor"
+    command = [zizmor, "--offline", "--persona=auditor", ".github/workflows/canary.yml"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No findings" in done.stdout + done.stderr
+
+
 def test_a_job_for_gitlab_goes_with_it(folder: Path) -> None:
     """In a file of its own, which is included."""
     assert main(["init", "--access-log", "access.log", "--ci", "gitlab"]) == 0
