@@ -61,13 +61,13 @@ def run_init(options: argparse.Namespace) -> int:
 
 def _made(options: argparse.Namespace) -> "tuple[Written, Described]":
     from harness.core.experiment.hosts import is_loopback
-    from harness.sources.experiment import Wanted, written
+    from harness.sources.experiment import Choices, written
 
     word, described = _described(options)
     baseline = options.baseline
     if not baseline and not options.host and described.host and is_loopback(described.host):
         baseline = described.host
-    wanted = Wanted(
+    choices = Choices(
         source=word,
         name=options.name,
         host=options.host,
@@ -78,7 +78,7 @@ def _made(options: argparse.Namespace) -> "tuple[Written, Described]":
     )
     if options.canary and not baseline:
         raise UsageError("--canary needs --baseline, the version in service of a rehearsal")
-    return written(described, wanted), described
+    return written(described, choices), described
 
 
 def _described(options: argparse.Namespace) -> "tuple[str, Described]":

@@ -17,7 +17,7 @@ from harness.files import NOT_JSON
 from harness.sources.drafts import Described, Draft, LeftOut, made_up, sendable, url_parts
 from harness.sources.files import SourceFile
 from harness.sources.log_times import seconds_of
-from harness.sources.mix import Seen, mixed
+from harness.sources.mix import SeenRequest, mixed
 
 _KNOWN = "JSON with a method and a path, the common or combined format, ALB's, or CloudFront's with its #Fields line"
 _SHORTEST_S = 10.0
@@ -38,7 +38,7 @@ _WHOLE = ("routekey", "request")
 class _Line(Struct, frozen=True):
     """A line of a log: the request that it tells of, and when that was."""
 
-    seen: Seen
+    seen: SeenRequest
     at_s: float | None
     host: str | None = None
 
@@ -90,7 +90,7 @@ class _Log:
 
     def described(self) -> Described:
         mix = mixed(
-            (Seen(method=method, target=target, status=status), count)
+            (SeenRequest(method=method, target=target, status=status), count)
             for (method, target, status), count in self.seen.items()
         )
         left_out = [*mix.left_out]
@@ -211,4 +211,4 @@ def _line(request: str, status: str | None, time: str) -> _Line | None:
         host = f"{parts.scheme}://{parts.netloc}"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     known = int(status) if status and status.isdecimal() else None
-    return _Line(Seen(method=match["method"], target=target, status=known), seconds_of(time), host)
+    return _Line(SeenRequest(method=match["method"], target=target, status=known), seconds_of(time), host)

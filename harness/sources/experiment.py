@@ -39,7 +39,7 @@ seed: 1
 """
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class Choices(Struct, frozen=True, kw_only=True):
     """What a person asks for beside the source itself.
 
     `baseline` and `canary` are what a rehearsal plays: a URL on this machine or module:function. `host` is where the
@@ -63,48 +63,48 @@ class Written(Struct, frozen=True):
     unknown: tuple[str, ...]
 
 
-def written(described: Described, wanted: Wanted) -> Written:
+def written(described: Described, choices: Choices) -> Written:
     """The experiment of a source; raises UsageError where no request could be sent."""
-    if not wanted.include_writes and all(draft.changes_things or not draft.weight for draft in described.drafts):
+    if not choices.include_writes and all(draft.changes_things or not draft.weight for draft in described.drafts):
         problem = "every request in it may change something (POST, PUT, PATCH, DELETE), so none would be sent"
-        raise UsageError(f"{wanted.source}: {problem}; give --include-writes if that is meant")
-    wanted = replace(wanted, source=on_one_line(wanted.source))
+        raise UsageError(f"{choices.source}: {problem}; give --include-writes if that is meant")
+    choices = replace(choices, source=on_one_line(choices.source))
     described = replace(described, host=described.host if is_url(described.host or "") else None)
-    name = wanted.name or _named(described.title) or _named(wanted.source) or "my-api"
+    name = choices.name or _named(described.title) or _named(choices.source) or "my-api"
     body = "\n".join(
         part.rstrip() + "\n"
         for part in (
-            _line("name", name) + _line("description", f"The requests of {wanted.source}."),
-            _where(described, wanted),
-            _traffic(described, wanted),
-            _deployment(wanted),
+            _line("name", name) + _line("description", f"The requests of {choices.source}."),
+            _where(described, choices),
+            _traffic(described, choices),
+            _deployment(choices),
             _ALARM,
             _EXPECT,
         )
     )
     experiment = parse(body, source=name)
-    unknown = tuple(map(on_one_line, (*_unknown(described, wanted, experiment), *described.unknown)))
-    text = _head(described, wanted, unknown) + body + _left_out(described)
+    unknown = tuple(map(on_one_line, (*_unknown(described, choices, experiment), *described.unknown)))
+    text = _head(described, choices, unknown) + body + _left_out(described)
     return Written(text, parse(text, source=name), unknown)
 
 
 # The parts of the file
 
 
-def _head(described: Described, wanted: Wanted, unknown: Iterable[str]) -> str:
+def _head(described: Described, choices: Choices, unknown: Iterable[str]) -> str:
     kept, lost = len(described.drafts), len(described.left_out)
     of = f" ({on_one_line(described.title)})" if described.title else ""
     left = f"; {lost} {'is' if lost == 1 else 'are'} left out, named at the end" if lost else ""
     requests = f"{kept} request{'' if kept == 1 else 's'}"
-    lines = [f"Written by canary-harness init from {wanted.source}{of}: {requests}{left}."]
+    lines = [f"Written by canary-harness init from {choices.source}{of}: {requests}{left}."]
     lines += ["What could not be known, and is yours to fill in:", *(f"- {sentence}" for sentence in unknown)]
     return _comment(lines) + "\n"
 
 
-def _where(described: Described, wanted: Wanted) -> str:
-    host = wanted.host or described.host
-    if wanted.baseline:
-        arms = {"baseline": _arm(wanted.baseline), "canary": _arm(wanted.canary or wanted.baseline)}
+def _where(described: Described, choices: Choices) -> str:
+    host = choices.host or described.host
+    if choices.baseline:
+        arms = {"baseline": _arm(choices.baseline), "canary": _arm(choices.canary or choices.baseline)}
         said = "# A rehearsal plays these two versions of the service: the one in service, and the one on trial.\n"
         on_aws = (
             f"\n# For a run on AWS: --host {on_one_line(host or '')}, or target: {{host: …}} in the place of both."
@@ -124,10 +124,10 @@ def _arm(word: str) -> dict[str, str]:
     return {"url" if word.startswith(("http://", "https://")) else "handler": word}
 
 
-def _traffic(described: Described, wanted: Wanted) -> str:
-    rate, usual = _rate(described, wanted), Traffic().arrival_rate
+def _traffic(described: Described, choices: Choices) -> str:
+    rate, usual = _rate(described, choices), Traffic().arrival_rate
     told = (
-        f" that are sent, as in {wanted.source}" if rate is not None else "; not known, so put in what production has"
+        f" that are sent, as in {choices.source}" if rate is not None else "; not known, so put in what production has"
     )
     lines = [f"# Requests per second{told}.", f"arrival_rate: {usual if rate is None else rate:g}"]
     limit = RAILS["arrival_rate"].default
@@ -138,25 +138,25 @@ def _traffic(described: Described, wanted: Wanted) -> str:
             "# A row of values for each request; a file with more of them may stand here instead: feed: rows.csv"
         )
         lines += [_yaml({"feed": [*described.feed]}).rstrip()]
-    lines += [_FAULT.format(source=wanted.source).rstrip(), "requests:"]
-    lines += [textwrap.indent(_request(draft, wanted).rstrip(), "  ") for draft in described.drafts]
+    lines += [_FAULT.format(source=choices.source).rstrip(), "requests:"]
+    lines += [textwrap.indent(_request(draft, choices).rstrip(), "  ") for draft in described.drafts]
     return "traffic:\n" + textwrap.indent("\n".join(lines), "  ") + "\n"
 
 
-def _rate(described: Described, wanted: Wanted) -> float | None:
+def _rate(described: Described, choices: Choices) -> float | None:
     """The rate of the requests that are sent, in four digits."""
     if described.arrival_rate is None:
         return None
-    weights = [(draft.weight, wanted.include_writes or not draft.changes_things) for draft in described.drafts]
+    weights = [(draft.weight, choices.include_writes or not draft.changes_things) for draft in described.drafts]
     share = sum(weight for weight, is_sent in weights if is_sent) / sum(weight for weight, _ in weights)
     return float(f"{described.arrival_rate * share:.4g}")
 
 
-def _request(draft: Draft, wanted: Wanted) -> str:
+def _request(draft: Draft, choices: Choices) -> str:
     said = [draft.label] if draft.label != draft.key else []
     said += [f"Made up: {', '.join(draft.notes)}."] if draft.notes else []
     request, weight = draft.request(), draft.weight
-    if draft.changes_things and not wanted.include_writes:
+    if draft.changes_things and not choices.include_writes:
         said.append(f"It may change something, so it is not sent; its weight would be {weight:g}.")
         weight = 0
     if weight != 1:
@@ -164,11 +164,11 @@ def _request(draft: Draft, wanted: Wanted) -> str:
     return _comment(said) + _yaml({draft.key: request})
 
 
-def _deployment(wanted: Wanted) -> str:
+def _deployment(choices: Choices) -> str:
     config = "# How the traffic is shifted; left out, the group's own way, in a rehearsal Canary10Percent5Minutes.\n"
-    if wanted.stack and not wanted.baseline:
-        return config + _line("deployment", {"stack": wanted.stack})
-    named = _ON_AWS.replace("my-stack", on_one_line(wanted.stack)) if wanted.stack else _ON_AWS
+    if choices.stack and not choices.baseline:
+        return config + _line("deployment", {"stack": choices.stack})
+    named = _ON_AWS.replace("my-stack", on_one_line(choices.stack)) if choices.stack else _ON_AWS
     return config + "# deployment: {config: Canary10Percent5Minutes}\n" + named
 
 
@@ -178,8 +178,8 @@ def _left_out(described: Described) -> str:
     return "\n" + _comment(["Left out:", *(f"- {one.label}: {one.why}" for one in described.left_out)])
 
 
-def _unknown(described: Described, wanted: Wanted, experiment: Experiment) -> Iterator[str]:
-    if not (wanted.baseline or wanted.host or described.host):
+def _unknown(described: Described, choices: Choices, experiment: Experiment) -> Iterator[str]:
+    if not (choices.baseline or choices.host or described.host):
         yield "where the service is: give --host for a run, --baseline for a rehearsal"
     if described.arrival_rate is None:
         yield "how much traffic production has: traffic.arrival_rate"
@@ -187,7 +187,7 @@ def _unknown(described: Described, wanted: Wanted, experiment: Experiment) -> It
     if variables := variables_of(experiment.traffic):
         yield f"credentials and other values that are read from the environment: {', '.join(variables)}"
     writes = [draft for draft in described.drafts if draft.changes_things]
-    if writes and not wanted.include_writes:
+    if writes and not choices.include_writes:
         some = "1 request, which" if len(writes) == 1 else f"{len(writes)} requests, which"
         yield f"whether {some} may change something, should be sent: weight 0 now, --include-writes sends them"
 

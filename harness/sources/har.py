@@ -17,7 +17,7 @@ from harness.files import NOT_JSON
 from harness.sources.credentials import json_without_credentials, without_credentials, without_shapes
 from harness.sources.drafts import Described, LeftOut, NoRequest, listed, made_up, sendable, url_parts
 from harness.sources.files import SourceFile, json_of
-from harness.sources.mix import Seen, mixed
+from harness.sources.mix import SeenRequest, mixed
 
 WHAT = "a HAR file"
 _FORM = "application/x-www-form-urlencoded"
@@ -105,7 +105,7 @@ def _described(entries: list[_Entry]) -> Described:
     calls = [entry for entry in entries if not entry.is_of_a_page]
     host = next(iter(Counter(entry.host for entry in calls if entry.host).most_common(1)), ("", 0))[0]
     seen, left_out = Counter[str](), list[LeftOut](_elsewhere(entries, calls, host))
-    kept: dict[str, Seen] = {}
+    kept: dict[str, SeenRequest] = {}
     for entry in calls:
         if host and entry.host == host:
             try:
@@ -139,11 +139,11 @@ def _elsewhere(entries: Iterable[_Entry], calls: list[_Entry], host: str) -> Ite
         )
 
 
-def _seen(entry: _Entry) -> Seen:
+def _seen(entry: _Entry) -> SeenRequest:
     asked, parts = entry.request, url_parts(entry.request.url)
     headers = dict(_headers(asked.headers))
     target = (parts.path or "/") + _query(parts.query)
-    seen = Seen(method=asked.method, target=target, status=entry.response.status or None, headers=headers)
+    seen = SeenRequest(method=asked.method, target=target, status=entry.response.status or None, headers=headers)
     posted = asked.post_data
     if posted is None or not (posted.text or posted.params):
         if asked.body_size > 0:
@@ -166,7 +166,7 @@ def _headers(headers: Iterable[_Part]) -> Iterator[tuple[str, Scalar]]:
             yield header.name, without_credentials(name, header.value)
 
 
-def _with_body(seen: Seen, posted: _Posted) -> Seen:
+def _with_body(seen: SeenRequest, posted: _Posted) -> SeenRequest:
     kind = posted.mime_type.partition(";")[0].strip().lower()
     text = posted.text or ""
     if posted.encoding or (not text.isprintable() and "\0" in text) or "\ufffd" in text or "multipart/" in kind:

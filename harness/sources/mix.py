@@ -36,7 +36,7 @@ _HOLE = "\0"
 """Stands in a pattern for a part that differs; no path has it."""
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class SeenRequest(Struct, frozen=True, kw_only=True):
     """A request that was seen; `target` is its path and query as on the wire, `status` None where nobody noted it."""
 
     method: str
@@ -72,10 +72,10 @@ class _Kind:
         self.statuses = Counter[int | None]()
         self.parts: list[Counter[str]] = [Counter() for _ in pattern]
         self.query: dict[str, Counter[str]] = {name: Counter() for name in names}
-        self.example: Seen | None = None
+        self.example: SeenRequest | None = None
         self.bodies = 0
 
-    def add(self, seen: Seen, parts: Sequence[str], query: Mapping[str, str], count: int) -> None:
+    def add(self, seen: SeenRequest, parts: Sequence[str], query: Mapping[str, str], count: int) -> None:
         self.count += count
         self.statuses[seen.status] += count
         if not seen.was_good:
@@ -95,7 +95,7 @@ class _Kind:
         return f"{self.method} {'/'.join(words)}{names}"
 
 
-def mixed(seen: Mapping[Seen, int] | Iterable[tuple[Seen, int]]) -> Mix:
+def mixed(seen: Mapping[SeenRequest, int] | Iterable[tuple[SeenRequest, int]]) -> Mix:
     """The mix of requests that were seen, each so many times."""
     pairs = [*(seen.items() if isinstance(seen, Mapping) else seen)]
     kinds, left_out = _kinds(pairs)
@@ -136,7 +136,7 @@ def _too_rare(kind: _Kind) -> LeftOut:
 # Which requests are one
 
 
-def _kinds(pairs: Sequence[tuple[Seen, int]]) -> tuple[list[_Kind], list[LeftOut]]:
+def _kinds(pairs: Sequence[tuple[SeenRequest, int]]) -> tuple[list[_Kind], list[LeftOut]]:
     odd, split = Counter[str](), []
     for seen, count in pairs:
         if seen.method.upper() in _METHODS and seen.target.startswith("/"):

@@ -18,7 +18,7 @@ from harness.sources.credentials import from_environment
 from harness.sources.drafts import Described, Draft, LeftOut, NoRequest, made_up, plain, sendable, url_parts
 from harness.sources.files import SourceFile, tree_of
 from harness.sources.references import followed
-from harness.sources.schemas import MISSING, Values
+from harness.sources.schemas import MISSING, ExampleValues
 
 WHAT = "an OpenAPI file"
 _VERSIONS = re.compile(r"2\.0|3\.\d+(\.\d+)?(-.*)?")
@@ -61,7 +61,7 @@ class _Document:
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
         self._tree = tree
-        self._values = Values(tree)
+        self._values = ExampleValues(tree)
         self._is_swagger = "swagger" in tree
         server = _swagger_server(tree) if self._is_swagger else _first_server(tree)
         self._host = server.rstrip("/") if is_url(server) else None
@@ -278,7 +278,7 @@ def _swagger_server(tree: Mapping[str, Any]) -> str:
     return f"{'http' if schemes and 'https' not in schemes else 'https'}://{tree['host']}{base}"
 
 
-# Values in their places
+# ExampleValues in their places
 
 
 def _schema_of(parameter: Mapping[str, Any]) -> Any:

@@ -48,7 +48,7 @@ _BY_FORMAT: Mapping[str, str] = {
 }
 
 
-class Values:
+class ExampleValues:
     """Makes values for the schemas of one document, and remembers which were made up since `begin`."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:

@@ -183,7 +183,7 @@ def test_a_recording_is_rehearsed(rehearsed: Callable[..., dict[str, Any]]) -> N
 @pytest.mark.slow
 def test_a_version_that_fails_for_some_values_of_a_log_is_caught(rehearsed: Callable[..., dict[str, Any]]) -> None:
     """The log's own values meet what is broken: one endpoint, for those who look for shoes."""
-    with shop.served() as url, shop.served(shop.BrokenShop) as broken:
+    with shop.served() as url, shop.served(shop.Shop(fails_for="shoes")) as broken:
         verdict = rehearsed("--access-log", "access.log", "--baseline", url, "--canary", broken)
     assert (verdict["call"], verdict["outcome"]) == ("caught", "rolled_back")
     (hurt,) = verdict["exposure"]["requests"]

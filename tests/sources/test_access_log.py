@@ -10,7 +10,7 @@ from harness.sources.access_log import read_access_log
 from harness.sources.drafts import Described
 from harness.sources.files import SourceFile, read_source
 from harness.sources.log_times import seconds_of
-from harness.sources.mix import MOST_BRANCHES, MOST_REQUESTS, Seen, mixed
+from harness.sources.mix import MOST_BRANCHES, MOST_REQUESTS, SeenRequest, mixed
 from tests.sources.shop import logs
 
 
@@ -104,9 +104,9 @@ def test_what_is_no_time_is_none() -> None:
 # The mix
 
 
-def seen(target: str, method: str = "GET", status: int | None = 200) -> Seen:
+def seen(target: str, method: str = "GET", status: int | None = 200) -> SeenRequest:
     """A request that was seen."""
-    return Seen(method=method, target=target, status=status)
+    return SeenRequest(method=method, target=target, status=status)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from harness.core.experiment.parse import parse
 from harness.errors import UsageError
 from harness.sources.access_log import read_access_log
 from harness.sources.drafts import Described
-from harness.sources.experiment import Wanted, written
+from harness.sources.experiment import Choices, written
 from harness.sources.files import SourceFile
 from harness.sources.har import read_har
 from harness.sources.openapi import read_openapi
@@ -83,7 +83,7 @@ def test_a_document_with_anything_anywhere_is_read_or_refused(kind: str, data: s
     if kind in ("har", "postman"):
         text = msgspec.json.encode(tree).decode()
     try:
-        made = written(read(SourceFile("x", text)), Wanted(source="x", include_writes=True))
+        made = written(read(SourceFile("x", text)), Choices(source="x", include_writes=True))
     except UsageError as error:
         told = str(error)
     else:

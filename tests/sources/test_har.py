@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.sources.drafts import Described
-from harness.sources.experiment import Wanted, written
+from harness.sources.experiment import Choices, written
 from harness.sources.files import SourceFile, read_source
 from harness.sources.har import read_har
 from tests.sources.shop import HAR
@@ -43,7 +43,7 @@ def test_a_recording_becomes_the_calls_of_its_api() -> None:
 
 def test_no_credential_of_a_recording_is_in_the_experiment() -> None:
     """Tokens, cookies, keys and passwords are variables of the environment."""
-    text = written(read_har(read_source(HAR)), Wanted(source="recording.har")).text
+    text = written(read_har(read_source(HAR)), Choices(source="recording.har")).text
     assert not [secret for secret in SECRETS if secret in text]
     for placeholder in ("Bearer {{env.TOKEN}}", "{{env.COOKIE}}", "{{env.API_KEY}}", "{{env.PASSWORD}}"):
         assert placeholder in text

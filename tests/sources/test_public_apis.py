@@ -6,7 +6,7 @@ import pytest
 
 from harness.core.experiment.parse import rehearsable
 from harness.core.experiment.requests import HARMLESS
-from harness.sources.experiment import Wanted, written
+from harness.sources.experiment import Choices, written
 from harness.sources.files import read_source, tree_of
 from harness.sources.openapi import read_openapi
 
@@ -34,7 +34,7 @@ def test_every_operation_is_in_the_experiment_or_named_with_the_reason(file: Pat
 def test_the_experiment_can_be_rehearsed_and_sends_what_changes_nothing(file: Path) -> None:
     """Where a service on this machine stands in; all other requests are there, too, with weight 0."""
     described = read_openapi(read_source(file))
-    made = written(described, Wanted(source=file.name, baseline="http://127.0.0.1:3000"))
+    made = written(described, Choices(source=file.name, baseline="http://127.0.0.1:3000"))
     rehearsable(made.experiment)
     requests = made.experiment.traffic.requests
     assert len(requests) == len(described.drafts)

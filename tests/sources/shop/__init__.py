@@ -1,63 +1,59 @@
 """A shop with three endpoints (orders, search, login), as a server, and as what is known of it in each format."""
 
 import json
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+import uvicorn
 
 FOLDER = Path(__file__).parent
 OPENAPI, HAR, POSTMAN = FOLDER / "openapi.yaml", FOLDER / "recording.har", FOLDER / "collection.json"
+NOTHING = "no search holds this"
 
 
-class Shop(BaseHTTPRequestHandler):
+class Shop:
     """Answers what it knows, and 404 to anything else; searches that hold `fails_for` get 502."""
 
-    protocol_version = "HTTP/1.1"
-    fails_for = "no search holds this"
+    def __init__(self, fails_for: str = NOTHING) -> None:
+        self._fails_for = fails_for.encode()
 
-    def do_GET(self) -> None:
-        """Answers GET."""
-        path = self.path.removeprefix("/prod").partition("?")[0]
-        if path == "/search":
-            self._answer(502 if self.fails_for in self.path else 200, {"found": ["shoes"]})
-        elif path.startswith("/orders/") and path.count("/") == 2:
-            self._answer(200, {"id": path.rpartition("/")[2]})
-        else:
-            self._answer(404, {"message": "not found"})
+    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[..., Any]) -> None:
+        """Answers one request."""
+        body, more = b"", True
+        while more:
+            part = await receive()
+            body, more = body + part.get("body", b""), part.get("more_body", False)
+        status, content = self._answer(scope["method"], scope["path"], scope["query_string"], body)
+        text = json.dumps(content).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
 
-    def do_POST(self) -> None:
-        """Answers POST: a login needs an address and a password."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        is_login = self.path.removeprefix("/prod") == "/login" and {"email", "password"} <= json.loads(body).keys()
-        self._answer(200 if is_login else 404, {"token": "t"})
-
-    def _answer(self, status: int, content: object) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Says nothing."""
-
-
-class BrokenShop(Shop):
-    """A shop whose search fails for those who look for shoes."""
-
-    fails_for = "shoes"
+    def _answer(self, method: str, path: str, query: bytes, body: bytes) -> tuple[int, Any]:
+        path = path.removeprefix("/prod")
+        if (method, path) == ("GET", "/search"):
+            return (502 if self._fails_for in query else 200), {"found": ["shoes"]}
+        if method == "GET" and path.startswith("/orders/") and path.count("/") == 2:
+            return 200, {"id": path.rpartition("/")[2]}
+        if (method, path) == ("POST", "/login") and {"email", "password"} <= json.loads(body).keys():
+            return 200, {"token": "t"}
+        return 404, {"message": "not found"}
 
 
 @contextmanager
-def served(kind: type[Shop] = Shop) -> Iterator[str]:
+def served(shop: Shop | None = None) -> Iterator[str]:
     """A shop on a free port of this machine; its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(shop or Shop(), log_level="critical", lifespan="off", access_log=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
