@@ -243,7 +243,7 @@ def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (names[start : start + size] for start in range(0, len(names), size))
 
 
-class Kind(Struct, frozen=True):
+class LookKind(Struct, frozen=True):
     """One kind of look: made every `every_s` seconds of experiment time while `wanted`."""
 
     name: str
@@ -258,20 +258,20 @@ def _has_group(sight: Sight) -> bool:
 
 KINDS = (
     # Once, and again until it was seen.
-    Kind("group", 5.0, lambda sight: _has_group(sight) and sight.rollout.run.group is None, _group),
+    LookKind("group", 5.0, lambda sight: _has_group(sight) and sight.rollout.run.group is None, _group),
     # CodeDeploy publishes no rates; bursts of about 41 GetDeployment calls a minute are known to have been throttled.
     # One call for either, so that the one that undoes the other does not double the rate.
-    Kind("deployment", 5.0, lambda sight: sight.deployment_of_interest is not None, _deployment_of_interest),
-    Kind("missing deployment", 5.0, lambda sight: _has_group(sight) and sight.searching, _missing_deployment),
-    Kind("later deployments", 30.0, lambda sight: _has_group(sight) and not sight.searching, _later_deployments),
-    Kind("config", 5.0, lambda sight: sight.config_wanted is not None, _config),
+    LookKind("deployment", 5.0, lambda sight: sight.deployment_of_interest is not None, _deployment_of_interest),
+    LookKind("missing deployment", 5.0, lambda sight: _has_group(sight) and sight.searching, _missing_deployment),
+    LookKind("later deployments", 30.0, lambda sight: _has_group(sight) and not sight.searching, _later_deployments),
+    LookKind("config", 5.0, lambda sight: sight.config_wanted is not None, _config),
     # As often as the deployment, so that both views of one shift lie within one round.
-    Kind("alias", 5.0, lambda sight: bool(sight.function and sight.alias), _alias),
-    Kind("target", 5.0, lambda sight: sight.release.followed is not None, _target),
+    LookKind("alias", 5.0, lambda sight: bool(sight.function and sight.alias), _alias),
+    LookKind("target", 5.0, lambda sight: sight.release.followed is not None, _target),
     # DescribeAlarms: 9 times a second in a region. CodeDeploy itself reads alarms about each 10 s.
-    Kind("alarms", 5.0, lambda sight: bool(sight.alarms), _alarms),
+    LookKind("alarms", 5.0, lambda sight: bool(sight.alarms), _alarms),
     # DescribeAlarmHistory: 3 times a second, and each alarm is a call. Its dates are exact, so it can wait.
-    Kind("history", 5.0, lambda sight: bool(sight.alarms), _history),
+    LookKind("history", 5.0, lambda sight: bool(sight.alarms), _history),
     # Lambda publishes its metrics once a minute.
-    Kind("metrics", 30.0, lambda sight: sight.function is not None, metrics_seen),
+    LookKind("metrics", 30.0, lambda sight: sight.function is not None, metrics_seen),
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from harness.aws.clients import Aws
 from harness.aws.eyes import Blind, Eyes
-from harness.aws.looks import KINDS, Kind, deployments_there
+from harness.aws.looks import KINDS, LookKind, deployments_there
 from harness.aws.sight import Sight
 from harness.core.experiment.types import Deployment
 from harness.core.timeline.deployments import has_ended, is_rollback
@@ -91,11 +91,11 @@ class Watcher:
             if kind.wanted(self._sight) and not self._eyes.lost:
                 self._make(kind)
 
-    def _due_s(self, kind: Kind) -> float:
+    def _due_s(self, kind: LookKind) -> float:
         # All looks of a round count from its beginning and so stay in step, whatever each of them takes.
         return self._made_s[kind.name] + kind.every_s
 
-    def _make(self, kind: Kind) -> None:
+    def _make(self, kind: LookKind) -> None:
         try:
             for event in kind.read(self._eyes, self._sight):
                 self._record(event)

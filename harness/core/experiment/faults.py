@@ -72,7 +72,7 @@ def _lasts(fault: Fault, at_s: float) -> bool:
     return fault.at_s <= at_s and (fault.for_s is None or at_s < fault.at_s + fault.for_s)
 
 
-class Span(NamedTuple):
+class PlannedSpan(NamedTuple):
     """When a planned fault holds, counted from the deployment's creation; `until_s` is infinite without an end."""
 
     fault: str
@@ -81,14 +81,14 @@ class Span(NamedTuple):
     until_s: float
 
 
-def spans_of(experiment: Experiment) -> Iterator[Span]:
+def spans_of(experiment: Experiment) -> Iterator[PlannedSpan]:
     """When each planned fault holds: of shares that overlap the last in the list does, for a part of its own time."""
     yield from _share_spans(experiment)
     for name, effect, fault in effects_of(experiment):
-        yield Span(name, effect, fault.at_s, math.inf if fault.for_s is None else fault.at_s + fault.for_s)
+        yield PlannedSpan(name, effect, fault.at_s, math.inf if fault.for_s is None else fault.at_s + fault.for_s)
 
 
-def _share_spans(experiment: Experiment) -> Iterator[Span]:
+def _share_spans(experiment: Experiment) -> Iterator[PlannedSpan]:
     instants = [*changes_s(experiment), math.inf]
     began_s, holding = instants[0], share_at(experiment, instants[0])
     for at_s in instants[1:]:
@@ -96,5 +96,5 @@ def _share_spans(experiment: Experiment) -> Iterator[Span]:
         if share == holding and at_s < math.inf:
             continue
         if holding and holding.share:  # a share of zero breaks nothing: it ends what came before
-            yield Span(holding.fault, SHARE, began_s, at_s)
+            yield PlannedSpan(holding.fault, SHARE, began_s, at_s)
         began_s, holding = at_s, share

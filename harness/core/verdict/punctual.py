@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from harness.core.experiment.faults import Span, spans_of
+from harness.core.experiment.faults import PlannedSpan, spans_of
 from harness.core.verdict.effects import faults_never_begun
 from harness.core.verdict.evidence import Evidence, FaultTime
 
@@ -30,7 +30,7 @@ def departures(evidence: Evidence) -> Iterator[str]:
             yield f"The fault {span.fault} {late} than planned, so this was not the experiment that was asked for."
 
 
-def _seen(evidence: Evidence, span: Span) -> FaultTime | None:
+def _seen(evidence: Evidence, span: PlannedSpan) -> FaultTime | None:
     """The time in which the fault held that comes next to a span; None where a person took over or it never began."""
     due_s = _due_s(evidence, span.from_s)
     times = (fault for fault in evidence.faults if fault.name == span.fault)
@@ -38,7 +38,7 @@ def _seen(evidence: Evidence, span: Span) -> FaultTime | None:
     return None if seen is None or evidence.steered_s <= due_s else seen
 
 
-def _lateness(evidence: Evidence, span: Span, seen: FaultTime) -> str | None:
+def _lateness(evidence: Evidence, span: PlannedSpan, seen: FaultTime) -> str | None:
     limit_s = min(LATE_WALL_S * max(1.0, evidence.rollout.run.speed), LATE_AT_MOST_S)
     began_late_s = seen.began_s - _due_s(evidence, span.from_s)
     if began_late_s > limit_s:

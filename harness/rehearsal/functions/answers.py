@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.rehearsal.functions.names import Address
-from harness.rehearsal.functions.records import Alias, Change, Configuration, Package
+from harness.rehearsal.functions.records import Alias, Configuration, Package, Settling
 from harness.rehearsal.operations import Answer
 from harness.rehearsal.refusal import Refusal
 
@@ -42,7 +42,7 @@ def listed(version: Configuration, now_s: float, *, arn: str | None = None) -> A
     return {key: value for key, value in answer.items() if value is not None}
 
 
-def _state(change: Change, now_s: float) -> Answer:
+def _state(change: Settling, now_s: float) -> Answer:
     """What is under way; AWS gives an update the reason of a creation, too."""
     if now_s >= change.settles_s:
         return {"State": "Active", "LastUpdateStatus": "Successful"}

@@ -54,7 +54,7 @@ class Code(Struct, frozen=True, kw_only=True):
         return self.package.url
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class Settling(Struct, frozen=True, kw_only=True):
     """What was done to a version last, `created` or updated, and the instant at which it settles.
 
     `revision_id` is the version's until then, `settled_revision_id` from then on. A version that is published has
@@ -81,7 +81,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     description: str
     echoed: Mapping[str, Any]
     last_modified_s: float
-    change: Change
+    change: Settling
 
 
 class Provisioned(Struct, frozen=True, kw_only=True):
@@ -113,7 +113,7 @@ class Function:
     name: str
     latest: Configuration
     published: int = 0
-    published_change: Change | None = None
+    published_change: Settling | None = None
     versions: dict[str, Configuration] = field(default_factory=dict)
     aliases: dict[str, Alias] = field(default_factory=dict)
     policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from harness.rehearsal.clock import Schedule
 from harness.rehearsal.functions.engines import Engine
 from harness.rehearsal.functions.names import LATEST, Address, FunctionName, is_version, qualified
 from harness.rehearsal.functions.packages import Packages
-from harness.rehearsal.functions.records import Alias, Change, Code, Configuration, EngineKind, Function
+from harness.rehearsal.functions.records import Alias, Code, Configuration, EngineKind, Function, Settling
 from harness.rehearsal.functions.routing import Route, route
 from harness.rehearsal.operations import AwsService
 from harness.rehearsal.refusal import Refusal
@@ -84,11 +84,11 @@ def check_revision(given: str | None, known: str) -> None:
         raise Refusal("PreconditionFailedException", STALE_REVISION)
 
 
-def change(now_s: float, *, created: bool = False, settles_in_s: float) -> Change:
+def change(now_s: float, *, created: bool = False, settles_in_s: float) -> Settling:
     """A change that was made now."""
     first = new_revision()
     later = new_revision() if settles_in_s else first
-    return Change(created=created, settles_s=now_s + settles_in_s, revision_id=first, settled_revision_id=later)
+    return Settling(created=created, settles_s=now_s + settles_in_s, revision_id=first, settled_revision_id=later)
 
 
 def new_revision() -> str:
