@@ -94,6 +94,7 @@ _DOUBTS = (
     before.unanswered,
     before.more_than_before,
     unseen.objective_missed_by_both,
+    unseen.slower_by_a_few,
     unseen.slower_at_another_time,
     unseen.objective_not_measured,
     unseen.alarm_beyond_sight,

@@ -4,15 +4,14 @@ A failure or a slow answer counts as the canary's only where something says so. 
 canary's all the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from harness.core.experiment.types import Alarm, Outcome
 from harness.core.timeline.alarm_rules import metrics_of, why_not_evaluated
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.composites import StateRule, expanded, holds, leaves
-from harness.core.timeline.events import Requests
 from harness.core.verdict.before import before_creation
-from harness.core.verdict.evidence import Evidence
+from harness.core.verdict.evidence import Evidence, count
 from harness.core.verdict.latency import compared, limit_exceeded, misses
 from harness.core.verdict.measure import (
     SIGNIFICANT,
@@ -20,6 +19,7 @@ from harness.core.verdict.measure import (
     headers_tell,
     latencies_of,
     metric_periods,
+    told_apart,
     worse_by_period,
 )
 from harness.core.verdict.slowness import by_name
@@ -29,30 +29,30 @@ _COUNTED = frozenset({"Errors", "Invocations"})
 
 
 def slower_at_another_time(evidence: Evidence) -> str | None:
-    """Answers slower than those of the baseline or, of whichever version, than before."""
-    before, gone_s = before_creation(evidence), evidence.release.canary_gone_s
-    until_s = gone_s if gone_s is not None and not evidence.release.promoted else evidence.until_s + 1
-    # What a fault of ours slows down is not the release's doing.
-    hurting = [fault for fault in evidence.faults if fault.hurts_service]
-    ours = {seen.at_s for seen in evidence.since if any(fault.lasts(seen.at_s) for fault in hurting)}
-    since = [seen for seen in evidence.since if seen.at_s < until_s and seen.at_s not in ours]
+    """Answers slower than those of the baseline or, where nothing tells the versions apart, than before."""
+    gone_s = evidence.release.canary_gone_s
     if headers_tell(evidence.since):
         canary = [seen for seen in evidence.since if evidence.is_canary(seen.version)]
         baseline = [seen for seen in evidence.requests if evidence.is_baseline(seen.version)]
-        if name := _slower(evidence, canary, baseline):
-            return f"answers{name} were slower than the baseline's, but not surely over the same time"
-    if name := _slower(evidence, since, before):
-        return f"answers{name} were slower than before the deployment, and may be so by the release"
+    else:
+        until_s = gone_s if gone_s is not None and not evidence.release.promoted else evidence.until_s
+        canary = [seen for seen in evidence.since if seen.at_s < until_s]
+        baseline = before_creation(evidence)
+    if limit_exceeded(compared(canary, baseline), evidence.experiment.objective.latency) is None:
+        return None
+    return "answers were slower than the baseline's, but not of a canary that is known to answer at the same time"
+
+
+def slower_by_a_few(evidence: Evidence) -> str | None:
+    """Answers to one request slower than the baseline's over the same time, and too few of them for harm."""
+    told, objective = told_apart(evidence), evidence.experiment.objective.latency
+    parts = by_name(*told) if told else {}
+    for name, arms in parts.items():
+        if limit_exceeded(compared(*arms, fewest=1, names=len(parts)), objective):
+            return (
+                f"the canary's {count(arms[0])} answers to {name} were slower than the baseline's, and say too little"
+            )
     return None
-
-
-def _slower(evidence: Evidence, hurt: Sequence[Requests], usual: Sequence[Requests]) -> str | None:
-    """Whose answers are slower than that, in words that follow "answers"; None where none surely are."""
-    parts, objective = by_name(hurt, usual), evidence.experiment.objective.latency
-    if limit_exceeded(compared(hurt, usual), objective):
-        return " to good requests"
-    named = ((name, compared(*arms, fewest=1, names=len(parts))) for name, arms in parts.items())
-    return next((f" to {name}" for name, arms in named if limit_exceeded(arms, objective)), None)
 
 
 def objective_missed_by_both(evidence: Evidence) -> str | None:
