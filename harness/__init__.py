@@ -14,6 +14,7 @@ The house, along the road from a question to its answer; each folder's docstring
     run/                directs one run from its first request to its verdict
     plugin/             all that knows Locust: options, roles of its processes, users, the web page
     rehearsal/          the local cloud: CodeDeploy, CloudWatch, Lambda and a gateway, in compressed time
+    templates/          what a template of SAM or CloudFormation says of a release, and doctor's questions to it
     sources/            what OpenAPI files, recordings, collections and access logs say, as experiments
     report/             a verdict and its timeline as HTML, Markdown, JUnit, tables and terminal text
     errors.py           every error, by whose fault it is
@@ -31,7 +32,8 @@ Where to look first:
     what options such as --canary-error-share do          plugin/options.py lists, core/experiment/overlay.py reads
     what undoes a forced alarm                            aws/forced_alarm.py; after a crash aws/healing.py
 
-A room imports only rooms below it: cli > plugin > run > traffic, aws, rehearsal, report > sources > core > the rest.
+A room imports only rooms below it:
+cli > plugin > run > traffic, aws, rehearsal, report > sources, templates > core > the rest.
 """
 
 from importlib import import_module

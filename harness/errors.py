@@ -2,7 +2,8 @@
 
     HarnessError                 exit 1  the harness or its surroundings failed
     ├── UsageError               exit 2  the person asked for something that cannot be
-    │   └── ExperimentError      exit 2  ... in an experiment; `path` says where
+    │   ├── ExperimentError      exit 2  ... in an experiment; `path` says where
+    │   └── TemplateError        exit 2  ... in a template of a release; `line` says where
     ├── NotAllowed               exit 5  a guard rail, or no permission to write, forbids it while the run lasts
     ├── AwsError                 exit 1  AWS (or the local cloud) answered no
     │   ├── AccessDenied         exit 1  ... because the credentials may not
@@ -71,6 +72,15 @@ class ExperimentError(UsageError):
     def __init__(self, path: str, problem: str, line: int | None = None) -> None:
         super().__init__(f"{path}: {problem}" if path else problem)
         self.path = path
+        self.line = line
+
+
+class TemplateError(UsageError):
+    """A template cannot be read; `file` is its path, `line` the line in it, None where it is wrong as a whole."""
+
+    def __init__(self, file: str, line: int | None, problem: str) -> None:
+        super().__init__(f"{file}:{line}: {problem}" if line else f"{file}: {problem}")
+        self.file = file
         self.line = line
 
 

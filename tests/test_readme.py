@@ -30,6 +30,7 @@ from harness.report.actions import outputs
 from harness.report.folder import RunFolder
 from tests.report.conftest import caught
 from tests.sources import shop
+from tests.templates.conftest import SAM
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -93,6 +94,7 @@ OTHERS = {
     **dict.fromkeys(ALARMS, "test_readme_alarm_commands_do_what_they_say"),
     "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
     **dict.fromkeys(REPORTS, "test_readme_reports_are_made_again"),
+    "canary-harness doctor --template template.yaml --parameter Stage=prod": "test_readme_template_is_examined",
     "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
     DOCTOR: "test_readme_doctor_finds_the_net_armed",
 }
@@ -293,6 +295,13 @@ def test_readme_reports_are_made_again(tmp_path: Path) -> None:
 def _globbed(folder: Path, word: str) -> list[str]:
     """A word as a shell hands it over."""
     return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else [word]
+
+
+def test_readme_template_is_examined(tmp_path: Path) -> None:
+    """Without AWS, and without credentials."""
+    (tmp_path / "template.yaml").write_text(SAM)
+    done = run_harness(tmp_path, "doctor", "--template", "template.yaml", "--parameter", "Stage=prod")
+    assert "ARMED, AS FAR AS THE TEMPLATE SAYS" in done.stdout
 
 
 def test_readme_policy_is_printed(tmp_path: Path) -> None:

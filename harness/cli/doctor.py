@@ -3,13 +3,14 @@
 import argparse
 import shlex
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import experiments
 from harness.cli.delays import print_delays
 from harness.cli.words import duration_or_zero, given_of
 from harness.core.experiment.types import Also, Experiment
-from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable
+from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
 from harness.run.experiment import asked, clock_of_environment
 from harness.run.sent import with_requests
 from harness.streams import console, say_json, tell
@@ -37,6 +38,19 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--function", metavar="NAME", help="Lambda function that is deployed: its name, name:alias or ARN"
     )
+    parser.add_argument(
+        "--template",
+        type=Path,
+        metavar="FILE",
+        help="ask this template (SAM, CloudFormation, or what cdk synth wrote) and not AWS; needs no credentials",
+    )
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="with --template: what the template cannot know, such as a parameter or an import; may be repeated",
+    )
     parser.add_argument("--application", metavar="NAME", help="CodeDeploy application")
     parser.add_argument("--group", metavar="NAME", help="CodeDeploy deployment group")
     parser.add_argument("--alias", metavar="NAME", help="alias that is shifted; default: found, or the experiment's")
@@ -62,6 +76,10 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
     """The same for an experiment that has the options laid over it."""
+    if options.template:
+        return examine_file(wanted, options)
+    if options.parameter:
+        raise UsageError("--parameter goes with --template")
     if options.print_policy:
         _print_policy(wanted)
         return ExitCode.AS_EXPECTED
@@ -73,6 +91,27 @@ def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
     diagnosis = _diagnosed(wanted, options)
     _print(diagnosis, as_json=options.json)
     return diagnosis.exit_code
+
+
+def examine_file(wanted: Experiment, options: argparse.Namespace) -> int:
+    """The same for a template: nothing is asked of AWS."""
+    from harness.report.diagnosis import show_template
+    from harness.templates import examine_template, read_release
+
+    release = read_release(options.template, dict(map(_pair, options.parameter)))
+    diagnosis = examine_template(release, wanted, options.function)
+    if options.json:
+        say_json(diagnosis)
+    else:
+        show_template(diagnosis, console())
+    return diagnosis.exit_code
+
+
+def _pair(word: str) -> tuple[str, str]:
+    name, sign, value = word.partition("=")
+    if not name or not sign:
+        raise UsageError(f"--parameter: must be NAME=VALUE, got {word}")
+    return name, value
 
 
 def _flags(named: Also) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 from harness.core.arming import Check, CheckSeverity, Diagnosis
 from harness.core.arming.diagnosis import SEVERITIES
 from harness.report import facts
+from harness.templates import TemplateDiagnosis
 
 _STYLES: dict[CheckSeverity, str] = {
     "error": "bold red",
@@ -29,10 +30,24 @@ def show(diagnosis: Diagnosis, console: Console) -> None:
     """Prints the whole diagnosis."""
     told, style = next((_BANNERS[severity] for severity in _BANNERS if diagnosis.of(severity)), _ARMED)
     console.print()
+    told += ", AS FAR AS THE TEMPLATE SAYS" if diagnosis.left_out and told.startswith("ARMED") else ""
     console.print(Text(f" {told} · {counts(diagnosis)} (exit {diagnosis.exit_code}) ", style=style))
     console.print(Text(facts.plain(subject(diagnosis)), style="dim"))
     console.print()
-    console.print(_table(diagnosis))
+    console.print(_table(diagnosis.checks))
+
+
+def show_template(diagnosis: TemplateDiagnosis, console: Console) -> None:
+    """Prints what doctor says of a template: of the whole first, then of each function that is released."""
+    if diagnosis.checks:
+        console.print()
+        console.print(Text(facts.plain(diagnosis.template), style="dim"))
+        console.print(_table(diagnosis.checks))
+    for one in diagnosis.diagnoses:
+        show(one, console)
+        console.print()
+        text = f"{len(one.left_out)} questions only AWS can answer: run doctor without --template after the deployment."
+        console.print(Text(text, style="dim"))
 
 
 def subject(diagnosis: Diagnosis) -> str:
@@ -56,12 +71,12 @@ def _aliased(diagnosis: Diagnosis) -> str:
     return f"{diagnosis.function}:{diagnosis.alias}" if diagnosis.function else ""
 
 
-def _table(diagnosis: Diagnosis) -> Table:
+def _table(checks: Sequence[Check]) -> Table:
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=max(map(len, SEVERITIES)), no_wrap=True)
     grid.add_column(overflow="fold")
     for severity in reversed(SEVERITIES):
-        for alike in _alike(diagnosis.of(severity)):
+        for alike in _alike([check for check in checks if check.severity == severity]):
             grid.add_row(Text(severity, style=_STYLES[severity]), _told(*alike))
     return grid
 
@@ -76,7 +91,8 @@ def _alike(checks: Sequence[Check]) -> list[list[Check]]:
 
 def _told(check: Check, *others: Check) -> Text:
     ids = ", ".join(one.id for one in (check, *others))
-    seen = Text.assemble(facts.plain(check.seen), " ", (f"[{ids}]", "dim"))
+    place = (f"{facts.plain(check.file or '')}:{check.line} " if check.line else "", "dim")
+    seen = Text.assemble(place, facts.plain(check.seen), " ", (f"[{ids}]", "dim"))
     if others or check.severity in ("ok", "note"):
         return seen
     more = " ".join(part for part in (check.matters, check.advice) if part)

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.core.experiment.types import Alarm, Also, Deployment, Experiment, T
 from harness.errors import AccessDenied, Unreachable, UsageError
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory, aws_environment
+from tests.templates.conftest import SAM
 
 WANTED = Experiment(name="erroruser", traffic=Traffic(error_share=0.05))
 
@@ -58,7 +60,7 @@ def test_json_is_the_whole_diagnosis(cloud: Cloud, capsys: pytest.CaptureFixture
     code = examine_net(*asked("--function", cloud.ready["function"], "--json", experiment=WANTED))
     document = json.loads(capsys.readouterr().out)
     assert (document["exit_code"], document["schema"], document["group"]) == (code, 1, cloud.ready["group"])
-    assert {"id", "severity", "seen", "matters", "advice"} == set(document["checks"][0])
+    assert {"id", "severity", "seen", "matters", "advice", "file", "line"} == set(document["checks"][0])
 
 
 def test_a_function_may_be_named_by_its_arn_and_alias(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,3 +209,20 @@ def test_a_clock_that_is_none_is_a_usage_error(cloud: Cloud, monkeypatch: pytest
     monkeypatch.setenv("LOCUST_CANARY_CLOCK", clock)
     with pytest.raises(UsageError, match="LOCUST_CANARY_CLOCK: must be EPOCH:SPEED"):
         examine_net(*asked())
+
+
+def test_a_template_is_examined_without_aws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No credentials, no call; the exit code and the places are in the JSON."""
+    template = tmp_path / "template.yaml"
+    template.write_text(SAM)
+    assert examine_net(*asked("--template", str(template), "--function", "Api")) == 0
+    assert "AS FAR AS THE TEMPLATE SAYS" in capsys.readouterr().out
+    template.write_text(SAM.replace("Threshold: 3", "Threshold: !Ref Owner"))
+    assert examine_net(*asked("--template", str(template), "--json")) == 4
+    document = json.loads(capsys.readouterr().out)
+    assert {(document["template"], 4)} == {(check["file"], 4) for check in document["diagnoses"][0]["checks"]}
+    assert examine_net(*asked("--template", str(template), "--parameter", "Owner=3")) == 0
+    with pytest.raises(UsageError, match="NAME=VALUE"):
+        examine_net(*asked("--template", str(template), "--parameter", "Owner"))
+    with pytest.raises(UsageError, match="--parameter goes with --template"):
+        examine_net(*asked("--parameter", "Owner=3"))

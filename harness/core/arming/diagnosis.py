@@ -30,19 +30,25 @@ error = partial(Assessment, "error")
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One question answered: what was seen, why that matters, what to do (empty if nothing)."""
+    """One question answered: what was seen, why that matters, what to do (empty if nothing).
+
+    `file` and `line` say where in a template; None where it was seen on AWS.
+    """
 
     id: str
     severity: CheckSeverity
     seen: str
     matters: str
     advice: str = ""
+    file: str | None = None
+    line: int | None = None
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
     """All checks of one deployment group, in the order of the questions.
 
-    `exit_code` is 3 with an error, else 4 with a question that could not be answered, else 0.
+    `exit_code` is 3 with an error, else 4 with a question that could not be answered, else 0. `left_out` are the
+    questions that were not asked, because only AWS could answer them.
     """
 
     schema: int = SCHEMA
@@ -54,6 +60,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     alarms: tuple[str, ...] = ()
     exit_code: int
     checks: tuple[Check, ...]
+    left_out: tuple[str, ...] = ()
 
     def of(self, severity: CheckSeverity) -> tuple[Check, ...]:
         """The checks of one severity."""

@@ -1,6 +1,6 @@
 """The doctor's questions as a table, and the diagnosis that their answers make."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -10,7 +10,8 @@ from harness.core.arming.diagnosis import Assessment, Check, Diagnosis, error, e
 from harness.core.arming.snapshot import Snapshot, Unseen
 from harness.core.timeline.events import AlarmDefined, AlarmGone
 
-_OF_EACH_ALARM = (
+AskAlarms = Callable[[Snapshot], Assessment]
+_OF_EACH_ALARM: tuple[AskAlarms, ...] = (
     metrics.right_name,
     metrics.right_function,
     metrics.right_resource,
@@ -30,12 +31,12 @@ class ArmingQuestion(Struct, frozen=True):
     ask: Callable[[Snapshot], Assessment]
 
 
-def one_is_sound(snapshot: Snapshot) -> Assessment:
-    """One of the guarding alarms has no error of any kind."""
+def one_is_sound(snapshot: Snapshot, asks: Sequence[AskAlarms] = _OF_EACH_ALARM) -> Assessment:
+    """One of the guarding alarms has no error of any kind; `asks` are what can be asked of each."""
     names = [alarm.name for alarm in snapshot.guards()]
     if len(names) == 1:
         return note(f"Only {names[0]} guards the group: any error of it is one of the group's.")
-    sound = [alarm.name for alarm in snapshot.guards() if not _has_error(snapshot.only(alarm))]
+    sound = [alarm.name for alarm in snapshot.guards() if not _has_error(snapshot.only(alarm), asks)]
     if snapshot.suffice(sound):
         return ok(f"No error was found in {', '.join(sound)}.")
     if not snapshot.suffice(names):
@@ -46,8 +47,13 @@ def one_is_sound(snapshot: Snapshot) -> Assessment:
     return error(f"Each alarm that guards the group has an error: {', '.join(names)}.", "Correct one of them.")
 
 
-def _has_error(snapshot: Snapshot) -> bool:
-    return any(ask(snapshot).severity == "error" for ask in _OF_EACH_ALARM)
+def _has_error(snapshot: Snapshot, asks: Sequence[AskAlarms]) -> bool:
+    return any(ask(snapshot).severity == "error" for ask in asks)
+
+
+def one_is_sound_by_definition(snapshot: Snapshot) -> Assessment:
+    """The same where nobody looked for datapoints."""
+    return one_is_sound(snapshot, [ask for ask in _OF_EACH_ALARM if ask is not metrics.has_data])
 
 
 QUESTIONS = (
@@ -151,9 +157,9 @@ QUESTIONS = (
 )
 
 
-def diagnose(snapshot: Snapshot) -> Diagnosis:
-    """The diagnosis of what was seen."""
-    checks = tuple(_check(question, snapshot) for question in QUESTIONS)
+def diagnose(snapshot: Snapshot, questions: Sequence[ArmingQuestion] | None = None) -> Diagnosis:
+    """The diagnosis of what was seen; `questions` are those that it can answer, by default all."""
+    checks = tuple(answered(question, snapshot) for question in (QUESTIONS if questions is None else questions))
     wanted = snapshot.experiment.deployment
     defined, gone = snapshot.sighted(AlarmDefined), snapshot.sighted(AlarmGone)
     named = [*(alarm.name for alarm in defined), *(alarm.name for alarm in gone)]
@@ -169,7 +175,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     )
 
 
-def _check(question: ArmingQuestion, snapshot: Snapshot) -> Check:
+def answered(question: ArmingQuestion, snapshot: Snapshot) -> Check:
+    """The answer to one question; unknown where it cannot be answered, or fails itself."""
     try:
         answer = question.ask(snapshot)
     except Unseen as unseen:

@@ -84,6 +84,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     experiment would change AWS with. What could not be read is None, or missing in `points`, and `sightings` has the
     failed look. `target_state` is Lambda's state of the version that the experiment deploys, `GONE` where the function
     has no such version. `why_not_counted` is empty where CloudWatch was asked. `clock_ahead_s` is AWS's less ours.
+    `why_not` says why a call was not made whose answer would have been known otherwise, such as from a template.
     """
 
     experiment: Experiment
@@ -101,6 +102,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     counted: Counted | None = None
     why_not_counted: str = "no fault request was sent"
     clock_ahead_s: float | None = None
+    why_not: Mapping[str, str] = {}
     denied: tuple[str, ...] = ()
     needed: frozenset[str] = frozenset()
     untried: tuple[str, ...] = ()
@@ -237,7 +239,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return next((look for look in reversed(self.sighted(LookFailed)) if look.call == call), None)
 
     def failure(self, call: str) -> str | None:
-        """Why the look by this call failed; None if none did."""
+        """Why the look by this call failed, or was not made; None if nothing is known of that."""
+        if call in self.why_not:
+            return self.why_not[call]
         look = self.failed(call)
         return f"{call} failed: {look.code}" if look else None
 

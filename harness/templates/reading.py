@@ -1,0 +1,156 @@
+"""Reads a template: of SAM or plain CloudFormation, by hand or from `cdk synth`, in YAML or JSON."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from harness.errors import TemplateError
+from harness.templates import alarms as alarming
+from harness.templates import cloudformation, sam
+from harness.templates.circles import circles
+from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, read_group, without_group
+from harness.templates.intrinsics import Resolver
+from harness.templates.release import Fact, Problem, ReleasedFunction, TemplateRelease
+from harness.templates.values import Value, read_values
+
+_FUNCTIONS = ("AWS::Lambda::Function", sam.FUNCTION)
+_NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
+
+
+def read_release(path: Path, given: Mapping[str, str]) -> TemplateRelease:
+    """What a template says of releases, with the parameters that were given; raises TemplateError."""
+    template = read_values(path)
+    if template.get("Resources") is None or not [*(template.get("Resources") or template).items()]:
+        problem = "is no template of CloudFormation or SAM: it has no Resources"
+        raise TemplateError(str(path), template.line, problem)
+    resolver = Resolver(template, given, str(path))
+    return _Reading(template, resolver).release()
+
+
+class _Sorted(Struct, frozen=True):
+    """The resources that may be there, by type."""
+
+    by_type: Mapping[str, Mapping[str, Value]]
+
+    def of(self, *types: str) -> Iterator[tuple[str, Value]]:
+        """Logical id and resource of all of some types."""
+        for kind in types:
+            yield from self.by_type.get(kind, {}).items()
+
+
+class _Reading:
+    """One reading of one template; `problems` gathers what is to be told of it."""
+
+    def __init__(self, template: Value, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._globals = _function_globals(template)
+        self._problems: list[Problem] = []
+        self._there = self._sorted()
+
+    def release(self) -> TemplateRelease:
+        """All that the template says."""
+        resolver, there = self._resolver, self._there
+        released = (*self._of_sam(), *self._of_cloudformation())
+        alarms = tuple(alarming.read_alarm(resolver, *one) for one in there.of(*alarming.TYPES))
+        functions = {logical: _named(resolver, logical, one) for logical, one in there.of(*_FUNCTIONS)}
+        shifted = {one.function for one in released}
+        self._problems += [_nested(logical, one) for logical, one in there.of(*_NESTED)]
+        self._problems += [_circle(circle, resolver) for circle in circles(resolver.resources)]
+        configs = (read_config(resolver, *one) for one in there.of(cloudformation.CONFIG))
+        return TemplateRelease(
+            file=resolver.file,
+            released=released,
+            unguarded={logical: fact for logical, fact in functions.items() if fact.value not in shifted},
+            functions=tuple(fact.value for fact in functions.values()),
+            alarms=alarms,
+            configs={config.name: config for config in configs if config},
+            problems=tuple(self._problems),
+            defaults={name: Fact(value.text(), value.line) for name, value in resolver.defaults.items()},
+            open_names=frozenset(resolver.open),
+            asked=dict(resolver.asked),
+        )
+
+    def _sorted(self) -> _Sorted:
+        by_type: dict[str, dict[str, Value]] = {}
+        for logical, resource in self._resolver.resources.items():
+            kind = resource.get("Type")
+            if kind is not None and self._is_there(logical, resource, kind.text()):
+                by_type.setdefault(kind.text(), {})[logical] = resource
+        return _Sorted(by_type)
+
+    def _is_there(self, logical: str, resource: Value, kind: str) -> bool:
+        condition = resource.get("Condition")
+        if condition is None:
+            return True
+        holds = self._resolver.condition(condition.text(), condition.line)
+        if kind in _MATTER and holds is not True:
+            self._problems.append(_conditional(self._resolver, logical, condition, is_known=holds is False))
+        return holds is not False
+
+    def _of_sam(self) -> Iterator[ReleasedFunction]:
+        for logical, resource in self._there.of(sam.FUNCTION):
+            read = sam.read_sam_function(self._resolver, logical, resource, self._globals)
+            self._problems += read.problems
+            if read.released:
+                yield read.released
+
+    def _of_cloudformation(self) -> Iterator[ReleasedFunction]:
+        resolver = self._resolver
+        found = (read_alias(resolver, *one) for one in self._there.of(cloudformation.ALIAS))
+        aliases = [alias for alias in found if alias]
+        groups = {
+            resolver.reference(key, one.line).text(): (key, one) for key, one in self._there.of(cloudformation.GROUP)
+        }
+        for alias in aliases:
+            group = groups.get(alias.group.value)
+            yield read_group(resolver, alias, *group) if group else without_group(alias)
+        self._problems += self._unused(groups, aliases)
+
+    def _unused(self, groups: Mapping[str, tuple[str, Value]], aliases: list[ShiftedAlias]) -> Iterator[Problem]:
+        named = {alias.group.value for alias in aliases}
+        for name, (logical, resource) in groups.items():
+            if name not in named:
+                yield _without_alias(logical, resource)
+
+
+_MATTER = (*_FUNCTIONS, *alarming.TYPES, cloudformation.ALIAS, cloudformation.GROUP, cloudformation.CONFIG)
+
+
+def _function_globals(template: Value) -> Value | None:
+    common = template.get("Globals")
+    return common.get("Function") if common else None
+
+
+def _named(resolver: Resolver, logical: str, resource: Value) -> Fact[str]:
+    return Fact(resolver.reference(logical, resource.line).text(), resource.line)
+
+
+def _conditional(resolver: Resolver, logical: str, condition: Value, *, is_known: bool) -> Problem:
+    if is_known:
+        text = f"{logical} is not deployed: its condition {condition.text()} does not hold."
+        return Problem("condition", "note", text, "", condition.line)
+    text = f"Whether {logical} is deployed is not known: it hangs on the condition {condition.text()}."
+    asked = " and ".join(one.option for one in resolver.asked.values())
+    return Problem("condition", "unknown", text, f"Give {asked}." if asked else "", condition.line)
+
+
+def _nested(logical: str, resource: Value) -> Problem:
+    text = f"{logical} is a stack of its own: its template is not read."
+    return Problem("nested-stack", "note", text, "Run doctor with that template, too.", resource.line)
+
+
+def _circle(circle: tuple[str, ...], resolver: Resolver) -> Problem:
+    text = f"Circular reference: {' → '.join(circle)}. CloudFormation refuses the template."
+    return Problem(
+        "circular-reference", "error", text, "Take one of the references out.", resolver.resources[circle[0]].line
+    )
+
+
+def _without_alias(logical: str, resource: Value) -> Problem:
+    text = (
+        f"No alias names the group {logical} in an UpdatePolicy: CloudFormation shifts all traffic at once, unless "
+        "something else creates its deployments."
+    )
+    advice = f"Give the alias an UpdatePolicy with {cloudformation.UPDATE_POLICY}."
+    return Problem("gradual-shift", "warning", text, advice, resource.line)

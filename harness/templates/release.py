@@ -1,0 +1,91 @@
+"""What a template says of a release, as one type, whatever tool wrote it; each value with its line.
+
+Names that are only known when the stack is deployed stand in the texts as `${Name}`; see `names`.
+"""
+
+from collections.abc import Mapping
+from typing import Generic, Literal, TypeVar
+
+from msgspec import Struct
+
+from harness.core.arming.diagnosis import CheckSeverity
+from harness.core.timeline.events import AlarmDefined, ConfigSeen
+from harness.templates.intrinsics import MissingName
+
+Said = TypeVar("Said")
+
+
+class Fact(Struct, Generic[Said], frozen=True):
+    """One value, and the line that says it."""
+
+    value: Said
+    line: int
+
+
+class TemplateAlarm(Struct, frozen=True, kw_only=True):
+    """An alarm of the template; `lines` are those of its properties, by CloudFormation's names."""
+
+    logical: str
+    line: int
+    defined: AlarmDefined
+    lines: Mapping[str, int] = {}
+
+    def line_of(self, prop: str) -> int:
+        """The line of a property; the alarm's own where it has not got it."""
+        return self.lines.get(prop, self.line)
+
+
+class ReleasedFunction(Struct, frozen=True, kw_only=True):
+    """A function whose alias CodeDeploy shifts, and the deployment group that guards it.
+
+    `group` is None where the template has no such group. `version` is what a new version is called. `hooks` are
+    functions by the event. `unclear` are the properties of the group that are not known here, with the reason.
+    """
+
+    logical: str
+    line: int
+    by: Literal["sam", "cloudformation"]
+    function: str
+    alias: Fact[str]
+    version: str
+    application: str
+    group: Fact[str] | None
+    config: Fact[str]
+    alarms: tuple[Fact[str], ...] = ()
+    alarms_line: int
+    alarms_enabled: bool = True
+    ignore_poll_failure: bool = False
+    rollback_events: tuple[str, ...] = ()
+    rollback_line: int
+    hooks: Mapping[str, Fact[str]] = {}
+    has_own_role: bool = False
+    unclear: tuple[Fact[str], ...] = ()
+
+
+class Problem(Struct, frozen=True):
+    """Something of the template itself that is to be told: an `id` as checks have, and one sentence."""
+
+    id: str
+    severity: CheckSeverity
+    text: str
+    advice: str
+    line: int
+
+
+class TemplateRelease(Struct, frozen=True, kw_only=True):
+    """All that a template says of releases.
+
+    `unguarded` are the functions without a gradual release. `functions` are the names of all. `open_names` are those
+    that may turn out as anything, `asked` why.
+    """
+
+    file: str
+    released: tuple[ReleasedFunction, ...]
+    unguarded: Mapping[str, Fact[str]] = {}
+    functions: tuple[str, ...] = ()
+    alarms: tuple[TemplateAlarm, ...] = ()
+    configs: Mapping[str, ConfigSeen] = {}
+    problems: tuple[Problem, ...] = ()
+    defaults: Mapping[str, Fact[str]] = {}
+    open_names: frozenset[str] = frozenset()
+    asked: Mapping[str, MissingName] = {}

@@ -1,0 +1,109 @@
+"""A function of AWS SAM with a DeploymentPreference, as SAM's translator makes an alias and a deployment group of it.
+
+Source: samtranslator, model/preferences/deployment_preference.py and plugins/globals.
+"""
+
+from msgspec import Struct
+
+from harness.core.experiment.types import ALL_ROLLBACK_EVENTS, AWS_CONFIGS, AWS_PREFIX
+from harness.templates.intrinsics import Resolver
+from harness.templates.names import placeholder
+from harness.templates.release import Fact, Problem, ReleasedFunction
+from harness.templates.sections import Properties
+from harness.templates.values import Value
+
+FUNCTION = "AWS::Serverless::Function"
+_HOOKS = {"PreTraffic": "BeforeAllowTraffic", "PostTraffic": "AfterAllowTraffic"}
+_WITHOUT_ALIAS = (
+    "{} has a DeploymentPreference and no AutoPublishAlias: SAM refuses the template, as there is no alias to shift."
+)
+_WITHOUT_TYPE = "The DeploymentPreference of {} has no Type: SAM refuses the template."
+_PUBLISHED = (
+    "SAM publishes a new version of {} only when its CodeUri changes: a deployment that changes only its environment "
+    "or its configuration goes live at once, without a canary."
+)
+
+
+class SamFunction(Struct, frozen=True):
+    """What one function of SAM says: its gradual release, or None, and what is to be told of it."""
+
+    released: ReleasedFunction | None
+    problems: tuple[Problem, ...] = ()
+
+
+def read_sam_function(resolver: Resolver, logical: str, resource: Value, common: Value | None) -> SamFunction:
+    """One function, with what the Globals say of all."""
+    own = resource.get("Properties") or Value({}, resource.line)
+    properties = Properties(resolver, merged(common, own) if common else own)
+    preference = properties.part("DeploymentPreference")
+    if not [*preference.value.items()] or not preference.switch("Enabled", missing=True):
+        return SamFunction(None, _unclear_switch(logical, preference))
+    alias = properties.text("AutoPublishAlias")
+    if not alias.value:
+        advice = "Add AutoPublishAlias, such as AutoPublishAlias: live."
+        problem = Problem("alias-exists", "error", _WITHOUT_ALIAS.format(logical), advice, preference.line)
+        return SamFunction(None, (problem,))
+    if not preference.has("Type"):
+        advice = "Add a Type, such as Canary10Percent5Minutes."
+        problem = Problem("gradual-shift", "error", _WITHOUT_TYPE.format(logical), advice, preference.line)
+        return SamFunction(None, (problem,))
+    released = _released(resolver, logical, resource.line, alias, preference)
+    return SamFunction(released, tuple(_published(logical, properties, alias)))
+
+
+def _unclear_switch(logical: str, preference: Properties) -> tuple[Problem, ...]:
+    return tuple(
+        Problem("gradual-shift", "unknown", f"DeploymentPreference of {logical}: {why.value}.", "", why.line)
+        for why in preference.unclear
+    )
+
+
+def _published(logical: str, properties: Properties, alias: Fact[str]) -> list[Problem]:
+    if properties.switch("AutoPublishAliasAllProperties", missing=False):
+        return []
+    advice = "Set AutoPublishAliasAllProperties: true if such changes should be canaries, too."
+    return [Problem("target-version", "note", _PUBLISHED.format(logical), advice, alias.line)]
+
+
+def _released(
+    resolver: Resolver, logical: str, line: int, alias: Fact[str], preference: Properties
+) -> ReleasedFunction:
+    config = preference.text("Type")
+    full = f"{AWS_PREFIX}{config.value}" if config.value in AWS_CONFIGS else config.value
+    hooks = preference.part("Hooks")
+    alarms = tuple(Fact(one.text(), one.line) for one in preference.listed("Alarms"))
+    return ReleasedFunction(
+        logical=logical,
+        line=line,
+        by="sam",
+        function=resolver.reference(logical, line).text(),
+        alias=alias,
+        version=placeholder(f"{logical}.Version.Version"),
+        application=placeholder("ServerlessDeploymentApplication"),
+        group=Fact(placeholder(f"{logical}DeploymentGroup"), preference.line),
+        config=Fact(full, config.line),
+        alarms=alarms,
+        alarms_line=preference.line_of("Alarms"),
+        alarms_enabled=bool(alarms),
+        rollback_events=ALL_ROLLBACK_EVENTS,
+        rollback_line=preference.line,
+        hooks={event: hooks.text(key) for key, event in _HOOKS.items() if hooks.has(key)},
+        has_own_role=preference.has("Role"),
+        unclear=tuple(preference.unclear),
+    )
+
+
+def merged(common: Value, own: Value) -> Value:
+    """Globals with a function's own properties over them: maps are merged, lists joined, the rest replaced."""
+    if isinstance(common.content, dict) and isinstance(own.content, dict) and not (_calls(common) or _calls(own)):
+        both = {**common.content, **own.content}
+        mine, theirs = own.content, common.content
+        return Value({k: merged(theirs[k], mine[k]) if k in mine and k in theirs else both[k] for k in both}, own.line)
+    if isinstance(common.content, tuple) and isinstance(own.content, tuple):
+        return Value((*common.content, *own.content), own.line)
+    return own
+
+
+def _calls(value: Value) -> bool:
+    names = [name for name, _ in value.items()]
+    return len(names) == 1 and (names[0] == "Ref" or names[0].startswith("Fn::"))

@@ -1,0 +1,133 @@
+"""Templates, written as a person would and spoiled by a test."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from harness.core.arming import Check
+from harness.core.experiment.types import Experiment
+from harness.templates import TemplateDiagnosis, examine_template, read_release
+
+SAM = """\
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: {Type: String, Default: dev}
+  Owner: {Type: String}
+Conditions:
+  IsProd: !Equals [!Ref Stage, prod]
+Globals:
+  Function:
+    AutoPublishAlias: live
+Resources:
+  Api:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src/
+      DeploymentPreference:
+        Type: Canary10Percent5Minutes
+        Alarms:
+          - !Ref ApiErrors
+  ApiErrors:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Namespace: AWS/Lambda
+      MetricName: Errors
+      Dimensions:
+        - {Name: FunctionName, Value: !Ref Api}
+        - {Name: Resource, Value: !Sub "${Api}:live"}
+      Statistic: Sum
+      Period: 60
+      EvaluationPeriods: 1
+      Threshold: 3
+      ComparisonOperator: GreaterThanOrEqualToThreshold
+      TreatMissingData: notBreaching
+"""
+
+PLAIN = """\
+{
+ "Resources": {
+  "Fn": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "python3.12"}},
+  "Version": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "Fn"}}},
+  "Alias": {
+   "Type": "AWS::Lambda::Alias",
+   "Properties": {
+    "FunctionName": {"Ref": "Fn"},
+    "FunctionVersion": {"Fn::GetAtt": ["Version", "Version"]},
+    "Name": "live"
+   },
+   "UpdatePolicy": {
+    "CodeDeployLambdaAliasUpdate": {
+     "ApplicationName": {"Ref": "App"},
+     "DeploymentGroupName": {"Ref": "Group"}
+    }
+   }
+  },
+  "App": {"Type": "AWS::CodeDeploy::Application", "Properties": {"ComputePlatform": "Lambda"}},
+  "Group": {
+   "Type": "AWS::CodeDeploy::DeploymentGroup",
+   "Properties": {
+    "ApplicationName": {"Ref": "App"},
+    "DeploymentConfigName": "CodeDeployDefault.LambdaLinear10PercentEvery1Minute",
+    "AlarmConfiguration": {"Alarms": [{"Name": {"Ref": "Errors"}}], "Enabled": true},
+    "AutoRollbackConfiguration": {"Enabled": true, "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"]}
+   }
+  },
+  "Errors": {
+   "Type": "AWS::CloudWatch::Alarm",
+   "Properties": {
+    "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+    "EvaluationPeriods": 1,
+    "Threshold": 1,
+    "Metrics": [
+     {
+      "Id": "m1",
+      "MetricStat": {
+       "Metric": {
+        "Namespace": "AWS/Lambda",
+        "MetricName": "Errors",
+        "Dimensions": [
+         {"Name": "FunctionName", "Value": {"Ref": "Fn"}},
+         {"Name": "Resource", "Value": {"Fn::Join": ["", [{"Ref": "Fn"}, ":live"]]}},
+         {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": ["Version", "Version"]}}
+        ]
+       },
+       "Period": 60,
+       "Stat": "Sum"
+      },
+      "ReturnData": true
+     }
+    ]
+   }
+  }
+ }
+}
+"""
+
+Examine = Callable[..., TemplateDiagnosis]
+
+
+@pytest.fixture
+def examine(tmp_path: Path) -> Examine:
+    """Examines a text, after some replacements, with parameters."""
+
+    def examined(text: str, *changes: tuple[str, str], function: str | None = None, **given: str) -> TemplateDiagnosis:
+        for old, new in changes:
+            assert old in text, f"the template has no {old!r}"
+            text = text.replace(old, new)
+        path = tmp_path / "template.yaml"
+        path.write_text(text)
+        return examine_template(read_release(path, given), Experiment(name="doctor"), function)
+
+    return examined
+
+
+def asked(diagnosis: TemplateDiagnosis, question: str) -> Check:
+    """The answer to one question about the only function."""
+    (one,) = diagnosis.diagnoses
+    return next(check for check in one.checks if check.id == question)
+
+
+def told(diagnosis: TemplateDiagnosis) -> Mapping[str, tuple[str, int | None, str]]:
+    """What is told of the whole: severity, line and sentence, by id."""
+    return {check.id: (check.severity, check.line, check.seen) for check in diagnosis.checks}
