@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Literal
 
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, UsageError
 
 GRACE_S = 10.0
 POLL_S = 0.1
@@ -116,9 +116,21 @@ def locustfile(name: str = "canary.py") -> Path:
     raise HarnessError(f"{name} is missing: neither {package} nor {package.parent} has a folder locustfiles with it")
 
 
-def locust_command(*options: str) -> list[str]:
-    """The command of a headless Locust process that plays an experiment."""
-    return [sys.executable, "-m", "locust", "-f", str(locustfile()), "--headless", *options]
+def locust_command(*options: str, own: str | None = None) -> list[str]:
+    """The command of a headless Locust process that plays an experiment, with the users of one's `own` locustfile."""
+    return [sys.executable, "-m", "locust", "-f", watched_file(own), "--headless", *options]
+
+
+def watched_file(own: str | None) -> str:
+    """What Locust's `-f` gets: one's own locustfile with ours beside it that watches, or ours that sends."""
+    return f"{own},{locustfile('watch.py')}" if own else str(locustfile())
+
+
+def check_locustfile(own: str | None) -> None:
+    """Raises UsageError for a locustfile that is not there; Locust itself loads those that a URL names."""
+    for name in own.split(",") if own else ():
+        if "://" not in name and not Path(name).exists():
+            raise UsageError(f"--locustfile: there is no file {name}")
 
 
 def start(command: Sequence[str], environment: Mapping[str, str], **pipes: object) -> subprocess.Popen[bytes]:

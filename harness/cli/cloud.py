@@ -22,7 +22,7 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_cloud(options: argparse.Namespace) -> int:
     """Serves until a signal comes; the exit code. Raises HarnessError."""
-    experiment = for_rehearsal(options.experiment, options.seed) if options.experiment else None
+    experiment = for_rehearsal(options.experiment, {"seed": options.seed}) if options.experiment else None
     from harness.rehearsal.cloud import serve
 
     return serve(

@@ -3,9 +3,6 @@
 import argparse
 from pathlib import Path
 
-from harness.cli.words import verdict_document
-from harness.streams import console, say_json
-
 
 def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
@@ -19,7 +16,7 @@ def run_judge(options: argparse.Namespace) -> int:
     from harness.cli.report import saved
     from harness.report.folder import RunFolder
     from harness.report.judging import read
-    from harness.report.terminal import summary
+    from harness.report.printing import print_verdict
 
     folder = RunFolder.open(options.run)
     run = read(folder)
@@ -29,8 +26,5 @@ def run_judge(options: argparse.Namespace) -> int:
         from harness.report.picture import picture
 
         options.picture.write_text(picture(verdict, folder.path), encoding="utf-8")
-    if options.json:
-        say_json(verdict_document(folder.path, verdict.exit_code, verdict))
-    else:
-        summary(verdict, folder.path, console())
+    print_verdict("json" if options.json else "summary", folder.path, verdict.exit_code, verdict)
     return verdict.exit_code

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from harness.cli.words import complain
 from harness.core.version import __version__
 from harness.errors import ExitCode, HarnessError, UsageError
-from harness.streams import bear_any_stream, console, flush, say_json
+from harness.streams import bear_any_stream, flush
 
 EXIT_CODES = """\
 exit codes:
@@ -171,6 +171,7 @@ def _add_run(commands: Any) -> None:
         commands, "run", release.run_run, "play an experiment on AWS: locust --headless, with a verdict"
     )
     release.add_run_arguments(parser)
+    release.add_play_arguments(parser)
 
 
 def _add_watch(commands: Any) -> None:
@@ -234,10 +235,11 @@ def _add_doctor(commands: Any) -> None:
 
 
 def _watch(options: argparse.Namespace) -> int:
+    from harness.cli.shared_options import printing_of
     from harness.cli.watch import GIVE_UP_S, watch
-    from harness.cli.words import given_of, verdict_document
+    from harness.cli.words import given_of
     from harness.processes import Interrupts, ends_with
-    from harness.report.terminal import summary
+    from harness.report.printing import print_verdict
     from harness.run.experiment import asked, clock_of_environment
 
     given = {**given_of(options), "give_up": options.give_up or GIVE_UP_S}
@@ -250,9 +252,6 @@ def _watch(options: argparse.Namespace) -> int:
             stop=stop,
         )
         # A signal that comes now comes too late: the exit code is the verdict's.
-        if options.json:
-            say_json(verdict_document(folder.path, verdict.exit_code, verdict))
-        else:
-            summary(verdict, folder.path, console())
+        print_verdict(printing_of(options), folder.path, verdict.exit_code, verdict)
         ends_with(verdict.exit_code)
     return verdict.exit_code

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.words import REHEARSAL_SPEED, complain, for_rehearsal, speed, verdict_document, whole
+from harness.cli.shared_options import add_run_options, add_traffic_options, printing_of
+from harness.cli.words import REHEARSAL_SPEED, complain, for_rehearsal, given_of, speed, whole
 from harness.errors import ExitCode, HarnessError, UsageError, worst
 from harness.streams import console, say, say_json, tell
 
@@ -29,24 +30,25 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiments", nargs="*", metavar="NAME|FILE", help="default: healthy and erroruser")
     parser.add_argument("--all", action="store_true", help="play every experiment of the package")
     parser.add_argument("--list", action="store_true", help="list the experiments of the package")
-    default = f"{REHEARSAL_SPEED:g}, with a service of your own {OWN_SERVICE_SPEED:g}"
+    default = f"{REHEARSAL_SPEED:g}, with a service or locustfile of your own {OWN_SERVICE_SPEED:g}"
     text = f"experiment seconds in a second; default: {default}; 1 is as slow as AWS"
     parser.add_argument("--speed", type=speed, metavar="N", help=text)
     parser.add_argument("--seed", type=whole, help="instead of the seed of the experiment")
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of the summary")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where run folders go")
+    add_traffic_options(parser)
+    add_run_options(parser, lasts="experiment time that a run takes at most; a release still open by then is given up")
 
 
 def run_rehearse(options: argparse.Namespace) -> int:
     """Runs the command; the exit code is the worst of all runs. Raises HarnessError."""
     if options.list:
         return _list(options)
-    from harness.processes import Interrupts, ends_with
+    from harness.processes import Interrupts, check_locustfile, ends_with
     from harness.report.drawing import bundling
 
-    experiments = [for_rehearsal(word, options.seed) for word in _chosen(options)]
+    check_locustfile(options.locustfile)
+    experiments = [for_rehearsal(word, given_of(options)) for word in _chosen(options)]
     if options.speed is None:
-        options.speed = _gentle_speed(experiments)
+        options.speed = OWN_SERVICE_SPEED if options.locustfile else _gentle_speed(experiments)
     with bundling(), Interrupts() as stop:
         code = _rehearsed(experiments, options, stop)
         ends_with(code)
@@ -101,13 +103,15 @@ def _chosen(options: argparse.Namespace) -> Sequence[str]:
     if options.all and options.experiments:
         raise UsageError("give names or --all, not both")
     words: Sequence[str] = options.experiments
+    if options.name and (options.all or len(words) != 1):
+        raise UsageError("--name is for one experiment; name the one that is to be called so")
     return experiments.NAMES if options.all else words or experiments.PAIR
 
 
 def _played(
     experiments: "Sequence[Experiment]", options: argparse.Namespace, folders: "list[RunFolder]", stop: "Interrupts"
 ) -> Generator[_Run, None, None]:
-    from harness.rehearsal.play import play
+    from harness.rehearsal.play import Sender, play
     from harness.report.folder import RunFolder
 
     def open_folder(experiment: "Experiment") -> Path:
@@ -115,10 +119,12 @@ def _played(
         folder.write_manifest(experiment, ["canary-harness", *options.words])
         folders.append(folder)
         told = " ".join(filter(None, (f"{experiment.name}:", experiment.description)))
-        tell(f"{told} (speed {options.speed:g}, seed {experiment.seed})")
+        if not options.quiet:
+            tell(f"{told} (speed {options.speed:g}, seed {experiment.seed})")
         return folder.path
 
-    plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop)
+    sender = Sender(options.locustfile, quiet=options.quiet, verbose=options.verbose)
+    plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop, sender=sender)
     with contextlib.closing(plays):
         for played in plays:
             yield _run_of(played)
@@ -156,15 +162,17 @@ def _show(run: _Run, options: argparse.Namespace) -> None:
 
         announce(run.verdict, RunFolder(run.folder))
     if run.verdict and not options.json:
-        from harness.report.terminal import summary
+        from harness.report.printing import print_verdict
 
-        summary(run.verdict, run.folder, console())
+        print_verdict(printing_of(options), run.folder, run.exit_code, run.verdict)
 
 
 def _show_all(runs: Sequence[_Run], options: argparse.Namespace) -> None:
+    from harness.report.printing import verdict_document
+
     if options.json:
         say_json({"runs": [verdict_document(run.folder, run.exit_code, run.verdict) for run in runs]})
-    elif len(runs) > 1:
+    elif len(runs) > 1 and not options.quiet:
         from harness.report.terminal import overview
 
         overview([run.verdict for run in runs if run.verdict], console())

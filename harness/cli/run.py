@@ -2,11 +2,10 @@
 
 import argparse
 import os
-from pathlib import Path
 
 from harness.cli.plan import print_plan
+from harness.cli.shared_options import add_run_options, add_traffic_options, printing_of
 from harness.cli.wanted import wanted_of
-from harness.cli.words import duration
 from harness.core.experiment.types import Outcome
 from harness.errors import ExitCode
 from harness.run.experiment import handed_on
@@ -27,8 +26,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = USAGE
     parser.set_defaults(takes_command=True)
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment; default: one of defaults")
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved plan and do nothing")
     add_deployment_arguments(parser)
+    add_traffic_options(parser)
     parser.add_argument(
         "--target-version", metavar="VERSION", help="published version to deploy once traffic is steady"
     )
@@ -40,14 +39,19 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--locust", action="append", default=[], metavar="OPTIONS", help=text)
 
 
+def add_play_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `run` that `plan` has no use for."""
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved plan and do nothing")
+    text = "how long traffic goes at most, such as 10m; a deployment still open by then is judged as it stands"
+    add_run_options(parser, lasts=text)
+    parser.set_defaults(reports=None)  # for Locust to say, which may have it from its environment
+
+
 def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of `watch`."""
+    """Adds the options of `watch`, which sends no traffic and so has none for it."""
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for what it expects")
     add_deployment_arguments(parser)
-    text = "how long to wait for the end, such as 90s, 45m or 3h; default: 3h"
-    parser.add_argument("--give-up", type=duration, metavar="TIME", help=text)
-    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where run folders go")
-    parser.add_argument("--json", action="store_true", help="print the verdict as JSON instead of the summary")
+    add_run_options(parser, lasts="how long to wait for the end, such as 90s, 45m or 3h; default: 3h")
 
 
 def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +70,7 @@ def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_run(options: argparse.Namespace) -> int:
     """Has Locust play the experiment in our place; with `--dry-run` prints the plan. Raises HarnessError."""
-    wanted = wanted_of(options)
+    wanted = wanted_of(options, *_printing(options))
     if options.dry_run:
         print_plan(wanted, as_json=False)
     else:
@@ -74,3 +78,10 @@ def run_run(options: argparse.Namespace) -> int:
             # Locust takes our place, so that signals, terminal and exit code are its own.
             os.execve(wanted.command[0], wanted.command, environment)  # noqa: S606
     return ExitCode.AS_EXPECTED
+
+
+def _printing(options: argparse.Namespace) -> list[str]:
+    """What Locust is told of what it prints, and of where run folders go."""
+    shown = [] if options.verbose else ["--only-summary", "--loglevel", "WARNING"]
+    where = ["--canary-reports", str(options.reports)] if options.reports else []
+    return [*shown, "--canary-print", printing_of(options), *where]

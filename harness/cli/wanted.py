@@ -1,9 +1,10 @@
 """What a person wants played: the options of `run` and `plan`, Locust's own and its variables, as one experiment."""
 
 import argparse
+import math
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -11,10 +12,10 @@ from harness.cli.words import given_of
 from harness.core.experiment.overlay import OPTIONS
 from harness.core.experiment.types import Experiment
 from harness.errors import UsageError
-from harness.processes import locust_command
-from harness.run.experiment import CLOCK, check_host, clock_of, playable
+from harness.processes import check_locustfile, locust_command
+from harness.run.experiment import CLOCK, check_host, clock_of, playable, watched
 
-_OF_LOCUST = tuple(name for name in OPTIONS if name not in ("host", "give_up"))
+_OF_LOCUST = tuple(name for name in OPTIONS if name not in ("host", "give_up", "name"))
 """Options that Locust has, too, with the prefix `--canary-`."""
 
 
@@ -31,8 +32,12 @@ class Wanted:
     own_users: bool = False
 
 
-def wanted_of(options: argparse.Namespace) -> Wanted:
-    """What the options of `run` and `plan` ask; raises UsageError if it cannot be played."""
+def wanted_of(options: argparse.Namespace, *printing: str) -> Wanted:
+    """What the options of `run` and `plan` ask; raises UsageError if it cannot be played.
+
+    `printing` tells Locust what to print, unless `--locust` says otherwise.
+    """
+    check_locustfile(options.locustfile)
     words = [word for text in options.locust for word in _split(text)]
     flags = {name: value for name, value in given_of(options).items() if value not in (None, False)}
     told = {**_told_by_environment(), **flags, **_told_to_locust(words)}
@@ -40,11 +45,20 @@ def wanted_of(options: argparse.Namespace) -> Wanted:
     clock = told.get("clock") or os.environ.get(CLOCK)
     experiment = playable(named, told, clock_of(clock))
     host = experiment.target.host
-    own_users = bool(told.get("locustfile"))
+    own = options.locustfile or told.get("locustfile")
+    own_users = bool(own)
     if not own_users:  # one of one's own may have a host for its users
         check_host(host, tuple(filter(None, (host,))), experiment.rails.hosts)
-    command = locust_command(*words, *(("--host", host) if host else ()))
+    command = locust_command(
+        *printing, *_lasting(told, experiment), *words, *(("--host", host) if host else ()), own=own
+    )
     return Wanted(experiment, bool(clock), command, own_users)
+
+
+def _lasting(told: Mapping[str, Any], experiment: Experiment) -> Sequence[str]:
+    """How long Locust sends where no deployment ends the run."""
+    asked_s = told.get("give_up")
+    return ("--run-time", f"{math.ceil(asked_s)}s") if asked_s and not watched(experiment) else ()
 
 
 def _told_by_environment() -> dict[str, Any]:

@@ -3,14 +3,13 @@
 import argparse
 import math
 import shlex
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.streams import tell
 
 if TYPE_CHECKING:
     from harness.core.experiment.types import Experiment
-    from harness.core.verdict.types import Verdict
 
 REHEARSAL_SPEED = 60.0
 HIGHEST_SPEED = 1000.0
@@ -71,24 +70,17 @@ def whole(word: str) -> int:
         raise argparse.ArgumentTypeError(f"must be a whole number, got {word}") from None
 
 
-def for_rehearsal(word: str, seed: int | None) -> "Experiment":
-    """The experiment of a name or a file, where a rehearsal can play it; raises UsageError."""
-    import msgspec
-
+def for_rehearsal(word: str, given: Mapping[str, Any]) -> "Experiment":
+    """The experiment of a word, with options laid over it, where a rehearsal can play it; raises UsageError."""
     from harness.core.experiment.parse import rehearsable
-    from harness.run.experiment import naming, read_experiment
+    from harness.run.experiment import asked, naming
     from harness.traffic.feeds import check_values
 
-    experiment = read_experiment(word)
     with naming(word):
+        experiment = asked(word, given)
         rehearsable(experiment)
         check_values(experiment.traffic)
-    return experiment if seed is None else msgspec.structs.replace(experiment, seed=seed)
-
-
-def verdict_document(folder: Path, exit_code: int, verdict: "Verdict | None") -> dict[str, Any]:
-    """What `--json` prints of a run."""
-    return {"folder": str(folder), "exit_code": exit_code, "verdict": verdict}
+    return experiment
 
 
 def complain(sentence: str) -> None:

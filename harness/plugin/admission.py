@@ -52,13 +52,12 @@ class Admission:
         if closed and not self._environment.stop_timeout:
             # Locust would kill users in the middle of their last request: sent, and counted as failed or not at all.
             self._environment.stop_timeout = DRAIN_S
-        if not self.sends_canary_traffic:
-            return
-        if self._given.headless:
+        if self.sends_canary_traffic and self._given.headless:
             self._check_host(self._environment.host, experiment.rails)
-        users = experiment.traffic.users or least_users
-        self._given.num_users = self._given.num_users or users
-        self._given.spawn_rate = self._given.spawn_rate or min(users, 100)
+        users = experiment.traffic.users or (least_users if self.sends_canary_traffic else 0)
+        if users:
+            self._given.num_users = self._given.num_users or users
+            self._given.spawn_rate = self._given.spawn_rate or min(users, 100)
 
     def _check_host(self, asked: str | None, rails: Rails) -> None:
         """Raises UsageError for traffic to nowhere, and to a host that nobody named when Locust was started."""

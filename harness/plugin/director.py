@@ -118,6 +118,8 @@ class Director(Role):
         else:
             announce_exit_code(code, said)
         ends_with(code)
+        if self.last and not self.refused:
+            self.last.print_verdict(code)
 
     def signalled(self, code: ExitCode) -> None:
         """Has a signal end the run, which says so; a second one ends the process at once.

@@ -1,15 +1,17 @@
 """Our options on Locust's command line, in its environment and in its web form, and the experiment they make."""
 
+import logging
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from harness.core.experiment import rates
-from harness.core.experiment.overlay import OPTIONS
+from harness.core.experiment.overlay import OPTIONS, one_of
 from harness.core.experiment.rails import RAILS, RailName
 from harness.core.experiment.types import Outcome, Pattern
 from harness.core.timeline.clock import read_clock
+from harness.report.printing import Print
 from harness.run.experiment import Settings, clock_of, playable
 
 REPORTS = "reports"
@@ -70,6 +72,7 @@ def settings_of(options: Any) -> Settings:
         clock=clock,
         rehearsal=_given(options, "clock") is not None,
         free_terminal=bool(getattr(options, "headless", False) and getattr(options, "only_summary", False)),
+        printing=_given(options, "print"),
         run_dir=Path(run_dir) if run_dir else None,
         reports=reports(options),
     )
@@ -78,6 +81,12 @@ def settings_of(options: Any) -> Settings:
 def in_form() -> frozenset[str]:
     """The names of our options that the web form may set."""
     return frozenset(f"canary_{flag.replace('-', '_')}" for flag in _IN_FORM)
+
+
+def silence_tables(options: Any) -> None:
+    """Leaves Locust's tables out where something of ours is printed in their place."""
+    if _given(options, "print") not in (None, "all"):
+        logging.getLogger("locust.stats_logger").disabled = True
 
 
 def web_hosts(options: Any) -> frozenset[str]:
@@ -120,6 +129,8 @@ def _check_of(flag: str) -> Callable[[str], str]:
                 option.read(text)
             elif flag == "clock" and text:
                 read_clock(text)
+            elif flag == "print" and text:
+                one_of(*get_args(Print))(text)
         except ValueError as error:
             raise ArgumentTypeError(str(error)) from error
         return text
@@ -157,6 +168,7 @@ _OPTIONS = (
     ("hosts", "NAMES", "Only hosts that traffic may go to, with commas in between; *.example.com for all below"),
     *((f"max-{flag}", metavar, f"Guard rail: most {RAILS[name].bounds}") for flag, metavar, name in _RAILS),
     ("run-dir", "FOLDER", "Existing folder of this run; without it one is made"),
+    ("print", "WORD", f"What to print of the verdict at the end: {', '.join(get_args(Print))}; nothing if left out"),
     ("web-hosts", "NAMES", "Names besides its own under which the web page may be reached, such as a proxy's"),
     ("reports", "FOLDER", f"Where run folders are made, {REPORTS} if left out"),
 )

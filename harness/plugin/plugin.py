@@ -52,6 +52,7 @@ def init(environment: Any, **_: Any) -> None:
     if environment.web_ui and isinstance(role, Director):
         Panel(environment, role)
     environment.canary_crew = role.crew
+    options.silence_tables(environment.parsed_options)
     told = environment.events
     # Ahead of a locustfile's own listeners, which may send: a test that is refused sends nothing.
     told.test_start._handlers.insert(0, lambda **_: role.test_start())

@@ -65,8 +65,25 @@ class Played:
     trouble: str | None = None
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Who sends: our users or those of one's `own` locustfile, and how much is to be seen of it."""
+
+    own: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+
+OURS = Sender()
+
+
 def play(
-    experiments: Sequence[Experiment], *, speed: float, open_folder: Callable[[Experiment], Path], stop: Interrupts
+    experiments: Sequence[Experiment],
+    *,
+    speed: float,
+    open_folder: Callable[[Experiment], Path],
+    stop: Interrupts,
+    sender: Sender = OURS,
 ) -> Generator[Played, None, None]:
     """Plays one experiment after the other; the cloud of the next one starts while one plays.
 
@@ -82,7 +99,7 @@ def play(
                 resolved = resolve(experiment, ready)
                 folder = open_folder(resolved)
                 following = experiments[index + 1 : index + 2]
-                locust = _Locust(folder, ready, _written(resolved, Path(scratch)))
+                locust = _Locust(folder, ready, _written(resolved, Path(scratch)), sender)
                 try:
                     clouds.extend(CloudProcess(one, Path(scratch), speed) for one in following)
                     played = locust.play(resolved, clouds[index], stop)
@@ -195,15 +212,18 @@ class CloudProcess:
 class _Locust:
     """The Locust process that plays one experiment against one cloud."""
 
-    def __init__(self, folder: Path, ready: Ready, experiment: Path) -> None:
+    def __init__(self, folder: Path, ready: Ready, experiment: Path, sender: Sender) -> None:
         self._folder = folder
         self._speed = ready.speed
         here = folder.absolute()
-        options = ("--only-summary", "--logfile", str(here / "locust.log"), "--json-file", str(here / "locust"))
+        command = locust_command(*_options(here, ready, sender), own=sender.own)
         with (here / "locust.log").open("ab") as log:
-            # The run folder as working directory keeps a locust.conf or pyproject.toml of the caller out.
-            pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "cwd": here}
-            self._process = start(locust_command(*options), _environment(here, ready, experiment), **pipes)
+            # The run folder as working directory keeps a locust.conf or pyproject.toml of the caller out. A locustfile
+            # of one's own finds its files and its locust.conf, which cannot change the host that we name.
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "cwd": None if sender.own else here}
+            if sender.verbose:
+                pipes["stdout"] = 2  # where our own words for people go
+            self._process = start(command, _environment(here, ready, experiment), **pipes)
 
     def play(self, experiment: Experiment, cloud: CloudProcess, stop: Interrupts) -> Played:
         """Waits for its end, and returns what went wrong if it hangs, or if its cloud died."""
@@ -229,6 +249,15 @@ class _Locust:
     def end(self, stop: Interrupts) -> None:
         """Ends it if it still runs; on SIGTERM it undoes its writes, judges and reports."""
         end(self._process, stop)
+
+
+def _options(folder: Path, ready: Ready, sender: Sender) -> Sequence[str]:
+    """Locust's options: what it shows goes to its log, unless a person wants to see it."""
+    kept = ("--host", ready.service_url, "--json-file", str(folder / "locust"))
+    if sender.verbose:
+        return kept
+    quiet = ("--canary-print", "verdict") if sender.quiet else ()
+    return (*kept, "--only-summary", "--logfile", str(folder / "locust.log"), *quiet)
 
 
 def _ending(code: int | None, cloud: CloudProcess) -> tuple[int, str | None]:

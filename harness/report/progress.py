@@ -47,12 +47,13 @@ class Progress:
     """Shows a run while it lasts; `show` is cheap enough to be called several times a second.
 
     Every transition is a line of the log. If the log does not go to the terminal, the line is printed there, too,
-    unless the panel is drawn. The panel needs a terminal that is `free` of other tables.
+    unless the panel is drawn. The panel needs a terminal that is `free` of other tables. A `quiet` one shows neither.
     """
 
-    def __init__(self, console: Console | None = None, *, free: bool = True) -> None:
+    def __init__(self, console: Console | None = None, *, free: bool = True, quiet: bool = False) -> None:
         self._console = console or streams.console(stderr=True)
-        self._drawn = free and self._console.is_terminal
+        self._drawn = free and not quiet and self._console.is_terminal
+        self._quiet = quiet
         self._tellers: defaultdict[str, Teller] = defaultdict(Teller)
         self._live: Live | None = None
         self._moved: list[tuple[logging.StreamHandler[TextIO], TextIO]] = []
@@ -133,7 +134,7 @@ class Progress:
         told = f"{at_s:.0f} s · {text}"
         self._recent.append(told)
         log.info("%s", told)
-        if not self._drawn and not _on_stderr():
+        if not self._drawn and not self._quiet and not (log.isEnabledFor(logging.INFO) and _on_stderr()):
             self._console.print(Text(told), soft_wrap=True)
 
 

@@ -59,6 +59,17 @@ def summary(verdict: Verdict, run_dir: Path, console: Console) -> None:
     console.print(_labelled("Report", str(run_dir / "report.html")), soft_wrap=True)
 
 
+def brief(verdict: Verdict, run_dir: Path, console: Console) -> None:
+    """Prints one verdict in a line, and what is wrong: the reasons of one that is not as expected, and all errors."""
+    console.print(_foreign(facts.headline(verdict), style="bold"), soft_wrap=True)
+    for reason in verdict.because if verdict.exit_code else ():
+        console.print(_indented("•", reason))
+    for finding in verdict.findings:
+        if finding.severity == "error":
+            console.print(_finding(finding))
+    console.print(_labelled("Report", str(run_dir / "report.html")), soft_wrap=True)
+
+
 def overview(verdicts: Sequence[Verdict], console: Console) -> None:
     """Prints several verdicts as one table, a row each."""
     console.print()

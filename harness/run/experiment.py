@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +26,9 @@ from harness.run.sent import with_requests
 from harness.traffic.client.address import service_url
 from harness.traffic.client.proxies import proxy_for
 from harness.traffic.feeds import check_values, read_feed
+
+if TYPE_CHECKING:
+    from harness.report.printing import Print  # only here: `--help` must not wait for it
 
 ADHOC = "adhoc"
 CLOCK = "LOCUST_CANARY_CLOCK"
@@ -141,7 +144,8 @@ def clock_of_environment() -> Clock:
 class Settings(Struct, frozen=True, kw_only=True):
     """What the options say, checked.
 
-    `rehearsal` says that somebody gave the clock, `free_terminal` that Locust prints no table while the test lasts.
+    `rehearsal` says that somebody gave the clock, `free_terminal` that Locust prints no table while the test lasts,
+    `printing` what is printed of the verdict.
     `run_dir` is an existing run folder; without it one is made below `reports`.
     """
 
@@ -149,6 +153,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     clock: Clock
     rehearsal: bool
     free_terminal: bool = False
+    printing: "Print | None" = None
     run_dir: Path | None
     reports: Path
 

@@ -29,6 +29,7 @@ from harness.errors import ExitCode, HarnessError, UsageError
 from harness.report.actions import announce
 from harness.report.finish import finish, finish_with
 from harness.report.folder import RunFolder
+from harness.report.printing import print_verdict
 from harness.report.progress import Progress
 from harness.run.by_hand import ByHand
 from harness.run.context import RunContext
@@ -77,7 +78,8 @@ class Run:
             experiment, aws, base=self.base, clock=clock, folder=self.folder, ending=self._ending
         )
         guard = _guard(context, limits)
-        self._progress = Progress(free=settings.free_terminal)
+        self._printing = settings.printing
+        self._progress = Progress(free=settings.free_terminal, quiet=settings.printing == "verdict")
         self._follower = Follower(context, self._progress)
         if listener:
             context.recording.listeners.append(listener)
@@ -160,6 +162,11 @@ class Run:
             announce(self.verdict, self.folder)
         except HarnessError as error:  # the verdict stands all the same
             log.error("%s", error)
+
+    def print_verdict(self, code: int) -> None:
+        """Prints what was asked for of the verdict of a run whose process ends with `code`."""
+        if self.verdict and self._printing:
+            print_verdict(self._printing, self.folder.path, code, self.verdict)
 
     def _wind_down(self, over: RunEnded) -> None:
         self._unwinding.begin()

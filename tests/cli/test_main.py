@@ -1,5 +1,6 @@
 """The command line as its caller sees it: exit codes, one sentence on stderr, results on stdout."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from harness import experiments, processes
 from harness.cli import main as cli
 from harness.cli import rehearse
 from harness.core.experiment.parse import parse
+from harness.core.experiment.rates import worded
 from harness.core.experiment.types import Call, Experiment, Outcome
 from harness.core.timeline.events import RunEnded, RunStarted, encode
 from harness.core.verdict.types import (
@@ -61,7 +63,12 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
     def write(codes: dict[str, int], *, verdict: bool = True, trouble: str | None = None) -> None:
         def play(
-            chosen: Sequence[Experiment], *, speed: float, open_folder: Callable[[Experiment], Path], stop: Any
+            chosen: Sequence[Experiment],
+            *,
+            speed: float,
+            open_folder: Callable[[Experiment], Path],
+            stop: Any,
+            sender: Any,
         ) -> Generator[Played, None, None]:
             for experiment in chosen:
                 folder = open_folder(experiment)
@@ -95,6 +102,9 @@ def said(capture: Capture) -> str:
         (["rehearse", "zzz"], "unknown experiment 'zzz'; known are healthy, erroruser, "),
         (["rehearse", "no/such.yaml"], "cannot read the experiment no/such.yaml: No such file or directory"),
         (["rehearse", "."], "cannot read the experiment .: Is a directory"),
+        (["rehearse", "--name", "x"], "--name is for one experiment"),
+        (["rehearse", "-f", "no.py"], "--locustfile: there is no file no.py"),
+        (["watch", "--arrival-rate", "2"], "unrecognized arguments: --arrival-rate"),
         (["rehearse", "healthy", "--all"], "give names or --all, not both"),
         (["rehearse", "--speed", "0"], "argument --speed: must be a number above 0 and at most 1000, got 0"),
         (["rehearse", "--speed", "nan"], "argument --speed: must be a number above 0 and at most 1000, got nan"),
@@ -292,6 +302,77 @@ def test_run_becomes_locust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (experiment.traffic.error_share, experiment.seed) == (0.1, 7)
 
 
+@pytest.fixture
+def run_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[str], Experiment]]:
+    """The command of Locust that `run` becomes with these words, and the experiment that it is handed."""
+
+    def run(*words: str) -> tuple[list[str], Experiment]:
+        seen: list[Any] = []
+        monkeypatch.setattr(os, "execve", lambda _, command, environment: seen.extend((command, {**environment})))
+        monkeypatch.setattr("harness.cli.run.handed_on", lambda experiment: contextlib.nullcontext({"it": experiment}))
+        assert cli.main(["run", "--host", "http://localhost", *words]) == 0
+        return seen[0], seen[1]["it"]
+
+    return run
+
+
+def test_common_options_go_over_the_file(run_of: Callable[..., tuple[list[str], Experiment]]) -> None:
+    """Each changes its field; without a deployment Locust itself ends the traffic."""
+    words = ["--arrival-rate", "5 for 30s, 9", "--error-share", "0.5", "--name", "mine", "--duration", "90s"]
+    command, experiment = run_of("erroruser", *words)
+    assert worded(experiment.traffic.arrival_rate) == "5, from 30s 9"
+    assert (experiment.traffic.error_share, experiment.name, experiment.give_up_s) == (0.5, "mine", 90.0)
+    assert command[command.index("--run-time") + 1] == "90s"
+    command, experiment = run_of("--users", "7", "--function", "f", "--give-up", "5m")
+    assert (experiment.traffic.users, experiment.give_up_s) == (7, 300.0)
+    assert "--run-time" not in command
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], ["--only-summary", "--loglevel", "WARNING", "--canary-print", "summary"]),
+        (["-q"], ["--only-summary", "--loglevel", "WARNING", "--canary-print", "verdict"]),
+        (["--json"], ["--only-summary", "--loglevel", "WARNING", "--canary-print", "json"]),
+        (["-v"], ["--canary-print", "all"]),
+        (["-v", "--reports", "there"], ["--canary-print", "all", "--canary-reports", "there"]),
+    ],
+)
+def test_locust_is_told_what_to_print(
+    words: list[str], told: list[str], run_of: Callable[..., tuple[list[str], Experiment]]
+) -> None:
+    """One summary unless something else is asked for; what --locust says goes before."""
+    command, _ = run_of(*words, "--locust", "--loglevel INFO")
+    assert command[command.index("--headless") + 1 :] == [*told, "--loglevel", "INFO", "--host", "http://localhost"]
+
+
+def test_own_locustfile_stands_beside_ours(tmp_path: Path, run_of: Callable[..., tuple[list[str], Experiment]]) -> None:
+    """Its users send, and ours watches."""
+    file = tmp_path / "mine.py"
+    file.touch()
+    command, _ = run_of("-f", str(file))
+    assert command[command.index("-f") + 1] == f"{file},{processes.locustfile('watch.py')}"
+
+
+def test_options_change_what_is_rehearsed(script: Script, reports: list[str], tmp_path: Path) -> None:
+    """The run folder has the name and the experiment that were asked for."""
+    script({})
+    words = ["--users", "9", "--error-share", "0.25", "--name", "mine", "--duration", "20m"]
+    assert cli.main(["rehearse", "healthy", *words, *reports]) == 0
+    experiment = RunFolder.open(tmp_path / "reports" / "latest").read_experiment()
+    assert (experiment.name, experiment.give_up_s) == ("mine", 1200.0)
+    assert (experiment.traffic.users, experiment.traffic.error_share) == (9, 0.25)
+
+
+@pytest.mark.parametrize("words", [["-q"], ["--quiet"]])
+def test_quiet_tells_the_verdict_alone(words: list[str], script: Script, reports: list[str], capsys: Capture) -> None:
+    """One line of verdict and where the report is; what is not as expected comes with its reasons."""
+    script({"erroruser": 3})
+    assert cli.main(["rehearse", *words, *reports]) == 3
+    out, err = capsys.readouterr()
+    assert (out.count("Report: "), out.count("Because."), "Detection" in out, err) == (2, 1, False, "")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -299,6 +380,10 @@ def test_run_becomes_locust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (["--target-version", "2", "--", "make"], "deployment.target_version: cannot stand beside command"),
         (["--locust", "'"], "--locust: No closing quotation"),
         (["--expect", "luck"], "argument --expect: invalid choice"),
+        (["--arrival-rate", "5", "--users", "3"], "argument --users: not allowed with argument --arrival-rate"),
+        (["--error-share", "2"], "argument --error-share: must be between 0 and 1, not '2'"),
+        (["--name", "a/b"], "argument --name: must be 1 to 64 letters, digits, dots, dashes and underscores"),
+        (["-f", "no/such.py"], "--locustfile: there is no file no/such.py"),
     ],
 )
 def test_a_run_that_contradicts_itself_is_refused(words: list[str], told: str, capsys: Capture) -> None:
@@ -372,7 +457,7 @@ def test_signal_while_playing_decides_the_exit_code(
     """Interrupted is 130, and the person learns where the rest is."""
 
     def play(
-        chosen: Sequence[Experiment], *, speed: float, open_folder: Callable[[Experiment], Path], stop: Any
+        chosen: Sequence[Experiment], *, open_folder: Callable[[Experiment], Path], **_: Any
     ) -> Generator[Played, None, None]:
         open_folder(chosen[0])
         raise processes.Interrupted(2)

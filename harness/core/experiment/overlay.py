@@ -4,6 +4,7 @@ Command lines, environments and web forms all give texts by the names of `OPTION
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_args
 
@@ -13,7 +14,7 @@ from harness.core.experiment import rates
 from harness.core.experiment.durations import duration_s
 from harness.core.experiment.hosts import is_host
 from harness.core.experiment.qualified import with_a_bare_function
-from harness.core.experiment.types import MAX_USERS, Arrivals, Experiment, Outcome, Pattern, Traffic
+from harness.core.experiment.types import MAX_USERS, NAME, Arrivals, Experiment, Outcome, Pattern, Traffic
 from harness.errors import UsageError
 
 
@@ -125,7 +126,9 @@ def _users(text: str) -> int:
     return users
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
+def one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of a few words."""
+
     def checked(text: str) -> str:
         if text not in words:
             raise ValueError(f"must be one of {', '.join(words)}, not {text!r}")
@@ -134,8 +137,14 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return checked
 
 
+def _name(text: str) -> str:
+    if not re.search(NAME, text):
+        raise ValueError(f"must be 1 to 64 letters, digits, dots, dashes and underscores, not {text!r}")
+    return text
+
+
 def _outcome(text: str) -> Outcome:
-    return Outcome(_one_of(*Outcome)(text))
+    return Outcome(one_of(*Outcome)(text))
 
 
 def _hosts(text: str) -> tuple[str, ...]:
@@ -150,8 +159,8 @@ OPTIONS: Mapping[str, Option] = {
     "host": Option("target", "host"),
     "arrival_rate": Option("traffic", "arrival_rate", _rate),
     "error_share": Option("traffic", "error_share", _share),
-    "pattern": Option("traffic", "pattern", _one_of(*get_args(Pattern))),
-    "arrivals": Option("traffic", "arrivals", _one_of(*get_args(Arrivals))),
+    "pattern": Option("traffic", "pattern", one_of(*get_args(Pattern))),
+    "arrivals": Option("traffic", "arrivals", one_of(*get_args(Arrivals))),
     "users": Option("traffic", "users", _users),
     "stack": Option("deployment", "stack"),
     "application": Option("deployment", "application"),
@@ -170,6 +179,7 @@ OPTIONS: Mapping[str, Option] = {
     "max_wall_time": Option("rails", "wall_time_s", duration_s),
     "max_blind": Option("rails", "blind_s", duration_s),
     "expect": Option("expect", "outcome", _outcome),
+    "name": Option("", "name", _name),
     "give_up": Option("", "give_up_s", duration_s),
     "seed": Option("", "seed", _whole),
     "allow_writes": Option("", "allow_writes", is_switch=True),

@@ -14,6 +14,8 @@ from harness.core.experiment.part import Count, Duration, Instant, Part, Rate, S
 from harness.core.experiment.requests import FaultWhen, Flow, Overlay, Request, Scalar
 
 MAX_USERS = 1_000_000
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
+"""What an experiment may be called, as a regular expression."""
 
 Pattern = Literal["even", "bernoulli", "burst"]
 Arrivals = Literal["even", "poisson"]
@@ -267,7 +269,7 @@ class CloudTimes(Part, frozen=True, kw_only=True):
 class Experiment(Part, frozen=True, kw_only=True):
     """One experiment. The run changes nothing on AWS unless `allow_writes` or an option allows it."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
+    name: Annotated[str, Meta(pattern=NAME)]
     description: str = ""
     target: Target = Target()
     traffic: Traffic = msgspec.field(default_factory=Traffic)
