@@ -53,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    if words[:1] == ["locust"]:
+        from harness.cli.locust import run_locust
+
+        return run_locust(words[1:])
     own, others = _split(words)
     options = _parser().parse_args(own, argparse.Namespace(words=words, others=others, takes_command=False))
     if others and not options.takes_command:
@@ -122,7 +126,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_judge(commands)
     _add_report(commands)
     _add_compare(commands)
+    _add_locust(commands)
     return parser
+
+
+def _add_locust(commands: Any) -> None:
+    """Names the command for `--help`; all of its words are Locust's to read."""
+    from harness.cli.locust import TEXT
+
+    commands.add_parser("locust", help=TEXT)
 
 
 def _add_command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> _Parser:

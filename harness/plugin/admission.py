@@ -37,6 +37,7 @@ class Admission:
     def begin(self) -> Settings:
         """What the test that Locust begins is; raises UsageError where it cannot be one."""
         options.restore(self._given, self._fixed)
+        _check_tags(self._environment)
         return self.settings(self._given, self._environment.host)
 
     def settings(self, asked: Any, host: str | None) -> Settings:
@@ -75,6 +76,16 @@ def _check_permission(settings: Settings) -> None:
     if lacks_permission(settings):
         found, _ = discover_for_a_plan(Aws(), settings.experiment)
         check_permission(replace(settings, experiment=found))
+
+
+def _check_tags(environment: Any) -> None:
+    """Raises UsageError where tags leave users without a task: each would fail by itself, over and over."""
+    idle = [user.__name__ for user in environment.user_classes if not user.tasks]
+    if idle and (environment.parsed_options.tags or environment.parsed_options.exclude_tags):
+        raise UsageError(
+            f"--tags and --exclude-tags leave no task for {', '.join(idle)}; name a tag of its tasks, or name the user "
+            "classes that are to run"
+        )
 
 
 def _sends_canary_traffic(user: Any) -> bool:

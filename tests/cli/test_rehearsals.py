@@ -101,6 +101,29 @@ def test_experiment_plays_as_stated_in_real_time(name: str, tmp_path: Path) -> N
     check_story(name, *rehearse(tmp_path, name, speed=1))
 
 
+OWN_USERS = """
+from locust import HttpUser, constant, task
+
+class Mine(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def ask(self):
+        headers = {"Authorization": "beta@company.com", "X-Client-Version": "2"}
+        self.client.get("/fakeUser", headers=headers, context={"persona": "mine"})
+"""
+
+
+@pytest.mark.slow
+def test_own_locustfile_is_rehearsed(tmp_path: Path) -> None:
+    """Its users go to the service of the rehearsal, and the release is judged by what they met."""
+    (tmp_path / "mine.py").write_text(OWN_USERS)
+    words = ["healthy", "-f", str(tmp_path / "mine.py"), "--users", "20", "--speed", "60"]
+    ((code, verdict),) = play(tmp_path, *words)
+    assert (code, verdict["call"]) == (0, "cleared")
+    assert verdict["traffic"]["good"]["failed"] == 0 < verdict["traffic"]["good"]["ok"]
+
+
 @pytest.mark.slow
 def test_same_seed_gives_the_same_story_at_every_speed(tmp_path: Path) -> None:
     """Speeds 10, 60 and 300 agree on the outcome, and on the time to detect within a poll and an evaluation tick.

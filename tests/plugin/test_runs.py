@@ -696,6 +696,36 @@ def test_a_refused_run_sends_nothing(
     assert "Traceback" not in run.said()
 
 
+TAGGED = """
+from locust import HttpUser, tag, task
+
+class Mine(HttpUser):
+    @tag("one")
+    @task
+    def ask(self):
+        self.client.get("/ask")
+"""
+
+
+def test_tags_that_leave_no_task_are_one_sentence(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
+    """Each user would fail by itself, over and over; so none is spawned."""
+    (tmp_path / "mine.py").write_text(TAGGED)
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "--tags", "other")
+    assert run.end(30) == 2
+    assert not service.seen
+    assert "leave no task for Mine" in run.said()
+    assert "Traceback" not in run.said()
+
+
+def test_a_run_prints_one_summary_and_no_table(play: Callable[..., Play], service: Service) -> None:
+    """As `canary-harness run` has it printed."""
+    words = ["--only-summary", "--loglevel", "WARNING", "--canary-print", "summary"]
+    run = play("-f", CANARY, "--host", service.url, "-t", "2s", *words)
+    assert run.end(30) == 4
+    assert run.said().count("OUTCOME UNKNOWN") == 1
+    assert not [word for word in ("INFO", "# reqs", "percentiles") if word in run.said()]
+
+
 SHAPED = """
 import urllib.request
 from locust import HttpUser, LoadTestShape, constant, events, task

@@ -79,7 +79,7 @@ def stage(
         *names: str, cloud: str = SERVING_CLOUD, locust: str = QUICK_LOCUST, stop: Interrupts | None = None
     ) -> Iterator[Played]:
         monkeypatch.setattr(playing, "cloud_command", lambda *_: [sys.executable, "-c", cloud])
-        monkeypatch.setattr(playing, "locust_command", lambda *_: [sys.executable, "-c", locust])
+        monkeypatch.setattr(playing, "locust_command", lambda *_, **__: [sys.executable, "-c", locust])
         experiments = [Experiment(name=name) for name in names]
         return play(experiments, speed=60.0, open_folder=open_folder, stop=stop or Interrupts())
 
