@@ -23,6 +23,7 @@ from harness.core.timeline.clock import Clock, read_clock
 from harness.errors import ExperimentError, UsageError
 from harness.files import bounded
 from harness.run.sent import with_requests
+from harness.sources.rhythm import steps_of
 from harness.traffic.client.address import service_url
 from harness.traffic.client.proxies import proxy_for
 from harness.traffic.feeds import check_values, read_feed
@@ -59,7 +60,7 @@ def _read_file(path: Path) -> Experiment:
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
     with naming(str(path)):
-        experiment = _with_its_feed(parse(text, source=str(path)), path)
+        experiment = _with_its_feed(parse(text, source=str(path), steps=lambda rate: steps_of(rate, path.parent)), path)
         with telling_lines(text):
             read_feed(experiment.traffic)
         return experiment

@@ -49,6 +49,19 @@ Reader = Callable[[str], _Line | None]
 
 def read_access_log(file: SourceFile) -> Described:
     """The mix and the rate of a log; raises UsageError where its format is not known, or it holds no request."""
+    described = _read(file).described()
+    if not described.drafts:
+        why = next((f"{one.label}: {one.why}" for one in described.left_out), "it has no line of a request")
+        raise file.wrong(f"nothing in it can be sent; {why}")
+    return described
+
+
+def times_of(file: SourceFile) -> list[float]:
+    """When each request of a log was, in seconds since 1970; raises UsageError as `read_access_log` does."""
+    return _read(file).times
+
+
+def _read(file: SourceFile) -> "_Log":
     lines = [(number, line) for number, line in enumerate(file.text.splitlines(), 1) if line.strip()]
     read = _format_of(file, lines)
     log = _Log()
@@ -57,11 +70,7 @@ def read_access_log(file: SourceFile) -> Described:
             log.add(number, read(_EXPORTED.sub("", line, count=1)))
     if log.unread and len(log.unread) >= log.count:
         raise file.wrong(f"this line and {len(log.unread) - 1} more cannot be read; known are {_KNOWN}", log.unread[0])
-    described = log.described()
-    if not described.drafts:
-        why = next((f"{one.label}: {one.why}" for one in described.left_out), "it has no line of a request")
-        raise file.wrong(f"nothing in it can be sent; {why}")
-    return described
+    return log
 
 
 class _Log:

@@ -13,33 +13,37 @@ from harness.core.experiment.former import about_former_keys, upgraded
 from harness.core.experiment.plain_yaml import line_of, read_yaml
 from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.rails import limits_of, refusals
+from harness.core.experiment.replay import Replay, Steps, nowhere, with_the_rate
 from harness.core.experiment.shape import Problems, mismatches
 from harness.core.experiment.types import Experiment
 from harness.errors import ExperimentError
 
 REHEARSED = "http://localhost"
 """Where the service of a rehearsal is, as far as guard rails ask."""
-TOLD_BY_LINE = ("traffic.requests", "traffic.feed", "traffic.fault", "traffic.flow")
+TOLD_BY_LINE = ("traffic.arrival_rate.", "traffic.requests", "traffic.feed", "traffic.fault", "traffic.flow")
 """Paths of errors that name their line, too."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def parse(text: str, *, source: str) -> Experiment:
+def parse(text: str, *, source: str, steps: Steps = nowhere) -> Experiment:
     """The experiment that a YAML text describes; `source` names the text in errors that have no field.
+
+    `steps` reads the file of a rate that one tells.
 
     Raises ExperimentError with the exact path for the first thing that is wrong.
     """
-    return _parsed(read_yaml(text, source), text, source)
+    return _parsed(read_yaml(text, source), text, source, steps)
 
 
 def parse_former(text: str, *, source: str) -> Experiment:
     """The same for the experiment of a run that was, which may have keys that are gone by now."""
-    return _parsed(upgraded(read_yaml(text, source)), text, source)
+    return _parsed(upgraded(read_yaml(text, source)), text, source, nowhere)
 
 
-def _parsed(tree: Any, text: str, source: str) -> Experiment:
+def _parsed(tree: Any, text: str, source: str, steps: Steps) -> Experiment:
     with telling_lines(text):
         _refuse(about_former_keys(tree))
+        tree = with_the_rate(tree, steps)
         _refuse(mismatches(tree, inspect.type_info(Experiment), source))
         experiment = msgspec.convert(_with_bare_functions(tree), Experiment)
         _refuse(contradictions(experiment))
@@ -55,7 +59,10 @@ def rehearsable(experiment: Experiment) -> None:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of an experiment file."""
-    return {"$schema": DIALECT, "title": "canary-harness experiment", **msgspec.json.schema(Experiment)}
+    template = "#/$defs/{name}"
+    (whole, replay), parts = msgspec.json.schema_components((Experiment, Replay), ref_template=template)
+    parts["Traffic"]["properties"]["arrival_rate"]["anyOf"].append(replay)
+    return {"$schema": DIALECT, "title": "canary-harness experiment", **whole, "$defs": parts}
 
 
 def _with_bare_functions(tree: dict[str, Any]) -> dict[str, Any]:
