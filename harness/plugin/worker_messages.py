@@ -69,10 +69,13 @@ def rows_of(told: Rows, worker: str, now_s: float, off_s: float) -> list[Event]:
     """
     if len(told.lines) > MOST_BYTES:
         raise NotAWorkers(f"{len(told.lines)} bytes at once")
+    lines = told.lines.splitlines()
     try:
-        events = [*decode(told.lines.splitlines())]
+        events = [*decode(lines)]
     except HarnessError as error:
         raise NotAWorkers(str(error)) from error
+    if len(events) < len(lines):  # a timeline may end in a line that was cut off, a message may not
+        raise NotAWorkers("a line that cannot be read")
     if len(events) > MOST_ROWS:
         raise NotAWorkers(f"{len(events)} rows at once")
     return [_own(event, worker, -off_s, now_s + off_s) for event in events]

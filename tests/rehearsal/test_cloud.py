@@ -30,6 +30,8 @@ READY_KEYS = {
         "service_url",
         "region",
         "account",
+        "api",
+        "api_id",
         "stack",
         "function",
         "alias",

@@ -278,6 +278,9 @@ def only_on_aws(experiment: Experiment) -> Problems:
     if word != "AllAtOnce" and not _CONFIG.fullmatch(word):
         wanted = "AllAtOnce, Canary<percent>Percent<minutes>Minutes or Linear<percent>PercentEvery<minutes>Minutes"
         yield ExperimentError("deployment.config", f"a rehearsal knows {wanted}, got {shown(config)}")
+    if experiment.traffic.requests and experiment.baseline.handler is None and experiment.baseline.url is None:
+        problem = "the bundled service does not know traffic.requests; name a handler or url of your own"
+        yield ExperimentError("baseline", problem)
     if experiment.target.host is not None:
         yield ExperimentError("target.host", "a rehearsal serves its own; leave it out, or name baseline.url")
     if experiment.also:
