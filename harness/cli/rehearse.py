@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.shared_options import add_run_options, add_traffic_options, printing_of
+from harness.cli.shared_options import add_result_options, add_run_options, add_traffic_options, printing_of
 from harness.cli.words import REHEARSAL_SPEED, complain, for_rehearsal, given_of, speed, whole
 from harness.errors import ExitCode, HarnessError, UsageError, worst
 from harness.streams import console, say, say_json, tell
@@ -36,6 +36,7 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole, help="instead of the seed of the experiment")
     add_traffic_options(parser)
     add_run_options(parser, lasts="experiment time that a run takes at most; a release still open by then is given up")
+    add_result_options(parser)
 
 
 def run_rehearse(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import argparse
 import os
 
 from harness.cli.plan import print_plan
-from harness.cli.shared_options import add_run_options, add_traffic_options, printing_of
+from harness.cli.shared_options import add_result_options, add_run_options, add_traffic_options, printing_of
 from harness.cli.wanted import wanted_of
 from harness.core.experiment.types import Outcome
 from harness.errors import ExitCode
@@ -28,6 +28,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment; default: one of defaults")
     add_deployment_arguments(parser)
     add_traffic_options(parser)
+    text = "how long traffic goes at most, such as 10m; a deployment still open by then is judged as it stands"
+    add_run_options(parser, lasts=text)
     parser.add_argument(
         "--target-version", metavar="VERSION", help="published version to deploy once traffic is steady"
     )
@@ -42,8 +44,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def add_play_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `run` that `plan` has no use for."""
     parser.add_argument("--dry-run", action="store_true", help="print the resolved plan and do nothing")
-    text = "how long traffic goes at most, such as 10m; a deployment still open by then is judged as it stands"
-    add_run_options(parser, lasts=text)
+    add_result_options(parser)
     parser.set_defaults(reports=None)  # for Locust to say, which may have it from its environment
 
 
@@ -52,6 +53,7 @@ def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for what it expects")
     add_deployment_arguments(parser)
     add_run_options(parser, lasts="how long to wait for the end, such as 90s, 45m or 3h; default: 3h")
+    add_result_options(parser)
 
 
 def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,10 +25,14 @@ def add_traffic_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser, *, lasts: str) -> None:
-    """Adds how long a run may take, what it is called, where it is kept and what is printed."""
+    """Adds how long a run may take, and what it is called."""
     parser.add_argument("--give-up", "--duration", dest="give_up", type=duration, metavar="TIME", help=lasts)
     text = "what the run is called: its folder, and in reports"
     parser.add_argument("--name", type=_text_of("name"), metavar="NAME", help=text)
+
+
+def add_result_options(parser: argparse.ArgumentParser) -> None:
+    """Adds where the reports of a run are kept, and what is printed of it."""
     parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where run folders go")
     printed = parser.add_mutually_exclusive_group()
     printed.add_argument("--json", action="store_true", help="print one JSON document instead of the summary")

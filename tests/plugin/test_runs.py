@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import resource
@@ -717,13 +718,19 @@ def test_tags_that_leave_no_task_are_one_sentence(play: Callable[..., Play], ser
     assert "Traceback" not in run.said()
 
 
-def test_a_run_prints_one_summary_and_no_table(play: Callable[..., Play], service: Service) -> None:
-    """As `canary-harness run` has it printed."""
-    words = ["--only-summary", "--loglevel", "WARNING", "--canary-print", "summary"]
-    run = play("-f", CANARY, "--host", service.url, "-t", "2s", *words)
-    assert run.end(30) == 4
-    assert run.said().count("OUTCOME UNKNOWN") == 1
-    assert not [word for word in ("INFO", "# reqs", "percentiles") if word in run.said()]
+@pytest.mark.parametrize(("words", "told"), [((), "OUTCOME UNKNOWN"), (("-q",), "OUTCOME UNKNOWN"), (("--json",), "{")])
+def test_a_run_prints_its_verdict_once_and_no_table(
+    words: tuple[str, ...], told: str, service: Service, tmp_path: Path
+) -> None:
+    """The verdict goes to stdout, and on stderr there is neither the log nor a table of Locust's."""
+    command = [sys.executable, "-m", "harness", "run", "--host", service.url, "--duration", "1s", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 4, done.stderr
+    assert done.stdout.strip().startswith(told)
+    assert (done.stdout + done.stderr).count("OUTCOME UNKNOWN") == (told != "{")
+    assert not [word for word in ("INFO", "# reqs", "percentiles") if word in done.stdout + done.stderr]
+    if told == "{":
+        assert json.loads(done.stdout)["exit_code"] == 4
 
 
 SHAPED = """
