@@ -29,6 +29,9 @@ exit codes:
 """
 
 
+_OF_AWS = ("stack", "application", "group", "alias", "host", "learn_delays", "print_policy")
+
+
 def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for traffic and expectation")
@@ -95,6 +98,9 @@ def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
 
 def examine_file(wanted: Experiment, options: argparse.Namespace) -> int:
     """The same for a template: nothing is asked of AWS."""
+    for name in _OF_AWS:
+        if getattr(options, name):
+            raise UsageError(f"--{name.replace('_', '-')} asks AWS, and --template does not: leave one of them out")
     from harness.report.diagnosis import show_template
     from harness.templates import examine_template, read_release
 

@@ -20,7 +20,7 @@ from harness.templates.presets import preset
 from harness.templates.release import Problem, ReleasedFunction, TemplateAlarm, TemplateRelease
 
 HOOK_PREFIX = "CodeDeployHook_"
-_LIVE = "the version that is live"
+_LIVE = "of the last deployment"
 _ANSWERABLE: Mapping[str, Callable[[ReleasedFunction, TemplateAlarm], int]] = {
     "alarm-configured": lambda one, _: one.alarms_line,
     "alarm-enabled": lambda one, _: one.alarms_line,
@@ -165,7 +165,8 @@ def _snapshot(release: TemplateRelease, one: ReleasedFunction, experiment: Exper
     alias = AliasSeen(asked_s=0.0, at_s=0.0, function=one.function, alias=one.alias.value, version=_LIVE)
     seen = (_group(one), config, alias, *guards_of(release, one))
     return Snapshot(
-        experiment=replace(experiment, deployment=names),
+        # The experiment's alarm has the name that it has on AWS, which the template need not know.
+        experiment=replace(experiment, deployment=names, alarm=replace(experiment.alarm, name=None)),
         sightings=tuple(event for event in seen if event is not None),
         why_not={
             "codedeploy:GetDeploymentGroup": "; ".join(fact.value for fact in one.unclear),

@@ -24,8 +24,10 @@ def read_release(path: Path, given: Mapping[str, str]) -> TemplateRelease:
     if template.get("Resources") is None or not [*(template.get("Resources") or template).items()]:
         problem = "is no template of CloudFormation or SAM: it has no Resources"
         raise TemplateError(str(path), template.line, problem)
-    resolver = Resolver(template, given, str(path))
-    return _Reading(template, resolver).release()
+    try:
+        return _Reading(template, Resolver(template, given, str(path))).release()
+    except RecursionError as error:
+        raise TemplateError(str(path), None, "is nested too deep to be read") from error
 
 
 class _Sorted(Struct, frozen=True):
@@ -75,7 +77,9 @@ class _Reading:
         by_type: dict[str, dict[str, Value]] = {}
         for logical, resource in self._resolver.resources.items():
             kind = resource.get("Type")
-            if kind is not None and self._is_there(logical, resource, kind.text()):
+            if kind is None:
+                self._problems.append(_without_type(logical, resource))
+            elif self._is_there(logical, resource, kind.text()):
                 by_type.setdefault(kind.text(), {})[logical] = resource
         return _Sorted(by_type)
 
@@ -133,6 +137,14 @@ def _conditional(resolver: Resolver, logical: str, condition: Value, *, is_known
     text = f"Whether {logical} is deployed is not known: it hangs on the condition {condition.text()}."
     asked = " and ".join(one.option for one in resolver.asked.values())
     return Problem("condition", "unknown", text, f"Give {asked}." if asked else "", condition.line)
+
+
+def _without_type(logical: str, resource: Value) -> Problem:
+    if logical.startswith("Fn::"):
+        text, advice = f"{logical} makes resources that are not read here.", "Run doctor with the processed template."
+        return Problem("template", "unknown", text, advice, resource.line)
+    text = f"{logical} has no Type: CloudFormation refuses the template."
+    return Problem("template", "error", text, "Give it a Type.", resource.line)
 
 
 def _nested(logical: str, resource: Value) -> Problem:

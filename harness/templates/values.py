@@ -15,8 +15,11 @@ from harness.files import read_plain
 
 Content: TypeAlias = "dict[str, Value] | tuple[Value, ...] | str | int | float | bool | None"
 
-MOST_VALUES = 1_000_000
+MOST_VALUES = 200_000
 """Far more than any template has, its aliases written out: CloudFormation takes 1 MB of text."""
+
+DEEPEST = 100
+"""How deep values may nest to be read; a template has some ten."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN = yaml.constructor.SafeConstructor()
@@ -52,13 +55,17 @@ class Value(Struct, frozen=True):
         """A scalar as CloudFormation writes it into a text."""
         if isinstance(self.content, bool):
             return "true" if self.content else "false"
+        if isinstance(self.content, dict | tuple):
+            return "a map" if isinstance(self.content, dict) else "a list"
         return "" if self.content is None else str(self.content)
 
 
 def read_values(path: Path) -> Value:
     """The values of a template. Raises TemplateError where the file cannot be read, or is neither YAML nor JSON."""
     try:
-        node = yaml.compose(read_plain(path).decode("utf-8-sig"), _LOADER)
+        text = read_plain(path).decode("utf-8-sig")
+        _refuse_the_deep(text, str(path))
+        node = yaml.compose(text, _LOADER)
     except OSError as error:
         raise TemplateError(str(path), None, error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
@@ -72,6 +79,19 @@ def read_values(path: Path) -> Value:
     if node is None:
         raise TemplateError(str(path), None, "is empty")
     return _Reading(str(path)).value(node)
+
+
+def _refuse_the_deep(text: str, source: str) -> None:
+    """Raises TemplateError for a text that nests too deep: libyaml would end the process when it composes it."""
+    depth = 0
+    for event in yaml.parse(text, _LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark else None
+            raise TemplateError(source, line, f"nests deeper than {DEEPEST} values")
 
 
 class _Reading:

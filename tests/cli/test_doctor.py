@@ -224,5 +224,7 @@ def test_a_template_is_examined_without_aws(tmp_path: Path, capsys: pytest.Captu
     assert examine_net(*asked("--template", str(template), "--parameter", "Owner=3")) == 0
     with pytest.raises(UsageError, match="NAME=VALUE"):
         examine_net(*asked("--template", str(template), "--parameter", "Owner"))
+    with pytest.raises(UsageError, match="--stack asks AWS, and --template does not"):
+        examine_net(*asked("--template", str(template), "--stack", "shop"))
     with pytest.raises(UsageError, match="--parameter goes with --template"):
         examine_net(*asked("--parameter", "Owner=3"))

@@ -1,0 +1,115 @@
+"""What teams get wrong, or read wrong, in templates: each trap with the answer that it must get."""
+
+import pytest
+
+from harness.errors import TemplateError
+from tests.templates.conftest import PLAIN, SAM, Examine, asked, told
+
+LINES = {text.strip(): number for number, text in enumerate(SAM.splitlines(), 1)}
+ALARMS = "        Alarms:\n          - !Ref ApiErrors\n"
+
+
+def test_what_the_serverless_framework_packages_is_read(examine: Examine) -> None:
+    """The canary plugin writes CloudFormation: its configuration is an Fn::Sub, its group has a name."""
+    written = '{"Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": "Canary10Percent5Minutes"}]}'
+    named = '"DeploymentGroupName": "shop-dev-FnLambdaFunctionDeploymentGroup"'
+    diagnosis = examine(
+        PLAIN,
+        ('"CodeDeployDefault.LambdaLinear10PercentEvery1Minute"', written),
+        ('    "DeploymentConfigName"', f'    {named},\n    "DeploymentConfigName"'),
+    )
+    (one,) = diagnosis.diagnoses
+    assert one.group == "shop-dev-FnLambdaFunctionDeploymentGroup"
+    assert asked(diagnosis, "gradual-shift").seen.startswith("Canary10Percent5Minutes shifts 10%")
+
+
+def test_a_version_written_down_is_the_wrong_one(examine: Examine) -> None:
+    """Each deployment makes a new version; only a reference follows it."""
+    reference, number = '{"Fn::GetAtt": ["Version", "Version"]}}\n        ]', '"12"}\n        ]'
+    assert asked(examine(PLAIN, (reference, number)), "alarm-versions").severity == "error"
+
+
+def test_a_reference_to_nothing_is_refused(examine: Examine) -> None:
+    """With the line that has it."""
+    line = LINES["- !Ref ApiErrors"]
+    with pytest.raises(TemplateError, match=rf"template\.yaml:{line}: Errors is referred to, and is neither"):
+        examine(SAM, ("- !Ref ApiErrors", "- !Ref Errors"))
+
+
+def test_resources_that_a_loop_makes_are_not_known(examine: Examine) -> None:
+    """They are not read, so nobody says that all is well."""
+    diagnosis = examine(SAM + "  Fn::ForEach::Loop: [Name, [a, b], {'${Name}': {Type: 'AWS::SNS::Topic'}}]\n")
+    assert (diagnosis.exit_code, told(diagnosis)["template"][0]) == (4, "unknown")
+
+
+def test_a_preset_by_a_parameter_is_asked_for(examine: Examine) -> None:
+    """Given, it is judged."""
+    change = ("Type: Canary10Percent5Minutes", "Type: !Ref Owner")
+    assert "--parameter Owner=" in asked(examine(SAM, change), "gradual-shift").seen
+    assert asked(examine(SAM, change, Owner="Canary10Percent30Minutes"), "gradual-shift").severity == "ok"
+
+
+def test_a_value_in_the_parameter_store_is_not_guessed(examine: Examine) -> None:
+    """The parameter's default is a path and no value; so is a dynamic reference."""
+    stored = ("Owner: {Type: String}", "Owner: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /shop/threshold}")
+    by_parameter = examine(SAM, stored, ("Threshold: 3", "Threshold: !Ref Owner"))
+    assert "--parameter Owner=" in asked(by_parameter, "alarm-threshold").seen
+    dynamic = examine(SAM, ("Threshold: 3", "Threshold: '{{resolve:ssm:/shop/threshold}}'"))
+    assert "--parameter 'ssm:/shop/threshold=" in asked(dynamic, "alarm-threshold").seen
+
+
+def test_alarms_by_condition_are_those_of_the_stage(examine: Examine) -> None:
+    """A list for production, none elsewhere."""
+    change = (ALARMS, "        Alarms: !If [IsProd, [!Ref ApiErrors], !Ref AWS::NoValue]\n")
+    assert asked(examine(SAM, change), "alarm-configured").severity == "error"
+    assert asked(examine(SAM, change, Stage="prod"), "alarm-configured").severity == "ok"
+
+
+def test_alarms_by_an_unknown_condition_are_asked_for(examine: Examine) -> None:
+    """Neither "no alarm" nor "guarded": the parameter that decides is named."""
+    change = (ALARMS, "        Alarms: !If [IsProd, [!Ref ApiErrors], []]\n")
+    diagnosis = examine(SAM, change, ("IsProd: !Equals [!Ref Stage", "IsProd: !Equals [!Ref Owner"))
+    assert diagnosis.exit_code == 4
+    assert "--parameter Owner=" in asked(diagnosis, "alarm-configured").seen
+
+
+def test_tables_are_read_by_stage(examine: Examine) -> None:
+    """As a threshold for each stage."""
+    table = ("Resources:", "Mappings:\n  Limits:\n    dev: {Errors: 3}\n    prod: {Errors: 0}\nResources:")
+    change = ("Threshold: 3", "Threshold: !FindInMap [Limits, !Ref Stage, Errors]")
+    assert asked(examine(SAM, table, change), "alarm-threshold").severity == "ok"
+    assert asked(examine(SAM, table, change, Stage="prod"), "alarm-threshold").severity == "error"
+    with pytest.raises(TemplateError, match=r"Fn::FindInMap finds no Limits\.test\.Errors"):
+        examine(SAM, table, change, Stage="test")
+
+
+def test_a_name_cut_out_of_an_arn_is_the_function(examine: Examine) -> None:
+    """CDK does that for functions that it imports; the whole ARN is no name."""
+    cut = ("Value: !Ref Api}", "Value: !Select [6, !Split [':', !GetAtt Api.Arn]]}")
+    assert asked(examine(SAM, cut), "alarm-function").severity == "ok"
+    assert asked(examine(SAM, ("Value: !Ref Api}", "Value: !GetAtt Api.Arn}")), "alarm-function").severity == "error"
+
+
+def test_an_alarm_on_the_version_of_sam_counts_only_the_canary(examine: Examine) -> None:
+    """As SAM's guide writes it."""
+    resource = '- {Name: Resource, Value: !Sub "${Api}:live"}'
+    version = f"{resource}\n        - {{Name: ExecutedVersion, Value: !GetAtt Api.Version.Version}}"
+    assert asked(examine(SAM, (resource, version)), "alarm-versions").severity == "ok"
+
+
+def test_sam_publishes_no_version_for_a_change_of_the_environment(examine: Examine) -> None:
+    """So such a change is no canary, unless the template asks for it."""
+    assert "only when its CodeUri changes" in told(examine(SAM))["target-version"][2]
+    every = ("AutoPublishAlias: live", "AutoPublishAlias: live\n    AutoPublishAliasAllProperties: true")
+    assert "target-version" not in told(examine(SAM, every))
+
+
+def test_a_group_without_words_about_rollback_does_not_roll_back(examine: Examine) -> None:
+    """CloudFormation sets none by itself, and the configuration without a name shifts all at once."""
+    bare = (
+        '"AutoRollbackConfiguration": {"Enabled": true, "Events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"]}'
+    )
+    diagnosis = examine(PLAIN, (bare, '"ServiceRoleArn": "x"'))
+    assert asked(diagnosis, "rollback-on-alarm").severity == "error"
+    config = '    "DeploymentConfigName": "CodeDeployDefault.LambdaLinear10PercentEvery1Minute",\n'
+    assert asked(examine(PLAIN, (config, "")), "gradual-shift").severity == "error"
