@@ -13,11 +13,13 @@
     │   └── Unavailable          exit 1  ... because it failed itself
     ├── Unreachable              exit 1  no answer at all
     ├── CloudError               exit 1  the local cloud did not start, or died
+    ├── Exhausted                exit 1  this machine gave no more descriptors or memory
     └── TimelineError            exit 1  a timeline cannot be read
 
 Foreign exceptions become one of these at the edge where they are caught, with the cause kept.
 """
 
+import errno
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -135,5 +137,34 @@ class CloudError(HarnessError):
     """The local cloud did not start, or died while it was needed."""
 
 
+class Exhausted(HarnessError):
+    """This machine, or a limit on this process, gave no more descriptors or memory."""
+
+
 class TimelineError(HarnessError):
     """A timeline cannot be read; the message names the file and the line."""
+
+
+_NO_MEMORY = "this process got no more memory: give it more, or send less per second"
+_LACKS = {
+    errno.EMFILE: "this process ran out of file descriptors: raise the limit (ulimit -n), or send less per second",
+    errno.ENFILE: "this machine ran out of file descriptors: end what holds them, or raise fs.file-max",
+    errno.ENOMEM: _NO_MEMORY,
+}
+
+
+def exhausted(error: BaseException | None) -> Exhausted | None:
+    """What ran out, where an error or what led to it says that something did; None for every other error."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return Exhausted(_NO_MEMORY)
+        if isinstance(error, OSError) and error.errno in _LACKS:
+            return Exhausted(_LACKS[error.errno])
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def sentence_of(error: BaseException) -> str | None:
+    """What to tell of an error; None where it is a bug, of which its traceback tells more."""
+    told = exhausted(error) or error
+    return str(told) if isinstance(told, HarnessError) else None

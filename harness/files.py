@@ -14,6 +14,8 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 MOST_BYTES = 64 * 1024 * 1024
 """More than any file that is read as a whole has: a verdict, a manifest or an experiment takes some kilobytes."""
 
+_PIECE = 256 * 1024
+
 
 class Readable(Protocol):
     """What `bounded` reads: a binary file, or what unpacks one."""
@@ -39,7 +41,9 @@ def read_plain(path: Path) -> bytes:
 
 def bounded(file: Readable) -> bytes:
     """What is left of an open file. Raises OSError beyond MOST_BYTES."""
-    content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"it has more than {MOST_BYTES // 2**20} MiB", getattr(file, "name", None))
-    return content
+    content = bytearray()
+    while piece := file.read(_PIECE):  # to ask for all at once would take the memory for MOST_BYTES each time
+        content += piece
+        if len(content) > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"it has more than {MOST_BYTES // 2**20} MiB", getattr(file, "name", None))
+    return bytes(content)

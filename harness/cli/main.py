@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from harness.cli.words import complain
 from harness.core.version import __version__
-from harness.errors import ExitCode, HarnessError, UsageError
+from harness.errors import ExitCode, HarnessError, UsageError, exhausted
 from harness.streams import bear_any_stream, flush
 
 EXIT_CODES = """\
@@ -31,22 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(words)
     except HarnessError as error:
-        complain(str(error))
-        if os.environ.get("GITHUB_ACTIONS"):
-            from harness.report.actions import announce_refusal
-
-            announce_refusal(str(error), error.exit_code)
-        return error.exit_code
+        return _refused(exhausted(error) or error)
     except KeyboardInterrupt:
         complain("stopped by SIGINT")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return ExitCode.HARNESS_FAILED
-    except OSError as error:
-        complain(f"{error.filename or 'the system'}: {error.strerror or error}")
-        return ExitCode.HARNESS_FAILED
     except Exception as error:  # noqa: BLE001 - outermost frame: a bug is told in one sentence, too
-        return _bug(error, words)
+        return _failed(error, words)
     finally:
         flush()
     return code
@@ -71,8 +63,21 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def _bug(error: Exception, words: list[str]) -> int:
-    if "--debug" in words:
+def _refused(error: HarnessError) -> int:
+    complain(str(error))
+    if os.environ.get("GITHUB_ACTIONS"):
+        from harness.report.actions import announce_refusal
+
+        announce_refusal(str(error), error.exit_code)
+    return error.exit_code
+
+
+def _failed(error: Exception, words: list[str]) -> int:
+    if lack := exhausted(error):
+        return _refused(lack)
+    if isinstance(error, OSError):
+        complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+    elif "--debug" in words:
         import traceback
 
         traceback.print_exception(error)

@@ -14,7 +14,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 from harness.core.experiment.feed import Feed
 from harness.core.experiment.rails import host_refusal
 from harness.core.timeline.events import Event, Totals
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError, sentence_of
 from harness.plugin.statistics import LocustsCount, Statistics, others_listen
 from harness.traffic.client.address import service_url
 from harness.traffic.client.client import Client
@@ -260,11 +260,11 @@ def _telling_failure(tell: TellFailure) -> Iterator[None]:
         yield
     except StopUser:
         raise
-    except HarnessError as error:
-        tell(str(error))
     except Exception as error:
-        log.exception("traffic failed")
-        tell(f"traffic failed: {error!r}")
+        sentence = sentence_of(error)
+        if sentence is None:
+            log.exception("traffic failed")
+        tell(sentence or f"traffic failed: {error!r}")
     else:
         return
     raise StopUser

@@ -11,7 +11,7 @@ import gevent.event
 
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import Event, ExitAsked, Signal
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, exhausted
 from harness.plugin.admission import Admission
 from harness.plugin.lifecycle import IN_A_TEST, NEXT, DirectorState, Happening
 from harness.plugin.panel.chronicle import Chronicle
@@ -207,11 +207,13 @@ class Director(Role):
     def _set_up(self) -> None:
         try:
             run = self._begin_run()
-        except HarnessError as error:
-            self._refuse(str(error), error.exit_code)
         except Exception as error:
-            log.exception("the run could not begin")
-            self._refuse(f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED)
+            told = exhausted(error) or error
+            if isinstance(told, HarnessError):
+                self._refuse(str(told), told.exit_code)
+            else:
+                log.exception("the run could not begin")
+                self._refuse(f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED)
         else:
             self._round = gevent.spawn(self._rounds, run)
             if self._signal:  # it came while the run was being set up

@@ -13,7 +13,7 @@ import gevent
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
-from harness.errors import ExitCode, HarnessError
+from harness.errors import ExitCode, HarnessError, exhausted
 from harness.plugin import options
 from harness.plugin.director import Director
 from harness.plugin.last_word import LastWord
@@ -45,10 +45,13 @@ def init(environment: Any, **_: Any) -> None:
     bear_any_stream()
     try:
         role = _role(environment)
-    except HarnessError as error:
-        sys.stderr.write(f"canary-harness: {masked_prose(str(error))}\n")
-        announce_refusal(str(error), error.exit_code)
-        sys.exit(error.exit_code)
+    except (HarnessError, OSError, MemoryError) as error:
+        told = exhausted(error) or error
+        if not isinstance(told, HarnessError):
+            raise
+        sys.stderr.write(f"canary-harness: {masked_prose(str(told))}\n")
+        announce_refusal(str(told), told.exit_code)
+        sys.exit(told.exit_code)
     if environment.web_ui and isinstance(role, Director):
         Panel(environment, role)
     environment.canary_crew = role.crew

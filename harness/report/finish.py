@@ -19,7 +19,15 @@ from harness.report.markdown import markdown
 from harness.report.masked_experiment import without_secrets
 from harness.report.page import page
 from harness.report.shelf import write_index
+from harness.report.templating import load_templates
 from harness.streams import tell
+
+
+def load_ahead() -> None:
+    """Loads what the end of a run needs, before anything is broken: later there may be no descriptor or memory left."""
+    import scipy.special  # noqa: F401 - judging uses it
+
+    load_templates()
 
 
 def finish(folder: RunFolder, experiment: Experiment) -> Verdict:

@@ -15,7 +15,7 @@ from harness.aws.forced_alarm import HOLD_EVERY_S
 from harness.core.experiment.rails import Trip
 from harness.core.timeline.events import Event, RailTripped
 from harness.core.timeline.rollout import Rollout
-from harness.errors import HarnessError, RunEnding
+from harness.errors import RunEnding, sentence_of
 from harness.run.context import RunContext
 from harness.run.deploying import Deploying
 from harness.run.faults import Faults
@@ -81,11 +81,11 @@ class Plays:
             play()
         except RunEnding:
             return  # what was to be changed on AWS is not, as for anything else that was still planned
-        except HarnessError as error:
-            self._context.fail(name, str(error))
         except Exception as error:
-            log.exception("%s failed", name)
-            self._context.fail(name, repr(error))
+            sentence = sentence_of(error)
+            if sentence is None:
+                log.exception("%s failed", name)
+            self._context.fail(name, sentence or repr(error))
 
     def _deploy(self) -> None:
         self._deploying.play()

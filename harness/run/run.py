@@ -25,9 +25,9 @@ from harness.core.experiment.types import Experiment
 from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import Event, ExitAsked, RunEnded, Signal, Why
 from harness.core.verdict.types import Verdict
-from harness.errors import ExitCode, HarnessError, UsageError
+from harness.errors import ExitCode, HarnessError, UsageError, sentence_of
 from harness.report.actions import announce
-from harness.report.finish import finish, finish_with
+from harness.report.finish import finish, finish_with, load_ahead
 from harness.report.folder import RunFolder
 from harness.report.printing import print_verdict
 from harness.report.progress import Progress
@@ -109,6 +109,8 @@ class Run:
 
     def start(self) -> None:
         """Begins the run; returns at once."""
+        load_ahead()
+        self._ending.reserve.hold()
         begin(self._context, sends=True)
         if self.watching:
             self._deploying.disregard_others()
@@ -252,8 +254,9 @@ def _conclude(folder: RunFolder, experiment: Experiment) -> Verdict | None:
 def _judged(judge: Callable[[], Verdict]) -> Verdict | None:
     try:
         return judge()
-    except HarnessError as error:
-        log.error("no verdict: %s", error)
+    except (HarnessError, MemoryError) as error:
+        log.error("no verdict: %s", sentence_of(error))
     except OSError as error:
-        log.error("no verdict: %s: %s", error.filename or "the system", error.strerror or error)
+        told = sentence_of(error) or f"{error.filename or 'the system'}: {error.strerror or error}"
+        log.error("no verdict: %s", told)
     return None

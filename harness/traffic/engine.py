@@ -87,6 +87,7 @@ class LoadEngine:
         self._paced = True
         looked_s = self._base.now_s()
         while not self._stopped:
+            self._sender.check()
             before_s, looked_s = looked_s, self._base.now_s()
             self._apply(looked_s)
             if looked_s - before_s > LATE_S * self.speed:
@@ -101,6 +102,7 @@ class LoadEngine:
         held_s = self._hold_back()
         now_s = self._base.now_s()
         self._apply(now_s)
+        self._sender.check()
         if not self._sender.send(self._chooser.next(now_s, self._turns.next()), now_s, held_s):
             gevent.sleep(0)  # what fails at once would keep the others from their turn
 

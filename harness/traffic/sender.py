@@ -7,6 +7,7 @@ from typing import Any
 import gevent
 from gevent import get_hub, getcurrent
 
+from harness.errors import Exhausted, exhausted
 from harness.traffic.client.client import Client
 from harness.traffic.client.failures import NoAnswer
 from harness.traffic.fired import VERSION_HEADER, Reply
@@ -41,6 +42,12 @@ class Sender:
         self._idle: list[Any] = []
         self._senders: list[Any] = []
         self.in_flight = 0
+        self._lack: Exhausted | None = None
+
+    def check(self) -> None:
+        """Raises Exhausted once this process could not send: what it sends from then on says nothing of the service."""
+        if self._lack:
+            raise self._lack
 
     def start(self, planned: Planned, due_s: float) -> None:
         """Has a greenlet send a request soon, one that rests if there is any."""
@@ -93,7 +100,8 @@ class Sender:
         except NoAnswer as no_answer:
             error = str(no_answer)
         except Exception as bug:  # noqa: BLE001 - a sender must go on, and its request count as what it is
-            error = f"the client failed: {bug!r}"
+            self._lack = exhausted(bug)
+            error = str(self._lack) if self._lack else f"the client failed: {bug!r}"
         except gevent.GreenletExit:
             error = "no answer when the run ended"
             raise

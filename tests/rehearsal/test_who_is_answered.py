@@ -4,6 +4,7 @@ import base64
 import http.client
 import io
 import json
+import re
 import threading
 import urllib.parse
 import zipfile
@@ -14,10 +15,13 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import boto3
+import botocore.session
 import pytest
 
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory
+from harness.rehearsal.operations import operations
+from tests.rehearsal.test_operations import SERVICES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -294,6 +298,56 @@ def test_a_foreign_form_forces_no_alarm(foreign_page: "Page", canary_cloud: Clou
     assert reason_of(alarm) != "by a page"
     assert send(url, Asked("monitoring", "POST", path, {"Content-Type": FORM}, body)).status == 200
     assert reason_of(alarm) == "by a page"
+
+
+def attempts(cloud: Cloud) -> Iterator[dict[str, str]]:
+    """Every operation of the cloud as a page may ask for it, signed by whoever."""
+    for service, kind in SERVICES.items():
+        model = botocore.session.get_session().get_service_model(service)
+        for name in operations(kind):
+            how = model.operation_model(name).http
+            path = re.sub(r"{\w+\+?}", cloud.ready["function"], how["requestUri"])
+            joined = "&" if "?" in path else "?"
+            yield {
+                "method": how["method"],
+                "url": f"{cloud.ready['endpoint_url']}{path}{joined}{presigned(model.signing_name)}&of={name}",
+                "target": f"{model.metadata.get('targetPrefix', '')}.{name}",
+                "signature": signature(model.signing_name),
+                "body": urllib.parse.urlencode({"Action": name, "Version": model.api_version}),
+            }
+
+
+TRY_ALL = """async attempts => {
+    const done = []
+    const shown = source => new Promise(told => {
+        const image = new Image()
+        Object.assign(image, {onload: () => told(done.push(source)), onerror: told, src: source})
+    })
+    for (const {method, url, target, signature, body} of attempts) {
+        const headers = {"Authorization": signature, "X-Amz-Target": target, "Content-Type": "application/json"}
+        const sent = method === "GET" ? {} : {body: "{}"}
+        await Promise.all([
+            fetch(url, {method, headers, ...sent}).then(() => done.push(url), () => {}),
+            fetch(url, {method: "POST", mode: "no-cors", body: new URLSearchParams(body)}),
+            fetch(url, {method: "POST", mode: "no-cors", body: "{}"}),
+            fetch(`${url}&${body}`, {mode: "no-cors"}),
+            shown(`${url}&${body}`),
+        ])
+    }
+    return done
+}"""
+
+
+def test_a_foreign_page_is_refused_every_operation(foreign_page: "Page", canary_cloud: Cloud) -> None:
+    """By whatever a page can send: fetches with and without permission, forms and images, each with a signature."""
+    tried = [*attempts(canary_cloud)]
+    answers: list[tuple[str, int]] = []
+    foreign_page.on("response", lambda answer: answers.append((answer.url, answer.status)))
+    assert foreign_page.evaluate(TRY_ALL, tried) == []
+    for attempt in tried:
+        assert foreign_page.evaluate(SUBMIT, [attempt["url"], attempt["body"]])
+    assert {status for _, status in answers} <= {400, 403}
+    assert {url for url, _ in answers} >= {attempt["url"] for attempt in tried}
 
 
 def upload() -> str:

@@ -10,6 +10,7 @@ import gevent
 import gevent.lock
 from gevent import get_hub
 
+from harness.errors import Exhausted
 from harness.traffic.client.address import authority, service_url
 from harness.traffic.client.answer import HttpAnswer
 from harness.traffic.client.connection import PATIENT, Connection, Timeouts
@@ -56,6 +57,7 @@ class Client:
         self._timeouts = timeouts
         schemes = {self.url.scheme, proxy.scheme if proxy else ""}
         context = (tls or trusting_context()) if "https" in schemes else None
+        self._lack: Exhausted | None = None
         self._opener = Opener(self.url, proxy, timeouts, context)
         self._by_whole_address = proxy if self.url.scheme == "http" else None
         self._opening = gevent.lock.Semaphore(OPENING)
@@ -137,7 +139,13 @@ class Client:
             self._opening.release()
 
     def _connect(self) -> Connection:
-        connection = self._opener.open()
+        if self._lack:  # what is left is for others, who heal
+            raise self._lack
+        try:
+            connection = self._opener.open()
+        except Exhausted as lack:
+            self._lack = lack
+            raise
         self._connections.append(connection)
         return connection
 

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult
 import gevent.lock
 import gevent.socket
 
+from harness.errors import exhausted
 from harness.traffic.client.address import host_name, port_of
 from harness.traffic.client.connection import Connection, Timeouts
 from harness.traffic.client.failures import NoAnswer, reason_of
@@ -39,13 +40,15 @@ class Opener:
         self._failed = "the proxy failed" if proxy else "no connection"
 
     def open(self) -> Connection:
-        """A connection to the first address that accepts one; raises NoAnswer."""
+        """A connection to the first address that accepts one; raises NoAnswer, or Exhausted."""
         addresses = self._addresses.now()
         reason = self._addresses.problem
         for family, address in addresses:
             try:
                 return self._opened(family, address)
             except OSError as error:
+                if lack := exhausted(error):
+                    raise lack from error
                 reason = reason_of(error)
         if addresses:
             self._addresses.forget()

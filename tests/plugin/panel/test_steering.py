@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.core.timeline.events import Asked, FaultEnded, Note, RunEnded
+from harness.plugin.panel.controls import CONTROLS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -159,7 +160,9 @@ def _refused_to_foreign_pages(locust: Any, page: "Page") -> None:
     assert locust.ask("/canary/api/v1/force-alarm", {}, **foreign)[0] == 403
     assert locust.ask("/canary/api/v1/stop", {}, Sec_Fetch_Site="cross-site")[0] == 403
     assert locust.ask("/canary/api/v1/stop", {})[0] == 403, "the token is missing"
-    cross_site_post(page, f"{locust.url}/canary/api/v1/end")
+    for control in CONTROLS:
+        assert locust.ask(f"/canary/api/v1/{control}", {}, **foreign)[0] == 403, control
+        cross_site_post(page, f"{locust.url}/canary/api/v1/{control}")
 
 
 def _refused_to_a_script(locust: Any) -> None:
