@@ -11,6 +11,8 @@ from harness.wallclock import wall_now
 Action = Callable[[float], None]
 
 MINUTE_S = 60
+LEAST_LIMIT_S = 5.0
+"""Wall seconds that user code has at any speed, so that a slow start of Python is not cut."""
 
 
 class CloudClock:
@@ -50,6 +52,11 @@ def _epoch_s(wall_s: float, speed: float, phase_s: float) -> float:
     """When both times agreed, so that simulated time at `wall_s` is `phase_s` into a minute."""
     ahead_s = (phase_s - wall_s) % MINUTE_S
     return wall_s if speed == 1 else wall_s - ahead_s / (speed - 1)
+
+
+def wall_limit_s(limit_s: float, speed: float) -> float:
+    """How much wall time user code gets for a limit of AWS: as long in simulated time, but never too short to start."""
+    return max(limit_s / speed, min(limit_s, LEAST_LIMIT_S)) if speed > 1 else limit_s
 
 
 class Schedule:

@@ -163,6 +163,7 @@ class Cloud:
             name=made.api,
             version_header=self._version_header,
             throttle=self._throttle,
+            speed=self.clock.speed,
             takes_all=any(arm.handler or arm.url for arm in (self.experiment.baseline, self.experiment.canary)),
         )
         metrics = self.cloudwatch.invocations

@@ -11,6 +11,7 @@ import functools
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
@@ -21,6 +22,7 @@ from msgspec import Struct
 from harness.core.experiment.gate import Gate, foreign_host
 from harness.rehearsal import proxy, service
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
+from harness.rehearsal.clock import wall_limit_s
 from harness.rehearsal.cloudwatch.api_requests import ApiMetrics, ApiName
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics, Underway
 from harness.rehearsal.functions.functions import Functions
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 INTEGRATION_TIMEOUT_S = 29.0
 LARGEST_BODY = 10 * 1024 * 1024
 MOST_WAITING = 64
+"""Threads that wait for the runs of one version: a version that hangs takes none of another's."""
 
 ROUTES = {("GET", service.FAKE_USER): True, ("POST", service.FEATURE_TOGGLES): False}
 """Method and path without the stage, and whether the authorizer stands in front."""
@@ -50,7 +53,8 @@ class Api(Struct, frozen=True, kw_only=True):
     `name` is what its metrics call it, and its stage is where its routes are. `version_header` says which answers name
     the version that was invoked: `all` of them, or only `answers` that the function itself gave, as on AWS, where the
     gateway makes the 502. `takes_all` says that every other path is a route, too, without authorizer, as
-    `ANY /{proxy+}` is: for services of one's own. `timeout_s` is wall time.
+    `ANY /{proxy+}` is: for services of one's own. `timeout_s` is
+    the time for an answer; in it, and in the limits of user code, simulated time runs at `speed`.
     """
 
     function: str
@@ -62,6 +66,7 @@ class Api(Struct, frozen=True, kw_only=True):
     throttle: Throttle | None = None
     takes_all: bool = False
     timeout_s: float = INTEGRATION_TIMEOUT_S
+    speed: float = 1.0
 
 
 class Refused(Exception):
@@ -113,14 +118,15 @@ class Gateway:
         self._routes = {(method, f"{api.name.path}{path}"): (path, own) for (method, path), own in ROUTES.items()}
         self._authorizer = Authorizer(service.principal, now)
         self._bucket = TokenBucket(api.throttle, now()) if api.throttle else None
-        self._threads = WaitingThreads(MOST_WAITING)
+        self._threads: defaultdict[str, WaitingThreads] = defaultdict(lambda: WaitingThreads(MOST_WAITING))
         self._running: set[asyncio.Task[GatewayAnswer]] = set()
         self._behaviours: dict[str, BundledVersion] = {}
         self._answer_headers: dict[str, RawHeaders] = {}
 
     def close(self) -> None:
         """Ends the threads without waiting for invocations that still run."""
-        self._threads.close()
+        for threads in self._threads.values():
+            threads.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request; those that reach a stage are counted."""
@@ -198,18 +204,19 @@ class Gateway:
             self._metrics.record(self._api.function, self._api.alias, version, call.received_s, 0.0, failed=True)
             return self._from_gateway(proxy.BAD_GATEWAY, version)
         if code.kind != "bundled":
-            return await self._in_time(self._run(call, version), version)
+            limit_s = wall_limit_s(self._api.timeout_s, self._api.speed)
+            return await self._in_time(self._run(call, version), version, limit_s)
         own = self._behaviour(version, code)
         if own.latency_s:
-            return await self._in_time(self._in_slot(call, version, own), version)
+            return await self._in_time(self._in_slot(call, version, own), version, self._api.timeout_s)
         return await self._in_slot(call, version, own)
 
-    async def _in_time(self, work: Coroutine[Any, Any, GatewayAnswer], version: str) -> GatewayAnswer:
-        """API Gateway stops waiting, the invocation goes on."""
+    async def _in_time(self, work: Coroutine[Any, Any, GatewayAnswer], version: str, limit_s: float) -> GatewayAnswer:
+        """API Gateway stops waiting after `limit_s` of wall time, the invocation goes on."""
         task = asyncio.ensure_future(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        done, _ = await asyncio.wait({task}, timeout=self._api.timeout_s)
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
         return task.result() if done else self._from_gateway(proxy.TIMED_OUT, version)
 
     async def _in_slot(self, call: AdmittedRequest, version: str, own: BundledVersion) -> GatewayAnswer:
@@ -251,9 +258,10 @@ class Gateway:
 
     async def _run(self, call: AdmittedRequest, version: str) -> GatewayAnswer:
         event = proxy.event(call, api=self._api.name, account=self._api.account, region=self._api.region)
-        run = functools.partial(self._versions.run, self._api.function, version, event, alias=self._api.alias)
+        api = self._api
+        run = functools.partial(self._versions.run, api.function, version, event, alias=api.alias, speed=api.speed)
         try:
-            invocation = await asyncio.wrap_future(self._threads.submit(run))
+            invocation = await asyncio.wrap_future(self._threads[version].submit(run))
         except Refusal:
             return proxy.NOT_INVOKED
         if invocation.error:

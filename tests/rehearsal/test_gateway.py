@@ -17,7 +17,7 @@ from msgspec import Struct
 from harness.rehearsal.admission import LONGEST_TOKEN, Authorizer, Throttle
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.invocations import ALONE, Underway
-from harness.rehearsal.gateway import LARGEST_BODY, Api, Gateway
+from harness.rehearsal.gateway import LARGEST_BODY, MOST_WAITING, Api, Gateway
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.waiting import WaitingThreads
 
@@ -72,7 +72,7 @@ class FakeLambda:
     def free_slot(self, function: str, alias: str | None, version: str) -> None:
         """Nothing is held."""
 
-    def run(self, function: str, version: str, event: bytes, *, alias: str | None) -> Invocation:
+    def run(self, function: str, version: str, event: bytes, *, alias: str | None, speed: float = 1.0) -> Invocation:
         """Gives `outcome`."""
         self.events.append(json.loads(event))
         outcome = self.outcome(self.events[-1]) if callable(self.outcome) else self.outcome
@@ -616,6 +616,37 @@ def test_own_code_that_hangs_is_504() -> None:
         return answer
 
     assert asyncio.run(ask_and_let_go()).status == 504
+
+
+def test_a_version_that_hangs_leaves_the_other_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More hanging runs of the canary than there are threads: 504 for each of them, and the baseline answers."""
+    monkeypatch.setattr("harness.rehearsal.clock.LEAST_LIMIT_S", 0.3)
+    let_go = threading.Event()
+    backend = FakeLambda({"1": Code(kind="python"), "2": Code(kind="python")}, {"statusCode": 200})
+    answer = backend.run
+
+    def run(function: str, version: str, event: bytes, **more: Any) -> Invocation:
+        return (
+            answer(function, version, event, **more) if version == "1" else Invocation(payload=b"%d" % let_go.wait(5))
+        )
+
+    backend.run = run  # type: ignore[method-assign]
+    client = Client(backend, speed=1000)
+
+    async def ask(weight: float, times: int) -> list[Answer]:
+        backend.weight = weight
+        return await asyncio.gather(*(client.answer("/shared/fakeUser", BETA) for _ in range(times)))
+
+    async def both() -> tuple[list[Answer], list[Answer]]:
+        hanging = asyncio.create_task(ask(1.0, MOST_WAITING + 5))
+        await asyncio.sleep(0.05)
+        healthy = await ask(0.0, 3)
+        return healthy, await hanging
+
+    healthy, hanging = asyncio.run(both())
+    let_go.set()
+    assert {one.status for one in healthy} == {200}
+    assert {one.status for one in hanging} == {504}
 
 
 def test_slow_own_code_does_not_block_the_bundled_service() -> None:

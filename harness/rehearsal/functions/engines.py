@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from harness.rehearsal.clock import wall_limit_s
 from harness.rehearsal.functions.environments import TAIL_BYTES
 from harness.rehearsal.functions.records import Code
 
@@ -15,11 +16,19 @@ RESPONSE_LIMIT = 6_291_556
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
-    """One event on its way to a version; `arn` is the one it was invoked by, which can be an alias."""
+    """One event on its way to a version; `arn` is the one it was invoked by, which can be an alias.
+
+    `speed` is how many times as fast as wall time its limits run out.
+    """
 
     id: str
     arn: str
     event: bytes
+    speed: float = 1.0
+
+    def limit_s(self, code: Code) -> float:
+        """Wall seconds that the function's timeout gives this run."""
+        return wall_limit_s(code.timeout_s, self.speed)
 
 
 class Ran(Struct, frozen=True, kw_only=True):
@@ -67,11 +76,10 @@ def failed(kind: str, message: str, duration_ms: float, log: bytes = b"") -> Ran
     return Ran(payload=payload, failed=True, duration_ms=duration_ms, log=log)
 
 
-def timed_out(code: Code, request: RunRequest, log: bytes = b"", limit_s: float | None = None) -> Ran:
-    """A run that took longer than it may: the function's timeout unless `limit_s` says otherwise."""
-    limit_s = code.timeout_s if limit_s is None else limit_s
-    message = f"RequestId: {request.id} Error: Task timed out after {limit_s:.2f} seconds"
-    return failed("Sandbox.Timedout", message, limit_s * 1000, log)
+def timed_out(code: Code, request: RunRequest, log: bytes = b"") -> Ran:
+    """A run that took longer than the function's timeout."""
+    message = f"RequestId: {request.id} Error: Task timed out after {code.timeout_s:.2f} seconds"
+    return failed("Sandbox.Timedout", message, code.timeout_s * 1000, log)
 
 
 def invocation(code: Code, request: RunRequest, ran: Ran) -> Invocation:
@@ -96,7 +104,7 @@ def context_of(code: Code, request: RunRequest) -> Mapping[str, Any]:
         "invoked_function_arn": request.arn,
         "memory_limit_in_mb": str(code.memory_mb),
         "aws_request_id": request.id,
-        "timeout_s": code.timeout_s,
+        "timeout_s": request.limit_s(code),
     }
 
 

@@ -20,7 +20,7 @@ from msgspec import Struct
 from harness.rehearsal.functions.runtime import end_descendants
 
 INIT_LIMIT_S = 10.0
-"""Wall seconds for an environment to start and import, as in Lambda."""
+"""Seconds for an environment to start and import, as in Lambda."""
 ENVIRONMENTS_A_VERSION = 8
 """The most environments of a version. Lambda has hundreds; here the cores of the machine limit them anyway."""
 TAIL_BYTES = 4096
@@ -170,14 +170,19 @@ class Environment:
 
 
 class EnvironmentPool:
-    """The environments of one version: started on demand, at most `ENVIRONMENTS_A_VERSION`, the last used first."""
+    """The environments of one version: started on demand, at most `ENVIRONMENTS_A_VERSION`, the last used first.
 
-    def __init__(self, start: Callable[[], Environment]) -> None:
+    `start` gets the speed at which its limits run out: that of the run which needs it, but 1 where the code is known to
+    start, so that a loaded machine never makes a slow start a failure.
+    """
+
+    def __init__(self, start: Callable[[float], Environment]) -> None:
         self._start = start
         self._freed = threading.Condition()
         self._all: set[Environment] = set()
         self._idle: list[Environment] = []
         self._starting = 0
+        self._has_started = False
         self._retired = False
         self._closed = False
 
@@ -187,12 +192,13 @@ class EnvironmentPool:
             return [environment.pid for environment in self._all]
 
     @contextmanager
-    def environment(self) -> Iterator[Environment]:
-        """An environment for one run, waiting where all are busy.
+    def environment(self, wait_s: float | None = None, speed: float = 1.0) -> Iterator[Environment]:
+        """An environment for one run, waiting up to `wait_s` where all are busy.
 
-        Raises `TimedOut` or `EnvironmentEnded` where a new one does not start.
+        Raises `TimedOut` or `EnvironmentEnded` where a new one does not start, and `TimedOut` where none falls idle:
+        all runs before it hang, and on AWS it would have had an environment of its own and hung, too.
         """
-        environment = self._take()
+        environment = self._take(wait_s, speed)
         try:
             yield environment
         finally:
@@ -213,18 +219,19 @@ class EnvironmentPool:
                 environment.kill()
             self._freed.notify_all()
 
-    def _take(self) -> Environment:
-        while environment := self._next():
+    def _take(self, wait_s: float | None, speed: float) -> Environment:
+        while environment := self._next(wait_s):
             if environment.alive:
                 return environment
             with self._freed:
                 self._drop(environment)
-        return self._started()
+        return self._started(speed)
 
-    def _next(self) -> Environment | None:
+    def _next(self, wait_s: float | None) -> Environment | None:
         """An idle environment, or None with the right to start one."""
         with self._freed:
-            self._freed.wait_for(lambda: self._closed or self._idle or self._has_room())
+            if not self._freed.wait_for(lambda: self._closed or self._idle or self._has_room(), wait_s):
+                raise TimedOut(wait_s or 0.0, b"")
             if self._closed:
                 raise EnvironmentEnded(-signal.SIGKILL, b"")
             if self._idle:
@@ -235,9 +242,9 @@ class EnvironmentPool:
     def _has_room(self) -> bool:
         return len(self._all) + self._starting < ENVIRONMENTS_A_VERSION
 
-    def _started(self) -> Environment:
+    def _started(self, speed: float) -> Environment:
         try:
-            environment = self._start()
+            environment = self._start(1.0 if self._has_started else speed)
         except BaseException:
             self._count_started(None)
             raise
@@ -249,6 +256,7 @@ class EnvironmentPool:
             self._starting -= 1
             self._freed.notify()
             if environment:
+                self._has_started = True
                 self._all.add(environment)
             if environment and self._closed:
                 environment.kill()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import random
 import threading
 from collections.abc import Mapping
@@ -34,6 +35,13 @@ EVENT_LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_29
 RETRY_AFTER_S = (60.0, 120.0)
 """Experiment seconds before the two retries of a failed asynchronous invocation (Lambda developer guide)."""
 
+_CUT = (
+    "A run of version %s of %s was ended after %g s of wall time, which stand for its timeout of %g s at speed %g. "
+    "Code that is slow and does not hang needs a lower --speed."
+)
+
+log = logging.getLogger(__name__)
+
 
 class Functions(
     VersionOperations, AliasOperations, AccessOperations, UrlOperations, EventInvokeOperations, ProvisionedOperations
@@ -55,6 +63,7 @@ class Functions(
         settles_in_s: float = SETTLES_IN_S,
     ) -> None:
         self.endpoint_url = ""
+        self._cut: set[str] = set()
         self._invocations = invocations
         self._rng = rng
         self._python = Python(lambda code: variables(code, region, self.endpoint_url))
@@ -102,9 +111,12 @@ class Functions(
         """The frozen version; the same object for as long as the version does not change."""
         return self._version(self._function(function), version).code
 
-    def run(self, function: str, version: str, event: bytes, *, alias: str | None) -> Invocation:
-        """Runs a version and counts it; blocks. Raises `Refusal` where reserved concurrency does not admit the run."""
-        return self._run(self.code(function, version), event, alias)
+    def run(self, function: str, version: str, event: bytes, *, alias: str | None, speed: float = 1.0) -> Invocation:
+        """Runs a version and counts it; blocks. Raises `Refusal` where reserved concurrency does not admit the run.
+
+        Its time limits run out `speed` times as fast as wall time.
+        """
+        return self._run(self.code(function, version), event, alias, speed)
 
     def warm(self, function: str, version: str) -> str | None:
         """Makes a version ready for its first run; why each run will fail, None where none need fail.
@@ -137,8 +149,9 @@ class Functions(
             engine.close()
         self._packages.close()
 
-    def _run(self, code: Code, event: bytes, alias: str | None) -> Invocation:
-        request = RunRequest(id=str(uuid4()), arn=self._address.arn(code.function, alias or _own(code)), event=event)
+    def _run(self, code: Code, event: bytes, alias: str | None, speed: float = 1.0) -> Invocation:
+        arn = self._address.arn(code.function, alias or _own(code))
+        request = RunRequest(id=str(uuid4()), arn=arn, event=event, speed=speed)
         underway = self.take_slot(code.function, alias, code.version)
         try:
             started_s = self._schedule.clock.now()
@@ -146,10 +159,19 @@ class Functions(
         finally:
             self.free_slot(code.function, alias, code.version)
         failed = done.error is not None
+        if failed and done.duration_ms >= code.timeout_s * 1000:
+            self._tell_cut(code, request)
         self._invocations.record(
             code.function, alias, code.version, started_s, done.duration_ms, failed=failed, underway=underway
         )
         return done
+
+    def _tell_cut(self, code: Code, request: RunRequest) -> None:
+        """Says once of each version that its limit was cut: what takes that long may be honest, and was not on AWS."""
+        limit_s = request.limit_s(code)
+        if limit_s < code.timeout_s and code.arn not in self._cut:
+            self._cut.add(code.arn)
+            log.warning(_CUT, code.version, code.function, limit_s, code.timeout_s, request.speed)
 
     def _drawn(self, name: FunctionName) -> Code:
         alias = _alias_of(name)

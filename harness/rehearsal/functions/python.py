@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness.errors import CloudError
+from harness.rehearsal.clock import wall_limit_s
 from harness.rehearsal.functions.engines import Ran, RunRequest, context_of, failed, timed_out
 from harness.rehearsal.functions.environments import (
     INIT_LIMIT_S,
@@ -23,6 +24,8 @@ from harness.rehearsal.functions.environments import (
 from harness.rehearsal.functions.records import Code
 from harness.rehearsal.functions.runtime import with_request_id
 
+LONGEST_WAIT_S = 30.0
+"""Seconds that a run waits for an environment: just longer than API Gateway waits for its answer."""
 _NO_HANDLER = frozenset({"Runtime.HandlerNotFound", "Runtime.MalformedHandlerName"})
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE")
 
@@ -43,12 +46,14 @@ class Python:
     def run(self, code: Code, request: RunRequest) -> Ran:
         """Runs one event in an environment, starting one where none is idle and the pool has room."""
         try:
-            with self._pool(code).environment() as environment:
+            with self._pool(code).environment(
+                wall_limit_s(LONGEST_WAIT_S, request.speed), request.speed
+            ) as environment:
                 return _run(environment, code, request)
         except EnvironmentEnded as ended:
             return _exited(request, ended)
         except TimedOut as late:
-            return timed_out(code, request, late.log, late.limit_s)
+            return timed_out(code, request, late.log)
 
     def warm(self, code: Code) -> str | None:
         """Starts an environment ahead of the first run."""
@@ -97,12 +102,14 @@ class Python:
 
     def _new_pool(self, code: Code) -> EnvironmentPool:
         with self._lock:
-            _, pool = self._pools.setdefault(id(code), (code, EnvironmentPool(lambda: self._environment(code))))
+            _, pool = self._pools.setdefault(
+                id(code), (code, EnvironmentPool(lambda speed: self._environment(code, speed)))
+            )
             if self._closed:
                 pool.close()
             return pool
 
-    def _environment(self, code: Code) -> Environment:
+    def _environment(self, code: Code, speed: float) -> Environment:
         """A new environment; an import that takes too long is begun again, on the time of the run that waits for it.
 
         Lambda does so (developer guide, execution environment lifecycle); what it does for every later run of the same
@@ -110,9 +117,9 @@ class Python:
         """
         order = self._order(code)
         try:
-            return Environment(order, INIT_LIMIT_S)
+            return Environment(order, wall_limit_s(INIT_LIMIT_S, speed))
         except TimedOut:
-            return Environment(order, code.timeout_s)
+            return Environment(order, wall_limit_s(code.timeout_s, speed))
 
     def _order(self, code: Code) -> Order:
         root = code.package.root
@@ -128,7 +135,7 @@ def _run(environment: Environment, code: Code, request: RunRequest) -> Ran:
         return Ran(payload=payload, failed=True, duration_ms=0.0, log=start_log, start_ms=start_ms)
     started = time.perf_counter()
     try:
-        report = environment.run(context_of(code, request), request.event, code.timeout_s)
+        report = environment.run(context_of(code, request), request.event, request.limit_s(code))
     except EnvironmentEnded as ended:
         return _exited(request, ended, (time.perf_counter() - started) * 1000, start_log)
     except TimedOut as late:

@@ -38,7 +38,7 @@ class Url:
         """
         started = time.perf_counter()
         try:
-            answer = self._send(code, json.loads(request.event))
+            answer = self._send(code, json.loads(request.event), request.limit_s(code))
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             # urllib3 counts a refused connection among the timeouts.
             late = isinstance(error, urllib3.exceptions.TimeoutError)
@@ -67,7 +67,7 @@ class Url:
             for pool in self._pools.values():
                 pool.close()
 
-    def _send(self, code: Code, event: object) -> dict[str, Any]:
+    def _send(self, code: Code, event: object, limit_s: float) -> dict[str, Any]:
         method, path, headers, body = _request_of(event)
         answer = self._pool(code).urlopen(
             method,
@@ -76,7 +76,7 @@ class Url:
             headers=headers,
             retries=False,
             redirect=False,
-            timeout=code.timeout_s,
+            timeout=limit_s,
             decode_content=False,
         )
         return _proxy_response(answer)

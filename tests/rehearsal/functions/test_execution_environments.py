@@ -242,6 +242,28 @@ def test_a_slow_import_that_ends_within_the_second_time_runs(create, invoke, mon
     assert invoke({}).payload == "up"
 
 
+def test_an_import_that_hangs_ends_in_simulated_time(create, functions, counted, monkeypatch, caplog):
+    """At a high speed the limits run out as fast, the error is AWS's, and stderr tells of it once."""
+    monkeypatch.setattr("harness.rehearsal.clock.LEAST_LIMIT_S", 0.2)
+    create("import time\ntime.sleep(60)\n", Timeout=30)
+    for _ in range(2):
+        done = functions.run("fn", "$LATEST", b"{}", alias=None, speed=1000)
+        assert json.loads(done.payload)["errorMessage"].endswith("Error: Task timed out after 30.00 seconds")
+    assert [run["failed"] for run in counted.runs] == [True, True]
+    assert caplog.text.count("ended after 0.2 s of wall time, which stand for its timeout of 30 s at speed 1000") == 1
+
+
+def test_what_is_known_to_start_is_never_cut_while_it_starts(create, functions, monkeypatch, eventually):
+    """A loaded machine starts Python slowly: only code that never started is held to the speed."""
+    create("import time\ntime.sleep(0.3)\ndef handler(event, context): return 'up'\n", Timeout=30)
+    functions.warm("fn", "$LATEST")
+    (pid,) = functions.pids()
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not is_running(pid))
+    monkeypatch.setattr("harness.rehearsal.clock.LEAST_LIMIT_S", 0.2)
+    assert functions.run("fn", "$LATEST", b"{}", alias=None, speed=1000).payload == b'"up"'
+
+
 def test_an_error_payload_has_the_id_of_its_request(create, invoke):
     """Of a run that failed and of a version that cannot be imported."""
     for source in ("raise KeyError('TABLE')\n", "def handler(event, context): raise KeyError('TABLE')\n"):
