@@ -48,10 +48,13 @@ _PATHS = {re.compile(r"/20\d\d-\d\d-\d\d/"): "lambda", re.compile("/experiment")
 _VERSIONS = {"2010-08-01": "cloudwatch", "2010-05-15": "cloudformation", "2011-06-15": "sts"}
 _NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 """How JSON of AWS writes the floats that JSON has no words for."""
+_UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+"""What parsers raise for what does not fit or nests too deep, and botocore for an instant beyond the calendar."""
 _FORM = "application/x-www-form-urlencoded"
 # Codes that JSON protocols end with "Exception", and those of them that are 403 where the protocol is not JSON.
 _COMMON = frozenset({"AccessDenied", "IncompleteSignature", "MissingAuthenticationToken"})
 _FORBIDDEN = ("AccessDenied", "MissingAuthenticationToken")
+_OF_QUERY = {"UnknownOperationException": "InvalidAction", "SerializationException": "ValidationError"}
 # The services check for themselves what they require, where their own codes say so; Lambda has one code for all.
 _MISSING = {"lambda": "ValidationException"}
 
@@ -100,7 +103,8 @@ class Wire:
             operation, uri_params = _operation_of(model, request)
         except (HTTPException, NotImplementedError, OperationNotFoundError):
             return _unknown(service_name, request)
-        return _serialized(operation, _protocol_of(model, request), self._call(operation, uri_params, request))
+        protocol, result = _protocol_of(model, request), self._call(operation, uri_params, request)
+        return _serialized(operation, protocol, _spelt(result, protocol) if isinstance(result, Refusal) else result)
 
     def _call(self, operation: OperationModel, uri_params: Mapping[str, Any], request: Request) -> object:
         service = self._services[operation.service_model.service_name]
@@ -184,6 +188,8 @@ def _not_here(operation: str) -> Refusal:
 
 def _spelt(refusal: Refusal, protocol: str) -> Refusal:
     """The refusal under the code that AWS has for it in a protocol."""
+    if protocol.startswith("query") and refusal.code in _OF_QUERY:
+        return Refusal(_OF_QUERY[refusal.code], refusal.message)
     if refusal.code in _COMMON and protocol in ("json", "rest-json", cbor.PROTOCOL):
         return Refusal(f"{refusal.code}Exception", refusal.message)
     return refusal
@@ -217,9 +223,11 @@ def _parsed(operation: OperationModel, uri_params: Mapping[str, Any], request: R
     }
     try:
         if "json" in protocol and not _takes_bytes(operation):
-            _check_types(operation, _json_object(body))
+            content = _json_object(body)
+            _check_types(operation, content)
+            request_parts["body"] = json.dumps(content).encode()
         parsed: dict[str, Any] = parser.parse(request_parts)
-    except (ValueError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise _unreadable() from error
     _check_present(operation, parsed)
     return parsed
@@ -227,10 +235,10 @@ def _parsed(operation: OperationModel, uri_params: Mapping[str, Any], request: R
 
 def _from_cbor(operation: OperationModel, body: bytes) -> dict[str, Any]:
     try:
-        content = cbor.decoded(body)
-    except ValueError as error:
+        content = _without_nulls(cbor.decoded(body))
+        _check_types(operation, content)
+    except _UNREADABLE as error:
         raise _unreadable() from error
-    _check_types(operation, content)
     return {} if operation.input_shape is None else cbor.shaped(operation.input_shape, content)
 
 
@@ -248,7 +256,14 @@ def _json_object(body: bytes) -> dict[str, Any]:
     content = json.loads(body or b"{}")
     if not isinstance(content, dict):
         raise ValueError("not an object")
-    return content
+    return dict(_without_nulls(content))
+
+
+def _without_nulls(content: Any) -> Any:
+    """The content without members that are null, which are as if they were absent."""
+    if isinstance(content, dict):
+        return {name: _without_nulls(value) for name, value in content.items() if value is not None}
+    return [_without_nulls(value) for value in content] if isinstance(content, list) else content
 
 
 def _check_types(operation: OperationModel, content: Mapping[str, Any]) -> None:

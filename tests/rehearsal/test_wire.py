@@ -96,6 +96,32 @@ def test_member_of_the_wrong_type_is_refused(
     assert (status, answer["__type"]) == (400, "SerializationException")
 
 
+@pytest.mark.parametrize(
+    ("service", "target", "body"),
+    [
+        ("monitoring", "GraniteServiceVersion20100801.DescribeAlarmHistory", b'{"StartDate": 1e18}'),
+        ("monitoring", "GraniteServiceVersion20100801.DescribeAlarmHistory", b'{"EndDate": -1e300}'),
+        ("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", b'{"a":' * 20_000 + b"1" + b"}" * 20_000),
+        ("codedeploy", "CodeDeploy_20141006.ListDeployments", b'{"createTimeRange": {"start": 1e30, "end": 1}}'),
+    ],
+)
+def test_instant_beyond_the_calendar_or_a_body_too_deep_is_refused(
+    service: str, target: str, body: bytes, canary_cloud: Cloud
+) -> None:
+    """It is the caller's mistake, and no failure of the cloud."""
+    status, answer = call(canary_cloud, service, target, body)
+    assert (status, answer["__type"]) == (400, "SerializationException")
+
+
+def test_null_is_as_if_absent(canary_cloud: Cloud) -> None:
+    """AWS's JSON says so of optional members; a required one is missing."""
+    target = "GraniteServiceVersion20100801."
+    status, answer = call(canary_cloud, "monitoring", f"{target}DescribeAlarms", b'{"AlarmNames": null}')
+    assert (status, len(answer["MetricAlarms"])) == (200, 1)
+    status, _ = call(canary_cloud, "monitoring", f"{target}SetAlarmState", b'{"AlarmName": null}')
+    assert status == 400
+
+
 def test_required_member_left_out_is_refused(canary_cloud: Cloud) -> None:
     """A client without botocore's own checks learns which."""
     headers = {"Authorization": SIGNED.format("lambda"), "Content_Type": "application/json"}
@@ -106,7 +132,7 @@ def test_required_member_left_out_is_refused(canary_cloud: Cloud) -> None:
 
 def test_unknown_operation_of_an_xml_service_is_refused_in_xml(canary_cloud: Cloud, canary_aws: Any) -> None:
     """Its own client can read the error."""
-    with pytest.raises(ClientError, match="UnknownOperationException"):
+    with pytest.raises(ClientError, match="InvalidAction"):
         boto3.client("cloudformation").activate_organizations_access()
     headers = {"Authorization": SIGNED.format("cloudformation")}
     body = b"Action=ActivateOrganizationsAccess&Version=2010-05-15"

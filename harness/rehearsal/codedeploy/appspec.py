@@ -16,6 +16,9 @@ _VERSIONS = ("0.0", "0")
 
 _NOT_WELL_FORMED = "The input AppSpec file is a not well-formed yaml. The template cannot be parsed."
 
+_UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
+"""What PyYAML raises: beside its own, what its constructors meet in values such as `!!int x` or `2026-13-45`."""
+
 
 class AppSpecError(ValueError):
     """An AppSpec cannot be used; the message is AWS's sentence, or empty where AWS gives no detail."""
@@ -65,7 +68,8 @@ def _document(content: str) -> Mapping[Any, Any]:
     document = _loaded(content)
     if not isinstance(document, Mapping):
         raise AppSpecError(_NOT_WELL_FORMED)
-    if str(_found(document, "version")) not in _VERSIONS:
+    version = _found(document, "version")
+    if isinstance(version, list | Mapping) or str(version) not in _VERSIONS:
         raise AppSpecError("The version of the AppSpec file must be 0.0.")
     return document
 
@@ -73,11 +77,11 @@ def _document(content: str) -> Mapping[Any, Any]:
 def _loaded(content: str) -> object:
     try:
         return json.loads(content)
-    except ValueError:  # JSON first: indented by tabs it is not YAML
+    except (ValueError, RecursionError):  # JSON first: indented by tabs it is not YAML
         pass
     try:
         return yaml.safe_load(content)
-    except yaml.YAMLError as error:
+    except _UNREADABLE as error:
         raise AppSpecError(_NOT_WELL_FORMED) from error
 
 
@@ -94,7 +98,10 @@ def _hooks(document: Mapping[Any, Any]) -> dict[str, str]:
     entries = _found(document, "hooks") or []
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise AppSpecError("The hooks of the AppSpec file must be a list of lifecycle events and functions.")
-    named = [(_hook_event(event), str(function)) for entry in entries for event, function in entry.items() if function]
+    pairs = [(event, function) for entry in entries for event, function in entry.items() if function]
+    if any(isinstance(function, list | Mapping) for _, function in pairs):
+        raise AppSpecError("A hook of the AppSpec file must be the name of a function.")
+    named = [(_hook_event(event), str(function)) for event, function in pairs]
     if len({event for event, _ in named}) != len(named):
         raise AppSpecError("The hooks of the AppSpec file name a lifecycle event twice.")
     return dict(named)

@@ -1,7 +1,7 @@
 """Operations on deployments."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from harness.rehearsal.codedeploy import appspec, inputs, revisions
@@ -172,4 +172,6 @@ def _time_range(given: Mapping[str, Any]) -> tuple[float, float]:
 def _instant(given: datetime | float | None, absent: float) -> float:
     if given is None:
         return absent
-    return given.timestamp() if isinstance(given, datetime) else float(given)
+    if isinstance(given, datetime):
+        return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
+    return float(given)

@@ -107,8 +107,9 @@ def test_the_query_protocol_puts_an_alarm_that_is_evaluated(aws: Any) -> None:
         ("SetAlarmState", {"AlarmName": "x"}, 400, "ValidationError"),
         ("PutMetricData", {"MetricData__member__1__MetricName": "Errors"}, 400, "MissingParameter"),
         ("DescribeAlarms", {"NextToken": "rubbish"}, 400, "InvalidNextToken"),
-        ("DescribeAlarms", {"MaxRecords": "many"}, 400, "SerializationException"),
-        ("MakeCoffee", {}, 400, "UnknownOperationException"),
+        ("DescribeAlarms", {"MaxRecords": "many"}, 400, "ValidationError"),
+        ("DescribeAlarmHistory", {"StartDate": "9" * 17}, 400, "ValidationError"),
+        ("MakeCoffee", {}, 400, "InvalidAction"),
     ],
 )
 def test_the_query_protocol_answers_errors_as_documents(
@@ -155,15 +156,18 @@ def test_long_bodies_may_be_zipped(aws: Any) -> None:
     assert len(aws.client.list_metrics(Namespace="App")["Metrics"]) == 400
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-3], gzip.compress(b"0" * 40_000_000)])
-def test_a_body_that_only_claims_to_be_zipped_is_refused(aws: Any, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"no gzip", 400), (gzip.compress(b"{}")[:-3], 400), (gzip.compress(b"0" * 40_000_000), 413)],
+)
+def test_a_body_that_only_claims_to_be_zipped_is_refused(aws: Any, body: bytes, status: int) -> None:
     """Rubbish, a part, or a bomb under Content-Encoding gzip is a client error."""
     headers = {
         "Content-Type": "application/x-amz-json-1.0",
         "Content-Encoding": "gzip",
         "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData",
     }
-    assert post(aws, body, headers)[0] == 400
+    assert post(aws, body, headers)[0] == status
 
 
 @pytest.mark.parametrize("content_type", ["application/cbor", "application/xml", "text/plain"])
@@ -220,6 +224,13 @@ def test_cbor_of_indefinite_length_is_read(aws: Any) -> None:
     assert (status, [alarm["AlarmName"] for alarm in content["MetricAlarms"]]) == (200, ["errors"])
 
 
+def test_cbor_null_is_as_if_absent(aws: Any) -> None:
+    """SDKs of some languages write what is not given."""
+    aws.put_alarm()
+    status, _, content = in_cbor(aws, "DescribeAlarms", cbor2.dumps({"AlarmNames": None}))
+    assert (status, [alarm["AlarmName"] for alarm in content["MetricAlarms"]]) == (200, ["errors"])
+
+
 @pytest.mark.parametrize(
     ("operation", "body", "target", "status", "code"),
     [
@@ -232,6 +243,13 @@ def test_cbor_of_indefinite_length_is_read(aws: Any) -> None:
         (
             "DescribeAlarms",
             b"\x9b\x00\x00\x00\xff\xff\xff\xff\xff",
+            "GraniteServiceVersion20100801",
+            400,
+            "SerializationException",
+        ),
+        (
+            "DescribeAlarmHistory",
+            cbor2.dumps({"StartDate": 1e30}),
             "GraniteServiceVersion20100801",
             400,
             "SerializationException",

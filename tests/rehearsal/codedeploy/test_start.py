@@ -96,6 +96,9 @@ def test_appspec_is_read_as_json_or_yaml_in_any_case(stage: Any, content: str) -
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
+        pytest.param("[" * 20_000, "well-formed yaml", id="nested too deep"),
+        pytest.param("version: !!int x", "well-formed yaml", id="no int"),
+        pytest.param("version: &a [*a]", "version of the AppSpec", id="version that holds itself"),
         ("{", "not a well-formed|not well-formed|well-formed yaml"),
         ("just text", "well-formed yaml"),
         ("version: 1.0\nResources: []", "version of the AppSpec"),
