@@ -15,6 +15,7 @@ from harness.templates.values import Value
 ALIAS, GROUP = "AWS::Lambda::Alias", "AWS::CodeDeploy::DeploymentGroup"
 APPLICATION, CONFIG = "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentConfig"
 UPDATE_POLICY = "CodeDeployLambdaAliasUpdate"
+_OF_SERVERS = ("AutoScalingGroups", "ECSServices", "Ec2TagFilters", "Ec2TagSet", "LoadBalancerInfo", "OnPremisesTagSet")
 _DEFAULT_CONFIG = "CodeDeployDefault.LambdaAllAtOnce"
 _HOOKS = {"BeforeAllowTrafficHook": "BeforeAllowTraffic", "AfterAllowTrafficHook": "AfterAllowTraffic"}
 _KINDS: Mapping[str, tuple[Literal["canary", "linear"], str, str, str]] = {
@@ -87,6 +88,12 @@ def read_group(resolver: Resolver, alias: ShiftedAlias, logical: str, resource: 
         has_own_role=True,
         unclear=tuple(properties.unclear),
     )
+
+
+def is_for_servers(group: Value) -> bool:
+    """Whether a deployment group is for containers or servers, and so has nothing to do with an alias."""
+    properties = group.get("Properties")
+    return properties is not None and any(properties.get(key) for key in _OF_SERVERS)
 
 
 def _alarm_names(alarms: Properties) -> Iterator[Fact[str]]:

@@ -57,6 +57,7 @@ class Resolver:
         self.given = given
         self.asked: dict[str, MissingName] = {}
         self.open: set[str] = set()
+        self.used: set[str] = set()
         self.defaults: dict[str, Value] = {}
         self._sections = {
             name: dict((template.get(name) or Value(None, 0)).items())
@@ -105,6 +106,7 @@ class Resolver:
     def unknown(self, name: str, why: str, line: int) -> str:
         """What was given for a name that the template does not explain; else a name that stands for it."""
         if name in self.given:
+            self.used.add(name)
             return literal(self.given[name])
         self.asked.setdefault(name, MissingName(name, why, line))
         self.open.add(name)

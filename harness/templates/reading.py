@@ -5,29 +5,37 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from harness.errors import TemplateError
+from harness.errors import TemplateError, UsageError
 from harness.templates import alarms as alarming
 from harness.templates import cloudformation, sam
 from harness.templates.circles import circles
 from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, read_group, without_group
 from harness.templates.intrinsics import Resolver
 from harness.templates.release import Fact, Problem, ReleasedFunction, TemplateRelease
-from harness.templates.values import Value, read_values
+from harness.templates.values import Value, mentions, read_values
 
 _FUNCTIONS = ("AWS::Lambda::Function", sam.FUNCTION)
 _NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 
 def read_release(path: Path, given: Mapping[str, str]) -> TemplateRelease:
-    """What a template says of releases, with the parameters that were given; raises TemplateError."""
+    """What a template says of releases, with the parameters that were given.
+
+    Raises TemplateError, and UsageError for a parameter that the template does not speak of.
+    """
     template = read_values(path)
     if template.get("Resources") is None or not [*(template.get("Resources") or template).items()]:
         problem = "is no template of CloudFormation or SAM: it has no Resources"
         raise TemplateError(str(path), template.line, problem)
+    resolver = Resolver(template, given, str(path))
     try:
-        return _Reading(template, Resolver(template, given, str(path))).release()
+        release = _Reading(template, resolver).release()
     except RecursionError as error:
         raise TemplateError(str(path), None, "is nested too deep to be read") from error
+    for name in given:
+        if name not in resolver.used and not name.startswith("AWS::") and not mentions(template, name):
+            raise UsageError(f"--parameter {name}: {path} has no such parameter, and speaks of nothing of that name")
+    return release
 
 
 class _Sorted(Struct, frozen=True):
@@ -114,7 +122,7 @@ class _Reading:
     def _unused(self, groups: Mapping[str, tuple[str, Value]], aliases: list[ShiftedAlias]) -> Iterator[Problem]:
         named = {alias.group.value for alias in aliases}
         for name, (logical, resource) in groups.items():
-            if name not in named:
+            if name not in named and not cloudformation.is_for_servers(resource):
                 yield _without_alias(logical, resource)
 
 

@@ -81,6 +81,13 @@ def read_values(path: Path) -> Value:
     return _Reading(str(path)).value(node)
 
 
+def mentions(value: Value, word: str) -> bool:
+    """Whether a word is any key or text of a value."""
+    if any(key == word or mentions(part, word) for key, part in value.items()):
+        return True
+    return any(mentions(part, word) for part in value.parts()) or value.text() == word
+
+
 def _refuse_the_deep(text: str, source: str) -> None:
     """Raises TemplateError for a text that nests too deep: libyaml would end the process when it composes it."""
     depth = 0

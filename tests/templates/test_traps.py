@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.errors import TemplateError
+from harness.errors import TemplateError, UsageError
 from tests.templates.conftest import PLAIN, SAM, Examine, asked, told
 
 LINES = {text.strip(): number for number, text in enumerate(SAM.splitlines(), 1)}
@@ -113,3 +113,18 @@ def test_a_group_without_words_about_rollback_does_not_roll_back(examine: Examin
     assert asked(diagnosis, "rollback-on-alarm").severity == "error"
     config = '    "DeploymentConfigName": "CodeDeployDefault.LambdaLinear10PercentEvery1Minute",\n'
     assert asked(examine(PLAIN, (config, "")), "gradual-shift").severity == "error"
+
+
+def test_a_misspelled_parameter_is_refused(examine: Examine) -> None:
+    """Left aside in silence, it would leave the default in its place."""
+    with pytest.raises(UsageError, match=r"--parameter Stag: .* has no such parameter"):
+        examine(SAM, Stag="prod")
+    assert examine(SAM, **{"AWS::Region": "eu-north-1"}).exit_code == 0
+    imported = ("- !Ref ApiErrors", '- !ImportValue {"Fn::Sub": "${Stage}-errors"}')
+    assert asked(examine(SAM, imported, **{"dev-errors": "shared"}), "alarm-configured").severity == "ok"
+
+
+def test_a_group_for_containers_is_none_of_ours(examine: Examine) -> None:
+    """No alias belongs to it."""
+    group = "  Web: {Type: 'AWS::CodeDeploy::DeploymentGroup', Properties: {ECSServices: [{ServiceName: web}]}}\n"
+    assert "gradual-shift" not in told(examine(SAM + group))
