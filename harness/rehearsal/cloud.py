@@ -133,6 +133,7 @@ class Cloud:
         made = stack.set_up(
             self.experiment, self.functions, self.cloudwatch, self.codedeploy, account=ACCOUNT, region=REGION
         )
+        self.cloudwatch.api = made.api
         self.cloudformation.provide(made)
         for fault in self.experiment.faults:
             if fault.fis_template is not None:

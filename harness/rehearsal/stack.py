@@ -262,7 +262,7 @@ def _check_fed(experiment: Experiment) -> None:
     """Refuses an alarm that has no data in this cloud and may have some on AWS."""
     alarm = experiment.alarm
     namespace = namespace_of(alarm)
-    if reason := why_blind(namespace, alarm.metric):
+    if reason := why_blind(namespace, alarm.metric, dimensions_of(alarm)):
         raise ExperimentError("alarm.metric", f"{reason}: the alarm would be blind here and not on AWS")
     arms = (experiment.baseline, experiment.canary)
     if not namespace.startswith(RESERVED) and not any(arm.handler or arm.url for arm in arms):

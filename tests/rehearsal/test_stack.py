@@ -258,6 +258,16 @@ def test_the_api_goes_by_the_name_that_its_alarm_has(
     ("alarm", "path", "said"),
     [
         (Alarm(namespace="AWS/ApplicationELB", metric="HTTPCode_ELB_5XX_Count", dimensions={}), "metric", "AWS/Appl"),
+        (
+            Alarm(namespace="LambdaInsights", metric="cpu_total_time", dimensions={}),
+            "metric",
+            "nothing to LambdaInsights",
+        ),
+        (
+            Alarm(metric="5XXError", dimensions={"ApiName": "a", "Stage": "b", "Method": "GET", "Resource": "/"}),
+            "metric",
+            "does not write AWS/ApiGateway by Method and Resource",
+        ),
         (Alarm(metric="IteratorAge"), "metric", "does not write AWS/Lambda IteratorAge"),
         (Alarm(namespace="Shop", metric="Failures", dimensions={}), "namespace", "the bundled service writes nothing"),
         (Alarm(metric="5XXError", dimensions={"Stage": "a/b"}), "dimensions.Stage", "is no name of a stage"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.rehearsal.cloudwatch import paging, rule
 from harness.rehearsal.cloudwatch.alarms import AlarmStore, StoredAlarm
+from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.definition import check_actions, definition
 from harness.rehearsal.cloudwatch.fed import blindness
 from harness.rehearsal.cloudwatch.history import HistoryItem
@@ -34,6 +35,8 @@ class AlarmOperations(CheckedService):
     """What CloudWatch does with alarms."""
 
     _alarms: AlarmStore
+    api: ApiName | None = None
+    """The API that the gateway serves, whose metrics there will be; None where that is not known."""
 
     def states(self, names: Iterable[str]) -> dict[str, str]:
         """The StateValue of those alarms that exist, metric and composite, by name."""
@@ -44,7 +47,7 @@ class AlarmOperations(CheckedService):
     def put_metric_alarm(self, params: Params) -> Answer:
         """PutMetricAlarm: a new alarm begins in INSUFFICIENT_DATA; an updated one keeps its state and its tags."""
         watch = definition(params)
-        for reason in blindness(params):
+        for reason in blindness(params, account=self._alarms.account, api=self.api):
             log.warning("The alarm %s will have no data: %s.", params["AlarmName"], reason)
         self._refuse_other_kind(params["AlarmName"], "MetricAlarm")
         if "Metrics" not in params:

@@ -95,6 +95,11 @@ class AlarmStore:
         self._alarms: dict[str, StoredAlarm] = {}
         self._series = itertools.count(1)
 
+    @property
+    def account(self) -> str:
+        """The id of the account, as its ARNs have it."""
+        return self._prefix.split(":")[4]
+
     def get(self, name: str) -> StoredAlarm | None:
         """The alarm of that name, if there is one."""
         return self._alarms.get(name)

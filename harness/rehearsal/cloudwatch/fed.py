@@ -4,9 +4,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.rehearsal.cloudwatch import api_requests, invocations
+from harness.rehearsal.cloudwatch.api_requests import ApiName
+from harness.rehearsal.cloudwatch.queries import dimensions_of
 
 RESERVED = "AWS/"
 """The prefix of the namespaces that only AWS writes to."""
+
+_OF_AWS = frozenset({"CloudWatchSynthetics", "ContainerInsights", "ECS/ContainerInsights", "LambdaInsights"})
+"""Namespaces that AWS's own agents and canaries write to, though they lack the prefix."""
+_DETAILED = frozenset({"Method", "Resource", "Route"})
+"""Dimensions of API Gateway's detailed metrics, which this cloud does not write."""
+_OF_LAMBDA: tuple[frozenset[str], ...] = (
+    frozenset(),
+    frozenset({"FunctionName"}),
+    frozenset({"FunctionName", "Resource"}),
+    frozenset({"ExecutedVersion", "FunctionName", "Resource"}),
+)
 
 _NOT_WRITTEN: Mapping[str, frozenset[str]] = {
     invocations.NAMESPACE: frozenset(
@@ -31,20 +44,45 @@ _NOT_WRITTEN: Mapping[str, frozenset[str]] = {
 is left out: an alarm on it is blind there, too."""
 
 
-def why_blind(namespace: str, metric: str) -> str | None:
-    """Why an alarm on a metric has no data here though it may have on AWS; None where that is not so."""
-    if not namespace.startswith(RESERVED):
+def why_blind(namespace: str, metric: str, dimensions: Iterable[str] = ()) -> str | None:
+    """Why an alarm on a metric has no data here though it may have on AWS; None where that is not so.
+
+    `dimensions` are the names of those that it has.
+    """
+    if not namespace.startswith(RESERVED) and namespace not in _OF_AWS:
         return None
     if namespace not in _NOT_WRITTEN:
         return f"this local cloud writes nothing to {namespace}, only to {' and '.join(_NOT_WRITTEN)}"
     if metric in _NOT_WRITTEN[namespace]:
         return f"this local cloud does not write {namespace} {metric}"
+    if namespace == api_requests.NAMESPACE and (detailed := sorted(_DETAILED.intersection(dimensions))):
+        return f"this local cloud does not write {namespace} by {' and '.join(detailed)}"
     return None
 
 
-def blindness(alarm: Mapping[str, Any]) -> Iterable[str]:
-    """Why the metrics of a PutMetricAlarm request have no data here though they may have on AWS."""
+def blindness(alarm: Mapping[str, Any], *, account: str, api: ApiName | None) -> Iterable[str]:
+    """Why the metrics of a PutMetricAlarm request have no data here; `api` is the one there is, None if not known."""
+    for query in alarm.get("Metrics", ()):
+        if (other := query.get("AccountId", account)) != account:
+            yield f"this local cloud is the account {account} and has no data of {other}"
     stats = (query.get("MetricStat") or {} for query in alarm.get("Metrics", ()))
     for metric in (alarm, *(stat.get("Metric") or {} for stat in stats)):
-        if reason := why_blind(metric.get("Namespace") or "", metric.get("MetricName") or ""):
+        if reason := _why_blind(metric, api):
             yield reason
+
+
+def _why_blind(metric: Mapping[str, Any], api: ApiName | None) -> str | None:
+    namespace, dimensions = metric.get("Namespace") or "", dimensions_of(metric.get("Dimensions", ()))
+    names = frozenset(name for name, _ in dimensions)
+    if reason := why_blind(namespace, metric.get("MetricName") or "", names):
+        return reason
+    if namespace == invocations.NAMESPACE and names not in _OF_LAMBDA:
+        return f"{namespace} is written in other sets of dimensions than {_shown(dimensions)}, here and on AWS"
+    if namespace == api_requests.NAMESPACE and api and dimensions not in dict(api_requests.dimension_sets(api)):
+        there = f"ApiName={api.name} or ApiId={api.id}, alone or with Stage={api.stage}"
+        return f"this local cloud writes {namespace} with {there}, not with {_shown(dimensions)}"
+    return None
+
+
+def _shown(dimensions: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in dimensions) or "none"

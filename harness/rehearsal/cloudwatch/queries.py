@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from harness.rehearsal.cloudwatch import expressions
-from harness.rehearsal.cloudwatch.bucket import is_statistic
+from harness.rehearsal.cloudwatch.bucket import Bucket, is_statistic
 from harness.rehearsal.cloudwatch.expressions import MathExpression, Series, UnknownExpression
 from harness.rehearsal.cloudwatch.requests import invalid
 from harness.rehearsal.cloudwatch.store import MINUTE_S, Metric, MetricStore
@@ -17,12 +17,16 @@ _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 
 
 class MetricStat(Struct, frozen=True):
-    """One statistic of one metric; without `unit`, in the unit in which it was published."""
+    """One statistic of one metric; without `unit`, in the unit in which it was published.
+
+    `account` is given where the metric is said to be that account's: of another one there is no data.
+    """
 
     metric: Metric
     period_s: int
     statistic: str
     unit: str | None = None
+    account: str | None = None
 
 
 class Query(Struct, frozen=True):
@@ -75,7 +79,7 @@ def _query(given: Params) -> Query:
         raise invalid(f"The query {given['Id']} must have either a MetricStat or an MathExpression.")
     return Query(
         id=given["Id"],
-        stat=_stat(given["MetricStat"]) if "MetricStat" in given else None,
+        stat=_stat(given["MetricStat"], given.get("AccountId")) if "MetricStat" in given else None,
         expression=_expression(given) if "Expression" in given else None,
         label=given.get("Label"),
         period_s=_period(given["Period"]) if "Period" in given else None,
@@ -83,10 +87,11 @@ def _query(given: Params) -> Query:
     )
 
 
-def _stat(given: Params) -> MetricStat:
+def _stat(given: Params, account: str | None) -> MetricStat:
     if not is_statistic(given["Stat"]):
         raise invalid(f"The value {given['Stat']} for parameter MetricStat.Stat is not supported.")
-    return MetricStat(metric_of(given["Metric"]), _period(given["Period"]), given["Stat"], given.get("Unit"))
+    metric, period_s = metric_of(given["Metric"]), _period(given["Period"])
+    return MetricStat(metric, period_s, given["Stat"], given.get("Unit"), account)
 
 
 def _period(seconds: int) -> int:
@@ -141,12 +146,17 @@ class Reader:
         """How many samples a metric has in the period at `start_s`; None for an expression and without data."""
         if not query.stat:
             return None
-        bucket = self._store.between(query.stat.metric, query.stat.unit, start_s, start_s + query.stat.period_s)
+        bucket = self._bucket(query.stat, start_s, query.stat.period_s)
         return bucket.count if bucket else None
 
     def _number(self, stat: MetricStat, start_s: float, period_s: int) -> float | None:
-        bucket = self._store.between(stat.metric, stat.unit, start_s, start_s + period_s)
+        bucket = self._bucket(stat, start_s, period_s)
         return bucket.statistic(stat.statistic) if bucket else None
+
+    def _bucket(self, stat: MetricStat, start_s: float, period_s: int) -> Bucket | None:
+        if stat.account not in (None, self._store.account):
+            return None
+        return self._store.between(stat.metric, stat.unit, start_s, start_s + period_s)
 
     def _resolver(self, starts: Sequence[float], period_s: int) -> Callable[[str], Series]:
         return lambda name: self.series(self._queries[name], starts, period_s)

@@ -37,7 +37,7 @@ class CloudWatch(MetricOperations, AlarmOperations):
         delay_s = None if alarm_delay_s is None else random.Random(seed).uniform(*alarm_delay_s)
         self.invocations = InvocationMetrics(seed, None if delay_s is None else max(0.0, delay_s - JUST_BEFORE_S))
         self.api_requests = ApiMetrics(self.invocations.visible_at)
-        self._store = MetricStore()
+        self._store = MetricStore(account)
         self._alarms = AlarmStore(
             schedule,
             self._store,

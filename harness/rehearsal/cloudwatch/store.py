@@ -51,9 +51,10 @@ class _Recording:
 
 
 class MetricStore:
-    """All metrics; what is in here is visible."""
+    """All metrics of an account; what is in here is visible."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = "") -> None:
+        self.account = account
         self._recordings: dict[Metric, dict[str, _Recording]] = {}
         self._latest_s: dict[Metric, float] = {}
 

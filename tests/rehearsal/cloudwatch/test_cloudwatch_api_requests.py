@@ -9,6 +9,13 @@ from harness.rehearsal.cloudwatch.api_requests import ApiName
 SHOP = ApiName("shop", "a1b2c3", "prod")
 REST = {"ApiName": "shop"}
 HTTP = {"ApiId": "a1b2c3"}
+EVERY = {
+    "Period": 60,
+    "Statistic": "Sum",
+    "EvaluationPeriods": 1,
+    "Threshold": 1.0,
+    "ComparisonOperator": "GreaterThanThreshold",
+}
 
 
 def points(aws: Any, metric: str, dimensions: dict[str, str], statistic: str = "Sum") -> list[float]:
@@ -73,12 +80,79 @@ def test_errors_are_zero_where_all_went_well(aws: Any) -> None:
 
 def test_an_alarm_on_what_is_not_written_is_warned_of(aws: Any, caplog: pytest.LogCaptureFixture) -> None:
     """It is kept, as AWS keeps it, and never silently blind; so is one whose metric math reads such a metric."""
-    every = {"EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold"}
+    without = {name: value for name, value in EVERY.items() if name not in ("Period", "Statistic")}
     queue = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent"}
     stat = {"Id": "m", "MetricStat": {"Metric": queue, "Period": 60, "Stat": "Sum"}}
-    aws.client.put_metric_alarm(AlarmName="plain", **queue, Period=60, Statistic="Sum", **every)
-    aws.client.put_metric_alarm(AlarmName="math", Metrics=[stat], **every)
+    aws.client.put_metric_alarm(AlarmName="plain", **queue, **EVERY)
+    aws.client.put_metric_alarm(AlarmName="math", Metrics=[stat], **without)
     said = "this local cloud writes nothing to AWS/SQS, only to AWS/Lambda and AWS/ApiGateway"
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         f"The alarm {name} will have no data: {said}." for name in ("plain", "math")
     ]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "metric", "dimensions", "said"),
+    [
+        ("CloudWatchSynthetics", "Failed", {"CanaryName": "shop"}, "writes nothing to CloudWatchSynthetics"),
+        (
+            "AWS/ApiGateway",
+            "5XXError",
+            {"ApiName": "other"},
+            "with ApiName=shop or ApiId=a1b2c3, alone or with Stage=prod",
+        ),
+        (
+            "AWS/ApiGateway",
+            "5XXError",
+            {**REST, "Stage": "prod", "Method": "GET", "Resource": "/"},
+            "by Method and Resource",
+        ),
+        (
+            "AWS/Lambda",
+            "Errors",
+            {"Resource": "fn:live"},
+            "in other sets of dimensions than Resource=fn:live, here and on",
+        ),
+        ("AWS/ApiGateway", "5XXError", {"ApiName": "shop", "Stage": "prod"}, None),
+        ("AWS/Lambda", "Errors", {"FunctionName": "fn"}, None),
+        ("App", "Failures", {"Any": "thing"}, None),
+    ],
+)
+def test_dimensions_that_are_never_written_are_warned_of(
+    aws: Any,
+    caplog: pytest.LogCaptureFixture,
+    namespace: str,
+    metric: str,
+    dimensions: dict[str, str],
+    said: str | None,
+) -> None:
+    """At once, with what is written instead; an alarm that will have data is put without a word."""
+    aws.cloudwatch.api = SHOP
+    aws.client.put_metric_alarm(
+        AlarmName="alarm",
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        **EVERY,
+    )
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warned) == (said is not None)
+    assert (said or "") in "".join(warned)
+
+
+@pytest.mark.parametrize(("account", "state"), [("123456789012", "ALARM"), ("210987654321", "INSUFFICIENT_DATA")])
+def test_another_accounts_metric_has_no_data(
+    aws: Any, caplog: pytest.LogCaptureFixture, account: str, state: str
+) -> None:
+    """An alarm on it is warned of and never judged by this account's data, nor does GetMetricData give any."""
+    stat = {"Metric": {"Namespace": "App", "MetricName": "Errors"}, "Period": 60, "Stat": "Sum"}
+    query = {"Id": "m", "MetricStat": stat, "AccountId": account}
+    settings = {name: value for name, value in EVERY.items() if name not in ("Period", "Statistic")}
+    aws.client.put_metric_alarm(AlarmName="theirs", Metrics=[query], **settings)
+    aws.put(5.0)
+    aws.advance(150)
+    assert aws.client.describe_alarms(AlarmNames=["theirs"])["MetricAlarms"][0]["StateValue"] == state
+    asked = {"StartTime": aws.now - 300, "EndTime": aws.now}
+    (answer,) = aws.client.get_metric_data(MetricDataQueries=[query], **asked)["MetricDataResults"]
+    assert answer["Values"] == ([5.0] if state == "ALARM" else [])
+    assert ("has no data of 210987654321" in caplog.text) == (state != "ALARM")
