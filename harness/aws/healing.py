@@ -122,9 +122,11 @@ def _heal(aws: Aws, left: Left, journal: Journal, created: Left | None, notes: l
         if not change.exists():
             told = f"{write.subject} is not found here: are these the account and region of the run?"
             return still(told=told)
-    except (HarnessError, ValueError) as error:  # a number that is none
+        healed = change.heal()
+    except HarnessError as error:
         return still(told=str(error))
-    healed = change.heal()
+    except ValueError:  # a number that is none
+        return still(told=f"its line says {write.before!r} before and {write.after!r} after, which cannot be")
     told = notes[-1].detail
     return Healed(call=write.call, subject=write.subject, healed=healed, told=told, found=told != AS_BEFORE)
 

@@ -262,7 +262,7 @@ class RunJournal:
         if self._folder.is_held:
             raise UsageError(f"the run in {path} still goes on; stop it first, it undoes what it did")
         self._events, unread = self._folder.read_writes()
-        self.doubt = f"{unread} lines of {self._folder.timeline} cannot be read, and may tell of more" if unread else ""
+        self.doubt = _doubt(self._folder.timeline, unread)
         self._since_s, self._opened = self._seconds_until_now(), time.monotonic()
 
     def unhealed(self) -> "list[Left]":
@@ -308,6 +308,12 @@ class RunJournal:
         began = next((event.epoch_s for event in self._events if hasattr(event, "epoch_s")), None)
         now_s = clock_of_environment().experiment_s(time.time())
         return last_s if began is None else max(last_s, now_s - began)
+
+
+def _doubt(timeline: Path, unread: int | None) -> str:
+    if unread is None:
+        return f"{timeline} tells nothing of the run, so what it changed is not known"
+    return f"{unread} lines of {timeline} cannot be read, and may tell of more" if unread else ""
 
 
 # What all do

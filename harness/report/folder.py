@@ -209,11 +209,11 @@ class RunFolder:
         except TimelineError as error:
             raise TimelineError(f"{self.timeline}: {error}") from error
 
-    def read_writes(self) -> tuple[list[RunStarted | Write], int]:
+    def read_writes(self) -> tuple[list[RunStarted | Write], int | None]:
         """What the run changed on AWS and undid, also by later healing, and how many lines may tell of more.
 
-        These lines cannot be read. Nothing else of the folder is needed. Raises HarnessError if the timeline cannot be
-        opened, and UsageError where there is no run.
+        These lines cannot be read; None where no line tells of the run at all. Nothing else of the folder is needed.
+        Raises HarnessError if the timeline cannot be opened, and UsageError where there is no run.
         """
         if not any(path.exists() for path in (self.timeline, self.manifest, self.experiment)):
             raise UsageError(f"{self.path} is not a run folder: it has neither manifest.json nor timeline.jsonl")
@@ -221,7 +221,8 @@ class RunFolder:
         # What cannot be read of a healing can only have said that something is undone.
         with contextlib.suppress(HarnessError):
             healed = _writes_in(self.healing)
-        return [event for event in (*ours, *healed) if event], sum(event is None for event in ours)
+        unread = sum(event is None for event in ours) if ours else None
+        return [event for event in (*ours, *healed) if event], unread
 
     def append(self, event: Event) -> None:
         """Adds an event to the timeline of a run whose process is gone; a last line that was cut off makes room."""

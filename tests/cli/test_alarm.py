@@ -1,5 +1,6 @@
 """The command `canary-harness alarm` by hand, on the local cloud."""
 
+import gzip
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from harness.aws.concurrency import THROTTLING
 from harness.aws.forced_alarm import FORCING
 from harness.aws.redeploy import RETURNING
 from harness.cli import main as cli
@@ -65,6 +67,47 @@ def test_a_reset_waits_for_the_deployment_that_still_shifts_the_alias(
     over.join()
     assert "undone, back on version 1" in capsys.readouterr().out
     assert cli.main(["alarm", "reset", ready["alarm"], "--wait", "1m", "--allow-writes"]) == 2
+
+
+@pytest.mark.parametrize(
+    "timeline",
+    [
+        bytes(4096),
+        gzip.compress(b"{}"),
+        b"",
+        None,
+        encode(RunStarted(at_s=0.0, experiment="x", epoch_s=0.0)) + bytes(200),
+    ],
+    ids=["NULs", "zipped", "empty", "missing", "NULs at the end"],
+)
+def test_a_journal_that_tells_nothing_is_no_clean_one(
+    timeline: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only a last line that was cut off is a change that was never made."""
+    folder = RunFolder.create(tmp_path, "killed", 0.0)
+    folder.manifest.write_text("{}")
+    if timeline is not None:
+        folder.timeline.write_bytes(timeline)
+    assert cli.main(["alarm", "status", "--run", str(folder.path)]) == 1
+    assert "timeline.jsonl" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["abc", "1e3", "-5"])
+@pytest.mark.usefixtures("canary_aws")
+def test_a_line_that_makes_no_sense_keeps_no_other_from_being_undone(
+    wrong: str, canary_cloud: "Cloud", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is left, in one sentence."""
+    function, name = canary_cloud.ready["function"], canary_cloud.ready["alarm"]
+    folder = RunFolder.create(tmp_path, "killed", 0.0)
+    odd = Write(at_s=1.0, call=THROTTLING, subject=function, step="intended", before=wrong, after="7")
+    held = Write(at_s=1.0, call=FORCING, subject=name, step="intended", before="OK", after="ALARM")
+    folder.timeline.write_bytes(encode(held) + encode(odd) + encode(replace(held, step="done", at_s=2.0)))
+    canary_cloud.functions.put_function_concurrency({"FunctionName": function, "ReservedConcurrentExecutions": 7})
+    assert cli.main(["alarm", "reset", "--run", str(folder.path)]) == 1
+    told = capsys.readouterr().out
+    assert f"{THROTTLING} on {function}: LEFT" in told
+    assert f"{FORCING} on {name}: LEFT" not in told
 
 
 def test_a_damaged_folder_and_a_full_disk_keep_nothing_from_being_undone(

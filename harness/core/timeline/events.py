@@ -560,6 +560,10 @@ def skim(lines: Iterable[bytes]) -> Iterator[Event]:
     return _decoded(lines, _skimmed)
 
 
+_TRUNCATED = "truncated"
+"""What msgspec says of JSON that is well as far as it goes; NULs and bytes of another format are not."""
+
+
 def of_writes(lines: Iterable[bytes]) -> Iterator[RunStarted | Write | None]:
     """The beginning of a run and its writes, line by line, whatever stands in other lines, and in however old a schema.
 
@@ -570,8 +574,8 @@ def of_writes(lines: Iterable[bytes]) -> Iterator[RunStarted | Write | None]:
             continue
         try:
             yield _write_decoder.decode(line)
-        except msgspec.DecodeError:
-            if line.endswith(b"\n"):
+        except NOT_JSON as error:
+            if line.endswith(b"\n") or _TRUNCATED not in str(error):
                 yield None
 
 
