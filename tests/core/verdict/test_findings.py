@@ -327,6 +327,30 @@ def test_refusals_that_the_metric_counts_are_not_named(findings: Any, row: Any) 
     assert "4XXError counts answers of 400 to 499" in text
 
 
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(500, "To blame the canary alone takes a metric of your own"), (502, "add an alarm on Lambda's Errors with")],
+)
+def test_an_alarm_on_errors_is_advised_only_where_it_would_ring(
+    status: int, advice: str, findings: Any, row: Any
+) -> None:
+    """A function that answers 500 by itself has no Errors: an alarm on them would see nothing of its failures."""
+    guard = AlarmDefined(
+        at_s=0.1,
+        asked_s=0.0,
+        name="errors",
+        namespace="AWS/ApiGateway",
+        metric="5XXError",
+        statistic="Sum",
+        period_s=60,
+        threshold=3.0,
+        comparison="GreaterThanOrEqualToThreshold",
+    )
+    text = findings(row("broken-canary", failed_status=status, guards=(guard,)))["alarm-covers-all-versions"].text
+    assert advice in text
+    assert ("Resource=" in text) == (status == 502)
+
+
 @pytest.mark.parametrize(("status", "is_said"), [(404, True), (502, False)])
 def test_harm_that_the_metric_does_not_count_is_not_told_as_counted(
     status: int, is_said: bool, judged: Any, row: Any

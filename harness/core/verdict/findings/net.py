@@ -1,7 +1,7 @@
 """Whether the alarms could see failures, and stop the deployment in time."""
 
 from harness.core.experiment.alarm_metric import LAMBDA
-from harness.core.timeline.alarm_rules import Rule, chance, error_rate_for
+from harness.core.timeline.alarm_rules import UNHANDLED_STATUS, Rule, chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.composed import holding_back
@@ -237,15 +237,27 @@ def alarm_covers_all_versions(scene: Scene) -> Finding | None:
     function, alias = _names(scene.evidence)
     place = f"Resource={function}:{alias}" if function else "Resource of the alias"
     version = f"ExecutedVersion={rollout.release.canary}" if rollout.release.canary else "ExecutedVersion of the canary"
-    has_versions = any(metric.namespace == LAMBDA for metric in broad[0].metrics)
-    fix = "give it" if has_versions else "which its metric cannot do, add an alarm on Lambda's Errors with"
     mostly_others = told.canary_share is not None and told.canary_share < 0.5
     return finding(
         "alarm-covers-all-versions",
         "warning" if mostly_others else "note",
-        f"The alarm {broad[0].name} counts the errors of all versions{_whose(told)}. To blame the canary alone, {fix} "
-        f"the dimensions {place} and {version}.",
+        f"The alarm {broad[0].name} counts the errors of all versions{_whose(told)}. "
+        f"{_how_to_blame(scene.evidence, broad[0], f'the dimensions {place} and {version}')}",
     )
+
+
+def _how_to_blame(evidence: Evidence, rule: Rule, dimensions: str) -> str:
+    """How an alarm comes to count the canary's failures alone; of an API's metric only Lambda's Errors could."""
+    if any(metric.namespace == LAMBDA for metric in rule.metrics):
+        return f"To blame the canary alone, give it {dimensions}."
+    hurt = [seen for seen in evidence.since if failed(seen)]
+    if hurt and not any(seen.status == UNHANDLED_STATUS for seen in hurt):
+        return (
+            "Its metric has no versions, and Lambda's Errors, which has, counts none of the failures that were seen: "
+            f"they were not answered {UNHANDLED_STATUS}. To blame the canary alone takes a metric of your own, with "
+            "the version as a dimension."
+        )
+    return f"To blame the canary alone, which its metric cannot do, add an alarm on Lambda's Errors with {dimensions}."
 
 
 def _whose(told: Attribution) -> str:
