@@ -19,6 +19,8 @@ DEPLOYMENTS = 25
 LONGEST_DELAY_S = 600.0
 """What took longer was not the delay of an alarm: data that came late, or a rule that was changed meanwhile."""
 KINDS = ("MetricAlarm", "CompositeAlarm")
+_NO_DATA = "Insufficient Data: "
+"""How CloudWatch begins the reason of an evaluation that found too few datapoints (captured)."""
 _STAMP = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
@@ -32,7 +34,7 @@ class Delays(Struct, frozen=True):
 class Rang(Struct, frozen=True):
     """One change of an alarm to ALARM; `decided` is the end of the newest period that it judged.
 
-    None where that is not told: it was forced, missing data decided, or the alarm had not been OK before.
+    None where that is not told: it was forced, missing data decided, or the alarm was new, or forced, before.
     """
 
     alarm: str
@@ -63,8 +65,14 @@ def _rang(aws: Caller, name: str) -> Iterator[Rang]:
             change, at = json_of(item.get("HistoryData")), item.get("Timestamp")
             old, new = mapping(change.get("oldState")), mapping(change.get("newState"))
             if new.get("stateValue") == "ALARM" and isinstance(at, datetime):
-                data = json_of(new.get("stateReasonData")) if old.get("stateValue") == "OK" else {}
+                data = json_of(new.get("stateReasonData")) if _was_evaluated(old) else {}
                 yield Rang(name, at, _decided(data))
+
+
+def _was_evaluated(old: Mapping[str, Any]) -> bool:
+    """Whether the state before was the outcome of an evaluation: of a new or forced alarm the delay says nothing."""
+    by_missing_data = (text(old.get("stateReason")) or "").startswith(_NO_DATA)
+    return old.get("stateValue") == "OK" or (old.get("stateValue") == "INSUFFICIENT_DATA" and by_missing_data)
 
 
 def _decided(data: Mapping[str, Any]) -> datetime | None:

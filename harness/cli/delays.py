@@ -37,21 +37,29 @@ def _built_in() -> dict[str, Span]:
 
 def as_document(found: Mapping[str, Sequence[float]], built_in: Mapping[str, Span]) -> dict[str, Any]:
     """The same for machines: `cloud` is the key of an experiment."""
-    cloud = {name: _span(delays) for name, delays in found.items() if delays}
+    cloud = {name: _span(delays) for name, delays in found.items() if _has_width(delays)}
     return {"cloud": cloud, "found": dict(found), "built_in": dict(built_in)}
 
 
 def as_lines(found: Mapping[str, Sequence[float]], built_in: Mapping[str, Span]) -> list[str]:
-    """Lines of YAML; what was not found is a comment, so that it stays as it is built in."""
+    """Lines of YAML; what was not found, or seen once alone, is a comment, so that it stays as it is built in."""
     keys = [_line(name, delays, built_in[name]) for name, delays in found.items()]
-    return ["cloud:" if any(found.values()) else "# cloud: nothing was found", *keys]
+    return ["cloud:" if any(map(_has_width, found.values())) else "# cloud: too little was found", *keys]
 
 
 def _line(name: str, delays: Sequence[float], built_in: Span) -> str:
     known = f"built in: {built_in[0]:g} to {built_in[1]:g}"
     if not delays:
         return f"  # {name}: none found; {known}"
+    if not _has_width(delays):
+        seen = f"only {delays[0]:.1f} s was seen ({len(delays)} found), which bounds nothing"
+        return f"  # {name}: {seen}; {known}"
     return f"  {name}: {_span(delays)}   # {len(delays)} found, median {median(delays):.1f}; {known}"
+
+
+def _has_width(delays: Sequence[float]) -> bool:
+    """Whether the delays differ: one alone is no span that a rehearsal could draw from."""
+    return bool(delays) and min(_span(delays)) < max(_span(delays))
 
 
 def _span(delays: Sequence[float]) -> list[float]:

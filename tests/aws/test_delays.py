@@ -87,12 +87,12 @@ class Answering:
         return self
 
 
-def account(old: str, data: Any) -> Answering:
+def account(old: str, data: Any, why: str = "x") -> Answering:
     """An account whose only alarm rang once, at 12:02:00."""
     new = {"stateValue": "ALARM", "stateReason": "x", "stateReasonData": data}
     item = {
         "Timestamp": datetime(2026, 8, 22, 12, 2, tzinfo=UTC),
-        "HistoryData": json.dumps({"oldState": {"stateValue": old}, "newState": new}),
+        "HistoryData": json.dumps({"oldState": {"stateValue": old, "stateReason": why}, "newState": new}),
     }
     return Answering(
         {
@@ -121,6 +121,20 @@ POINT = {"timestamp": "2026-08-22T12:00:00.000+0000", "sampleCount": 1.0, "value
 def test_only_a_change_that_data_decided_counts(old: str, data: Any, found: tuple[float, ...]) -> None:
     """A forced state, missing data, an alarm that is new, or a period that is not over say nothing of the delay."""
     assert learn(account(old, data), "app", "group").alarm_s == found
+
+
+@pytest.mark.parametrize(
+    ("why", "found"),
+    [
+        ("Insufficient Data: 1 datapoint was unknown.", (60.0,)),
+        ("Unchecked: Initial alarm creation", ()),
+        ("drill", ()),
+    ],
+)
+def test_an_alarm_that_had_no_data_before_counts(why: str, found: tuple[float, ...]) -> None:
+    """Thin traffic leaves an alarm without data until the errors come; a new or forced one says nothing."""
+    rang = account("INSUFFICIENT_DATA", {"period": 60, "evaluatedDatapoints": [POINT]}, why)
+    assert learn(rang, "app", "group").alarm_s == found
 
 
 def test_learning_asks_only_for_what_watching_needs() -> None:
