@@ -211,7 +211,9 @@ def exposure(verdict: Verdict) -> str:
     hurt = verdict.exposure
     failed = f"{count(hurt.failed_requests)} failed requests ({count(hurt.failed_good_requests)} of them good)"
     users = (
-        "users not told apart" if hurt.users is None else "1 user" if hurt.users == 1 else f"{count(hurt.users)} users"
+        "simulated users not told apart"
+        if hurt.users is None
+        else f"{count(hurt.users)} simulated user{'' if hurt.users == 1 else 's'}"
     )
     used = f"error budget used {percent(hurt.error_budget_share)}"
     return f"{failed}, {users}, blast radius {percent(hurt.blast_radius)}, {used}"

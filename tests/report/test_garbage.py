@@ -23,7 +23,7 @@ def loud(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(error: Exception, words: list[str]) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_bug", fail)
+    monkeypatch.setattr(cli, "_failed", fail)
 
 
 def read_damaged(folder: Path, seed: int) -> None:

@@ -67,9 +67,9 @@ def test_group_of_which_nothing_was_expected_says_so(caught: Verdict) -> None:
 
 
 def test_persona_is_no_person(caught: Verdict, shown: Show) -> None:
-    """A persona is a kind of simulated user, and every report says so."""
-    assert "1 persona," in shown(caught)
-    assert "1 persona," in markdown(caught)
+    """A persona, or a row of a feed, is a simulated user, and every report says so."""
+    assert "1 simulated user," in " ".join(shown(caught).split())
+    assert "1 simulated user," in markdown(caught)
     assert "not people" in facts.USERS_HIT
 
 
@@ -116,7 +116,7 @@ def test_unmeasured_value_is_a_dash_and_never_zero(unmeasured: Verdict, shown: S
     """What nobody measured is not shown as nought."""
     text = shown(unmeasured)
     assert "time to detect –, time to roll back –" in text
-    assert "blast radius –" in text
+    assert "blast radius –" in " ".join(text.split())
     table = text[text.index("Arms over") : text.index("Told apart")]
     assert table.count("–") == 14
 
