@@ -44,7 +44,7 @@ def print_plan(wanted: Wanted, *, as_json: bool) -> None:
     parts = (
         _groups(experiment, unfound),
         traffic(experiment, own_users=wanted.own_users),
-        [] if wanted.own_users else _requests(with_requests(experiment)),
+        [] if wanted.own_users else _requests(without_secrets(with_requests(experiment))),
         _writes(experiment, local=local),
         _rails(experiment),
     )
@@ -86,7 +86,7 @@ def _document(
     return {
         "command": masked(command),
         "not_found_because": masked_prose(unfound) or None,
-        "changing_requests": [] if own_users else _changing(with_requests(experiment)),
+        "changing_requests": [] if own_users else _changing(without_secrets(with_requests(experiment))),
         "writes": writes_of(experiment),
         "writes_allowed": experiment.allow_writes or local,
         "refused_because": _refusal(experiment, local=local),

@@ -10,7 +10,7 @@ from harness.core.experiment.placeholders import pieces
 from harness.core.experiment.requests import FaultWhen, Overlay, Request, Scalar
 from harness.core.experiment.secrets import SECRET_NAME
 from harness.core.experiment.types import Arm, Deployment, Experiment, Traffic
-from harness.report.masking import KNOWN_USERS, KNOWN_VARIABLES, MASK, masked_prose, masked_text
+from harness.report.masking import KNOWN_USERS, KNOWN_VARIABLES, MASK, MAY_BE_IN_QUERY, masked_prose, masked_text
 
 _Deployment = TypeVar("_Deployment", bound=Deployment)
 _Content = TypeVar("_Content", Request, Overlay)
@@ -75,7 +75,7 @@ def _masked_content(content: _Content) -> _Content:
     return replace(
         content,
         headers=_masked_values(content.headers),
-        query=_masked_values(content.query),
+        query={name: _masked_query_value(name, value) for name, value in content.query.items()},
         form=_masked_values(content.form),
         json=_masked_json("", content.json),
         body=content.body and _masked_text("", content.body),
@@ -89,7 +89,18 @@ def _masked_when(when: FaultWhen) -> FaultWhen:
 def _masked_path(path: str) -> str:
     before, sign, query = path.partition("?")
     pairs = (pair.partition("=") for pair in query.split("&"))
-    return before + sign + "&".join(f"{name}{equals}{_masked_text(name, value)}" for name, equals, value in pairs)
+    safe = (
+        f"{name}={_masked_query_value(name, value)}" if equals else str(_masked_query_value("", name))
+        for name, equals, value in pairs
+    )
+    return masked_prose(before) + sign + "&".join(safe)
+
+
+def _masked_query_value(name: str, value: Scalar | None) -> Scalar | None:
+    """As of any URL: a text of any name is masked, save short numbers and what is all placeholder."""
+    if not isinstance(value, str) or (MAY_BE_IN_QUERY.fullmatch(value) and not SECRET_NAME.search(name)):
+        return _masked_value(name, value)
+    return _masked_secret(value)
 
 
 def _masked_values(values: Mapping[str, Scalar | None]) -> dict[str, Scalar | None]:
@@ -111,11 +122,14 @@ def _masked_json(name: str, value: Any) -> Any:
 
 
 def _masked_text(name: str, text: str) -> str:
-    """A text by the name that it has: around its placeholders, all of a secret but its scheme is masked."""
+    """A text by the name that it has."""
     if text in KNOWN_USERS:
         return text
-    if not SECRET_NAME.search(name):
-        return masked_prose(text)
+    return _masked_secret(text) if SECRET_NAME.search(name) else masked_prose(text)
+
+
+def _masked_secret(text: str) -> str:
+    """Around the placeholders of a secret all but its scheme is masked."""
     try:
         parts = pieces(text)
     except ValueError:

@@ -3,6 +3,7 @@
 A command is split into words, an environment into its values, and a URL into its parts, before anything is masked.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -40,14 +41,23 @@ _OPTION = re.compile(r"-{1,2}[A-Za-z][\w.-]*")
 _OPTION_ALONE = re.compile(r"--[A-Za-z][\w-]*(=.*)?|-[A-Za-z]|--", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*(?==)")
 _KNOWN_ASSIGNMENT = re.compile(rf"({'|'.join(sorted(KNOWN_VARIABLES))})=[\d.]*")
-_TAKES_USER = frozenset({"-u", "--user", "-U", "--proxy-user", "--creds", "--username"})
-_TAKES_SECRET = frozenset({"-p", "--pw", "--pass"})
+_TAKES_USER = frozenset({"-u", "--user", "-U", "--proxy-user", "--username"})
+_TAKES_SECRET = frozenset({"-p", "-P", "--pw", "--pass", "--login"})
 _TAKES_PAIRS = frozenset(
     {"-e", "--env", "--environment", "--build-arg", "--parameter-overrides", "--parameters", "--params", "--param"}
     | {"--set", "--set-string", "-var", "--var", "-c", "--context", "--env-vars", "--container-env-vars"}
+    | {"--set-env-vars", "--update-env-vars", "--parameter", "--variable", "--variables"}
 )
+_SECRET_BEHIND_LETTER = re.compile(r"(-[pP])[^\s-].*", re.DOTALL)
+"""As in `-pX` of mysql; that `-print` is masked too does no harm."""
+_PAIR_BEHIND_LETTER = re.compile(r"(-e)([A-Za-z_][\w.-]*=.*)", re.DOTALL)
+"""As in `-eNAME=X` of docker."""
 
-_URL = re.compile(r"""://([^\s"'<>]+)""")
+_URL = re.compile(r"""((?<![^\s"'`=(,:])\\?/\\?/)([^\s"'<>]+)""")
+"""Also without a scheme, and with slashes escaped as JSON may."""
+_QUERY_VALUE = re.compile(r"""([?&][\w.%\[\]-]{1,80}=)([^\s&"'<>]*[^\s&"'<>,)])""")
+MAY_BE_IN_QUERY = re.compile(r"-?\d{1,4}")
+"""What is too short for a secret, as the number of a page."""
 _USER_BEFORE_HOST = re.compile(
     rf"""(?<![\w@/])[^\s:/@=,"'*]{{1,80}}:(?!(?:{_KNOWN_USER})\b)[^\s/@"']{{1,400}}@(?=[\w\[])"""
 )
@@ -55,7 +65,10 @@ _USER_AND_SLASH = re.compile(r"(?<=:)[\w$]{1,80}/[^\s/@:\"']{1,400}@")
 """As in `jdbc:oracle:thin:user/password@host`."""
 _BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/=-]{3,}", re.IGNORECASE)
 _PAIR_HEAD = re.compile(r"""(?<![\w.-])(\\?["']?)(-{0,2}[\w.-]+)\1\s*([=:])\s*""")
-_VALUE = re.compile(r"""\\?"(?:[^"\\]|\\.)*"?|'[^']*'?|\S+(?:\s[^;=-]*?(?=;))?""", re.DOTALL)
+_VALUE = re.compile(r"""\\?"(?:[^"\\]|\\.)*"?|'[^']*'?|\S+\s[^;=-]*?(?=;)|\S+?(?=,?(?:\s|\Z))""", re.DOTALL)
+_PLACEHOLDER = re.compile(r"""\{\{[^{}]*\}\}(?=[\s,;&?/"')]|\Z)""")
+_ENVIRONMENT = re.compile(r"""(?<![\w-])(?:variables|environment|env)\\?["']?\s*[:=]\s*(?=[{\[])""", re.IGNORECASE)
+"""As in the JSON that Lambda, Amazon ECS and Docker take."""
 _REST = re.compile(r".+", re.DOTALL)
 _QUOTED = re.compile(r"""\\?["']""")
 _LINE = re.compile(r"""[^\r\n"']+""")
@@ -101,13 +114,14 @@ def masked_text(command: str) -> str:
     try:
         return shlex.join(masked(shlex.split(command)))
     except ValueError:  # a quotation without its end
-        return masked_prose(_without_pairs(command, in_command=True))
+        return " ".join(masked(masked_prose(_without_pairs(command, in_command=True)).split()))
 
 
 def masked_prose(text: str) -> str:
     """A sentence for people without its secrets: those of URLs, headers, options and pairs of name and value."""
     text = SECRET_SHAPE.sub(MASK, _without_pairs(text, in_command=False))
     text = _URL.sub(_masked_url, _OPTION_AND_VALUE.sub(_masked_option, text))
+    text = _QUERY_VALUE.sub(_masked_query_value, text)
     text = _USER_AND_SLASH.sub(f"{MASK}@", _USER_BEFORE_HOST.sub(f"{MASK}@", text))
     return _BEARER.sub(rf"\1{MASK}", text)
 
@@ -132,7 +146,7 @@ def _masked_after(before: str, word: str, *, in_pairs: bool) -> str:
         return word if word in KNOWN_USERS and _HEADER.search(before) else MASK
     if before in _TAKES_USER and ":" in word:
         return f"{word.partition(':')[0]}:{MASK}"
-    if in_pairs and "=" in word and not word.startswith("-"):
+    if in_pairs and "=" in word and word[0] not in "-{[":
         return _masked_pairs(word)
     return _masked_word(word)
 
@@ -168,6 +182,10 @@ def _masked_word(word: str) -> str:
         return f"{option}={MASK}"
     if re.match(r"-u[^\s:=-]+:.", word):
         return f"{word.partition(':')[0]}:{MASK}"
+    if behind := _SECRET_BEHIND_LETTER.fullmatch(word):
+        return f"{behind[1]}{MASK}"
+    if pair := _PAIR_BEHIND_LETTER.fullmatch(word):
+        return f"{pair[1]}{_masked_pairs(pair[2])}"
     return _masked_within(masked_prose(_without_pairs(word, in_command=True)))
 
 
@@ -177,8 +195,8 @@ def _masked_within(word: str) -> str:
         return word
     try:
         words = shlex.split(word)
-    except ValueError:
-        return word
+    except ValueError:  # a quotation without its end
+        words = word.split()
     safe = masked(words) if words != [word] else words
     return word if safe == words else " ".join(safe)
 
@@ -188,12 +206,17 @@ def _masked_within(word: str) -> str:
 
 def _without_pairs(text: str, *, in_command: bool) -> str:
     """A text with the values of `name=value`, `"name": "value"` and headers masked where their names are a secret's."""
+    text = _without_environments(text)
     safe: list[str] = []
     at = 0
     while head := _PAIR_HEAD.search(text, at):
         safe.append(text[at : head.end()])
         at = head.end()
-        if text.startswith(MASK, at) or not _is_secret_pair(head, in_command=in_command):
+        if (
+            text.startswith(MASK, at)
+            or _PLACEHOLDER.match(text, at)
+            or not _is_secret_pair(head, in_command=in_command)
+        ):
             continue
         known = _KNOWN_VALUE.match(text, at) if "authorization" in head[2].lower() else None
         value = known or _value_of(head, in_command=in_command).match(text, at)
@@ -201,6 +224,27 @@ def _without_pairs(text: str, *, in_command: bool) -> str:
             safe.append(value[0] if known else MASK)
             at = value.end()
     return "".join(safe) + text[at:]
+
+
+def _without_environments(text: str) -> str:
+    """A text with all that stands in braces or brackets behind `"Variables":`, `"environment":` and `"env":` masked."""
+    safe: list[str] = []
+    at = 0
+    while head := _ENVIRONMENT.search(text, at):
+        begin, end = head.end(), _end_of_json(text, head.end())
+        safe.append(f"{text[at:begin]}{text[begin]}{MASK}{'}' if text[begin] == '{' else ']'}")
+        at = end
+    return "".join(safe) + text[at:]
+
+
+def _end_of_json(text: str, begin: int) -> int:
+    """Where the JSON that begins here ends; if it is none, behind the last bracket, or at the end of the text."""
+    if text.startswith(MASK, begin + 1):
+        return begin + len(MASK) + 2
+    try:
+        return json.JSONDecoder().raw_decode(text, begin)[1]
+    except (ValueError, RecursionError):
+        return max(text.rfind("}", begin), text.rfind("]", begin)) + 1 or len(text)
 
 
 def _is_secret_pair(head: re.Match[str], *, in_command: bool) -> bool:
@@ -226,16 +270,23 @@ def _masked_option(match: re.Match[str]) -> str:
     option, space, value = match.groups()
     if option in _TAKES_USER and ":" in value:
         return f"{option}{space}{value.partition(':')[0]}:{MASK}"
-    return f"{option}{space}{MASK}" if SECRET_NAME.search(option) else match[0]
+    is_secret = SECRET_NAME.search(option) or (option.startswith("--") and option in _TAKES_SECRET)
+    return f"{option}{space}{MASK}" if is_secret else match[0]
+
+
+def _masked_query_value(match: re.Match[str]) -> str:
+    name, value = match.groups()
+    may_be_seen = MAY_BE_IN_QUERY.fullmatch(value) or _PLACEHOLDER.fullmatch(value)
+    return match[0] if may_be_seen else f"{name}{MASK}"
 
 
 def _masked_url(match: re.Match[str]) -> str:
-    """What stands after `://`: the host and the path stay."""
-    rest = match[1]
+    """What stands after `//`: the host and the path stay."""
+    slashes, rest = match.groups()
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if "@" in authority:
         rest = f"{MASK}@{rest[authority.rindex('@') + 1 :]}"
     elif ":" in authority and "@" in rest:  # a password that should have been percent-encoded
         rest = f"{MASK}@{rest.rpartition('@')[2]}"
     shown = re.split(r"[?#]", rest, maxsplit=1)
-    return f"://{shown[0]}{rest[len(shown[0])]}{MASK}" if len(shown) > 1 else f"://{rest}"
+    return f"{slashes}{shown[0]}{rest[len(shown[0])]}{MASK}" if len(shown) > 1 else f"{slashes}{rest}"

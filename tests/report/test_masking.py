@@ -31,6 +31,12 @@ from harness.report.masking import MASK, masked
             ["make", "--author", "me", "./deploy-auth.sh", "prod"],
         ),
         (["sh", "-c", "sam build && sam deploy"], ["sh", "-c", "sam build && sam deploy"]),
+        (["-pabc", "-eA=b"], [f"-p{MASK}", f"-eA={MASK}"]),
+        (["sh", "-c", "mysql -uroot -pabc x"], ["sh", "-c", f"mysql -uroot -p{MASK} x"]),
+        (["//me:abc@h/x"], [f"//{MASK}@h/x"]),
+        (['{"Variables":{"A":"b"},"Name":"x"}'], [f'{{"Variables":{{{MASK}}},"Name":"x"}}']),
+        (["api_key=abc, weight 1"], [f"api_key={MASK}"]),
+        (["{{x}}", "token={{x}}"], ["{{x}}", "token={{x}}"]),
         (["--speed", "60", "erroruser"], ["--speed", "60", "erroruser"]),
     ],
 )

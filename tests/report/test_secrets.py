@@ -54,12 +54,23 @@ COMMAND = shlex.split(
         "me:§@db:80 "
         'https://me:§/§@example.com --environment \'Variables={A=§,B=§}\' \'{"password": "§ §", "stage": "prod"}\' '
         '\'[{"ParameterKey": "Db", "ParameterValue": "§"}]\' sh -c \'deploy --password § && curl -u me:§ x\' '
-        "sk_live_§ --build-arg A=§ -e B=§ --secret-file=§"
+        "sk_live_§ --build-arg A=§ -e B=§ --secret-file=§ "
+        "-p§ -P§ -P § sh -c 'mysql -uroot -p§ x' sh -c 'mysql -p§ \"x' -eFOO=§ --pat § --creds § --creds=me:§ "
+        "--sas § --login § "
+        "--set-env-vars a=§,b=§ --update-env-vars=a=§ --parameter a=§ --variable a=§ --variables a=§ b=§ --stage prod "
+        "//me:§@db/x 'https:\\/\\/me:§@db\\/x' "
+        "'{\"url\":\"https:\\/\\/me:§@db\"}' 'http://x/a;jsessionid=§' 'localhost:1/x?code=§&b=§' "
+        '\'{"Variables":{"FOO":"§","BAR":"a=§}"}}\' --environment \'{"Variables":{"FOO":"§=§"}}\' '
+        '--cli-input-json=\'{"environment":{"FOO":{"x":["§"]}},"Env":["A=§"]}\' '
+        '\'{\\"Variables\\":{\\"FOO\\":\\"§\\"}}\' '
+        'sh -c "aws --environment \'{\\"Variables\\":{\\"FOO\\":\\"§ §\\"}}\'"'
     )
 )
 URL = numbered("https://me:§@localhost/shared?key=§")
 SENTENCE = numbered(
     "POST https://me:§@example.com/x?token=§ with X-Api-Key: §\n--password § or me:§@host, api_token=§, Bearer § failed"
+    '; //me:§@host/x, https:\\/\\/me:§@host, {"Variables":{"FOO":"§"}}, --pat §, --login §, '
+    "/x;jsessionid=§, GET /x?a=§&code=§, x"
 )
 EXPERIMENT = Experiment(
     name="planted",
@@ -120,8 +131,8 @@ def played(tmp_path: Path) -> RunFolder:
 
 
 def test_there_are_many_secrets() -> None:
-    """Thirty in the command alone."""
-    assert " ".join(COMMAND).count(PLANTED) > 30
+    """Sixty in the command alone."""
+    assert " ".join(COMMAND).count(PLANTED) > 60
 
 
 def test_no_file_of_a_run_has_a_secret(played: RunFolder) -> None:
@@ -176,6 +187,18 @@ def test_a_plan_prints_no_secret(
     clean(iter({"stdout": said.out, "stderr": said.err}.items()))
 
 
+def test_a_plan_tells_what_is_sent_without_secrets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The queries of own requests are masked one by one, and the sentence around them stays."""
+    file = tmp_path / "planted.yaml"
+    asked = {"a": {"get": numbered("/fakeUser?api_key=§&code=§&id={{uuid}}")}, "b": {"get": numbered("/b?api_key=§")}}
+    file.write_text(json.dumps({"name": "planted", "description": "d", "traffic": {"requests": asked}}))
+    assert cli.main(["plan", str(file), "--host", "http://127.0.0.1:1"]) == 0
+    said = capsys.readouterr()
+    masked_a = f"/fakeUser?api_key={MASK}&code={MASK}&id={{{{uuid}}}}"
+    assert f"Sends: a (GET {masked_a}, weight 1), b (GET /b?api_key={MASK}, weight 1)" in said.out
+    clean(iter({"stdout": said.out, "stderr": said.err}.items()))
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -222,7 +245,25 @@ def test_what_is_masked_stays_masked(text: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a", "a=b", "-a ", "a:b", "://", "\"'", "token=x ", "-----BEGIN PRIVATE KEY-----", "eyJ", "a-", " ", "x=a "],
+    [
+        "a",
+        "a=b",
+        "?a=,",
+        '"env":{',
+        "env:[{},",
+        '"env":{"',
+        "//",
+        "-a ",
+        "a:b",
+        "://",
+        "\"'",
+        "token=x ",
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJ",
+        "a-",
+        " ",
+        "x=a ",
+    ],
 )
 def test_a_long_text_is_masked_in_time(unit: str) -> None:
     """What a server answers may be long and mean."""
@@ -235,13 +276,13 @@ def test_a_long_text_is_masked_in_time(unit: str) -> None:
 SENT = Traffic(
     requests={
         "a": Request(
-            post=f"/a?token={PLANTED}&page=2",
+            post=f"/a;jsessionid={PLANTED}?token={PLANTED}&code={PLANTED}&q={{{{word}}}}&{PLANTED}&page=2",
             headers={
                 "Authorization": f"Bearer {PLANTED}",
                 "X-Api-Key": "{{env.KEY}}",
                 "Cookie": f"{PLANTED}{{{{id}}}}",
             },
-            query={"signature": PLANTED},
+            query={"signature": PLANTED, "code": PLANTED, "q": "{{word}}", "page": 2},
             json={"user": {"password": PLANTED}, "pins": [{"pin": 1234}]},
         ),
         "b": Request(post="/b", form={"client_secret": PLANTED}, headers={"Authorization": "Bearer {{token}}"}),
@@ -258,7 +299,8 @@ def test_secrets_of_requests_are_masked_wherever_they_stand() -> None:
     safe = without_secrets(Experiment(name="x", traffic=SENT)).traffic
     assert PLANTED not in str(safe)
     assert "1234" not in str(safe)
-    assert safe.requests["a"].path == f"/a?token={MASK}&page=2"
+    assert safe.requests["a"].path == f"/a;jsessionid={MASK}?token={MASK}&code={MASK}&q={{{{word}}}}&{MASK}&page=2"
+    assert safe.requests["a"].query == {"signature": MASK, "code": MASK, "q": "{{word}}", "page": 2}
     assert safe.requests["a"].headers == {"Authorization": MASK, "X-Api-Key": "{{env.KEY}}", "Cookie": MASK}
     assert safe.requests["b"].headers == {"Authorization": "Bearer {{token}}"}
     assert isinstance(safe.feed, tuple)

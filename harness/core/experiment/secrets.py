@@ -4,8 +4,8 @@ import re
 
 _KINDS_OF_KEY = "api|app|private|access|account|client|shared|master|encryption|signing|license|service|storage|ssh"
 SECRET_NAME = re.compile(
-    r"pass|pas+w(or)?d|pwd|secret|token|credential|auth(?!or\b|or[_-])|bearer|^basic$|cookie|signature|jwt|webhook|dsn$|(^|[_-])(pin|otp|pw|sig)$"
-    rf"|connection[_-]?str|({_KINDS_OF_KEY})[_-]?key",
+    r"pass|pas+w(or)?d|pwd|secret|token|credential|auth(?!or\b|or[_-])|bearer|^basic$|cookie|signature|jwt|webhook|dsn$|(^|[_-])(pin|otp|pw|sig|pat|sas|creds)$"
+    rf"|connection[_-]?str|sess(ion)?[_-]?id|({_KINDS_OF_KEY})[_-]?key",
     re.IGNORECASE,
 )
 """Found in names of options, variables, settings, headers and fields whose value is a secret."""
