@@ -112,7 +112,9 @@ def _chosen(options: argparse.Namespace) -> Sequence[str]:
 def _played(
     experiments: "Sequence[Experiment]", options: argparse.Namespace, folders: "list[RunFolder]", stop: "Interrupts"
 ) -> Generator[_Run, None, None]:
+    from harness.rehearsal.cloudwatch.fed import concurrency_at
     from harness.rehearsal.play import Sender, play
+    from harness.rehearsal.stack import counts_concurrency
     from harness.report.folder import RunFolder
 
     def open_folder(experiment: "Experiment") -> Path:
@@ -122,6 +124,8 @@ def _played(
         told = " ".join(filter(None, (f"{experiment.name}:", experiment.description)))
         if not options.quiet:
             tell(f"{told} (speed {options.speed:g}, seed {experiment.seed})")
+        if counts_concurrency(experiment) and (reason := concurrency_at(options.speed)):
+            tell(f"{experiment.name}: {reason}")
         return folder.path
 
     sender = Sender(options.locustfile, quiet=options.quiet, verbose=options.verbose)

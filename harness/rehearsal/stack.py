@@ -23,7 +23,7 @@ from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CON
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.cloudwatch.api_requests import ApiName
-from harness.rehearsal.cloudwatch.fed import RESERVED, why_blind
+from harness.rehearsal.cloudwatch.fed import CONCURRENCY, RESERVED, why_blind
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.functions.functions import Functions
@@ -138,6 +138,11 @@ def set_up(
         cloudwatch.put_metric_alarm(_alarm(experiment.alarm, stack, account=account, region=region))
     _make_group(experiment, stack, codedeploy, role)
     return replace(stack, broken=broken)
+
+
+def counts_concurrency(experiment: Experiment) -> bool:
+    """Whether what it asks depends on how many runs are under way at once; that none may be depends on nothing."""
+    return experiment.alarm.metric == CONCURRENCY or any(fault.concurrency for fault in experiment.faults)
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from harness.core.experiment.types import Alarm, Arm, Deployment, Experiment
+from harness.core.experiment.types import Alarm, Arm, Deployment, Experiment, Fault
 from harness.errors import ExperimentError
 from harness.rehearsal import stack
 from harness.rehearsal.cloud import ACCOUNT, REGION, Cloud
 from harness.rehearsal.cloudwatch.api_requests import ApiName
-from harness.rehearsal.stack import Stack
+from harness.rehearsal.stack import Stack, counts_concurrency
 
 FUNCTION = "fake-user-FakeUser"
 Make = Callable[..., tuple[Cloud, Stack]]
@@ -423,3 +423,27 @@ def test_hooks_are_functions_of_their_own(make: Make) -> None:
     cloud, made = make(deployment=Deployment(hooks={"BeforeAllowTraffic": "Succeeded"}))
     assert made.hooks == {"BeforeAllowTraffic": "CodeDeployHook_BeforeAllowTraffic"}
     assert cloud.functions.has_version("CodeDeployHook_BeforeAllowTraffic", "$LATEST")
+
+
+@pytest.mark.parametrize(
+    ("keys", "counts"),
+    [
+        ({"alarm": Alarm(metric="ConcurrentExecutions")}, True),
+        ({"faults": (Fault(at_s=60, concurrency=2),)}, True),
+        ({"faults": (Fault(at_s=60, concurrency=0),)}, False),
+        ({}, False),
+    ],
+)
+def test_what_depends_on_runs_at_once_is_known(keys: dict[str, Any], counts: bool) -> None:
+    """Concurrency 0 throttles everything, however fast the clock is."""
+    assert counts_concurrency(Experiment(name="told", **keys)) == counts
+
+
+@pytest.mark.parametrize(("speed", "told"), [(1.0, 0), (60.0, 2)])
+def test_concurrency_is_warned_of_at_a_speed(speed: float, told: int, caplog: pytest.LogCaptureFixture) -> None:
+    """An alarm on it and a reservation: requests come faster than runs end, which AWS would not see."""
+    with Cloud(Experiment(name="told", alarm=Alarm(metric="ConcurrentExecutions")), speed=speed) as cloud:
+        named = {"FunctionName": cloud.ready["function"]}
+        cloud.functions.put_function_concurrency({**named, "ReservedConcurrentExecutions": 5})
+        cloud.functions.put_function_concurrency({**named, "ReservedConcurrentExecutions": 0})
+    assert caplog.text.count("a run takes its wall time") == told

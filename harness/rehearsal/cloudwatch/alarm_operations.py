@@ -9,7 +9,7 @@ from harness.rehearsal.cloudwatch import paging, rule
 from harness.rehearsal.cloudwatch.alarms import AlarmStore, StoredAlarm
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.definition import check_actions, definition
-from harness.rehearsal.cloudwatch.fed import blindness
+from harness.rehearsal.cloudwatch.fed import CONCURRENCY, blindness, concurrency_at, metrics_in
 from harness.rehearsal.cloudwatch.history import HistoryItem
 from harness.rehearsal.cloudwatch.queries import dimensions_of
 from harness.rehearsal.cloudwatch.reasons import compact
@@ -49,6 +49,8 @@ class AlarmOperations(CheckedService):
         watch = definition(params)
         for reason in blindness(params, account=self._alarms.account, api=self.api):
             log.warning("The alarm %s will have no data: %s.", params["AlarmName"], reason)
+        if CONCURRENCY in metrics_in(params) and (too_soon := concurrency_at(self._schedule.clock.speed)):
+            log.warning("The alarm %s: %s", params["AlarmName"], too_soon)
         self._refuse_other_kind(params["AlarmName"], "MetricAlarm")
         if "Metrics" not in params:
             params = {"Dimensions": [], **params}

@@ -7,6 +7,7 @@ from harness.rehearsal.cloudwatch import api_requests, invocations
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.queries import dimensions_of
 
+CONCURRENCY = "ConcurrentExecutions"
 RESERVED = "AWS/"
 """The prefix of the namespaces that only AWS writes to."""
 
@@ -44,6 +45,16 @@ _NOT_WRITTEN: Mapping[str, frozenset[str]] = {
 is left out: an alarm on it is blind there, too."""
 
 
+def concurrency_at(speed: float) -> str | None:
+    """Why numbers of concurrent runs are not AWS's at a speed; None where they are."""
+    if speed <= 1:
+        return None
+    return (
+        f"at speed {speed:g} ConcurrentExecutions, Throttles and reserved concurrency are met too soon: a run takes "
+        f"its wall time, while requests come {speed:g} times as fast. Take --speed 1 for true ones."
+    )
+
+
 def why_blind(namespace: str, metric: str, dimensions: Iterable[str] = ()) -> str | None:
     """Why an alarm on a metric has no data here though it may have on AWS; None where that is not so.
 
@@ -60,13 +71,22 @@ def why_blind(namespace: str, metric: str, dimensions: Iterable[str] = ()) -> st
     return None
 
 
+def metrics_in(alarm: Mapping[str, Any]) -> list[str]:
+    """The names of the metrics in a PutMetricAlarm request."""
+    return [metric["MetricName"] for metric in _metrics_in(alarm) if metric.get("MetricName")]
+
+
+def _metrics_in(alarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    stats = [query.get("MetricStat") or {} for query in alarm.get("Metrics", ())]
+    return [alarm, *(stat.get("Metric") or {} for stat in stats)]
+
+
 def blindness(alarm: Mapping[str, Any], *, account: str, api: ApiName | None) -> Iterable[str]:
     """Why the metrics of a PutMetricAlarm request have no data here; `api` is the one there is, None if not known."""
     for query in alarm.get("Metrics", ()):
         if (other := query.get("AccountId", account)) != account:
             yield f"this local cloud is the account {account} and has no data of {other}"
-    stats = (query.get("MetricStat") or {} for query in alarm.get("Metrics", ()))
-    for metric in (alarm, *(stat.get("Metric") or {} for stat in stats)):
+    for metric in _metrics_in(alarm):
         if reason := _why_blind(metric, api):
             yield reason
 

@@ -1,8 +1,10 @@
 """Operations on who may invoke a function, on its tags, and on its concurrency. Permissions are kept, not enforced."""
 
 import json
+import logging
 from typing import Any
 
+from harness.rehearsal.cloudwatch.fed import concurrency_at
 from harness.rehearsal.functions.concurrency import ACCOUNT_LIMIT, UNRESERVED_MINIMUM
 from harness.rehearsal.functions.names import FunctionName
 from harness.rehearsal.functions.records import Function
@@ -12,6 +14,8 @@ from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 Statement = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 
 class AccessOperations(Registry):
@@ -87,6 +91,8 @@ class AccessOperations(Registry):
                 "Specified ReservedConcurrentExecutions for function decreases account's "
                 f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_MINIMUM}]."
             )
+        if limit and (reason := concurrency_at(self._schedule.clock.speed)):
+            log.warning("The function %s: %s", function.name, reason)
         function.slots.limit = limit
         return {"ReservedConcurrentExecutions": limit}
 
