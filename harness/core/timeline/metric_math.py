@@ -8,6 +8,7 @@ side has none.
 """
 
 import ast
+import keyword
 import math
 import operator
 import re
@@ -23,7 +24,16 @@ LONGEST = 2_048
 DEEPEST = 50
 """How deep an expression may nest; recursion over it stays far within Python's own limit."""
 
-_WORDS = ((r"&&|\bAND\b", " and "), (r"\|\||\bOR\b", " or "), (r"\^", "**"))
+_PART = re.compile(
+    r"""\s*(?P<part>
+        (\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(?![\w.])   # a number
+        | [A-Za-z]\w*(?!["'])                          # an id, a function or a word
+        | "[^"\\\n]*" | '[^'\\\n]*'                    # what a function is told
+        | && | \|\| | [<>=!]= | [-+*/^<>(),\[\]]       # a sign
+    )\s*""",
+    re.VERBOSE | re.ASCII,
+)
+_IN_PYTHON = {"&&": "and", "AND": "and", "||": "or", "OR": "or", "^": "**"}
 _OPERATORS: Mapping[type[ast.AST], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -68,14 +78,26 @@ def read_expression(text: str) -> Expression:
     """The expression that `text` writes; raises NotEvaluated."""
     if len(text) > LONGEST:
         raise NotEvaluated(f"it is longer than {LONGEST} characters")
-    written = text.strip()
-    for pattern, word in _WORDS:
-        written = re.sub(pattern, word, written)
     try:
-        tree = ast.parse(written, mode="eval").body
+        tree = ast.parse(in_python(text), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotEvaluated(f"{text!r} is no metric math") from error
     return Expression(text, tree, frozenset(_names(tree, DEEPEST)))
+
+
+def in_python(text: str) -> str:
+    """The expression as Python writes it, on one line; raises ValueError for a part that AWS does not document.
+
+    Python's own further words and signs (`and`, `**`, `//`, `#`, `0x10`, `1_000`) are not let through.
+    """
+    parts, at = [], 0
+    while at < len(text):
+        found = _PART.match(text, at)
+        if not found or keyword.iskeyword(found["part"]):
+            raise ValueError(f"{text[at:].strip()[:20]!r} is not metric math")
+        parts.append(_IN_PYTHON.get(found["part"], found["part"]))
+        at = found.end()
+    return " ".join(parts)
 
 
 def evaluate_expression(expression: Expression, series: Mapping[str, Series], *, step_s: float = 60.0) -> Series:

@@ -8,7 +8,6 @@ import ast
 import itertools
 import math
 import operator
-import re
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,8 @@ from functools import reduce
 from itertools import pairwise
 
 from msgspec import Struct
+
+from harness.core.timeline.metric_math import in_python
 
 Series = list[float | None]
 Value = float | Series
@@ -36,7 +37,6 @@ _BINARY: Mapping[type[ast.AST], Callable[[float, float], float]] = {
     ast.And: lambda left, right: float(bool(left) and bool(right)),
     ast.Or: lambda left, right: float(bool(left) or bool(right)),
 }
-_WORDS = ((r"&&|\bAND\b", " and "), (r"\|\||\bOR\b", " or "), (r"\^", "**"))
 _EACH: Mapping[str, Callable[[float], float]] = {"ABS": abs, "CEIL": math.ceil, "FLOOR": math.floor}
 _TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {
     "SUM": sum,
@@ -64,11 +64,8 @@ class MathExpression(Struct, frozen=True):
 
 def parse(text: str) -> MathExpression:
     """The expression that `text` writes; raises UnknownExpression."""
-    written = text.strip()
-    for pattern, word in _WORDS:
-        written = re.sub(pattern, word, written)
     try:
-        tree = ast.parse(written, mode="eval").body
+        tree = ast.parse(in_python(text), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnknownExpression(f"'{text}' is not an expression") from error
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:

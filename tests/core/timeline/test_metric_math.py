@@ -7,6 +7,11 @@ from harness.core.timeline.metric_math import NotEvaluated, Series, evaluate_exp
 ERRORS: Series = [1.0, None, 3.0, 0.0]
 CALLS: Series = [10.0, 20.0, 30.0, 0.0]
 
+PYTHON_ALONE = (
+    *("e ** 2", "e // 2", "e % 2", "0x10 + e", "1_000 + e", "1j * e", "e # c", "e and c", "e or c", "not e", "e\u00b5"),
+    *("e is c", "lambda: 1", "e if c else 0", "(e := 1)", "METRICS(f'e')", "b'e'", "e == None", "\uff45 + 1"),
+)
+
 
 @pytest.mark.parametrize(
     ("text", "values"),
@@ -31,6 +36,8 @@ CALLS: Series = [10.0, 20.0, 30.0, 0.0]
         ("c / PERIOD(c)", [10 / 60, 20 / 60, 0.5, 0.0]),
         ("RUNNING_SUM(e)", [1.0, 1.0, 4.0, 4.0]),
         ("-e + 2^3", [7.0, None, 5.0, 8.0]),
+        ("e\n  + c ", [11.0, None, 33.0, 0.0]),
+        ("1.5e1 * FILL(e, .5)\t", [15.0, 7.5, 45.0, 0.0]),
         ("CEIL(c / 3) - FLOOR(c / 3) + ABS(-1)", [2.0, 2.0, 1.0, 1.0]),
     ],
 )
@@ -54,6 +61,7 @@ def test_values(text: str, values: list[float | None]) -> None:
         "IF(e)",
         "1 < e < 2",
         "-" * 60 + "e",
+        *PYTHON_ALONE,
         "e" * 5000,
     ],
 )
