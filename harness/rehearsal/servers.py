@@ -2,19 +2,33 @@
 
 import contextlib
 import errno
+import io
+import json
+import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
 
 import uvicorn
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.errors import CloudError, UsageError
-from harness.rehearsal import wire
 from harness.rehearsal.gateway import Gateway
+from harness.rehearsal.wire import Wire
 
 KEEP_ALIVE_S = 75
 START_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 10.0
+"""How long the AWS endpoint waits for the next byte of a request."""
 _BACKLOG = 2048
+_TLS = b"\x16"
+"""The first byte of a client that speaks TLS."""
+
+log = logging.getLogger(__name__)
 
 
 def bound(host: str, port: int, option: str) -> socket.socket:
@@ -41,12 +55,81 @@ def url(host: str, listening: socket.socket) -> str:
     return f"http://{name}:{listening.getsockname()[1]}"
 
 
+class _Incoming(io.RawIOBase):
+    """What a client sends; unlike the file of a socket it can still be read, and emptied, after a time-out."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def readable(self) -> bool:
+        """It is for reading."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads what is there; raises TimeoutError when nothing comes."""
+        return self._connection.recv_into(buffer)
+
+
+class _Handler(WSGIRequestHandler):
+    """Prints nothing, dates its answers by the cloud's clock, and says in JSON what is wrong with a request."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = READ_TIMEOUT_S
+    command = requestline = ""
+    now: Callable[[], float]
+
+    def setup(self) -> None:
+        """Reads by way of `_Incoming`."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = self._incoming = io.BufferedReader(_Incoming(self.connection))
+
+    def handle_one_request(self) -> None:
+        """Refuses at once a client that would wait for an answer in TLS."""
+        if self._incoming.peek(1)[:1] == _TLS:
+            self.send_error(HTTPStatus.BAD_REQUEST, "This endpoint speaks HTTP, not TLS: its URL begins with http://")
+        else:
+            super().handle_one_request()
+
+    def send_error(self, code: int, message: str | None = None, _explain: str | None = None) -> None:
+        """The answer to what is no request: nothing tells for which service it is."""
+        body = json.dumps({"message": message or HTTPStatus(code).phrase}).encode()
+        self.request_version, self.close_connection = self.protocol_version, True
+        self.send_response(code)
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": len(body),
+            "Connection": "close",
+        }.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header."""
+        return formatdate(type(self).now() if timestamp is None else timestamp, usegmt=True)
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's own signature
+        log.debug(f"{type}: {message}", *args)
+
+
+def serve(app: Wire, host: str, port: int, *, fd: int | None = None) -> BaseWSGIServer:
+    """A threaded HTTP server for `app`, bound and not yet serving; port 0 takes a free one.
+
+    `fd` is a socket that listens on `port` already.
+    """
+    handler = type("_DatedHandler", (_Handler,), {"now": staticmethod(app.now)})
+    server = make_server(host, port, app, threaded=True, request_handler=handler, fd=fd)
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    return server
+
+
 class ControlPlane:
     """The AWS endpoint."""
 
-    def __init__(self, app: wire.Wire, listening: socket.socket) -> None:
+    def __init__(self, app: Wire, listening: socket.socket) -> None:
         host, port = listening.getsockname()[:2]
-        self._server = wire.serve(app, host, port, fd=listening.fileno())
+        self._server = serve(app, host, port, fd=listening.fileno())
         self._thread = threading.Thread(target=self._serve, name="control-plane", daemon=True)
 
     def _serve(self) -> None:

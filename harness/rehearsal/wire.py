@@ -14,7 +14,6 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from email.utils import formatdate
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +28,6 @@ from moto.core.routing import get_service_router
 from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.core.experiment.gate import Gate
 from harness.rehearsal import bodies, cbor, signature
@@ -48,12 +46,15 @@ _PATHS = {re.compile(r"/20\d\d-\d\d-\d\d/"): "lambda", re.compile("/experiment")
 _VERSIONS = {"2010-08-01": "cloudwatch", "2010-05-15": "cloudformation", "2011-06-15": "sts"}
 _NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
 """How JSON of AWS writes the floats that JSON has no words for."""
-_UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+_UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RuntimeError)
 """What parsers raise for what does not fit or nests too deep, and botocore for an instant beyond the calendar."""
+_PAGE = b"<!doctype html"
+"""How an answer of moto's web server begins that is for people."""
 _FORM = "application/x-www-form-urlencoded"
 # Codes that JSON protocols end with "Exception", and those of them that are 403 where the protocol is not JSON.
 _COMMON = frozenset({"AccessDenied", "IncompleteSignature", "MissingAuthenticationToken"})
 _FORBIDDEN = ("AccessDenied", "MissingAuthenticationToken")
+_STATUSES = {"InternalFailure": 500, bodies.TOO_LARGE: 413, bodies.TIMED_OUT: 408}
 _OF_QUERY = {"UnknownOperationException": "InvalidAction", "SerializationException": "ValidationError"}
 # The services check for themselves what they require, where their own codes say so; Lambda has one code for all.
 _MISSING = {"lambda": "ValidationException"}
@@ -96,13 +97,13 @@ class Wire:
 
     def _answer(self, service_name: str, request: Request) -> WireAnswer:
         model: ServiceModel = get_service_model(service_name)
-        if request.content_type == _FORM and model.protocol == "rest-json":
-            # What curl says of any body; the path and not the content type names the operation.
-            request = Request({**request.environ, "CONTENT_TYPE": "application/json"})
+        request = _as_meant(model, request)
         try:
             operation, uri_params = _operation_of(model, request)
         except (HTTPException, NotImplementedError, OperationNotFoundError):
-            return _unknown(service_name, request)
+            asked = _asked_of(request)
+            here = hasattr(self._services[service_name], xform_name(asked))
+            return _unknown(service_name, request, _not_as_asked(asked) if here else None)
         protocol, result = _protocol_of(model, request), self._call(operation, uri_params, request)
         return _serialized(operation, protocol, _spelt(result, protocol) if isinstance(result, Refusal) else result)
 
@@ -122,12 +123,25 @@ class Wire:
             return Refusal("InternalFailure", f"The local cloud failed in {operation.name}: {error!r}")
 
     def _by_moto(self, service_name: str, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        if request.path.lstrip("/").startswith("moto-api"):
+            # moto's own page and its reset, which are no part of AWS.
+            return self._send(start_response, _unknown(service_name, request))
+        begun = _Begun()
+        app = None
         try:
-            return list(self._moto_app()(environ, start_response))
+            app = self._moto_app().get_application(environ)
+            body = b"".join(app(environ, begun))
         except Exception as error:
-            # moto raises anything at all for what it does not have.
+            # moto raises anything at all, for what it does not have and for what it cannot read.
             log.debug("moto has no answer", exc_info=error)
+            request = Request(bodies.rewound(environ))
+            refusal = _of_moto(error, _asked_of(request)) if app else None
+            return self._send(start_response, _unknown(service_name, request, refusal))
+        if body[: len(_PAGE)].lower() == _PAGE:
             return self._send(start_response, _unknown(service_name, Request(bodies.rewound(environ))))
+        start_response(begun.status, begun.headers)
+        return [body]
 
     def _moto_app(self) -> Any:
         with self._moto_lock:
@@ -140,6 +154,24 @@ class Wire:
             return self._moto
 
 
+class _Begun:
+    """How an answer of moto begins, kept until all of it is there."""
+
+    status = ""
+    headers: list[tuple[str, str]]
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], _failed: object = None) -> None:
+        self.status, self.headers = status, headers
+
+
+def _of_moto(error: Exception, operation: str) -> Refusal | None:
+    """Why moto raised; None where it has no such operation."""
+    if isinstance(error, NotImplementedError | OperationNotFoundError | HTTPException):
+        return None
+    code = "SerializationException" if isinstance(error, _UNREADABLE) else "InternalFailure"
+    return Refusal(code, f"moto, which answers {operation} here, could not read the request or failed: {error!r}")
+
+
 def _service_of(request: Request) -> str:
     """The service that a request is for; empty where nothing tells it."""
     signed = signature.service_of(request)
@@ -150,6 +182,21 @@ def _service_of(request: Request) -> str:
         return _TARGET_PREFIXES[target]
     by_path = next((service for form, service in _PATHS.items() if form.match(request.path)), "")
     return by_path or _VERSIONS.get(signature.form_of(request).get("Version", ""), "")
+
+
+def _as_meant(model: ServiceModel, request: Request) -> Request:
+    """The request with the content type that it means, where it has none or curl's."""
+    if request.content_type == _FORM and model.protocol == "rest-json":
+        # What curl says of any body; the path and not the content type names the operation.
+        return Request({**request.environ, "CONTENT_TYPE": "application/json"})
+    if request.content_type or cbor.is_asked(request) or model.protocol == "rest-json":
+        return request
+    if "X-Amz-Target" in request.headers:
+        return Request({**request.environ, "CONTENT_TYPE": "application/x-amz-json-1.1"})
+    if "Action" in signature.form_of(request):
+        # The query protocol, whose parameters may be in the URL of a GET.
+        return Request({**request.environ, "CONTENT_TYPE": _FORM, "REQUEST_METHOD": "POST"})
+    return request
 
 
 def _operation_of(model: ServiceModel, request: Request) -> tuple[OperationModel, Mapping[str, Any]]:
@@ -186,9 +233,16 @@ def _not_here(operation: str) -> Refusal:
     return Refusal("UnknownOperationException", f"{operation} is not part of this local cloud.")
 
 
+def _not_as_asked(operation: str) -> Refusal:
+    reason = (
+        f"{operation} cannot be asked for like this: the method, the path, the content type or the target is wrong."
+    )
+    return Refusal("UnknownOperationException", reason)
+
+
 def _spelt(refusal: Refusal, protocol: str) -> Refusal:
     """The refusal under the code that AWS has for it in a protocol."""
-    if protocol.startswith("query") and refusal.code in _OF_QUERY:
+    if protocol.startswith(("query", "ec2")) and refusal.code in _OF_QUERY:
         return Refusal(_OF_QUERY[refusal.code], refusal.message)
     if refusal.code in _COMMON and protocol in ("json", "rest-json", cbor.PROTOCOL):
         return Refusal(f"{refusal.code}Exception", refusal.message)
@@ -336,33 +390,6 @@ def _own_status(operation: OperationModel, protocol: str, result: object) -> int
 
 def _status_of(code: str, protocol: str) -> int | None:
     """The HTTP status of an error; None where the model of the service decides it."""
-    if code == "InternalFailure":
-        return 500
-    if code == bodies.TOO_LARGE:
-        return 413
+    if code in _STATUSES:
+        return _STATUSES[code]
     return 403 if protocol != "json" and code.startswith(_FORBIDDEN) else None
-
-
-class _Handler(WSGIRequestHandler):
-    """Prints nothing, and dates its answers by the cloud's clock."""
-
-    protocol_version = "HTTP/1.1"
-    now: Callable[[], float]
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        """The Date header."""
-        return formatdate(type(self).now() if timestamp is None else timestamp, usegmt=True)
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's own signature
-        log.debug(f"{type}: {message}", *args)
-
-
-def serve(app: Wire, host: str, port: int, *, fd: int | None = None) -> BaseWSGIServer:
-    """A threaded HTTP server for `app`, bound and not yet serving; port 0 takes a free one.
-
-    `fd` is a socket that listens on `port` already.
-    """
-    handler = type("_DatedHandler", (_Handler,), {"now": staticmethod(app.now)})
-    server = make_server(host, port, app, threaded=True, request_handler=handler, fd=fd)
-    server.daemon_threads = True  # type: ignore[attr-defined]
-    return server

@@ -21,7 +21,9 @@ from harness.rehearsal.cloud import Cloud
 SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/eu-north-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 
 
-def ask(cloud: Cloud, body: bytes, *, path: str = "/", method: str = "POST", **headers: str) -> tuple[int, Any, bytes]:
+def ask(
+    cloud: Cloud, body: bytes | None, *, path: str = "/", method: str = "POST", **headers: str
+) -> tuple[int, Any, bytes]:
     """One raw request: status, headers, body of its answer."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(cloud.ready["endpoint_url"] + path, body, named, method=method)
@@ -206,3 +208,121 @@ def test_a_body_beyond_aws_limit_is_refused_unread(canary_cloud: Cloud, service:
         link.sendall("\r\n".join([*head, f"Content-Length: {length}", "", "{}"]).encode())
         link.shutdown(socket.SHUT_WR)
         assert b" 413 " in link.makefile("rb").readline()
+
+
+def send(cloud: Cloud, *parts: bytes, closed: bool = False) -> bytes:
+    """What the AWS endpoint answers to raw bytes; `closed` ends them."""
+    address = urlsplit(cloud.ready["endpoint_url"])
+    with socket.create_connection((str(address.hostname), address.port or 0), timeout=10) as link:
+        link.sendall(b"".join(parts))
+        if closed:
+            link.shutdown(socket.SHUT_WR)
+        return link.makefile("rb").read()
+
+
+LIST_METRICS = (
+    "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\n"
+    "X-Amz-Target: GraniteServiceVersion20100801.ListMetrics\r\n"
+    f"Authorization: {SIGNED.format('monitoring')}\r\n"
+).encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        pytest.param(b"GARBAGE\r\n\r\n", 400, id="no request line"),
+        pytest.param(b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414, id="long path"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 200 + b"\r\n", 431, id="many headers"),
+        pytest.param(b"GET / HTTP/1.1\r\nx: " + b"a" * 70_000 + b"\r\n\r\n", 431, id="long header"),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, id="HTTP/2"),
+        pytest.param(bytes.fromhex("16030100c8010000c40303"), 400, id="TLS"),
+    ],
+)
+def test_what_is_no_request_is_refused_in_json_at_once(canary_cloud: Cloud, sent: bytes, status: int) -> None:
+    """Never a page for people, and never silence."""
+    head, _, body = send(canary_cloud, sent).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert json.loads(body)["message"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "closed"),
+    [
+        pytest.param(b"Content-Length: 50\r\n\r\n{}", 408, False, id="body that does not come"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n2", 408, False, id="chunk that does not come"),
+        pytest.param(b"Content-Length: 50\r\n\r\n{}", 400, True, id="short body"),
+        pytest.param(b"Content-Length: -5\r\n\r\n", 400, True, id="negative length"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n20\r\n{}", 400, True, id="short chunk"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n", 400, True, id="bad chunk"),
+        pytest.param(b"Transfer-Encoding: gzip\r\n\r\n", 400, True, id="other transfer encoding"),
+        pytest.param(b"Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", 400, True, id="other encoding"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", 200, True, id="chunks"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n", 400, True, id="chunk of no object"),
+    ],
+)
+def test_body_is_read_whole_or_refused(
+    canary_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, sent: bytes, status: int, closed: bool
+) -> None:
+    """In the words of the protocol, and in bounded time."""
+    monkeypatch.setattr("harness.rehearsal.servers._Handler.timeout", 0.3)
+    head, _, body = send(canary_cloud, LIST_METRICS, sent, closed=closed).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert ("__type" in json.loads(body)) is (status != 200)
+
+
+def test_chunks_are_bounded(canary_cloud: Cloud) -> None:
+    """They say no length beforehand."""
+    chunk = b"%x\r\n%s\r\n" % (MOST_BYTES_ELSE + 1, b" " * (MOST_BYTES_ELSE + 1))
+    answer = send(canary_cloud, LIST_METRICS, b"Transfer-Encoding: chunked\r\n\r\n", chunk, b"0\r\n\r\n")
+    assert b" 413 " in answer.partition(b"\r\n")[0]
+
+
+def test_zip_is_known_in_capitals_too(canary_cloud: Cloud) -> None:
+    """Codings of HTTP have no case."""
+    body = gzip.compress(b"{}")
+    sent = b"Content-Encoding: GZIP\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert b" 200 " in send(canary_cloud, LIST_METRICS, sent, body).partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/moto-api/"), ("POST", "/moto-api/reset")])
+def test_pages_of_moto_are_not_served(canary_cloud: Cloud, method: str, path: str) -> None:
+    """They are no part of AWS, and one of them forgets everything."""
+    status, _, body = ask(canary_cloud, b"", path=path, method=method, Authorization=SIGNED.format("s3"))
+    assert (status, b"UnknownOperationException" in body) == (400, True)
+
+
+def test_failure_of_moto_is_not_called_a_missing_operation(canary_cloud: Cloud) -> None:
+    """It names the operation, which is there."""
+    status, answer = call(canary_cloud, "ssm", "AmazonSSM.GetParameter", b"garbage")
+    assert (status, answer["__type"]) == (400, "SerializationException")
+    assert "GetParameter" in answer["message"]
+    assert "not part" not in answer["message"]
+
+
+@pytest.mark.parametrize("service", ["apigateway", "nosuchservice"])
+def test_what_moto_lacks_is_called_missing(canary_cloud: Cloud, service: str) -> None:
+    """And not by a page."""
+    status, _, body = ask(canary_cloud, b"", path="/foo", method="GET", Authorization=SIGNED.format(service))
+    assert (status, b"GET /foo is not part of this local cloud" in body) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/?Action=DescribeAlarms&Version=2010-08-01", None),
+        ("POST", "/", b"Action=DescribeAlarms&Version=2010-08-01"),
+    ],
+)
+def test_query_needs_no_content_type(canary_cloud: Cloud, method: str, path: str, body: bytes | None) -> None:
+    """Its parameters may be in the URL of a GET."""
+    headers = {"Authorization": SIGNED.format("monitoring"), "Content_Type": ""}
+    status, _, answer = ask(canary_cloud, body, path=path, method=method, **headers)
+    assert (status, b"DescribeAlarmsResult" in answer) == (200, True)
+
+
+def test_operation_asked_for_wrongly_is_not_called_missing(canary_cloud: Cloud) -> None:
+    """The sentence says what to look at."""
+    headers = {"Authorization": SIGNED.format("codedeploy"), "X_Amz_Target": "CodeDeploy_20141006.ListApplications"}
+    status, _, body = ask(canary_cloud, b"{}", Content_Type="text/html", **headers)
+    assert status == 400
+    assert "content type" in json.loads(body)["message"]

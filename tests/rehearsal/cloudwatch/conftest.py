@@ -11,7 +11,8 @@ from botocore.config import Config
 
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloudwatch.service import CloudWatch
-from harness.rehearsal.wire import Wire, serve
+from harness.rehearsal.servers import serve
+from harness.rehearsal.wire import Wire
 
 NOON_S = 1_787_400_000 - 1_787_400_000 % 60
 """The full minute at which every test begins."""

@@ -18,7 +18,8 @@ from shapes import assert_fits_model
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.refusal import Refusal
-from harness.rehearsal.wire import Wire, serve
+from harness.rehearsal.servers import serve
+from harness.rehearsal.wire import Wire
 
 ACCOUNT, REGION = "123456789012", "eu-north-1"
 

@@ -18,7 +18,8 @@ from botocore.config import Config
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloudwatch.invocations import Underway
 from harness.rehearsal.functions.functions import Functions
-from harness.rehearsal.wire import Wire, serve
+from harness.rehearsal.servers import serve
+from harness.rehearsal.wire import Wire
 
 ACCOUNT = "123456789012"
 REGION = "eu-north-1"
