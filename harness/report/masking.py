@@ -53,7 +53,8 @@ _SECRET_BEHIND_LETTER = re.compile(r"(-[pP])[^\s-].*", re.DOTALL)
 _PAIR_BEHIND_LETTER = re.compile(r"(-e)([A-Za-z_][\w.-]*=.*)", re.DOTALL)
 """As in `-eNAME=X` of docker."""
 
-_URL = re.compile(r"""((?<![^\s"'`=(,:])\\?/\\?/)([^\s"'<>]+)""")
+_URL = re.compile(r"""((?<![^\s"'`=(,:])\\?/\\?/)([^\s"'<>]*[^\s"'<>,)])""")
+_USER_IN_PATH = re.compile(r"(?<=//)[^/@]{1,400}@")
 """Also without a scheme, and with slashes escaped as JSON may."""
 _QUERY_VALUE = re.compile(r"""([?&][\w.%\[\]-]{1,80}=)([^\s&"'<>]*[^\s&"'<>,)])""")
 MAY_BE_IN_QUERY = re.compile(r"-?\d{1,4}")
@@ -69,6 +70,7 @@ _VALUE = re.compile(r"""\\?"(?:[^"\\]|\\.)*"?|'[^']*'?|\S+\s[^;=-]*?(?=;)|\S+?(?
 _PLACEHOLDER = re.compile(r"""\{\{[^{}]*\}\}(?=[\s,;&?/"')]|\Z)""")
 _ENVIRONMENT = re.compile(r"""(?<![\w-])(?:variables|environment|env)\\?["']?\s*[:=]\s*(?=[{\[])""", re.IGNORECASE)
 """As in the JSON that Lambda, Amazon ECS and Docker take."""
+_CLOSING = {"{": "}", "[": "]"}
 _REST = re.compile(r".+", re.DOTALL)
 _QUOTED = re.compile(r"""\\?["']""")
 _LINE = re.compile(r"""[^\r\n"']+""")
@@ -146,7 +148,7 @@ def _masked_after(before: str, word: str, *, in_pairs: bool) -> str:
         return word if word in KNOWN_USERS and _HEADER.search(before) else MASK
     if before in _TAKES_USER and ":" in word:
         return f"{word.partition(':')[0]}:{MASK}"
-    if in_pairs and "=" in word and word[0] not in "-{[":
+    if in_pairs and not word.startswith("-") and _has_pairs(word):
         return _masked_pairs(word)
     return _masked_word(word)
 
@@ -161,8 +163,14 @@ def _takes_secret(word: str) -> bool:
     return bool(_SETTING.fullmatch(name) and _ENDS_SECRET.search(name) and SECRET_NAME.search(name))
 
 
+def _has_pairs(word: str) -> bool:
+    return "=" in word or word[:1] in _CLOSING
+
+
 def _masked_pairs(word: str) -> str:
-    """`Name=value`, also several with commas or spaces in between: all values are masked."""
+    """`Name=value`, also several with commas or spaces in between, or JSON: all values are masked."""
+    if word[0] in _CLOSING:
+        return f"{word[0]}{MASK}{_CLOSING[word[0]]}"
     name, _, value = word.partition("=")
     if value.startswith("{"):
         return f"{name}={{{MASK}}}"
@@ -176,7 +184,7 @@ def _masked_word(word: str) -> str:
     option, equals, value = word.partition("=")
     if option in _TAKES_USER and ":" in value:
         return f"{option}={value.partition(':')[0]}:{MASK}"
-    if option in _TAKES_PAIRS and "=" in value:
+    if option in _TAKES_PAIRS and _has_pairs(value):
         return f"{option}={_masked_pairs(value)}"
     if equals and (option in _TAKES_SECRET or (_OPTION.fullmatch(option) and SECRET_NAME.search(option))):
         return f"{option}={MASK}"
@@ -232,7 +240,7 @@ def _without_environments(text: str) -> str:
     at = 0
     while head := _ENVIRONMENT.search(text, at):
         begin, end = head.end(), _end_of_json(text, head.end())
-        safe.append(f"{text[at:begin]}{text[begin]}{MASK}{'}' if text[begin] == '{' else ']'}")
+        safe.append(f"{text[at:begin]}{text[begin]}{MASK}{_CLOSING[text[begin]]}")
         at = end
     return "".join(safe) + text[at:]
 
@@ -288,5 +296,6 @@ def _masked_url(match: re.Match[str]) -> str:
         rest = f"{MASK}@{rest[authority.rindex('@') + 1 :]}"
     elif ":" in authority and "@" in rest:  # a password that should have been percent-encoded
         rest = f"{MASK}@{rest.rpartition('@')[2]}"
+    rest = _USER_IN_PATH.sub(f"{MASK}@", rest)
     shown = re.split(r"[?#]", rest, maxsplit=1)
     return f"{slashes}{shown[0]}{rest[len(shown[0])]}{MASK}" if len(shown) > 1 else f"{slashes}{rest}"

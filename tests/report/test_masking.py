@@ -36,6 +36,8 @@ from harness.report.masking import MASK, masked
         (["//me:abc@h/x"], [f"//{MASK}@h/x"]),
         (['{"Variables":{"A":"b"},"Name":"x"}'], [f'{{"Variables":{{{MASK}}},"Name":"x"}}']),
         (["api_key=abc, weight 1"], [f"api_key={MASK}"]),
+        (["see https://h/x?a=b, c"], [f"see https://h/x?{MASK}, c"]),
+        (["--variables", '{"a":"b"}'], ["--variables", f"{{{MASK}}}"]),
         (["{{x}}", "token={{x}}"], ["{{x}}", "token={{x}}"]),
         (["--speed", "60", "erroruser"], ["--speed", "60", "erroruser"]),
     ],

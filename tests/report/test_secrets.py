@@ -56,7 +56,7 @@ COMMAND = shlex.split(
         '\'[{"ParameterKey": "Db", "ParameterValue": "§"}]\' sh -c \'deploy --password § && curl -u me:§ x\' '
         "sk_live_§ --build-arg A=§ -e B=§ --secret-file=§ "
         "-p§ -P§ -P § sh -c 'mysql -uroot -p§ x' sh -c 'mysql -p§ \"x' -eFOO=§ --pat § --creds § --creds=me:§ "
-        "--sas § --login § "
+        '--sas § --login § --variables \'{"a":"§"}\' \'--environment={"Variables":{"A":"§=§"}}\' scp://x//me:§@h '
         "--set-env-vars a=§,b=§ --update-env-vars=a=§ --parameter a=§ --variable a=§ --variables a=§ b=§ --stage prod "
         "//me:§@db/x 'https:\\/\\/me:§@db\\/x' "
         "'{\"url\":\"https:\\/\\/me:§@db\"}' 'http://x/a;jsessionid=§' 'localhost:1/x?code=§&b=§' "
