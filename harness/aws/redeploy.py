@@ -63,6 +63,7 @@ class Description:
 
     def inject(self) -> None:
         """Sets it; raises HarnessError."""
+        self._await_settled()
         self.entry.make(f"description: {self._mark}", self._hold)
         self._await_settled()
 

@@ -73,12 +73,11 @@ class Cloud:
             region=REGION,
             alarm_delay_s=_span(times.alarm_delay_s),
         )
-        # Whoever waits for a function to settle would wait for ever for a clock that stands still.
         self.functions = Functions(
             self.schedule,
             self.cloudwatch.invocations,
             rng=self._rng("lambda"),
-            settles_in_s=SETTLES_IN_S if speed else 0.0,
+            settles_in_s=0.0,
             **home,
         )
         self.codedeploy = CodeDeploy(
@@ -133,6 +132,8 @@ class Cloud:
         made = stack.set_up(
             self.experiment, self.functions, self.cloudwatch, self.codedeploy, account=ACCOUNT, region=REGION
         )
+        # Whoever waits for a function to settle would wait for ever for a clock that stands still.
+        self.functions.settles_in_s = SETTLES_IN_S if self.clock.speed else 0.0
         self.cloudwatch.api = made.api
         self.cloudformation.provide(made)
         for fault in self.experiment.faults:

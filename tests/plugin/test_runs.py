@@ -948,7 +948,9 @@ def second_group(ready: Mapping[str, Any]) -> dict[str, str]:
     lambdas.create_function(
         **named, Role=role, PackageType="Image", Code={"ImageUri": "canary-harness:bundled"}, Publish=True
     )
+    lambdas.get_waiter("function_active_v2").wait(**named)
     lambdas.update_function_configuration(**named, Description="new")
+    lambdas.get_waiter("function_updated_v2").wait(**named)
     lambdas.publish_version(**named)
     lambdas.create_alias(**named, Name=ready["alias"], FunctionVersion="1")
     deployer.create_deployment_group(

@@ -49,7 +49,7 @@ class Functions(
     """Lambda. Operations are methods in snake case with AWS's parameters; the rest is for the cloud itself.
 
     `endpoint_url` is where user code finds this cloud; environments that start before it is set do not know it.
-    `settles_in_s` is how long a function that was created or updated is not ready.
+    `settles_in_s` is how long a function that was created or updated is not ready, in which it takes no other change.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ class Registry(AwsService):
         settles_in_s: float,
     ) -> None:
         super().__init__(schedule)
-        self._settles_in_s = settles_in_s
+        self.settles_in_s = settles_in_s
         self._engines = engines
         self._address = Address(account, region)
         self._packages = Packages()

@@ -131,14 +131,14 @@ class VersionOperations(Registry):
             description="",
             echoed=settings.default_echo(name),
             last_modified_s=self._now(),
-            change=change(self._now(), created=True, settles_in_s=self._settles_in_s),
+            change=change(self._now(), created=True, settles_in_s=self.settles_in_s),
         )
         return settings.applied(empty, params)
 
     def _change_latest(self, function: Function, changed: Configuration) -> None:
         replaced = function.latest.code
         now_s = self._now()
-        function.latest = replace(changed, last_modified_s=now_s, change=change(now_s, settles_in_s=self._settles_in_s))
+        function.latest = replace(changed, last_modified_s=now_s, change=change(now_s, settles_in_s=self.settles_in_s))
         if function.latest.code is not replaced:
             self._retire(replaced)
 
@@ -166,6 +166,14 @@ class VersionOperations(Registry):
         return answers.configuration(told, self._now(), arn=self._address.arn(function.name))
 
     def _check_latest(self, function: Function, params: Params) -> None:
+        """Refuses a change of what is still being made or updated, or that was meant for another revision."""
+        if self._now() < function.latest.change.settles_s:
+            message = "The operation cannot be performed at this time. "
+            if function.latest.change.created:
+                message += "The function is currently in the following state: Pending"
+            else:
+                message += f"An update is in progress for resource: {self._address.arn(function.name)}"
+            raise Refusal("ResourceConflictException", message)
         check_revision(params.get("RevisionId"), function.latest.change.revision(self._now()))
 
     def _described(self, name: FunctionName, version: Configuration) -> Answer:

@@ -87,8 +87,8 @@ def schedule() -> Schedule:
 
 @pytest.fixture
 def functions(schedule: Schedule, counted: Counted) -> Iterator[Functions]:
-    """The service itself."""
-    service = Functions(schedule, counted, rng=random.Random(7), account=ACCOUNT, region=REGION)
+    """The service itself, where every change has settled at once."""
+    service = Functions(schedule, counted, rng=random.Random(7), account=ACCOUNT, region=REGION, settles_in_s=0.0)
     yield service
     service.close()
 

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import pytest
 
+from harness.rehearsal.functions.registry import SETTLES_IN_S
+
 ARN = "arn:aws:lambda:eu-north-1:123456789012:function:fn"
 UNKNOWN = {"FunctionName": "none"}
 
@@ -23,7 +25,13 @@ def test_a_created_function_has_what_was_asked_for(create):
     assert made["Environment"] == {"Variables": {"FAIL_RATIO": "0.5"}}
 
 
-def test_a_created_function_is_pending_and_settles(create, client, schedule, fits_model):
+@pytest.fixture
+def settling(functions):
+    """The service as it is beside a clock that runs: each change takes a second."""
+    functions.settles_in_s = SETTLES_IN_S
+
+
+def test_a_created_function_is_pending_and_settles(settling, create, client, schedule, fits_model):
     """It becomes Active after a moment, with another revision."""
     made = create()
     fits_model(client, "CreateFunction", made)
@@ -34,7 +42,7 @@ def test_a_created_function_is_pending_and_settles(create, client, schedule, fit
     assert settled["RevisionId"] != made["RevisionId"]
 
 
-def test_an_update_is_in_progress_and_settles(create, client, schedule):
+def test_an_update_is_in_progress_and_settles(settling, create, client, schedule):
     """The function stays Active; only the revision of the moment guards a change."""
     create()
     schedule.advance(1.0)
@@ -44,6 +52,24 @@ def test_an_update_is_in_progress_and_settles(create, client, schedule):
     assert client.get_function_configuration(FunctionName="fn")["LastUpdateStatus"] == "Successful"
     with pytest.raises(client.exceptions.PreconditionFailedException):
         client.publish_version(FunctionName="fn", RevisionId=changed["RevisionId"])
+
+
+@pytest.mark.parametrize(
+    ("operation", "given"),
+    [("UpdateFunctionCode", {"ZipFile": b"unread"}), ("UpdateFunctionConfiguration", {}), ("PublishVersion", {})],
+)
+def test_a_function_that_has_not_settled_is_busy(settling, create, client, refused, schedule, operation, given):
+    """Deploy tools that do not wait meet AWS's conflict, and after a moment no more."""
+    create()
+    busy = "The operation cannot be performed at this time. "
+    message = refused(operation, "ResourceConflictException", FunctionName="fn", **given)
+    assert message == f"{busy}The function is currently in the following state: Pending"
+    schedule.advance(1.0)
+    client.update_function_configuration(FunctionName="fn", Description="x")
+    message = refused(operation, "ResourceConflictException", FunctionName="fn", **given)
+    assert message == f"{busy}An update is in progress for resource: {ARN}"
+    schedule.advance(1.0)
+    assert client.publish_version(FunctionName="fn")["Version"] == "1"
 
 
 def test_a_published_version_has_settled_and_keeps_its_revision(create, client, schedule):
@@ -330,7 +356,7 @@ def test_neither_latest_nor_an_alias_is_deleted_by_delete_function(create, refus
     refused("DeleteFunction", "InvalidParameterValueException", FunctionName="fn", Qualifier=qualifier)
 
 
-def test_boto3_waiters_see_a_ready_function(create, client, schedule):
+def test_boto3_waiters_see_a_ready_function(settling, create, client, schedule):
     """function_active_v2 and function_updated_v2 return once it has settled."""
     create()
     schedule.advance(1.0)
