@@ -57,7 +57,8 @@ def test_a_feed_that_lacks_a_column_is_refused_with_its_file(folder: Path, capsy
 @pytest.mark.usefixtures("folder")
 def test_a_rehearsal_asks_for_secrets_before_it_starts_anything(capsys: pytest.CaptureFixture[str]) -> None:
     """In the same sentence."""
-    Path("here.yaml").write_text(SHOP.replace('target: {host: "https://api.example.com/prod"}\n', ""))
+    own = "baseline: {url: http://127.0.0.1:9}\n"
+    Path("here.yaml").write_text(SHOP.replace('target: {host: "https://api.example.com/prod"}\n', own))
     assert cli.main(["rehearse", "here.yaml"]) == 2
     assert "{{env.SHOP_PASSWORD}} has no value" in capsys.readouterr().err
 

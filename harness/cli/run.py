@@ -72,10 +72,10 @@ def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_run(options: argparse.Namespace) -> int:
     """Has Locust play the experiment in our place; with `--dry-run` prints the plan. Raises HarnessError."""
-    wanted = wanted_of(options, *_printing(options))
     if options.dry_run:
-        print_plan(wanted, as_json=False)
+        print_plan(wanted_of(options), as_json=False)
     else:
+        wanted = wanted_of(options, *_printing(options))
         with handed_on(wanted.experiment) as environment:
             # Locust takes our place, so that signals, terminal and exit code are its own.
             os.execve(wanted.command[0], wanted.command, environment)  # noqa: S606
