@@ -367,8 +367,8 @@ def start_locust(command: str, cloud: Cloud, folder: Path, *options: str) -> sub
 @pytest.mark.slow
 def test_readme_doctor_finds_the_net_armed(shop_cloud: Cloud, tmp_path: Path) -> None:
     """The stack of the local cloud is armed; its fault request is answered and counted."""
-    words = [sys.executable, "-m", "harness", *led_to(shop, DOCTOR)[1:]]
-    done = subprocess.run(words, cwd=tmp_path, env=environment_of(shop), capture_output=True, text=True)
+    words = [sys.executable, "-m", "harness", *led_to(shop_cloud, DOCTOR)[1:]]
+    done = subprocess.run(words, cwd=tmp_path, env=environment_of(shop_cloud), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
