@@ -1044,32 +1044,46 @@ def test_a_command_that_fails_before_any_deployment_ends_the_run(
     assert run.folder.command_log.read_text() == "no such template\n"
 
 
+IDLE = """
+from locust import User, constant, task
+
+class Idle(User):
+    wait_time = constant(0.1)
+
+    @task
+    def rest(self):
+        pass
+"""
+
+
 @pytest.mark.parametrize(
-    ("stage", "tags", "says"),
+    ("stage", "users", "says"),
     [
-        ("/wrong", (), "good requests was answered well"),
-        ("/shared", ("--tags", "nobodys"), "Before the deployment, no request was sent"),
+        ("/wrong", CANARY, "good requests was answered well"),
+        ("/shared", f"idle.py,{WATCH}", "Before the deployment, no request was sent"),
     ],
-    ids=["a host that refuses all", "users without tasks"],
+    ids=["a host that refuses all", "users that send nothing"],
 )
 @pytest.mark.parametrize("by_command", [False, True], ids=["ours", "command"])
 def test_nothing_is_deployed_under_traffic_that_is_not_steady(
     play: Callable[..., Play],
     canary_cloud_factory: Callable[..., "Cloud"],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     stage: str,
-    tags: tuple[str, ...],
+    users: str,
     says: str,
     by_command: bool,
 ) -> None:
     """Nobody would notice what the canary does: the run ends with the reason, and blames no alarm."""
+    (tmp_path / "idle.py").write_text(IDLE)
     cloud = canary_cloud_factory(speed=60.0)
     aws_environment(cloud, monkeypatch)
     ready = cloud.ready
     command = shlex.join([sys.executable, "-c", "open('deployed', 'w')"])
     how = ("--canary-command", command) if by_command else ("--canary-target-version", ready["canary"])
     words = ["--host", ready["service_url"].replace("/shared", stage), "--canary-function", ready["function"], *how]
-    run = play("-f", CANARY, *words, *tags, *CALM, **cloud_variables(cloud))
+    run = play("-f", users, *words, *CALM, **cloud_variables(cloud))
     assert run.end(60) == 4
     verdict = run.verdict()
     assert verdict.outcome == "not_started"
