@@ -113,7 +113,7 @@ def _played(
     experiments: "Sequence[Experiment]", options: argparse.Namespace, folders: "list[RunFolder]", stop: "Interrupts"
 ) -> Generator[_Run, None, None]:
     from harness.rehearsal.cloudwatch.fed import concurrency_at
-    from harness.rehearsal.play import Sender, play
+    from harness.rehearsal.play import PlayedLocust, play
     from harness.rehearsal.stack import counts_concurrency
     from harness.report.folder import RunFolder
 
@@ -128,7 +128,7 @@ def _played(
             tell(f"{experiment.name}: {reason}")
         return folder.path
 
-    sender = Sender(options.locustfile, quiet=options.quiet, verbose=options.verbose)
+    sender = PlayedLocust(options.locustfile, quiet=options.quiet, verbose=options.verbose)
     plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop, sender=sender)
     with contextlib.closing(plays):
         for played in plays:

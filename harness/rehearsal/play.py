@@ -66,7 +66,7 @@ class Played:
 
 
 @dataclass(frozen=True)
-class Sender:
+class PlayedLocust:
     """Who sends: our users or those of one's `own` locustfile, and how much is to be seen of it."""
 
     own: str | None = None
@@ -74,7 +74,7 @@ class Sender:
     verbose: bool = False
 
 
-OURS = Sender()
+OURS = PlayedLocust()
 
 
 def play(
@@ -83,7 +83,7 @@ def play(
     speed: float,
     open_folder: Callable[[Experiment], Path],
     stop: Interrupts,
-    sender: Sender = OURS,
+    sender: PlayedLocust = OURS,
 ) -> Generator[Played, None, None]:
     """Plays one experiment after the other; the cloud of the next one starts while one plays.
 
@@ -212,7 +212,7 @@ class CloudProcess:
 class _Locust:
     """The Locust process that plays one experiment against one cloud."""
 
-    def __init__(self, folder: Path, ready: Ready, experiment: Path, sender: Sender) -> None:
+    def __init__(self, folder: Path, ready: Ready, experiment: Path, sender: PlayedLocust) -> None:
         self._folder = folder
         self._speed = ready.speed
         here = folder.absolute()
@@ -251,7 +251,7 @@ class _Locust:
         end(self._process, stop)
 
 
-def _options(folder: Path, ready: Ready, sender: Sender) -> Sequence[str]:
+def _options(folder: Path, ready: Ready, sender: PlayedLocust) -> Sequence[str]:
     """Locust's options: what it shows goes to its log, unless a person wants to see it."""
     kept = ("--host", ready.service_url, "--json-file", str(folder / "locust"))
     if sender.verbose:
