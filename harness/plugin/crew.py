@@ -260,7 +260,7 @@ def _telling_failure(tell: TellFailure) -> Iterator[None]:
         yield
     except StopUser:
         raise
-    except Exception as error:
+    except Exception as error:  # outermost frame of a user: whatever fails there ends the run, and is told
         sentence = sentence_of(error)
         if sentence is None:
             log.exception("traffic failed")

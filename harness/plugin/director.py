@@ -207,7 +207,7 @@ class Director(Role):
     def _set_up(self) -> None:
         try:
             run = self._begin_run()
-        except Exception as error:
+        except Exception as error:  # outermost frame of the run's beginning: a bug there refuses the run
             told = exhausted(error) or error
             if isinstance(told, HarnessError):
                 self._refuse(str(told), told.exit_code)

@@ -144,7 +144,7 @@ class _AnyMessage(Message):  # type: ignore[misc]
         """The message; raises ExtraData whatever is wrong with it."""
         try:
             message = Message.unserialize(data)
-        except Exception as error:
+        except Exception as error:  # anybody may have sent it, and msgpack lets every kind of failure through
             raise zmqrpc.msgerr.ExtraData(None, b"") from error
         if not isinstance(message.type, str) or not isinstance(message.node_id, str):
             raise zmqrpc.msgerr.ExtraData(None, b"")
