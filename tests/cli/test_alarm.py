@@ -26,15 +26,19 @@ if TYPE_CHECKING:
 def test_an_alarm_is_held_by_the_clock_of_the_cloud(
     canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ten minutes of a cloud that is fast are a second here, and the evaluations between are outlasted."""
+    """Ten minutes of a cloud that is fast are a second here, and what evaluations reset meanwhile is forced again.
+
+    The last reset may come just before the end. Then nothing is left to undo, so the history ends a little earlier.
+    """
     cloud = canary_cloud_factory(speed=600.0)
     aws_environment(cloud, monkeypatch)
     monkeypatch.setenv("LOCUST_CANARY_CLOCK", cloud.ready["clock"])
     name = cloud.ready["alarm"]
     assert cli.main(["alarm", "set", name, "ALARM", "--for", "10m", "--allow-writes"]) == 0
     history = cloud.cloudwatch.describe_alarm_history({"AlarmName": name, "HistoryItemType": "StateUpdate"})
-    dates = [item["Timestamp"] for item in history["AlarmHistoryItems"]]
-    assert (max(dates) - min(dates)).total_seconds() >= 600
+    forced = [item["Timestamp"] for item in history["AlarmHistoryItems"] if "to ALARM" in item["HistorySummary"]]
+    assert cloud.clock.now() - min(forced).timestamp() >= 600
+    assert len(forced) > 1
     assert "again" in capsys.readouterr().out
 
 
