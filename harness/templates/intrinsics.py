@@ -82,7 +82,7 @@ class Resolver:
 
     def value(self, value: Value) -> Value:
         """The value with its functions carried out; AWS::NoValue is left out of maps and lists."""
-        function = _function_of(value)
+        function = function_of(value)
         if function:
             name, argument = function
             return _READERS.get(name, _not_read)(self, argument, name)
@@ -234,7 +234,7 @@ class Resolver:
 
     def holds(self, value: Value) -> bool | None:
         """Whether an expression holds; None where that hangs on what is not known here."""
-        function = _function_of(value)
+        function = function_of(value)
         if function is None:
             return {"true": True, "false": False}.get(value.text().lower())
         name, argument = function
@@ -254,7 +254,7 @@ class Resolver:
         return None if any(names_in(side) for side in sides) else False
 
 
-def _function_of(value: Value) -> tuple[str, Value] | None:
+def function_of(value: Value) -> tuple[str, Value] | None:
     """The function that a value calls, and its argument."""
     if not isinstance(value.content, dict) or len(value.content) != 1:
         return None

@@ -64,21 +64,27 @@ def read_values(path: Path) -> Value:
     """The values of a template. Raises TemplateError where the file cannot be read, or is neither YAML nor JSON."""
     try:
         text = read_plain(path).decode("utf-8-sig")
-        _refuse_the_deep(text, str(path))
-        node = yaml.compose(text, _LOADER)
     except OSError as error:
         raise TemplateError(str(path), None, error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
         raise TemplateError(str(path), None, "is not UTF-8 text") from error
+    return values_of(text, str(path))
+
+
+def values_of(text: str, source: str) -> Value:
+    """The values of a text; `source` is what errors call it. Raises TemplateError where it is neither YAML nor JSON."""
+    try:
+        _refuse_the_deep(text, source)
+        node = yaml.compose(text, _LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "is not YAML"
-        raise TemplateError(str(path), mark.line + 1 if mark else None, problem) from error
+        raise TemplateError(source, mark.line + 1 if mark else None, problem) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise TemplateError(str(path), None, f"is not YAML: {str(error).splitlines()[0]}") from error
+        raise TemplateError(source, None, f"is not YAML: {str(error).splitlines()[0]}") from error
     if node is None:
-        raise TemplateError(str(path), None, "is empty")
-    return _Reading(str(path)).value(node)
+        raise TemplateError(source, None, "is empty")
+    return _Reading(source).value(node)
 
 
 def mentions(value: Value, word: str) -> bool:
