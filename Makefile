@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests and rehearsals start hundreds of Python processes, most of whose start-up is compiling where nothing is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: rehearse test check soak soak-sample bench truth javascript sample lock clean
+.PHONY: rehearse test check soak soak-sample bench truth javascript sample wheel lock clean
 
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
@@ -61,6 +61,10 @@ sample: $(VENV)/.ready
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1080,1440 \
 		--virtual-time-budget=10000 --screenshot=reports/sample/report.png file://$(CURDIR)/reports/sample/report.html
 	rm -rf build/sample
+
+# The wheel has READMEs, experiments and locustfiles in it; the source distribution can be tested.
+wheel: $(VENV)/.uv
+	$(BIN)/uv build -q --out-dir dist
 
 lock: $(VENV)/.uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

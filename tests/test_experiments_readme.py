@@ -10,7 +10,7 @@ from harness.cli import main as cli
 from harness.core.experiment.requests import METHODS
 
 README = Path(__file__).resolve().parent.parent / "harness" / "experiments" / "README.md"
-SHOP, MINE = re.findall(r"```yaml\n(.*?)```", README.read_text(), flags=re.DOTALL)
+SHOP, MINE, *_ = re.findall(r"```yaml\n(.*?)```", README.read_text(), flags=re.DOTALL)
 
 
 @pytest.fixture

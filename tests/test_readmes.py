@@ -1,4 +1,4 @@
-"""Every command of the README runs as written there."""
+"""Every command of the READMEss runs as written there."""
 
 import json
 import os
@@ -33,31 +33,46 @@ from tests.sources import shop
 from tests.templates.conftest import SAM
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+ROOMS = ("harness", "locustfiles", "tests")
+READMES = [ROOT / "README.md", ROOT / "reports" / "README.md", ROOT / ".github" / "CONTRIBUTING.md"]
+READMES += sorted(path for room in ROOMS for path in (ROOT / room).rglob("README.md"))
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in READMES)
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of the README in one language."""
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    """The fenced blocks of all READMEs in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, flags=re.DOTALL | re.MULTILINE)
+
+
+def shown(language: str, beginning: str) -> str:
+    """The one block that begins with these words."""
+    (found,) = {block for block in blocks(language) if block.startswith(beginning)}
+    return found
 
 
 def commands() -> list[str]:
-    """Every command line of the README's shell blocks, comments left out."""
+    """Every command line of the shell blocks, once, comments left out."""
     lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
-    return [
-        stripped for line in lines if (stripped := line.partition(" #")[0].strip()) and not stripped.startswith("#")
-    ]
+    stripped = [line.partition(" #")[0].strip() for line in lines]
+    return [*dict.fromkeys(line for line in stripped if line and not line.startswith("#"))]
 
 
-def test_readme_commands_are_all_run() -> None:
+def test_commands_are_all_run() -> None:
     """A command of a new kind needs a test before it can be shown."""
-    rest = [command for command in commands() if shlex.split(command)[0] not in ("make", "locust")]
+    rest = [command for command in commands() if shlex.split(command)[0] not in ("make", "locust", ".venv/bin/pytest")]
     assert sorted(rest) == sorted([*RUNNABLE, *OTHERS])
+    assert [shown for shown in OTHERS.values() if shown not in globals() and not (ROOT / shown).exists()] == []
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith(".venv/bin/pytest")])
+def test_selected_tests_exist(command: str) -> None:
+    """Each file or folder that is named."""
+    assert [word for word in shlex.split(command)[1:] if "/" in word and not (ROOT / word).exists()] == []
 
 
 @pytest.mark.parametrize("target", sorted({c.split()[1] for c in commands() if c.startswith("make ")}))
-def test_readme_make_targets_exist(target: str) -> None:
-    """`make -n` knows every target that the README names."""
+def test_make_targets_exist(target: str) -> None:
+    """`make -n` knows every target that the READMEs name."""
     assert subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True).returncode == 0
 
 
@@ -65,13 +80,11 @@ ONE = "canary-harness rehearse erroruser"
 OWN_API = [c for c in commands() if c.startswith(("canary-harness init", "canary-harness rehearse shop.yaml"))]
 NOT_ALONE = (ONE, "canary-harness rehearse --all --json", *OWN_API)
 RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and c not in NOT_ALONE]
-DOCTOR = (
-    "canary-harness doctor --application shop --group shop-api --function shop-api"
-    " --host https://api.example.com/shared"
-)
+DOCTORS = [command for command in commands() if command.startswith("canary-harness doctor") and "--host" in command]
 AROUND = "canary-harness run game.yaml --stack shop-prod -- sam deploy --no-confirm-changeset"
 CURLS = [command for command in commands() if command.startswith("curl ")]
 AGAIN = "canary-harness run game.yaml --stack shop-prod --redeploy --allow-writes --dry-run"
+INSTALLS = [command for command in commands() if command.startswith(("pipx", "uvx", "pip "))]
 REPORTS = (
     "canary-harness report reports/latest",
     "canary-harness report reports/latest --chart timeline.svg --table seconds.csv",
@@ -79,24 +92,25 @@ REPORTS = (
 )
 ALARMS = [command for command in commands() if command.startswith("canary-harness alarm") and "--run" not in command]
 OTHERS = {
-    **dict.fromkeys(CURLS, "test_readme_game_day_page_has_our_options_and_answers"),
-    ONE: "test_readme_judge_repeats_the_verdict",
-    **dict.fromkeys(OWN_API, "test_readme_own_api_is_rehearsed_by_two_commands"),
-    "canary-harness rehearse --all --json": "tests/test_rehearsals.py plays it",
-    "canary-harness cloud --speed 60": "test_readme_cloud_serves",
-    "canary-harness run game.yaml --dry-run": "test_readme_plan_is_printed",
-    AROUND: "tests/plugin/test_runs.py runs a command, and test_readme_run_takes_a_command reads this one",
-    AGAIN: "test_readme_redeployment_is_planned",
-    "canary-harness watch --stack shop-prod --expect promoted": "test_readme_watch_asks_for_the_stack",
-    "canary-harness plan game.yaml": "test_readme_plan_is_printed",
-    "canary-harness alarm reset --run reports/latest": "test_readme_judge_repeats_the_verdict",
-    "canary-harness alarm reset --run reports/latest --wait 15m": "tests/test_alarms.py waits",
-    **dict.fromkeys(ALARMS, "test_readme_alarm_commands_do_what_they_say"),
-    "canary-harness judge reports/latest": "test_readme_judge_repeats_the_verdict",
-    **dict.fromkeys(REPORTS, "test_readme_reports_are_made_again"),
-    "canary-harness doctor --template template.yaml --parameter Stage=prod": "test_readme_template_is_examined",
-    "canary-harness doctor --print-policy": "test_readme_policy_is_printed",
-    DOCTOR: "test_readme_doctor_finds_the_net_armed",
+    **dict.fromkeys(CURLS, "test_game_day_page_has_our_options_and_answers"),
+    ONE: "test_judge_repeats_the_verdict",
+    **dict.fromkeys(OWN_API, "test_own_api_is_rehearsed_by_two_commands"),
+    "canary-harness rehearse --all --json": "tests/cli/test_rehearsals.py",
+    "canary-harness cloud --speed 60": "test_cloud_serves",
+    "canary-harness run game.yaml --dry-run": "test_plan_is_printed",
+    AROUND: "test_run_takes_a_command",
+    AGAIN: "test_redeployment_is_planned",
+    "canary-harness watch --stack shop-prod --expect promoted": "test_watch_asks_for_the_stack",
+    "canary-harness plan game.yaml": "test_plan_is_printed",
+    "canary-harness alarm reset --run reports/latest": "test_judge_repeats_the_verdict",
+    "canary-harness alarm reset --run reports/latest --wait 15m": "tests/cli/test_alarm.py",
+    **dict.fromkeys(ALARMS, "test_alarm_commands_do_what_they_say"),
+    "canary-harness judge reports/latest": "test_judge_repeats_the_verdict",
+    **dict.fromkeys(REPORTS, "test_reports_are_made_again"),
+    "canary-harness doctor --template template.yaml --parameter Stage=prod": "test_template_is_examined",
+    "canary-harness doctor --print-policy": "test_policy_is_printed",
+    **dict.fromkeys(DOCTORS, "test_doctor_finds_the_net_armed"),
+    **dict.fromkeys(INSTALLS, "tests/test_wheel.py"),
 }
 
 
@@ -129,13 +143,14 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def own_services(tmp_path: Path) -> Iterator[Path]:
-    """A folder with the release of the README, its handler, and its service running on a free port."""
+    """A folder with the release of the READMEs, its handler, and its service running on a free port."""
     (tmp_path / "myservice").mkdir()
     (tmp_path / "myservice" / "app.py").write_text(HANDLER)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    shown = blocks("yaml")[0]
-    (tmp_path / "my-release.yaml").write_text(shown.replace("127.0.0.1:3000", f"127.0.0.1:{server.server_port}"))
+    (tmp_path / "my-release.yaml").write_text(
+        shown("yaml", "# my-release.yaml").replace("127.0.0.1:3000", f"127.0.0.1:{server.server_port}")
+    )
     yield tmp_path
     server.shutdown()
     server.server_close()
@@ -143,7 +158,7 @@ def own_services(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", RUNNABLE)
-def test_readme_rehearsals_run(command: str, own_services: Path) -> None:
+def test_rehearsals_run(command: str, own_services: Path) -> None:
     """Each rehearsal shown ends as its experiment expects."""
     done = subprocess.run(
         [sys.executable, "-m", "harness", *shlex.split(command)[1:]], cwd=own_services, capture_output=True, text=True
@@ -152,7 +167,7 @@ def test_readme_rehearsals_run(command: str, own_services: Path) -> None:
 
 
 @pytest.mark.slow
-def test_readme_own_api_is_rehearsed_by_two_commands(tmp_path: Path) -> None:
+def test_own_api_is_rehearsed_by_two_commands(tmp_path: Path) -> None:
     """From a shop's OpenAPI file to a verdict about the shop, with nothing typed in between."""
     shutil.copy(shop.OPENAPI, tmp_path / "openapi.yaml")
     with shop.served() as url:
@@ -166,9 +181,9 @@ def test_readme_own_api_is_rehearsed_by_two_commands(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_readme_pytest_example_passes(tmp_path: Path) -> None:
-    """The fixture does what the README shows, in a project of its own."""
-    for block in blocks("python"):
+def test_pytest_example_passes(tmp_path: Path) -> None:
+    """The fixture does what the READMEs show, in a project of its own."""
+    for block in (shown("python", "# conftest.py"), shown("python", "# test_release.py")):
         (tmp_path / block.partition("\n")[0].removeprefix("# ")).write_text(block)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:locust", "-q"], cwd=tmp_path, capture_output=True, text=True
@@ -177,10 +192,10 @@ def test_readme_pytest_example_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_readme_experiments_are_valid(tmp_path: Path) -> None:
+def test_experiments_are_valid(tmp_path: Path) -> None:
     """Every experiment shown can be read."""
     for block in blocks("yaml"):
-        parse(block if "name:" in block else f"name: shown\n{block}", source="README.md")
+        parse(block if "name:" in block else f"name: shown\n{block}", source="READMEs")
 
 
 def run_harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -192,7 +207,7 @@ def run_harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_readme_cloud_serves() -> None:
+def test_cloud_serves() -> None:
     """The cloud prints one JSON line, serves, and ends well by SIGINT."""
     command = [sys.executable, "-m", "harness", "cloud", "--speed", "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as cloud:
@@ -203,9 +218,9 @@ def test_readme_cloud_serves() -> None:
         assert cloud.wait(timeout=20) == 0
 
 
-def test_readme_plan_is_printed(tmp_path: Path) -> None:
+def test_plan_is_printed(tmp_path: Path) -> None:
     """The dry run shows the whole reference experiment and starts nothing."""
-    (tmp_path / "game.yaml").write_text(next(block for block in blocks("yaml") if "name: erroruser" in block))
+    (tmp_path / "game.yaml").write_text(shown("yaml", "name: erroruser"))
     done = run_harness(tmp_path, "run", "game.yaml", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "error_share: 0.05" in done.stdout
@@ -215,7 +230,7 @@ def test_readme_plan_is_printed(tmp_path: Path) -> None:
     assert not (tmp_path / "reports").exists()
 
 
-def test_readme_run_takes_a_command(tmp_path: Path) -> None:
+def test_run_takes_a_command(tmp_path: Path) -> None:
     """What stands after `--` is what deploys; a rehearsal of the plan starts nothing."""
     (tmp_path / "game.yaml").write_text("name: game\ntarget: {host: https://example.com}\n")
     own, _, deploys = AROUND.removeprefix("canary-harness ").partition(" -- ")
@@ -224,7 +239,7 @@ def test_readme_run_takes_a_command(tmp_path: Path) -> None:
     assert f"command: {deploys}" in done.stdout
 
 
-def test_readme_redeployment_is_planned(tmp_path: Path) -> None:
+def test_redeployment_is_planned(tmp_path: Path) -> None:
     """The plan names every write, and nothing is started."""
     (tmp_path / "game.yaml").write_text("name: game\ntarget: {host: https://example.com}\n")
     done = run_harness(tmp_path, *shlex.split(AGAIN)[1:])
@@ -233,9 +248,9 @@ def test_readme_redeployment_is_planned(tmp_path: Path) -> None:
         assert call in done.stdout
 
 
-def test_readme_workflow_is_one_that_runs(tmp_path: Path) -> None:
+def test_workflow_is_one_that_runs(tmp_path: Path) -> None:
     """It is YAML, its commands are understood, and the outputs that it uses are given."""
-    (text,) = blocks("yml")
+    text = shown("yml", "# .github/workflows/canary.yml")
     workflow = yaml.safe_load(text)
     assert workflow["permissions"]["id-token"] == "write"
     steps = workflow["jobs"]["canary"]["steps"]
@@ -250,12 +265,12 @@ def test_readme_workflow_is_one_that_runs(tmp_path: Path) -> None:
     used = set(re.findall(r"steps\.canary\.outputs\.(\w+)", text))
     assert used <= {*outputs(caught(), RunFolder(tmp_path))}
     sids = {statement["Sid"] for statement in policy()["Statement"]}
-    named = set(re.findall(r"`(CanaryHarness\w+)`", README.read_text()))
-    named |= {f"CanaryHarness{word}" for word in re.findall(r"`…(\w+)`", README.read_text())}
+    named = set(re.findall(r"`(CanaryHarness\w+)`", TEXT))
+    named |= {f"CanaryHarness{word}" for word in re.findall(r"`…(\w+)`", TEXT)}
     assert named == sids
 
 
-def test_readme_watch_asks_for_the_stack(tmp_path: Path) -> None:
+def test_watch_asks_for_the_stack(tmp_path: Path) -> None:
     """It is understood; where no AWS is at hand, it ends with one sentence."""
     words = next(command for command in commands() if command.startswith("canary-harness watch")).split()[1:]
     nowhere = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -267,7 +282,7 @@ def test_readme_watch_asks_for_the_stack(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_readme_judge_repeats_the_verdict(tmp_path: Path) -> None:
+def test_judge_repeats_the_verdict(tmp_path: Path) -> None:
     """A run judged again has the verdict it had, and an alarm reset after it nothing to undo."""
     assert run_harness(tmp_path, *shlex.split(ONE)[1:]).returncode == 0
     verdict = (tmp_path / "reports" / "latest" / "verdict.json").read_bytes()
@@ -276,7 +291,7 @@ def test_readme_judge_repeats_the_verdict(tmp_path: Path) -> None:
     assert (tmp_path / "reports" / "latest" / "verdict.json").read_bytes() == verdict
 
 
-def test_readme_reports_are_made_again(tmp_path: Path) -> None:
+def test_reports_are_made_again(tmp_path: Path) -> None:
     """Report, compare and notebook as shown, on the sample in the place of a run."""
     folder = tmp_path / "reports" / "erroruser"
     for name in ("first", "second"):
@@ -287,8 +302,9 @@ def test_readme_reports_are_made_again(tmp_path: Path) -> None:
         done = run_harness(tmp_path, *words)
         assert done.returncode == 0, done.stdout + done.stderr
     assert {"timeline.svg", "seconds.csv", "compared.html"} <= {file.name for file in tmp_path.iterdir()}
-    notebook = next(block for block in blocks("python") if block.startswith("# notebook.py"))
-    done = subprocess.run([sys.executable, "-c", notebook], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", shown("python", "# notebook.py")], cwd=tmp_path, capture_output=True, text=True
+    )
     assert "p99_ms" in done.stdout, done.stderr
 
 
@@ -297,14 +313,14 @@ def _globbed(folder: Path, word: str) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else [word]
 
 
-def test_readme_template_is_examined(tmp_path: Path) -> None:
+def test_template_is_examined(tmp_path: Path) -> None:
     """Without AWS, and without credentials."""
     (tmp_path / "template.yaml").write_text(SAM)
     done = run_harness(tmp_path, "doctor", "--template", "template.yaml", "--parameter", "Stage=prod")
     assert "ARMED, AS FAR AS THE TEMPLATE SAYS" in done.stdout
 
 
-def test_readme_policy_is_printed(tmp_path: Path) -> None:
+def test_policy_is_printed(tmp_path: Path) -> None:
     """The policy is JSON that IAM takes."""
     done = run_harness(tmp_path, "doctor", "--print-policy")
     assert json.loads(done.stdout)["Version"] == "2012-10-17"
@@ -326,13 +342,13 @@ HEADLESS = [command for command in commands() if command.startswith("locust") an
 WEB = [command for command in commands() if command.startswith("locust") and "--headless" not in command]
 SHOP = """
 name: shop
-deployment: {application: shop, group: shop-api, function: shop-api}
+deployment: {stack: shop-prod, application: shop, group: shop-api, function: shop-api}
 """
 
 
 @pytest.fixture
 def shop_cloud(canary_cloud_factory: Any, tmp_path: Path) -> Cloud:
-    """The release that the README speaks of, in a local cloud, and a folder with a locustfile of somebody."""
+    """The release that the READMEs speak of, in a local cloud, and a folder with a locustfile of somebody."""
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "locustfiles").symlink_to(ROOT / "locustfiles")
     cloud: Cloud = canary_cloud_factory(parse(SHOP, source="shop"), speed=60)
@@ -340,12 +356,12 @@ def shop_cloud(canary_cloud_factory: Any, tmp_path: Path) -> Cloud:
 
 
 def led_to(cloud: Cloud, command: str) -> list[str]:
-    """The words of a command, with the service of the cloud for the one of the README."""
+    """The words of a command, with the service of the cloud for the one of the READMEs."""
     return shlex.split(command.replace("https://api.example.com", cloud.ready["service_url"].removesuffix("/shared")))
 
 
 def environment_of(cloud: Cloud) -> dict[str, str]:
-    """What the README says of the environment."""
+    """What the READMEs say of the environment."""
     ready = cloud.ready
     return {
         **os.environ,
@@ -365,16 +381,17 @@ def start_locust(command: str, cloud: Cloud, folder: Path, *options: str) -> sub
 
 
 @pytest.mark.slow
-def test_readme_doctor_finds_the_net_armed(shop_cloud: Cloud, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", DOCTORS)
+def test_doctor_finds_the_net_armed(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
     """The stack of the local cloud is armed; its fault request is answered and counted."""
-    words = [sys.executable, "-m", "harness", *led_to(shop_cloud, DOCTOR)[1:]]
+    words = [sys.executable, "-m", "harness", *led_to(shop_cloud, command)[1:]]
     done = subprocess.run(words, cwd=tmp_path, env=environment_of(shop_cloud), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
-def test_readme_alarm_commands_do_what_they_say(canary_cloud_factory: Any, tmp_path: Path) -> None:
-    """The alarm of the README is forced, held for its time, and reset."""
+def test_alarm_commands_do_what_they_say(canary_cloud_factory: Any, tmp_path: Path) -> None:
+    """The alarm of the READMEs is forced, held for its time, and reset."""
     cloud = canary_cloud_factory(parse(f"{SHOP}alarm: {{name: shop-errors}}", source="shop"), speed=60)
     environment = environment_of(cloud)
     for command in ALARMS:
@@ -388,11 +405,11 @@ def test_readme_alarm_commands_do_what_they_say(canary_cloud_factory: Any, tmp_p
     assert cloud.cloudwatch.states(["shop-errors"])["shop-errors"] != "ALARM"
 
 
-def test_readme_guard_rails_are_the_ones_of_the_code() -> None:
+def test_guard_rails_are_the_ones_of_the_code() -> None:
     """Every rail with its default and what it bounds."""
     for name, rail in RAILS.items():
-        assert f"| `{name}` |" in README.read_text()
-        assert f"| {rail.default:.10g} | {rail.bounds} |" in README.read_text()
+        assert f"| `{name}` |" in TEXT
+        assert f"| {rail.default:.10g} | {rail.bounds} |" in TEXT
 
 
 def wait_for_looks(folder: Path) -> None:
@@ -407,7 +424,7 @@ def wait_for_looks(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", HEADLESS)
-def test_readme_headless_runs_end_by_themselves(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
+def test_headless_runs_end_by_themselves(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
     """Locust alone watches the group's next deployment, ends when it is judged, and its exit code is the verdict."""
     with start_locust(command, shop_cloud, tmp_path) as locust:
         wait_for_looks(tmp_path)
@@ -418,7 +435,7 @@ def test_readme_headless_runs_end_by_themselves(command: str, shop_cloud: Cloud,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", WEB)
-def test_readme_game_day_page_has_our_options_and_answers(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
+def test_game_day_page_has_our_options_and_answers(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
     """The start form asks for the error share, and what a script asks of a running test is answered."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

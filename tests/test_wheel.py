@@ -1,0 +1,74 @@
+"""Somebody who has the wheel, the README and an empty folder comes to a verdict."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.sources import shop
+
+ROOT = Path(__file__).resolve().parent.parent
+UV = Path(sys.prefix) / "bin" / "uv"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the commands of a fresh environment that has the wheel, with what it needs as locked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    said = subprocess.run([UV, "build", "-q", "--wheel", "--out-dir", folder], cwd=ROOT, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    (wheel,) = folder.glob("*.whl")
+    subprocess.run([UV, "venv", "-q", "--python", sys.executable, folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    install = [UV, "pip", "install", "-q", "--python", python, wheel, "-c", ROOT / "requirements.lock"]
+    said = subprocess.run(install, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    return python.parent
+
+
+@pytest.fixture
+def run(installed: Path, tmp_path: Path) -> Run:
+    """One command in an empty folder, with nothing but the wheel on the path; it must end well."""
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": f"{installed}:/usr/bin:/bin", "HOME": str(tmp_path)}
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return command
+
+
+@pytest.mark.slow
+def test_a_newcomer_has_a_verdict_and_a_workflow(run: Run, tmp_path: Path) -> None:
+    """The first verdict in two minutes; their API, and a workflow that zizmor passes, in ten."""
+    began = time.monotonic()
+    run("canary-harness", "rehearse", "healthy")
+    assert time.monotonic() - began < 120
+    shutil.copy(shop.OPENAPI, tmp_path / "openapi.yaml")
+    with shop.served() as url:
+        run("canary-harness", "init", "--openapi", "openapi.yaml", "--baseline", url, "--ci", "github")
+        run("canary-harness", "rehearse", "shop.yaml", "--speed", "60")
+    verdict = json.loads((tmp_path / "reports" / "latest" / "verdict.json").read_text())
+    assert verdict["call"] == "cleared"
+    workflows = [str(path) for path in (tmp_path / ".github" / "workflows").iterdir()]
+    zizmor = [Path(sys.prefix) / "bin" / "zizmor", "--offline", "--quiet", *workflows]
+    assert subprocess.run(zizmor, capture_output=True).returncode == 0
+    assert time.monotonic() - began < 600
+
+
+@pytest.mark.slow
+def test_the_wheel_has_the_locustfiles(run: Run, tmp_path: Path) -> None:
+    """Locust with ours beside it, wherever it is installed."""
+    (tmp_path / "mine.py").write_text(
+        "from locust import HttpUser, task\nclass Mine(HttpUser):\n    @task\n    def go(self): ...\n"
+    )
+    said = run("canary-harness", "locust", "-f", "mine.py", "--help").stdout
+    assert "--canary-error-share" in said
