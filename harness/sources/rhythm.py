@@ -9,8 +9,7 @@ from pathlib import Path
 
 from harness.core.experiment.durations import duration_s
 from harness.core.experiment.part import LONGEST_S
-from harness.core.experiment.replay import Replay
-from harness.core.experiment.types import RateStep
+from harness.core.experiment.types import RateStep, Replay
 from harness.errors import ExperimentError, UsageError
 from harness.sources.access_log import times_of
 from harness.sources.files import SourceFile, read_source

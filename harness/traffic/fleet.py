@@ -11,7 +11,7 @@ from harness.core.experiment.hosts import host_of
 from harness.core.experiment.pacing import NOTHING, WorkerPart
 from harness.core.experiment.rails import limits_of
 from harness.core.experiment.rates import Leg, cut, legs, rate_at
-from harness.core.experiment.types import ArrivalRate, Experiment, Pattern
+from harness.core.experiment.types import ArrivalRate, Experiment, Pattern, Replay
 from harness.traffic.steering import Steering, Timebase
 
 LEAD_S = 0.75
@@ -31,7 +31,9 @@ class Fleet:
         self._post = post
         self._feed = feed
         self._timebase = timebase
-        self._asked = legs(experiment.traffic.arrival_rate)
+        rate = experiment.traffic.arrival_rate
+        self._asked = legs(rate)
+        self._unbegun = rate if isinstance(rate, Replay) else None
         self._workers: list[str] = []
         self._steering = Steering(
             timebase=timebase,
@@ -73,9 +75,12 @@ class Fleet:
 
     def join(self, worker: str) -> None:
         """Gives a worker that is ready to send a part of its own."""
-        if worker not in self._workers:
-            self._workers.append(worker)
-            self._change()
+        if worker in self._workers:
+            return
+        self._workers.append(worker)
+        if self._unbegun:
+            self._begin_replay(self._unbegun)
+        self._change()
 
     def leave(self, worker: str) -> None:
         """Takes the part of a worker that stops sending or is lost; it keeps the part until the others take it over."""
@@ -88,6 +93,7 @@ class Fleet:
 
     def set_arrival_rate(self, arrival_rate: ArrivalRate) -> None:
         """Changes the arrival rate from now on; steps count `at_s` from now, and a ramp begins at the current rate."""
+        self._unbegun = None
         now_s, since_s = self._timebase.now_s(), self._next_change_s()
         until_then = [leg for leg in cut(self._asked, now_s) if leg.since_s < since_s]
         self._asked = (*until_then, *legs(arrival_rate, since_s=since_s, before=rate_at(self._asked, since_s)))
@@ -100,6 +106,12 @@ class Fleet:
     def set_pattern(self, pattern: Pattern) -> None:
         """Changes how fault requests are spread."""
         self._change(traffic=replace(self._steering.traffic, pattern=pattern))
+
+    def _begin_replay(self, rate: Replay) -> None:
+        """Has production's rate begin with the next whole second, since all is recorded by the second."""
+        self._unbegun = None
+        begins_s = math.ceil(self._timebase.now_s())
+        self._asked = legs(rate, since_s=begins_s)
 
     def _change(self, *, since_s: float | None = None, **changes: Any) -> None:
         since_s = self._next_change_s() if since_s is None else since_s

@@ -423,6 +423,33 @@ def test_totals_equal_the_services_own_count_and_locusts(
     assert not any(failures for _, failures in shown.values())
 
 
+@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
+def test_a_replayed_hour_has_the_requests_of_its_source_in_each_minute(
+    play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
+) -> None:
+    """From the first minute on, since the source begins when somebody is there to send it."""
+    hour = [90, 0, 0, *random.Random(7).choices(range(60), k=57)]
+    (tmp_path / "counts.csv").write_text("".join(f"2026-11-20T18:{n:02},{count}\n" for n, count in enumerate(hour)))
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("name: mine\ntraffic: {arrival_rate: {from: counts.csv}}\n")
+    clock = {"LOCUST_CANARY_CLOCK": f"{time.time()!r}:720", "AWS_REGION": "eu-north-1"}
+    run = play("-f", CANARY, "--host", service.url, "--canary-experiment", str(mine), *processes, **clock)
+
+    def minutes(events: list[Event]) -> list[int]:
+        arrivals = of(Arrivals, events)
+        began_s = min((row.at_s for row in arrivals if row.planned), default=0.0)
+        seen = Counter[int]()
+        for row in arrivals:
+            seen[int(row.at_s - began_s) // 60] += row.started
+        return [seen[minute] for minute in range(max(seen, default=0) + 1)]
+
+    run.wait_for(lambda events: len(minutes(events)) > len(hour))
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() == 130
+    assert minutes(run.events())[: len(hour)] == hour
+    assert run.requests() == service.seen
+
+
 def test_a_closed_loop_is_recorded_as_exactly(play: Callable[..., Play], service: Service) -> None:
     """Users that wait for their answers send what they send; the end says that no deployment was watched meanwhile."""
     run = play("-f", CANARY, "--host", service.url, "--canary-users", "5", "--run-time", "3")

@@ -1,6 +1,5 @@
 """A rate that a file tells: its counts as steps, exact in each period, for one process and for several."""
 
-import json
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import pytest
 
 from harness.core.experiment.pacing import ArrivalPlan, Pacer, WorkerPart
 from harness.core.experiment.parse import parse
-from harness.core.experiment.rates import legs
+from harness.core.experiment.rates import legs, steps, worded
 from harness.core.experiment.types import ArrivalRate, RateStep
 from harness.errors import UsageError
 from harness.run.experiment import read_experiment
@@ -69,14 +68,14 @@ def test_a_window_is_cut_out(tmp_path: Path) -> None:
     rate = experiment_with(tmp_path, '{from: invocations.csv, window: "2026-11-20T18:10/30m"}')
     assert sent(rate, 1800.0, 1) == HOUR[10:40]
     within = experiment_with(tmp_path, '{from: invocations.csv, window: "2026-11-20T18:10:30/1m"}')
-    assert within == (RateStep(at_s=0.0, rate=HOUR[10] / 60), RateStep(at_s=30.0, rate=HOUR[11] / 60))
+    assert steps(within) == (RateStep(at_s=0.0, rate=HOUR[10] / 60), RateStep(at_s=30.0, rate=HOUR[11] / 60))
 
 
 def test_periods_that_cloudwatch_leaves_out_have_no_request(tmp_path: Path) -> None:
     """It has no datapoint where nothing was counted; in which order it has the others is not said."""
     (tmp_path / "n.csv").write_text("18:00\n2026-11-20T18:03:00Z,60\n2026-11-20 18:00,120\n2026/11/20 18:01:00,120\n")
     rate = experiment_with(tmp_path, "{from: n.csv}")
-    assert rate == (
+    assert steps(rate) == (
         RateStep(at_s=0.0, rate=2.0),
         RateStep(at_s=120.0, rate=0.0),
         RateStep(at_s=180.0, rate=1.0),
@@ -98,11 +97,9 @@ def test_a_resolved_experiment_needs_no_file(tmp_path: Path) -> None:
     experiment_with(tmp_path, "{from: invocations.csv}")
     resolved = msgspec.json.encode(read_experiment(str(tmp_path / "mine.yaml"))).decode()
     (tmp_path / "invocations.csv").unlink()
-    assert "from" not in json.loads(resolved)["traffic"]["arrival_rate"][0]
-    assert parse(resolved, source="again").traffic.arrival_rate == (
-        RateStep(at_s=0.0, rate=1.0),
-        RateStep(at_s=60.0, rate=2.0),
-    )
+    rate = parse(resolved, source="again").traffic.arrival_rate
+    assert steps(rate) == (RateStep(at_s=0.0, rate=1.0), RateStep(at_s=60.0, rate=2.0))
+    assert worded(rate) == "the rate of invocations.csv"
 
 
 @pytest.mark.parametrize(

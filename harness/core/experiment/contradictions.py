@@ -11,6 +11,7 @@ from harness.core.experiment.faults import KINDS, effects_of, highest_share, nam
 from harness.core.experiment.group_names import about_names
 from harness.core.experiment.hosts import is_host, is_url
 from harness.core.experiment.rails import ROUNDING
+from harness.core.experiment.rates import steps
 from harness.core.experiment.sendable import about_requests
 from harness.core.experiment.shape import Problems, shown
 from harness.core.experiment.types import (
@@ -85,18 +86,18 @@ def _about_traffic(traffic: Traffic) -> Problems:
     # The default rate beside users is what a resolved experiment has.
     if traffic.users is not None and traffic.arrival_rate != Traffic().arrival_rate:
         yield ExperimentError("traffic", "give arrival_rate (open arrivals) or users (closed loop), not both")
-    if isinstance(traffic.arrival_rate, tuple):
-        yield from _about_rate_steps(traffic.arrival_rate)
+    if not isinstance(traffic.arrival_rate, float | int):
+        yield from _about_rate_steps(steps(traffic.arrival_rate))
 
 
-def _about_rate_steps(steps: tuple[RateStep, ...]) -> Problems:
+def _about_rate_steps(changes: tuple[RateStep, ...]) -> Problems:
     path = "traffic.arrival_rate"
-    if not steps:
+    if not changes:
         yield ExperimentError(path, "needs at least one step, such as {at_s: 0, rate: 20}")
-    if steps and steps[0].at_s:
-        yield ExperimentError(f"{path}[0].at_s", f"must be 0, when the run begins, got {steps[0].at_s:g}")
+    if changes and changes[0].at_s:
+        yield ExperimentError(f"{path}[0].at_s", f"must be 0, when the run begins, got {changes[0].at_s:g}")
     free_s = 0.0
-    for index, step in enumerate(steps):
+    for index, step in enumerate(changes):
         yield from _about_rate_step(step, f"{path}[{index}]")
         if step.at_s < free_s:
             problem = f"must be at least {free_s:g}, where the step before it ends, got {step.at_s:g}"

@@ -13,7 +13,7 @@ from harness.core.experiment.former import about_former_keys, upgraded
 from harness.core.experiment.plain_yaml import line_of, read_yaml
 from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.rails import limits_of, refusals
-from harness.core.experiment.replay import Replay, Steps, nowhere, with_the_rate
+from harness.core.experiment.replay import Steps, nowhere, with_the_rate
 from harness.core.experiment.shape import Problems, mismatches
 from harness.core.experiment.types import Experiment
 from harness.errors import ExperimentError
@@ -59,9 +59,7 @@ def rehearsable(experiment: Experiment) -> None:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of an experiment file."""
-    template = "#/$defs/{name}"
-    (whole, replay), parts = msgspec.json.schema_components((Experiment, Replay), ref_template=template)
-    parts["Traffic"]["properties"]["arrival_rate"]["anyOf"].append(replay)
+    (whole,), parts = msgspec.json.schema_components((Experiment,), ref_template="#/$defs/{name}")
     return {"$schema": DIALECT, "title": "canary-harness experiment", **whole, "$defs": parts}
 
 

@@ -126,7 +126,7 @@ def _wall(give_up_s: float, speed: float) -> str:
 def _faults_at_the_end(experiment: Experiment) -> float:
     """The fault requests that are planned for the time after the deployment, however that ends."""
     traffic = experiment.traffic
-    if traffic.users is not None or isinstance(traffic.arrival_rate, tuple):
+    if traffic.users is not None or not isinstance(traffic.arrival_rate, float | int):
         return 0.0
     return traffic.arrival_rate * traffic.error_share * experiment.steady_s
 

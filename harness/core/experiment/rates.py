@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from harness.core.experiment.durations import duration_s
-from harness.core.experiment.types import ArrivalRate, RateStep
+from harness.core.experiment.types import ArrivalRate, RateStep, Replay
 
 HIGHEST_RATE = 1_000_000.0
 WORDS = "'20' or '5 for 30s, to 50 in 1m, 200 for 10s'"
@@ -39,6 +39,8 @@ def legs(arrival_rate: ArrivalRate, *, since_s: float = 0.0, before: float = 0.0
 
 def steps(arrival_rate: ArrivalRate) -> tuple[RateStep, ...]:
     """The changes of the rate, also of one that never changes."""
+    if isinstance(arrival_rate, Replay):
+        return arrival_rate.steps
     return arrival_rate if isinstance(arrival_rate, tuple) else (RateStep(at_s=0.0, rate=arrival_rate),)
 
 
@@ -85,6 +87,9 @@ def read(text: str) -> ArrivalRate:
 
 def worded(arrival_rate: ArrivalRate) -> str:
     """The rate as a person says it."""
+    if isinstance(arrival_rate, Replay):
+        scaled = "" if arrival_rate.scale == 1 else f"{arrival_rate.scale:g} times "
+        return f"{scaled}the rate of {arrival_rate.source}"
     return ", ".join(map(_phrase, steps(arrival_rate)))
 
 

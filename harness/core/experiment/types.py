@@ -87,8 +87,22 @@ class RateStep(Part, frozen=True, kw_only=True, omit_defaults=True):
     for_s: Duration | None = None
 
 
-ArrivalRate = Rate | tuple[RateStep, ...]
-"""One rate for the whole run, or its changes in order, the first at 0."""
+class Replay(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """The rate of production, replayed from the instant on at which the first users are there to send it.
+
+    `source` is a file beside the experiment's, `scale` the part of its traffic that is sent, and `window` when it
+    begins and how long it is; a time without a zone is UTC. `steps` are what the file tells, read once: with them, the
+    file is not asked any more. When they are over, the last rate holds.
+    """
+
+    source: str = msgspec.field(name="from")
+    scale: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    window: str | None = None
+    steps: tuple[RateStep, ...] = ()
+
+
+ArrivalRate = Rate | tuple[RateStep, ...] | Replay
+"""One rate for the whole run, its changes in order with the first at 0, or production's."""
 
 
 class Traffic(Part, frozen=True, kw_only=True):

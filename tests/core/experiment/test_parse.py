@@ -23,7 +23,7 @@ FIELD_ERRORS = {
     "traffic: {error_share: 1.5}": "traffic.error_share: must be between 0 and 1, got 1.5",
     "traffic: {error_share: .nan}": "traffic.error_share: must be a finite number, got nan",
     "traffic: {arrival_rate: -1}": "traffic.arrival_rate: must be between 0 and 1,000,000, got -1",
-    "traffic: {arrival_rate: fast}": "traffic.arrival_rate: must be a number or a list, got 'fast'",
+    "traffic: {arrival_rate: fast}": "traffic.arrival_rate: must be a number, a list or a map, got 'fast'",
     "traffic: {arrival_rate: []}": "traffic.arrival_rate: needs at least one step, such as {at_s: 0, rate: 20}",
     "traffic: {arrival_rate: [20]}": "traffic.arrival_rate[0]: must be a map of keys, got 20",
     "traffic: {arrival_rate: [{at_s: 5, rate: 1}]}": (
