@@ -1,11 +1,15 @@
 """Wall time that nobody sets."""
 
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.traffic.steering import Timebase
-from harness.wallclock import set_forward_s, wall_now
+from harness.wallclock import Standstill, set_forward_s, wall_now
 
 
 def test_a_clock_that_is_set_moves_no_time_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +22,51 @@ def test_a_clock_that_is_set_moves_no_time_of_a_run(monkeypatch: pytest.MonkeyPa
         assert 0.0 <= base.now_s() - before_s < 5.0
         assert set_forward_s() - forward_s == pytest.approx(step_s, abs=0.1)
         monkeypatch.setattr(time, "time", system_s)
+
+
+def test_time_goes_no_further_than_its_lease_nor_than_where_it_is_told_to_stop(tmp_path: Path) -> None:
+    """All that share the file see the same, and what was stood still is left out afterwards."""
+    world, other = Standstill.create(tmp_path / "world"), Standstill(tmp_path / "world")
+    world.renew(0.0)
+    stood_s = other.passed_s()
+    time.sleep(0.05)
+    assert world.passed_s() == other.passed_s() == stood_s
+    world.end_lease()
+    assert stood_s <= other.passed_s() < stood_s + 0.04
+    other.stop_at(wall_now())
+    time.sleep(0.05)
+    assert world.passed_s() == other.passed_s()
+    world.go_on()
+    before_s = other.passed_s()
+    time.sleep(0.01)
+    assert other.passed_s() > before_s
+
+
+def test_time_goes_on_where_whoever_held_it_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, whatever was agreed."""
+    monkeypatch.setattr(Standstill, "LONGEST_S", 0.02)
+    world = Standstill.create(tmp_path / "world")
+    world.renew(0.0)
+    stood_s = world.passed_s()
+    time.sleep(0.05)
+    assert stood_s < world.passed_s() < stood_s + 0.05
+    assert world.passed_s() < world.passed_s() + 1e-9
+
+
+@given(moves=st.lists(st.sampled_from(["renew", "end_lease", "stop", "go_on"]), max_size=20))
+def test_time_never_goes_back(moves: list[str]) -> None:
+    """Whatever those do that share it."""
+    with TemporaryDirectory() as folder:
+        world = Standstill.create(Path(folder) / "world")
+    acts = {
+        "renew": lambda: world.renew(0.0001),
+        "end_lease": world.end_lease,
+        "stop": lambda: world.stop_at(wall_now() - 0.0001),
+        "go_on": world.go_on,
+    }
+    before_s = world.passed_s()
+    for move in moves:
+        acts[move]()
+        now_s = world.passed_s()
+        assert now_s >= before_s - 1e-6
+        before_s = now_s

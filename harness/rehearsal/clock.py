@@ -11,6 +11,8 @@ from harness.wallclock import wall_now
 Action = Callable[[float], None]
 
 MINUTE_S = 60
+SHORTEST_WAIT_S = 0.0005
+"""Wall time between two looks at a clock that may stand still."""
 LEAST_LIMIT_S = 5.0
 """Wall seconds that user code has at any speed, so that a slow start of Python is not cut."""
 
@@ -75,6 +77,16 @@ class Schedule:
         self._wake = threading.Condition(self.lock)
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._running_s: float | None = None
+
+    def instant(self) -> float:
+        """When what runs now was due; simulated time where nothing that was scheduled runs."""
+        return self.clock.now() if self._running_s is None else self._running_s
+
+    def catch_up(self, until_s: float) -> None:
+        """Runs what is due, if anything is by `until_s`: cheap where nothing is."""
+        if self._due and self._due[0][0] <= until_s:
+            self.run_due()
 
     def at(self, when_s: float, action: Action) -> None:
         """Runs `action(when_s)` once, when simulated time reaches `when_s`."""
@@ -96,7 +108,11 @@ class Schedule:
         with self.lock:
             while self._due and self._due[0][0] <= self.clock.now():
                 when_s, _, action = heapq.heappop(self._due)
-                action(when_s)
+                before_s, self._running_s = self._running_s, when_s
+                try:
+                    action(when_s)
+                finally:
+                    self._running_s = before_s
 
     def advance(self, seconds: float) -> None:
         """Moves a clock forward by `seconds`, running what falls due on the way at its own time."""
@@ -132,4 +148,4 @@ class Schedule:
         if not self._due:
             return None
         wait_s = self.clock.wall_seconds(max(0.0, self._due[0][0] - self.clock.now()))
-        return min(wait_s, 60.0)
+        return min(max(wait_s, SHORTEST_WAIT_S), 60.0)

@@ -26,7 +26,9 @@ from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.registry import SETTLES_IN_S
 from harness.rehearsal.gateway import Api, Gateway, VersionHeader
+from harness.rehearsal.planned import Plan
 from harness.rehearsal.wire import Wire
+from harness.wallclock import standstill
 
 ACCOUNT = "123456789012"
 REGION = "eu-north-1"
@@ -178,6 +180,7 @@ class Cloud:
             rng=self._rng("gateway"),
             injected=lambda: self.fis.error_share(made.function),
             gate=self._gate,
+            plan=Plan(self.schedule, standstill, self._seed) if standstill else None,
         )
 
     def _described(self, made: stack.Stack, endpoint_url: str, service_url: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from harness.rehearsal.cloudwatch.api_requests import ApiMetrics, ApiName
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics, Underway
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.records import Code
+from harness.rehearsal.planned import Plan
 from harness.rehearsal.proxy import AdmittedRequest, GatewayAnswer, RawHeaders
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.waiting import WaitingThreads
@@ -90,6 +91,7 @@ class BundledVersion(NamedTuple):
 class Gateway:
     """The ASGI application; `now` is simulated time, `rng` decides which requests FAIL_RATIO hits.
 
+    `plan` says what is known of the requests of a rehearsal: when they were due, and what is drawn for them.
     `injected` is the share of invocations that fault injection makes fail at this instant, 0..1. `gate` knows the names
     of this machine; clients may send any headers, browsers' too, under one of them.
     """
@@ -105,7 +107,9 @@ class Gateway:
         rng: random.Random,
         injected: Callable[[], float] = lambda: 0.0,
         gate: Gate = Gate(),  # noqa: B008
+        plan: Plan | None = None,
     ) -> None:
+        self._plan = plan
         self._lets_in = lru_cache(maxsize=16)(gate.lets_in)
         self._injected = injected
         self._api = api
@@ -131,10 +135,13 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request; those that reach a stage are counted."""
         request_id = _request_id(self._ids.getrandbits(128))
-        received_s, begun, invoked = self._now(), time.perf_counter(), None
+        received_s, chance = self._now(), self._rng.random
+        begun, invoked = time.perf_counter(), None
+        if self._plan and (planned := self._plan.of(scope, received_s)):
+            received_s, chance = planned
         at_stage = True
         try:
-            call = await self._admit(scope, receive, request_id, received_s)
+            call = await self._admit(scope, receive, request_id, received_s, chance)
             invoked = time.perf_counter()
             answer = await self._invoke(call)
         except Refused as refused:
@@ -154,7 +161,9 @@ class Gateway:
         integration_ms = None if invoked is None else (ended - invoked) * 1000
         self._requests.record(self._api.name, received_s, answer.status, (ended - begun) * 1000, integration_ms)
 
-    async def _admit(self, scope: Scope, receive: Receive, request_id: str, received_s: float) -> AdmittedRequest:
+    async def _admit(
+        self, scope: Scope, receive: Receive, request_id: str, received_s: float, chance: Callable[[], float]
+    ) -> AdmittedRequest:
         host = _value(scope["headers"], b"host").decode("latin-1")
         if not self._lets_in(host):
             raise Refused(proxy.forbidden(foreign_host(host)), at_stage=False)
@@ -175,6 +184,7 @@ class Gateway:
             source_ip=scope["client"][0],
             request_id=request_id,
             received_s=received_s,
+            chance=chance,
         )
 
     def _any_route(self, path: str) -> tuple[str, bool] | None:
@@ -196,11 +206,11 @@ class Gateway:
 
     async def _invoke(self, call: AdmittedRequest) -> GatewayAnswer:
         try:
-            version = self._versions.draw(self._api.function, self._api.alias)
+            version = self._versions.draw(self._api.function, self._api.alias, call.chance(), call.received_s)
             code = self._versions.code(self._api.function, version)
         except Refusal:
             return proxy.NOT_INVOKED
-        if (share := self._injected()) and self._rng.random() < share:
+        if (share := self._injected()) and call.chance() < share:
             self._metrics.record(self._api.function, self._api.alias, version, call.received_s, 0.0, failed=True)
             return self._from_gateway(proxy.BAD_GATEWAY, version)
         if code.kind != "bundled":
@@ -248,7 +258,7 @@ class Gateway:
 
     def _response(self, call: AdmittedRequest, own: BundledVersion) -> service.ServiceResponse | None:
         """The service's answer, None where it throws or does not come to an end in time."""
-        if own.latency_s > own.timeout_s or self._rng.random() < own.fail_ratio:
+        if own.latency_s > own.timeout_s or call.chance() < own.fail_ratio:
             return None
         client_version = _value(call.headers, b"x-client-version").decode("latin-1")
         try:

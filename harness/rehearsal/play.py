@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +22,7 @@ from harness.errors import CloudError, ExitCode, UsageError
 from harness.files import NOT_JSON
 from harness.processes import POLL_S, Interrupts, await_end, end, locust_command, start
 from harness.streams import tell
+from harness.wallclock import STANDSTILL, Standstill
 
 READY_WITHIN_S = 60.0
 """Wall time that a cloud may take to start; a second or two is usual."""
@@ -99,7 +100,8 @@ def play(
                 resolved = resolve(experiment, ready)
                 folder = open_folder(resolved)
                 following = experiments[index + 1 : index + 2]
-                locust = _Locust(folder, ready, _written(resolved, Path(scratch)), sender)
+                file = _written(resolved, Path(scratch))
+                locust = _Locust(folder, ready, file, sender, clouds[index].standstill)
                 try:
                     clouds.extend(CloudProcess(one, Path(scratch), speed) for one in following)
                     played = locust.play(resolved, clouds[index], stop)
@@ -144,14 +146,22 @@ def _written(experiment: Experiment, scratch: Path) -> Path:
     return file
 
 
+def _standstill(scratch: Path) -> Mapping[str, str]:
+    """What has the processes of one rehearsal share a time that waits for them; as AWS, speed 1 waits for nobody."""
+    file = scratch / f"{uuid4().hex}.standstill"
+    Standstill.create(file)
+    return {STANDSTILL: str(file)}
+
+
 class CloudProcess:
     """A local cloud in a process of its own, started for one experiment."""
 
     def __init__(self, experiment: Experiment, scratch: Path, speed: float) -> None:
         file = _written(experiment, scratch)
+        self.standstill = _standstill(scratch) if speed > 1 else {}
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self._log}
-        self._process = start(cloud_command(file, experiment, speed), os.environ, **pipes)
+        self._process = start(cloud_command(file, experiment, speed), {**os.environ, **self.standstill}, **pipes)
         self._said: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -212,7 +222,9 @@ class CloudProcess:
 class _Locust:
     """The Locust process that plays one experiment against one cloud."""
 
-    def __init__(self, folder: Path, ready: Ready, experiment: Path, sender: PlayedLocust) -> None:
+    def __init__(
+        self, folder: Path, ready: Ready, experiment: Path, sender: PlayedLocust, standstill: Mapping[str, str]
+    ) -> None:
         self._folder = folder
         self._speed = ready.speed
         here = folder.absolute()
@@ -223,7 +235,7 @@ class _Locust:
             pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "cwd": None if sender.own else here}
             if sender.verbose:
                 pipes["stdout"] = 2  # where our own words for people go
-            self._process = start(command, _environment(here, ready, experiment), **pipes)
+            self._process = start(command, {**_environment(here, ready, experiment), **standstill}, **pipes)
 
     def play(self, experiment: Experiment, cloud: CloudProcess, stop: Interrupts) -> Played:
         """Waits for its end, and returns what went wrong if it hangs, or if its cloud died."""

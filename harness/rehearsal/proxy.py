@@ -8,7 +8,7 @@ import binascii
 import re
 import time
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -42,7 +42,7 @@ class GatewayAnswer(NamedTuple):
 class AdmittedRequest(NamedTuple):
     """One HTTP request that passed throttle and authorizer.
 
-    `path` is without the stage; `principal` is None on a route without authorizer.
+    `path` is without the stage; `principal` is None on a route without authorizer. `chance` draws from 0 to 1 for it.
     """
 
     method: str
@@ -54,6 +54,7 @@ class AdmittedRequest(NamedTuple):
     source_ip: str
     request_id: str
     received_s: float
+    chance: Callable[[], float]
 
 
 def _own(status: int, body: bytes, error_type: bytes) -> GatewayAnswer:

@@ -17,6 +17,11 @@ from harness.run.recording import Recording
 from harness.traffic.steering import Timebase
 from harness.wallclock import wall_now
 
+ROUNDING_S = 1e-5
+"""Wall time that seconds since 1970 cannot tell apart."""
+SHORTEST_S = 0.001
+"""Wall time between two looks at a clock that stands still."""
+
 
 class RunContext(Struct, frozen=True, kw_only=True):
     """One run, as its parts need it; `epoch_s` is its beginning in seconds since 1970."""
@@ -67,4 +72,6 @@ class RunContext(Struct, frozen=True, kw_only=True):
 
     def sleep_until(self, at_s: float) -> None:
         """Waits for an instant of the run."""
-        gevent.sleep(max(0.0, self.base.wall_s(at_s) - wall_now()))
+        # Again and again: time may stand still meanwhile.
+        while (rest_s := self.base.wall_s(at_s) - wall_now()) > ROUNDING_S:
+            gevent.sleep(max(rest_s, SHORTEST_S))

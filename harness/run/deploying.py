@@ -15,7 +15,9 @@ from harness.core.timeline.rollout import Rollout
 from harness.errors import Throttled, Unavailable, Unreachable, UsageError
 from harness.run.command import Command, words_of
 from harness.run.context import RunContext
+from harness.run.standing import standing_still
 from harness.run.steady import SteadyCheck
+from harness.wallclock import standstill
 
 ASK_AGAIN_WALL_S = 1.0
 LISTED_WITHIN_S = 60.0
@@ -63,10 +65,12 @@ class Deploying:
         """Creates the deployment once traffic is steady; returns when nothing more is to be done for it."""
         wanted = self._context.experiment.deployment
         if wanted.target_version or wanted.redeploy:
-            self._context.sleep_until(self._create_from(0.0))
-            if self._is_steady():
-                self._await_aws(str(wanted.function), wanted.alias)
-                self._create(wanted.target_version or self._published_again())
+            create_s = self._create_from(0.0)
+            with standing_still(self._context, create_s):
+                self._context.sleep_until(create_s)
+                if self._is_steady():
+                    self._await_aws(str(wanted.function), wanted.alias)
+                    self._create(wanted.target_version or self._published_again())
         elif self._command:
             self._context.sleep_until(self._context.experiment.steady_s)
             if self._is_steady():
@@ -120,8 +124,8 @@ class Deploying:
             if why := self._steady.why_not_in_time():
                 self._context.ending.end("unsteady", f"{why}: the traffic is not steady, so nothing was deployed")
                 return False
-            # A fast clock went on while rows were awaited: the place in the minute must stay that of the seed.
-            self._context.sleep_until(self._create_from(self._context.base.now_s()))
+            if not standstill:  # a clock went on while rows were awaited: the place in the minute must stay the seed's
+                self._context.sleep_until(self._create_from(self._context.base.now_s()))
         self._steady.close()
         return True
 

@@ -21,6 +21,7 @@ from harness.run.deploying import Deploying
 from harness.run.faults import Faults
 from harness.run.follow import Follower
 from harness.run.guard import Guard
+from harness.run.standing import go_on_when
 from harness.traffic.fleet import Fleet
 from harness.wallclock import set_forward_s
 
@@ -68,7 +69,8 @@ class Plays:
         """Starts all greenlets; returns at once."""
         watching = self._follower.watching
         watched = [self._deploy, self._give_up, self._show, self._watch, self._hold_faults] if watching else []
-        for play in (*watched, self._keep_to_rails, self._watch_clock, *self._faults.plays(watched=watching)):
+        always = (self._go_on, self._keep_to_rails, self._watch_clock)
+        for play in (*always, *watched, *self._faults.plays(watched=watching)):
             self._greenlets.append(gevent.spawn(self._play, play))
 
     def stop(self) -> None:
@@ -86,6 +88,10 @@ class Plays:
             if sentence is None:
                 log.exception("%s failed", name)
             self._context.fail(name, sentence or repr(error))
+
+    def _go_on(self) -> None:
+        paced = self._context.experiment.traffic.users is None
+        go_on_when(lambda: bool(self._fleet.workers), paced=paced)
 
     def _deploy(self) -> None:
         self._deploying.play()

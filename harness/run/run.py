@@ -43,6 +43,7 @@ from harness.run.guard import Guard
 from harness.run.plays import Plays
 from harness.run.recording import Listener
 from harness.run.sent import with_requests
+from harness.run.standing import begin_at
 from harness.run.unwinding import Unwinding
 from harness.traffic.feeds import read_feed
 from harness.traffic.fleet import Fleet, Post
@@ -187,7 +188,7 @@ def _begin(experiment: Experiment, clock: Clock, *, aligned: bool) -> float:
     if not aligned:
         return wall_now()
     began_s = rehearsal_begins_s(experiment, clock, wall_now())
-    gevent.sleep(max(0.0, began_s - wall_now()))
+    begin_at(began_s)
     return began_s
 
 

@@ -13,11 +13,12 @@ from harness.core.experiment.pacing import WHOLE, Pacer
 from harness.traffic.choosing import Chooser, Turns
 from harness.traffic.client.client import Client
 from harness.traffic.kinds import Stock
+from harness.traffic.lockstep import Lockstep
 from harness.traffic.rate_rail import RateRail, bounds_of
 from harness.traffic.recorder import Recorder
 from harness.traffic.sender import FireRequest, Sender
 from harness.traffic.steering import Steering
-from harness.wallclock import wall_now
+from harness.wallclock import standstill, wall_now
 
 MAX_IN_FLIGHT = 4000
 """Requests of one process under way at once, beyond which a due start is given up and counted as unstarted."""
@@ -52,7 +53,8 @@ class LoadEngine:
         self._chooser = Chooser(steering, stock)
         self._turns = Turns(steering.part or WHOLE)
         self._rail = RateRail()
-        self._sender = Sender(client, steering.timebase, recorder, fire, self._rail)
+        self._lockstep = Lockstep(standstill, self._base) if standstill else None
+        self._sender = Sender(client, steering.timebase, recorder, fire, self._rail, self._lockstep)
         self._pacer = Pacer(
             steering.plan,
             steering.part or WHOLE,
@@ -85,6 +87,7 @@ class LoadEngine:
     def pace(self) -> None:
         """Starts every due request of this process in time, until `stop`; the calling greenlet does nothing else."""
         self._paced = True
+        self._keep_step()
         looked_s = self._base.now_s()
         while not self._stopped:
             self._sender.check()
@@ -95,6 +98,7 @@ class LoadEngine:
             elif self._give_up_late(looked_s) or self._start_due(looked_s):
                 gevent.sleep(0)
             else:
+                self._keep_step()
                 self._wait(self._pacer.due_s())
 
     def send_one(self) -> None:
@@ -117,6 +121,8 @@ class LoadEngine:
         if not self._stopped:
             self._stopped = True
             self._stopped_s = self._base.now_s()
+            if self._lockstep:
+                self._lockstep.end()
         self._changed.set()
 
     def drain(self, within_s: float) -> None:
@@ -186,10 +192,18 @@ class LoadEngine:
             pacer.advance()
         return True
 
+    def _keep_step(self) -> None:
+        """Lets the time of a rehearsal go on; of several processes none could answer for the others."""
+        if self._lockstep and self._turns.part.count == 1:
+            self._lockstep.keep()
+        elif self._lockstep:
+            self._lockstep.end()
+
     def _wait(self, due_s: float) -> None:
         wait_s = max(self._base.wall_s(due_s) - wall_now(), self._rail.wait_s())
-        if wait_s <= LOOK_UP_S:
+        look_s = self._lockstep.look_s if self._lockstep else LOOK_UP_S
+        if wait_s <= look_s:
             gevent.sleep(max(0.0, wait_s))
         else:
             self._changed.clear()
-            self._changed.wait(min(wait_s, LOOK_UP_S))
+            self._changed.wait(min(wait_s, look_s))

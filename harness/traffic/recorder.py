@@ -17,7 +17,7 @@ from harness.core.timeline.histogram import histogram
 from harness.traffic.fired import Features, Reply, fired
 from harness.traffic.folding import Folded
 from harness.traffic.steering import Timebase
-from harness.wallclock import set_forward_s
+from harness.wallclock import behind_s
 
 EXEMPLARS_PER_SECOND = 5
 EXEMPLARS_PER_RUN = 200
@@ -140,7 +140,7 @@ class Recorder:
         a fault request where it fits `fault_when`.
         """
         base = self._timebase
-        set_s = set_forward_s()  # Locust's dates are by a clock that may have been set since the run began
+        set_s = behind_s()  # Locust's dates are by a clock that may have been set since the run began
         request = fired(told, base.began_wall_s + set_s, time.time(), self._fault_when)
         now_s = base.now_s()
         if request.odd:

@@ -13,6 +13,7 @@ from harness.traffic.client.failures import NoAnswer
 from harness.traffic.fired import VERSION_HEADER, Reply
 from harness.traffic.folding import Folded
 from harness.traffic.kinds import Planned
+from harness.traffic.lockstep import Lockstep
 from harness.traffic.rate_rail import RateRail
 from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Timebase
@@ -30,7 +31,13 @@ class Sender:
     """Sends requests of one process; every one is counted by `recorder` and told to Locust by `fire`."""
 
     def __init__(
-        self, client: Client, timebase: Timebase, recorder: Recorder, fire: FireRequest, rail: RateRail
+        self,
+        client: Client,
+        timebase: Timebase,
+        recorder: Recorder,
+        fire: FireRequest,
+        rail: RateRail,
+        lockstep: Lockstep | None = None,
     ) -> None:
         self._client = client
         self._rail = rail
@@ -43,6 +50,7 @@ class Sender:
         self._senders: list[Any] = []
         self.in_flight = 0
         self._lack: Exhausted | None = None
+        self._lockstep = lockstep
 
     def check(self) -> None:
         """Raises Exhausted once this process could not send: what it sends from then on says nothing of the service."""
@@ -96,7 +104,8 @@ class Sender:
         began = wall_now()
         response, error = None, None
         try:
-            response = self._client.send(planned)
+            request = self._lockstep.stamped(planned, due_s) if self._lockstep else planned
+            response = self._client.send(request)
         except NoAnswer as no_answer:
             error = str(no_answer)
         except Exception as bug:  # noqa: BLE001 - a sender must go on, and its request count as what it is

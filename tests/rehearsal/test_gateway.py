@@ -51,13 +51,12 @@ class FakeLambda:
         self.concurrency: int | None = None
         self.events: list[dict[str, Any]] = []
         self.records: list[tuple[str, str | None, str, float, float, bool]] = []
-        self._rng = random.Random(5)
 
-    def draw(self, function: str, alias: str) -> str:
+    def draw(self, function: str, alias: str, chance: float, at_s: float) -> str:
         """Version 2 by `weight`, else version 1."""
         if not self.codes:
             raise Refusal("ResourceNotFoundException", "no such alias")
-        return "2" if self._rng.random() < self.weight else "1"
+        return "2" if chance < self.weight else "1"
 
     def code(self, function: str, version: str) -> Code:
         """The version as given."""

@@ -100,10 +100,13 @@ class Functions(
         known = self._alias(owner, alias)
         self._set_alias(owner, replace(known, version=version, weights=dict(weights), revision_id=new_revision()))
 
-    def draw(self, function: str, alias: str) -> str:
-        """One version by the alias's weights, independently of all other draws; takes no lock."""
+    def draw(self, function: str, alias: str, chance: float | None = None, at_s: float | None = None) -> str:
+        """One version by the alias's weights, independently of all other draws; takes no lock.
+
+        `chance` is what was drawn for the run already, and `at_s` when it was due.
+        """
         try:
-            return self._routes[function, alias].draw(self._rng)
+            return self._routes[function, alias].draw(self._rng.random() if chance is None else chance, at_s)
         except KeyError:
             raise self._not_found(function, alias) from None
 

@@ -72,7 +72,8 @@ class Registry(AwsService):
 
     def _put_alias(self, function: Function, alias: Alias) -> None:
         function.aliases[alias.name] = alias
-        self._routes[function.name, alias.name] = route(alias)
+        key = function.name, alias.name
+        self._routes[key] = route(alias, self._schedule.instant(), self._routes.get(key))
 
     def _retire(self, code: Code) -> None:
         self._engines[code.kind].retire(code)

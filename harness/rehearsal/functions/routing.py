@@ -1,9 +1,8 @@
 """Which version an alias sends a run to: the rules of weights, and the draw."""
 
-import random
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from harness.rehearsal.functions.names import LATEST, invalid_value, is_version
 from harness.rehearsal.functions.records import Alias
@@ -29,22 +28,30 @@ class AliasState(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """An immutable snapshot of an alias, swapped whole when the alias changes so that a draw needs no lock."""
+    """An immutable snapshot of an alias, swapped whole when the alias changes so that a draw needs no lock.
+
+    It holds from `since_s` on, and the one `before` it for a run that was due earlier.
+    """
 
     version: str
     other: str | None
     weight: float
+    since_s: float = 0.0
+    before: "Route | None" = None
 
-    def draw(self, rng: random.Random) -> str:
-        """One version; each draw is independent of the others (weighted aliases have no stickiness)."""
-        return self.other if self.other is not None and rng.random() < self.weight else self.version
+    def draw(self, chance: float, at_s: float | None = None) -> str:
+        """The version for a chance of 0 to 1; draws are independent (weighted aliases have no stickiness)."""
+        if self.before and at_s is not None and at_s < self.since_s:
+            return self.before.draw(chance)
+        return self.other if self.other is not None and chance < self.weight else self.version
 
 
-def route(alias: Alias) -> Route:
+def route(alias: Alias, since_s: float = 0.0, before: Route | None = None) -> Route:
     """The snapshot of an alias."""
+    before = before and structs.replace(before, before=None)
     for version, weight in alias.weights.items():
-        return Route(alias.version, version, weight)
-    return Route(alias.version, None, 0.0)
+        return Route(alias.version, version, weight, since_s, before)
+    return Route(alias.version, None, 0.0, since_s, before)
 
 
 def check_weights(version: str, weights: Mapping[str, float]) -> None:
