@@ -63,11 +63,16 @@ class Director(Role):
         return self.last if self.state is DirectorState.TESTING else None
 
     def test_start(self) -> None:
-        """Begins a run; a test that cannot be one is refused with its reason, before Locust spawns any user."""
-        if self._setting_up is None or self._setting_up.ready():
+        """Begins a run; a test that cannot be one is refused with its reason, before Locust spawns any user.
+
+        Locust may ask again for the same test, and kill who asked before: a shape does so every second until the first
+        users are spawned. That begins no second run.
+        """
+        if self.run is None and (self._setting_up is None or self._setting_up.ready()):
             self._happens("test_start")
             self._setting_up = gevent.spawn(self._set_up)
-        self._setting_up.join()  # Locust may ask again, and kill who asked before: a shape does so every second
+        if self._setting_up:
+            self._setting_up.join()
         if self.run is None:
             raise gevent.GreenletExit  # ends the greenlet that would go on to spawn users, without a traceback
 

@@ -38,7 +38,7 @@ NEXT: Mapping[DirectorState, Mapping[Happening, DirectorState]] = {
         "run_closed": _BEGINNING,  # that of the test before
     },
     _TESTING: {
-        "test_start": _BEGINNING,
+        "test_start": _TESTING,  # Locust asks again for a test that it has not spawned users for
         "run_begun": _TESTING,
         "refused": _WAITING,
         "test_stop": _ENDING,

@@ -44,6 +44,11 @@ def test_the_end_of_a_run_leaves_the_next_test_alone() -> None:
     assert after(*closing, "run_closed") is DirectorState.TESTING
 
 
+def test_a_test_that_is_asked_for_again_keeps_its_run() -> None:
+    """Locust asks until it has spawned the first users; a second run would leave the first without an end."""
+    assert after("test_start", "run_begun", "test_start") is DirectorState.TESTING
+
+
 def test_a_run_that_is_judged_is_no_test() -> None:
     """A signal then ends the process, and is no reason why the run ended."""
     assert after("test_start", "run_begun", "test_stop") not in IN_A_TEST

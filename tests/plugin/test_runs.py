@@ -770,35 +770,77 @@ def set_up(environment, **_):
 
 class Polite(HttpUser):
     wait_time = constant(0.05)
+    most = 0
 
     @task
     def ask(self):
-        self.client.get("/ask")
+        count = self.environment.runner.user_count
+        Polite.most = max(Polite.most, count)
+        if count < Polite.most:  # the shape is on its way down
+            self.client.get("/ask")
 
     def on_stop(self):
         self.client.get("/goodbye")
 
 class UpAndDown(LoadTestShape):
+    was_up = False
+
     def tick(self):
-        return (20 if self.get_run_time() < 1 else 10), 20
+        self.was_up = self.was_up or self.get_current_user_count() == 20
+        return (10 if self.was_up else 20), 20
 """
 
 
 SHARE = ("--canary-error-share", "0.1")
 """What no user of the locustfile above sends."""
+RATE = ("--canary-arrival-rate", "1", "--canary-max-arrival-rate", "1")
+"""The guard rail that its first requests exceed."""
 
 
 @pytest.mark.parametrize("how", [(), ("--processes", "2")], ids=["alone", "with-workers"])
 def test_a_shape_is_stopped_once_and_its_users_last_requests_are_recorded(
     play: Callable[..., Play], service: Service, tmp_path: Path, how: tuple[str, ...]
 ) -> None:
-    """Locust's end of the shape and ours meet: each user is stopped once, without an error, and sends its goodbye."""
+    """A rail ends the run while the shape takes users away: each is stopped once, and sends its goodbye."""
     (tmp_path / "mine.py").write_text(SHAPED)
-    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "--canary-max-wall-time", "3s", *how, *SHARE)
-    assert run.end(30) == 5
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, *RATE, *how, *SHARE)
+    assert run.end(60) == 5
     assert "only CanaryUsers send these" in of(Trouble, run.events())[0].message
     assert run.endpoints()["/goodbye"] == 20
     assert "Traceback" not in run.said()
+
+
+SLOW_TO_BEGIN = """
+import time
+import harness.run.run
+from locust import HttpUser, LoadTestShape, constant, task
+
+harness.run.run.load_ahead = lambda: time.sleep(2.5)
+
+class Mine(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def ask(self):
+        self.client.get("/ask")
+
+class Grows(LoadTestShape):
+    def tick(self):
+        passed_s = self.get_run_time()
+        return (1 if passed_s < 1 else 2, 20) if passed_s < 4 else None
+"""
+
+
+def test_a_shape_that_asks_again_while_a_run_begins_makes_no_second_run(
+    play: Callable[..., Play], service: Service, tmp_path: Path
+) -> None:
+    """A busy machine takes seconds to begin; the shape's next step then meets a run that has just begun."""
+    (tmp_path / "mine.py").write_text(SLOW_TO_BEGIN)
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url)
+    assert run.end(60) == 4
+    assert [kept.name for kept in (tmp_path / "reports" / "adhoc").iterdir()] == [run.folder.path.name]
+    assert of(RunEnded, run.events())
+    assert run.endpoints()["/ask"] == service.seen.total() > 0
 
 
 QUITS = """
