@@ -1,10 +1,6 @@
 """The local cloud as pytest fixtures, for the tests of any project that talks to CodeDeploy, CloudWatch or Lambda.
 
-In a `conftest.py`:
-
-    pytest_plugins = ["harness.rehearsal.fixtures"]
-
-and in a test:
+pytest finds them by itself where the package is installed. In a test:
 
     def test_my_deployer_waits_for_the_promotion(canary_cloud, canary_aws):
         deployment_id = canary_cloud.deploy()          # or create one by boto3 yourself
@@ -14,6 +10,7 @@ and in a test:
 `canary_cloud.ready` holds the names and addresses, among them `service_url` for real HTTP requests.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -40,13 +37,19 @@ _OTHER_WAYS = (
 def canary_cloud_factory() -> Iterator[CloudFactory]:
     """Makes started clouds: `canary_cloud_factory(experiment, speed=60, seed=7)`; all of them end with the test.
 
-    Takes what `Cloud` takes, but its clock stands still unless `speed` is given.
+    Takes what `Cloud` takes, but its clock stands still unless `speed` is given. The experiment may be a mapping of
+    the keys of an experiment file; a wrong key or value raises ExperimentError, which names it.
     """
-    from harness.rehearsal.cloud import Cloud  # only here: it takes long, and most tests need no cloud
+    from harness.core.experiment.parse import parse  # only here: both take long, and most tests need no cloud
+    from harness.rehearsal.cloud import Cloud
 
     with ExitStack() as clouds:
 
-        def make(experiment: "Experiment | None" = None, *, speed: float = 0.0, **options: Any) -> Cloud:
+        def make(
+            experiment: "Experiment | Mapping[str, Any] | None" = None, *, speed: float = 0.0, **options: Any
+        ) -> Cloud:
+            if isinstance(experiment, Mapping):
+                experiment = parse(json.dumps({"name": "test", **experiment}), source="experiment")
             return clouds.enter_context(Cloud(experiment, speed=speed, **options))
 
         yield make

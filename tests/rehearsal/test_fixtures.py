@@ -2,16 +2,19 @@
 
 import json
 import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
 from harness.core.experiment.types import Arm, Deployment, Experiment
-from harness.errors import CloudError
+from harness.errors import CloudError, ExperimentError
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory, aws_environment
 
@@ -154,3 +157,27 @@ def when_ended(deployment_id: str) -> dict[str, Any]:
             return seen
         time.sleep(0.05)
     raise TimeoutError(deployment_id)
+
+
+def test_a_mapping_of_keys_is_an_experiment(canary_cloud_factory: CloudFactory) -> None:
+    """As in an experiment file, without a name."""
+    cloud = canary_cloud_factory({"alarm": {"name": "shop-errors", "threshold": 7}})
+    (alarm,) = cloud.cloudwatch.describe_alarms({"AlarmNames": ["shop-errors"]})["MetricAlarms"]
+    assert alarm["Threshold"] == 7
+
+
+def test_a_mapping_with_an_unknown_key_is_refused(canary_cloud_factory: CloudFactory) -> None:
+    """In the sentence of an experiment file."""
+    with pytest.raises(ExperimentError, match="alarm"):
+        canary_cloud_factory({"allarm": {"threshold": 7}})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["", 'pytest_plugins = ["harness.rehearsal.fixtures"]'])
+def test_pytest_has_the_fixtures_without_being_told(line: str, tmp_path: Path) -> None:
+    """A project that names the plugin registers nothing twice."""
+    (tmp_path / "conftest.py").write_text(line)
+    (tmp_path / "test_it.py").write_text("def test_it(canary_cloud): assert canary_cloud.ready['alarm']")
+    command = [sys.executable, "-m", "pytest", "-p", "no:locust", "-q", "test_it.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
