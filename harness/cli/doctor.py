@@ -1,6 +1,7 @@
 """The command `canary-harness doctor`: finds the deployment, examines it, and says whether the net is armed."""
 
 import argparse
+import os
 import shlex
 import time
 from pathlib import Path
@@ -45,7 +46,7 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
         "--template",
         type=Path,
         metavar="FILE",
-        help="ask this template (SAM, CloudFormation, or what cdk synth wrote) and not AWS; needs no credentials",
+        help="ask this template (SAM, CloudFormation, cdk synth's output or serverless.yml) and not AWS",
     )
     parser.add_argument(
         "--parameter",
@@ -104,7 +105,7 @@ def examine_file(wanted: Experiment, options: argparse.Namespace) -> int:
     from harness.report.diagnosis import show_template
     from harness.templates import examine_template, read_release
 
-    release = read_release(options.template, dict(map(_pair, options.parameter)))
+    release = read_release(options.template, dict(map(_pair, options.parameter)), os.environ)
     diagnosis = examine_template(release, wanted, options.function)
     if options.json:
         say_json(diagnosis)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.timeline.events import ConfigSeen
 from harness.templates.intrinsics import Resolver
@@ -60,32 +61,44 @@ def bare_function(text: str) -> str:
     return text.partition(":function:")[2] or text
 
 
-def read_group(resolver: Resolver, alias: ShiftedAlias, logical: str, resource: Value) -> ReleasedFunction:
-    """A deployment group, and the function of the alias that it shifts."""
-    properties = Properties(resolver, resource.get("Properties") or Value({}, resource.line))
-    alarms = properties.part("AlarmConfiguration")
-    rollback = properties.part("AutoRollbackConfiguration")
-    config = properties.text("DeploymentConfigName", _DEFAULT_CONFIG)
-    named = tuple(_alarm_names(alarms))
-    events = tuple(event.text() for event in rollback.listed("Events"))
-    return ReleasedFunction(
+def released(resolver: Resolver, alias: ShiftedAlias, group: tuple[str, Value] | None) -> ReleasedFunction:
+    """The function of an alias, and the group that shifts it; None for a group that is not in the template."""
+    one = ReleasedFunction(
         logical=_logical_of(alias.function) or alias.logical,
-        line=resource.line,
+        line=alias.line,
         by="cloudformation",
         function=alias.function,
         alias=alias.name,
         version=alias.version,
         application=alias.application,
+        group=None,
+        config=Fact("", alias.line),
+        alarms_line=alias.line,
+        rollback_line=alias.line,
+        hooks=alias.hooks,
+        has_own_role=True,
+        unclear=(Fact(f"the group {alias.group.value} is not in the template", alias.group.line),),
+    )
+    return _guarded(resolver, one, *group) if group else one
+
+
+def _guarded(resolver: Resolver, one: ReleasedFunction, logical: str, resource: Value) -> ReleasedFunction:
+    """The same with what the group says."""
+    properties = Properties(resolver, resource.get("Properties") or Value({}, resource.line))
+    alarms = properties.part("AlarmConfiguration")
+    rollback = properties.part("AutoRollbackConfiguration")
+    events = tuple(event.text() for event in rollback.listed("Events"))
+    return replace(
+        one,
+        line=resource.line,
         group=Fact(resolver.reference(logical, resource.line).text(), resource.line),
-        config=config,
-        alarms=named,
+        config=properties.text("DeploymentConfigName", _DEFAULT_CONFIG),
+        alarms=tuple(_alarm_names(alarms)),
         alarms_line=properties.line_of("AlarmConfiguration"),
         alarms_enabled=alarms.switch("Enabled", missing=False),
         ignore_poll_failure=alarms.switch("IgnorePollAlarmFailure", missing=False),
         rollback_events=events if rollback.switch("Enabled", missing=False) else (),
         rollback_line=properties.line_of("AutoRollbackConfiguration"),
-        hooks=alias.hooks,
-        has_own_role=True,
         unclear=tuple(properties.unclear),
     )
 
@@ -106,26 +119,6 @@ def _alarm_names(alarms: Properties) -> Iterator[Fact[str]]:
 def _logical_of(name: str) -> str | None:
     names = names_in(name)
     return names[0] if len(names) == 1 and placeholder(names[0]) == name else None
-
-
-def without_group(alias: ShiftedAlias) -> ReleasedFunction:
-    """The function of an alias whose group is not in the template."""
-    return ReleasedFunction(
-        logical=_logical_of(alias.function) or alias.logical,
-        line=alias.line,
-        by="cloudformation",
-        function=alias.function,
-        alias=alias.name,
-        version=alias.version,
-        application=alias.application,
-        group=None,
-        config=Fact("", alias.line),
-        alarms_line=alias.line,
-        rollback_line=alias.line,
-        hooks=alias.hooks,
-        has_own_role=True,
-        unclear=(Fact(f"the group {alias.group.value} is not in the template", alias.group.line),),
-    )
 
 
 def read_config(resolver: Resolver, logical: str, resource: Value) -> ConfigSeen | None:

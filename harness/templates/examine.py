@@ -63,7 +63,9 @@ def examine_template(
     """
     chosen = _chosen(release, function)
     diagnoses = tuple(_diagnosed(release, one, experiment) for one in chosen)
-    checks = tuple(_check(release, problem) for problem in (*release.problems, *_of_the_whole(release, function)))
+    about = {"", function, *(one.logical for one in chosen)}
+    problems = [one for one in release.problems if function is None or one.function in about]
+    checks = tuple(_check(release, problem) for problem in (*problems, *_of_the_whole(release, function)))
     every = (*checks, *(check for diagnosis in diagnoses for check in diagnosis.checks))
     return TemplateDiagnosis(template=release.file, exit_code=exit_code(every), checks=checks, diagnoses=diagnoses)
 
@@ -79,14 +81,15 @@ def _chosen(release: TemplateRelease, function: str | None) -> tuple[ReleasedFun
 
 
 def _check(release: TemplateRelease, problem: Problem) -> Check:
+    file, line = release.places.of(problem.line)
     return Check(
         id=problem.id,
         severity=problem.severity,
         seen=problem.text,
         matters="",
         advice=problem.advice,
-        file=release.file,
-        line=problem.line,
+        file=file,
+        line=line,
     )
 
 
@@ -101,7 +104,8 @@ def _of_the_whole(release: TemplateRelease, function: str | None) -> Iterator[Pr
         if function in (logical, fact.value):
             text = f"No alias of {logical} is shifted by CodeDeploy: each deployment takes all traffic at once."
             yield Problem("gradual-shift", "error", text, "Give it a DeploymentPreference with alarms.", fact.line)
-    if function is None and not release.released and not any(one.severity == "error" for one in release.problems):
+    is_told = any(one.severity in ("error", "unknown") for one in release.problems)
+    if function is None and not release.released and not is_told:
         text = "No function of the template is released by CodeDeploy: each deployment takes all traffic at once."
         yield Problem("gradual-shift", "error", text, "Give one a DeploymentPreference with alarms.", 1)
     elif function is None and release.unguarded:
@@ -205,8 +209,9 @@ def _placed(
 ) -> Check:
     """The check with the line that it is about."""
     line_of = _ANSWERABLE.get(check.id)
-    line = line_of(one, _worst_alarm(release, one, snapshot, question)) if line_of else _own_line(one, check.id)
-    return replace(check, file=release.file, line=line)
+    place = line_of(one, _worst_alarm(release, one, snapshot, question)) if line_of else _own_line(one, check.id)
+    file, line = release.places.of(place)
+    return replace(check, file=file, line=line)
 
 
 def _worst_alarm(

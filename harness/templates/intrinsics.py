@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from harness.errors import TemplateError
 from harness.templates.names import literal, names_in, pieces, placeholder
+from harness.templates.places import Places
 from harness.templates.values import Value
 
 NO_VALUE = "AWS::NoValue"
@@ -52,8 +53,8 @@ def how_to_give(asked: Mapping[str, MissingName], names: Sequence[str]) -> str:
 class Resolver:
     """Reads the values of one template with the parameters that were given; `asked` is what was missing so far."""
 
-    def __init__(self, template: Value, given: Mapping[str, str], file: str) -> None:
-        self.file = file
+    def __init__(self, template: Value, given: Mapping[str, str], places: Places) -> None:
+        self.places = places
         self.given = given
         self.asked: dict[str, MissingName] = {}
         self.open: set[str] = set()
@@ -64,6 +65,11 @@ class Resolver:
             for name in ("Parameters", "Mappings", "Conditions", "Resources")
         }
         self._under_way: list[str] = []
+
+    def wrong(self, line: int, problem: str) -> TemplateError:
+        """What is raised for a template that is wrong on a line."""
+        file, own = self.places.of(line)
+        return TemplateError(file, own, problem)
 
     @property
     def resources(self) -> Mapping[str, Value]:
@@ -138,7 +144,7 @@ class Resolver:
             return Value(self._arn_of_sam(resource, attribute), line)
         if self._is_made_by_sam(resource):
             return Value(placeholder(name), line)
-        raise TemplateError(self.file, line, f"{name} is referred to, and is neither a resource nor a parameter")
+        raise self.wrong(line, f"{name} is referred to, and is neither a resource nor a parameter")
 
     def _pseudo(self, name: str, line: int) -> str:
         return self.unknown(name, "only the deployment knows it", line)
@@ -191,7 +197,7 @@ class Resolver:
         """The value, while a resource is being named. Raises TemplateError where its name needs its own name."""
         if logical in self._under_way:
             chain = " → ".join([*self._under_way[self._under_way.index(logical) :], logical])
-            raise TemplateError(self.file, value.line, f"circular reference: {chain}")
+            raise self.wrong(value.line, f"circular reference: {chain}")
         self._under_way.append(logical)
         try:
             return self.value(value)
@@ -219,13 +225,13 @@ class Resolver:
         """Whether a condition holds; None where that hangs on what is not known here."""
         declared = self._sections["Conditions"].get(name)
         if declared is None:
-            raise TemplateError(self.file, line, f"there is no condition {name}")
+            raise self.wrong(line, f"there is no condition {name}")
         return self.holds_within(f"condition {name}", declared)
 
     def holds_within(self, name: str, value: Value) -> bool | None:
         """The same of an expression, while a condition is looked at."""
         if name in self._under_way:
-            raise TemplateError(self.file, value.line, f"circular reference: {name} needs itself")
+            raise self.wrong(value.line, f"circular reference: {name} needs itself")
         self._under_way.append(name)
         try:
             return self.holds(value)
@@ -288,7 +294,7 @@ def _ref(resolver: Resolver, argument: Value, _: str) -> Value:
 def _get_att(resolver: Resolver, argument: Value, _: str) -> Value:
     words = [part.text() for part in argument.parts()] or argument.text().split(".", 1)
     if len(words) != 2:
-        raise TemplateError(resolver.file, argument.line, "Fn::GetAtt takes a resource and its attribute")
+        raise resolver.wrong(argument.line, "Fn::GetAtt takes a resource and its attribute")
     return resolver.attribute(words[0], words[1], argument.line)
 
 
@@ -344,13 +350,13 @@ def _find_in_map(resolver: Resolver, argument: Value, name: str) -> Value:
         return resolver.value(found)
     if any(names_in(key) for key in keys):
         return Value(placeholder(resolver.hanging(f"{name} {'.'.join(map(_bare, keys))}")), argument.line)
-    raise TemplateError(resolver.file, argument.line, f"{name} finds no {'.'.join(keys)} in the Mappings")
+    raise resolver.wrong(argument.line, f"{name} finds no {'.'.join(keys)} in the Mappings")
 
 
 def _if(resolver: Resolver, argument: Value, name: str) -> Value:
     parts = argument.parts()
     if len(parts) != 3:
-        raise TemplateError(resolver.file, argument.line, "Fn::If takes a condition and two values")
+        raise resolver.wrong(argument.line, "Fn::If takes a condition and two values")
     holds = resolver.condition(parts[0].text(), parts[0].line)
     if holds is None:
         return Value(placeholder(resolver.hanging(f"{name} {parts[0].text()}")), argument.line)

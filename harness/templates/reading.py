@@ -1,41 +1,56 @@
-"""Reads a template: of SAM or plain CloudFormation, by hand or from `cdk synth`, in YAML or JSON."""
+"""Reads a release: of SAM, of CloudFormation by hand or from `cdk synth`, or of the Serverless Framework."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.errors import TemplateError, UsageError
 from harness.templates import alarms as alarming
-from harness.templates import cloudformation, sam
+from harness.templates import cloudformation, sam, serverless
 from harness.templates.circles import circles
-from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, read_group, without_group
+from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, released
 from harness.templates.intrinsics import Resolver
+from harness.templates.places import Places
 from harness.templates.release import Fact, Problem, ReleasedFunction, TemplateRelease
+from harness.templates.translated import Translated
 from harness.templates.values import Value, mentions, read_values
 
 _FUNCTIONS = ("AWS::Lambda::Function", sam.FUNCTION)
 _NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 
-def read_release(path: Path, given: Mapping[str, str]) -> TemplateRelease:
-    """What a template says of releases, with the parameters that were given.
+def read_release(path: Path, given: Mapping[str, str], environment: Mapping[str, str] = {}) -> TemplateRelease:
+    """What a template says of releases, with the parameters that were given, and an environment for `${env:…}`.
 
     Raises TemplateError, and UsageError for a parameter that the template does not speak of.
     """
-    template = read_values(path)
-    if template.get("Resources") is None or not [*(template.get("Resources") or template).items()]:
-        problem = "is no template of CloudFormation or SAM: it has no Resources"
-        raise TemplateError(str(path), template.line, problem)
-    resolver = Resolver(template, given, str(path))
+    places = Places()
+    whole = read_values(path, places.before(path))
     try:
-        release = _Reading(template, resolver).release()
+        translated = _translated(path, whole, given, environment, places)
+        resolver = Resolver(translated.template, given, places)
+        release = _Reading(translated, resolver, str(path)).release()
     except RecursionError as error:
         raise TemplateError(str(path), None, "is nested too deep to be read") from error
+    used = resolver.used | translated.used
     for name in given:
-        if name not in resolver.used and not name.startswith("AWS::") and not mentions(template, name):
+        if name not in used and not name.startswith("AWS::") and not mentions(translated.template, name):
             raise UsageError(f"--parameter {name}: {path} has no such parameter, and speaks of nothing of that name")
     return release
+
+
+def _translated(
+    path: Path, whole: Value, given: Mapping[str, str], environment: Mapping[str, str], places: Places
+) -> Translated:
+    """The template of CloudFormation that is read. Raises TemplateError for a file of another kind."""
+    if serverless.is_serverless(whole):
+        return serverless.translate(path, whole, given, environment, places)
+    if not [*(whole.get("Resources") or Value({}, 0)).items()]:
+        problem = "is no template of CloudFormation or SAM (it has no Resources), and no serverless.yml"
+        raise TemplateError(str(path), whole.line, problem)
+    return Translated(template=whole)
 
 
 class _Sorted(Struct, frozen=True):
@@ -52,31 +67,37 @@ class _Sorted(Struct, frozen=True):
 class _Reading:
     """One reading of one template; `problems` gathers what is to be told of it."""
 
-    def __init__(self, template: Value, resolver: Resolver) -> None:
+    def __init__(self, translated: Translated, resolver: Resolver, file: str) -> None:
         self._resolver = resolver
-        self._globals = _function_globals(template)
-        self._problems: list[Problem] = []
+        self._file = file
+        self._globals = _function_globals(translated.template)
+        self._problems: list[Problem] = [*translated.problems]
+        self._defaults = translated.defaults
         self._there = self._sorted()
 
     def release(self) -> TemplateRelease:
         """All that the template says."""
         resolver, there = self._resolver, self._there
-        released = (*self._of_sam(), *self._of_cloudformation())
+        shifted = (*self._of_sam(), *self._of_cloudformation())
         alarms = tuple(alarming.read_alarm(resolver, *one) for one in there.of(*alarming.TYPES))
         functions = {logical: _named(resolver, logical, one) for logical, one in there.of(*_FUNCTIONS)}
-        shifted = {one.function for one in released}
+        by_name = {fact.value: logical for logical, fact in functions.items()}
+        known = {by_name.get(one.function) for one in shifted}
+        known |= {problem.function for problem in self._problems if problem.severity == "unknown"}
         self._problems += [_nested(logical, one) for logical, one in there.of(*_NESTED)]
         self._problems += [_circle(circle, resolver) for circle in circles(resolver.resources)]
+        by_default = {name: Fact(value.text(), value.line) for name, value in resolver.defaults.items()}
         configs = (read_config(resolver, *one) for one in there.of(cloudformation.CONFIG))
         return TemplateRelease(
-            file=resolver.file,
-            released=released,
-            unguarded={logical: fact for logical, fact in functions.items() if fact.value not in shifted},
+            file=self._file,
+            places=resolver.places,
+            released=tuple(replace(one, logical=by_name.get(one.function, one.logical)) for one in shifted),
+            unguarded={key: fact for key, fact in functions.items() if key not in known},
             functions=tuple(fact.value for fact in functions.values()),
             alarms=alarms,
             configs={config.name: config for config in configs if config},
             problems=tuple(self._problems),
-            defaults={name: Fact(value.text(), value.line) for name, value in resolver.defaults.items()},
+            defaults={**self._defaults, **by_default},
             open_names=frozenset(resolver.open),
             asked=dict(resolver.asked),
         )
@@ -115,8 +136,7 @@ class _Reading:
             resolver.reference(key, one.line).text(): (key, one) for key, one in self._there.of(cloudformation.GROUP)
         }
         for alias in aliases:
-            group = groups.get(alias.group.value)
-            yield read_group(resolver, alias, *group) if group else without_group(alias)
+            yield released(resolver, alias, groups.get(alias.group.value))
         self._problems += self._unused(groups, aliases)
 
     def _unused(self, groups: Mapping[str, tuple[str, Value]], aliases: list[ShiftedAlias]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from harness.core.arming.diagnosis import CheckSeverity
 from harness.core.timeline.events import AlarmDefined, ConfigSeen
 from harness.templates.intrinsics import MissingName
+from harness.templates.places import Places
 
 Said = TypeVar("Said")
 
@@ -63,23 +64,28 @@ class ReleasedFunction(Struct, frozen=True, kw_only=True):
 
 
 class Problem(Struct, frozen=True):
-    """Something of the template itself that is to be told: an `id` as checks have, and one sentence."""
+    """Something of the template itself that is to be told: an `id` as checks have, and one sentence.
+
+    `function` is the logical id of the function that it is about, if of one alone.
+    """
 
     id: str
     severity: CheckSeverity
     text: str
     advice: str
     line: int
+    function: str = ""
 
 
 class TemplateRelease(Struct, frozen=True, kw_only=True):
     """All that a template says of releases.
 
-    `unguarded` are the functions without a gradual release. `functions` are the names of all. `open_names` are those
-    that may turn out as anything, `asked` why.
+    `unguarded` are the functions without a gradual release, but for those of which that is not known. `functions` are
+    the names of all. `open_names` are those that may turn out as anything, `asked` why. `places` has the files.
     """
 
     file: str
+    places: Places
     released: tuple[ReleasedFunction, ...]
     unguarded: Mapping[str, Fact[str]] = {}
     functions: tuple[str, ...] = ()

@@ -41,11 +41,11 @@ def read_sam_function(resolver: Resolver, logical: str, resource: Value, common:
     alias = properties.text("AutoPublishAlias")
     if not alias.value:
         advice = "Add AutoPublishAlias, such as AutoPublishAlias: live."
-        problem = Problem("alias-exists", "error", _WITHOUT_ALIAS.format(logical), advice, preference.line)
+        problem = Problem("alias-exists", "error", _WITHOUT_ALIAS.format(logical), advice, preference.line, logical)
         return SamFunction(None, (problem,))
     if not preference.has("Type"):
         advice = "Add a Type, such as Canary10Percent5Minutes."
-        problem = Problem("gradual-shift", "error", _WITHOUT_TYPE.format(logical), advice, preference.line)
+        problem = Problem("gradual-shift", "error", _WITHOUT_TYPE.format(logical), advice, preference.line, logical)
         return SamFunction(None, (problem,))
     released = _released(resolver, logical, resource.line, alias, preference)
     return SamFunction(released, tuple(_published(logical, properties, alias)))
@@ -53,7 +53,7 @@ def read_sam_function(resolver: Resolver, logical: str, resource: Value, common:
 
 def _unclear_switch(logical: str, preference: Properties) -> tuple[Problem, ...]:
     return tuple(
-        Problem("gradual-shift", "unknown", f"DeploymentPreference of {logical}: {why.value}.", "", why.line)
+        Problem("gradual-shift", "unknown", f"DeploymentPreference of {logical}: {why.value}.", "", why.line, logical)
         for why in preference.unclear
     )
 
@@ -62,7 +62,7 @@ def _published(logical: str, properties: Properties, alias: Fact[str]) -> list[P
     if properties.switch("AutoPublishAliasAllProperties", missing=False):
         return []
     advice = "Set AutoPublishAliasAllProperties: true if such changes should be canaries, too."
-    return [Problem("target-version", "note", _PUBLISHED.format(logical), advice, alias.line)]
+    return [Problem("target-version", "note", _PUBLISHED.format(logical), advice, alias.line, logical)]
 
 
 def _released(

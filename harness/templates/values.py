@@ -60,18 +60,21 @@ class Value(Struct, frozen=True):
         return "" if self.content is None else str(self.content)
 
 
-def read_values(path: Path) -> Value:
-    """The values of a template. Raises TemplateError where the file cannot be read, or is neither YAML nor JSON."""
+def read_values(path: Path, before: int = 0) -> Value:
+    """The values of a template, its lines counted on from a number (see `places`).
+
+    Raises TemplateError where the file cannot be read, or is neither YAML nor JSON.
+    """
     try:
         text = read_plain(path).decode("utf-8-sig")
     except OSError as error:
         raise TemplateError(str(path), None, error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
         raise TemplateError(str(path), None, "is not UTF-8 text") from error
-    return values_of(text, str(path))
+    return values_of(text, str(path), before)
 
 
-def values_of(text: str, source: str) -> Value:
+def values_of(text: str, source: str, before: int = 0) -> Value:
     """The values of a text; `source` is what errors call it. Raises TemplateError where it is neither YAML nor JSON."""
     try:
         _refuse_the_deep(text, source)
@@ -84,7 +87,19 @@ def values_of(text: str, source: str) -> Value:
         raise TemplateError(source, None, f"is not YAML: {str(error).splitlines()[0]}") from error
     if node is None:
         raise TemplateError(source, None, "is empty")
-    return _Reading(source).value(node)
+    return _Reading(source, before).value(node)
+
+
+def made(content: object, line: int) -> Value:
+    """What a tool writes into a template, as values of one line; values among it keep theirs, and None is left out."""
+    if isinstance(content, Value):
+        return content
+    if isinstance(content, dict):
+        return Value({key: made(part, line) for key, part in content.items() if part is not None}, line)
+    if isinstance(content, list | tuple):
+        return Value(tuple(made(part, line) for part in content), line)
+    assert content is None or isinstance(content, str | int | float), content
+    return Value(content, line)
 
 
 def mentions(value: Value, word: str) -> bool:
@@ -110,8 +125,9 @@ def _refuse_the_deep(text: str, source: str) -> None:
 class _Reading:
     """Turns nodes of YAML into values, and counts them: an alias repeats what it names."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, before: int) -> None:
         self._source = source
+        self._first = before + 1
         self._left = MOST_VALUES
         self._open: set[int] = set()
 
@@ -122,7 +138,7 @@ class _Reading:
             raise self._wrong(node, f"aliases stand for more than {MOST_VALUES:,} values")
         self._open.add(id(node))
         try:
-            plain = Value(self._content(node), node.start_mark.line + 1)
+            plain = Value(self._content(node), node.start_mark.line + self._first)
         except (RecursionError, ValueError) as error:
             raise self._wrong(node, f"cannot be read: {error}") from error
         finally:
@@ -149,7 +165,7 @@ class _Reading:
             if key.value in seen:
                 raise self._wrong(key, f"the key {key.value} is given twice")
             seen.add(key.value)
-            yield key.value, Value(self.value(value).content, key.start_mark.line + 1)
+            yield key.value, Value(self.value(value).content, key.start_mark.line + self._first)
 
     def _merged(self, node: yaml.Node) -> Iterator[Value]:
         value = self.value(node)
