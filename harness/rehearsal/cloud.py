@@ -27,6 +27,7 @@ from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.registry import SETTLES_IN_S
 from harness.rehearsal.gateway import Api, Gateway, VersionHeader
 from harness.rehearsal.planned import Plan
+from harness.rehearsal.url_gateway import UrlGateway
 from harness.rehearsal.wire import Wire
 from harness.wallclock import standstill
 
@@ -129,6 +130,7 @@ class Cloud:
         data = servers.bound(self.host, self._service_port, "--service-port")
         self._undo.callback(data.close)
         self.functions.endpoint_url = servers.url(self.host, aws)
+        self.functions.urls_port = data.getsockname()[1]
         self._undo.callback(self.functions.close)
         self._run(servers.ControlPlane(Wire(self._services(), self.schedule, self._gate), aws))
         made = stack.set_up(
@@ -142,7 +144,7 @@ class Cloud:
             if fault.fis_template is not None:
                 self.fis.provide(fault.fis_template, made.function)
         self._run(self.schedule)
-        self._run(servers.DataPlane(self._gateway(made), data))
+        self._run(servers.DataPlane(self._data_plane(made), data))
         self._ready = self._described(made, servers.url(self.host, aws), servers.url(self.host, data))
 
     def _run(self, part: "servers.ControlPlane | servers.DataPlane | Schedule") -> None:
@@ -157,6 +159,10 @@ class Cloud:
             "fis": self.fis,
             "cloudformation": self.cloudformation,
         }
+
+    def _data_plane(self, made: stack.Stack) -> UrlGateway:
+        gateway, speed = self._gateway(made), self.clock.speed
+        return UrlGateway(self.functions, gateway, now=self.clock.now, speed=speed, gate=self._gate)
 
     def _gateway(self, made: stack.Stack) -> Gateway:
         api = Api(

@@ -154,12 +154,13 @@ def parse(payload: bytes) -> GatewayAnswer:
     headers = [*_headers(content.get("headers")), *_many_headers(content.get("multiValueHeaders"))]
     if not any(name.lower() == b"content-type" for name, _ in headers):
         headers.append((b"content-type", b"application/json"))
-    status = _status(content.get("statusCode"))
+    status = status_of(content.get("statusCode"))
     body = _body(content)
     return GatewayAnswer(status, headers, b"" if status in BODILESS else body)
 
 
-def _status(value: object) -> int:
+def status_of(value: object) -> int:
+    """The status that a function gives as a number or as digits; raises MalformedAnswer."""
     text = str(value)
     if isinstance(value, bool) or not re.fullmatch("[2-5][0-9][0-9]", text):
         raise MalformedAnswer(f"statusCode is {text[:20]!r}")
@@ -182,14 +183,14 @@ def _body(content: Mapping[str, object]) -> bytes:
 
 def _headers(value: object) -> RawHeaders:
     pairs = _object(value, "headers").items()
-    return [_header(name, one) for name, one in pairs if name.lower() not in _GATEWAYS_OWN]
+    return [header_of(name, one) for name, one in pairs if name.lower() not in _GATEWAYS_OWN]
 
 
 def _many_headers(value: object) -> RawHeaders:
     pairs = _object(value, "multiValueHeaders").items()
     if not all(isinstance(several, list) for _, several in pairs):
         raise MalformedAnswer("the values of multiValueHeaders are not lists")
-    return [_header(name, one) for name, several in pairs if name.lower() not in _GATEWAYS_OWN for one in several]
+    return [header_of(name, one) for name, several in pairs if name.lower() not in _GATEWAYS_OWN for one in several]
 
 
 def _object(value: object, key: str) -> dict[str, Any]:
@@ -200,7 +201,8 @@ def _object(value: object, key: str) -> dict[str, Any]:
     return value
 
 
-def _header(name: str, value: object) -> tuple[bytes, bytes]:
+def header_of(name: str, value: object) -> tuple[bytes, bytes]:
+    """A header as bytes; raises MalformedAnswer for what HTTP cannot carry."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if not isinstance(value, str | int | float) or not _NAME.fullmatch(name) or not _VALUE.fullmatch(text):
         raise MalformedAnswer(f"header {name[:40]!r}")

@@ -17,7 +17,7 @@ import uvicorn
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from harness.errors import CloudError, UsageError
-from harness.rehearsal.gateway import Gateway
+from harness.rehearsal.url_gateway import UrlGateway
 from harness.rehearsal.wire import Wire
 
 KEEP_ALIVE_S = 75
@@ -149,7 +149,7 @@ class ControlPlane:
 class DataPlane:
     """The service behind the gateway."""
 
-    def __init__(self, app: Gateway, listening: socket.socket) -> None:
+    def __init__(self, app: UrlGateway, listening: socket.socket) -> None:
         self._listening = listening
         self._app = app
         self._server = uvicorn.Server(_uvicorn_config(app))
@@ -172,7 +172,7 @@ class DataPlane:
         self._app.close()
 
 
-def _uvicorn_config(app: Gateway) -> uvicorn.Config:
+def _uvicorn_config(app: UrlGateway) -> uvicorn.Config:
     # A REST API has no WebSocket and does not name its server. The gateway logs its own failures; what is left for
     # uvicorn to say is noise of clients that hang up.
     return uvicorn.Config(

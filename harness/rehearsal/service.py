@@ -178,11 +178,11 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 def request_of(event: Mapping[str, Any]) -> ServiceRequest:
-    """What the service reads of an API Gateway REST proxy event; the user comes from the authorizer, or its header."""
+    """What the service reads of an event of an API or a function URL; the user is the authorizer's, or the header's."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
     return ServiceRequest(
-        path=event.get("path", ""),
+        path=event.get("path") or event.get("rawPath", ""),
         user=authorizer.get("principalId") or headers.get("authorization", "").lower(),
         client_version=headers.get("x-client-version"),
         body=(event.get("body") or "").encode(errors="replace"),

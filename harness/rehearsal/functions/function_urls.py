@@ -1,7 +1,11 @@
-"""Operations on function URLs. They are kept and answered; nothing listens at the address, which is of AWS's form."""
+"""Operations on function URLs; the gateway answers at them under `*.localhost`."""
 
 import re
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
+
+from msgspec import Struct
 
 from harness.rehearsal.functions import answers
 from harness.rehearsal.functions.names import LATEST, FunctionName, invalid_value
@@ -13,8 +17,30 @@ _SETTINGS = ("AuthType", "Cors", "InvokeMode")
 _ALIAS_PATTERN = r"((?!^\d+$)^[0-9a-zA-Z-_]+$)"
 
 
+class UrlTarget(Struct, frozen=True):
+    """What a function URL runs, whether it wants a signature, and what it allows pages of other origins."""
+
+    name: FunctionName
+    signed: bool
+    cors: Mapping[str, Any]
+
+
 class UrlOperations(Registry):
-    """Function URLs, operation by operation: one for $LATEST and one for each alias."""
+    """Function URLs, operation by operation: one for $LATEST and one for each alias.
+
+    `urls_port` is where they are answered; without it they have AWS's form, and nothing listens.
+    """
+
+    urls_port: int | None = None
+
+    def url_target(self, url_id: str) -> UrlTarget | None:
+        """What the URL whose name begins with this id runs; None where there is none."""
+        for function in list(self._functions.values()):
+            for qualifier, known in list(function.urls.items()):
+                if known["FunctionUrl"].split("//")[1].startswith(f"{url_id}."):
+                    name = FunctionName(function.name, qualifier or None)
+                    return UrlTarget(name, known["AuthType"] == "AWS_IAM", known.get("Cors") or {})
+        return None
 
     @operation
     def create_function_url_config(self, params: Params) -> Answer:
@@ -28,7 +54,7 @@ class UrlOperations(Registry):
             message = f"Failed to create function url config for [functionArn = {arn}]. Error message:  {reason}"
             raise Refusal("ResourceConflictException", message)
         made = {
-            "FunctionUrl": f"https://{sha256(arn.encode()).hexdigest()[:32]}.lambda-url.{self._address.region}.on.aws/",
+            "FunctionUrl": self._new_url(arn),
             "FunctionArn": arn,
             "AuthType": params["AuthType"],
             "CreationTime": answers.instant(self._now()),
@@ -63,6 +89,10 @@ class UrlOperations(Registry):
     def list_function_url_configs(self, params: Params) -> Answer:
         """ListFunctionUrlConfigs."""
         return answers.page("FunctionUrlConfigs", list(self._function(self._asked(params)).urls.values()), params)
+
+    def _new_url(self, arn: str) -> str:
+        domain = f"{sha256(arn.encode()).hexdigest()[:32]}.lambda-url.{self._address.region}"
+        return f"http://{domain}.localhost:{self.urls_port}/" if self.urls_port else f"https://{domain}.on.aws/"
 
     def _known_url(self, name: FunctionName) -> Answer:
         function = self._functions.get(name.name)

@@ -18,7 +18,7 @@ from harness.rehearsal.functions.bundled import Bundled
 from harness.rehearsal.functions.concurrency import TooManyRequests
 from harness.rehearsal.functions.engines import Engine, Invocation, RunRequest, invocation
 from harness.rehearsal.functions.event_invokes import EventInvokeOperations
-from harness.rehearsal.functions.function_urls import UrlOperations
+from harness.rehearsal.functions.function_urls import UrlOperations, UrlTarget
 from harness.rehearsal.functions.names import LATEST, FunctionName, invalid_value, is_version
 from harness.rehearsal.functions.provisioned import ProvisionedOperations
 from harness.rehearsal.functions.python import Python, variables
@@ -120,6 +120,10 @@ class Functions(
         Its time limits run out `speed` times as fast as wall time.
         """
         return self._run(self.code(function, version), event, alias, speed)
+
+    def run_at_url(self, target: UrlTarget, event: bytes, *, speed: float = 1.0) -> Invocation:
+        """Runs what a function URL stands for, as `run` does."""
+        return self._run(self._drawn(target.name), event, _alias_of(target.name), speed)
 
     def warm(self, function: str, version: str) -> str | None:
         """Makes a version ready for its first run; why each run will fail, None where none need fail.

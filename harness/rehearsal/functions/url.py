@@ -101,9 +101,13 @@ def _parts(event: Mapping[str, Any]) -> tuple[str, str, urllib3.HTTPHeaderDict, 
     for name, value in _pairs(event, "multiValueHeaders", "headers"):
         if name.lower() not in _NOT_FORWARDED:
             headers.add(name, value)
-    query = urlencode(list(_pairs(event, "multiValueQueryStringParameters", "queryStringParameters")))
-    path = quote(event.get("path") or "/", safe=_PATH_CHARACTERS)
-    return event["httpMethod"], f"{path}?{query}" if query else path, headers, _body(event)
+    if "rawPath" in event:
+        method, raw, query = event["requestContext"]["http"]["method"], event["rawPath"], event["rawQueryString"]
+    else:
+        method, raw = event["httpMethod"], event.get("path")
+        query = urlencode(list(_pairs(event, "multiValueQueryStringParameters", "queryStringParameters")))
+    path = quote(raw or "/", safe=_PATH_CHARACTERS)
+    return method, f"{path}?{query}" if query else path, headers, _body(event)
 
 
 def _pairs(event: Mapping[str, Any], many: str, single: str) -> Iterator[tuple[str, str]]:
