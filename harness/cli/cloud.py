@@ -2,6 +2,7 @@
 
 import argparse
 
+from harness.cli.shared_options import add_version_header
 from harness.cli.words import REHEARSAL_SPEED, for_rehearsal, port, speed, whole
 
 
@@ -15,8 +16,7 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=port, default=0, help="port of the AWS endpoint; default: any free one")
     text = "port of the service behind the gateway; default: any free one"
     parser.add_argument("--service-port", type=port, default=0, metavar="PORT", help=text)
-    text = "answers that name their version: all, or as on AWS only those that the function gave; default: all"
-    parser.add_argument("--version-header", choices=("all", "answers"), default="all", help=text)
+    add_version_header(parser)
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started it is gone")
 
 

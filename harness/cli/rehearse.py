@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.shared_options import add_result_options, add_run_options, add_traffic_options, printing_of
+from harness.cli.shared_options import (
+    add_result_options,
+    add_run_options,
+    add_traffic_options,
+    add_version_header,
+    printing_of,
+)
 from harness.cli.words import REHEARSAL_SPEED, complain, for_rehearsal, given_of, speed, whole
 from harness.errors import ExitCode, HarnessError, UsageError, worst
 from harness.streams import console, say, say_json, tell
@@ -34,6 +40,7 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     text = f"experiment seconds in a second; default: {default}; 1 is as slow as AWS"
     parser.add_argument("--speed", type=speed, metavar="N", help=text)
     parser.add_argument("--seed", type=whole, help="instead of the seed of the experiment")
+    add_version_header(parser)
     add_traffic_options(parser)
     add_run_options(parser, lasts="experiment time that a run takes at most; a release still open by then is given up")
     add_result_options(parser)
@@ -113,7 +120,7 @@ def _played(
     experiments: "Sequence[Experiment]", options: argparse.Namespace, folders: "list[RunFolder]", stop: "Interrupts"
 ) -> Generator[_Run, None, None]:
     from harness.rehearsal.cloudwatch.fed import concurrency_at
-    from harness.rehearsal.play import PlayedLocust, play
+    from harness.rehearsal.play import CloudOptions, PlayedLocust, play
     from harness.rehearsal.stack import counts_concurrency
     from harness.report.folder import RunFolder
 
@@ -129,7 +136,8 @@ def _played(
         return folder.path
 
     sender = PlayedLocust(options.locustfile, quiet=options.quiet, verbose=options.verbose)
-    plays = play(experiments, speed=options.speed, open_folder=open_folder, stop=stop, sender=sender)
+    asked = CloudOptions(options.speed, options.version_header)
+    plays = play(experiments, asked, open_folder=open_folder, stop=stop, sender=sender)
     with contextlib.closing(plays):
         for played in plays:
             yield _run_of(played)

@@ -1,4 +1,4 @@
-"""The options that `run`, `rehearse` and `watch` have in common."""
+"""The options that several commands have in common."""
 
 import argparse
 from collections.abc import Callable
@@ -29,6 +29,12 @@ def add_run_options(parser: argparse.ArgumentParser, *, lasts: str) -> None:
     parser.add_argument("--give-up", "--duration", dest="give_up", type=duration, metavar="TIME", help=lasts)
     text = "what the run is called: its folder, and in reports"
     parser.add_argument("--name", type=_text_of("name"), metavar="NAME", help=text)
+
+
+def add_version_header(parser: argparse.ArgumentParser) -> None:
+    """Adds which answers of the local cloud name the version that gave them."""
+    text = "answers that name their version: all, as on AWS only those that the function gave, or none; default: all"
+    parser.add_argument("--version-header", choices=("all", "answers", "none"), default="all", help=text)
 
 
 def add_result_options(parser: argparse.ArgumentParser) -> None:

@@ -1,12 +1,29 @@
 """What admits a request before a version is invoked: the authorizer with its cache, and the stage's throttle."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from harness.rehearsal.proxy import ACCESS_DENIED, UNAUTHORIZED, GatewayAnswer
+
 AUTHORIZER_TTL_S = 30.0
 LONGEST_TOKEN = 512
+
+
+class Refused(Exception):
+    """The gateway answers by itself, without invoking a version."""
+
+    def __init__(self, answer: GatewayAnswer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class Admission(Protocol):
+    """What stands in front of a route."""
+
+    async def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, object]:
+        """The authorizer's part of the event for a request that may pass; raises `Refused` for any other."""
 
 
 class Decision(NamedTuple):
@@ -35,6 +52,16 @@ class Authorizer:
         self._ttl_s = ttl_s
         self._capacity = capacity
         self._known: dict[bytes, Decision] = {}
+
+    async def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, object]:
+        """Asks for the principal of the header Authorization, without which it is not asked at all."""
+        token = value_of(headers, b"authorization")
+        if not token:
+            raise Refused(UNAUTHORIZED)
+        principal = self.principal(token)
+        if principal is None:
+            raise Refused(ACCESS_DENIED)
+        return {"principalId": principal, "integrationLatency": 0}
 
     def principal(self, token: bytes) -> str | None:
         """The principal of a token; None is a denial. A token that is too long is denied without asking."""
@@ -79,3 +106,11 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
+
+
+def value_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes:
+    """The first value of a header, by its name in lower case; empty where there is none."""
+    for name, value in headers:
+        if name == wanted:
+            return value
+    return b""

@@ -14,8 +14,13 @@ from typing import Any, Self
 from harness.core.experiment.gate import Gate
 from harness.core.experiment.types import CloudDelay, Experiment
 from harness.errors import CloudError, ExitCode
-from harness.rehearsal import servers, stack
-from harness.rehearsal.admission import Throttle
+from harness.rehearsal import servers, service, stack
+from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
+from harness.rehearsal.apis import of_experiment
+from harness.rehearsal.apis.integrations import Home, Integrations
+from harness.rehearsal.apis.routes import Integration, Routes
+from harness.rehearsal.apis.stages import Stage, Stages
+from harness.rehearsal.apis.version_header import VersionHeader
 from harness.rehearsal.clock import MINUTE_S, CloudClock, Schedule
 from harness.rehearsal.cloudformation import CloudFormation
 from harness.rehearsal.cloudwatch.service import CloudWatch
@@ -25,7 +30,7 @@ from harness.rehearsal.codedeploy.timing import STOP_DELAY_S
 from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.registry import SETTLES_IN_S
-from harness.rehearsal.gateway import Api, Gateway, VersionHeader
+from harness.rehearsal.gateway import Gateway
 from harness.rehearsal.planned import Plan
 from harness.rehearsal.url_gateway import UrlGateway
 from harness.rehearsal.wire import Wire
@@ -165,26 +170,27 @@ class Cloud:
         return UrlGateway(self.functions, gateway, now=self.clock.now, speed=speed, gate=self._gate)
 
     def _gateway(self, made: stack.Stack) -> Gateway:
-        api = Api(
-            function=made.function,
-            alias=made.alias,
-            account=ACCOUNT,
-            region=REGION,
-            name=made.api,
-            version_header=self._version_header,
-            throttle=self._throttle,
-            speed=self.clock.speed,
-            takes_all=any(arm.handler or arm.url for arm in (self.experiment.baseline, self.experiment.canary)),
-        )
-        metrics = self.cloudwatch.invocations
-        return Gateway(
-            api,
+        now = self.clock.now
+        home = Home(account=ACCOUNT, region=REGION, version_header=self._version_header, speed=self.clock.speed)
+        integrations = Integrations(
+            home,
             self.functions,
-            metrics,
+            self.cloudwatch.invocations,
+            injected=self.fis.error_share,
+        )
+        to = Integration(function=made.function, qualifier=made.alias)
+        users = Authorizer(service.principal, now)
+        main = Stage(
+            name=made.api,
+            routes=Routes(of_experiment.routes(self.experiment, to, made.beside, users)),
+            bucket=TokenBucket(self._throttle, now()) if self._throttle else None,
+        )
+        return Gateway(
+            Stages(main),
+            integrations,
             self.cloudwatch.api_requests,
-            now=self.clock.now,
+            now=now,
             rng=self._rng("gateway"),
-            injected=lambda: self.fis.error_share(made.function),
             gate=self._gate,
             plan=Plan(self.schedule, standstill, self._seed) if standstill else None,
         )

@@ -21,6 +21,7 @@ from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode, UsageError
 from harness.files import NOT_JSON
 from harness.processes import POLL_S, Interrupts, await_end, end, locust_command, start
+from harness.rehearsal.apis.version_header import VersionHeader
 from harness.streams import tell
 from harness.wallclock import STANDSTILL, Standstill
 
@@ -78,10 +79,18 @@ class PlayedLocust:
 OURS = PlayedLocust()
 
 
+@dataclass(frozen=True)
+class CloudOptions:
+    """How fast a cloud's time runs, and which of its answers name the version that gave them."""
+
+    speed: float
+    version_header: VersionHeader = "all"
+
+
 def play(
     experiments: Sequence[Experiment],
+    asked: CloudOptions,
     *,
-    speed: float,
     open_folder: Callable[[Experiment], Path],
     stop: Interrupts,
     sender: PlayedLocust = OURS,
@@ -94,7 +103,7 @@ def play(
     clouds: list[CloudProcess] = []
     with tempfile.TemporaryDirectory(prefix="canary-harness-") as scratch:
         try:
-            clouds.append(CloudProcess(experiments[0], Path(scratch), speed))
+            clouds.append(CloudProcess(experiments[0], Path(scratch), asked))
             for index, experiment in enumerate(experiments):
                 ready = clouds[index].ready(stop)
                 resolved = resolve(experiment, ready)
@@ -103,7 +112,7 @@ def play(
                 file = _written(resolved, Path(scratch))
                 locust = _Locust(folder, ready, file, sender, clouds[index].standstill)
                 try:
-                    clouds.extend(CloudProcess(one, Path(scratch), speed) for one in following)
+                    clouds.extend(CloudProcess(one, Path(scratch), asked) for one in following)
                     played = locust.play(resolved, clouds[index], stop)
                 finally:
                     locust.end(stop)
@@ -133,9 +142,10 @@ def resolve(experiment: Experiment, ready: Ready) -> Experiment:
     )
 
 
-def cloud_command(file: Path, experiment: Experiment, speed: float) -> list[str]:
+def cloud_command(file: Path, experiment: Experiment, asked: CloudOptions) -> list[str]:
     """The command of a local cloud for the experiment in `file`, which ends when we do."""
-    options = ["--experiment", str(file), "--speed", f"{speed:g}", "--seed", str(experiment.seed), "--port", "0"]
+    options = ["--experiment", str(file), "--speed", f"{asked.speed:g}", "--seed", str(experiment.seed), "--port", "0"]
+    options += ["--version-header", asked.version_header]
     return [sys.executable, "-m", "harness", "cloud", *options, "--with-parent"]
 
 
@@ -156,12 +166,12 @@ def _standstill(scratch: Path) -> Mapping[str, str]:
 class CloudProcess:
     """A local cloud in a process of its own, started for one experiment."""
 
-    def __init__(self, experiment: Experiment, scratch: Path, speed: float) -> None:
+    def __init__(self, experiment: Experiment, scratch: Path, asked: CloudOptions) -> None:
         file = _written(experiment, scratch)
-        self.standstill = _standstill(scratch) if speed > 1 else {}
+        self.standstill = _standstill(scratch) if asked.speed > 1 else {}
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": self._log}
-        self._process = start(cloud_command(file, experiment, speed), {**os.environ, **self.standstill}, **pipes)
+        self._process = start(cloud_command(file, experiment, asked), {**os.environ, **self.standstill}, **pipes)
         self._said: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 

@@ -23,8 +23,8 @@ BODILESS = frozenset({204, 304})
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# The gateway frames the message itself, and says which version answered.
-_GATEWAYS_OWN = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "x-lambda-version"})
+_GATEWAYS_OWN = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive"})
+"""The gateway frames the message itself."""
 
 
 class MalformedAnswer(ValueError):
@@ -42,15 +42,18 @@ class GatewayAnswer(NamedTuple):
 class AdmittedRequest(NamedTuple):
     """One HTTP request that passed throttle and authorizer.
 
-    `path` is without the stage; `principal` is None on a route without authorizer. `chance` draws from 0 to 1 for it.
+    `path` is without the stage, `resource` the path of the route; `authorizer` is None on a route without one. `chance`
+    draws from 0 to 1 for it.
     """
 
     method: str
     path: str
+    resource: str
+    parameters: Mapping[str, str]
     query: bytes
     headers: Iterable[tuple[bytes, bytes]]
     body: bytes
-    principal: str | None
+    authorizer: Mapping[str, object] | None
     source_ip: str
     request_id: str
     received_s: float
@@ -84,14 +87,14 @@ def event(call: AdmittedRequest, *, api: ApiName, account: str, region: str) -> 
     headers = _by_name((_as_sent(name), value.decode("latin-1")) for name, value in call.headers)
     query = _by_name(urllib.parse.parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
     content = {
-        "resource": call.path,
+        "resource": call.resource,
         "path": call.path,
         "httpMethod": call.method,
         "headers": _last(headers),
         "multiValueHeaders": headers,
         "queryStringParameters": _last(query) or None,
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": None,
+        "pathParameters": call.parameters or None,
         "stageVariables": None,
         "requestContext": _context(call, headers, api=api, account=account, region=region),
         "body": call.body.decode(errors="replace") if call.body else None,
@@ -115,11 +118,11 @@ def _context(
         "requestId": call.request_id,
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(call.received_s)),
         "requestTimeEpoch": int(call.received_s * 1000),
-        "resourcePath": call.path,
+        "resourcePath": call.resource,
         "stage": api.stage,
     }
-    if call.principal is not None:
-        context["authorizer"] = {"principalId": call.principal, "integrationLatency": 0}
+    if call.authorizer is not None:
+        context["authorizer"] = call.authorizer
     return context
 
 

@@ -9,7 +9,7 @@ import logging
 import re
 import socket
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
+from harness.rehearsal.apis.of_experiment import Beside, beside
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.fed import CONCURRENCY, RESERVED, why_blind
 from harness.rehearsal.cloudwatch.service import CloudWatch
@@ -73,8 +74,8 @@ def handler(event, context):
 
 class Stack(Struct, frozen=True, kw_only=True):
     """What was set up, by name. `name` is the CloudFormation stack's, `config` the full name of the deployment
-    configuration, `hooks` the function of each hooked lifecycle event, `api` what its metrics call the API. `broken`
-    says why each run of the canary fails; None where none need fail."""
+    configuration, `hooks` the function of each hooked lifecycle event, `api` what its metrics call the API, `beside`
+    the functions that are not released. `broken` says why each run of the canary fails; None where none need fail."""
 
     name: str
     application: str
@@ -85,6 +86,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     config: str
     hooks: dict[str, str]
     api: ApiName
+    beside: Sequence[Beside] = ()
     baseline: str = BASELINE
     canary: str = CANARY
     broken: str | None = None
@@ -104,6 +106,7 @@ def names(experiment: Experiment) -> Stack:
         config=_config_name(REHEARSED_CONFIG if wanted.config is None else wanted.config),
         hooks={event: f"CodeDeployHook_{event}" for event in wanted.hooks},
         api=_api_name(experiment),
+        beside=beside(experiment, wanted.application or APPLICATION),
     )
 
 
@@ -131,6 +134,8 @@ def set_up(
     stack = names(experiment)
     role = f"arn:aws:iam::{account}:role/{stack.application}"
     broken = _make_versions(experiment, stack, functions, role)
+    for one in stack.beside:
+        _make_beside(experiment.baseline, one.function, functions, role)
     for event, status in experiment.deployment.hooks.items():
         _make_hook(stack.hooks[event], status, functions, role)
     _check_fed(experiment)
@@ -182,6 +187,20 @@ def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, r
     if broken:
         log.warning("%s Every run of the canary will fail, as on AWS.", broken)
     return broken
+
+
+def _make_beside(arm: Arm, function: str, functions: Functions, role: str) -> None:
+    """A function without an alias, which runs what is in service."""
+    with _blaming("deployment.requests"):
+        functions.create_function(
+            {
+                "FunctionName": function,
+                "Role": role,
+                "PackageType": "Image",
+                "Code": {"ImageUri": _code(arm, "baseline")},
+                **_configuration(arm, "baseline"),
+            }
+        )
 
 
 def _configuration(arm: Arm, name: str) -> dict[str, Any]:

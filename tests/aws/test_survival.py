@@ -69,7 +69,7 @@ def rehearse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearse:
     def start(experiment: Experiment, plan: Plan, *, speed: float = SPEED, clock_off_s: float = 0.0) -> Played:
         with proxy_of("http://127.0.0.1:9", plan) as proxy:
             monkeypatch.setattr(playing, "CloudProcess", behind(proxy, clock_off_s))
-            plays = playing.play([experiment], speed=speed, open_folder=open_folder, stop=Interrupts())
+            plays = playing.play([experiment], playing.CloudOptions(speed), open_folder=open_folder, stop=Interrupts())
             (played,) = plays
             return Played(played.exit_code, RunFolder.open(played.folder), proxy.calls)
 

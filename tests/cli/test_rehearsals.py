@@ -4,7 +4,11 @@ import itertools
 import json
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +167,71 @@ def test_same_seed_gives_the_same_minutes_at_every_start_and_speed(tmp_path: Pat
         played.append(replayed(tmp_path / f"{start}-{speed}", speed))
     assert played == [played[0]] * len(played)
     assert played[0][0] == ("rolled_back", "caught")
+
+
+class Shop(BaseHTTPRequestHandler):
+    """A service of one's own; where it is `broken`, POST /orders fails, and no other request."""
+
+    protocol_version = "HTTP/1.1"
+    broken = False
+
+    def answer(self) -> None:
+        """Any method, any path."""
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(502 if self.broken and self.command == "POST" else 200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names of the standard library
+
+    def log_message(self, *args: Any) -> None:
+        """Says nothing."""
+
+
+class BrokenShop(Shop):
+    """Its canary."""
+
+    broken = True
+
+
+@contextmanager
+def served(*kinds: type[BaseHTTPRequestHandler]) -> Iterator[list[str]]:
+    """The URLs of services that run."""
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), kind) for kind in kinds]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.02,)) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield [f"http://127.0.0.1:{server.server_port}" for server in servers]
+    finally:
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+SHOP = """
+name: {name}
+baseline: {{url: "{baseline}"}}
+canary: {{url: "{canary}"}}
+steady_s: 20
+traffic:
+  arrival_rate: 10
+  requests: {{look: {{get: "/orders/{{{{random.int(1,9)}}}}"}}, drop: {{delete: /orders/1}}, order: {{post: /orders}}}}
+deployment: {{config: Canary10Percent3Minutes, requests: [{requests}]}}
+expect: {{outcome: {outcome}, call: {call}}}
+"""
+
+
+@pytest.mark.slow
+def test_each_route_reaches_its_own_function(tmp_path: Path) -> None:
+    """All paths reach a service at a URL; what another function answers neither counts for the canary nor breaks it."""
+    plays = [("routes", "look, drop, order", "rolled_back", "caught"), ("second", "look, drop", "promoted", "cleared")]
+    with served(Shop, BrokenShop) as (baseline, canary):
+        for name, requests, outcome, call in plays:
+            words = {"name": name, "requests": requests, "outcome": outcome, "call": call}
+            (tmp_path / f"{name}.yaml").write_text(SHOP.format(baseline=baseline, canary=canary, **words))
+        runs = play(tmp_path / "reports", *(str(tmp_path / f"{name}.yaml") for name, *_ in plays), "--speed", "20")
+    assert [code for code, _ in runs] == [0, 0], json.dumps([verdict["because"] for _, verdict in runs], indent=1)
+    assert all(not verdict["arms"]["baseline"]["failures"] for _, verdict in runs)

@@ -14,10 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from harness.rehearsal.admission import LONGEST_TOKEN, Authorizer, Throttle
+from harness.core.experiment.types import Arm, Deployment, Experiment
+from harness.rehearsal import service
+from harness.rehearsal.admission import LONGEST_TOKEN, Authorizer, Throttle, TokenBucket
+from harness.rehearsal.apis import of_experiment
+from harness.rehearsal.apis.integrations import MOST_WAITING, Home, Integrations
+from harness.rehearsal.apis.routes import ApiRoute, Integration, Routes
+from harness.rehearsal.apis.stages import Stage, Stages
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.invocations import ALONE, Underway
-from harness.rehearsal.gateway import LARGEST_BODY, MOST_WAITING, Api, Gateway
+from harness.rehearsal.gateway import LARGEST_BODY, Gateway
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.waiting import WaitingThreads
 
@@ -52,15 +58,17 @@ class FakeLambda:
         self.events: list[dict[str, Any]] = []
         self.records: list[tuple[str, str | None, str, float, float, bool]] = []
 
-    def draw(self, function: str, alias: str, chance: float, at_s: float) -> str:
-        """Version 2 by `weight`, else version 1."""
+    def draw(self, function: str, qualifier: str | None, chance: float, at_s: float) -> str:
+        """Version 2 by `weight`, else version 1; of another function than fn always its $LATEST."""
+        if function != "fn":
+            return "$LATEST"
         if not self.codes:
             raise Refusal("ResourceNotFoundException", "no such alias")
         return "2" if chance < self.weight else "1"
 
     def code(self, function: str, version: str) -> Code:
         """The version as given."""
-        return self.codes[version]
+        return self.codes["1" if version == "$LATEST" else version]
 
     def take_slot(self, function: str, alias: str | None, version: str) -> Underway:
         """Throttles all where concurrency is 0."""
@@ -120,12 +128,32 @@ class Answer(Struct, frozen=True):
 class Client:
     """Calls a gateway without a socket; `now` is the simulated time it lives in."""
 
-    def __init__(self, backend: FakeLambda, **api: Any) -> None:
+    def __init__(
+        self,
+        backend: FakeLambda,
+        *,
+        name: ApiName = ApiName("rehearsal", "rehearsal", "shared"),  # noqa: B008 - never changed
+        throttle: Throttle | None = None,
+        timeout_s: float = 29.0,
+        experiment: Experiment = Experiment(name="one"),  # noqa: B008 - never changed
+        plan: Any = None,
+        **home: Any,
+    ) -> None:
         self.now = 1000.0
         self.backend = backend
-        setting = Api(function="fn", alias="Live", account="123456789012", region="eu-north-1", **api)
         self.counted: list[Counted] = []
-        self.gateway = Gateway(setting, backend, backend, self, now=lambda: self.now, rng=random.Random(3))
+        to = Integration(function="fn", qualifier="Live", timeout_s=timeout_s)
+        users = Authorizer(service.principal, lambda: self.now)
+        routes = of_experiment.routes(experiment, to, of_experiment.beside(experiment, "app"), users)
+        bucket = TokenBucket(throttle, self.now) if throttle else None
+        stage = Stage(name=name, routes=Routes(routes), bucket=bucket)
+        integrations = Integrations(
+            Home(account="123456789012", region="eu-north-1", **home),
+            backend,
+            backend,
+            injected=lambda _: 0.0,
+        )
+        self.gateway = Gateway(Stages(stage), integrations, self, now=lambda: self.now, rng=random.Random(3), plan=plan)
 
     def record(self, *counted: Any) -> None:
         """Stands in for the API's metrics."""
@@ -240,6 +268,7 @@ def test_every_answer_has_api_gateways_ids() -> None:
     ("method", "path"),
     [
         ("GET", "/shared/nowhere"),
+        ("GET", "/shared"),
         ("GET", "/shared/"),
         ("GET", "/shared/fakeUser/"),
         ("GET", "/shared/fakeuser"),
@@ -257,7 +286,7 @@ def test_an_unknown_route_is_403(method: str, path: str) -> None:
     assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
 
 
-@pytest.mark.parametrize("path", ["/", "/fakeUser", "/prod/fakeUser", "/shared"])
+@pytest.mark.parametrize("path", ["/", "/fakeUser", "/prod/fakeUser", "/sharedfakeUser"])
 def test_an_unknown_stage_is_forbidden(path: str) -> None:
     """Outside the stage nothing is known at all."""
     answer = Client(bundled()).ask(path)
@@ -312,6 +341,59 @@ def test_a_body_that_says_it_is_too_large_is_413_unread() -> None:
 def test_a_body_of_10_mb_is_let_in() -> None:
     """The limit itself is allowed; the function finds nothing in it."""
     assert Client(bundled()).toggles(b"x" * LARGEST_BODY).status == 400
+
+
+# Several functions
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/", "/fakeUser", "/orders/1", "/featureToggles"])
+def test_every_path_and_method_reaches_a_service_at_a_url(method: str, path: str) -> None:
+    """No route of the bundled service, and nothing that stands in front of one, is in its way."""
+    experiment = Experiment(name="own", baseline=Arm(url="http://127.0.0.1:1"), canary=Arm(url="http://127.0.0.1:2"))
+    client = Client(own({"statusCode": 200}), experiment=experiment)
+    assert client.ask(f"/shared{path}", {}, method=method).status == 200
+    assert client.backend.events[0]["path"] == path
+
+
+def test_what_another_function_answers_is_no_run_of_this_one() -> None:
+    """It has no alias: its version is $LATEST, and its runs count for it alone."""
+    deployment = Deployment(requests=("/fakeUser",))
+    client = Client(bundled(weight=1.0, FAIL_RATIO="1"), experiment=Experiment(name="two", deployment=deployment))
+    answers = [client.ask(), client.toggles(b'{"userName": "devuser@company.com"}')]
+    seen = [(answer.status, answer.headers["x-lambda-version"]) for answer in answers]
+    assert seen == [(502, "2"), (200, "$LATEST")]
+    assert [record[:3] for record in client.backend.records] == [
+        ("fn", "Live", "2"),
+        ("app-FeatureToggles", None, "$LATEST"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("GET", "/orders/new", "GET /orders/new"),
+        ("GET", "/orders/1", "ANY /orders/{id}"),
+        ("POST", "/orders/new", "ANY /orders/{id}"),
+        ("GET", "/orders/1/lines", "ANY /{proxy+}"),
+        ("GET", "/", None),
+    ],
+)
+def test_the_most_specific_route_answers(method: str, path: str, route: str | None) -> None:
+    """Fixed parts go before parameters, those before greedy ones."""
+    paths = ["ANY /{proxy+}", "ANY /orders/{id}", "GET /orders/new"]
+    to = Integration(function="fn")
+    made = [ApiRoute(method=one.split()[0], path=one.split()[1], integration=to) for one in paths]
+    matched = Routes(made).match(method, path)
+    assert (f"{matched.route.method} {matched.route.path}" if matched else None) == route
+
+
+def test_a_rest_api_looks_for_the_method_at_one_path_alone() -> None:
+    """A path that fits better hides the method of another."""
+    to = Integration(function="fn")
+    made = [ApiRoute(method="GET", path="/orders", integration=to), ApiRoute(method="ANY", path="/{a}", integration=to)]
+    assert Routes(made, falls_back=False).match("POST", "/orders") is None
+    assert Routes(made).match("POST", "/orders") is not None
 
 
 # The authorizer
@@ -517,6 +599,8 @@ def test_own_codes_answer_reaches_the_client() -> None:
         "body": "short and stout",
     }
     answer = Client(own(outcome)).ask()
+    unnamed = Client(own(outcome), version_header="none").ask()
+    assert unnamed.headers["X-Lambda-Version"] == "99"
     assert (answer.status, answer.body) == (418, b"short and stout")
     assert answer.headers["x-lambda-version"] == "1"
     assert answer.headers["X-Own"] == "a"

@@ -17,7 +17,7 @@ from harness.core.experiment.types import Experiment, Traffic
 from harness.errors import CloudError, HarnessError, UsageError
 from harness.processes import Interrupted, Interrupts
 from harness.rehearsal import play as playing
-from harness.rehearsal.play import Played, Ready, play, resolve
+from harness.rehearsal.play import CloudOptions, Played, Ready, play, resolve
 
 READY = {
     "endpoint_url": "http://127.0.0.1:1",
@@ -81,7 +81,7 @@ def stage(
         monkeypatch.setattr(playing, "cloud_command", lambda *_: [sys.executable, "-c", cloud])
         monkeypatch.setattr(playing, "locust_command", lambda *_, **__: [sys.executable, "-c", locust])
         experiments = [Experiment(name=name) for name in names]
-        return play(experiments, speed=60.0, open_folder=open_folder, stop=stop or Interrupts())
+        return play(experiments, CloudOptions(60.0), open_folder=open_folder, stop=stop or Interrupts())
 
     yield run
     assert [process.args for process in started if process.poll() is None] == []
@@ -144,9 +144,9 @@ def test_cloud_gets_the_whole_experiment(stage: Stage, tmp_path: Path) -> None:
     seen: list[Experiment] = []
     real = playing.cloud_command
 
-    def command(file: Path, experiment: Experiment, speed: float) -> list[str]:
+    def command(file: Path, experiment: Experiment, asked: CloudOptions) -> list[str]:
         seen.append(playing.msgspec.json.decode(file.read_bytes(), type=Experiment))
-        assert real(file, experiment, speed)[-1] == "--with-parent"
+        assert real(file, experiment, asked)[-1] == "--with-parent"
         return [sys.executable, "-c", SERVING_CLOUD]
 
     plays = stage("one")

@@ -2,7 +2,7 @@
 
 How a function says what it runs, in CreateFunction and UpdateFunctionCode:
 
-    Code={"ZipFile": ...}, Handler="app.handler"    an uploaded zip of Python code, in an environment of its own
+    Code={"ZipFile": ...}, Handler="app.handler"    an uploaded zip of Python or Node code, in an environment of its own
     PackageType="Image", Code={"ImageUri": X}       where X is one of
         canary-harness:bundled      the project's own fake-user service, inside the cloud's process
         python:module:function      your own code, imported from the folder that the cloud was started in

@@ -1,4 +1,4 @@
-"""Execution environments of Python code: one process each, which runs one event at a time, and a pool a version."""
+"""Execution environments of user code: one process each, which runs one event at a time, and a pool a version."""
 
 import fcntl
 import json
@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,8 +24,6 @@ ENVIRONMENTS_A_VERSION = 8
 """The most environments of a version. Lambda has hundreds; here the cores of the machine limit them anyway."""
 TAIL_BYTES = 4096
 """How much of the end of a log an invocation returns (Lambda API, LogType)."""
-
-_RUNTIME = Path(__file__).with_name("runtime.py")
 
 
 class EnvironmentEnded(Exception):
@@ -48,8 +45,9 @@ class TimedOut(Exception):
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """How to start an environment: what to import, where to look for it, and what it sees."""
+    """How to start an environment: by what command, what to import, where to look for it, and what it sees."""
 
+    command: Sequence[str]
     entry: str
     path: Sequence[str]
     folder: Path
@@ -289,8 +287,8 @@ def _append_only_file() -> BinaryIO:
 def _spawn(order: Order, log: BinaryIO) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     ours, theirs = socket.socketpair()
     with theirs:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter on our own file
-            [sys.executable, "-I", str(_RUNTIME), str(theirs.fileno())],
+        process = subprocess.Popen(  # noqa: S603 - an interpreter on our own file
+            [*order.command, str(theirs.fileno())],
             cwd=order.folder,
             env=dict(order.variables),
             stdin=subprocess.DEVNULL,

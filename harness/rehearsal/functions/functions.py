@@ -20,8 +20,8 @@ from harness.rehearsal.functions.engines import Engine, Invocation, RunRequest, 
 from harness.rehearsal.functions.event_invokes import EventInvokeOperations
 from harness.rehearsal.functions.function_urls import UrlOperations, UrlTarget
 from harness.rehearsal.functions.names import LATEST, FunctionName, invalid_value, is_version
+from harness.rehearsal.functions.own_code import OwnCode, variables
 from harness.rehearsal.functions.provisioned import ProvisionedOperations
-from harness.rehearsal.functions.python import Python, variables
 from harness.rehearsal.functions.records import Code, EngineKind
 from harness.rehearsal.functions.registry import SETTLES_IN_S, new_revision
 from harness.rehearsal.functions.routing import AliasState
@@ -66,8 +66,13 @@ class Functions(
         self._cut: set[str] = set()
         self._invocations = invocations
         self._rng = rng
-        self._python = Python(lambda code: variables(code, region, self.endpoint_url))
-        engines: dict[EngineKind, Engine] = {"bundled": Bundled(), "python": self._python, "url": Url()}
+        self._own_code = OwnCode(lambda code: variables(code, region, self.endpoint_url))
+        engines: dict[EngineKind, Engine] = {
+            "bundled": Bundled(),
+            "python": self._own_code,
+            "node": self._own_code,
+            "url": Url(),
+        }
         super().__init__(schedule, engines, account=account, region=region, settles_in_s=settles_in_s)
 
     @unlocked_operation
@@ -100,15 +105,18 @@ class Functions(
         known = self._alias(owner, alias)
         self._set_alias(owner, replace(known, version=version, weights=dict(weights), revision_id=new_revision()))
 
-    def draw(self, function: str, alias: str, chance: float | None = None, at_s: float | None = None) -> str:
-        """One version by the alias's weights, independently of all other draws; takes no lock.
+    def draw(self, function: str, qualifier: str | None, chance: float | None = None, at_s: float | None = None) -> str:
+        """One version by the weights of an alias, independently of all other draws; takes no lock.
 
-        `chance` is what was drawn for the run already, and `at_s` when it was due.
+        A version is drawn as it is, and without a qualifier $LATEST. `chance` is what was drawn for the run already,
+        and `at_s` when it was due.
         """
+        if qualifier is None or is_version(qualifier):
+            return qualifier or LATEST
         try:
-            return self._routes[function, alias].draw(self._rng.random() if chance is None else chance, at_s)
+            return self._routes[function, qualifier].draw(self._rng.random() if chance is None else chance, at_s)
         except KeyError:
-            raise self._not_found(function, alias) from None
+            raise self._not_found(function, qualifier) from None
 
     def code(self, function: str, version: str) -> Code:
         """The frozen version; the same object for as long as the version does not change."""
@@ -148,7 +156,7 @@ class Functions(
 
     def pids(self) -> list[int]:
         """The processes that run user code now."""
-        return self._python.pids()
+        return self._own_code.pids()
 
     def close(self) -> None:
         """Ends every process and removes every file; may be called twice."""

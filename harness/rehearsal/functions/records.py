@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from harness.rehearsal.functions.concurrency import Slots
 
-EngineKind = Literal["bundled", "python", "url"]
+EngineKind = Literal["bundled", "python", "node", "url"]
+NODE = "nodejs"
+"""What the names of Node's runtimes begin with."""
 
 
 class Package(Struct, frozen=True, kw_only=True):
@@ -31,7 +33,8 @@ class Code(Struct, frozen=True, kw_only=True):
     """What one version runs, frozen with it: package, environment and limits.
 
     `entry` is `module.function` in the zip under `root`, or `module:function` of your own; None for other kinds.
-    `url` is the base URL of kind "url".
+    `runtime` is what a zip asks for, `layers` where its layers are unpacked, the last of them first. `url` is the base
+    URL of kind "url".
     """
 
     function: str
@@ -42,11 +45,13 @@ class Code(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     timeout_s: int
     memory_mb: int
+    runtime: str | None = None
+    layers: tuple[Path, ...] = ()
 
     @property
     def kind(self) -> EngineKind:
         """How it runs."""
-        return self.package.kind
+        return "node" if (self.runtime or "").startswith(NODE) else self.package.kind
 
     @property
     def url(self) -> str | None:

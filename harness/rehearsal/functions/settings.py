@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from harness.rehearsal.functions import runtimes
 from harness.rehearsal.functions.names import invalid_value
 from harness.rehearsal.functions.records import Configuration, Package
 from harness.rehearsal.refusal import Refusal
@@ -87,6 +88,7 @@ def applied(known: Configuration, params: Mapping[str, Any]) -> Configuration:
         memory_mb=params.get("MemorySize", known.code.memory_mb),
         environment=_frozen(params) if "Environment" in params else known.code.environment,
         entry=params.get("Handler", known.code.entry),
+        runtime=params.get("Runtime", known.code.runtime),
     )
     return replace(
         known,
@@ -123,11 +125,8 @@ def check_range(name: str, value: int | None, low: int, high: int | None) -> Non
 
 
 def _check_runtime(runtime: str | None) -> None:
-    if runtime is not None and not re.fullmatch(r"python3\.\d+", runtime):
-        raise invalid(
-            f"Value {runtime} at 'runtime' failed to satisfy constraint: this local cloud runs python3.x; "
-            "give a service in another language by its URL."
-        )
+    if runtime is not None and (reason := runtimes.unknown(runtime)):
+        raise invalid(f"Value {runtime} at 'runtime' failed to satisfy constraint: {reason}.")
 
 
 def _check_environment(given: Mapping[str, str]) -> None:

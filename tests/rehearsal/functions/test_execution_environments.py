@@ -227,7 +227,7 @@ def test_warming_code_that_does_not_import_is_one_clear_sentence(create, functio
 
 def test_an_import_that_takes_too_long_is_begun_again_within_the_runs_time(create, invoke, counted, monkeypatch):
     """Lambda gives an init its own time, and then that of the function: the payload tells of the latter."""
-    monkeypatch.setattr("harness.rehearsal.functions.python.INIT_LIMIT_S", 0.3)
+    monkeypatch.setattr("harness.rehearsal.functions.own_code.INIT_LIMIT_S", 0.3)
     create("import time\ntime.sleep(60)\n", Timeout=1)
     answer = invoke({})
     assert answer.payload["errorType"] == "Sandbox.Timedout"
@@ -237,7 +237,7 @@ def test_an_import_that_takes_too_long_is_begun_again_within_the_runs_time(creat
 
 def test_a_slow_import_that_ends_within_the_second_time_runs(create, invoke, monkeypatch):
     """The first run waits for it."""
-    monkeypatch.setattr("harness.rehearsal.functions.python.INIT_LIMIT_S", 0.1)
+    monkeypatch.setattr("harness.rehearsal.functions.own_code.INIT_LIMIT_S", 0.1)
     create("import time\ntime.sleep(0.3)\ndef handler(event, context): return 'up'\n", Timeout=30)
     assert invoke({}).payload == "up"
 

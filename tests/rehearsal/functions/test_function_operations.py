@@ -367,7 +367,7 @@ def test_boto3_waiters_see_a_ready_function(settling, create, client, schedule):
 BAD_SETTINGS = {
     "a timeout of 901 s": ({"Timeout": 901}, "'timeout'", "ValidationException"),
     "too little memory": ({"MemorySize": 128 - 1}, "'memorySize'", "ValidationException"),
-    "another language": ({"Runtime": "nodejs22.x"}, "python3.x", "InvalidParameterValueException"),
+    "another language": ({"Runtime": "java21"}, "python3.x", "InvalidParameterValueException"),
     "layers": ({"Layers": ["arn:aws:lambda:eu-north-1:123456789012:layer:l:1"]}, "no layers", None),
     "a reserved variable": ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "AWS_REGION", None),
     "a variable with a dash": (

@@ -1,6 +1,7 @@
-"""Runs Python code, of an uploaded zip or your own, in execution environments of its version."""
+"""Runs code, of an uploaded zip or your own Python, in execution environments of its version."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 from harness.errors import CloudError
 from harness.rehearsal.clock import wall_limit_s
+from harness.rehearsal.functions import runtimes
 from harness.rehearsal.functions.engines import Ran, RunRequest, context_of, failed, timed_out
 from harness.rehearsal.functions.environments import (
     INIT_LIMIT_S,
@@ -22,7 +24,9 @@ from harness.rehearsal.functions.environments import (
     TimedOut,
 )
 from harness.rehearsal.functions.records import Code
-from harness.rehearsal.functions.runtime import with_request_id
+from harness.rehearsal.functions.runtime import Failure, with_request_id
+
+log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 30.0
 """Seconds that a run waits for an environment: just longer than API Gateway waits for its answer."""
@@ -30,8 +34,8 @@ _NO_HANDLER = frozenset({"Runtime.HandlerNotFound", "Runtime.MalformedHandlerNam
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE")
 
 
-class Python:
-    """The engine of kind "python": a pool of environments for each version.
+class OwnCode:
+    """The engine of the kinds "python" and "node": a pool of environments for each version.
 
     `variables` gives the environment variables of a version's processes.
     """
@@ -42,6 +46,7 @@ class Python:
         self._retired: list[EnvironmentPool] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._told: set[str] = set()
 
     def run(self, code: Code, request: RunRequest) -> Ran:
         """Runs one event in an environment, starting one where none is idle and the pool has room."""
@@ -102,12 +107,19 @@ class Python:
 
     def _new_pool(self, code: Code) -> EnvironmentPool:
         with self._lock:
+            self._tell(code)
             _, pool = self._pools.setdefault(
                 id(code), (code, EnvironmentPool(lambda speed: self._environment(code, speed)))
             )
             if self._closed:
                 pool.close()
             return pool
+
+    def _tell(self, code: Code) -> None:
+        """Says once of each function that its code does not run on what it asks for."""
+        if code.function not in self._told and (sentence := runtimes.not_as_asked(code)):
+            self._told.add(code.function)
+            log.warning(sentence)
 
     def _environment(self, code: Code, speed: float) -> Environment:
         """A new environment; an import that takes too long is begun again, on the time of the run that waits for it.
@@ -124,14 +136,21 @@ class Python:
     def _order(self, code: Code) -> Order:
         root = code.package.root
         here = str(Path.cwd())
-        path = [str(root)] if root else [here, *(entry or here for entry in sys.path)]
-        return Order(entry=code.entry or "", path=path, folder=root or Path.cwd(), variables=self._variables(code))
+        layers = [folder for layer in code.layers for folder in runtimes.python_path(layer)]
+        path = [str(root), *layers] if root else [here, *(entry or here for entry in sys.path)]
+        return Order(
+            command=runtimes.command(code),
+            entry=code.entry or "",
+            path=path,
+            folder=root or Path.cwd(),
+            variables=self._variables(code),
+        )
 
 
 def _run(environment: Environment, code: Code, request: RunRequest) -> Ran:
     start_ms, start_log = environment.take_start()
     if environment.failure:
-        payload = json.dumps(with_request_id(environment.failure, request.id)).encode()
+        payload = json.dumps(_failure_of(environment.failure, request)).encode()
         return Ran(payload=payload, failed=True, duration_ms=0.0, log=start_log, start_ms=start_ms)
     started = time.perf_counter()
     try:
@@ -147,6 +166,11 @@ def _run(environment: Environment, code: Code, request: RunRequest) -> Ran:
         log=start_log + report.log,
         start_ms=start_ms,
     )
+
+
+def _failure_of(failure: Failure, request: RunRequest) -> Failure:
+    """The failure to start as the run of a request answers it; that of Node names no request."""
+    return with_request_id(failure, request.id) if "requestId" in failure else failure
 
 
 def _exited(request: RunRequest, ended: EnvironmentEnded, duration_ms: float = 0.0, start_log: bytes = b"") -> Ran:
@@ -166,7 +190,8 @@ def _is_missing(failure: Mapping[str, str], code: Code) -> bool:
     """Whether there is no such module or function at all, which is a misspelt handler and no broken code."""
     module = (code.entry or "").rpartition(":" if ":" in (code.entry or "") else ".")[0].replace("/", ".")
     nowhere = f"Unable to import module '{module}': No module named '{module.partition('.')[0]}'"
-    return failure["errorType"] in _NO_HANDLER or failure["errorMessage"] == nowhere
+    nowhere_in_node = f"Error: Cannot find module '{module.rpartition('.')[2]}'"
+    return failure["errorType"] in _NO_HANDLER or failure["errorMessage"] in (nowhere, nowhere_in_node)
 
 
 def _described(code: Code) -> str:
@@ -178,7 +203,8 @@ def variables(code: Code, region: str, endpoint_url: str) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         **_access(region, endpoint_url),
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        **runtimes.library_path(code),
+        "AWS_EXECUTION_ENV": runtimes.execution_name(code),
         "AWS_LAMBDA_FUNCTION_NAME": code.function,
         "AWS_LAMBDA_FUNCTION_VERSION": code.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(code.memory_mb),

@@ -1,0 +1,204 @@
+"""From a route to a version of its function: draws one by the alias's weights, runs it, and makes an answer of it.
+
+The bundled service runs in-process, everything else in threads that wait for its execution environment; both leave
+Lambda's metrics behind, stamped with the simulated time at which the request came in.
+"""
+
+import asyncio
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from harness.rehearsal import proxy, service
+from harness.rehearsal.admission import value_of
+from harness.rehearsal.apis.routes import Integration
+from harness.rehearsal.apis.version_header import VersionHeader
+from harness.rehearsal.clock import wall_limit_s
+from harness.rehearsal.cloudwatch.api_requests import ApiName
+from harness.rehearsal.cloudwatch.invocations import InvocationMetrics, Underway
+from harness.rehearsal.functions.functions import Functions
+from harness.rehearsal.functions.records import Code
+from harness.rehearsal.proxy import AdmittedRequest, GatewayAnswer, RawHeaders
+from harness.rehearsal.refusal import Refusal
+from harness.rehearsal.waiting import WaitingThreads
+
+MOST_WAITING = 64
+"""Threads that wait for the runs of one version: a version that hangs takes none of another's."""
+
+
+class Home(Struct, frozen=True, kw_only=True):
+    """Where functions run, and how.
+
+    `version_header` says which answers name the version that was invoked: `all` of them; only `answers` that the
+    function itself gave, as on AWS, where the gateway makes the 502; or `none`, as on AWS where the function names
+    none. In limits of the gateway and of user code simulated time runs at `speed`.
+    """
+
+    account: str
+    region: str
+    version_header: VersionHeader = "all"
+    speed: float = 1.0
+
+
+class BundledVersion(NamedTuple):
+    """What is derived once from the code of a bundled version; both times are wall time."""
+
+    code: Code
+    fail_ratio: float
+    latency_s: float
+    timeout_s: float
+
+
+class Integrations:
+    """Invokes functions for requests that were admitted.
+
+    `injected` is the share of a function's invocations that fault injection makes fail at this instant, 0..1.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        versions: Functions,
+        metrics: InvocationMetrics,
+        *,
+        injected: Callable[[str], float],
+    ) -> None:
+        self._home = home
+        self._versions = versions
+        self._metrics = metrics
+        self._injected = injected
+        self._threads: defaultdict[tuple[str, str], WaitingThreads] = defaultdict(lambda: WaitingThreads(MOST_WAITING))
+        self._running: set[asyncio.Task[GatewayAnswer]] = set()
+        self._behaviours: dict[tuple[str, str], BundledVersion] = {}
+        self._answer_headers: dict[str, RawHeaders] = {}
+
+    def close(self) -> None:
+        """Ends the threads without waiting for invocations that still run."""
+        for threads in self._threads.values():
+            threads.close()
+
+    async def invoke(self, api: ApiName, to: Integration, call: AdmittedRequest) -> GatewayAnswer:
+        """The answer to a request of an API, whatever becomes of the function."""
+        try:
+            version = self._versions.draw(to.function, to.qualifier, call.chance(), call.received_s)
+            code = self._versions.code(to.function, version)
+        except Refusal:
+            return proxy.NOT_INVOKED
+        if (share := self._injected(to.function)) and call.chance() < share:
+            self._metrics.record(to.function, to.alias, version, call.received_s, 0.0, failed=True)
+            return self._from_gateway(proxy.BAD_GATEWAY, version)
+        if code.kind != "bundled":
+            limit_s = wall_limit_s(to.timeout_s, self._home.speed)
+            return await self._in_time(self._run(api, to, call, version), version, limit_s)
+        own = self._behaviour(to.function, version, code)
+        if own.latency_s:
+            return await self._in_time(self._in_slot(to, call, version, own), version, to.timeout_s)
+        return await self._in_slot(to, call, version, own)
+
+    async def _in_time(self, work: Coroutine[Any, Any, GatewayAnswer], version: str, limit_s: float) -> GatewayAnswer:
+        """API Gateway stops waiting after `limit_s` of wall time, the invocation goes on."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
+        return task.result() if done else self._from_gateway(proxy.TIMED_OUT, version)
+
+    async def _in_slot(
+        self, to: Integration, call: AdmittedRequest, version: str, own: BundledVersion
+    ) -> GatewayAnswer:
+        try:
+            underway = self._versions.take_slot(to.function, to.alias, version)
+        except Refusal:
+            return proxy.NOT_INVOKED
+        try:
+            return await self._bundled(to, call, version, own, underway)
+        finally:
+            self._versions.free_slot(to.function, to.alias, version)
+
+    async def _bundled(
+        self, to: Integration, call: AdmittedRequest, version: str, own: BundledVersion, underway: Underway
+    ) -> GatewayAnswer:
+        begun = time.perf_counter()
+        if own.latency_s:
+            await asyncio.sleep(min(own.latency_s, own.timeout_s))
+        response = self._response(call, own)
+        duration_ms = (time.perf_counter() - begun) * 1000
+        self._metrics.record(
+            to.function, to.alias, version, call.received_s, duration_ms, failed=response is None, underway=underway
+        )
+        if response is None:
+            return self._from_gateway(proxy.BAD_GATEWAY, version)
+        return GatewayAnswer(response.status, self._headers(version), response.body)
+
+    def _response(self, call: AdmittedRequest, own: BundledVersion) -> service.ServiceResponse | None:
+        """The service's answer, None where it throws or does not come to an end in time."""
+        if own.latency_s > own.timeout_s or call.chance() < own.fail_ratio:
+            return None
+        user = str((call.authorizer or {}).get("principalId", ""))
+        client_version = value_of(call.headers, b"x-client-version").decode("latin-1")
+        try:
+            return service.answer(service.ServiceRequest(call.path, user, client_version, call.body))
+        except service.ServiceFailure:
+            return None
+
+    async def _run(self, api: ApiName, to: Integration, call: AdmittedRequest, version: str) -> GatewayAnswer:
+        home = self._home
+        event = proxy.event(call, api=api, account=home.account, region=home.region)
+        run = functools.partial(self._versions.run, to.function, version, event, alias=to.alias, speed=home.speed)
+        try:
+            invocation = await asyncio.wrap_future(self._threads[to.function, version].submit(run))
+        except Refusal:
+            return proxy.NOT_INVOKED
+        if invocation.error:
+            return self._from_gateway(proxy.BAD_GATEWAY, version)
+        try:
+            answer = proxy.parse(invocation.payload)
+        except proxy.MalformedAnswer:
+            return self._from_gateway(proxy.BAD_GATEWAY, version)
+        return answer if home.version_header == "none" else _naming(answer, version)
+
+    def _behaviour(self, function: str, version: str, code: Code) -> BundledVersion:
+        known = self._behaviours.get((function, version))
+        if known is None or known.code is not code:
+            known = self._behaviours[function, version] = _behaviour(code)
+        return known
+
+    def _headers(self, version: str) -> RawHeaders:
+        """Kept for each version, because every answer of the bundled service has the same."""
+        headers = self._answer_headers.get(version)
+        if headers is None:
+            headers = [(b"content-type", b"application/json")]
+            if self._home.version_header != "none":
+                headers.append(_version_header(version))
+            self._answer_headers[version] = headers
+        return headers
+
+    def _from_gateway(self, answer: GatewayAnswer, version: str) -> GatewayAnswer:
+        """An answer that the gateway makes although a version was invoked."""
+        return _naming(answer, version) if self._home.version_header == "all" else answer
+
+
+def _behaviour(code: Code) -> BundledVersion:
+    try:
+        own = service.behaviour(code.environment)
+    except service.BadEnvironment:
+        # The function would throw while it starts: every invocation fails.
+        own = service.Behaviour(fail_ratio=1.0)
+    return BundledVersion(code, own.fail_ratio, own.latency_s, code.timeout_s)
+
+
+def _naming(answer: GatewayAnswer, version: str) -> GatewayAnswer:
+    """The answer with the version that gave it, whatever it says of that itself."""
+    kept = [(name, value) for name, value in answer.headers if name.lower() != _VERSION_HEADER]
+    return answer._replace(headers=[*kept, _version_header(version)])
+
+
+_VERSION_HEADER = b"x-lambda-version"
+
+
+def _version_header(version: str) -> tuple[bytes, bytes]:
+    return _VERSION_HEADER, version.encode()
