@@ -1,7 +1,8 @@
 """Wall time that nobody sets: the system's clock once, and from there on one that only goes forward.
 
 A run's times must not jump where somebody, or a time server, sets this machine's clock. The machine's sleep counts. The
-processes of one rehearsal may share a `Standstill`: time that passes in it is none of theirs.
+processes of one rehearsal may share a `Standstill`: time that passes in it is none of theirs. A process that takes part
+in a run of another machine goes by that one's clock.
 """
 
 import mmap
@@ -64,7 +65,7 @@ class Standstill:
     def stop_at(self, wall_s: float) -> None:
         """Has time stop at an instant, in seconds since 1970 as `wall_now` counts them."""
         self._leave_out()
-        self._shared[_STOP] = wall_s - _BEGAN_S
+        self._shared[_STOP] = wall_s - _BEGAN_S - _ahead_s
 
     def go_on(self) -> None:
         """Stops no more."""
@@ -87,6 +88,8 @@ class Standstill:
 
 
 _BEGAN_S = time.time() - _ticks()
+_ahead_s = 0.0
+"""How far the clock that this process goes by is ahead of this machine's."""
 
 
 def _shared() -> Standstill | None:
@@ -98,9 +101,25 @@ standstill = _shared()
 """What this process shares with others; None on AWS, and wherever nobody waits for anybody."""
 
 
-def wall_now() -> float:
-    """Seconds since 1970, as they were counted when this process began; standstills left out."""
+def own_now() -> float:
+    """Seconds since 1970, as this machine counted them when this process began; standstills left out."""
     return _BEGAN_S + (standstill.passed_s() if standstill else _ticks())
+
+
+def wall_now() -> float:
+    """The same by the clock that this process goes by: this machine's, or the one that it was told to follow."""
+    return own_now() + _ahead_s
+
+
+def follow(asked_s: float, shown_s: float) -> None:
+    """Goes by a clock that showed `shown_s` at some instant between `asked_s`, by `own_now`, and now.
+
+    What was found once is kept as long as it fits, so that no message that took long moves the time of a run.
+    """
+    global _ahead_s
+    least_s, most_s = shown_s - own_now(), shown_s - asked_s
+    if not least_s <= _ahead_s <= most_s:
+        _ahead_s = (least_s + most_s) / 2
 
 
 def set_forward_s() -> float:
@@ -109,5 +128,5 @@ def set_forward_s() -> float:
 
 
 def behind_s() -> float:
-    """How far `wall_now` is behind this machine's clock: that was set forward, or time stood still."""
+    """How far `wall_now` is behind this machine's clock: that was set, time stood still, or another one is followed."""
     return time.time() - wall_now()

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import wallclock
 from harness.traffic.steering import Timebase
-from harness.wallclock import Standstill, set_forward_s, wall_now
+from harness.wallclock import Standstill, behind_s, follow, own_now, set_forward_s, wall_now
 
 
 def test_a_clock_that_is_set_moves_no_time_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,3 +71,30 @@ def test_time_never_goes_back(moves: list[str]) -> None:
         now_s = world.passed_s()
         assert now_s >= before_s - 1e-6
         before_s = now_s
+
+
+@pytest.fixture
+def own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Goes by this machine's clock again after the test."""
+    monkeypatch.setattr(wallclock, "_ahead_s", 0.0)
+
+
+@pytest.mark.usefixtures("own_clock")
+@pytest.mark.parametrize("off_s", [-43_200.0, -2.0, 2.0, 43_200.0])
+def test_a_process_goes_by_the_clock_that_it_follows(off_s: float) -> None:
+    """Whatever this machine's own one shows, which is behind it by as much, and was set by nobody."""
+    forward_s, behind = set_forward_s(), behind_s()
+    follow(own_now(), own_now() + off_s)
+    assert wall_now() - own_now() == pytest.approx(off_s, abs=0.5)
+    assert behind_s() - behind == pytest.approx(-off_s, abs=0.5)
+    assert set_forward_s() == pytest.approx(forward_s, abs=0.1)
+
+
+@pytest.mark.usefixtures("own_clock")
+def test_an_answer_that_took_long_moves_no_time() -> None:
+    """What was found once is kept as long as it fits."""
+    follow(own_now() - 30.0, own_now() - 29.0)
+    assert wall_now() - own_now() == pytest.approx(0.0, abs=0.01)
+    follow(own_now(), own_now() + 100.0)
+    follow(own_now() - 30.0, own_now() + 99.0)
+    assert wall_now() - own_now() == pytest.approx(100.0, abs=0.5)

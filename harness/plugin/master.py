@@ -12,9 +12,10 @@ from harness.core.experiment.hosts import is_loopback
 from harness.core.timeline.events import Arrivals, Event
 from harness.plugin.crew import FLUSH_S, Crew
 from harness.plugin.director import Director
-from harness.plugin.role import BEGIN, END, FAILURE, PACING, ROWS, STEERING
+from harness.plugin.role import BEGIN, CLOCK, END, FAILURE, PACING, ROWS, STEERING
 from harness.plugin.worker_messages import (
     CLOCK_OFF_S,
+    Clock,
     Failure,
     NotAWorkers,
     Pacing,
@@ -27,12 +28,15 @@ from harness.run.run import Run
 from harness.traffic.fired import bounded
 from harness.traffic.recorder import unstarted
 from harness.traffic.steering import Steering
+from harness.wallclock import wall_now
 
 MASTER = "master"
 """What its own rows name in the place of a worker."""
 LAST_ROWS_S = 10.0
 """Wall time that workers get to send their last rows, once their users are stopped."""
 
+CLOCKS_DIFFER_S = 5.0
+"""Wall time by which a worker's clock differs from this machine's so much that people are told of it."""
 MOST_REASON = 1000
 """Characters of a worker's reason that the timeline keeps."""
 OPEN_PORT = (
@@ -66,6 +70,7 @@ class Master(Director):
             (PACING, Pacing, self._on_pacing),
             (ROWS, Rows, self._on_rows),
             (FAILURE, Failure, self._on_failure),
+            (CLOCK, Clock, self._on_clock),
         ):
             self._runner.register_message(message, self._from_workers(kind, listener))
         bear_any_message(self._runner)
@@ -194,6 +199,16 @@ class Master(Director):
         elif self.run and worker in self.run.fleet.workers:
             self._leaving.add(worker)
         self.pacing(worker, pacing=told.pacing)
+
+    def _on_clock(self, worker: str, told: Clock) -> None:
+        """Answers what this machine's clock shows, which the worker goes by; a message takes time, too."""
+        now_s = wall_now()
+        self._runner.send_message(CLOCK, {"asked_s": told.asked_s, "shown_s": now_s}, client_id=worker)
+        ahead_s = told.asked_s - now_s
+        if self.run and abs(ahead_s) > CLOCKS_DIFFER_S:
+            way = "ahead of" if ahead_s > 0 else "behind"
+            words = f"the clock of worker {worker} is {abs(ahead_s):.0f} s {way} this machine's, and was corrected"
+            self.run.trouble("clock", words)
 
     def _on_failure(self, worker: str, told: Failure) -> None:
         self.failed(f"worker {worker}: {told.reason[:MOST_REASON]}")

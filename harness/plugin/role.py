@@ -5,6 +5,7 @@ Master and workers talk in Locust's own messages:
     canary-begin      master → worker   a test begins
     canary-steering   master → worker   what to send from when on
     canary-end        master → worker   the test is over: send what you have
+    canary-clock      both ways         what the clock of either shows
     canary-pacing     worker → master   whether there are users that send
     canary-rows       worker → master   lines of the timeline; `last` after a test
     canary-failure    worker → master   why it can send no traffic
@@ -17,7 +18,7 @@ from typing import Any
 from harness.errors import ExitCode
 from harness.plugin.crew import Crew
 
-BEGIN, STEERING, END = "canary-begin", "canary-steering", "canary-end"
+BEGIN, STEERING, END, CLOCK = "canary-begin", "canary-steering", "canary-end", "canary-clock"
 PACING, ROWS, FAILURE = "canary-pacing", "canary-rows", "canary-failure"
 ROUND_S = 0.5
 """Wall time between two looks for changed options, lost workers, and a lost master."""

@@ -1,21 +1,26 @@
 """A Locust process that sends what its master asks for."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gevent
+from locust import runners
 
 from harness.core.timeline.events import Event, encode
 from harness.errors import ExitCode
 from harness.plugin.crew import Crew
-from harness.plugin.role import BEGIN, END, FAILURE, PACING, ROUND_S, ROWS, STEERING, Role
+from harness.plugin.role import BEGIN, CLOCK, END, FAILURE, PACING, ROUND_S, ROWS, STEERING, Role
 from harness.traffic.steering import unpacked
+from harness.wallclock import follow, own_now
 
 MASTER_SILENT_S = 10.0
-"""Wall time without a message of the master, who sends one each second, after which a worker stops."""
+"""Wall time without a message of the master, who sends one each second, after which a worker that sends stops."""
+MASTER_GONE_S = 60.0
+"""The same for a worker that sends nothing: a master may be busy with a report."""
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +38,17 @@ class Worker(Role):
             tell_pacing=lambda pacing: self._runner.send_message(PACING, {"pacing": pacing}),
             tell_failure=lambda reason: self._runner.send_message(FAILURE, {"reason": reason}),
         )
-        for message, listener in ((BEGIN, self._on_begin), (STEERING, self._on_steering), (END, self._on_end)):
+        for message, listener in (
+            (BEGIN, self._on_begin),
+            (STEERING, self._on_steering),
+            (END, self._on_end),
+            (CLOCK, self._on_clock),
+        ):
             self._runner.register_message(message, listener)
+        runners.MASTER_HEARTBEAT_TIMEOUT = math.inf  # Locust's own patience ends where somebody sets the clock
+        self._beat: float | None = None
+        self._beat_s = time.monotonic()
+        self._ask_clock()
         gevent.spawn(self._mind_master, os.getppid() if environment.parsed_options.processes else None)
 
     def test_start(self) -> None:
@@ -61,9 +75,9 @@ class Worker(Role):
             raise KeyboardInterrupt
 
     def _mind_master(self, parent: int | None) -> None:
-        """Ends this process once its master is gone: nobody could stop what it sends (Locust itself waits a minute)."""
+        """Ends this process once its master is gone: nobody could stop what it sends."""
         while parent is None or os.getppid() == parent:
-            if self.crew.sends and self._silent_s() > MASTER_SILENT_S:
+            if self._silent_s() > (MASTER_SILENT_S if self.crew.sends else MASTER_GONE_S):
                 break
             gevent.sleep(ROUND_S)
         log.error("the master is gone, so this worker ends")
@@ -71,13 +85,23 @@ class Worker(Role):
         self._runner.quit()
 
     def _silent_s(self) -> float:
-        """Wall time since the master's last message."""
-        return time.time() - (self._runner.last_heartbeat_timestamp or time.time())
+        """Wall time since the master's last message was noticed, whatever the clock was set to in between."""
+        now_s, beat = time.monotonic(), self._runner.last_heartbeat_timestamp
+        if beat != self._beat:
+            self._beat, self._beat_s = beat, now_s
+        return now_s - self._beat_s
 
     def _send_rows(self, rows: Sequence[Event], last: bool) -> None:
         self._runner.send_message(ROWS, {"lines": b"".join(map(encode, rows)), "last": last})
 
+    def _ask_clock(self) -> None:
+        self._runner.send_message(CLOCK, {"asked_s": own_now()})
+
+    def _on_clock(self, msg: Any, **_: Any) -> None:
+        follow(msg.data["asked_s"], msg.data["shown_s"])
+
     def _on_begin(self, msg: Any, **_: Any) -> None:
+        self._ask_clock()
         self.crew.begin(unpacked(msg.data))
 
     def _on_steering(self, msg: Any, **_: Any) -> None:

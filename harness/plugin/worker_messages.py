@@ -18,6 +18,7 @@ from msgspec.structs import asdict, replace
 from harness.core.timeline.events import Arrivals, Event, Exemplar, Requests, Totals, decode
 from harness.core.timeline.histogram import HIGHEST_BIN, Bins
 from harness.errors import HarnessError
+from harness.plugin.locust_messages import KINDS
 from harness.traffic.fired import MOST_CHARACTERS, MOST_S
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -26,7 +27,7 @@ MOST_ROWS = 200_000
 MOST_COUNT = 10**9
 HIGHEST_STATUS = 999
 CLOCK_OFF_S = 300.0
-"""Wall time that the clock of a worker may be off its master's."""
+"""Wall time that rows of a worker, which goes by its master's clock, may be off it."""
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,12 @@ class Rows(Struct, frozen=True):
 
     lines: bytes
     last: bool
+
+
+class Clock(Struct, frozen=True):
+    """What a worker's own clock showed, in seconds since 1970, when it asked for its master's."""
+
+    asked_s: float
 
 
 class Failure(Struct, frozen=True):
@@ -164,7 +171,11 @@ def bear_any_message(runner: Any) -> None:
             log.warning("a message of %.80r says that it is of %.80r, and is left out", client_id, message.node_id)
             return
         try:
+            if kind := KINDS.get(message.type):
+                read(message.data, kind)
             handle(client_id, message)
+        except NotAWorkers as reason:
+            log.warning("of %.80r is left out %.1000s", client_id, reason)
         except Exception as error:  # noqa: BLE001 - Locust's own reading of what anybody may have sent
             log.warning("a message of %.80r is left out: %.200r", client_id, error)
 

@@ -1,8 +1,10 @@
 """Whoever speaks Locust's protocol to a master: it takes traffic and state from workers, and nothing else."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -12,6 +14,9 @@ import zmq
 
 with pytest.MonkeyPatch.context() as environment_variables:
     environment_variables.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # other tests need sockets as they are
+    from locust.stats import StatsEntryDict
+
+    from harness.plugin.locust_messages import KINDS
     from harness.plugin.worker_messages import Failure, NotAWorkers, Pacing, Rows, read, rows_of
 
 from harness.core.timeline.events import (
@@ -118,6 +123,42 @@ def test_a_message_of_another_shape_is_refused(kind: Any, data: Any) -> None:
         read(data, kind)
 
 
+TOTAL = dict.fromkeys(StatsEntryDict.__annotations__, 0) | {
+    "name": "Aggregated",
+    "method": "",
+    "response_times": {},
+    "num_reqs_per_sec": {},
+    "num_fail_per_sec": {},
+}
+STATS: dict[str, Any] = {"stats": [], "stats_total": TOTAL, "errors": {}, "user_classes_count": {}, "user_count": 0}
+"""What Locust sends of a worker that sent nothing."""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stats": 7},
+        {"errors": {"a": 7}},
+        {"user_count": -1},
+        {"user_classes_count": {"Customer": "many"}},
+        *({"stats_total": TOTAL | changed} for changed in (
+            {"name": []},
+            {"num_requests": 10**30},
+            {"total_response_time": float("inf")},
+            {"total_response_time": float("nan")},
+            {"response_times": {"soon": 1}},
+            {"num_reqs_per_sec": {1: None}},
+        )),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_statistics_that_locust_could_not_add_up_are_left_out(changes: dict[str, Any]) -> None:
+    """Before Locust hears of them: it would stop in the middle, with a traceback."""
+    assert read(STATS, KINDS["stats"])
+    with pytest.raises(NotAWorkers):
+        read(STATS | changes, KINDS["stats"])
+
+
 def messages(me: str, somebody: str) -> list[bytes]:
     """What a hostile peer sends; `somebody` is a worker that is there."""
     lines = b"".join(map(encode, NO_WORKERS))
@@ -136,6 +177,8 @@ def messages(me: str, somebody: str) -> list[bytes]:
         ("heartbeat", None, me),
         ("spawning_complete", None, me),
         ("stats", {"errors": 7}, me),
+        ("stats", STATS, me),
+        ("heartbeat", {"state": "running", "current_cpu_usage": "much"}, me),
         (["x"], {}, {}),
         ("logs", 7, me),
         ("exception", None, me),
@@ -149,7 +192,7 @@ def test_a_hostile_worker_changes_nothing_but_that_it_is_told(
     service: Service,
 ) -> None:
     """None of its events is in the timeline, the workers go on, and the log says what was left out."""
-    words = ["--canary-arrival-rate", "50", "--run-time", "6", "--processes", "2", *(port := own_port())]
+    words = ["--canary-arrival-rate", "50", "--run-time", "9", "--processes", "2", *(port := own_port())]
     run = play("-f", CANARY, "--host", service.url, *words)
     run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
     (worker, _) = {row.worker for row in of(Requests, run.events())}
@@ -161,12 +204,13 @@ def test_a_hostile_worker_changes_nothing_but_that_it_is_told(
             peer.send(message)
             time.sleep(0.02)
         peer.send(msgpack.dumps(("quit", None, "hostile")))
-        time.sleep(0.2)
+        told_s = max(row.at_s for row in of(Requests, run.events()))
+        run.wait_for(lambda events: any(row.worker == worker and row.at_s > told_s + 1 for row in of(Requests, events)))
         code = run.end()
     events = run.events()
     assert not [event for event in events if isinstance(event, (Write, AliasSeen, FaultEnded, Note))]
     assert sum(row.count for row in of(Requests, events)) == service.seen.total()
-    assert {row.worker for row in of(Requests, events) if row.at_s > 4} >= {worker}
+    assert "Traceback" not in run.log.read_text()
     assert any("hostile sent what no worker sends" in trouble.message for trouble in of(Trouble, events))
     assert [ended.why for ended in of(RunEnded, events)] == ["stopped"]
     assert code == 4  # nothing was watched
@@ -184,6 +228,29 @@ def test_the_workers_of_processes_are_met_on_loopback_alone(
     listening = [one.laddr for one in psutil.Process(run.process.pid).net_connections() if one.status == "LISTEN"]
     assert {address.ip for address in listening} == {"127.0.0.1"}
     run.end()
+
+
+@pytest.mark.slow
+def test_the_clock_of_a_worker_is_corrected_and_the_difference_told(
+    play: Callable[..., Play], service: Service, tmp_path: Path
+) -> None:
+    """A worker half a day behind its master sends what is due now, and its rows lie where the master's time is."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, time\nsystem = time.time\n"
+        "if '--worker' in sys.orig_argv:\n    time.time = lambda: system() - 43_200\n"
+    )
+    port, variables = own_port(), {"PYTHONPATH": str(tmp_path)}
+    play("--worker", "-f", CANARY, *port, **variables)
+    words = ["-f", CANARY, "--host", service.url, "--master", "--expect-workers", "1", *port]
+    run = play(*words, "--canary-arrival-rate", "50", "--run-time", "60", **variables)
+    run.wait_for(lambda events: bool(of(Requests, events)))
+    run.process.terminate()
+    assert run.end() == 143
+    rows = of(Requests, run.events())
+    assert sum(row.count for row in rows) == service.seen.total() > 0
+    assert all(0 <= row.at_s < 60 for row in rows)
+    (told,) = (event.message for event in of(Trouble, run.events()))
+    assert re.search(r"clock of worker \S+ is 43[12]\d\d s behind this machine's, and was corrected", told)
 
 
 @pytest.mark.soak
