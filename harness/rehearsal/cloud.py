@@ -31,6 +31,7 @@ from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.registry import SETTLES_IN_S
 from harness.rehearsal.gateway import Gateway
+from harness.rehearsal.kept import Kept
 from harness.rehearsal.planned import Plan
 from harness.rehearsal.url_gateway import UrlGateway
 from harness.rehearsal.wire import Wire
@@ -73,6 +74,7 @@ class Cloud:
         self.clock = CloudClock(speed, phase_s=self._rng("clock").uniform(0, MINUTE_S))
         self.schedule = Schedule(self.clock)
         home = {"account": ACCOUNT, "region": REGION}
+        Kept(**home).empty()
         times = self.experiment.cloud
         self.cloudwatch = CloudWatch(
             self.schedule,
@@ -98,7 +100,14 @@ class Cloud:
             stop_delay_s=_span(times.stop_delay_s) or STOP_DELAY_S,
         )
         self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
-        self.cloudformation = CloudFormation(self.schedule, **home)
+        self.cloudformation = CloudFormation(
+            self.schedule,
+            self.functions,
+            self.cloudwatch,
+            self.codedeploy,
+            rng=self._rng("cloudformation"),
+            **home,
+        )
         self._undo = contextlib.ExitStack()
         self._ready: dict[str, Any] | None = None
 

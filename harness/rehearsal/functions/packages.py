@@ -6,7 +6,7 @@ import io
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,21 +24,32 @@ _UNZIPPED_LIMIT = 262_144_000
 _IMAGE_FORMS = f"{BUNDLED_IMAGE}, python:module:function, or http://127.0.0.1:PORT"
 
 
+Objects = Callable[[str, str, str | None], bytes]
+"""Reads an object of S3 by bucket, key and version; raises Refusal."""
+
+
 class Packages:
     """Keeps uploaded code in a temporary folder, one subfolder a zip, until `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
         self._root: Path | None = None
 
     def package(self, code: Mapping[str, Any]) -> Package:
-        """The package of a request's code: `ZipFile` or `ImageUri`."""
+        """The package of a request's code: `ZipFile`, an object of S3, or `ImageUri`."""
         if code.get("ImageUri"):
             return image(code["ImageUri"])
         if code.get("ZipFile") is not None:
             return self._zip(code["ZipFile"])
-        if code.get("S3Bucket") or code.get("S3Key"):
-            raise _invalid("This local cloud has no S3: give the code as ZipFile.")
+        if code.get("S3Bucket") and code.get("S3Key"):
+            return self._zip(self._stored(code["S3Bucket"], code["S3Key"], code.get("S3ObjectVersion")))
         raise _invalid("Please provide a source for function code.")
+
+    def _stored(self, bucket: str, key: str, version: str | None) -> bytes:
+        try:
+            return self._objects(bucket, key, version)
+        except Refusal as refusal:
+            raise _invalid(refusal.message) from refusal
 
     def close(self) -> None:
         """Removes all that was unpacked."""

@@ -10,6 +10,7 @@ from harness.rehearsal.functions.names import LATEST, Address, FunctionName, is_
 from harness.rehearsal.functions.packages import Packages
 from harness.rehearsal.functions.records import Alias, Code, Configuration, EngineKind, Function, Settling
 from harness.rehearsal.functions.routing import Route, route
+from harness.rehearsal.kept import Kept
 from harness.rehearsal.operations import AwsService
 from harness.rehearsal.refusal import Refusal
 
@@ -38,7 +39,7 @@ class Registry(AwsService):
         self.settles_in_s = settles_in_s
         self._engines = engines
         self._address = Address(account, region)
-        self._packages = Packages()
+        self._packages = Packages(Kept(account, region).content)
         self._functions: dict[str, Function] = {}
         self._routes: dict[tuple[str, str], Route] = {}
 

@@ -395,7 +395,7 @@ BAD_CODE = {
     "no zip": ({"ZipFile": b"no zip at all"}, "Could not unzip uploaded file"),
     "nothing": ({"ZipFile": b""}, "Could not unzip uploaded file"),
     "no source": ({}, "Please provide a source for function code."),
-    "S3": ({"S3Bucket": "bucket", "S3Key": "key"}, "no S3"),
+    "S3": ({"S3Bucket": "bucket", "S3Key": "key"}, "NoSuchBucket"),
     "an unknown image": ({"ImageUri": "123.dkr.ecr.eu-north-1.amazonaws.com/x:1"}, "is not valid"),
     "a service elsewhere": ({"ImageUri": "http://example.com"}, "must be on loopback"),
     "a handler without function": ({"ImageUri": "python:module"}, "python:module:function"),

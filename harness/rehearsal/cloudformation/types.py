@@ -1,0 +1,95 @@
+"""Which type of resource is played by what."""
+
+import re
+from collections.abc import Mapping
+
+from harness.rehearsal.cloudformation.account_kinds import kept_kinds
+from harness.rehearsal.cloudformation.alias_kind import AliasKind
+from harness.rehearsal.cloudformation.function_kinds import (
+    EventInvokeKind,
+    FunctionKind,
+    PermissionKind,
+    UrlKind,
+    VersionKind,
+)
+from harness.rehearsal.cloudformation.kinds import Api, Kind, Named
+from harness.rehearsal.cloudformation.placeholders import Placeholder
+from harness.rehearsal.kept import Kept
+from harness.rehearsal.operations import AwsService
+
+_TYPE = re.compile(
+    r"(AWS|Alexa)::[A-Za-z0-9]+::[A-Za-z0-9]+(::[A-Za-z0-9]+)?|Custom::[\w@-]{1,60}|[A-Za-z0-9]+(::[A-Za-z0-9]+){2,3}"
+)
+
+
+class Types:
+    """The kinds of all types of resources."""
+
+    def __init__(self, functions: AwsService, cloudwatch: AwsService, codedeploy: AwsService, kept: Kept) -> None:
+        aws_lambda, deploy = Api(functions, "Lambda"), Api(codedeploy, "CodeDeploy")
+        self._kinds: dict[str, Kind] = {
+            "AWS::Lambda::Function": FunctionKind(aws_lambda),
+            "AWS::Lambda::Version": VersionKind(aws_lambda),
+            "AWS::Lambda::Alias": AliasKind(aws_lambda, deploy),
+            "AWS::Lambda::Permission": PermissionKind(aws_lambda),
+            "AWS::Lambda::Url": UrlKind(aws_lambda),
+            "AWS::Lambda::EventInvokeConfig": EventInvokeKind(aws_lambda),
+            **_alarms(Api(cloudwatch, "CloudWatch"), kept),
+            **_deployments(deploy),
+            **kept_kinds(kept),
+        }
+        self._other = Placeholder(kept.account, kept.region)
+
+    def of(self, kind: str) -> Kind:
+        """What plays a type."""
+        return self._kinds.get(kind, self._other)
+
+    @staticmethod
+    def is_known(kind: str) -> bool:
+        """Whether a text can be the name of a type."""
+        return _TYPE.fullmatch(kind) is not None
+
+
+def _alarms(api: Api, kept: Kept) -> dict[str, Kind]:
+    def arn(name: str) -> str:
+        return f"arn:aws:cloudwatch:{kept.region}:{kept.account}:alarm:{name}"
+
+    return {
+        f"AWS::CloudWatch::{kind}": Named(
+            api, name="AlarmName", create=put, update=put, delete="DeleteAlarms", delete_by="AlarmNames", arn=arn
+        )
+        for kind, put in {"Alarm": "PutMetricAlarm", "CompositeAlarm": "PutCompositeAlarm"}.items()
+    }
+
+
+def _deployments(api: Api) -> Mapping[str, Kind]:
+    return {
+        "AWS::CodeDeploy::Application": Named(
+            api,
+            name="ApplicationName",
+            create="CreateApplication",
+            update=None,
+            delete="DeleteApplication",
+            longest=100,
+            replaced_by=("ComputePlatform",),
+        ),
+        "AWS::CodeDeploy::DeploymentGroup": Named(
+            api,
+            name="DeploymentGroupName",
+            create="CreateDeploymentGroup",
+            update="UpdateDeploymentGroup",
+            renamed="CurrentDeploymentGroupName",
+            delete="DeleteDeploymentGroup",
+            longest=100,
+            replaced_by=("ApplicationName",),
+        ),
+        "AWS::CodeDeploy::DeploymentConfig": Named(
+            api,
+            name="DeploymentConfigName",
+            create="CreateDeploymentConfig",
+            update=None,
+            delete="DeleteDeploymentConfig",
+            longest=100,
+            replaced_by=("ComputePlatform", "TrafficRoutingConfig", "MinimumHealthyHosts", "ZonalConfig"),
+        ),
+    }
