@@ -28,11 +28,10 @@ def print_delays(wanted: Experiment, *, as_json: bool) -> None:
 
 
 def _built_in() -> dict[str, Span]:
-    from harness.rehearsal.cloudwatch.invocations import LEAST_DELAY_S, MOST_DELAY_S
-    from harness.rehearsal.cloudwatch.store import MINUTE_S
-    from harness.rehearsal.codedeploy.timing import STOP_DELAY_S
+    from harness.core.delays import METRIC_DELAY_S, STOP_DELAY_S
+    from harness.core.timeline.alarm_evaluation import MINUTE_S
 
-    return {"alarm_delay_s": (LEAST_DELAY_S, MOST_DELAY_S + MINUTE_S), "stop_delay_s": STOP_DELAY_S}
+    return {"alarm_delay_s": (METRIC_DELAY_S[0], METRIC_DELAY_S[1] + MINUTE_S), "stop_delay_s": STOP_DELAY_S}
 
 
 def as_document(found: Mapping[str, Sequence[float]], built_in: Mapping[str, Span]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from harness.cli.words import complain
@@ -50,7 +50,7 @@ def _run(words: list[str]) -> int:
 
         return run_locust(words[1:])
     own, others = _split(words)
-    options = _parser().parse_args(own, argparse.Namespace(words=words, others=others, takes_command=False))
+    options = _parser(own[:1]).parse_args(own, argparse.Namespace(words=words, others=others, takes_command=False))
     if others and not options.takes_command:
         raise UsageError("only `canary-harness run` and `plan` take a command after --")
     command: Callable[[argparse.Namespace], int] = options.command
@@ -110,7 +110,8 @@ def _meant(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close and name.startswith("-") else ""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(named: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command that is named, of all where none is: a command waits for no other one's modules."""
     parser = _Parser(
         prog="canary-harness",
         description="Proves that the alarm fires and CodeDeploy rolls a bad canary back.",
@@ -120,18 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"canary-harness {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_init(commands)
-    _add_rehearse(commands)
-    _add_cloud(commands)
-    _add_run(commands)
-    _add_watch(commands)
-    _add_doctor(commands)
-    _add_plan(commands)
-    _add_alarm(commands)
-    _add_judge(commands)
-    _add_report(commands)
-    _add_compare(commands)
-    _add_locust(commands)
+    for name in named if set(named) <= _COMMANDS.keys() and named else _COMMANDS:
+        _COMMANDS[name](commands)
     return parser
 
 
@@ -243,12 +234,39 @@ def _add_compare(commands: Any) -> None:
     comparing.add_compare_arguments(parser)
 
 
+def _add_predict(commands: Any) -> None:
+    from harness.cli import predict as predicting
+
+    text = "say beforehand whether the alarm will see a fault in time, and what would do better"
+    parser = _add_command(commands, "predict", predicting.run_predict, text)
+    parser.epilog = predicting.EXIT_CODES
+    predicting.add_predict_arguments(parser)
+
+
 def _add_doctor(commands: Any) -> None:
     from harness.cli import doctor as checkup
 
     parser = _add_command(commands, "doctor", checkup.run_doctor, "tell beforehand whether the safety net is armed")
     parser.epilog = checkup.EXIT_CODES
     checkup.add_doctor_arguments(parser)
+
+
+_COMMANDS: Mapping[str, Callable[[Any], None]] = {
+    "init": _add_init,
+    "rehearse": _add_rehearse,
+    "cloud": _add_cloud,
+    "run": _add_run,
+    "watch": _add_watch,
+    "doctor": _add_doctor,
+    "predict": _add_predict,
+    "plan": _add_plan,
+    "alarm": _add_alarm,
+    "judge": _add_judge,
+    "report": _add_report,
+    "compare": _add_compare,
+    "locust": _add_locust,
+}
+"""What adds each command to the parser."""
 
 
 def _watch(options: argparse.Namespace) -> int:

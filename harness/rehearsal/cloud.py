@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from harness.core.delays import STOP_DELAY_S
 from harness.core.experiment.gate import Gate
 from harness.core.experiment.types import CloudDelay, Experiment
 from harness.errors import CloudError, ExitCode
@@ -26,7 +27,6 @@ from harness.rehearsal.cloudformation import CloudFormation
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy, appspec
 from harness.rehearsal.codedeploy.appspec import AppSpec
-from harness.rehearsal.codedeploy.timing import STOP_DELAY_S
 from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.registry import SETTLES_IN_S

@@ -18,14 +18,13 @@ from harness.core.experiment.overlay import overlaid
 from harness.core.experiment.parse import parse, telling_lines
 from harness.core.experiment.planned_writes import writes_of
 from harness.core.experiment.rails import host_refusal, limits_of, refusals, sure_to_trip
-from harness.core.experiment.types import Experiment
+from harness.core.experiment.replay import Steps
+from harness.core.experiment.types import Experiment, RateStep, Replay
 from harness.core.timeline.clock import Clock, read_clock
 from harness.errors import ExperimentError, UsageError
 from harness.files import bounded
 from harness.run.sent import with_requests
-from harness.sources.rhythm import steps_of
 from harness.traffic.client.address import service_url
-from harness.traffic.client.proxies import proxy_for
 from harness.traffic.feeds import check_values, read_feed
 
 if TYPE_CHECKING:
@@ -60,10 +59,21 @@ def _read_file(path: Path) -> Experiment:
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
     with naming(str(path)):
-        experiment = _with_its_feed(parse(text, source=str(path), steps=lambda rate: steps_of(rate, path.parent)), path)
+        experiment = _with_its_feed(parse(text, source=str(path), steps=_steps_beside(path)), path)
         with telling_lines(text):
             read_feed(experiment.traffic)
         return experiment
+
+
+def _steps_beside(path: Path) -> Steps:
+    """Reads the file of a rate that an experiment's file names, which is found beside it."""
+
+    def read(rate: Replay) -> tuple[RateStep, ...]:
+        from harness.sources.rhythm import steps_of  # only here: few experiments name one
+
+        return steps_of(rate, path.parent)
+
+    return read
 
 
 def _with_its_feed(experiment: Experiment, path: Path) -> Experiment:
@@ -124,6 +134,8 @@ def check_host(host: str | None, named: tuple[str, ...], allowed: tuple[str, ...
     """Raises UsageError if traffic would go nowhere, or to a host that is neither allowed nor `named`."""
     if not host:
         raise UsageError("no host to send traffic to: give --host, or target.host in the experiment")
+    from harness.traffic.client.proxies import proxy_for  # only here: it takes long to load, and few commands send
+
     proxy_for(service_url(host))
     if refused := host_refusal(host, named, allowed):
         raise UsageError(refused)

@@ -12,11 +12,11 @@ from harness.core.arming.snapshot import Unseen
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, Experiment, Traffic
 from harness.core.timeline.alarm_rules import metrics_of
 from harness.core.timeline.events import AlarmDefined, AliasSeen, GroupSeen
+from harness.core.timeline.presets import preset
 from harness.errors import UsageError
 from harness.templates.guards import guards_of
 from harness.templates.intrinsics import how_to_give
 from harness.templates.names import may_be_one, names_in
-from harness.templates.presets import preset
 from harness.templates.release import Problem, ReleasedFunction, TemplateAlarm, TemplateRelease
 
 HOOK_PREFIX = "CodeDeployHook_"

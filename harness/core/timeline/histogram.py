@@ -6,10 +6,9 @@ A bin is a plain integer, so a histogram is a mapping from bin to count, and mer
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
-import numpy as np
-import numpy.typing
 
 from harness.errors import TimelineError
 from harness.files import NOT_JSON
@@ -23,7 +22,11 @@ _COLON_TO_COMMA = bytes.maketrans(b":", b",")
 HIGHEST_BIN = 1 << 16
 """Far above the bin of a century. A broken file may hold any number."""
 
-Numbers = np.typing.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing
+
+Numbers: TypeAlias = "np.typing.NDArray[np.int64]"
 Histogram = dict[int, int]
 Bins = Mapping[int, int]
 
@@ -89,6 +92,8 @@ def bin_of(seconds: float) -> int:
 
 def histogram(durations_s: Sequence[float]) -> Histogram:
     """The bins of many durations, the same as by `bin_of` one by one."""
+    import numpy as np
+
     if len(durations_s) < _WORTH_AN_ARRAY:
         return dict(Counter(map(bin_of, durations_s)))
     micros = np.maximum(np.array(durations_s) * 1e6, 0).astype(np.int64)
@@ -128,6 +133,8 @@ def merge_each(texts: Sequence[bytes], owners: Sequence[int]) -> list[Bins]:
 
     An owner is a number from 0 on, one a text, and there is at least one.
     """
+    import numpy as np
+
     numbers, of = _numbers_of(texts), max(owners) + 1
     if numbers is None or not _usual(numbers[::2]):
         return _merged_one_by_one(texts, owners)
@@ -156,12 +163,16 @@ def _add(total: Histogram, more: Bins) -> None:
 
 
 def _packed(histogram: Bins) -> Packed:
+    import numpy as np
+
     bins = np.fromiter(histogram.keys(), np.int64, len(histogram))
     counts = np.fromiter(histogram.values(), np.int64, len(histogram))
     return _sum(bins, counts)
 
 
 def _joined(packed: Sequence[Packed]) -> Packed:
+    import numpy as np
+
     if len(packed) == 1:
         return packed[0]
     return _sum(np.concatenate([each.bins for each in packed]), np.concatenate([each.counts for each in packed]))
@@ -190,6 +201,8 @@ def _sum_of(texts: Sequence[bytes]) -> Packed:
 
 
 def _sum(bins: Numbers, counts: Numbers) -> Packed:
+    import numpy as np
+
     if not _usual(bins):
         bins, places = np.unique(bins, return_inverse=True)
         return Packed(bins, np.bincount(places, weights=counts).astype(np.int64))
@@ -203,15 +216,17 @@ def _usual(bins: Numbers) -> bool:
     return not bins.size or bool(bins.min() >= 0 and bins.max() < HIGHEST_BIN)
 
 
-def _numbers_of(texts: Sequence[bytes]) -> Numbers | None:
+def _numbers_of(texts: Sequence[bytes]) -> "Numbers | None":
     """Bins and counts in turn of all texts; None if any is not as we write it."""
     if not all(text.startswith(b"{") for text in texts):
         return None
     return _numbers(b",".join(filter(None, (text[1:-1] for text in texts))))
 
 
-def _numbers(pairs: bytes) -> Numbers | None:
+def _numbers(pairs: bytes) -> "Numbers | None":
     """Bins and counts in turn; None if the text is anything but `"bin":count,...`."""
+    import numpy as np
+
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:
@@ -239,6 +254,8 @@ def quantile_s(histogram: Bins, q: float) -> float | None:
 
 def quantiles_s(histogram: Bins, qs: Sequence[float]) -> list[float | None]:
     """`quantile_s` of several shares at once."""
+    import numpy as np
+
     packed = histogram if isinstance(histogram, Packed) else _packed(histogram)
     passed = packed.counts.cumsum()
     count = int(passed[-1]) if passed.size else 0

@@ -5,10 +5,13 @@ The special functions take a third of one, so they are imported where one is nee
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from harness.core.timeline.bounds import Bounds
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing
 
 SMALLEST = 1e-30
 LOG_SMALLEST = -80.0
@@ -32,6 +35,8 @@ def fisher_worse(canary: tuple[int, int], baseline: tuple[int, int]) -> float | 
 
     An arm is (failures, requests). None if an arm is empty.
     """
+    import numpy as np
+
     (failures, requests), (others, other_requests) = canary, baseline
     if requests <= 0 or other_requests <= 0:
         return None
@@ -48,6 +53,8 @@ def fisher_worse_in_all(strata: Iterable[tuple[Arm, Arm]]) -> float | None:
     A stratum is (canary, baseline), an arm (failures, requests). Strata with an empty arm tell nothing, nor do those
     without failures; None if all have an empty arm. Chances under 1e-30 are cut off.
     """
+    import numpy as np
+
     full = [(canary, baseline) for canary, baseline in strata if canary[1] > 0 and baseline[1] > 0]
     telling = [(canary, baseline) for canary, baseline in full if canary[0] + baseline[0]]
     if len(telling) < 2:
@@ -106,6 +113,7 @@ def _log_chances(
 
 
 def _log_choose(of: int, picked: "np.typing.NDArray[np.int64] | int") -> "np.typing.NDArray[np.float64]":
+    import numpy as np
     from scipy import special
 
     # An impossible draw has no ways: its logarithm is -inf because gammaln has a pole at 0, -1, ...

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
+from harness.core.delays import COMPOSITE_LAG_S
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch import reasons, rule
 from harness.rehearsal.cloudwatch.definition import Definition
@@ -19,8 +20,6 @@ from harness.rehearsal.cloudwatch.rule import CompositeRule
 from harness.rehearsal.cloudwatch.store import MINUTE_S, MetricStore
 from harness.rehearsal.operations import Params
 
-COMPOSITE_LAG_S = 1.0
-"""How long after its child's a composite alarm's state changes. Assumption: AWS states none, seconds were seen."""
 FINE_ALIGNMENT_S = 10
 MOST_HISTORY_DATA = 4095
 QUERY_TO_UPDATE_S = 0.01

@@ -5,17 +5,11 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from harness.core.delays import METRIC_DELAY_S
 from harness.rehearsal.cloudwatch.bucket import Bucket, counted
 from harness.rehearsal.cloudwatch.store import MINUTE_S, Metric, MetricStore
 
 NAMESPACE = "AWS/Lambda"
-LEAST_DELAY_S = 10.0
-MOST_DELAY_S = 20.0
-"""A minute's data arrive between the two after its end. Assumption: AWS states none.
-
-With the second of the minute at which an alarm is evaluated they make the 17 to 71 s, median 51 s, that twenty
-captured alarms took from the end of the deciding minute to the change of state.
-"""
 
 Dimensions = tuple[tuple[str, str], ...]
 _Invoked = tuple[str, str | None, str | None]
@@ -78,7 +72,7 @@ class InvocationMetrics:
     """
 
     def __init__(self, seed: int, delay_s: float | None = None) -> None:
-        drawn_s = random.Random(seed).uniform(LEAST_DELAY_S, MOST_DELAY_S)
+        drawn_s = random.Random(seed).uniform(*METRIC_DELAY_S)
         self._delay_s = drawn_s if delay_s is None else delay_s
         self._lock = threading.Lock()
         self._minutes: dict[int, dict[_Invoked, _MinuteCounts]] = {}

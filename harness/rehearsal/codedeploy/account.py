@@ -2,12 +2,12 @@
 
 import random
 
+from harness.core.delays import STOP_DELAY_S, Range
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.ids import new_uuid
 from harness.rehearsal.codedeploy.lifecycle import Lifecycle
 from harness.rehearsal.codedeploy.store import Store
-from harness.rehearsal.codedeploy.timing import STOP_DELAY_S, Range
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.operations import AwsService
 

@@ -3,12 +3,13 @@
 import random
 from typing import Protocol
 
+from harness.core.delays import ALARM_LOOK_S, FIRST_ALARM_LOOK_S, Range
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.failures import alarm_problem
 from harness.rehearsal.codedeploy.records import ErrorInformation, RollbackTrigger
 from harness.rehearsal.codedeploy.store import Store
-from harness.rehearsal.codedeploy.timing import ALARM_LOOK_S, FIRST_ALARM_LOOK_S, Range, drawn
+from harness.rehearsal.codedeploy.timing import drawn
 
 
 class StopDeployment(Protocol):

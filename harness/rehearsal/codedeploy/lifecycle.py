@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from harness.core.delays import ALIAS_LAG_S, FORWARD, ROLLBACK, ROLLBACK_DELAY_S, Range, StepTimes
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.alarm_watch import AlarmWatch
@@ -35,16 +36,7 @@ from harness.rehearsal.codedeploy.rollback import note_on, rollback_of
 from harness.rehearsal.codedeploy.routing import landings, shifts
 from harness.rehearsal.codedeploy.stages import TRANSITIONS, DeploymentStage, StageSignal
 from harness.rehearsal.codedeploy.store import Store
-from harness.rehearsal.codedeploy.timing import (
-    ALIAS_LAG_S,
-    FORWARD,
-    HOOK_TIMEOUT_S,
-    ROLLBACK,
-    ROLLBACK_DELAY_S,
-    Range,
-    StepTimes,
-    drawn,
-)
+from harness.rehearsal.codedeploy.timing import HOOK_TIMEOUT_S, drawn
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.refusal import Refusal
 

@@ -6,7 +6,8 @@ import random
 
 from msgspec import Struct
 
-from harness.rehearsal.codedeploy.timing import MINUTE_S, StepTimes, drawn
+from harness.core.delays import StepTimes
+from harness.rehearsal.codedeploy.timing import MINUTE_S, drawn
 
 PREFIX = "CodeDeployDefault."
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from scipy.stats import ks_2samp
 
+from harness.core.delays import METRIC_DELAY_S
 from harness.rehearsal.clock import CloudClock, Schedule
-from harness.rehearsal.cloudwatch.invocations import LEAST_DELAY_S, MOST_DELAY_S
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from tests.rehearsal.cloudwatch.conftest import ALARM, NOON_S
 
@@ -95,14 +95,14 @@ def put_alarms(aws: Any, **changes: Any) -> None:
 def test_a_minute_of_lambda_data_is_not_there_before_ten_seconds(aws: Any) -> None:
     """Until 10 s after its end a minute cannot be read."""
     aws.traffic(1, errors=2)
-    aws.advance(LEAST_DELAY_S - 1)
+    aws.advance(METRIC_DELAY_S[0] - 1)
     assert errors_seen(aws) == []
 
 
 def test_a_minute_of_lambda_data_is_there_after_twenty_seconds(aws: Any) -> None:
     """From 20 s after its end a minute can be read."""
     aws.traffic(1, errors=2)
-    aws.advance(MOST_DELAY_S)
+    aws.advance(METRIC_DELAY_S[1])
     assert errors_seen(aws) == [2.0]
 
 
@@ -133,8 +133,8 @@ def test_alarm_follows_the_first_breaching_minute_and_recovers(aws: Any) -> None
     for name in NAMES:
         states, times = zip(*aws.changes(name), strict=True)
         assert states == ("OK", "ALARM", "OK")
-        assert 360 + LEAST_DELAY_S <= times[1] <= 360 + MOST_DELAY_S + 60
-        assert 480 + LEAST_DELAY_S <= times[2] <= 480 + MOST_DELAY_S + 60
+        assert 360 + METRIC_DELAY_S[0] <= times[1] <= 360 + METRIC_DELAY_S[1] + 60
+        assert 480 + METRIC_DELAY_S[0] <= times[2] <= 480 + METRIC_DELAY_S[1] + 60
 
 
 def test_alarms_are_evaluated_at_different_seconds(aws: Any) -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.delays import FORWARD
 from harness.rehearsal.codedeploy.appspec import AppSpec, parse, render
 from harness.rehearsal.codedeploy.routing import ALL_AT_ONCE, PRESETS, Canary, Linear, PlannedShift, landings, shifts
 from harness.rehearsal.codedeploy.stages import EVENTS, RUNNING, STATUS, TRANSITIONS, DeploymentStage, StageSignal
-from harness.rehearsal.codedeploy.timing import FORWARD
 
 percents = st.integers(1, 99)
 minutes = st.integers(1, 2880)

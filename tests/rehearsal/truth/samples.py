@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from harness.core.delays import STOP_DELAY_S
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.alarm_watch import AlarmWatch
 from harness.rehearsal.codedeploy.records import Alarming, RollingBack
-from harness.rehearsal.codedeploy.timing import STOP_DELAY_S
 
 
 def alarm_to_stopped(seed: int) -> float:

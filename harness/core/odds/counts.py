@@ -1,0 +1,131 @@
+"""How many of some requests are bad: exact distributions in plain Python, so that an answer waits for no numpy.
+
+A distribution is a `Tally`: the chances of `first`, `first + 1` and so on. What is left out of it is under 1e-12.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+
+SPREADS = 8.0
+"""How many standard deviations from its mean a distribution is cut off."""
+FEW_MORE = 12
+
+
+class Tally(Struct, frozen=True):
+    """The chances of `first`, `first + 1` and so on."""
+
+    first: int
+    chances: tuple[float, ...]
+
+    def at_least(self, count: int) -> float:
+        """The chance of so many or more."""
+        return min(1.0, math.fsum(self.chances[max(0, count - self.first) :])) if count > self.first else 1.0
+
+
+class Group(Struct, frozen=True):
+    """`requests` of which each is bad by itself with a chance; they come in clumps of `clump`."""
+
+    requests: float
+    chance: float
+    clump: int = 1
+
+
+NONE = Tally(0, (1.0,))
+
+
+@lru_cache(maxsize=65536)
+def poisson_at_least(count: int, mean: float) -> float:
+    """The chance of `count` or more events where `mean` are to be expected."""
+    if count <= 0:
+        return 1.0
+    return poisson(mean).at_least(count) if mean > 0 else 0.0
+
+
+@lru_cache(maxsize=4096)
+def poisson(mean: float) -> Tally:
+    """The distribution of events that come by themselves."""
+    if mean <= 0:
+        return NONE
+    low, high = _window(mean, math.sqrt(mean), math.inf)
+    return _from(low, high, -mean + low * math.log(mean) - math.lgamma(low + 1), lambda k: mean / k)
+
+
+@lru_cache(maxsize=4096)
+def binomial(requests: int, chance: float) -> Tally:
+    """How many of so many requests are bad if each is so by itself."""
+    if requests <= 0 or chance <= 0:
+        return NONE
+    if chance >= 1:
+        return Tally(requests, (1.0,))
+    odds, mean = chance / (1 - chance), requests * chance
+    low, high = _window(mean, math.sqrt(mean * (1 - chance)), requests)
+    start = _log_choose(requests, low) + low * math.log(chance) + (requests - low) * math.log1p(-chance)
+    return _from(low, high, start, lambda k: (requests - k + 1) / k * odds)
+
+
+def of_group(group: Group) -> Tally:
+    """How many of a group are bad; where its size is no whole number, it is the one below or the one above."""
+    clumps = group.requests / group.clump
+    below = math.floor(clumps + 1e-9)
+    part = max(0.0, clumps - below)
+    fewer, more = (binomial(size * group.clump, group.chance) for size in (below, below + 1))
+    return mixed(((1 - part, fewer), (part, more))) if part > 1e-9 else fewer
+
+
+def mixed(parts: Sequence[tuple[float, Tally]]) -> Tally:
+    """One distribution or another, each with its chance."""
+    first = min(tally.first for _, tally in parts)
+    chances = [0.0] * max(tally.first + len(tally.chances) - first for _, tally in parts)
+    for share, tally in parts:
+        for at, chance in enumerate(tally.chances, tally.first - first):
+            chances[at] += share * chance
+    return Tally(first, tuple(chances))
+
+
+def total_at_least(tallies: Sequence[Tally], count: int) -> float:
+    """The chance that independent counts add up to so many or more."""
+    rest = sorted((tally for tally in tallies if tally != NONE), key=lambda tally: len(tally.chances)) or [NONE]
+    while len(rest) > 2:
+        rest[:2] = [_sum_of(rest[0], rest[1])]
+    if len(rest) == 1:
+        return rest[0].at_least(count)
+    small, large = rest
+    left = [math.fsum(large.chances)] * (len(large.chances) + 1)
+    for at, chance in enumerate(large.chances):
+        left[at + 1] = left[at] - chance
+    return min(
+        1.0, sum(chance * _left(large, left, count - have) for have, chance in enumerate(small.chances, small.first))
+    )
+
+
+def _left(tally: Tally, left: Sequence[float], count: int) -> float:
+    return left[min(max(0, count - tally.first), len(left) - 1)]
+
+
+def _sum_of(one: Tally, other: Tally) -> Tally:
+    chances = [0.0] * (len(one.chances) + len(other.chances) - 1)
+    for at, chance in enumerate(one.chances):
+        for beside, more in enumerate(other.chances, at):
+            chances[beside] += chance * more
+    return Tally(one.first + other.first, tuple(chances))
+
+
+def _window(mean: float, spread: float, most: float) -> tuple[int, int]:
+    reach = SPREADS * spread + FEW_MORE
+    return max(0, math.floor(mean - reach)), int(min(most, math.ceil(mean + reach)))
+
+
+def _from(low: int, high: int, log_first: float, ratio: Callable[[int], float]) -> Tally:
+    chance = math.exp(log_first)
+    chances = [chance]
+    for count in range(low + 1, high + 1):
+        chance *= ratio(count)
+        chances.append(chance)
+    return Tally(low, tuple(chances))
+
+
+def _log_choose(of: int, picked: int) -> float:
+    return math.lgamma(of + 1) - math.lgamma(picked + 1) - math.lgamma(of - picked + 1)

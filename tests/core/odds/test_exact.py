@@ -1,0 +1,106 @@
+"""Formulas against releases that are played, and against what is known without either."""
+
+import random
+import resource
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness.core.odds import exact
+from harness.core.odds.chances import chance
+from harness.core.odds.changed import with_condition, with_rate
+from harness.core.odds.counts import Group, binomial, of_group, poisson, total_at_least
+from harness.core.odds.setting import FaultModel, PlannedShare
+from harness.core.odds.simulate import simulated
+from harness.core.timeline.presets import config_named
+from tests.core.odds.releases import drawn, setting, watch
+
+
+def test_distributions_add_up_and_are_those_of_scipy() -> None:
+    """Binomial and Poisson, small and large."""
+    from scipy import stats
+
+    for requests, share in ((5, 0.3), (1200, 0.1), (60, 0.999)):
+        assert binomial(requests, share).at_least(4) == pytest.approx(stats.binom.sf(3, requests, share), abs=1e-10)
+    for mean in (0.01, 3.0, 900.0):
+        assert poisson(mean).at_least(3) == pytest.approx(stats.poisson.sf(2, mean), abs=1e-10)
+    assert total_at_least([poisson(2.0), poisson(3.0), binomial(9, 1.0)], 12) == pytest.approx(poisson(5.0).at_least(3))
+    assert of_group(Group(2.5, 1.0)).chances == pytest.approx((0.5, 0.5))
+
+
+def differs(seed: int, runs: int = 8_000) -> str | None:
+    """How formula and simulation of a random setting differ, beyond what chance explains in one of 10,000."""
+    made = drawn(random.Random(seed))
+    if exact.why_not_exact(made):
+        return None
+    told, played = exact.outlook(made), simulated(made, runs=runs, seed=seed)
+    for name, one, other in (
+        ("in time", told.rolled_back.value, played.rolled_back.value),
+        ("at all", told.at_all, played.at_all),
+        ("at the start", told.at_start, played.at_start),
+    ):
+        spread = (max(one, 1e-4) * (1 - min(one, 1 - 1e-4)) / runs) ** 0.5
+        if abs(one - other) > 4 * spread + 0.012:
+            return f"{seed}: {name} {one:.3f} or {other:.3f}: {made}"
+    return None
+
+
+def test_formula_and_simulation_agree() -> None:
+    """Over 20 random settings."""
+    assert [found for seed in range(20) if (found := differs(seed))] == []
+
+
+@pytest.mark.soak
+def test_formula_and_simulation_agree_over_500_settings() -> None:
+    """With five times the releases."""
+    assert [found for seed in range(1000, 1500) if (found := differs(seed, 40_000))] == []
+
+
+def test_even_fault_requests_have_no_luck() -> None:
+    """Two or three a minute, in a fixed order: three come within the bake, whatever happens."""
+    made = setting(2.0, arrivals="even", fault=FaultModel(share=0.0), planned=(PlannedShare(0.0, 1e9, 0.02),))
+    told, played = exact.outlook(made), simulated(made, runs=10_000)
+    assert told.rolled_back.value == pytest.approx(played.rolled_back.value, abs=0.01)
+
+
+def test_a_chance_grows_with_traffic_and_falls_with_the_threshold() -> None:
+    """Anything else would be an error of the arithmetic."""
+    rates = [chance(with_rate(setting(), factor)) for factor in (0.1, 0.3, 1.0, 3.0)]
+    thresholds = [chance(with_condition(setting(), "errors", threshold=float(level))) for level in (1, 3, 6, 12)]
+    assert rates == sorted(rates)
+    assert thresholds == sorted(thresholds, reverse=True)
+
+
+def test_several_alarms_have_no_formula_and_are_played() -> None:
+    """The one that rings first stops the deployment, so that together they are at least as likely as either."""
+    slow, quick = watch("slow", threshold=9.0), watch("quick", threshold=5.0)
+    made = setting(1.0, slow, quick)
+    assert exact.why_not_exact(made)
+    both = simulated(made, runs=20_000).rolled_back.value
+    assert both >= chance(setting(1.0, quick)) - 0.01
+
+
+def test_all_at_once_is_never_in_time() -> None:
+    """There is no time before the last shift, which is the first."""
+    assert chance(setting(100.0, config=config_named("AllAtOnce"))) == 0.0
+
+
+def test_a_million_canaries_of_five_minutes_take_under_three_seconds() -> None:
+    """Of processor time."""
+    began_s = time.process_time()
+    assert simulated(setting(20.0), runs=1_000_000).runs == 1_000_000
+    assert time.process_time() - began_s < 3.0
+
+
+def test_an_exact_answer_takes_under_half_a_second_from_the_start_of_the_interpreter() -> None:
+    """0.4 s of processor time, the best of three, on whatever else the machine does."""
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "harness", "predict", "broken-canary", "-q"]
+        assert b"exact" not in subprocess.run(command, check=True, capture_output=True).stdout
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(spent) < 0.4
