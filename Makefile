@@ -24,6 +24,8 @@ check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --quiet --offline --persona=auditor .github
+	$(BIN)/hadolint .github/image/Dockerfile
 
 # Side by side, one a core: each run has its own cloud, ports and folders, and waits most of the time. All of it takes
 # hours; PART is what the names of one part have in common, such as `make soak PART=writes` (tests/README.md lists them).

@@ -1,6 +1,7 @@
 """Somebody who has the wheel, the README and an empty folder comes to a verdict."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,13 +19,20 @@ UV = Path(sys.prefix) / "bin" / "uv"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def built(folder: Path) -> Path:
+    """The wheel of this tree; a release tests the one that it publishes, CANARY_WHEEL."""
+    build = [UV, "build", "-q", "--wheel", "--out-dir", folder]
+    said = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the commands of a fresh environment that has the wheel, with what it needs as locked."""
     folder = tmp_path_factory.mktemp("wheel")
-    said = subprocess.run([UV, "build", "-q", "--wheel", "--out-dir", folder], cwd=ROOT, capture_output=True, text=True)
-    assert said.returncode == 0, said.stderr
-    (wheel,) = folder.glob("*.whl")
+    wheel = Path(os.environ["CANARY_WHEEL"]).resolve() if "CANARY_WHEEL" in os.environ else built(folder)
     subprocess.run([UV, "venv", "-q", "--python", sys.executable, folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
     install = [UV, "pip", "install", "-q", "--python", python, wheel, "-c", ROOT / "requirements.lock"]
