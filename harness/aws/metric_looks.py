@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from harness.aws.clients import action
 from harness.aws.eyes import METRIC_PERIOD_S, Eyes
-from harness.aws.metrics import COMPLETE, Stat, metric_results, stat_of, sum_of
+from harness.aws.metrics import COMPLETE, Stat, average_of, metric_results, stat_of, sum_of
 from harness.aws.parsing import (
     NO_RESULT,
     Stamp,
@@ -52,8 +52,9 @@ class _Wanted(Struct, frozen=True):
 
 
 def _metrics_of_function(sight: Sight) -> Iterator[_Wanted]:
-    """What Lambda counted for the function, for either version, and for the alias."""
-    versions = (None, *(sight.versions if sight.alias else ()))
+    """What Lambda counted for the function, for either version, and for the alias; and how long a version took."""
+    told_apart = sight.versions if sight.alias else ()
+    versions = (None, *told_apart)
     for metric in METRICS:
         for version in versions:
             seen = partial(metric_seen, metric, version, METRIC_PERIOD_S)
@@ -61,6 +62,9 @@ def _metrics_of_function(sight: Sight) -> Iterator[_Wanted]:
     if sight.alias:
         by_alias = {"FunctionName": sight.function or "", "Resource": f"{sight.function}:{sight.alias}"}
         yield _Wanted(sum_of("Invocations", by_alias), partial(alias_metric_seen, "Invocations", sight.alias))
+    for version in told_apart:
+        seen = partial(metric_seen, "Duration", version, METRIC_PERIOD_S)
+        yield _Wanted(average_of("Duration", _dimensions(sight, version)), seen)
 
 
 def _metrics_of_alarms(sight: Sight) -> Iterator[_Wanted]:

@@ -34,6 +34,11 @@ def sum_of(metric: str, dimensions: Mapping[str, str]) -> Stat:
     return {"Metric": _metric(LAMBDA, metric, dimensions), "Period": METRIC_PERIOD_S, "Stat": "Sum"}
 
 
+def average_of(metric: str, dimensions: Mapping[str, str]) -> Stat:
+    """The average of a metric of Lambda, by the minute."""
+    return {**sum_of(metric, dimensions), "Stat": "Average"}
+
+
 def _metric(namespace: str | None, name: str | None, dimensions: Mapping[str, str]) -> Stat:
     listed = [{"Name": dimension, "Value": value} for dimension, value in dimensions.items()]
     return {"Namespace": namespace, "MetricName": name, "Dimensions": listed}

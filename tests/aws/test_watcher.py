@@ -168,6 +168,7 @@ def test_the_first_round_sees_everything_in_order(stage: Stage) -> None:
         AlarmSeen,
         *[MetricSeen] * 6,
         AliasMetricSeen,
+        *[MetricSeen] * 2,
         AlarmMetricSeen,
     ]
 
@@ -644,6 +645,7 @@ def test_metrics_are_asked_for_all_versions_and_for_each_arm(stage: Stage) -> No
         {"FunctionName": "fn", "Resource": "fn:live", "ExecutedVersion": "2"},
     ]
     assert asked[:6] == [(name, arm) for name in ("Errors", "Invocations") for arm in arms]
+    assert asked[7:9] == [("Duration", arm) for arm in arms[1:]]
 
 
 def test_the_metrics_of_alarms_are_asked_for_in_the_same_call(stage: Stage) -> None:
@@ -661,16 +663,16 @@ def test_the_metrics_of_alarms_are_asked_for_in_the_same_call(stage: Stage) -> N
     (params,) = stage.aws.called("get_metric_data")
     stats = [query["MetricStat"] for query in params["MetricDataQueries"]]
     assert stats[6]["Metric"]["Dimensions"][-1] == {"Name": "Resource", "Value": "fn:live"}
-    assert [(stat["Metric"]["MetricName"], stat["Stat"], stat["Period"]) for stat in stats[7:]] == [
+    assert [(stat["Metric"]["MetricName"], stat["Stat"], stat["Period"]) for stat in stats[9:]] == [
         ("Duration", "p99", 300),
         ("Invocations", "Sum", 60),
         ("Errors", "Sum", 60),
     ]
     seen = [(one.alarm, one.query, one.period_s, one.points) for one in stage.seen(AlarmMetricSeen)]
     assert seen == [
-        ("rate", "slow", 300, ((0.0, 7.0),)),
-        ("rate", "all", 60, ((0.0, 8.0),)),
-        ("errors", "m1", 60, ((0.0, 9.0),)),
+        ("rate", "slow", 300, ((0.0, 9.0),)),
+        ("rate", "all", 60, ((0.0, 10.0),)),
+        ("errors", "m1", 60, ((0.0, 11.0),)),
     ]
 
 
@@ -698,7 +700,7 @@ def test_metrics_that_are_not_whole_are_a_failed_look(status: str, stage: Stage)
     stage.watcher(id="d-1").look()
     (failed,) = stage.seen(LookFailed)
     assert (failed.call, failed.code) == ("cloudwatch:GetMetricData", status)
-    assert "1 of 8 metrics" in failed.message
+    assert "1 of 10 metrics" in failed.message
 
 
 def test_metrics_without_a_result_are_a_failed_look(stage: Stage) -> None:

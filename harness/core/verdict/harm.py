@@ -30,7 +30,7 @@ def harm_of(evidence: Evidence, measures: Measures) -> Harm:
         return Harm(True, tuple(_in_turn(harms)))
     if doubt := doubt_of(evidence, measures):
         return Harm(None, (f"Whether harm was done is not known: {doubt}.",))
-    return Harm(False, (f"No harm was found: {health_in_words(evidence, measures)}.",))
+    return Harm(False, (health_in_words(evidence, measures),))
 
 
 def _in_turn(harms: Sequence[str]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Health needs evidence: what proves that nobody was hurt, and what leaves a doubt."""
 
 from harness.core.verdict import before, unseen
+from harness.core.verdict.durations import durations_of, slower_by_cloudwatch
 from harness.core.verdict.effects import unproved
 from harness.core.verdict.evidence import Evidence, count, failed
 from harness.core.verdict.failures import failures_in_words, harm_for_none, weighed_harm, worse_than_ever
@@ -33,9 +34,10 @@ def doubt_of(evidence: Evidence, measures: Measures) -> str | None:
 def health_in_words(evidence: Evidence, measures: Measures) -> str:
     """What proves that nobody was hurt, where nothing leaves a doubt."""
     if never_had_traffic(evidence):
-        return f"the canary never had traffic, and {_answered_well(evidence)} requests were answered well"
+        good = _answered_well(evidence)
+        return f"No harm was found: the canary never had traffic, and {good} requests were answered well."
     good = _good_answers(evidence, measures) or 0
-    return f"{_told_good(evidence, measures, good)}{_excluded(evidence, measures.arms.canary)}"
+    return f"{_told_good(evidence, measures, good)}{_excluded(evidence, measures.arms.canary)}."
 
 
 def _nothing_to_hold_against(evidence: Evidence) -> str:
@@ -96,6 +98,7 @@ _DOUBTS = (
     unseen.objective_missed_by_both,
     unseen.slower_by_a_few,
     unseen.slower_at_another_time,
+    slower_by_cloudwatch,
     unseen.objective_not_measured,
     unseen.alarm_beyond_sight,
 )
@@ -149,13 +152,24 @@ def _weight(evidence: Evidence, weight_at_end: float) -> float:
 def _told_good(evidence: Evidence, measures: Measures, good: int) -> str:
     """The good answers of the canary, as far as they were seen to be its."""
     if headers_tell(evidence.since):
-        return f"the canary gave {good} good answers"
+        return f"No harm was found: the canary gave {good} good answers"
     if measures.arms.source == "cloudwatch":
         return (
-            f"CloudWatch counted {good} invocations of the canary without an error; how long they took, and what the "
-            "code answered, was not seen"
+            f"CloudWatch shows no harm: it counted {good} invocations of the canary without an error{_took(evidence)}"
         )
-    return f"all good requests were answered well, about {good} of them by the canary, judging by its weight"
+    told = f"about {good} of them by the canary, judging by its weight"
+    return f"No harm was found: all good requests were answered well, {told}"
+
+
+def _took(evidence: Evidence) -> str:
+    """How long invocations took, and what CloudWatch does not tell."""
+    told = durations_of(evidence)
+    if told is None:
+        return "; how long they took, and what the code answered, was not seen"
+    return (
+        f", which took {told.canary_ms:.0f} ms on average ({told.baseline_ms:.0f} ms on the baseline); what the code "
+        "answered was not seen"
+    )
 
 
 def _excluded(evidence: Evidence, arm: ArmFacts) -> str:

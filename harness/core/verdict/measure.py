@@ -292,7 +292,9 @@ def _by_period(evidence: Evidence, version: str | None, window: Bounds, whole: b
     """Errors and invocations of a version by when their period began."""
     if version is None:
         return {}
-    errors, invocations = (_points(evidence, metric, version, window, whole) for metric in ("Errors", "Invocations"))
+    errors, invocations = (
+        metric_points(evidence, metric, version, window, whole) for metric in ("Errors", "Invocations")
+    )
     return {
         start_s: (round(min(errors.get(start_s, 0), requests)), round(requests))
         for start_s, requests in invocations.items()
@@ -317,11 +319,13 @@ def metric_sum(
     end counts, but not after a promotion: most of it would be the time in which the canary had all the traffic. None
     counts that reaches into the group's next deployment.
     """
-    points = _points(evidence, metric, version, window, whole)
+    points = metric_points(evidence, metric, version, window, whole)
     return round(sum(points.values())) if points else None
 
 
-def _points(evidence: Evidence, metric: str, version: str | None, window: Bounds, whole: bool) -> dict[float, float]:
+def metric_points(
+    evidence: Evidence, metric: str, version: str | None, window: Bounds, whole: bool
+) -> dict[float, float]:
     """The values of a series by when their period began, of a window as `metric_sum` takes it."""
     ends_s = min(evidence.release.superseded_s, window[1] if whole or evidence.release.promoted else math.inf)
     points: dict[float, float] = {}

@@ -117,8 +117,38 @@ def test_invocations_without_their_errors_are_not_health(build: Any, judged: Any
     events = watched(build())
     untold = [event for event in events if not (isinstance(event, MetricSeen) and event.metric == "Errors")]
     assert judged(events).call == "cleared"
-    assert "CloudWatch counted" in judged(events).because[1]
+    assert "CloudWatch shows no harm" in judged(events).because[1]
     assert judged(untold).call == "inconclusive"
+
+
+def with_durations(events: list[Event], *, canary_ms: float, baseline_ms: float) -> list[Event]:
+    """The same, and how long CloudWatch says that an invocation of either version took on average."""
+    took = {"2": canary_ms, "1": baseline_ms}
+    calls = [one for one in events if isinstance(one, MetricSeen) and one.metric == "Invocations" and one.version]
+    durations = [
+        replace(one, metric="Duration", points=tuple((start_s, took[str(one.version)]) for start_s, _ in one.points))
+        for one in calls
+    ]
+    at = events.index(calls[-1])
+    return [*events[:at], *durations, *events[at:]]
+
+
+def test_slow_canary_is_not_cleared_by_others_requests(build: Any, judged: Any) -> None:
+    """Without requests of our own CloudWatch's Duration tells of slowness, and where it does not, that is said."""
+    slow = judged(with_durations(watched(build()), canary_ms=2003.0, baseline_ms=2.0))
+    assert slow.call == "inconclusive"
+    assert "took 2003 ms on average, and one of the baseline 2 ms" in slow.because[1]
+    alike = judged(with_durations(watched(build()), canary_ms=40.0, baseline_ms=2.0))
+    assert alike.call == "cleared"
+    assert "which took 40 ms on average (2 ms on the baseline); what the code answered was not seen" in alike.because[1]
+    untold = judged(watched(build()))
+    assert "how long they took, and what the code answered, was not seen" in untold.because[1]
+    assert not any("No harm was found" in said for verdict in (alike, untold) for said in verdict.because)
+
+
+def test_own_answers_say_more_of_slowness_than_averages(build: Any, judged: Any) -> None:
+    """Where headers tell the versions apart, every answer was timed."""
+    assert judged(with_durations(build(), canary_ms=2003.0, baseline_ms=2.0)).call == "cleared"
 
 
 def test_failures_of_others_requests_are_seen_by_cloudwatch(build: Any, judged: Any) -> None:
