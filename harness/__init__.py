@@ -14,7 +14,7 @@ The house, along the road from a question to its answer; each folder's docstring
     run/                directs one run from its first request to its verdict
     plugin/             all that knows Locust: options, roles of its processes, users, the web page
     rehearsal/          the local cloud: CodeDeploy, CloudWatch, Lambda and a gateway, in compressed time
-    templates/          what SAM, CloudFormation or serverless.yml says of a release, and doctor's questions to it
+    templates/          what a template of any tool says of a release, and doctor's questions to it
     sources/            what OpenAPI files, recordings, collections and access logs say, as experiments
     report/             a verdict and its timeline as HTML, Markdown, JUnit, tables and terminal text
     errors.py           every error, by whose fault it is

@@ -46,7 +46,7 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
         "--template",
         type=Path,
         metavar="FILE",
-        help="ask this template (SAM, CloudFormation, cdk synth's output or serverless.yml) and not AWS",
+        help="ask this template (SAM, CloudFormation, cdk synth, serverless.yml, Terraform) and not AWS",
     )
     parser.add_argument(
         "--parameter",

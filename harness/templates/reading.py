@@ -1,4 +1,4 @@
-"""Reads a release: of SAM, of CloudFormation by hand or from `cdk synth`, or of the Serverless Framework."""
+"""Reads a release: of SAM, CloudFormation (by hand or from `cdk synth`), the Serverless Framework, or Terraform."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from harness.errors import TemplateError, UsageError
 from harness.templates import alarms as alarming
-from harness.templates import cloudformation, sam, serverless
+from harness.templates import cloudformation, sam, serverless, terraform_hcl, terraform_plan
 from harness.templates.circles import circles
 from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, released
 from harness.templates.intrinsics import Resolver
@@ -27,9 +27,8 @@ def read_release(path: Path, given: Mapping[str, str], environment: Mapping[str,
     Raises TemplateError, and UsageError for a parameter that the template does not speak of.
     """
     places = Places()
-    whole = read_values(path, places.before(path))
     try:
-        translated = _translated(path, whole, given, environment, places)
+        translated = _translated(path, given, environment, places)
         resolver = Resolver(translated.template, given, places)
         release = _Reading(translated, resolver, str(path)).release()
     except RecursionError as error:
@@ -41,14 +40,19 @@ def read_release(path: Path, given: Mapping[str, str], environment: Mapping[str,
     return release
 
 
-def _translated(
-    path: Path, whole: Value, given: Mapping[str, str], environment: Mapping[str, str], places: Places
-) -> Translated:
+def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, str], places: Places) -> Translated:
     """The template of CloudFormation that is read. Raises TemplateError for a file of another kind."""
+    if terraform_hcl.is_hcl(path):
+        return terraform_hcl.translate_hcl(path, given, environment, places)
+    whole = read_values(path, places.before(path))
     if serverless.is_serverless(whole):
         return serverless.translate(path, whole, given, environment, places)
+    if terraform_plan.is_plan(whole):
+        return terraform_plan.translate_plan(whole, given)
     if not [*(whole.get("Resources") or Value({}, 0)).items()]:
-        problem = "is no template of CloudFormation or SAM (it has no Resources), and no serverless.yml"
+        problem = (
+            "is no template of CloudFormation or SAM (it has no Resources), no serverless.yml and no plan of Terraform"
+        )
         raise TemplateError(str(path), whole.line, problem)
     return Translated(template=whole)
 
