@@ -5,24 +5,26 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from harness.rehearsal.proxy import ACCESS_DENIED, UNAUTHORIZED, GatewayAnswer
+from harness.rehearsal.apis.own_answers import Occasion
+from harness.rehearsal.proxy import ApiRequest
 
 AUTHORIZER_TTL_S = 30.0
 LONGEST_TOKEN = 512
 
 
 class Refused(Exception):
-    """The gateway answers by itself, without invoking a version."""
+    """The gateway answers by itself, without invoking a version: on what occasion, and its text if that is its own."""
 
-    def __init__(self, answer: GatewayAnswer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, occasion: Occasion, text: str | None = None) -> None:
+        super().__init__(occasion)
+        self.occasion: Occasion = occasion
+        self.text = text
 
 
 class Admission(Protocol):
     """What stands in front of a route."""
 
-    async def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, object]:
+    async def admit(self, call: ApiRequest) -> Mapping[str, object]:
         """The authorizer's part of the event for a request that may pass; raises `Refused` for any other."""
 
 
@@ -53,14 +55,14 @@ class Authorizer:
         self._capacity = capacity
         self._known: dict[bytes, Decision] = {}
 
-    async def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, object]:
+    async def admit(self, call: ApiRequest) -> Mapping[str, object]:
         """Asks for the principal of the header Authorization, without which it is not asked at all."""
-        token = value_of(headers, b"authorization")
+        token = value_of(call.headers, b"authorization")
         if not token:
-            raise Refused(UNAUTHORIZED)
+            raise Refused("unauthorized")
         principal = self.principal(token)
         if principal is None:
-            raise Refused(ACCESS_DENIED)
+            raise Refused("denied")
         return {"principalId": principal, "integrationLatency": 0}
 
     def principal(self, token: bytes) -> str | None:

@@ -18,8 +18,11 @@ from harness.errors import CloudError, ExitCode
 from harness.rehearsal import servers, service, stack
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
 from harness.rehearsal.apis import of_experiment
-from harness.rehearsal.apis.integrations import Home, Integrations
+from harness.rehearsal.apis.http_apis import HttpApis
+from harness.rehearsal.apis.integrations import Integrations, Running
+from harness.rehearsal.apis.rest_apis import RestApis
 from harness.rehearsal.apis.routes import Integration, Routes
+from harness.rehearsal.apis.serving import Serving
 from harness.rehearsal.apis.stages import Stage, Stages
 from harness.rehearsal.apis.version_header import VersionHeader
 from harness.rehearsal.clock import MINUTE_S, CloudClock, Schedule
@@ -33,6 +36,7 @@ from harness.rehearsal.functions.registry import SETTLES_IN_S
 from harness.rehearsal.gateway import Gateway
 from harness.rehearsal.kept import Kept
 from harness.rehearsal.planned import Plan
+from harness.rehearsal.proxy import ApiHome
 from harness.rehearsal.url_gateway import UrlGateway
 from harness.rehearsal.wire import Wire
 from harness.wallclock import standstill
@@ -68,7 +72,6 @@ class Cloud:
         self._gate = Gate(frozenset({host.lower()}), socket.gethostname())
         self._port = port
         self._service_port = service_port
-        self._version_header: VersionHeader = version_header
         self._throttle = throttle
         self._seed = seed
         self.clock = CloudClock(speed, phase_s=self._rng("clock").uniform(0, MINUTE_S))
@@ -100,6 +103,17 @@ class Cloud:
             stop_delay_s=_span(times.stop_delay_s) or STOP_DELAY_S,
         )
         self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
+        self._integrations = Integrations(
+            Running(version_header=version_header, speed=speed or 1.0),
+            self.functions,
+            self.cloudwatch.invocations,
+            injected=self.fis.error_share,
+        )
+        self._stages = Stages()
+        self.cloudwatch.apis = self._stages.names
+        serving = Serving(self._stages, self._integrations, now=self.clock.now, **home)
+        self.rest_apis = RestApis(self.schedule, serving, rng=self._rng("rest apis"))
+        self.http_apis = HttpApis(self.schedule, serving, rng=self._rng("http apis"))
         self.cloudformation = CloudFormation(
             self.schedule,
             self.functions,
@@ -152,7 +166,6 @@ class Cloud:
         )
         # Whoever waits for a function to settle would wait for ever for a clock that stands still.
         self.functions.settles_in_s = SETTLES_IN_S if self.clock.speed else 0.0
-        self.cloudwatch.api = made.api
         self.cloudformation.provide(made)
         for fault in self.experiment.faults:
             if fault.fis_template is not None:
@@ -172,6 +185,8 @@ class Cloud:
             "lambda": self.functions,
             "fis": self.fis,
             "cloudformation": self.cloudformation,
+            "apigateway": self.rest_apis,
+            "apigatewayv2": self.http_apis,
         }
 
     def _data_plane(self, made: stack.Stack) -> UrlGateway:
@@ -180,23 +195,16 @@ class Cloud:
 
     def _gateway(self, made: stack.Stack) -> Gateway:
         now = self.clock.now
-        home = Home(account=ACCOUNT, region=REGION, version_header=self._version_header, speed=self.clock.speed)
-        integrations = Integrations(
-            home,
-            self.functions,
-            self.cloudwatch.invocations,
-            injected=self.fis.error_share,
-        )
         to = Integration(function=made.function, qualifier=made.alias)
         users = Authorizer(service.principal, now)
-        main = Stage(
-            name=made.api,
+        self._stages.main = Stage(
+            home=ApiHome(name=made.api, account=ACCOUNT, region=REGION),
             routes=Routes(of_experiment.routes(self.experiment, to, made.beside, users)),
             bucket=TokenBucket(self._throttle, now()) if self._throttle else None,
         )
         return Gateway(
-            Stages(main),
-            integrations,
+            self._stages,
+            self._integrations,
             self.cloudwatch.api_requests,
             now=now,
             rng=self._rng("gateway"),

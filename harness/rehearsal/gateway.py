@@ -17,11 +17,11 @@ from harness.core.experiment.gate import Gate, foreign_host
 from harness.rehearsal import proxy
 from harness.rehearsal.admission import Refused, value_of
 from harness.rehearsal.apis.integrations import Integrations
-from harness.rehearsal.apis.routes import Matched
+from harness.rehearsal.apis.routes import Integration, Matched
 from harness.rehearsal.apis.stages import Found, Stage, Stages
 from harness.rehearsal.cloudwatch.api_requests import ApiMetrics
 from harness.rehearsal.planned import Plan
-from harness.rehearsal.proxy import AdmittedRequest, GatewayAnswer, RawHeaders
+from harness.rehearsal.proxy import ApiRequest, GatewayAnswer, RawHeaders
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -83,23 +83,27 @@ class Gateway:
         arrival = self._arrival(scope)
         host = value_of(scope["headers"], b"host").decode("latin-1")
         if not self._lets_in(host):
-            return proxy.forbidden(foreign_host(host))
-        found = self._stages.find(scope["path"])
+            return proxy.no_stage(foreign_host(host))
+        found = self._stages.find(host, scope["path"])
         if found is None:
-            return proxy.NO_STAGE
-        invoked = None
+            return proxy.no_stage()
+        stage, invoked = found.stage, None
         try:
             matched = _matched(scope["method"], found, arrival.received_s)
             call = await _admitted(scope, receive, request_id, arrival, found, matched)
-            invoked = time.perf_counter()
-            answer = await self._integrations.invoke(found.stage.name, matched.route.integration, call)
+            to = matched.route.integration
+            if isinstance(to, Integration):
+                invoked = time.perf_counter()
+                answer = await self._integrations.invoke(stage, to, call)
+            else:
+                answer = to.answer
         except Refused as refused:
-            answer = refused.answer
+            answer = stage.answers.of(refused.occasion, refused.text)
         except Exception:
             # The outermost frame of a request: a bug of the gateway must answer as API Gateway would.
             log.exception("%s %s failed", scope["method"], scope["path"])
-            answer = proxy.NOT_INVOKED
-        self._count(found.stage, arrival, answer, invoked)
+            answer = stage.answers.of("not_invoked")
+        self._count(stage, arrival, answer, invoked)
         return answer
 
     def _arrival(self, scope: Scope) -> Arrival:
@@ -120,43 +124,48 @@ def _matched(method: str, found: Found, now_s: float) -> Matched:
     """The route of a request that the stage's throttle admits."""
     matched = found.stage.routes.match(method, found.path)
     if matched is None:
-        raise Refused(proxy.NO_ROUTE)
+        raise Refused("no_route")
     if found.stage.bucket and not found.stage.bucket.admits(now_s):
-        raise Refused(proxy.THROTTLED)
+        raise Refused("throttled")
     return matched
 
 
 async def _admitted(
     scope: Scope, receive: Receive, request_id: str, arrival: Arrival, found: Found, matched: Matched
-) -> AdmittedRequest:
+) -> ApiRequest:
     """The request once it is read, and admitted by what stands in front of its route."""
-    headers, authorizer = scope["headers"], matched.route.authorizer
-    body = b"" if scope["method"] == "GET" else await _body(headers, receive)
-    return AdmittedRequest(
+    route, headers = matched.route, scope["headers"]
+    call = ApiRequest(
         method=scope["method"],
         path=found.path,
-        resource=matched.route.path,
+        resource=route.path,
+        route_key=route.key,
         parameters=matched.parameters,
         query=scope["query_string"],
         headers=headers,
-        body=body,
-        authorizer=await authorizer.admit(headers) if authorizer else None,
+        body=b"" if scope["method"] == "GET" else await _body(headers, receive),
+        authorizer=None,
         source_ip=scope["client"][0],
         request_id=request_id,
         received_s=arrival.received_s,
         chance=arrival.chance,
     )
+    if route.authorizer:
+        call = call._replace(authorizer=await route.authorizer.admit(call))
+    if route.checks:
+        route.checks.check(call)
+    return call
 
 
 async def _body(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> bytes:
     if int(value_of(headers, b"content-length") or 0) > LARGEST_BODY:
-        raise Refused(proxy.TOO_LARGE)
+        raise Refused("too_large")
     chunks = bytearray()
     while True:
         message = await receive()
         chunks += message.get("body", b"")
         if len(chunks) > LARGEST_BODY:
-            raise Refused(proxy.TOO_LARGE)
+            raise Refused("too_large")
         if not message.get("more_body", False):
             return bytes(chunks)
 

@@ -1,7 +1,4 @@
-"""API Gateway's shapes (REST API, Lambda proxy integration 1.0): the event, the function's answer, its own answers.
-
-Bodies and error types of the gateway's own answers that AWS's pages do not show are Assumptions.
-"""
+"""API Gateway's shapes (REST API, Lambda proxy integration 1.0): the request, its event, and the function's answer."""
 
 import base64
 import binascii
@@ -12,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from harness.files import NOT_JSON
 from harness.rehearsal.cloudwatch.api_requests import ApiName
@@ -39,16 +37,17 @@ class GatewayAnswer(NamedTuple):
     body: bytes
 
 
-class AdmittedRequest(NamedTuple):
-    """One HTTP request that passed throttle and authorizer.
+class ApiRequest(NamedTuple):
+    """One HTTP request that has a route.
 
-    `path` is without the stage, `resource` the path of the route; `authorizer` is None on a route without one. `chance`
-    draws from 0 to 1 for it.
+    `path` is without the stage, `resource` the path of the route, `route_key` what an HTTP API calls that. `authorizer`
+    is what admitted it says of it, None on a route without one. `chance` draws from 0 to 1 for it.
     """
 
     method: str
     path: str
     resource: str
+    route_key: str
     parameters: Mapping[str, str]
     query: bytes
     headers: Iterable[tuple[bytes, bytes]]
@@ -60,29 +59,32 @@ class AdmittedRequest(NamedTuple):
     chance: Callable[[], float]
 
 
-def _own(status: int, body: bytes, error_type: bytes) -> GatewayAnswer:
-    return GatewayAnswer(status, [(b"content-type", b"application/json"), (b"x-amzn-errortype", error_type)], body)
+class ApiHome(Struct, frozen=True, kw_only=True):
+    """Where an API is, as events tell it; `variables` are those of its stage."""
+
+    name: ApiName
+    account: str
+    region: str
+    variables: Mapping[str, str] = {}
+
+    @property
+    def domain(self) -> str:
+        """The name that it has on AWS."""
+        return f"{self.name.id}.execute-api.{self.region}.amazonaws.com"
+
+    def method_arn(self, call: ApiRequest) -> str:
+        """The ARN of what a request asks for, as policies name it."""
+        place = f"{self.region}:{self.account}:{self.name.id}"
+        return f"arn:aws:execute-api:{place}/{self.name.stage}/{call.method}{call.path}"
 
 
-UNAUTHORIZED = _own(401, b'{"message":"Unauthorized"}', b"UnauthorizedException")
-ACCESS_DENIED = _own(
-    403, b'{"Message":"User is not authorized to access this resource with an explicit deny"}', b"AccessDeniedException"
-)
-NO_ROUTE = _own(403, b'{"message":"Missing Authentication Token"}', b"MissingAuthenticationTokenException")
-NO_STAGE = _own(403, b'{"message":"Forbidden"}', b"ForbiddenException")
-TOO_LARGE = _own(413, b'{"message":"HTTP content length exceeded 10485760 bytes."}', b"RequestTooLargeException")
-THROTTLED = _own(429, b'{"message":"Too Many Requests"}', b"TooManyRequestsException")
-NOT_INVOKED = _own(500, b'{"message": "Internal server error"}', b"InternalServerErrorException")
-BAD_GATEWAY = _own(502, b'{"message": "Internal server error"}', b"InternalServerErrorException")
-TIMED_OUT = _own(504, b'{"message": "Endpoint request timed out"}', b"InternalServerErrorException")
+def no_stage(reason: str = "Forbidden") -> GatewayAnswer:
+    """What API Gateway answers where it serves nothing, with the reason."""
+    headers = [(b"content-type", b"application/json"), (b"x-amzn-errortype", b"ForbiddenException")]
+    return GatewayAnswer(403, headers, msgspec.json.encode({"message": reason}))
 
 
-def forbidden(reason: str) -> GatewayAnswer:
-    """What API Gateway answers under a name that it does not serve, with the reason."""
-    return _own(403, msgspec.json.encode({"message": reason}), b"ForbiddenException")
-
-
-def event(call: AdmittedRequest, *, api: ApiName, account: str, region: str) -> bytes:
+def event(call: ApiRequest, *, home: ApiHome) -> bytes:
     """The proxy event of a call, as JSON."""
     headers = _by_name((_as_sent(name), value.decode("latin-1")) for name, value in call.headers)
     query = _by_name(urllib.parse.parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
@@ -95,31 +97,29 @@ def event(call: AdmittedRequest, *, api: ApiName, account: str, region: str) -> 
         "queryStringParameters": _last(query) or None,
         "multiValueQueryStringParameters": query or None,
         "pathParameters": call.parameters or None,
-        "stageVariables": None,
-        "requestContext": _context(call, headers, api=api, account=account, region=region),
+        "stageVariables": home.variables or None,
+        "requestContext": _context(call, headers, home),
         "body": call.body.decode(errors="replace") if call.body else None,
         "isBase64Encoded": False,
     }
     return msgspec.json.encode(content)
 
 
-def _context(
-    call: AdmittedRequest, headers: Mapping[str, list[str]], *, api: ApiName, account: str, region: str
-) -> dict[str, object]:
+def _context(call: ApiRequest, headers: Mapping[str, list[str]], home: ApiHome) -> dict[str, object]:
     context: dict[str, object] = {
-        "accountId": account,
-        "apiId": api.id,
-        "domainName": f"{api.id}.execute-api.{region}.amazonaws.com",
-        "domainPrefix": api.id,
+        "accountId": home.account,
+        "apiId": home.name.id,
+        "domainName": home.domain,
+        "domainPrefix": home.name.id,
         "httpMethod": call.method,
         "identity": {"sourceIp": call.source_ip, "userAgent": headers.get("User-Agent", [None])[-1]},
-        "path": f"{api.path}{call.path}",
+        "path": f"{home.name.path}{call.path}",
         "protocol": "HTTP/1.1",
         "requestId": call.request_id,
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(call.received_s)),
         "requestTimeEpoch": int(call.received_s * 1000),
         "resourcePath": call.resource,
-        "stage": api.stage,
+        "stage": home.name.stage,
     }
     if call.authorizer is not None:
         context["authorizer"] = call.authorizer

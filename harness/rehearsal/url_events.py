@@ -45,12 +45,12 @@ def event(call: UrlRequest) -> bytes:
         "rawQueryString": call.query,
         "headers": {**headers, **_forwarded(call)},
         "requestContext": _context(call),
-        "isBase64Encoded": bool(call.body) and not _is_text(headers.get("content-type", "")),
+        "isBase64Encoded": bool(call.body) and not is_text(headers.get("content-type", "")),
     }
     if cookies := call.headers.get("cookie"):
         content["cookies"] = [cookie.strip() for cookie in cookies.split(";")]
     if query:
-        content["queryStringParameters"] = _joined(query)
+        content["queryStringParameters"] = joined(query)
     if call.body:
         encoded = base64.b64encode(call.body).decode()
         content["body"] = encoded if content["isBase64Encoded"] else call.body.decode(errors="replace")
@@ -82,14 +82,16 @@ def _forwarded(call: UrlRequest) -> dict[str, str]:
     return {"x-forwarded-for": call.source_ip, "x-forwarded-port": "443", "x-forwarded-proto": "https"}
 
 
-def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    joined: dict[str, str] = {}
+def joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Values by name, several of a name joined by commas."""
+    values: dict[str, str] = {}
     for name, value in pairs:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
+        values[name] = f"{values[name]},{value}" if name in values else value
+    return values
 
 
-def _is_text(content_type: str) -> bool:
+def is_text(content_type: str) -> bool:
+    """Whether a body of this type comes as text."""
     kind = content_type.split(";")[0].strip().lower()
     return not kind or kind.startswith(_TEXT) or kind.endswith(("+json", "+xml"))
 

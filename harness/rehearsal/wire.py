@@ -39,6 +39,8 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 log = logging.getLogger(__name__)
 
+_HTTP_APIS = "/v2/"
+"""How the paths of version 2 of API Gateway begin, which is signed for as version 1 is."""
 _SIGNING_NAMES = {"monitoring": "cloudwatch"}
 _TARGET_PREFIXES = {"CodeDeploy_20141006": "codedeploy", "GraniteServiceVersion20100801": "cloudwatch"}
 # What tells the service of a request that is not signed, so that it is refused in the right protocol.
@@ -175,6 +177,8 @@ def _of_moto(error: Exception, operation: str) -> Refusal | None:
 def _service_of(request: Request) -> str:
     """The service that a request is for; empty where nothing tells it."""
     signed = signature.service_of(request)
+    if signed == "apigateway" and request.path.startswith(_HTTP_APIS):
+        return "apigatewayv2"
     if signed:
         return _SIGNING_NAMES.get(signed, signed)
     target = request.headers.get("X-Amz-Target", "").partition(".")[0] or cbor.target_of(request)[0]

@@ -18,12 +18,13 @@ from harness.core.experiment.types import Arm, Deployment, Experiment
 from harness.rehearsal import service
 from harness.rehearsal.admission import LONGEST_TOKEN, Authorizer, Throttle, TokenBucket
 from harness.rehearsal.apis import of_experiment
-from harness.rehearsal.apis.integrations import MOST_WAITING, Home, Integrations
+from harness.rehearsal.apis.integrations import MOST_WAITING, Integrations, Running
 from harness.rehearsal.apis.routes import ApiRoute, Integration, Routes
 from harness.rehearsal.apis.stages import Stage, Stages
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.invocations import ALONE, Underway
 from harness.rehearsal.gateway import LARGEST_BODY, Gateway
+from harness.rehearsal.proxy import ApiHome
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.waiting import WaitingThreads
 
@@ -137,7 +138,7 @@ class Client:
         timeout_s: float = 29.0,
         experiment: Experiment = Experiment(name="one"),  # noqa: B008 - never changed
         plan: Any = None,
-        **home: Any,
+        **running: Any,
     ) -> None:
         self.now = 1000.0
         self.backend = backend
@@ -146,14 +147,16 @@ class Client:
         users = Authorizer(service.principal, lambda: self.now)
         routes = of_experiment.routes(experiment, to, of_experiment.beside(experiment, "app"), users)
         bucket = TokenBucket(throttle, self.now) if throttle else None
-        stage = Stage(name=name, routes=Routes(routes), bucket=bucket)
+        home = ApiHome(name=name, account="123456789012", region="eu-north-1")
+        stages = Stages()
+        stages.main = Stage(home=home, routes=Routes(routes), bucket=bucket)
         integrations = Integrations(
-            Home(account="123456789012", region="eu-north-1", **home),
+            Running(**running),
             backend,
             backend,
             injected=lambda _: 0.0,
         )
-        self.gateway = Gateway(Stages(stage), integrations, self, now=lambda: self.now, rng=random.Random(3), plan=plan)
+        self.gateway = Gateway(stages, integrations, self, now=lambda: self.now, rng=random.Random(3), plan=plan)
 
     def record(self, *counted: Any) -> None:
         """Stands in for the API's metrics."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from moto.core.utils import get_service_model
 
+from harness.rehearsal.apis.http_apis import HttpApis
+from harness.rehearsal.apis.rest_apis import RestApis
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloudformation import CloudFormation
 from harness.rehearsal.cloudwatch.service import CloudWatch
@@ -24,6 +26,8 @@ SERVICES: dict[str, type[AwsService]] = {
     "lambda": Functions,
     "fis": Fis,
     "cloudformation": CloudFormation,
+    "apigateway": RestApis,
+    "apigatewayv2": HttpApis,
 }
 
 

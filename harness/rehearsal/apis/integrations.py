@@ -13,16 +13,18 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from harness.rehearsal import proxy, service
+from harness.rehearsal import proxy, service, url_events
 from harness.rehearsal.admission import value_of
+from harness.rehearsal.apis import http_events
 from harness.rehearsal.apis.routes import Integration
+from harness.rehearsal.apis.stages import Stage
 from harness.rehearsal.apis.version_header import VersionHeader
 from harness.rehearsal.clock import wall_limit_s
-from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics, Underway
+from harness.rehearsal.functions.engines import Invocation
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.records import Code
-from harness.rehearsal.proxy import AdmittedRequest, GatewayAnswer, RawHeaders
+from harness.rehearsal.proxy import ApiRequest, GatewayAnswer, RawHeaders
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.waiting import WaitingThreads
 
@@ -30,18 +32,26 @@ MOST_WAITING = 64
 """Threads that wait for the runs of one version: a version that hangs takes none of another's."""
 
 
-class Home(Struct, frozen=True, kw_only=True):
-    """Where functions run, and how.
+class Running(Struct, frozen=True, kw_only=True):
+    """How functions run.
 
     `version_header` says which answers name the version that was invoked: `all` of them; only `answers` that the
     function itself gave, as on AWS, where the gateway makes the 502; or `none`, as on AWS where the function names
     none. In limits of the gateway and of user code simulated time runs at `speed`.
     """
 
-    account: str
-    region: str
     version_header: VersionHeader = "all"
     speed: float = 1.0
+
+
+class Shapes(NamedTuple):
+    """How a version of the payload format makes an event, and an answer of what a function returns."""
+
+    event: Callable[..., bytes]
+    parse: Callable[[bytes], GatewayAnswer]
+
+
+_SHAPES = {"1.0": Shapes(proxy.event, proxy.parse), "2.0": Shapes(http_events.event, url_events.parse)}
 
 
 class BundledVersion(NamedTuple):
@@ -61,18 +71,18 @@ class Integrations:
 
     def __init__(
         self,
-        home: Home,
+        running: Running,
         versions: Functions,
         metrics: InvocationMetrics,
         *,
         injected: Callable[[str], float],
     ) -> None:
-        self._home = home
+        self._running = running
         self._versions = versions
         self._metrics = metrics
         self._injected = injected
         self._threads: defaultdict[tuple[str, str], WaitingThreads] = defaultdict(lambda: WaitingThreads(MOST_WAITING))
-        self._running: set[asyncio.Task[GatewayAnswer]] = set()
+        self._tasks: set[asyncio.Task[GatewayAnswer]] = set()
         self._behaviours: dict[tuple[str, str], BundledVersion] = {}
         self._answer_headers: dict[str, RawHeaders] = {}
 
@@ -81,46 +91,48 @@ class Integrations:
         for threads in self._threads.values():
             threads.close()
 
-    async def invoke(self, api: ApiName, to: Integration, call: AdmittedRequest) -> GatewayAnswer:
+    async def invoke(self, stage: Stage, to: Integration, call: ApiRequest) -> GatewayAnswer:
         """The answer to a request of an API, whatever becomes of the function."""
         try:
             version = self._versions.draw(to.function, to.qualifier, call.chance(), call.received_s)
             code = self._versions.code(to.function, version)
         except Refusal:
-            return proxy.NOT_INVOKED
+            return stage.answers.of("not_invoked")
         if (share := self._injected(to.function)) and call.chance() < share:
             self._metrics.record(to.function, to.alias, version, call.received_s, 0.0, failed=True)
-            return self._from_gateway(proxy.BAD_GATEWAY, version)
+            return self._from_gateway(stage.answers.of("bad_gateway"), version)
         if code.kind != "bundled":
-            limit_s = wall_limit_s(to.timeout_s, self._home.speed)
-            return await self._in_time(self._run(api, to, call, version), version, limit_s)
+            limit_s = wall_limit_s(to.timeout_s, self._running.speed)
+            return await self._in_time(stage, self._run(stage, to, call, version), version, limit_s)
         own = self._behaviour(to.function, version, code)
         if own.latency_s:
-            return await self._in_time(self._in_slot(to, call, version, own), version, to.timeout_s)
-        return await self._in_slot(to, call, version, own)
+            return await self._in_time(stage, self._in_slot(stage, to, call, version, own), version, to.timeout_s)
+        return await self._in_slot(stage, to, call, version, own)
 
-    async def _in_time(self, work: Coroutine[Any, Any, GatewayAnswer], version: str, limit_s: float) -> GatewayAnswer:
+    async def _in_time(
+        self, stage: Stage, work: Coroutine[Any, Any, GatewayAnswer], version: str, limit_s: float
+    ) -> GatewayAnswer:
         """API Gateway stops waiting after `limit_s` of wall time, the invocation goes on."""
         task = asyncio.ensure_future(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         done, _ = await asyncio.wait({task}, timeout=limit_s)
-        return task.result() if done else self._from_gateway(proxy.TIMED_OUT, version)
+        return task.result() if done else self._from_gateway(stage.answers.of("timed_out"), version)
 
     async def _in_slot(
-        self, to: Integration, call: AdmittedRequest, version: str, own: BundledVersion
+        self, stage: Stage, to: Integration, call: ApiRequest, version: str, own: BundledVersion
     ) -> GatewayAnswer:
         try:
             underway = self._versions.take_slot(to.function, to.alias, version)
         except Refusal:
-            return proxy.NOT_INVOKED
+            return stage.answers.of("not_invoked")
         try:
-            return await self._bundled(to, call, version, own, underway)
+            return await self._bundled(stage, to, call, version, own, underway)
         finally:
             self._versions.free_slot(to.function, to.alias, version)
 
     async def _bundled(
-        self, to: Integration, call: AdmittedRequest, version: str, own: BundledVersion, underway: Underway
+        self, stage: Stage, to: Integration, call: ApiRequest, version: str, own: BundledVersion, underway: Underway
     ) -> GatewayAnswer:
         begun = time.perf_counter()
         if own.latency_s:
@@ -131,10 +143,10 @@ class Integrations:
             to.function, to.alias, version, call.received_s, duration_ms, failed=response is None, underway=underway
         )
         if response is None:
-            return self._from_gateway(proxy.BAD_GATEWAY, version)
+            return self._from_gateway(stage.answers.of("bad_gateway"), version)
         return GatewayAnswer(response.status, self._headers(version), response.body)
 
-    def _response(self, call: AdmittedRequest, own: BundledVersion) -> service.ServiceResponse | None:
+    def _response(self, call: ApiRequest, own: BundledVersion) -> service.ServiceResponse | None:
         """The service's answer, None where it throws or does not come to an end in time."""
         if own.latency_s > own.timeout_s or call.chance() < own.fail_ratio:
             return None
@@ -145,21 +157,29 @@ class Integrations:
         except service.ServiceFailure:
             return None
 
-    async def _run(self, api: ApiName, to: Integration, call: AdmittedRequest, version: str) -> GatewayAnswer:
-        home = self._home
-        event = proxy.event(call, api=api, account=home.account, region=home.region)
-        run = functools.partial(self._versions.run, to.function, version, event, alias=to.alias, speed=home.speed)
+    async def run(self, to: Integration, event: bytes, call: ApiRequest) -> Invocation:
+        """Invokes a function that is asked about a request, as an authorizer is; raises `Refusal`."""
+        version = self._versions.draw(to.function, to.qualifier, call.chance(), call.received_s)
+        return await self._waited(to, version, event)
+
+    async def _waited(self, to: Integration, version: str, event: bytes) -> Invocation:
+        speed = self._running.speed
+        run = functools.partial(self._versions.run, to.function, version, event, alias=to.alias, speed=speed)
+        return await asyncio.wrap_future(self._threads[to.function, version].submit(run))
+
+    async def _run(self, stage: Stage, to: Integration, call: ApiRequest, version: str) -> GatewayAnswer:
+        shapes = _SHAPES[to.payload]
         try:
-            invocation = await asyncio.wrap_future(self._threads[to.function, version].submit(run))
+            invocation = await self._waited(to, version, shapes.event(call, home=stage.home))
         except Refusal:
-            return proxy.NOT_INVOKED
+            return stage.answers.of("not_invoked")
         if invocation.error:
-            return self._from_gateway(proxy.BAD_GATEWAY, version)
+            return self._from_gateway(stage.answers.of("bad_gateway"), version)
         try:
-            answer = proxy.parse(invocation.payload)
+            answer = shapes.parse(invocation.payload)
         except proxy.MalformedAnswer:
-            return self._from_gateway(proxy.BAD_GATEWAY, version)
-        return answer if home.version_header == "none" else _naming(answer, version)
+            return self._from_gateway(stage.answers.of("bad_gateway"), version)
+        return answer if self._running.version_header == "none" else _naming(answer, version)
 
     def _behaviour(self, function: str, version: str, code: Code) -> BundledVersion:
         known = self._behaviours.get((function, version))
@@ -172,14 +192,14 @@ class Integrations:
         headers = self._answer_headers.get(version)
         if headers is None:
             headers = [(b"content-type", b"application/json")]
-            if self._home.version_header != "none":
+            if self._running.version_header != "none":
                 headers.append(_version_header(version))
             self._answer_headers[version] = headers
         return headers
 
     def _from_gateway(self, answer: GatewayAnswer, version: str) -> GatewayAnswer:
         """An answer that the gateway makes although a version was invoked."""
-        return _naming(answer, version) if self._home.version_header == "all" else answer
+        return _naming(answer, version) if self._running.version_header == "all" else answer
 
 
 def _behaviour(code: Code) -> BundledVersion:

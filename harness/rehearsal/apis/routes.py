@@ -7,6 +7,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from harness.rehearsal.admission import Admission
+from harness.rehearsal.apis.checks import Checks
+from harness.rehearsal.proxy import GatewayAnswer
 
 INTEGRATION_TIMEOUT_S = 29.0
 ANY = "ANY"
@@ -17,12 +19,13 @@ GREEDY = "+"
 class Integration(Struct, frozen=True, kw_only=True):
     """The function that a route invokes, by `qualifier`, a version or an alias; without one it is $LATEST.
 
-    `timeout_s` is how long the gateway waits for its answer, in AWS's time.
+    `timeout_s` is how long the gateway waits for its answer, in AWS's time, `payload` the version of its event.
     """
 
     function: str
     qualifier: str | None = None
     timeout_s: float = INTEGRATION_TIMEOUT_S
+    payload: str = "1.0"
 
     @property
     def alias(self) -> str | None:
@@ -30,13 +33,24 @@ class Integration(Struct, frozen=True, kw_only=True):
         return self.qualifier if self.qualifier and not self.qualifier.isdecimal() else None
 
 
+class Fixed(Struct, frozen=True):
+    """An answer without a function: that of a mock, or of what is not played here."""
+
+    answer: GatewayAnswer
+
+
 class ApiRoute(Struct, frozen=True, kw_only=True):
-    """A method, or ANY, on a path such as `/orders/{id}` or `/{proxy+}`, and what stands in front of the function."""
+    """A method, or ANY, on a path such as `/orders/{id}` or `/{proxy+}`, and what stands in front of the function.
+
+    `key` is what an HTTP API calls it.
+    """
 
     method: str
     path: str
-    integration: Integration
+    integration: Integration | Fixed
     authorizer: Admission | None = None
+    checks: Checks | None = None
+    key: str = ""
 
 
 class Matched(NamedTuple):

@@ -1,20 +1,35 @@
 """The stages that the gateway serves, and how a request finds its own."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from harness.rehearsal.admission import TokenBucket
+from harness.rehearsal.apis.own_answers import REST, OwnAnswers
 from harness.rehearsal.apis.routes import Routes
 from harness.rehearsal.cloudwatch.api_requests import ApiName
+from harness.rehearsal.proxy import ApiHome
+
+BY_PATH = "/restapis/"
+"""How the path begins that names an API: `/restapis/ID/STAGE/_user_request_/PATH`, as other local clouds have it."""
+_IN_PATH = "_user_request_"
+_IN_HOST = ".execute-api."
+_DEFAULT = "$default"
 
 
 class Stage(Struct, frozen=True, kw_only=True):
-    """A stage of an API with its routes; `name` is what its metrics call it, `bucket` its throttle."""
+    """A stage of an API with its routes; `answers` are those that the gateway gives itself, `bucket` its throttle."""
 
-    name: ApiName
+    home: ApiHome
     routes: Routes
+    answers: OwnAnswers = REST
     bucket: TokenBucket | None = None
+
+    @property
+    def name(self) -> ApiName:
+        """What its metrics call it."""
+        return self.home.name
 
 
 class Found(NamedTuple):
@@ -25,15 +40,50 @@ class Found(NamedTuple):
 
 
 class Stages:
-    """All stages. That of the rehearsal, `main`, has its name as the first part of the path."""
+    """All stages: `main`, that of the rehearsal, whose paths begin with its name, and those of the control plane.
 
-    def __init__(self, main: Stage) -> None:
-        self._main = main
-        self._base = main.name.path
+    The latter are found by the host `ID.execute-api.localhost`, or by a path that begins with `BY_PATH`.
+    """
 
-    def find(self, path: str) -> Found | None:
+    def __init__(self) -> None:
+        self.main: Stage | None = None
+        self._served: dict[tuple[str, str], Stage] = {}
+
+    def names(self) -> Sequence[ApiName]:
+        """What their metrics call them."""
+        stages = [self.main, *self._served.values()]
+        return [stage.name for stage in stages if stage]
+
+    def put(self, stage: Stage) -> None:
+        """Serves a stage, in the place of what it was before."""
+        self._served[stage.name.id, stage.name.stage] = stage
+
+    def remove(self, api_id: str, stage: str | None) -> None:
+        """Serves a stage, or all of an API, no longer."""
+        for key in [key for key in self._served if key[0] == api_id and stage in (None, key[1])]:
+            del self._served[key]
+
+    def find(self, host: str, path: str) -> Found | None:
         """The stage that a request reaches; None where there is none."""
-        base = self._base
-        if path == base or path.startswith(f"{base}/"):
-            return Found(self._main, path[len(base) :] or "/")
+        if path.startswith(BY_PATH):
+            return self._by_path(path)
+        if _IN_HOST in host:
+            return self._by_host(host.partition(".")[0], path)
+        base = self.main.name.path if self.main else ""
+        if self.main and (path == base or path.startswith(f"{base}/")):
+            return Found(self.main, path[len(base) :] or "/")
         return None
+
+    def _by_path(self, path: str) -> Found | None:
+        api_id, _, rest = path.removeprefix(BY_PATH).partition("/")
+        stage, _, rest = rest.partition("/")
+        mark, _, below = rest.partition("/")
+        served = self._served.get((api_id, stage))
+        return Found(served, f"/{below}") if served and mark == _IN_PATH else None
+
+    def _by_host(self, api_id: str, path: str) -> Found | None:
+        stage, _, below = path.lstrip("/").partition("/")
+        if served := self._served.get((api_id, stage)):
+            return Found(served, f"/{below}")
+        served = self._served.get((api_id, _DEFAULT))
+        return Found(served, path) if served else None

@@ -35,7 +35,7 @@ class AlarmOperations(CheckedService):
     """What CloudWatch does with alarms."""
 
     _alarms: AlarmStore
-    api: ApiName | None = None
+    apis: Callable[[], Sequence[ApiName]] = tuple
     """The API that the gateway serves, whose metrics there will be; None where that is not known."""
 
     def states(self, names: Iterable[str]) -> dict[str, str]:
@@ -47,7 +47,7 @@ class AlarmOperations(CheckedService):
     def put_metric_alarm(self, params: Params) -> Answer:
         """PutMetricAlarm: a new alarm begins in INSUFFICIENT_DATA; an updated one keeps its state and its tags."""
         watch = definition(params)
-        for reason in blindness(params, account=self._alarms.account, api=self.api):
+        for reason in blindness(params, account=self._alarms.account, apis=self.apis()):
             log.warning("The alarm %s will have no data: %s.", params["AlarmName"], reason)
         if CONCURRENCY in metrics_in(params) and (too_soon := concurrency_at(self._schedule.clock.speed)):
             log.warning("The alarm %s: %s", params["AlarmName"], too_soon)

@@ -1,12 +1,13 @@
 """The metrics of AWS/ApiGateway: what the gateway answered, published for a minute at a time.
 
-The one API of the cloud counts as a REST API (dimension ApiName) and as an HTTP API (dimension ApiId), whose names
-for errors differ, so that an alarm on either can be rehearsed. AWS/ApiGateway has no sets of detailed metrics here.
+The API of a rehearsal counts as a REST API (dimension ApiName) and as an HTTP API (dimension ApiId), whose names
+for errors differ, so that an alarm on either can be rehearsed; one of the control plane as what it is. AWS/ApiGateway
+has no sets of detailed metrics here.
 """
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from harness.rehearsal.cloudwatch.bucket import Bucket, counted
 from harness.rehearsal.cloudwatch.invocations import Dimensions
@@ -19,11 +20,12 @@ _ERRORS_OF_A_HTTP_API = ("4xx", "5xx")
 
 
 class ApiName(NamedTuple):
-    """What an API is called in its metrics' dimensions."""
+    """What an API is called in its metrics' dimensions; without a kind it counts as one of each."""
 
     name: str
     id: str
     stage: str
+    kind: Literal["REST", "HTTP"] | None = None
 
     @property
     def path(self) -> str:
@@ -103,9 +105,11 @@ class ApiMetrics:
 
 def dimension_sets(api: ApiName) -> Iterator[tuple[Dimensions, tuple[str, str]]]:
     """The dimension sets that a request counts in, each sorted by name and with the names of its errors."""
-    for identity, errors in (
-        (("ApiName", api.name), _ERRORS_OF_A_REST_API),
-        (("ApiId", api.id), _ERRORS_OF_A_HTTP_API),
+    for kind, identity, errors in (
+        ("REST", ("ApiName", api.name), _ERRORS_OF_A_REST_API),
+        ("HTTP", ("ApiId", api.id), _ERRORS_OF_A_HTTP_API),
     ):
+        if api.kind not in (None, kind):
+            continue
         yield (identity,), errors
         yield (identity, ("Stage", api.stage)), errors

@@ -1,10 +1,11 @@
 """Which metrics of AWS this cloud writes: an alarm on any other would be blind here and not on AWS."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.rehearsal.cloudwatch import api_requests, invocations
 from harness.rehearsal.cloudwatch.api_requests import ApiName
+from harness.rehearsal.cloudwatch.invocations import Dimensions
 from harness.rehearsal.cloudwatch.queries import dimensions_of
 
 CONCURRENCY = "ConcurrentExecutions"
@@ -81,27 +82,31 @@ def _metrics_in(alarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [alarm, *(stat.get("Metric") or {} for stat in stats)]
 
 
-def blindness(alarm: Mapping[str, Any], *, account: str, api: ApiName | None) -> Iterable[str]:
-    """Why the metrics of a PutMetricAlarm request have no data here; `api` is the one there is, None if not known."""
+def blindness(alarm: Mapping[str, Any], *, account: str, apis: Sequence[ApiName]) -> Iterable[str]:
+    """Why the metrics of a PutMetricAlarm request have no data here; `apis` are those that there are as yet."""
     for query in alarm.get("Metrics", ()):
         if (other := query.get("AccountId", account)) != account:
             yield f"this local cloud is the account {account} and has no data of {other}"
     for metric in _metrics_in(alarm):
-        if reason := _why_blind(metric, api):
+        if reason := _why_blind(metric, apis):
             yield reason
 
 
-def _why_blind(metric: Mapping[str, Any], api: ApiName | None) -> str | None:
+def _why_blind(metric: Mapping[str, Any], apis: Sequence[ApiName]) -> str | None:
     namespace, dimensions = metric.get("Namespace") or "", dimensions_of(metric.get("Dimensions", ()))
     names = frozenset(name for name, _ in dimensions)
     if reason := why_blind(namespace, metric.get("MetricName") or "", names):
         return reason
     if namespace == invocations.NAMESPACE and names not in _OF_LAMBDA:
         return f"{namespace} is written in other sets of dimensions than {_shown(dimensions)}, here and on AWS"
-    if namespace == api_requests.NAMESPACE and api and dimensions not in dict(api_requests.dimension_sets(api)):
-        there = f"ApiName={api.name} or ApiId={api.id}, alone or with Stage={api.stage}"
-        return f"this local cloud writes {namespace} with {there}, not with {_shown(dimensions)}"
+    if namespace == api_requests.NAMESPACE and apis and not any(_counts(api, dimensions) for api in apis):
+        there = "; ".join(f"ApiName={api.name} or ApiId={api.id}, alone or with Stage={api.stage}" for api in apis)
+        return f"this local cloud writes {namespace} with {there}, and as yet not with {_shown(dimensions)}"
     return None
+
+
+def _counts(api: ApiName, dimensions: Dimensions) -> bool:
+    return dimensions in dict(api_requests.dimension_sets(api))
 
 
 def _shown(dimensions: Iterable[tuple[str, str]]) -> str:

@@ -127,7 +127,7 @@ def test_dimensions_that_are_never_written_are_warned_of(
     said: str | None,
 ) -> None:
     """At once, with what is written instead; an alarm that will have data is put without a word."""
-    aws.cloudwatch.api = SHOP
+    aws.cloudwatch.apis = lambda: [SHOP]
     aws.client.put_metric_alarm(
         AlarmName="alarm",
         Namespace=namespace,
