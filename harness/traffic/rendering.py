@@ -117,23 +117,33 @@ def _made_up(make: Callable[[], bytes], place: Written) -> Source:
 
 
 class Text:
-    """Bytes with places to fill in."""
+    """Bytes with places to fill in: how it begins, then each place with what stands between it and the next."""
 
-    __slots__ = ("_format", "_sources")
+    __slots__ = ("_begins", "_goes_on")
 
     def __init__(self, pieces: "Iterable[bytes | Source]") -> None:
-        pieces = tuple(pieces)
-        self._format = b"".join(one.replace(b"%", b"%%") if isinstance(one, bytes) else b"%b" for one in pieces)
-        self._sources = tuple(one for one in pieces if not isinstance(one, bytes))
+        begins, goes_on = b"", list[tuple[Source, bytes]]()
+        for piece in pieces:
+            if not isinstance(piece, bytes):
+                goes_on.append((piece, b""))
+            elif goes_on:
+                source, between = goes_on[-1]
+                goes_on[-1] = source, between + piece
+            else:
+                begins += piece
+        self._begins, self._goes_on = begins, tuple(goes_on)
 
     @property
     def is_fixed(self) -> bool:
         """Whether there is nothing to fill in."""
-        return not self._sources
+        return not self._goes_on
 
     def filled(self, row: int, taken: Taken) -> bytes:
         """The bytes for a row and what was taken."""
-        return self._format % tuple([source(row, taken) for source in self._sources])
+        filled = self._begins
+        for source, between in self._goes_on:  # for so few, sums are twice as fast as a format
+            filled += source(row, taken) + between
+        return filled
 
 
 class Template:
@@ -169,4 +179,4 @@ class Template:
         if self._body is None:
             return self._whole.filled(row, taken)
         body = self._body.filled(row, taken)
-        return b"%b%d\r\n\r\n%b" % (self._whole.filled(row, taken), len(body), body)
+        return self._whole.filled(row, taken) + b"%d\r\n\r\n" % len(body) + body
