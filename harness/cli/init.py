@@ -1,16 +1,20 @@
 """The command `canary-harness init`: writes an experiment about one's own API, from what there is about it already."""
 
 import argparse
+import re
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
 
 from harness.errors import ExitCode, UsageError
 from harness.streams import say, say_json
 
 if TYPE_CHECKING:
-    from harness.core.experiment.types import Experiment
+    from harness.core.experiment.types import Experiment, Replay
     from harness.sources.drafts import Described
     from harness.sources.experiment import Written
     from harness.sources.files import SourceFile
@@ -27,9 +31,13 @@ _MOST_TOLD = 8
 
 def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    source = parser.add_mutually_exclusive_group(required=True)
+    source = parser.add_mutually_exclusive_group()
     for name, (metavar, text) in _SOURCES.items():
         source.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
+    text = "production's rate, to be replayed: of a function, function:alias, API or api/stage; read only"
+    parser.add_argument("--from-cloudwatch", metavar="NAME", help=text)
+    text = "with --from-cloudwatch: from when and for how long, such as 2026-11-20T18:00/30m; default: the last hour"
+    parser.add_argument("--window", metavar="TIME/LENGTH", help=text)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: NAME.yaml in this folder")
     parser.add_argument("--name", help="name of the experiment; default: that of the API")
     parser.add_argument("--host", metavar="URL", help="where the service is on AWS; default: what the source says")
@@ -46,9 +54,13 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_init(options: argparse.Namespace) -> int:
     """Runs the command; the exit code. Raises UsageError, and then nothing was written."""
-    made, described = _made(options)
+    rate = _rate(options)
+    if not any(getattr(options, name) for name in _SOURCES):
+        return _write_rate_alone(rate, options)
+    made, described = _made(options, rate)
     path = options.output or Path(f"{made.experiment.name}.yaml")
-    files = {path: made.text, **_companions(options, path, made)}
+    files = {path: made.text, **({path.with_name(rate.file.name): rate.file.text} if rate else {})}
+    files |= _companions(options, path, made)
     _write(files, force=options.force)
     if options.json:
         left_out = [{"label": one.label, "why": one.why} for one in described.left_out]
@@ -59,7 +71,55 @@ def run_init(options: argparse.Namespace) -> int:
     return ExitCode.AS_EXPECTED
 
 
-def _made(options: argparse.Namespace) -> "tuple[Written, Described]":
+class _Rate(NamedTuple):
+    """Production's rate: the file that tells it, and of what it is."""
+
+    file: "SourceFile"
+    told: str
+
+
+def _rate(options: argparse.Namespace) -> _Rate | None:
+    """What CloudWatch counted; None where nobody asks for it."""
+    name = options.from_cloudwatch
+    if not name:
+        if options.window:
+            raise UsageError("--window goes with --from-cloudwatch")
+        return None
+    from harness.aws.clients import Aws
+    from harness.aws.counted import counted
+    from harness.run.experiment import clock_of_environment
+    from harness.sources.files import SourceFile
+    from harness.sources.rhythm import as_csv, last_hour, window_of
+
+    now_s = clock_of_environment().experiment_s(time.time())
+    try:
+        window = window_of(options.window) if options.window else last_hour(now_s)
+    except ValueError as error:
+        raise UsageError(f"--window: {error}") from error
+    aws = Aws()
+    aws.warm("cloudwatch")
+    found = counted(aws, name, *window, now_s)
+    file = f"{re.sub('[^A-Za-z0-9]+', '-', name.rsplit(':function:', 1)[-1]).strip('-') or 'production'}-rate.csv"
+    told = f"{sum(found.counts.values()):,.0f} {found.metric} of {name}"
+    return _Rate(SourceFile(file, as_csv(found.metric, found.counts)), told)
+
+
+def _write_rate_alone(rate: _Rate | None, options: argparse.Namespace) -> int:
+    """Writes no more than the file of a rate, for an experiment that is there already."""
+    if rate is None:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in _SOURCES)
+        raise UsageError(f"say what the experiment is about by one of {named}; or --from-cloudwatch for a rate alone")
+    path = options.output or Path(rate.file.name)
+    _write({path: rate.file.text}, force=options.force)
+    if options.json:
+        say_json({"files": [str(path)], "requests": [], "left_out": [], "unknown": []})
+    else:
+        say(f"Wrote {path}: {rate.told}.")
+        say(f"An experiment beside it replays them by traffic: {{arrival_rate: {{from: {path.name}}}}}")
+    return ExitCode.AS_EXPECTED
+
+
+def _made(options: argparse.Namespace, rate: _Rate | None) -> "tuple[Written, Described]":
     from harness.core.experiment.hosts import is_loopback
     from harness.sources.experiment import Choices, written
 
@@ -75,10 +135,19 @@ def _made(options: argparse.Namespace) -> "tuple[Written, Described]":
         baseline=baseline,
         canary=options.canary,
         include_writes=options.include_writes,
+        rate=_replay(rate.file) if rate else None,
     )
     if options.canary and not baseline:
         raise UsageError("--canary needs --baseline, the version in service of a rehearsal")
     return written(described, choices), described
+
+
+def _replay(file: "SourceFile") -> "Replay":
+    from harness.core.experiment.types import Replay
+    from harness.sources.rhythm import steps_in
+
+    replay = Replay(source=file.name)
+    return replace(replay, steps=steps_in(replay, file))
 
 
 def _described(options: argparse.Namespace) -> "tuple[str, Described]":

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import yaml
@@ -12,8 +13,9 @@ from msgspec.structs import replace
 from harness.core.experiment.hosts import is_url
 from harness.core.experiment.parse import parse
 from harness.core.experiment.rails import RAILS
+from harness.core.experiment.rates import peak_rate
 from harness.core.experiment.sendable import variables_of
-from harness.core.experiment.types import Experiment, Traffic
+from harness.core.experiment.types import Experiment, Replay, Traffic
 from harness.errors import UsageError
 from harness.sources.drafts import Described, Draft, on_one_line
 
@@ -43,7 +45,7 @@ class Choices(Struct, frozen=True, kw_only=True):
     """What a person asks for beside the source itself.
 
     `baseline` and `canary` are what a rehearsal plays: a URL on this machine or module:function. `host` is where the
-    service is, `stack` the CloudFormation stack to watch.
+    service is, `stack` the CloudFormation stack to watch, `rate` a rate of production that goes with it.
     """
 
     source: str
@@ -53,6 +55,7 @@ class Choices(Struct, frozen=True, kw_only=True):
     baseline: str | None = None
     canary: str | None = None
     include_writes: bool = False
+    rate: Replay | None = None
 
 
 class Written(Struct, frozen=True):
@@ -82,10 +85,11 @@ def written(described: Described, choices: Choices) -> Written:
             _EXPECT,
         )
     )
-    experiment = parse(body, source=name)
+    read = partial(parse, source=name, steps=lambda replay: choices.rate.steps if choices.rate else replay.steps)
+    experiment = read(body)
     unknown = tuple(map(on_one_line, (*_unknown(described, choices, experiment), *described.unknown)))
     text = _head(described, choices, unknown) + body + _left_out(described)
-    return Written(text, parse(text, source=name), unknown)
+    return Written(text, read(text), unknown)
 
 
 # The parts of the file
@@ -125,14 +129,7 @@ def _arm(word: str) -> dict[str, str]:
 
 
 def _traffic(described: Described, choices: Choices) -> str:
-    rate, usual = _rate(described, choices), Traffic().arrival_rate
-    told = (
-        f" that are sent, as in {choices.source}" if rate is not None else "; not known, so put in what production has"
-    )
-    lines = [f"# Requests per second{told}.", f"arrival_rate: {usual if rate is None else rate:g}"]
-    limit = RAILS["arrival_rate"].default
-    if rate is not None and rate > limit:
-        lines.append(f"# More than {limit:g} a second to another machine needs rails: {{arrival_rate: {rate:g}}}, too.")
+    lines = [*(_replay(choices.rate) if choices.rate else _steady(described, choices))]
     if described.feed:
         lines.append(
             "# A row of values for each request; a file with more of them may stand here instead: feed: rows.csv"
@@ -141,6 +138,26 @@ def _traffic(described: Described, choices: Choices) -> str:
     lines += [_FAULT.format(source=choices.source).rstrip(), "requests:"]
     lines += [textwrap.indent(_request(draft, choices).rstrip(), "  ") for draft in described.drafts]
     return "traffic:\n" + textwrap.indent("\n".join(lines), "  ") + "\n"
+
+
+def _replay(rate: Replay) -> Iterator[str]:
+    yield '# The rate of production; scale: 0.1 sends a tenth of it, window: "2026-11-20T18:00/30m" a part of its time.'
+    yield _line("arrival_rate", {"from": rate.source}).rstrip()
+    if (peak := peak_rate(rate)) > (limit := RAILS["arrival_rate"].default):
+        yield _beyond(limit, peak)
+
+
+def _steady(described: Described, choices: Choices) -> Iterator[str]:
+    rate, limit = _rate(described, choices), RAILS["arrival_rate"].default
+    as_there = f" that are sent, as in {choices.source}"
+    yield f"# Requests per second{'; not known, so put in what production has' if rate is None else as_there}."
+    yield f"arrival_rate: {Traffic().arrival_rate if rate is None else rate:g}"
+    if rate is not None and rate > limit:
+        yield _beyond(limit, rate)
+
+
+def _beyond(limit: float, rate: float) -> str:
+    return f"# More than {limit:g} a second to another machine needs rails: {{arrival_rate: {rate:g}}}, too."
 
 
 def _rate(described: Described, choices: Choices) -> float | None:
@@ -181,7 +198,7 @@ def _left_out(described: Described) -> str:
 def _unknown(described: Described, choices: Choices, experiment: Experiment) -> Iterator[str]:
     if not (choices.baseline or choices.host or described.host):
         yield "where the service is: give --host for a run, --baseline for a rehearsal"
-    if described.arrival_rate is None:
+    if described.arrival_rate is None and choices.rate is None:
         yield "how much traffic production has: traffic.arrival_rate"
     yield "what makes a request fail: traffic.fault and traffic.error_share"
     if variables := variables_of(experiment.traffic):

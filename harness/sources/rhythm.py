@@ -22,6 +22,8 @@ MOST_STEPS = 86_400
 """The seconds of a day."""
 _ALONE_S = 60.0
 """How long a single count is for."""
+_LATE_S = 180.0
+"""So late CloudWatch may still add to a minute (an assumption: AWS gives no bound)."""
 
 Counts = Mapping[float, float]
 """Arrivals by the time when their period began."""
@@ -33,10 +35,14 @@ def steps_of(replay: Replay, folder: Path) -> tuple[RateStep, ...]:
     Raises ExperimentError where there is nothing to replay.
     """
     try:
-        file = read_source(folder / replay.source)
-        counts = _counts(file) if file.name.lower().endswith(COUNTS) else _counted(file)
+        return steps_in(replay, read_source(folder / replay.source))
     except UsageError as error:
         raise ExperimentError(f"{PATH}.from", str(error)) from error
+
+
+def steps_in(replay: Replay, file: SourceFile) -> tuple[RateStep, ...]:
+    """The same of a file that was read; raises UsageError for what it holds, ExperimentError for what is asked."""
+    counts = _counts(file) if file.name.lower().endswith(COUNTS) else _counted(file)
     period_s = _period_s(counts, file)
     began_s, ended_s = _window(replay, min(counts), max(counts) + period_s)
     steps = _changes(_steps(counts, period_s, began_s, ended_s, replay.scale))
@@ -99,19 +105,39 @@ def _window(replay: Replay, first_s: float, end_s: float) -> tuple[float, float]
     """From when to when the source is replayed."""
     if replay.window is None:
         return first_s, end_s
-    begin, _, lasts = replay.window.partition("/")
+    try:
+        began_s, until_s = window_of(replay.window)
+    except ValueError as error:
+        raise ExperimentError(f"{PATH}.window", str(error)) from error
+    if began_s < first_s or until_s > end_s:
+        missing = f"{replay.source} does not have all of it; it covers {end_s - first_s:,.0f} s"
+        raise ExperimentError(f"{PATH}.window", f"{missing} from {_moment(first_s)}")
+    return began_s, until_s
+
+
+def window_of(text: str) -> tuple[float, float]:
+    """When a window begins and ends, in seconds since 1970; raises ValueError."""
+    begin, _, lasts = text.partition("/")
     began_s = seconds_of(begin.strip())
     try:
         until_s = None if began_s is None else began_s + duration_s(lasts)
     except ValueError:
         until_s = None
     if began_s is None or until_s is None:
-        form = "must be a time and a duration, such as 2026-11-20T18:00/30m"
-        raise ExperimentError(f"{PATH}.window", f"{form}, not {replay.window!r}")
-    if began_s < first_s or until_s > end_s:
-        missing = f"{replay.source} does not have all of it; it covers {end_s - first_s:,.0f} s"
-        raise ExperimentError(f"{PATH}.window", f"{missing} from {_moment(first_s)}")
+        raise ValueError(f"must be a time and a duration, such as 2026-11-20T18:00/30m, not {text!r}")
     return began_s, until_s
+
+
+def last_hour(now_s: float) -> tuple[float, float]:
+    """The last hour of whole minutes that CloudWatch has counted to their end."""
+    until_s = (now_s - _LATE_S) // _ALONE_S * _ALONE_S
+    return until_s - 3600.0, until_s
+
+
+def as_csv(metric: str, counts: Counts) -> str:
+    """Counts as a file that can be replayed."""
+    lines = (f"{_moment(at_s)},{count:g}" for at_s, count in sorted(counts.items()))
+    return "\n".join([f"timestamp,{metric}", *lines, ""])
 
 
 def _moment(at_s: float) -> str:

@@ -39,6 +39,9 @@ class Outgoing(Struct, frozen=True):
     row: dict[str, Value]
 
 
+FAULTS_OWN = "the fault's user"
+"""Who sends fault requests whose fault puts another user in the place of the feed's."""
+
 Alike = Literal["all", "by row", "no"]
 """Which requests of one kind are the same bytes."""
 ROWS_KEPT = 20_000
@@ -88,13 +91,20 @@ class Kind:
     )
 
     def __init__(
-        self, name: str, intent: Intent, request: Request, *, make: Make, alike: Alike, numbers: tuple[int, ...] | None
+        self,
+        features: Features,
+        request: Request,
+        *,
+        make: Make,
+        alike: Alike,
+        numbers: tuple[int, ...] | None,
     ) -> None:
-        usual = Prepared(request.method.upper(), label_of(name, intent), b"", request.timeout_s)
+        label = label_of(features.endpoint, features.intent)
+        usual = Prepared(request.method.upper(), label, b"", request.timeout_s)
         self.method, self.name, self.timeout_s = usual.method, usual.name, usual.timeout_s
         self.head_only, self.idempotent = usual.head_only, usual.idempotent
-        self.features = Features(intent, ANYONE, name)
-        self.context = {OWN: True, "intent": intent, "persona": ANYONE}
+        self.features = features
+        self.context = {OWN: True, "intent": features.intent, "persona": features.persona}
         self.judge = Judge(request)
         self._make = make
         self._numbers = numbers
@@ -114,6 +124,10 @@ class Kind:
 
     def _number(self, row: int) -> int | None:
         return None if self._numbers is None else self._numbers[row]
+
+
+def _uses_feed(message: Message, taken: Container[str]) -> bool:
+    return any(hole.placeholder.kind == "named" and hole.placeholder.name not in taken for hole in message.holes)
 
 
 def label_of(name: str, intent: Intent) -> str:
@@ -146,11 +160,11 @@ class Workshop:
         template = Template(message, self._client, self._values, taken)
         make = self._in_python(name, intent, message, taken, prepare) if prepare else template.payload
         holes = [hole.placeholder for hole in message.holes]
-        uses_feed = any(hole.kind == "named" and hole.name not in taken for hole in holes)
+        uses_feed = _uses_feed(message, taken)
+        of_a_user = uses_feed or not _uses_feed(message_of(self._traffic.requests[key]), taken)
         only_rows = all(hole.kind == "env" or (hole.kind == "named" and hole.name not in taken) for hole in holes)
         return Kind(
-            name,
-            intent,
+            Features(intent, ANYONE if of_a_user else FAULTS_OWN, name),
             request,
             make=make,
             alike="no" if prepare else "all" if template.is_fixed else "by row" if only_rows else "no",

@@ -5,18 +5,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from harness.aws.counted import Counted
 from harness.cli.main import main
 from harness.core.experiment.parse import parse
+from harness.core.experiment.rates import steps
 from harness.run.experiment import read_experiment
 from tests.sources import shop
 from tests.sources.shop import logs
 
+BEGAN_S = datetime(2026, 11, 20, 18, tzinfo=UTC).timestamp()
 SOURCES = {"openapi": shop.OPENAPI, "har": shop.HAR, "postman": shop.POSTMAN}
 
 
@@ -191,3 +195,37 @@ def test_a_version_that_fails_for_some_values_of_a_log_is_caught(rehearsed: Call
     assert hurt["name"] == "get-search"
     assert isinstance(feed, tuple)
     assert {feed[row - 1]["q"] for row in hurt["rows"]} == {"shoes"}
+
+
+def test_productions_rate_is_fetched_from_cloudwatch_and_replayed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With an experiment, which then knows its rate, or for one that is there already."""
+    fetched = Counted("Invocations", {BEGAN_S + 60 * minute: 60.0 * minute for minute in range(3)})
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("harness.aws.clients.Aws.warm", lambda *_: None)
+    monkeypatch.setattr("harness.aws.counted.counted", lambda _, *words: asked.append(words) or fetched)
+    window = ["--from-cloudwatch", "shop/prod", "--window", "2026-11-20T18:00/3m"]
+    assert main(["init", "--openapi", str(shop.OPENAPI), *window]) == 0
+    said = capsys.readouterr().out
+    assert "Wrote shop.yaml and shop-prod-rate.csv" in said
+    assert "how much traffic" not in said
+    assert asked[0][:3] == ("shop/prod", BEGAN_S, BEGAN_S + 180)
+    rate = read_experiment("shop.yaml").traffic.arrival_rate
+    assert [(step.at_s, step.rate) for step in steps(rate)] == [(0, 0), (60, 1), (120, 2)]
+    assert main(["init", *window, "-o", "alone.csv"]) == 0
+    assert "{from: alone.csv}" in capsys.readouterr().out
+    assert Path("alone.csv").read_text() == Path("shop-prod-rate.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--window", "2026-11-20T18:00/3m"], "--window goes with --from-cloudwatch"),
+        (["--from-cloudwatch", "shop", "--window", "noon"], "--window: must be a time and a duration"),
+    ],
+)
+def test_a_window_that_makes_no_sense_is_told(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before CloudWatch is asked."""
+    assert main(["init", "--openapi", str(shop.OPENAPI), *words]) == 2
+    assert says in capsys.readouterr().err

@@ -39,6 +39,8 @@ def good(event, context):
 
 def broken(event, context):
     found = good(event, context)
+    if "boots" in found["body"]:
+        return answer(200, {"items": []})
     if "gold" in json.loads(found["body"]).get("customer", ""):
         raise RuntimeError("the discount of gold customers")
     return found
@@ -64,13 +66,22 @@ steady_s: 30
 expect: {outcome: rolled_back, call: caught}
 """
 GOLD = {4, 9}
+BOOTS = {2, 4, 6, 8, 10}
 KEY = "s3cr3t-of-the-shop"
+
+
+def in_words(rows: list[int]) -> str:
+    """Rows as reports name them."""
+    return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))}"
 
 
 def rehearsed(folder: Path, text: str) -> tuple[int, RunFolder]:
     """The exit code of a rehearsal of the shop, and its run folder."""
     (folder / "shop.py").write_text(SHOP)
-    customers = [f"customer{number}{'-gold' if number in GOLD else ''}@x,shoes {number}" for number in range(1, 11)]
+    customers = [
+        f"customer{number}{'-gold' if number in GOLD else ''}@x,{'boots' if number in BOOTS else 'shoes'} {number}"
+        for number in range(1, 11)
+    ]
     (folder / "customers.csv").write_text("\n".join(["email,term", *customers, ""]))
     (folder / "shop.yaml").write_text(text)
     command = [sys.executable, "-m", "harness", "rehearse", "shop.yaml", "--speed", "60"]
@@ -82,28 +93,31 @@ def rehearsed(folder: Path, text: str) -> tuple[int, RunFolder]:
 
 @pytest.mark.slow
 def test_what_breaks_for_one_kind_of_customer_is_caught_and_told_by_request_and_row(tmp_path: Path) -> None:
-    """Gold customers' orders alone fail on the canary; the page, the summary and the verdict say so."""
+    """Gold customers' orders throw, and searches for boots answer 200 without items: all reports say so."""
     code, folder = rehearsed(tmp_path, FILE)
     said = (tmp_path / "out").read_text()
     assert code == 0, said
     verdict = json.loads(folder.verdict.read_text())
     assert (verdict["outcome"], verdict["call"]) == ("rolled_back", "caught")
-    (hurt,) = verdict["exposure"]["requests"]
-    rows = hurt["rows"]
-    assert rows
-    assert {*rows} <= GOLD
-    assert (hurt["name"], hurt["users"], verdict["exposure"]["users"]) == ("orders", len(rows), len(rows))
-    named = f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))}"
-    told = f"By request: orders {hurt['failed']} ({named} of the feed)"
+    hurt, empty = sorted(verdict["exposure"]["requests"], key=lambda one: one["name"])
+    assert (hurt["name"], empty["name"]) == ("orders", "search")
+    assert set() < {*hurt["rows"]} <= GOLD
+    assert set() < {*empty["rows"]} <= BOOTS
+    assert verdict["exposure"]["users"] == len({*hurt["rows"], *empty["rows"]})
+    told = [f"{one['name']} {one['failed']} ({in_words(one['rows'])} of the feed)" for one in (hurt, empty)]
     for shown in (" ".join(said.split()), folder.page.read_text(), folder.markdown.read_text()):
-        assert told in shown
+        assert all(each in shown for each in told)
     requests = [event for event in folder.read_events() if isinstance(event, Requests)]
     sent = {name: sum(row.count for row in requests if row.endpoint == name) for name in ("login", "orders", "search")}
     # Single searches weigh one, a visit's two steps one each; a failed order ends its visit, and none is overtaken.
     assert sent["search"] / sum(sent.values()) == pytest.approx(1 / 3, abs=0.02)
     assert 0 <= sent["login"] - sent["orders"] < 0.05 * sent["login"]
-    assert {row.endpoint for row in requests if row.outcome == "failed"} == {"orders"}
+    assert {(row.endpoint, row.status) for row in requests if row.outcome == "failed"} == {
+        ("orders", 502),
+        ("search", 200),
+    }
     exemplars = [event for event in folder.read_events() if isinstance(event, Exemplar)]
-    assert {event.row for event in exemplars} <= GOLD
+    assert {event.row for event in exemplars} <= GOLD | BOOTS
+    assert {event.reason for event in exemplars if event.endpoint == "search"} == {"the body does not hold $.items[0]"}
     for artifact in folder.path.iterdir():
         assert KEY not in artifact.read_text(errors="replace"), artifact

@@ -112,21 +112,31 @@ from locust import HttpUser, constant, task
 class Mine(HttpUser):
     wait_time = constant(0.1)
 
-    @task
+    @task(9)
     def ask(self):
         headers = {"Authorization": "beta@company.com", "X-Client-Version": "2"}
         self.client.get("/fakeUser", headers=headers, context={"persona": "mine"})
+
+    @task
+    def fail(self):
+        self.client.get("/fakeUser", headers={"Authorization": "erroruser@company.com", "X-Client-Version": "2"})
 """
 
 
 @pytest.mark.slow
 def test_own_locustfile_is_rehearsed(tmp_path: Path) -> None:
-    """Its users go to the service of the rehearsal, and the release is judged by what they met."""
+    """Its users go to the service of the rehearsal, and the release is judged by what they met.
+
+    Their fault requests are known by a header, as `fault_when` says.
+    """
     (tmp_path / "mine.py").write_text(OWN_USERS)
-    words = ["healthy", "-f", str(tmp_path / "mine.py"), "--users", "20", "--speed", "30"]
+    experiment = "name: mine\ntraffic: {fault_when: {header: {authorization: erroruser@company.com}}}\n"
+    (tmp_path / "mine.yaml").write_text(f"{experiment}expect: {{outcome: rolled_back, call: caught}}\n")
+    words = [str(tmp_path / "mine.yaml"), "-f", str(tmp_path / "mine.py"), "--users", "20", "--speed", "30"]
     ((code, verdict),) = play(tmp_path, *words)
-    assert (code, verdict["call"]) == (0, "cleared"), verdict["because"]
+    assert (code, verdict["call"]) == (0, "caught"), verdict["because"]
     assert verdict["traffic"]["good"]["failed"] == 0 < verdict["traffic"]["good"]["ok"]
+    assert verdict["traffic"]["fault"]["ok"] == 0 < verdict["traffic"]["fault"]["failed"]
 
 
 def minutes_of(folder: Path) -> list[float]:
