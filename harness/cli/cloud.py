@@ -1,9 +1,11 @@
 """The command `canary-harness cloud`: serves the local cloud alone."""
 
 import argparse
+from functools import partial
 
 from harness.cli.shared_options import add_version_header
 from harness.cli.words import REHEARSAL_SPEED, for_rehearsal, port, speed, whole
+from harness.processes import check_locustfile
 
 
 def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,12 +19,16 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     text = "port of the service behind the gateway; default: any free one"
     parser.add_argument("--service-port", type=port, default=0, metavar="PORT", help=text)
     add_version_header(parser)
+    text = "your own locustfile, on Locust's web page beside it: you say there how many users send, and watch"
+    parser.add_argument("-f", "--locustfile", metavar="FILE", help=text)
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started it is gone")
 
 
 def run_cloud(options: argparse.Namespace) -> int:
     """Serves until a signal comes; the exit code. Raises HarnessError."""
     experiment = for_rehearsal(options.experiment, {"seed": options.seed}) if options.experiment else None
+    check_locustfile(options.locustfile)
+    from harness.rehearsal.beside import locust_page
     from harness.rehearsal.cloud import serve
 
     return serve(
@@ -34,4 +40,5 @@ def run_cloud(options: argparse.Namespace) -> int:
         service_port=options.service_port,
         version_header=options.version_header,
         with_parent=options.with_parent,
+        beside=partial(locust_page, options.locustfile) if options.locustfile else None,
     )

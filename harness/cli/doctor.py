@@ -5,7 +5,9 @@ import os
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
 
 from harness import experiments
 from harness.cli.delays import print_delays
@@ -19,6 +21,10 @@ from harness.streams import console, say_json, tell
 if TYPE_CHECKING:
     from harness.aws.doctor import Waiting
     from harness.core.arming import Diagnosis
+    from harness.core.arming.locustfile import Locustfile
+    from harness.templates.examine import TemplateDiagnosis
+
+Told = TypeVar("Told", bound="Diagnosis | TemplateDiagnosis")
 
 EXIT_CODES = """\
 exit codes:
@@ -63,6 +69,8 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="where the service is; requests that change nothing go there, and one fault request if that does no harm",
     )
+    text = "your own locustfile: whether its users can be started, too; what it sends is left to a run"
+    parser.add_argument("-f", "--locustfile", metavar="FILE", help=text)
     text = "wait so long until CloudWatch counted the fault request; such as 90s or 5m; default: 3m, 0 does not wait"
     parser.add_argument("--wait", type=duration_or_zero, default=180.0, metavar="TIME", help=text)
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
@@ -92,7 +100,8 @@ def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
         return ExitCode.AS_EXPECTED
     for also in wanted.also:
         tell(f"only the first group is examined; for the other one: canary-harness doctor {_flags(also)}")
-    diagnosis = _diagnosed(wanted, options)
+    own = _own_users(options)
+    diagnosis = _with_users(_diagnosed(wanted, options, own), own, wanted)
     _print(diagnosis, as_json=options.json)
     return diagnosis.exit_code
 
@@ -106,12 +115,32 @@ def examine_file(wanted: Experiment, options: argparse.Namespace) -> int:
     from harness.templates import examine_template, read_release
 
     release = read_release(options.template, dict(map(_pair, options.parameter)), os.environ)
-    diagnosis = examine_template(release, wanted, options.function)
+    diagnosis = _with_users(examine_template(release, wanted, options.function), _own_users(options), wanted)
     if options.json:
         say_json(diagnosis)
     else:
         show_template(diagnosis, console())
     return diagnosis.exit_code
+
+
+def _own_users(options: argparse.Namespace) -> "Locustfile | None":
+    """One's own locustfile as Locust loads it."""
+    from harness.processes import check_locustfile
+    from harness.run.locustfile import read_locustfile
+
+    check_locustfile(options.locustfile)
+    return read_locustfile(options.locustfile) if options.locustfile else None
+
+
+def _with_users(diagnosis: Told, own: "Locustfile | None", wanted: Experiment) -> Told:
+    """The same with what is to be said of the locustfile."""
+    from harness.core.arming.locustfile import about_locustfile
+
+    if own is None:
+        return diagnosis
+    check = about_locustfile(own, wanted)
+    code = ExitCode.CONTRARY if check.severity == "error" else diagnosis.exit_code
+    return replace(diagnosis, checks=(*diagnosis.checks, check), exit_code=code)
 
 
 def _pair(word: str) -> tuple[str, str]:
@@ -133,15 +162,17 @@ def _print_policy(experiment: Experiment) -> None:
     say_json(narrowed(experiment))
 
 
-def _diagnosed(wanted: Experiment, options: argparse.Namespace) -> "Diagnosis":
+def _diagnosed(wanted: Experiment, options: argparse.Namespace, own: "Locustfile | None") -> "Diagnosis":
     from harness.aws.clients import Aws
     from harness.aws.discovery import discover
     from harness.aws.doctor import examine
     from harness.core.arming import why_no_request
+    from harness.core.arming.locustfile import why_not_probed
     from harness.traffic.probe import Prober
 
     probe = Prober(with_requests(wanted)) if wanted.target.host else None
-    why_not = why_no_request(wanted, packaged=options.experiment in experiments.NAMES)
+    why_not = why_not_probed(own, wanted) if own else None
+    why_not = why_not or why_no_request(wanted, packaged=options.experiment in experiments.NAMES)
     aws = Aws()
     aws.warm()
     try:

@@ -7,7 +7,7 @@ import random
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -279,6 +279,9 @@ def _span(given: CloudDelay | None) -> tuple[float, float] | None:
     return (given[0], given[1]) if isinstance(given, tuple) else (given, given)
 
 
+Beside = Callable[[Mapping[str, Any]], contextlib.AbstractContextManager[Mapping[str, str]]]
+
+
 class _Stopped(BaseException):
     """A signal came before the cloud was ready; like KeyboardInterrupt, only `serve` may catch it."""
 
@@ -311,26 +314,32 @@ def serve(
     service_port: int = 0,
     version_header: VersionHeader = "all",
     with_parent: bool = False,
+    beside: Beside | None = None,
 ) -> int:
     """Serves a local cloud until SIGINT or SIGTERM, and prints one JSON line on stdout when it is ready.
 
-    `with_parent` ends it too when the process that started it is gone. Raises UsageError or CloudError if the cloud
+    `with_parent` ends it too when the process that started it is gone. `beside` starts what goes with the cloud, and
+    has more to say in that line. Raises UsageError or CloudError if the cloud
     cannot start. A signal after the ready line is the normal end, 0; before it the exit code is the signal's.
     """
     parent = os.getppid()
     signals = _Signals()
     try:
-        with Cloud(
-            experiment,
-            speed=speed,
-            seed=seed,
-            host=host,
-            port=port,
-            service_port=service_port,
-            version_header=version_header,
-        ) as cloud:
+        with (
+            Cloud(
+                experiment,
+                speed=speed,
+                seed=seed,
+                host=host,
+                port=port,
+                service_port=service_port,
+                version_header=version_header,
+            ) as cloud,
+            beside(cloud.ready) if beside else contextlib.nullcontext({}) as more,
+        ):
             signals.ready = True
-            print(json.dumps(cloud.ready), flush=True)  # noqa: T201 - the ready line is the command's result
+            line = json.dumps({**cloud.ready, **more})
+            print(line, flush=True)  # noqa: T201 - the ready line is the command's result
             while not signals.came.wait(PARENT_LOOK_S) and not (with_parent and os.getppid() != parent):
                 pass
     except _Stopped:

@@ -1,13 +1,18 @@
 """The command `canary-harness locust`: which words Locust gets."""
 
+import json
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from harness.cli.locust import located
+from harness.cli.main import main
 from harness.processes import locustfile
+from tests.templates.conftest import SAM
 
 WATCH = str(locustfile("watch.py"))
 CANARY = str(locustfile())
@@ -50,3 +55,46 @@ def test_help_has_our_options(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "--canary-error-share" in done.stdout
     assert "--run-time" in done.stdout
+
+
+MINE = """
+from locust import HttpUser, task
+
+class Mine(HttpUser):
+    @task
+    def ask(self):
+        self.client.get("/fakeUser", context={"intent": "fault"})
+"""
+
+
+@pytest.mark.slow
+def test_a_locustfile_has_its_page_beside_the_local_cloud(tmp_path: Path) -> None:
+    """The ready line says where; the page is told of the cloud, and ends with it."""
+    (tmp_path / "mine.py").write_text(MINE)
+    command = [sys.executable, "-m", "harness", "cloud", "-f", "mine.py"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as cloud:
+        assert cloud.stdout
+        try:
+            ready = json.loads(cloud.stdout.readline())
+            with urllib.request.urlopen(ready["locust_url"], timeout=10) as page:
+                shown = page.read().decode()
+        finally:
+            cloud.send_signal(signal.SIGINT)
+        assert cloud.wait(30) == 0
+    assert ready["service_url"] in shown
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(ready["locust_url"], timeout=10)
+
+
+@pytest.mark.slow
+def test_doctor_loads_a_locustfile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As Locust does: one that cannot be loaded leaves the net unarmed, and one that is not there is refused."""
+    (tmp_path / "template.yaml").write_text(SAM)
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "broken.py").write_text("import nowhere_to_be_found")
+    words = ["doctor", "--template", str(tmp_path / "template.yaml"), "--function", "Api", "-f"]
+    assert main([*words, str(tmp_path / "mine.py")]) == 0
+    assert "has the user class Mine, and its fault requests are known" in " ".join(capsys.readouterr().out.split())
+    assert main([*words, str(tmp_path / "broken.py")]) == 3
+    assert "No module named" in " ".join(capsys.readouterr().out.split())
+    assert main([*words, str(tmp_path / "none.py")]) == 2
