@@ -168,7 +168,7 @@ def _about_faults(traffic: Traffic, highest_share: float) -> Problems:
             yield from _about_fault(traffic, key, overlay)
     if highest_share > 0 and not can_fail(traffic):
         seen = f"{highest_share:g} of all requests are to fail, and nothing makes one fail; say what does"
-        yield ExperimentError("traffic.fault", f"{seen}, such as {{all: {{headers: {{Authorization: nobody}}}}}}")
+        yield ExperimentError("traffic.fault", f"{seen}, such as {{all: {{headers: {{X-Fail: please}}}}}}")
 
 
 def _about_fault(traffic: Traffic, key: str, overlay: Overlay) -> Problems:

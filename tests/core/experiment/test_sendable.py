@@ -110,7 +110,7 @@ BAD = [
     (
         "requests: {a: {get: /}}\n  error_share: 0.1",
         "fault: 0.1 of all requests are to fail, and nothing makes one fail; say what does, such "
-        "as {all: {headers: {Authorization: nobody}}}",
+        "as {all: {headers: {X-Fail: please}}}",
     ),
     (
         "requests: {a: {get: /, weight: 0}, b: {get: /}}\n  fault: {a: {path: /x}}\n  error_share: 0.1",
