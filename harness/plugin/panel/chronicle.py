@@ -1,6 +1,6 @@
 """What the page knows of one run: its timeline as it grows, so condensed that it can be judged again each second."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from harness.core.timeline.events import (
     Event,
     FaultEnded,
     FaultStarted,
+    Intent,
     LookFailed,
     MetricSeen,
     Requests,
@@ -76,6 +77,8 @@ class Chronicle:
         self.faults: dict[str, FaultStarted] = {}
         self.last_failed: LookFailed | None = None
         self.metrics: dict[tuple[str, str | None], dict[float, float]] = {}
+        self.answers: Counter[tuple[Intent, str | None, bool]] = Counter()
+        """Requests by intent, version, and whether they failed."""
         self.changes = 0
         self._teller = Teller()
         self._condensed = Condensed()
@@ -132,6 +135,7 @@ class Chronicle:
         if isinstance(event, Arrivals):
             counts.planned += event.planned
             return
+        self.answers[event.intent, event.version, failed(event)] += event.count
         counts.answered += event.count
         counts.failed += event.count if failed(event) else 0
         counts.fault += event.count if event.intent == "fault" else 0

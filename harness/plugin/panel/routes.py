@@ -17,6 +17,7 @@ from harness.core.experiment.gate import Gate
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.plugin import options
 from harness.plugin.panel import controls
+from harness.plugin.panel.exposition import CONTENT_TYPE, exposition
 from harness.plugin.panel.runs import file_of, folder_of, listed
 from harness.plugin.panel.state import State
 from harness.plugin.panel.view import View, hindrance
@@ -63,6 +64,7 @@ class Panel:
         reading: dict[str, Callable[..., Any]] = {
             "/": self._page,
             "/assets/<name>": self._asset,
+            "/metrics": self._metrics,
             "/api/v1/state": self._state,
             "/api/v1/schema": self._schema,
             "/api/v1/token": self._tell_token,
@@ -135,6 +137,9 @@ class Panel:
 
     def _state(self) -> Response:
         return _json(self._view.encoded(self._token))
+
+    def _metrics(self) -> Response:
+        return Response(exposition(self._view.state()), content_type=CONTENT_TYPE)
 
     def _schema(self) -> Response:
         return _json(msgspec.json.encode(msgspec.json.schema(State)))

@@ -12,7 +12,7 @@ from harness.aws.eyes import METRIC_PERIOD_S
 from harness.core.experiment.types import AlarmState, Outcome
 from harness.core.timeline.alarm_rules import read_rule
 from harness.core.timeline.deployments import Phase
-from harness.core.timeline.events import AlarmDefined, FaultStarted
+from harness.core.timeline.events import AlarmDefined, FaultStarted, Intent
 from harness.core.timeline.metric_math import NotEvaluated
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
@@ -72,6 +72,15 @@ class TrafficNow(Struct, frozen=True, kw_only=True):
     workers: int
 
 
+class Counted(Struct, frozen=True, kw_only=True):
+    """How many requests of the run were answered so by this version; None where no header said which one did."""
+
+    intent: Intent
+    version: str | None
+    result: Literal["ok", "failed"]
+    count: int
+
+
 class FaultNow(Struct, frozen=True, kw_only=True):
     """A fault that lasts, since when, and who asked for it if it was not the plan."""
 
@@ -126,6 +135,7 @@ class RunNow(Struct, frozen=True, kw_only=True):
     alarms: tuple[AlarmNow, ...]
     watcher: WatcherNow
     traffic: TrafficNow
+    counted: tuple[Counted, ...]
     faults: tuple[FaultNow, ...]
     chart: Chart
     story: tuple[StoryLine, ...]
@@ -214,6 +224,14 @@ def watcher_of(chronicle: Chronicle, now_s: float, *, watching: bool) -> Watcher
         wall_age_s=None if age_s is None else age_s / rollout.run.speed,
         last_failure=failed.message if failed else None,
         last_failure_s=failed.at_s if failed else None,
+    )
+
+
+def counted_of(chronicle: Chronicle) -> tuple[Counted, ...]:
+    """All requests of the run, by what they were for, who answered, and how."""
+    return tuple(
+        Counted(intent=intent, version=version, result="failed" if failed else "ok", count=count)
+        for (intent, version, failed), count in sorted(chronicle.answers.items(), key=str)
     )
 
 
