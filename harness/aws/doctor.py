@@ -78,7 +78,7 @@ def examine(
     """
     waiting = waiting or Waiting()
     attempts = Attempts(aws, waiting.now)
-    examination = _Examination(attempts, experiment)
+    examination = Examination(attempts, experiment)
     seen = replace(examination.snapshot(), why_no_request=why_no_request, why_no_fault=why_no_request, unsent=unsent)
     if probe is not None:
         seen = _Probing(examination, waiting).probed(seen, probe)
@@ -129,7 +129,7 @@ class _SightOfNames(Sight):
         return min(0.0, *(one.created_s for one in seen if one and one.created_s is not None), 0.0)
 
 
-class _Examination:
+class Examination:
     """One reading of everything on AWS; `seen` is all that was learned, in seconds since it began."""
 
     def __init__(self, attempts: Attempts, experiment: Experiment) -> None:
@@ -285,7 +285,7 @@ class _Examination:
 class _Probing:
     """Sends one good request and one fault request, and reads whether CloudWatch counts the second one."""
 
-    def __init__(self, examination: _Examination, waiting: Waiting) -> None:
+    def __init__(self, examination: Examination, waiting: Waiting) -> None:
         self._examination = examination
         self._eyes = examination.eyes
         self._waiting = waiting

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness import experiments
 from harness.cli.delays import print_delays
-from harness.cli.words import duration_or_zero, given_of
+from harness.cli.words import duration_or_zero, given_of, pair
 from harness.core.experiment.types import Also, Experiment
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
 from harness.run.experiment import asked, clock_of_environment
@@ -114,7 +114,7 @@ def examine_file(wanted: Experiment, options: argparse.Namespace) -> int:
     from harness.report.diagnosis import show_template
     from harness.templates import examine_template, read_release
 
-    release = read_release(options.template, dict(map(_pair, options.parameter)), os.environ)
+    release = read_release(options.template, dict(map(pair, options.parameter)), os.environ)
     diagnosis = _with_users(examine_template(release, wanted, options.function), _own_users(options), wanted)
     if options.json:
         say_json(diagnosis)
@@ -141,13 +141,6 @@ def _with_users(diagnosis: Told, own: "Locustfile | None", wanted: Experiment) -
     check = about_locustfile(own, wanted)
     code = ExitCode.CONTRARY if check.severity == "error" else diagnosis.exit_code
     return replace(diagnosis, checks=(*diagnosis.checks, check), exit_code=code)
-
-
-def _pair(word: str) -> tuple[str, str]:
-    name, sign, value = word.partition("=")
-    if not name or not sign:
-        raise UsageError(f"--parameter: must be NAME=VALUE, got {word}")
-    return name, value
 
 
 def _flags(named: Also) -> str:

@@ -2,15 +2,20 @@
 
 import argparse
 import math
+import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.words import duration, duration_or_zero, given_of, whole
+from harness.cli.words import duration, duration_or_zero, given_of, pair, whole
 from harness.errors import ExitCode, UsageError
 from harness.streams import say, say_json
 
 if TYPE_CHECKING:
+    from harness.core.arming import Snapshot
+    from harness.core.arming.reckoned import Reckoned
+    from harness.core.experiment.types import Experiment
     from harness.core.odds.prediction import Prediction
     from harness.core.odds.setting import FaultModel, Setting
 
@@ -20,6 +25,7 @@ exit codes:
   1    the harness failed
   2    usage, or no such experiment, template or deployment group
 """
+NO_RATE = "No chance is said without traffic: give --arrival-rate. What does not depend on it is above."
 _OF_AWS = ("stack", "application", "group")
 
 
@@ -102,7 +108,7 @@ def _predicted(options: argparse.Namespace) -> Iterable["Prediction"]:
                 "name an experiment, or what is released: --template FILE, --stack NAME or --function NAME"
             )
         return [_of_experiment(options)]
-    raise UsageError("not here yet")
+    return _of_template(options) if options.template else [_of_aws(options)]
 
 
 def _of_experiment(options: argparse.Namespace) -> "Prediction":
@@ -124,6 +130,82 @@ def _of_experiment(options: argparse.Namespace) -> "Prediction":
         setting = replace(setting, fault=EVERY_REQUEST)
     assumed = assumed_of_experiment(experiment, own_fault=own_fault)
     return told(options, setting, experiment.name, assumed)
+
+
+def _of_template(options: argparse.Namespace) -> Iterable["Prediction"]:
+    from harness.core.experiment.types import Traffic
+    from harness.run.experiment import asked
+    from harness.templates import read_release, snapshots_of
+
+    experiment = asked(options.experiment, {**given_of(options), "function": None}, "predict")
+    release = read_release(options.template, dict(map(pair, options.parameter)), os.environ)
+    knows_rate = bool(options.arrival_rate) or experiment.traffic != Traffic()
+    if not (snapshots := snapshots_of(release, experiment, options.function)):
+        raise UsageError(f"{options.template}: no function of it is released by CodeDeploy")
+    for snapshot in snapshots:
+        subject = f"{options.template}, {snapshot.function}"
+        yield _of_snapshot(options, snapshot, experiment, subject, knows_rate=knows_rate)
+
+
+def _of_aws(options: argparse.Namespace) -> "Prediction":
+    from msgspec.structs import replace
+
+    from harness.aws.beforehand import look
+    from harness.aws.clients import Aws
+    from harness.aws.discovery import discover
+    from harness.core.experiment.types import Traffic
+    from harness.core.odds.predict import by_hours
+    from harness.run.experiment import asked, clock_of_environment
+
+    wanted, clock = asked(options.experiment, given_of(options), "predict"), clock_of_environment()
+    aws = Aws()
+    aws.warm()
+    experiment = discover(aws, wanted)
+    snapshot, week = look(aws, experiment, now=lambda: clock.experiment_s(time.time()))
+    subject = f"{experiment.deployment.function}:{experiment.deployment.alias}"
+    if options.arrival_rate or wanted.traffic != Traffic() or week is None:
+        return _of_snapshot(options, snapshot, experiment, subject, knows_rate=wanted.traffic != Traffic())
+    traffic = replace(experiment.traffic, arrival_rate=week.rate_at(0.5))
+    measured = replace(experiment, traffic=traffic)
+    options.usual = week.failing if options.usual is None else options.usual
+    found = _of_snapshot(options, snapshot, measured, subject)
+    if found.outlook is None:
+        return found
+    setting = _reckoned(options, snapshot, measured).setting
+    hours = {"the quietest tenth of the hours": week.rate_at(0.1), "the busiest tenth of the hours": week.rate_at(0.9)}
+    said = f"The traffic is that of the median hour of the last week: {week.rate_at(0.5):.3g} requests a second."
+    return replace(found, lines=(*found.lines, *by_hours(setting, hours)), assumed=(*found.assumed, said))
+
+
+def _reckoned(options: argparse.Namespace, snapshot: "Snapshot", experiment: "Experiment") -> "Reckoned":
+    from msgspec.structs import replace
+
+    from harness.core.arming.reckoned import reckoned
+    from harness.core.odds.asked import EVERY_REQUEST, NO_FAULT
+    from harness.core.odds.from_experiment import planned_of, rates_of
+
+    planned = planned_of(experiment)
+    usual = NO_FAULT if planned else EVERY_REQUEST
+    found = reckoned(snapshot, rate=rates_of(experiment), fault=fault_asked(options) or usual)
+    setting = replace(found.setting, planned=planned, pattern=experiment.traffic.pattern)
+    return replace(found, setting=setting)
+
+
+def _of_snapshot(
+    options: argparse.Namespace,
+    snapshot: "Snapshot",
+    experiment: "Experiment",
+    subject: str,
+    *,
+    knows_rate: bool = True,
+) -> "Prediction":
+    from harness.core.arming.snapshot import Unseen
+
+    try:
+        found = _reckoned(options, snapshot, experiment)
+    except Unseen as reason:
+        return _nothing(subject, str(reason))
+    return told(options, found.setting, subject, found.assumed, found.unsaid, knows_rate=knows_rate)
 
 
 def fault_asked(options: argparse.Namespace) -> "FaultModel | None":
@@ -154,7 +236,13 @@ def fault_asked(options: argparse.Namespace) -> "FaultModel | None":
 
 
 def told(
-    options: argparse.Namespace, setting: "Setting", subject: str, assumed: Iterable[str], unsaid: Iterable[str] = ()
+    options: argparse.Namespace,
+    setting: "Setting",
+    subject: str,
+    assumed: Iterable[str],
+    unsaid: Iterable[str] = (),
+    *,
+    knows_rate: bool = True,
 ) -> "Prediction":
     """The prediction of a setting, with the traffic and the configuration that the options say laid over it."""
     from msgspec.structs import replace
@@ -169,8 +257,9 @@ def told(
         setting = replace(setting, population=options.population)
     if options.config:
         setting = replace(setting, config=config_named(options.config))
-    found = predict(setting, subject=subject, question=question_of(setting))
-    return replace(found, assumed=(*assumed_of(setting), *assumed), unsaid=(*found.unsaid, *unsaid))
+    found = predict(setting, subject=subject, question=question_of(setting), knows_rate=knows_rate)
+    lacking = () if knows_rate else (NO_RATE,)
+    return replace(found, assumed=(*assumed_of(setting), *assumed), unsaid=(*lacking, *unsaid))
 
 
 def _nothing(subject: str, why: str) -> "Prediction":

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import UsageError
 from harness.streams import tell
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ def whole(word: str) -> int:
         return int(word)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a whole number, got {word}") from None
+
+
+def pair(word: str) -> tuple[str, str]:
+    """Name and value of NAME=VALUE; raises UsageError."""
+    name, sign, value = word.partition("=")
+    if not name or not sign:
+        raise UsageError(f"--parameter: must be NAME=VALUE, got {word}")
+    return name, value
 
 
 def for_rehearsal(word: str, given: Mapping[str, Any]) -> "Experiment":

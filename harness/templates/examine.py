@@ -70,6 +70,11 @@ def examine_template(
     return TemplateDiagnosis(template=release.file, exit_code=exit_code(every), checks=checks, diagnoses=diagnoses)
 
 
+def snapshots_of(release: TemplateRelease, experiment: Experiment, function: str | None = None) -> tuple[Snapshot, ...]:
+    """What the template says of each released function, as if it had been seen on AWS; raises UsageError as above."""
+    return tuple(_snapshot(release, one, experiment) for one in _chosen(release, function))
+
+
 def _chosen(release: TemplateRelease, function: str | None) -> tuple[ReleasedFunction, ...]:
     if function is None:
         return release.released

@@ -1,12 +1,17 @@
 """`canary-harness predict`: what it says, in which forms, and what bad input gets."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from harness.cli.main import main
 from harness.errors import ExitCode
+from harness.rehearsal.cloud import Cloud
+from tests.templates.conftest import PLAIN, SAM
+
+HOUR_S = 3600.0
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -91,3 +96,65 @@ def test_an_alarm_that_cannot_be_evaluated_gets_one_sentence(
     document = json.loads(said(capsys, str(file), "--json"))
     assert (document["outlook"], document["lines"]) == (None, [])
     assert "OrdersLost is none that answers tell of" in document["unsaid"][0]
+
+
+# From a template, and from AWS
+
+
+@pytest.mark.parametrize("text", [SAM, PLAIN])
+def test_a_template_is_predicted_at_the_rate_that_is_given(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its own alarm and its own configuration."""
+    file = tmp_path / "template.yaml"
+    file.write_text(text)
+    document = json.loads(said(capsys, "--template", str(file), "--arrival-rate", "20", "--json"))
+    assert document["outlook"]["rolled_back"]["value"] > 0.99
+    assert document["unsaid"] == []
+
+
+def test_a_template_without_a_rate_gets_the_least_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What does not depend on traffic, and one sentence on what does."""
+    file = tmp_path / "template.yaml"
+    file.write_text(SAM)
+    document = json.loads(said(capsys, "--template", str(file), "--json"))
+    assert [line["id"] for line in document["lines"]] == ["least_rate"]
+    assert "--arrival-rate" in document["unsaid"][0]
+
+
+def live(cloud: Cloud, rates: Mapping[int, int], failing: int) -> tuple[str, ...]:
+    """A history by the hour: so many hours with so many requests a minute, and failures of one hour; how to name it."""
+    names, record = cloud.ready, cloud.cloudwatch.invocations.record
+    cloud.advance(HOUR_S - names["now"] % HOUR_S)
+    failed = failing
+    for hours, requests in rates.items():
+        for _ in range(hours * 60):
+            for _ in range(requests):
+                record(names["function"], names["alias"], "1", cloud.clock.now(), 5.0, failed=failed > 0)
+                failed -= 1
+            cloud.advance(60.0)
+    cloud.advance(120.0)
+    return "--application", names["application"], "--group", names["group"]
+
+
+def test_aws_is_predicted_by_the_function_s_own_last_week(
+    canary_cloud: Cloud, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its median hour, its quiet and its busy ones, and the share that usually fails; nothing is written."""
+    named = live(canary_cloud, {6: 60, 3: 12, 2: 120}, failing=36)
+    document = json.loads(said(capsys, *named, "--json"))
+    told = {line["id"]: line for line in document["lines"]}
+    assert "1 requests a second" in " ".join(document["assumed"])
+    assert 0 < told["false_rollbacks"]["value"] < 1
+    quiet, busy = told["the_quietest_tenth_of_the_hours"], told["the_busiest_tenth_of_the_hours"]
+    assert quiet["value"] < told["rolled_back"]["value"] <= busy["value"]
+
+
+def test_a_function_that_nobody_called_has_no_chance_and_a_least_rate(
+    canary_cloud: Cloud, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rate of zero is told as such."""
+    document = json.loads(said(capsys, *live(canary_cloud, {}, 0), "--json"))
+    told = {line["id"]: line["value"] for line in document["lines"]}
+    assert (told["rolled_back"], document["cause"]) == (0.0, "traffic")
+    assert told["least_rate"] > 0

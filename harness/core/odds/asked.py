@@ -9,6 +9,8 @@ from harness.core.odds.setting import Delays, FaultModel, Setting
 EVERY_REQUEST = FaultModel()
 """The question where nobody asks another one: a canary that fails every request."""
 
+NO_FAULT = FaultModel(share=0.0)
+
 
 def question_of(setting: Setting) -> str:
     """The fault in words."""

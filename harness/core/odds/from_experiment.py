@@ -49,7 +49,7 @@ def setting_of(experiment: Experiment, fault: FaultModel | None = None) -> Setti
         rate=rates_of(experiment),
         arrivals=experiment.traffic.arrivals,
         fault=fault or fault_of(experiment.canary),
-        planned=tuple(_planned(experiment)),
+        planned=planned_of(experiment),
         pattern=experiment.traffic.pattern,
         usual=_ratio(experiment.baseline),
         delays=replace(
@@ -96,6 +96,11 @@ def fault_of(canary: Arm) -> FaultModel:
 def _ratio(arm: Arm) -> float | None:
     """The share that a version fails usually; None of a service that is not ours to know."""
     return None if arm.handler or arm.url else float(arm.env.get(FAIL_RATIO) or 0)
+
+
+def planned_of(experiment: Experiment) -> tuple[PlannedShare, ...]:
+    """The shares of all requests that an experiment means to fail, by when."""
+    return tuple(_planned(experiment))
 
 
 def _planned(experiment: Experiment) -> Iterator[PlannedShare]:

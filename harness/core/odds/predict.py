@@ -1,7 +1,7 @@
 """What is said of a release before it: one setting, all its numbers, and what would do better."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -57,6 +57,15 @@ def predict(setting: Setting, *, subject: str = "", question: str = "", knows_ra
         cause=cause,
         binding=text,
     )
+
+
+def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[Told]:
+    """The chance at other rates than the one that is reckoned with; `rates` are by the words for their hours."""
+    for words, rate in rates.items():
+        made = effective(replace(setting, rate=((0.0, rate),)))
+        value = chance(made) if made.watches and made.guards else 0.0
+        text = f"In {words} ({rate:.3g} requests a second) it is rolled back in {_of_100(value)} of 100 releases."
+        yield Told(id=words.replace(" ", "_"), value=value, unit="share", by=by(made), text=text)
 
 
 # What happens

@@ -1,0 +1,119 @@
+"""The setting that a snapshot describes, be it of AWS or of a template: what the odds reckon with."""
+
+from collections.abc import Iterator, Mapping
+from typing import get_args
+
+from msgspec import Struct
+
+from harness.core.arming.judged import why_not_judged
+from harness.core.arming.metric_names import LAMBDA
+from harness.core.arming.snapshot import Snapshot
+from harness.core.experiment.types import Statistic
+from harness.core.odds.setting import Counted, FaultModel, Setting, Watch
+from harness.core.timeline.alarm_rules import FAILURE_METRICS, LATENCY_METRICS, read_rule
+from harness.core.timeline.composites import can_be_read, expanded, leaves
+from harness.core.timeline.events import AlarmDefined, MetricQuery
+from harness.core.timeline.metric_math import NotEvaluated
+
+ON_ALARM = "DEPLOYMENT_STOP_ON_ALARM"
+SHORTEST_PERIOD_S = 60
+
+
+class Reckoned(Struct, frozen=True, kw_only=True):
+    """A setting, what was taken for granted to come to it, and what of the group is left out of it, and why."""
+
+    setting: Setting
+    assumed: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
+
+
+def reckoned(snapshot: Snapshot, *, rate: tuple[tuple[float, float], ...], fault: FaultModel) -> Reckoned:
+    """The setting of a group with such traffic and such a fault; raises Unseen where the group was not seen."""
+    group, config = snapshot.group(), snapshot.config()
+    watches, unsaid, assumed = dict[str, Watch](), list[str](), list[str]()
+    for alarm in snapshot.alarms() if group.alarms else ():
+        why = _why_not(alarm)
+        if why:
+            unsaid.append(f"{alarm.name} is not reckoned with: {why}.")
+            continue
+        counts, taken = _counted(snapshot, alarm)
+        watches[alarm.name] = Watch(name=alarm.name, rule=read_rule(alarm), counts=counts)
+        assumed += taken
+    stops = group.alarms_enabled and ON_ALARM in group.rollback_events
+    definitions = {one.name: one for one in snapshot.sighted(AlarmDefined)}
+    guards = [expanded(name, definitions) for name in (group.alarms if stops else ()) if name in definitions]
+    unsaid += _left_out(snapshot, watches)
+    known = tuple(guard for guard in guards if all(leaf.name in watches for leaf in leaves(guard)))
+    return Reckoned(
+        setting=Setting(config=config, watches=tuple(watches.values()), guards=known, rate=rate, fault=fault),
+        assumed=tuple(dict.fromkeys(assumed)),
+        unsaid=tuple(dict.fromkeys(unsaid)),
+    )
+
+
+def _left_out(snapshot: Snapshot, watches: Mapping[str, Watch]) -> Iterator[str]:
+    """Composites that nobody can say anything of."""
+    definitions = {one.name: one for one in snapshot.sighted(AlarmDefined)}
+    for composite in snapshot.composites():
+        unknown = [leaf.name for leaf in leaves(expanded(composite.name, definitions)) if leaf.name not in watches]
+        if not can_be_read(composite.rule):
+            yield f"{composite.name} is not reckoned with: its rule cannot be read here."
+        elif unknown:
+            yield f"{composite.name} is not reckoned with: it hangs on {', '.join(dict.fromkeys(unknown))}."
+
+
+def _why_not(alarm: AlarmDefined) -> str | None:
+    """Why an alarm has no chances that could be computed; None where it has."""
+    try:
+        rule = read_rule(alarm)
+    except NotEvaluated as reason:
+        return str(reason)
+    if rule.period_s % SHORTEST_PERIOD_S:
+        return f"its period of {rule.period_s} s is shorter than the minute for which metrics are published"
+    latencies = [metric for metric in rule.metrics if metric.metric in LATENCY_METRICS]
+    if latencies:
+        return _why_not_latency(latencies, whole=len(rule.metrics) == 1 and not rule.expressions)
+    if len({_place(metric) for metric in rule.metrics}) > 1:
+        return "its metrics count the requests of different places"
+    return why_not_judged(alarm) or (None if rule.counts_failures else "failures do not put it in ALARM")
+
+
+def _why_not_latency(latencies: list[MetricQuery], *, whole: bool) -> str | None:
+    statistic = str(latencies[0].statistic)
+    is_known = statistic in get_args(Statistic) or (statistic[:1] == "p" and statistic[1:].replace(".", "").isdigit())
+    if not whole:
+        return "it computes its value from latencies"
+    return None if is_known and statistic not in ("Sum", "SampleCount") else f"{statistic} of latencies is not computed"
+
+
+def _place(metric: MetricQuery) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(metric.dimensions.items()))
+
+
+def _counted(snapshot: Snapshot, alarm: AlarmDefined) -> tuple[Counted, list[str]]:
+    """Whose requests an alarm counts, and what was taken for granted about that."""
+    rule = read_rule(alarm)
+    metric = next((one for one in rule.metrics if one.metric in FAILURE_METRICS), rule.metrics[0])
+    if metric.namespace != LAMBDA:
+        return "all", [f"Every request comes through what {alarm.name} watches ({metric.namespace})."]
+    names, function = metric.dimensions, snapshot.function
+    if not names:
+        return "all", [f"{alarm.name} counts all functions of the account; only this one's requests are reckoned with."]
+    resource = names.get("Resource", f"{function}:{snapshot.alias_name}")
+    right = names.get("FunctionName") == function and resource == f"{function}:{snapshot.alias_name}"
+    if not right or not names.keys() <= {"FunctionName", "Resource", "ExecutedVersion"}:
+        return "nothing", []
+    return _of_version(snapshot, alarm.name, names.get("ExecutedVersion"))
+
+
+def _of_version(snapshot: Snapshot, name: str, version: str | None) -> tuple[Counted, list[str]]:
+    if version is None:
+        return "all", []
+    wanted, live = snapshot.experiment.deployment.target_version, snapshot.alias().version
+    if version == wanted or (version != live and not wanted):
+        return "canary", []
+    if version == live and not wanted:
+        return "canary", [
+            f"Each deployment moves {name} to its own version; as it stands, it counts version {version}."
+        ]
+    return "baseline", []
