@@ -190,11 +190,10 @@ def _add_watch(commands: Any) -> None:
 
 
 def _add_plan(commands: Any) -> None:
-    from harness.cli import plan as planning
     from harness.cli import run as release
 
     text = "say what a run would do: every change on AWS, the guard rails, the experiment; nothing is done"
-    parser = _add_command(commands, "plan", planning.run_plan, text)
+    parser = _add_command(commands, "plan", _plan, text)
     release.add_run_arguments(parser)
     parser.usage = release.USAGE.replace("run [-h] [--dry-run]", "plan [-h] [--json]")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of YAML")
@@ -267,6 +266,12 @@ _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "locust": _add_locust,
 }
 """What adds each command to the parser."""
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from harness.cli import plan
+
+    return plan.run_plan(options)
 
 
 def _watch(options: argparse.Namespace) -> int:

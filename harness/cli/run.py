@@ -3,7 +3,6 @@
 import argparse
 import os
 
-from harness.cli.plan import print_plan
 from harness.cli.shared_options import add_result_options, add_run_options, add_traffic_options, printing_of
 from harness.cli.wanted import wanted_of
 from harness.core.experiment.types import Outcome
@@ -73,6 +72,8 @@ def add_deployment_arguments(parser: argparse.ArgumentParser) -> None:
 def run_run(options: argparse.Namespace) -> int:
     """Has Locust play the experiment in our place; with `--dry-run` prints the plan. Raises HarnessError."""
     if options.dry_run:
+        from harness.cli.plan import print_plan  # loads NumPy, which no other command waits for
+
         print_plan(wanted_of(options), as_json=False)
     else:
         wanted = wanted_of(options, *_printing(options))

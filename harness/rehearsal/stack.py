@@ -11,7 +11,7 @@ import socket
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.alarm_metric import API_GATEWAY, dimensions_of, namespace_of
 from harness.core.experiment.hosts import is_loopback
-from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment
+from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment, Statistic
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.apis.of_experiment import Beside, beside
@@ -300,7 +300,7 @@ def _alarm(alarm: Alarm, stack: Stack, *, account: str, region: str) -> dict[str
         "AlarmDescription": "Guards the canary.",
         "Namespace": namespace_of(alarm),
         "MetricName": alarm.metric,
-        "ExtendedStatistic" if alarm.statistic.startswith("p") else "Statistic": alarm.statistic,
+        "Statistic" if alarm.statistic in get_args(Statistic) else "ExtendedStatistic": alarm.statistic,
         "Period": alarm.period_s,
         "EvaluationPeriods": alarm.evaluation_periods,
         "Threshold": alarm.threshold,

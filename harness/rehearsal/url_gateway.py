@@ -72,15 +72,21 @@ class UrlGateway:
         self._threads.close()
         self._others.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one HTTP request."""
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        if _LABEL not in host:
-            await self._others(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answers one HTTP request; plain, and with a plain loop, since every request of the gateway passes here."""
+        host = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+                break
+        if _LABEL in host:
+            return self._answer_at(host.decode("latin-1").rsplit(":", 1)[0], scope, receive, send)
+        return self._others(scope, receive, send)
+
+    async def _answer_at(self, domain: str, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = str(uuid4())
         try:
-            answer = await self._answer(scope, receive, host.decode("latin-1").rsplit(":", 1)[0], request_id)
+            answer = await self._answer(scope, receive, domain, request_id)
         except Exception:
             # The outermost frame of a request: a bug of ours must answer as AWS would.
             log.exception("%s %s failed", scope["method"], scope["path"])

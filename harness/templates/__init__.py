@@ -1,7 +1,26 @@
 """What a template says of a release, read without AWS, and the doctor's questions that it can answer."""
 
-from harness.templates.examine import TemplateDiagnosis, examine_template, snapshots_of
-from harness.templates.reading import read_release
-from harness.templates.release import TemplateRelease
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.templates.examine import TemplateDiagnosis, examine_template, snapshots_of
+    from harness.templates.reading import read_release
+    from harness.templates.release import TemplateRelease
 
 __all__ = ["TemplateDiagnosis", "TemplateRelease", "examine_template", "read_release", "snapshots_of"]
+
+_HOMES = {
+    "TemplateDiagnosis": "examine",
+    "TemplateRelease": "release",
+    "examine_template": "examine",
+    "read_release": "reading",
+    "snapshots_of": "examine",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, loaded when it is asked for: the local cloud reads templates and asks no questions."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -14,6 +14,7 @@ from harness.core.experiment.rails import ROUNDING
 from harness.core.experiment.rates import steps
 from harness.core.experiment.sendable import about_requests
 from harness.core.experiment.shape import Problems, shown
+from harness.core.experiment.statistic_names import read_bounds
 from harness.core.experiment.types import (
     AWS_CONFIGS,
     AWS_PREFIX,
@@ -37,7 +38,6 @@ _CONFIG = re.compile(r"(?:Canary(\d+)Percent|Linear(\d+)PercentEvery)(\d+)Minute
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _TEMPLATE = re.compile(r"EXT[A-Za-z0-9]{1,61}")
 _PLACEHOLDERS = frozenset({"function", "alias", "alias_arn", "version", "api", "api_id", "stage"})
-_PERCENTILE = re.compile(r"p(\d{1,2}(\.\d{1,10})?|100)")
 _TAKEN_NAMES = frozenset({"latest", "index.html"})
 _SHORT_PERIODS_S = (10, 20, 30)
 
@@ -172,9 +172,9 @@ def _about_alarm(experiment: Experiment) -> Problems:
         yield ExperimentError("alarm.datapoints", problem)
     if alarm.period_s * alarm.evaluation_periods > DAY_S:
         yield ExperimentError("alarm.evaluation_periods", "must cover at most one day together with period_s")
-    if alarm.statistic not in get_args(Statistic) and not _PERCENTILE.fullmatch(alarm.statistic):
+    if alarm.statistic not in get_args(Statistic) and read_bounds(alarm.statistic) is None:
         words = ", ".join(sorted(get_args(Statistic)))
-        problem = f"must be one of {words}, or a percentile such as p99, got {shown(alarm.statistic)}"
+        problem = f"must be one of {words}, or one such as p99, tm90, IQM or PR(:300), got {shown(alarm.statistic)}"
         yield ExperimentError("alarm.statistic", problem)
     yield from _about_dimensions(alarm)
 

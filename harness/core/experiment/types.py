@@ -169,7 +169,7 @@ class Alarm(Part, frozen=True, kw_only=True):
     `namespace` absent is the one that has the metric: AWS/ApiGateway for 5XXError, for example, else AWS/Lambda.
     `dimensions`: `function` counts all versions, `alias` the alias, `version` the canary behind the alias; of API
     Gateway `api` and `stage`; or a map whose values may hold {function}, {alias}, {alias_arn}, {version}, {api},
-    {api_id}, {stage}. Absent means `function`, of API Gateway `api`. `statistic` may be a percentile such as p99.
+    {api_id}, {stage}. Absent means `function`, of API Gateway `api`. `statistic` may also be p99, tm90 or PR(:300).
     `datapoints` absent means all `evaluation_periods`.
     """
 

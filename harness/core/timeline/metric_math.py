@@ -33,6 +33,8 @@ _PART = re.compile(
     )\s*""",
     re.VERBOSE | re.ASCII,
 )
+_AN_ID = "Ω"
+"""Marks an id that is a word of Python's while its parser reads; no id of AWS's has such a letter."""
 _IN_PYTHON = {"&&": "and", "AND": "and", "||": "or", "OR": "or", "^": "**"}
 _OPERATORS: Mapping[type[ast.AST], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -79,25 +81,36 @@ def read_expression(text: str) -> Expression:
     if len(text) > LONGEST:
         raise NotEvaluated(f"it is longer than {LONGEST} characters")
     try:
-        tree = ast.parse(in_python(text), mode="eval").body
+        tree = parse_tree(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotEvaluated(f"{text!r} is no metric math") from error
     return Expression(text, tree, frozenset(_names(tree, DEEPEST)))
 
 
-def in_python(text: str) -> str:
-    """The expression as Python writes it, on one line; raises ValueError for a part that AWS does not document.
+def parse_tree(text: str) -> ast.expr:
+    """The syntax tree of an expression; raises what Python's parser raises, and ValueError for what AWS does not know.
 
-    Python's own further words and signs (`and`, `**`, `//`, `#`, `0x10`, `1_000`) are not let through.
+    Python's own further words and signs (`**`, `//`, `#`, `0x10`, `1_000`, a comma at the end) are not let through. An
+    id may be a word of Python's, such as `in`.
     """
-    parts, at = [], 0
+    tree = ast.parse(_in_python(text), mode="eval").body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = node.id.removesuffix(_AN_ID)
+    return tree
+
+
+def _in_python(text: str) -> str:
+    """The expression as Python writes it, on one line."""
+    parts, at = [""], 0
     while at < len(text):
         found = _PART.match(text, at)
-        if not found or keyword.iskeyword(found["part"]):
+        part = found["part"] if found else ""
+        if not found or part in ("True", "False", "None") or (parts[-1] == "," and part in ("]", ")")):
             raise ValueError(f"{text[at:].strip()[:20]!r} is not metric math")
-        parts.append(_IN_PYTHON.get(found["part"], found["part"]))
+        parts.append(f"{part}{_AN_ID}" if keyword.iskeyword(part) else _IN_PYTHON.get(part, part))
         at = found.end()
-    return " ".join(parts)
+    return " ".join(parts).strip()
 
 
 def evaluate_expression(expression: Expression, series: Mapping[str, Series], *, step_s: float = 60.0) -> Series:

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from harness.core.timeline.metric_math import in_python
+from harness.core.timeline.metric_math import parse_tree
 
 Series = list[float | None]
 Value = float | Series
@@ -65,7 +65,7 @@ class MathExpression(Struct, frozen=True):
 def parse(text: str) -> MathExpression:
     """The expression that `text` writes; raises UnknownExpression."""
     try:
-        tree = ast.parse(in_python(text), mode="eval").body
+        tree = parse_tree(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnknownExpression(f"'{text}' is not an expression") from error
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:

@@ -5,31 +5,18 @@ value. Bounds in percent cut by rank, and a sample on the cut counts in part; ab
 include the upper one.
 """
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec.structs import astuple
+
+from harness.core.experiment.statistic_names import StatisticBounds, read_bounds
 
 Samples = Sequence[tuple[float, float]]
 
-_PERCENT = r"\d{1,2}(?:\.\d{1,10})?|100(?:\.0{1,10})?"
-_SHORT = re.compile(rf"(?P<kind>p|tm|tc|ts|wm)(?P<high>{_PERCENT})")
-_NUMBER = r"-?\d+(?:\.\d{1,10})?"
-_BETWEEN = re.compile(
-    rf"(?P<kind>TM|TC|TS|WM|PR)\((?:(?P<low>{_NUMBER})(?P<low_unit>%?))?:(?:(?P<high>{_NUMBER})(?P<high_unit>%?))?\)"
-)
-_INTERQUARTILE = "IQM"
 
-
-class ExtendedStatistic(Struct, frozen=True):
-    """A statistic of the samples between two bounds; `percent` says that those are ranks from 0 to 100."""
-
-    kind: str
-    low: float
-    high: float
-    percent: bool
+class ExtendedStatistic(StatisticBounds, frozen=True):
+    """A statistic of the samples between its bounds."""
 
     @property
     def is_percentile(self) -> bool:
@@ -58,23 +45,8 @@ class ExtendedStatistic(Struct, frozen=True):
 @lru_cache(maxsize=256)
 def read_statistic(name: str) -> ExtendedStatistic | None:
     """The extended statistic of that name; None where CloudWatch has none."""
-    if name == _INTERQUARTILE:
-        return ExtendedStatistic("TM", 25.0, 75.0, percent=True)
-    if found := _SHORT.fullmatch(name):
-        return ExtendedStatistic(found["kind"].upper(), 0.0, float(found["high"]), percent=True)
-    found = _BETWEEN.fullmatch(name)
-    return _between(found) if found else None
-
-
-def _between(found: re.Match[str]) -> ExtendedStatistic | None:
-    units = {found[f"{end}_unit"] for end in ("low", "high") if found[end] is not None}
-    if len(units) != 1 or (units == {"%"} and found["kind"] == "PR"):
-        return None
-    percent = units == {"%"}
-    least, most = (0.0, 100.0) if percent else (-math.inf, math.inf)
-    low = least if found["low"] is None else float(found["low"])
-    high = most if found["high"] is None else float(found["high"])
-    return ExtendedStatistic(found["kind"], low, high, percent) if least <= low < high <= most else None
+    found = read_bounds(name)
+    return ExtendedStatistic(*astuple(found)) if found else None
 
 
 def _count(samples: Samples) -> float:

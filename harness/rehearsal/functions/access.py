@@ -6,14 +6,25 @@ from typing import Any
 
 from harness.rehearsal.cloudwatch.fed import concurrency_at
 from harness.rehearsal.functions.concurrency import ACCOUNT_LIMIT, UNRESERVED_MINIMUM
-from harness.rehearsal.functions.names import FunctionName
+from harness.rehearsal.functions.names import LATEST, FunctionName
 from harness.rehearsal.functions.records import Function
 from harness.rehearsal.functions.registry import Registry, check_revision
-from harness.rehearsal.functions.settings import invalid
+from harness.rehearsal.functions.settings import check_pattern, check_range, invalid
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 Statement = dict[str, Any]
+
+_PATTERNS = {"StatementId": r"([a-zA-Z0-9-_]+)", "Action": r"(lambda:[*]|lambda:[a-zA-Z]+|[*])"}
+_CONDITIONS = {
+    "SourceArn": ("ArnLike", "AWS:SourceArn"),
+    "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+}
+"""What a permission may depend on: the parameter, and what AWS makes of it in the policy."""
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +35,11 @@ class AccessOperations(Registry):
     @operation
     def add_permission(self, params: Params) -> Answer:
         """AddPermission."""
+        for member, pattern in _PATTERNS.items():
+            check_pattern(member, params[member], pattern)
         name, statements = self._statements(params)
+        if name.qualifier == LATEST:
+            raise invalid("We currently do not support adding policies for $LATEST.")
         sid = params["StatementId"]
         if any(statement["Sid"] == sid for statement in statements):
             raise Refusal(
@@ -85,6 +100,13 @@ class AccessOperations(Registry):
     def put_function_concurrency(self, params: Params) -> Answer:
         """PutFunctionConcurrency: 0 throttles every run."""
         function, limit = self._whole(params), params["ReservedConcurrentExecutions"]
+        check_range("ReservedConcurrentExecutions", limit, 0, None)
+        provisioned = sum(one.executions for one in function.provisioned.values())
+        if limit < provisioned:
+            raise invalid(
+                f"ReservedConcurrentExecutions {limit} should not be lower than function's total provisioned "
+                f"concurrency [{provisioned}]."
+            )
         others = sum(each.slots.limit or 0 for each in self._functions.values() if each is not function)
         if ACCOUNT_LIMIT - others - limit < UNRESERVED_MINIMUM:
             raise invalid(
@@ -157,10 +179,9 @@ def _statement(params: Params, arn: str) -> Statement:
         "Resource": arn,
     }
     condition: Statement = {}
-    if params.get("SourceArn"):
-        condition["ArnLike"] = {"AWS:SourceArn": params["SourceArn"]}
-    if params.get("SourceAccount"):
-        condition["StringEquals"] = {"AWS:SourceAccount": params["SourceAccount"]}
+    for member, (test, key) in _CONDITIONS.items():
+        if (given := params.get(member)) is not None:
+            condition.setdefault(test, {})[key] = str(given).lower() if isinstance(given, bool) else given
     return {**statement, "Condition": condition} if condition else statement
 
 

@@ -7,10 +7,13 @@ from typing import Any
 
 from harness.rehearsal.functions.names import Address
 from harness.rehearsal.functions.records import Alias, Configuration, Package, Settling
+from harness.rehearsal.functions.settings import check_range
 from harness.rehearsal.operations import Answer
 from harness.rehearsal.refusal import Refusal
 
 _PAGE = 50
+MOST_ITEMS = 10_000
+"""What a page may be asked to have, whatever it then has (service model)."""
 
 
 def configuration(version: Configuration, now_s: float, *, arn: str | None = None) -> Answer:
@@ -91,6 +94,7 @@ def alias(known: Alias, arn: str) -> Answer:
 
 def page(key: str, items: Sequence[Answer], params: Mapping[str, Any]) -> Answer:
     """The page of `items` that `Marker` and `MaxItems` ask for; a marker is where the next page begins."""
+    check_range("MaxItems", params.get("MaxItems"), 1, MOST_ITEMS)
     marker = params.get("Marker") or "0"
     if not marker.isdecimal():
         raise Refusal("InvalidParameterValueException", f"Invalid pagination token: {marker}")

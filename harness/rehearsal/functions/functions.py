@@ -35,6 +35,7 @@ EVENT_LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_29
 RETRY_AFTER_S = (60.0, 120.0)
 """Experiment seconds before the two retries of a failed asynchronous invocation (Lambda developer guide)."""
 
+_PENDING = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
 _CUT = (
     "A run of version %s of %s was ended after %g s of wall time, which stand for its timeout of %g s at speed %g. "
     "Code that is slow and does not hang needs a lower --speed."
@@ -191,7 +192,10 @@ class Functions(
     def _drawn(self, name: FunctionName) -> Code:
         alias = _alias_of(name)
         version = self.draw(name.name, alias) if alias and name.name in self._functions else name.qualifier or LATEST
-        return self._configuration(FunctionName(name.name, version)).code
+        known = self._configuration(FunctionName(name.name, version))
+        if known.change.created and self._schedule.clock.now() < known.change.settles_s:
+            raise Refusal("ResourceConflictException", _PENDING)
+        return known.code
 
     def _start_event(self, name: FunctionName, event: bytes, *, attempt: int) -> None:
         run = threading.Thread(target=self._run_event, args=(name, event, attempt), name="event", daemon=True)

@@ -26,7 +26,8 @@ class ProvisionedOperations(Registry):
         name, wanted = self._asked(params), params["ProvisionedConcurrentExecutions"]
         check_range("ProvisionedConcurrentExecutions", wanted, 1, None)
         function, qualifier = self._provisionable(name)
-        _check_room(function, wanted)
+        others = sum(one.executions for key, one in function.provisioned.items() if key != qualifier)
+        _check_room(function, others + wanted)
         provisioned = Provisioned(executions=wanted, asked_s=self._now())
         function.provisioned[qualifier] = provisioned
         return self._described_provision(provisioned)

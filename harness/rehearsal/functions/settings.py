@@ -124,6 +124,13 @@ def check_range(name: str, value: int | None, low: int, high: int | None) -> Non
         raise invalid_value(value, field, f"Member must have value less than or equal to {high}")
 
 
+def check_pattern(name: str, value: str, pattern: str) -> None:
+    """Refuses a value that is not of a setting's form."""
+    if not re.fullmatch(pattern, value):
+        field = name[0].lower() + name[1:]
+        raise invalid_value(value, field, f"Member must satisfy regular expression pattern: {pattern}")
+
+
 def _check_runtime(runtime: str | None) -> None:
     if runtime is not None and (reason := runtimes.unknown(runtime)):
         raise invalid(f"Value {runtime} at 'runtime' failed to satisfy constraint: {reason}.")

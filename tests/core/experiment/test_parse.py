@@ -111,8 +111,8 @@ FIELD_ERRORS = {
         "alarm.dimensions: must be one of function, alias, version, a map for a metric of AWS/Lambda, got stage"
     ),
     "alarm: {statistic: p200}": (
-        "alarm.statistic: must be one of Average, Maximum, Minimum, SampleCount, Sum, or a percentile such as p99, "
-        "got 'p200'"
+        "alarm.statistic: must be one of Average, Maximum, Minimum, SampleCount, Sum, or one such as p99, tm90, IQM or "
+        "PR(:300), got 'p200'"
     ),
     "alarm: {dimensions: {Resource: 3}}": 'alarm.dimensions.Resource: must be text, got 3; write "3"',
     "deployment: {target_version: $LATEST}": (

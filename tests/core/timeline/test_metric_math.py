@@ -69,3 +69,18 @@ def test_what_is_not_evaluated_is_refused(text: str) -> None:
     """Never with another error, and nothing is guessed."""
     with pytest.raises(NotEvaluated):
         read_expression(text)
+
+
+@pytest.mark.parametrize("id_", ["in", "is", "if", "for", "and", "not", "lambda"])
+def test_an_id_may_be_a_word_of_pythons(id_: str) -> None:
+    """AWS knows no such words."""
+    expression = read_expression(f"{id_} + SUM([{id_}, 1])")
+    assert expression.names == {id_}
+    assert evaluate_expression(expression, {id_: [2.0]}) == [5.0]
+
+
+@pytest.mark.parametrize("text", ["SUM([m1,])", "IF(m1, 2,)", "(m1,)", "True", "m1 + None"])
+def test_what_only_python_would_read_is_no_metric_math(text: str) -> None:
+    """A comma at the end, and its constants."""
+    with pytest.raises(NotEvaluated):
+        read_expression(text)

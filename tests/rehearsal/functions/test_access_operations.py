@@ -147,3 +147,42 @@ def test_a_function_of_another_region_is_not_reachable(create, client, refused):
         client.get_function(FunctionName=arn)
     assert caught.value.response["Type"] == "User"
     assert caught.value.response["Message"] == message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "said"),
+    [
+        ({"StatementId": "a b"}, "ValidationException", "'statementId' failed to satisfy constraint"),
+        ({"Action": "s3:GetObject"}, "ValidationException", "'action' failed to satisfy constraint"),
+        ({"Qualifier": "$LATEST"}, "InvalidParameterValueException", "adding policies for $LATEST"),
+    ],
+)
+def test_a_permission_that_lambda_would_not_take_is_refused(create, refused, wrong, code, said):
+    """In its words."""
+    create()
+    assert said in refused("AddPermission", code, **{**GATEWAY, **wrong})
+
+
+def test_all_that_a_permission_depends_on_is_in_the_policy(create, client):
+    """None of it is dropped."""
+    create()
+    given = {"PrincipalOrgID": "o-a1b2c3d4e5", "FunctionUrlAuthType": "NONE", "EventSourceToken": "t"}
+    condition = json.loads(client.add_permission(**GATEWAY, **given)["Statement"])["Condition"]
+    assert condition == {
+        "StringEquals": {
+            "aws:PrincipalOrgID": "o-a1b2c3d4e5",
+            "lambda:FunctionUrlAuthType": "NONE",
+            "lambda:EventSourceToken": "t",
+        }
+    }
+
+
+def test_a_reservation_holds_what_is_provisioned(create, client, refused):
+    """One of less is refused, in AWS's words."""
+    create(Publish=True)
+    client.put_provisioned_concurrency_config(FunctionName="fn", Qualifier="1", ProvisionedConcurrentExecutions=5)
+    message = refused(
+        "PutFunctionConcurrency", "InvalidParameterValueException", FunctionName="fn", ReservedConcurrentExecutions=4
+    )
+    assert message.endswith("should not be lower than function's total provisioned concurrency [5].")
+    client.put_function_concurrency(FunctionName="fn", ReservedConcurrentExecutions=5)

@@ -452,3 +452,12 @@ def test_a_role_that_is_no_arn_is_refused(refused, zipped):
     """The role's pattern is AWS's."""
     code = {"ZipFile": zipped("x = 1")}
     assert "'role'" in refused("CreateFunction", "ValidationException", FunctionName="fn", Role="me", Code=code)
+
+
+def test_a_function_that_is_pending_cannot_be_invoked(settling, create, client, schedule, refused):
+    """Once it is Active it can."""
+    create()
+    message = refused("Invoke", "ResourceConflictException", FunctionName="fn")
+    assert message.endswith("The function is currently in the following state: Pending")
+    schedule.advance(SETTLES_IN_S)
+    assert client.invoke(FunctionName="fn")["StatusCode"] == 200

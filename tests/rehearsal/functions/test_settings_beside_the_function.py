@@ -122,3 +122,46 @@ def test_what_cannot_be_provisioned_is_refused(live, client, refused, given, cod
     wanted = {**live, "ProvisionedConcurrentExecutions": 1}
     client.put_provisioned_concurrency_config(**wanted)
     assert words in refused("PutProvisionedConcurrencyConfig", code, **{**wanted, **given})
+
+
+@pytest.mark.parametrize(
+    ("destinations", "code", "said"),
+    [
+        ({"OnFailure": {"Destination": "queue"}}, "ValidationException", "regular expression"),
+        (
+            {"OnFailure": {"Destination": "arn:aws:dynamodb:eu-north-1:123456789012:table/t"}},
+            "InvalidParameterValueException",
+            "DestinationConfig(onSuccess=null, onFailure=OnFailure(destination=arn:aws:dynamodb:eu-north-1:",
+        ),
+        (
+            {"OnSuccess": {"Destination": "arn:aws:s3:::bucket"}},
+            "InvalidParameterValueException",
+            "DestinationConfig(onSuccess=OnSuccess(destination=arn:aws:s3:::bucket), onFailure=null) is invalid.",
+        ),
+        ({"OnSuccess": {"Destination": ARN}}, "InvalidParameterValueException", "as a destination for itself"),
+        ({"OnSuccess": {"Destination": f"{ARN}2"}}, "InvalidParameterValueException", f"ARN {ARN}2 is invalid."),
+    ],
+)
+def test_a_destination_that_takes_no_events_is_refused(create, refused, destinations, code, said):
+    """Not an ARN, another service, the function itself, or a function that is not there."""
+    create()
+    assert said in refused("PutFunctionEventInvokeConfig", code, FunctionName="fn", DestinationConfig=destinations)
+
+
+def test_a_destination_that_takes_events_is_kept(create, client):
+    """A queue, and for failures a bucket."""
+    create()
+    ends = {
+        "OnSuccess": {"Destination": "arn:aws:sqs:eu-north-1:123456789012:q"},
+        "OnFailure": {"Destination": "arn:aws:s3:::bucket"},
+    }
+    assert (
+        client.put_function_event_invoke_config(FunctionName="fn", DestinationConfig=ends)["DestinationConfig"] == ends
+    )
+
+
+def test_a_page_of_nothing_is_refused(create, refused):
+    """A list is asked for one item at least."""
+    create()
+    message = refused("ListProvisionedConcurrencyConfigs", "ValidationException", FunctionName="fn", MaxItems=0)
+    assert "Value '0' at 'maxItems'" in message
