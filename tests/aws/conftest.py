@@ -1,15 +1,9 @@
 """Fixtures of the room that speaks to AWS."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from harness.aws.parsing import Stamp
-
-sys.path.append(str(Path(__file__).parent))
-
-from scripted_aws import EPOCH_S, Stage
+from tests.aws.scripted_aws import EPOCH_S, Stage
 
 
 @pytest.fixture

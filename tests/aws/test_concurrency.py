@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from scripted_aws import Stage
 
 from harness.aws.concurrency import ReservedConcurrency
 from harness.aws.journal import SETTLED_S
 from harness.core.timeline.events import Write
 from harness.errors import AccessDenied, NotFound, Unreachable
+from tests.aws.scripted_aws import Stage
 
 LOST = Unreachable("lambda:PutFunctionConcurrency", "read timeout")
 

@@ -6,12 +6,12 @@ from collections import deque
 from typing import Any
 
 import pytest
-from scripted_aws import Stage
 
 from harness.aws.deployer import AskedDeployment, app_spec, create_deployment, full_config_name
 from harness.aws.journal import LOOK_EVERY_S, SETTLED_S
 from harness.core.timeline.events import Write
 from harness.errors import AwsError, HarnessError, NotFound, Throttled, Unavailable, Unreachable, UsageError
+from tests.aws.scripted_aws import Stage
 
 LOST = Unreachable("codedeploy:CreateDeployment", "read timeout")
 ACTIVE = AwsError("codedeploy:CreateDeployment", "DeploymentLimitExceededException", "already has an active Deployment")

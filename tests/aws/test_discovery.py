@@ -9,13 +9,13 @@ from typing import Any
 import boto3
 import pytest
 from msgspec.structs import replace
-from scripted_aws import FakeAws
 
 from harness.aws.clients import Aws
 from harness.aws.discovery import Subject, discover, discover_for_a_run, find
 from harness.aws.naming import belong_together, functions_for, is_named_after
 from harness.core.experiment.types import Alarm, Deployment, Experiment
 from harness.errors import AccessDenied, AwsError, NotFound, Unavailable, UsageError
+from tests.aws.scripted_aws import FakeAws
 
 ACCOUNT = "arn:aws:lambda:eu-north-1:123456789012:function"
 

@@ -5,7 +5,12 @@ from typing import Any
 
 import boto3
 import pytest
-from fault_proxy import (
+
+from harness.aws.clients import ASK_ONCE, Aws, Clients
+from harness.errors import AccessDenied, BadCredentials, HarnessError, Throttled, Unavailable, Unreachable
+from harness.rehearsal.cloud import Cloud
+from harness.rehearsal.fixtures import aws_environment
+from tests.aws.fault_proxy import (
     Call,
     Fault,
     Proxy,
@@ -26,11 +31,6 @@ from fault_proxy import (
     truncated,
     without,
 )
-
-from harness.aws.clients import ASK_ONCE, Aws, Clients
-from harness.errors import AccessDenied, BadCredentials, HarnessError, Throttled, Unavailable, Unreachable
-from harness.rehearsal.cloud import Cloud
-from harness.rehearsal.fixtures import aws_environment
 
 READS = {"codedeploy": "list_applications", "cloudwatch": "describe_alarms", "lambda": "get_alias"}
 Ask = Callable[[str], Any]

@@ -6,7 +6,6 @@ import pytest
 from botocore.config import Config
 from botocore.session import Session
 from botocore.stub import ANY, Stubber
-from scripted_aws import Stage
 
 from harness.aws.fis import TAG, FisExperiment
 from harness.aws.healing import heal
@@ -14,6 +13,7 @@ from harness.aws.journal import SETTLED_S, Journal
 from harness.core.timeline.events import Write
 from harness.core.timeline.left import unhealed
 from harness.errors import AwsError, Unreachable
+from tests.aws.scripted_aws import Stage
 
 LOST = Unreachable("fis:StartExperiment", "read timeout")
 REFUSED = AwsError("fis:StopExperiment", "ValidationException", "the experiment has ended")

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
-from scripted_aws import Stage
 
 from harness.aws.forced_alarm import ForcedAlarm
 from harness.aws.journal import AS_BEFORE, SETTLED_S
 from harness.core.timeline.events import Write
 from harness.errors import AccessDenied, NotFound, Unreachable
+from tests.aws.scripted_aws import Stage
 
 GONE = NotFound("cloudwatch:SetAlarmState", "ResourceNotFound", "no such alarm")
 LOST = Unreachable("cloudwatch:SetAlarmState", "read timeout")

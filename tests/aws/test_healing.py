@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from scripted_aws import Stage
 from test_concurrency import Function
 from test_fis import Service
 from test_forced_alarm import Alarm
@@ -17,6 +16,7 @@ from harness.aws.redeploy import DESCRIBING
 from harness.core.timeline.events import Event, Write
 from harness.core.timeline.left import unhealed
 from harness.errors import Unreachable
+from tests.aws.scripted_aws import Stage
 
 
 def crashed(stage: Stage) -> list[Event]:

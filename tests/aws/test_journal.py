@@ -4,11 +4,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from scripted_aws import Stage
 
 from harness.aws.journal import HEAL_WITHIN_S, SETTLED_S, Journal, JournalEntry
 from harness.core.timeline.events import Event, Write
 from harness.errors import AccessDenied, HarnessError, NotFound, RunEnding, Unreachable
+from tests.aws.scripted_aws import Stage
 
 GONE = NotFound("lambda:GetAlias", "ResourceNotFoundException", "no alias")
 

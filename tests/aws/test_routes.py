@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from scripted_aws import FakeAws
 
 from harness.aws.routes import routes_of_stack
 from harness.errors import AwsError, Unreachable, UsageError
+from tests.aws.scripted_aws import FakeAws
 
 HOST = "https://i.execute-api.eu-north-1.amazonaws.com"
 EXPORT = {

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from fault_proxy import Interruption, Plan, Proxy, expired, only, proxy_of, reset, shaky
 from msgspec.structs import replace
 
 from harness import experiments
@@ -19,6 +18,7 @@ from harness.core.verdict.types import Verdict
 from harness.processes import Interrupts
 from harness.rehearsal import play as playing
 from harness.report.folder import RunFolder
+from tests.aws.fault_proxy import Interruption, Plan, Proxy, expired, only, proxy_of, reset, shaky
 
 SPEED = 60.0
 MINUTE_S = 60.0

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted_aws import EPOCH_S, FakeAws, Stage, at
 
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import (
@@ -32,6 +31,7 @@ from harness.core.timeline.events import (
 from harness.core.timeline.rollout import replay
 from harness.core.verdict.judge import judge
 from harness.errors import AccessDenied, AwsError, NotFound, Throttled, Unreachable
+from tests.aws.scripted_aws import EPOCH_S, FakeAws, Stage, at
 
 CANARY = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
 GROUP = {

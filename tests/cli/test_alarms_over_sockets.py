@@ -36,7 +36,6 @@ IN_TEST = [
     ("duration", "slow canary"),
     ("errors", "slow canary"),
     ("throttles", "throttled"),
-    ("none", "broken canary"),
     ("composite", "broken canary"),
     ("5xx", "handled 500s"),
     ("errors", "traffic stops"),
@@ -133,7 +132,7 @@ def check(kind: str, release: str, make: CloudFactory, monkeypatch: pytest.Monke
 def test_pair_is_called_right(
     kind: str, release: str, canary_cloud_factory: CloudFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Nine that are unlike one another."""
+    """Eight that are unlike one another."""
     check(kind, release, canary_cloud_factory, monkeypatch, tmp_path)
 
 

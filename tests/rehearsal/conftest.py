@@ -1,16 +1,12 @@
 """Fixtures for every part of the local cloud."""
 
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-sys.path.append(str(Path(__file__).parent))
-
-from shapes import assert_error_fits_model, assert_fits_model
+from tests.rehearsal.shapes import assert_error_fits_model, assert_fits_model
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ and the healing of `alarm reset`. Times are simulated seconds.
 
 import errno
 import random
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,6 @@ from typing import Any
 import gevent
 import gevent.event
 import pytest
-
-sys.path.append(str(Path(__file__).parent))
-
-from late_aws import NAMES, LateAws, World
 
 from harness.aws.journal import Journal
 from harness.cli.alarm import RunJournal
@@ -37,6 +32,7 @@ from harness.run.faults import Faults
 from harness.run.recording import Recording
 from harness.run.unwinding import Unwinding
 from harness.traffic.steering import Timebase
+from tests.run.late_aws import NAMES, LateAws, World
 
 SPEED = 200.0
 """Simulated seconds in a second of the test."""

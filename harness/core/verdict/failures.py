@@ -121,6 +121,11 @@ def harm_for_none(evidence: Evidence) -> Fails:
     return lambda seen: fails(seen) and not any(weighs(seen.status, seen.at_s) for weighs in weighing)
 
 
+def harm_for_any(evidence: Evidence) -> Fails:
+    """All harm by the canary or by our faults, also what an alarm weighs and bears."""
+    return _harm_by(evidence)
+
+
 def _harm_by(evidence: Evidence, rule: Rule | None = None) -> Fails:
     """Which requests were harmed by the canary or by our faults, as far as a rule may see more than the service's."""
     created_s, over_s = evidence.release.created_s, _answered_s(evidence)

@@ -68,10 +68,15 @@ def rules_of(evidence: Evidence) -> tuple[Rule, ...]:
 
 
 def unread_alarms(evidence: Evidence) -> list[str]:
-    """The alarms that guard the group and whose definitions nobody could read, unless the experiment says its alarm."""
-    alarms = evidence.rollout.alarms
-    names = below_composites(evidence.rollout.yardsticks, alarms.definitions)
-    unread = [name for name in names if name not in alarms.definitions and name not in alarms.missing]
+    """The alarms that guard the group and whose definitions nobody could read, unless the experiment says its alarm.
+
+    An alarm of the group that does not exist guards nothing. A composite's child that does not exist is another matter:
+    what the composite was meant to bear by it, and what CloudWatch makes of it, cannot be told.
+    """
+    alarms, named = evidence.rollout.alarms, evidence.rollout.yardsticks
+    gone = alarms.missing.intersection(named)
+    names = below_composites(named, alarms.definitions)
+    unread = [name for name in names if name not in alarms.definitions and name not in gone]
     return unread if evidence.experiment.alarm == Alarm() else []
 
 

@@ -4,7 +4,7 @@ from harness.core.verdict import before, unseen
 from harness.core.verdict.durations import durations_of, slower_by_cloudwatch
 from harness.core.verdict.effects import unproved
 from harness.core.verdict.evidence import Evidence, count, failed
-from harness.core.verdict.failures import failures_in_words, harm_for_none, weighed_harm, worse_than_ever
+from harness.core.verdict.failures import failures_in_words, harm_for_any, harm_for_none, weighed_harm, worse_than_ever
 from harness.core.verdict.guards import unevaluated_alarms, unread_alarms
 from harness.core.verdict.measure import Measures, arms_window, headers_tell, metric_sum
 from harness.core.verdict.slowness import slow_in_one_part
@@ -63,11 +63,12 @@ def _answered_well(evidence: Evidence) -> int:
 
 def _without_yardstick(evidence: Evidence) -> str | None:
     """Failures that nothing can be held against: an alarm of the group might bear them, or might not."""
-    unread = unread_alarms(evidence) or [f"{name} ({why})" for name, why in unevaluated_alarms(evidence).items()]
-    hurt = count(evidence.since, harm_for_none(evidence))
-    if not unread or not hurt:
+    unread = unread_alarms(evidence)  # they may bear less than those that could be read
+    untold = unread or [f"{name} ({why})" for name, why in unevaluated_alarms(evidence).items()]
+    hurt = count(evidence.since, harm_for_any(evidence) if unread else harm_for_none(evidence))
+    if not untold or not hurt:
         return None
-    return f"{hurt} requests failed by our faults or on the canary, and what {unread[0]} bears cannot be told"
+    return f"{hurt} requests failed by our faults or on the canary, and what {untold[0]} bears cannot be told"
 
 
 def _breaching_by_chance(evidence: Evidence) -> str | None:

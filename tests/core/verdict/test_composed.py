@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.core.timeline.events import AlarmDefined, AlarmSeen, MetricQuery
+from harness.core.timeline.events import AlarmDefined, AlarmGone, AlarmSeen, MetricQuery
 
 ALARM = "errors"
 LAMBDA = {"namespace": "AWS/Lambda", "dimensions": {"FunctionName": "fakeUser"}}
@@ -112,6 +112,19 @@ def test_a_few_failures_under_an_unknown_composite_are_no_health(build: Any, jud
     guard = AlarmDefined(at_s=0.1, asked_s=0.0, name=ALARM, kind="composite", rule="ALARM(sum) AND ALARM(upkeep)")
     verdict = judged(build(guards=(guard, *CHILDREN), faults=((60, 62, 0.05),)))
     assert verdict.call == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("faults", "call"), [((), "cleared"), (((60, 62, 0.05),), "inconclusive"), (((0, 9e9, 0.05),), "missed")]
+)
+def test_a_child_that_does_not_exist_leaves_failures_unweighed(
+    faults: tuple[Any, ...], call: str, build: Any, judged: Any
+) -> None:
+    """What the composite was meant to bear by it cannot be told; what the other child does not bear is harm."""
+    guard = AlarmDefined(at_s=0.1, asked_s=0.0, name=ALARM, kind="composite", rule="ALARM(sum) OR ALARM(gone)")
+    timeline = build(guards=(guard, *CHILDREN), faults=faults)
+    verdict = judged([timeline[0], AlarmGone(at_s=0.2, asked_s=0.1, name="gone"), *timeline[1:]])
+    assert verdict.call == call, verdict.because
 
 
 @pytest.mark.parametrize("state", ["OK", "ALARM"])

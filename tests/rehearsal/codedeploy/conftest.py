@@ -13,13 +13,13 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from shapes import assert_fits_model
 
 from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.servers import serve
 from harness.rehearsal.wire import Wire
+from tests.rehearsal.shapes import assert_fits_model
 
 ACCOUNT, REGION = "123456789012", "eu-north-1"
 
