@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from scripted_aws import FakeAws
 
 from harness.aws.counted import counted
 from harness.errors import Unreachable, UsageError
+from tests.aws.scripted_aws import FakeAws
 
 NOW_S = datetime(2026, 11, 20, 20, tzinfo=UTC).timestamp()
 BEGAN_S = datetime(2026, 11, 20, 18, tzinfo=UTC).timestamp()
