@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_survival import SPEED, Played, Rehearse, packaged, rehearse
 
 from harness import experiments
 from harness.core.experiment.types import Call
 from harness.core.timeline.events import FaultStarted, Trouble
+from tests.aws.test_survival import SPEED, Played, Rehearse, packaged, rehearse
 
 __all__ = ["rehearse"]
 

@@ -3,9 +3,6 @@
 from typing import Any
 
 import pytest
-from test_concurrency import Function
-from test_fis import Service
-from test_forced_alarm import Alarm
 
 from harness.aws.concurrency import THROTTLING, ReservedConcurrency
 from harness.aws.fis import FisExperiment
@@ -17,6 +14,9 @@ from harness.core.timeline.events import Event, Write
 from harness.core.timeline.left import unhealed
 from harness.errors import Unreachable
 from tests.aws.scripted_aws import Stage
+from tests.aws.test_concurrency import Function
+from tests.aws.test_fis import Service
+from tests.aws.test_forced_alarm import Alarm
 
 
 def crashed(stage: Stage) -> list[Event]:
