@@ -1,8 +1,18 @@
 """Whether an answer is a good one: by its status, by what its body holds, and by what the next steps need of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from harness.core.experiment.answers import NOTHING, Check, NotJson, as_scalar, check_of, find_of
+from harness.core.experiment.answers import (
+    NOTHING,
+    Check,
+    CheckOfValues,
+    NotJson,
+    as_scalar,
+    check_of,
+    check_of_values,
+    find_of,
+)
 from harness.core.experiment.feed import Value
 from harness.core.experiment.requests import FromHeader, Request
 from harness.traffic.client.answer import HttpAnswer
@@ -11,6 +21,7 @@ from harness.traffic.client.failures import NoAnswer
 FAILED_FROM = 400
 """The lowest status that is a failure where a request does not say which ones are good."""
 
+Expected = Callable[[int], Sequence[Any]]
 Taking = Callable[[HttpAnswer], Value]
 
 
@@ -19,28 +30,39 @@ class Missing(ValueError):
 
 
 class Judge:
-    """Says of each answer to one kind of request why it is a failure, and takes from it what later steps need."""
+    """Says of each answer to one kind of request why it is a failure, and takes from it what later steps need.
 
-    __slots__ = ("_check", "_expect", "_taking")
+    `expected` are the values that the check asks for, by the number of the feed's row; None where all are alike.
+    """
 
-    def __init__(self, request: Request) -> None:
+    __slots__ = ("_check", "_check_of_values", "_expect", "_expected", "_taking")
+
+    def __init__(self, request: Request, expected: Expected | None = None) -> None:
         self._expect = frozenset(request.expect)
-        self._check: Check | None = None if request.check is None else check_of(request.check)
+        self._expected = expected
+        self._check: Check | None = None
+        self._check_of_values: CheckOfValues | None = None
+        if expected and isinstance(request.check, Mapping):
+            self._check_of_values = check_of_values(request.check)
+        elif request.check is not None:
+            self._check = check_of(request.check)
         self._taking = {name: _taking(name, where) for name, where in request.take.items()}
 
-    def failure(self, answer: HttpAnswer) -> str | None:
-        """Why an answer is a failure; None where it is a good one."""
+    def failure(self, answer: HttpAnswer, row: int | None = None) -> str | None:
+        """Why an answer to a request for this row is a failure; None where it is a good one."""
         status = answer.status
         if self._expect and status not in self._expect:
             return f"HTTP {status}" if status >= FAILED_FROM else f"HTTP {status}, which is not expected"
         if not self._expect and status >= FAILED_FROM:
             return f"HTTP {status}"
-        if self._check is None:
-            return None
         try:
-            return self._check(answer.body())
+            if self._check is not None:
+                return self._check(answer.body())
+            if self._check_of_values and self._expected and row is not None:
+                return self._check_of_values(answer.body(), self._expected(row))
         except NoAnswer as reason:
             return str(reason)
+        return None
 
     def taken(self, answer: HttpAnswer) -> Mapping[str, Value]:
         """What later steps need of a good answer; raises Missing."""

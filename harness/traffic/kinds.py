@@ -3,9 +3,10 @@
 from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 from msgspec import Struct
 
-from harness.core.experiment.composing import Message, faulty, message_of
+from harness.core.experiment.composing import Message, expected_of, faulty, message_of
 from harness.core.experiment.feed import Feed, Value, drawn
 from harness.core.experiment.requests import Request
 from harness.core.experiment.sendable import fault_of, name_of, taken_before, weight_of
@@ -14,7 +15,7 @@ from harness.core.timeline.events import ANYONE, Intent
 from harness.traffic.client.client import Client
 from harness.traffic.client.prepared import Prepared
 from harness.traffic.fired import Features
-from harness.traffic.judging import Judge
+from harness.traffic.judging import Expected, Judge
 from harness.traffic.rendering import NOTHING_TAKEN, Taken, Template, Text, Values
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Kind:
         make: Make,
         alike: Alike,
         numbers: tuple[int, ...] | None,
+        expected: Expected | None = None,
     ) -> None:
         label = label_of(features.endpoint, features.intent)
         usual = Prepared(request.method.upper(), label, b"", request.timeout_s)
@@ -105,7 +107,7 @@ class Kind:
         self.head_only, self.idempotent = usual.head_only, usual.idempotent
         self.features = features
         self.context = {OWN: True, "intent": features.intent, "persona": features.persona}
-        self.judge = Judge(request)
+        self.judge = Judge(request, expected)
         self._make = make
         self._numbers = numbers
         self._fixed = Planned(self, make(0, NOTHING_TAKEN)) if alike == "all" else None
@@ -161,15 +163,27 @@ class Workshop:
         make = self._in_python(name, intent, message, taken, prepare) if prepare else template.payload
         holes = [hole.placeholder for hole in message.holes]
         uses_feed = _uses_feed(message, taken)
+        expected = self._expected(request)
         of_a_user = uses_feed or not _uses_feed(message_of(self._traffic.requests[key]), taken)
         only_rows = all(hole.kind == "env" or (hole.kind == "named" and hole.name not in taken) for hole in holes)
+        is_fixed = template.is_fixed and not expected
         return Kind(
             Features(intent, ANYONE if of_a_user else FAULTS_OWN, name),
             request,
             make=make,
-            alike="no" if prepare else "all" if template.is_fixed else "by row" if only_rows else "no",
-            numbers=self._numbers if uses_feed or key in self._steps else None,
+            alike="no" if prepare else "all" if is_fixed else "by row" if only_rows else "no",
+            numbers=self._numbers if uses_feed or expected or key in self._steps else None,
+            expected=expected,
         )
+
+    def _expected(self, request: Request) -> Expected | None:
+        """The values that its check asks for of each row, by the row's number."""
+        pieces = expected_of(request)
+        if self._numbers is None or all(isinstance(piece, bytes) for piece in pieces):
+            return None
+        text = Text(self._values.pieces(pieces, ()))
+        rows = {number: row for row, number in enumerate(self._numbers)}
+        return lambda number: msgspec.json.decode(text.filled(rows[number], NOTHING_TAKEN), type=list)
 
     def _in_python(self, name: str, intent: Intent, message: Message, taken: Container[str], prepare: Prepare) -> Make:
         """Makes requests by a person's own code, which gets each one whole."""

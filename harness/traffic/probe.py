@@ -81,16 +81,17 @@ class Prober:
         workshop = Workshop(self._experiment.traffic, client, Values(self._feed))
         kind = workshop.good(key) if intent == "good" else workshop.fault(key)
         assert kind is not None
+        planned = kind.planned(0)
         try:
-            return _probed(kind, self._experiment.traffic.requests[key], client.send(kind.planned(0)))
+            return _probed(kind, self._experiment.traffic.requests[key], client.send(planned), planned.row)
         except NoAnswer as reason:
             return Probed(None, problem=str(reason), request=kind.features.endpoint)
         finally:
             client.close()
 
 
-def _probed(kind: Kind, request: Request, answer: HttpAnswer) -> Probed:
-    failure = kind.judge.failure(answer) or ""
+def _probed(kind: Kind, request: Request, answer: HttpAnswer, row: int | None) -> Probed:
+    failure = kind.judge.failure(answer, row) or ""
     expected = answer.status in request.expect
     wrong = failure if answer.status < FAILED_FROM or expected else ""
     version = answer.header(VERSION_HEADER)

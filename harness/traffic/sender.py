@@ -126,7 +126,7 @@ class Sender:
         if response is not None:
             status, length = response.status, response.length
             version = response.header(VERSION_HEADER)
-            error = kind.judge.failure(response)
+            error = kind.judge.failure(response, planned.row)
             if error is None and planned.visit is not None:
                 error = planned.visit.answered(planned, response)
         error = error and self._reasons(error)

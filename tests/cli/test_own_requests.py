@@ -54,7 +54,7 @@ traffic:
     orders:
       get: /orders
       headers: {Authorization: "{{token}}", X-Api-Key: "{{env.SHOP_KEY}}"}
-      check: $.customer
+      check: {$.customer: "{{email}}"}
     search: {get: /search, query: {q: "{{term}}"}, headers: {X-Api-Key: "{{env.SHOP_KEY}}"}, check: "$.items[0]"}
   flow: {visit: {steps: [login, orders]}}
   feed: customers.csv

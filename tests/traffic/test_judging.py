@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from harness.core.experiment.feed import feed_of_rows
 from harness.core.experiment.requests import FromHeader, Request
+from harness.core.experiment.types import Traffic
 from harness.traffic.client.answer import HttpAnswer
+from harness.traffic.client.client import Client
 from harness.traffic.judging import Judge, Missing
+from harness.traffic.kinds import Stock
 
 
 def answer(status: int = 200, body: bytes = b"{}", length: int | None = None, **headers: str) -> HttpAnswer:
@@ -52,3 +56,19 @@ def test_a_value_that_is_not_there_is_missed_by_name(take: dict[str, Any]) -> No
     """Later steps could not be sent."""
     with pytest.raises(Missing, match="the answer does not hold id"):
         Judge(Request(get="/", take=take)).taken(answer())
+
+
+@pytest.mark.parametrize("path", ["/", "/{{id}}", "/{{id}}/{{uuid}}"])
+def test_a_check_may_ask_for_what_belongs_to_the_row(path: str) -> None:
+    """An answer for somebody else is a failure, which tells no value of the feed."""
+    feed = feed_of_rows([{"id": number, "who": f"user {number}"} for number in range(5)])
+    request = Request(get=path, check={"$.id": "{{id}}", "$.who": "{{who}}", "$.ok": True})
+    stock = Stock(Traffic(requests={"a": request}), feed, 1, Client("http://127.0.0.1:1"), {None: 1.0})
+    ((kind, _, _),) = stock.singles
+    for row in range(5):
+        number = kind.planned(row).row
+        assert number is not None
+        mine = b'{"id": %d, "who": "user %d", "ok": true}' % (number - 1, number - 1)
+        assert kind.judge.failure(answer(body=mine), number) is None
+        others = mine.replace(b"user", b"other")
+        assert kind.judge.failure(answer(body=others), number) == "$.who is not {{who}}"

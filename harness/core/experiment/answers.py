@@ -4,7 +4,7 @@ A text that begins with `$` is a JSONPath, any other one a regular expression.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,8 @@ from harness.core.experiment.requests import Scalar
 
 Check = Callable[[bytes], str | None]
 """Why a body is not that of a good answer; None where it is."""
+CheckOfValues = Callable[[bytes, Sequence[Any]], str | None]
+"""The same, given the values that should stand in it."""
 Find = Callable[[bytes], Any]
 """What stands in a body, or `NOTHING`; raises NotJson."""
 
@@ -33,8 +35,18 @@ def check_of(wanted: str | Mapping[str, Any]) -> Check:
     """How a body is checked; raises ValueError for a JSONPath or a regular expression that cannot be read."""
     if isinstance(wanted, str):
         return _holds(wanted)
-    checks = [_equals(path, value) for path, value in wanted.items()]
-    return lambda body: next((why for check in checks if (why := check(body))), None)
+    check, values = check_of_values(wanted), [*wanted.values()]
+    return lambda body: check(body, values)
+
+
+def check_of_values(wanted: Mapping[str, Any]) -> CheckOfValues:
+    """The same for a map whose values are another request's each time; raises ValueError."""
+    compares = [_comparing(path, said) for path, said in wanted.items()]
+
+    def check(body: bytes, values: Sequence[Any]) -> str | None:
+        return next((why for one, value in zip(compares, values, strict=True) if (why := one(body, value))), None)
+
+    return check
 
 
 def find_of(word: str) -> Find:
@@ -70,12 +82,13 @@ def _holds(word: str) -> Check:
     return check
 
 
-def _equals(path: str, wanted: Any) -> Check:
+def _comparing(path: str, said: Any) -> Callable[[bytes, Any], str | None]:
+    """Holds what stands at a path against a value, which the experiment says as `said`."""
     if not is_json_path(path):
         raise ValueError(f"must name JSONPaths such as $.status, got {path!r}")
     find = find_of(path)
 
-    def check(body: bytes) -> str | None:
+    def compare(body: bytes, wanted: Any) -> str | None:
         try:
             found = find(body)
         except NotJson as error:
@@ -83,12 +96,10 @@ def _equals(path: str, wanted: Any) -> Check:
         if found is NOTHING:
             return f"the body does not hold {path}"
         return (
-            None
-            if found == wanted and isinstance(found, bool) == isinstance(wanted, bool)
-            else f"{path} is not {wanted}"
+            None if found == wanted and isinstance(found, bool) == isinstance(wanted, bool) else f"{path} is not {said}"
         )
 
-    return check
+    return compare
 
 
 def _json(body: bytes) -> Any:

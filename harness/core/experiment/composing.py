@@ -75,6 +75,25 @@ def message_of(request: Request) -> Message:
     )
 
 
+def expected_of(request: Request) -> Pieces:
+    """The values that its check asks for, as a JSON list; none where they are the same for every row.
+
+    Raises CannotBe for a placeholder that cannot be there.
+    """
+    check = request.check
+    if "{{" not in str(check):
+        return ()
+    if not isinstance(check, Mapping) or any("{{" in path for path in check):
+        hint = 'has a placeholder, which only a value of a map can be, as in check: {$.email: "{{email}}"}'
+        raise CannotBe("check", hint)
+    found = _joined(_json([*check.values()], "check"))
+    if any(isinstance(piece, Hole) and piece.placeholder.kind != "named" for piece in found):
+        raise CannotBe(
+            "check", "has a placeholder that is no column of the feed; only a row's own values can be asked for"
+        )
+    return found
+
+
 def faulty(request: Request, overlay: Overlay) -> Request:
     """The request as a fault has it."""
     changes: dict[str, Any] = {request.method: overlay.path} if overlay.path is not None else {}

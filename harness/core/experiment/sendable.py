@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from harness.core.experiment.answers import check_of, find_of
-from harness.core.experiment.composing import CannotBe, faulty, message_of, overlaid_twice
+from harness.core.experiment.composing import CannotBe, Hole, expected_of, faulty, message_of, overlaid_twice
 from harness.core.experiment.feed import Feed
 from harness.core.experiment.requests import ALL, METHODS, FromHeader, Overlay, Request
 from harness.core.experiment.shape import Problems
@@ -127,11 +127,10 @@ def _about_message(request: Request, path: str) -> Problems:
 
 def _about_looks(request: Request, path: str) -> Problems:
     try:
-        if "{{" in str(request.check):
-            raise ValueError("cannot hold a placeholder; ask for what every good answer holds")
+        expected_of(request)
         if request.check is not None:
             check_of(request.check)
-    except ValueError as error:
+    except ValueError as error:  # CannotBe, too
         yield ExperimentError(f"{path}.check", str(error))
     for name, where in request.take.items():
         try:
@@ -210,12 +209,16 @@ def _unknown(traffic: Traffic, columns: tuple[str, ...], why: str) -> Problems:
 def _unknown_in(traffic: Traffic, key: str, columns: tuple[str, ...], why: str) -> Problems:
     try:
         named = tuple(named_in(traffic, key))
+        asked = [piece.placeholder.name for piece in expected_of(traffic.requests[key]) if isinstance(piece, Hole)]
     except CannotBe:
         return  # told already
     known = {*columns, *taken_before(traffic, key)}
     for name in dict.fromkeys(named):
         if name not in known:
             yield ExperimentError(f"{_REQUESTS}.{key}", f"{{{{{name}}}}} has no column: {why}")
+    for name in asked:
+        if name not in columns:
+            yield ExperimentError(f"{_REQUESTS}.{key}.check", f"{{{{{name}}}}} has no column: {why}")
 
 
 def taken_before(traffic: Traffic, key: str) -> set[str]:

@@ -92,6 +92,18 @@ BAD = [
         "requests.a.check: is no JSONPath",
     ),
     (
+        "requests: {a: {get: /, check: 'hello {{name}}'}}",
+        "requests.a.check: has a placeholder, which only a value of a map can be",
+    ),
+    (
+        "requests: {a: {get: /, check: {$.id: '{{uuid}}'}}}",
+        "requests.a.check: has a placeholder that is no column of the feed",
+    ),
+    (
+        "requests: {a: {get: /, check: {$.id: '{{name}}'}}}",
+        "requests.a.check: {{name}} has no column: no feed is given",
+    ),
+    (
         "requests: {a: {head: /, check: x}}",
         "requests.a.check: has nothing to look at: an answer to HEAD has no body",
     ),
