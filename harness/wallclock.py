@@ -63,9 +63,9 @@ class Standstill:
         self.renew(_NEVER)
 
     def stop_at(self, wall_s: float) -> None:
-        """Has time stop at an instant, in seconds since 1970 as `wall_now` counts them."""
-        self._leave_out()
-        self._shared[_STOP] = wall_s - _BEGAN_S - _ahead_s
+        """Has time stop at an instant, in seconds since 1970 as `wall_now` counts them; now, if that has passed."""
+        now = self._leave_out()
+        self._shared[_STOP] = max(now, wall_s - _BEGAN_S - _ahead_s)
 
     def go_on(self) -> None:
         """Stops no more."""
