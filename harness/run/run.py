@@ -112,6 +112,7 @@ class Run:
         """Begins the run; returns at once."""
         load_ahead()
         self._ending.reserve.hold()
+        self._ending.reserve.guard(partial(self.fail, "the event loop"))
         begin(self._context, sends=True)
         if self.watching:
             self._deploying.disregard_others()
