@@ -21,6 +21,7 @@ from harness.report.progress import Progress
 from harness.run.context import RunContext
 from harness.run.ending import Ending
 from harness.run.follow import Follower, begin
+from harness.run.notifying import notifier_of
 from harness.traffic.steering import Timebase
 from harness.wallclock import wall_now
 
@@ -43,11 +44,15 @@ def watch(
     folder.write_manifest(experiment, command)
     base = Timebase(wall_now(), clock.speed)
     context = RunContext.of(experiment, aws, base=base, clock=clock, folder=folder, ending=Ending(base, lambda _: None))
+    notifier = notifier_of(context)
     with Progress() as progress:
         _follow(context, Follower(context, progress), stop)
     context.recording.close()
     verdict = finish(folder, experiment)
     announce(verdict, folder)
+    if notifier:
+        notifier.tell_verdict(verdict)
+        notifier.wait()
     return folder, verdict
 
 

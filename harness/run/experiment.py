@@ -14,12 +14,13 @@ from msgspec.structs import replace
 
 from harness import experiments
 from harness.core.experiment.contradictions import contradictions
+from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.overlay import overlaid
 from harness.core.experiment.parse import parse, telling_lines
 from harness.core.experiment.planned_writes import writes_of
 from harness.core.experiment.rails import host_refusal, limits_of, refusals, sure_to_trip
 from harness.core.experiment.replay import Steps
-from harness.core.experiment.types import Experiment, RateStep, Replay
+from harness.core.experiment.types import Experiment, Notify, RateStep, Replay
 from harness.core.timeline.clock import Clock, read_clock
 from harness.errors import ExperimentError, UsageError
 from harness.files import bounded
@@ -110,6 +111,8 @@ def playable(word: str | None, given: Mapping[str, Any], clock: Clock) -> Experi
     resolved = os.environ.get(RESOLVED)
     experiment = read_experiment(resolved) if resolved else asked(word, given)
     check_values(with_requests(experiment).traffic)
+    if experiment.notify:
+        webhook_of(experiment.notify)
     if experiment.target.host:
         service_url(experiment.target.host)
     limits = limits_of(experiment.rails, experiment.target.host)
@@ -199,3 +202,17 @@ def watched(experiment: Experiment) -> bool:
     deployment = experiment.deployment
     named = (deployment.id, deployment.stack, deployment.application, deployment.group, deployment.function)
     return any((*named, deployment.target_version, deployment.redeploy, deployment.command))
+
+
+def webhook_of(notify: Notify) -> str:
+    """Where a run's messages go; raises ExperimentError, which never tells the address: it is a secret."""
+    address = os.environ.get(notify.address_in, "")
+    if not address:
+        raise ExperimentError(
+            "notify.address_in", f"no webhook is known: set the environment variable {notify.address_in}"
+        )
+    if not address.startswith("https://") and not (address.startswith("http://") and is_loopback(address)):
+        raise ExperimentError(
+            "notify.address_in", f"{notify.address_in} must hold an address that begins with https://"
+        )
+    return address

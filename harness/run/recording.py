@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Recording:
         self.listeners: list[Listener] = []
         self.closed = False
         self._on_failure = on_failure
+        self._recording = threading.RLock()  # what a webhook did not take is noted from a thread
         self._file = path.open("ab")
         hold(self._file)
         sync_folder(path.parent)
@@ -40,6 +42,10 @@ class Recording:
         if self.closed:
             return
         safe = [masked_event(event) for event in events]
+        with self._recording:
+            self._write(safe)
+
+    def _write(self, safe: list[Event]) -> None:
         for event in safe:
             self._notice(event)
         try:

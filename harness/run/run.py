@@ -40,6 +40,7 @@ from harness.run.experiment import Settings, check_permission, watched
 from harness.run.faults import Faults
 from harness.run.follow import Follower, begin
 from harness.run.guard import Guard
+from harness.run.notifying import notifier_of
 from harness.run.plays import Plays
 from harness.run.recording import Listener
 from harness.run.sent import with_requests
@@ -84,6 +85,7 @@ class Run:
         self._follower = Follower(context, self._progress)
         if listener:
             context.recording.listeners.append(listener)
+        self._notifier = notifier_of(context)
         creation = Creation(context, watched=self.watching, aligned=aligned)
         self.faults = Faults(context, creation, limits, self.fleet.set_error_share, may_write=may_write)
         self.by_hand = ByHand(context, self.faults, self.fleet, limits)
@@ -149,6 +151,8 @@ class Run:
         self._progress.close()
         self._context.recording.close()
         self.verdict = _conclude(self.folder, self.experiment)
+        if self._notifier and self.verdict:
+            self._notifier.tell_verdict(self.verdict)
         if over.why == "failed" or self.verdict is None:
             return ExitCode.HARNESS_FAILED
         return ExitCode(self.verdict.exit_code)
@@ -166,6 +170,10 @@ class Run:
             announce(self.verdict, self.folder)
         except HarnessError as error:  # the verdict stands all the same
             log.error("%s", error)
+        if self._notifier:
+            if asked:
+                self._notifier.tell_verdict(self.verdict)
+            self._notifier.wait()
 
     def print_verdict(self, code: int) -> None:
         """Prints what was asked for of the verdict of a run whose process ends with `code`."""

@@ -280,6 +280,16 @@ class CloudTimes(Part, frozen=True, kw_only=True):
     stop_delay_s: CloudDelay | None = None
 
 
+MessageForm = Literal["json", "slack", "teams"]
+
+
+class Notify(Part, frozen=True, kw_only=True):
+    """A webhook that is told of a run. `address_in` names the environment variable that holds its address, a secret."""
+
+    address_in: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z")]
+    form: MessageForm = "json"
+
+
 class Experiment(Part, frozen=True, kw_only=True):
     """One experiment. The run changes nothing on AWS unless `allow_writes` or an option allows it."""
 
@@ -302,4 +312,5 @@ class Experiment(Part, frozen=True, kw_only=True):
     objective: Objective = Objective()
     give_up_s: Duration = 1800.0
     cloud: CloudTimes = CloudTimes()
+    notify: Notify | None = None
     seed: int = 1
