@@ -7,7 +7,7 @@ from harness.core.verdict.evidence import Evidence, count, failed
 from harness.core.verdict.failures import failures_in_words, harm_for_any, harm_for_none, weighed_harm, worse_than_ever
 from harness.core.verdict.guards import unevaluated_alarms, unread_alarms
 from harness.core.verdict.measure import Measures, arms_window, headers_tell, metric_sum
-from harness.core.verdict.slowness import slow_in_one_part
+from harness.core.verdict.slowness import slow_by_a_late_generator, slow_in_one_part
 from harness.core.verdict.trial import gap_in_the_trial, never_had_traffic
 from harness.core.verdict.types import ArmFacts
 
@@ -87,6 +87,7 @@ def _worse_at_another_time(evidence: Evidence) -> str | None:
 _DOUBTS = (
     gap_in_the_trial,
     slow_in_one_part,
+    slow_by_a_late_generator,
     unproved,
     _without_yardstick,
     _breaching_by_chance,

@@ -14,15 +14,14 @@ from harness.core.experiment.criteria import limit_word
 from harness.core.experiment.types import Call, Expect, Experiment, Outcome
 from harness.core.timeline.bounds import Bounds, Shift
 from harness.core.timeline.events import Event
-from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.timeline.rollout import Rollout, replay
 from harness.core.verdict.criteria import hold
 from harness.core.verdict.evidence import Evidence, count, evidence_of
 from harness.core.verdict.findings import findings_of
 from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
-from harness.core.verdict.measure import lost_of, measure, metric_sum
-from harness.core.verdict.punctual import departures
+from harness.core.verdict.measure import measure, metric_sum
+from harness.core.verdict.punctual import departures, schedule_missed
 from harness.core.verdict.types import RESULTS, Criterion, DeploymentFacts, Result, Verdict
 from harness.errors import ExitCode, worst
 
@@ -40,9 +39,6 @@ _RESULT_WITHOUT_EXPECTATION: Mapping[Call, Result] = {
     Call.INCONCLUSIVE: "inconclusive",
 }
 _CALLED = frozenset(outcome for outcome, _ in _CALLS)
-MOST_UNSTARTED = 0.05
-MOST_LAG_S = 60.0
-"""Experiment time: an evaluation tick of the alarm. Later requests belong to other datapoints than was planned."""
 _UNDECIDED = (Outcome.UNKNOWN, Outcome.NOT_STARTED)
 _EXIT_CODES: Mapping[Result, ExitCode] = {
     "as_expected": ExitCode.AS_EXPECTED,
@@ -294,7 +290,7 @@ def _traffic_reasons(evidence: Evidence) -> Iterator[Reason]:
         yield Reason("inconclusive", "No request was sent after the deployment's creation, so nothing was proved.")
     elif not count(asked, lambda seen: seen.answered):
         yield Reason("inconclusive", "No request got an answer, so nothing was proved.")
-    elif late := _lateness(evidence):
+    elif late := schedule_missed(evidence):
         yield Reason("inconclusive", f"{late}, so this was not the traffic that was asked for.")
 
 
@@ -303,19 +299,6 @@ def _others_traffic_reasons(evidence: Evidence) -> Iterator[Reason]:
     created_s = evidence.release.created_s
     if created_s is not None and not metric_sum(evidence, "Invocations", None, (created_s, math.inf)):
         yield Reason("inconclusive", "CloudWatch counted no request since the creation, so nothing was proved.")
-
-
-def _lateness(evidence: Evidence) -> str | None:
-    """By how much the load generator missed its schedule, where that is too much to prove anything."""
-    planned = sum(second.planned for second in evidence.arrivals)
-    unstarted = sum(second.unstarted for second in evidence.arrivals)
-    if unstarted > MOST_UNSTARTED * planned:
-        return f"{unstarted} of {planned} planned requests were never started"
-    lost = lost_of(evidence)
-    if lost is not None and lost > MOST_UNSTARTED * planned:
-        return f"Nothing is known of {lost} of {planned} planned requests"
-    lag_s = (quantile_s(merge(second.lag for second in evidence.arrivals), 0.99) or 0.0) * evidence.rollout.run.speed
-    return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None
 
 
 def _left_reasons(evidence: Evidence) -> Iterator[Reason]:

@@ -1,12 +1,17 @@
-"""Whether the planned faults happened when they were planned: what came late is another experiment."""
+"""Whether requests and faults came when they were planned: what came late is another experiment."""
 
 import math
 from collections.abc import Iterator
 
 from harness.core.experiment.faults import PlannedSpan, spans_of
+from harness.core.timeline.histogram import merge, quantile_s
 from harness.core.verdict.effects import faults_never_begun
 from harness.core.verdict.evidence import Evidence, FaultTime
+from harness.core.verdict.measure import lost_of
 
+MOST_UNSTARTED = 0.05
+MOST_LAG_S = 60.0
+"""Experiment time: an evaluation tick of the alarm. Later requests belong to other datapoints than was planned."""
 LATE_WALL_S = 1.0
 """Wall time that a fault may begin or end late: a call to AWS takes its time, and so does a busy machine."""
 LATE_AT_MOST_S = 60.0
@@ -64,3 +69,16 @@ def _anchor_s(evidence: Evidence) -> float | None:
     if release.created_s is None:
         return None
     return max(release.created_s, release.created_s if release.known_s is None else release.known_s)
+
+
+def schedule_missed(evidence: Evidence) -> str | None:
+    """By how much the load generator missed its schedule, where that is too much to prove anything."""
+    planned = sum(second.planned for second in evidence.arrivals)
+    unstarted = sum(second.unstarted for second in evidence.arrivals)
+    if unstarted > MOST_UNSTARTED * planned:
+        return f"{unstarted} of {planned} planned requests were never started"
+    lost = lost_of(evidence)
+    if lost is not None and lost > MOST_UNSTARTED * planned:
+        return f"Nothing is known of {lost} of {planned} planned requests"
+    lag_s = (quantile_s(merge(second.lag for second in evidence.arrivals), 0.99) or 0.0) * evidence.rollout.run.speed
+    return f"1 % of the requests started over {lag_s:.0f} s of experiment time late" if lag_s > MOST_LAG_S else None

@@ -20,6 +20,7 @@ from harness.core.verdict.latency import (
     slower_in_words,
 )
 from harness.core.verdict.measure import arms_window, told_apart
+from harness.core.verdict.punctual import schedule_missed
 from harness.core.verdict.trial import LONGEST_SILENCE
 
 SHORTEST_PART_S = 10.0
@@ -61,11 +62,22 @@ def too_slow(evidence: Evidence) -> Slowness | None:
 
 
 def harm_by_latency(evidence: Evidence) -> str | None:
-    """Why the canary's latency is harm; None where it is not, or was not measured."""
+    """Why the canary's latency is harm; None where it is not, or was not measured.
+
+    A load generator that could not keep its schedule measured its own lateness, too: that is a doubt at most.
+    """
     slowness = too_slow(evidence)
-    if slowness is None or slowness.spell:
+    if slowness is None or slowness.spell or schedule_missed(evidence):
         return None
     return f"Harm was done: {slower_in_words(slowness.arms, slowness.name)}, and {slowness.limit.words}."
+
+
+def slow_by_a_late_generator(evidence: Evidence) -> str | None:
+    """The canary was too slow as it was measured, by a load generator that was late itself."""
+    late = schedule_missed(evidence)
+    if late is None or too_slow(evidence) is None:
+        return None
+    return f"the canary was slower, but {late[0].lower()}{late[1:]}, so that the load generator may be what was slow"
 
 
 def slow_in_one_part(evidence: Evidence) -> str | None:

@@ -146,6 +146,18 @@ def test_slow_canary_is_not_cleared_by_others_requests(build: Any, judged: Any) 
     assert not any("No harm was found" in said for verdict in (alike, untold) for said in verdict.because)
 
 
+def test_a_load_generator_that_was_late_blames_no_canary_for_slowness(build: Any, judged: Any) -> None:
+    """It measured its own lateness, too."""
+    slow = build(**SLOW)
+    late = [
+        replace(one, planned=one.planned * 2, unstarted=one.planned) if isinstance(one, Arrivals) else one
+        for one in slow
+    ]
+    assert judged(slow).call == "missed"
+    assert judged(late).call == "inconclusive"
+    assert "the load generator may be what was slow" in judged(late).because[1]
+
+
 def test_own_answers_say_more_of_slowness_than_averages(build: Any, judged: Any) -> None:
     """Where headers tell the versions apart, every answer was timed."""
     assert judged(with_durations(build(), canary_ms=2003.0, baseline_ms=2.0)).call == "cleared"
