@@ -3,6 +3,7 @@
 Every function raises a Refusal with AWS's code for the field.
 """
 
+import logging
 import re
 from collections.abc import Collection
 
@@ -20,6 +21,8 @@ MAX_TAGS = 50
 MAX_TRIGGERS = 10
 
 COMPUTE_PLATFORMS = ("Server", "Lambda", "ECS")
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9+=,.@_-]+")
 
@@ -39,6 +42,8 @@ _EC2_OR_ECS_ONLY = {
     "ecsServices": "InvalidECSServiceException",
     "loadBalancerInfo": "InvalidLoadBalancerInfoException",
     "blueGreenDeploymentConfiguration": "InvalidBlueGreenDeploymentConfigurationException",
+    "ec2DeploymentOptions": "InvalidInputException",
+    "terminationHookEnabled": "InvalidInputException",
 }
 
 
@@ -153,7 +158,7 @@ def _events(given: AwsShape) -> list[str]:
 
 
 def triggers(given: list[AwsShape] | None) -> tuple[AwsShape, ...]:
-    """Trigger configurations; they are kept, and nobody is notified."""
+    """Trigger configurations; they are kept, and nobody is notified, which is said on stderr."""
     if given and len(given) > MAX_TRIGGERS:
         raise Refusal(
             "TriggerTargetsLimitExceededException", f"A deployment group has at most {MAX_TRIGGERS} triggers."
@@ -163,6 +168,7 @@ def triggers(given: list[AwsShape] | None) -> tuple[AwsShape, ...]:
             raise Refusal("InvalidTriggerConfigException", "A trigger needs triggerName and triggerTargetArn.")
         for event in _trigger_events(trigger):
             word(event, _TRIGGER_EVENTS, "InvalidTriggerConfigException", "triggerEvents")
+        log.warning("The trigger %s is kept, and this local cloud notifies nobody of it.", trigger["triggerName"])
     return tuple(given or ())
 
 
@@ -199,6 +205,8 @@ def lambda_deployment_only(params: Params) -> None:
         raise Refusal("InvalidFileExistsBehaviorException", message)
     if params.get("targetInstances"):
         raise Refusal("InvalidTargetInstancesException", "targetInstances cannot be specified for a Lambda deployment")
+    if params.get("ec2DeploymentOptions"):
+        raise Refusal("InvalidInputException", "ec2DeploymentOptions cannot be specified for a Lambda deployment")
     if params.get("deploymentMode", "STANDARD") != "STANDARD":
         raise Refusal("InvalidInputException", "deploymentMode must be STANDARD for a Lambda deployment")
 

@@ -63,7 +63,7 @@ def test_deleted_application_takes_its_groups_with_it(stage: Any) -> None:
     stage.until_status(deployment_id, "Succeeded", 320)
 
 
-def test_group_is_shown_as_created(stage: Any) -> None:
+def test_group_is_shown_as_created(stage: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Configuration, role, alarms, rollback, triggers and the style of Lambda."""
     alarms = {"enabled": True, "ignorePollAlarmFailure": True, "alarms": [{"name": "a"}, {"name": "b"}]}
     rollback = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
@@ -75,6 +75,7 @@ def test_group_is_shown_as_created(stage: Any) -> None:
     assert group["alarmConfiguration"] == alarms
     assert group["autoRollbackConfiguration"] == rollback
     assert group["triggerConfigurations"] == [trigger]
+    assert "The trigger t is kept, and this local cloud notifies nobody of it." in caplog.text
     assert group["deploymentStyle"] == {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
     assert group["computePlatform"] == "Lambda"
     assert "lastAttemptedDeployment" not in group

@@ -235,6 +235,12 @@ OVER_THE_WIRE: list[tuple[str, dict[str, Any], str]] = [
         {**DEPLOY, "targetInstances": {"autoScalingGroups": ["x"]}},
         "InvalidTargetInstancesException",
     ),
+    (
+        "create_deployment",
+        {**DEPLOY, "ec2DeploymentOptions": {"autoScalingGroupProcessesToSuspend": ["x"]}},
+        "InvalidInputException",
+    ),
+    ("create_deployment_group", {**NEW_GROUP, "terminationHookEnabled": True}, "InvalidInputException"),
     ("get_deployment", {"deploymentId": "x"}, "InvalidDeploymentIdException"),
     ("get_deployment", {"deploymentId": ""}, "DeploymentIdRequiredException"),
     ("get_deployment", {"deploymentId": "d-NOTTHERE1"}, "DeploymentDoesNotExistException"),
