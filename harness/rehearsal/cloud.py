@@ -35,6 +35,7 @@ from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.registry import SETTLES_IN_S
 from harness.rehearsal.gateway import Gateway
 from harness.rehearsal.kept import Kept
+from harness.rehearsal.operations import AwsService
 from harness.rehearsal.planned import Plan
 from harness.rehearsal.proxy import ApiHome
 from harness.rehearsal.url_gateway import UrlGateway
@@ -109,19 +110,19 @@ class Cloud:
             self.cloudwatch.invocations,
             injected=self.fis.error_share,
         )
-        self._stages = Stages()
-        self.cloudwatch.apis = self._stages.names
-        serving = Serving(self._stages, self._integrations, now=self.clock.now, **home)
+        self.stages = Stages()
+        self.cloudwatch.apis = self.stages.names
+        serving = Serving(self.stages, self._integrations, now=self.clock.now, **home)
         self.rest_apis = RestApis(self.schedule, serving, rng=self._rng("rest apis"))
         self.http_apis = HttpApis(self.schedule, serving, rng=self._rng("http apis"))
-        self.cloudformation = CloudFormation(
-            self.schedule,
-            self.functions,
-            self.cloudwatch,
-            self.codedeploy,
-            rng=self._rng("cloudformation"),
-            **home,
-        )
+        self._played: dict[str, AwsService] = {
+            "codedeploy": self.codedeploy,
+            "cloudwatch": self.cloudwatch,
+            "lambda": self.functions,
+            "apigateway": self.rest_apis,
+            "apigatewayv2": self.http_apis,
+        }
+        self.cloudformation = CloudFormation(self.schedule, self._played, rng=self._rng("cloudformation"), **home)
         self._undo = contextlib.ExitStack()
         self._ready: dict[str, Any] | None = None
 
@@ -160,7 +161,11 @@ class Cloud:
         self.functions.endpoint_url = servers.url(self.host, aws)
         self.functions.urls_port = data.getsockname()[1]
         self._undo.callback(self.functions.close)
-        self._run(servers.ControlPlane(Wire(self._services(), self.schedule, self._gate), aws))
+        self._run(
+            servers.ControlPlane(
+                Wire(self._services(), self.schedule, self._gate, {"logs": self.functions.logs.hand_over}), aws
+            )
+        )
         made = stack.set_up(
             self.experiment, self.functions, self.cloudwatch, self.codedeploy, account=ACCOUNT, region=REGION
         )
@@ -179,15 +184,7 @@ class Cloud:
         self._undo.callback(part.stop)
 
     def _services(self) -> dict[str, object]:
-        return {
-            "codedeploy": self.codedeploy,
-            "cloudwatch": self.cloudwatch,
-            "lambda": self.functions,
-            "fis": self.fis,
-            "cloudformation": self.cloudformation,
-            "apigateway": self.rest_apis,
-            "apigatewayv2": self.http_apis,
-        }
+        return {**self._played, "fis": self.fis, "cloudformation": self.cloudformation}
 
     def _data_plane(self, made: stack.Stack) -> UrlGateway:
         gateway, speed = self._gateway(made), self.clock.speed
@@ -197,13 +194,13 @@ class Cloud:
         now = self.clock.now
         to = Integration(function=made.function, qualifier=made.alias)
         users = Authorizer(service.principal, now)
-        self._stages.main = Stage(
+        self.stages.main = Stage(
             home=ApiHome(name=made.api, account=ACCOUNT, region=REGION),
             routes=Routes(of_experiment.routes(self.experiment, to, made.beside, users)),
             bucket=TokenBucket(self._throttle, now()) if self._throttle else None,
         )
         return Gateway(
-            self._stages,
+            self.stages,
             self._integrations,
             self.cloudwatch.api_requests,
             now=now,

@@ -66,12 +66,20 @@ class Wire:
     """The control plane's WSGI application.
 
     `services` maps boto3's service names to service objects; `schedule` dates the answers; `gate` knows its own names.
+    `before` is what is done before moto answers for a service.
     """
 
-    def __init__(self, services: Mapping[str, object], schedule: Schedule, gate: Gate = Gate()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        services: Mapping[str, object],
+        schedule: Schedule,
+        gate: Gate = Gate(),  # noqa: B008
+        before: Mapping[str, Callable[[], None]] = {},
+    ) -> None:
         self.now = schedule.clock.now
         self._gate = gate
         self._services = services
+        self._before = before
         self._moto: Any = None
         self._moto_lock = threading.Lock()
 
@@ -129,6 +137,7 @@ class Wire:
         if request.path.lstrip("/").startswith("moto-api"):
             # moto's own page and its reset, which are no part of AWS.
             return self._send(start_response, _unknown(service_name, request))
+        self._before.get(service_name, _nothing)()
         begun = _Begun()
         app = None
         try:
@@ -154,6 +163,10 @@ class Wire:
                 werkzeug_app.print = log.debug
                 self._moto = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
             return self._moto
+
+
+def _nothing() -> None:
+    """What is done before most services."""
 
 
 class _Begun:

@@ -4,9 +4,9 @@ import io
 import zipfile
 from typing import Any
 
-from harness.rehearsal.cloudformation.kinds import Api, Kind, Say, at_once, tag_map
+from harness.rehearsal.cloudformation.kinds import Api, Kind, Say, at_once, tag_map, unless_gone
 from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
-from harness.rehearsal.cloudformation.refusals import ResourceFailed, by_handler
+from harness.rehearsal.cloudformation.refusals import by_handler
 from harness.rehearsal.cloudformation.steps import Steps
 from harness.rehearsal.functions.registry import SETTLES_IN_S
 
@@ -55,7 +55,7 @@ class FunctionKind(Kind):
     @at_once
     def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
         """DeleteFunction."""
-        _unless_gone(self._api, "DeleteFunction", FunctionName=made.physical)
+        unless_gone(self._api, "DeleteFunction", FunctionName=made.physical)
 
     def _reserve(self, name: str, properties: Properties) -> None:
         reserved = properties.get("ReservedConcurrentExecutions")
@@ -117,7 +117,7 @@ class VersionKind(Kind):
     @at_once
     def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
         """DeleteFunction of the one version."""
-        _unless_gone(self._api, "DeleteFunction", FunctionName=made.physical)
+        unless_gone(self._api, "DeleteFunction", FunctionName=made.physical)
 
 
 class PermissionKind(Kind):
@@ -143,7 +143,7 @@ class PermissionKind(Kind):
     def delete(self, made: Made, was: Wanted) -> None:
         """RemovePermission."""
         function = str(was.properties.get("FunctionName"))
-        _unless_gone(self._api, "RemovePermission", FunctionName=function, StatementId=made.physical)
+        unless_gone(self._api, "RemovePermission", FunctionName=function, StatementId=made.physical)
 
 
 class UrlKind(Kind):
@@ -169,7 +169,7 @@ class UrlKind(Kind):
     @at_once
     def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
         """DeleteFunctionUrlConfig."""
-        _unless_gone(self._api, "DeleteFunctionUrlConfig", **_of_url(was.properties))
+        unless_gone(self._api, "DeleteFunctionUrlConfig", **_of_url(was.properties))
 
 
 def _of_url(properties: Properties) -> dict[str, Any]:
@@ -200,13 +200,38 @@ class EventInvokeKind(Kind):
     def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
         """DeleteFunctionEventInvokeConfig."""
         by = {key: was.properties.get(key) for key in ("FunctionName", "Qualifier")}
-        _unless_gone(self._api, "DeleteFunctionEventInvokeConfig", **by)
+        unless_gone(self._api, "DeleteFunctionEventInvokeConfig", **by)
 
 
-def _unless_gone(api: Api, operation: str, **by: Any) -> None:
-    """Carries out a deletion; what is gone already is deleted."""
-    try:
-        api.call(operation, by)
-    except ResourceFailed as error:
-        if "HandlerErrorCode: NotFound" not in str(error):
-            raise
+class LayerKind(Kind):
+    """AWS::Lambda::LayerVersion."""
+
+    replaced_by = (
+        "LayerName",
+        "Content",
+        "Description",
+        "CompatibleRuntimes",
+        "CompatibleArchitectures",
+        "LicenseInfo",
+    )
+    longest = 64
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @at_once
+    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+        """PublishLayerVersion."""
+        made = self._api.call("PublishLayerVersion", {"LayerName": name, **wanted.properties})
+        return Made(str(made["LayerVersionArn"]), {"LayerVersionArn": made["LayerVersionArn"]})
+
+    @at_once
+    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+        """Nothing of a version can change."""
+        return made
+
+    @at_once
+    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+        """DeleteLayerVersion."""
+        layer, _, version = made.physical.rpartition(":")
+        unless_gone(self._api, "DeleteLayerVersion", LayerName=layer, VersionNumber=version)

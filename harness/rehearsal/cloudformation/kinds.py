@@ -12,7 +12,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from moto.core.utils import get_service_model
 
 from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
-from harness.rehearsal.cloudformation.refusals import by_handler, by_service
+from harness.rehearsal.cloudformation.refusals import ResourceFailed, by_handler, by_service
 from harness.rehearsal.cloudformation.steps import Steps
 from harness.rehearsal.operations import Answer, AwsService
 from harness.rehearsal.refusal import Refusal
@@ -144,6 +144,15 @@ _SCALARS: Mapping[str, Callable[[Any], Any]] = {
     "boolean": lambda value: str(value).lower() == "true",
     "blob": lambda value: value,
 }
+
+
+def unless_gone(api: Api, operation: str, **by: Any) -> None:
+    """Carries out a deletion; what is gone already is deleted."""
+    try:
+        api.call(operation, by)
+    except ResourceFailed as error:
+        if "HandlerErrorCode: NotFound" not in str(error):
+            raise
 
 
 def tag_map(properties: Properties) -> dict[str, str]:

@@ -28,9 +28,7 @@ class StackStore(AwsService):
     def __init__(
         self,
         schedule: Schedule,
-        functions: AwsService,
-        cloudwatch: AwsService,
-        codedeploy: AwsService,
+        services: Mapping[str, AwsService],
         *,
         rng: random.Random,
         account: str,
@@ -43,7 +41,7 @@ class StackStore(AwsService):
         self._deleted: list[StackRecord] = []
         self._worker = Worker(schedule)
         self._tools = Tools(
-            types=Types(functions, cloudwatch, codedeploy, self._kept),
+            types=Types(services, self._kept),
             worker=self._worker,
             rng=rng,
             account=account,

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 
 from harness.rehearsal.cloudformation.account_kinds import kept_kinds
 from harness.rehearsal.cloudformation.alias_kind import AliasKind
+from harness.rehearsal.cloudformation.api_kinds import api_kinds
 from harness.rehearsal.cloudformation.function_kinds import (
     EventInvokeKind,
     FunctionKind,
+    LayerKind,
     PermissionKind,
     UrlKind,
     VersionKind,
@@ -25,17 +27,20 @@ _TYPE = re.compile(
 class Types:
     """The kinds of all types of resources."""
 
-    def __init__(self, functions: AwsService, cloudwatch: AwsService, codedeploy: AwsService, kept: Kept) -> None:
-        aws_lambda, deploy = Api(functions, "Lambda"), Api(codedeploy, "CodeDeploy")
+    def __init__(self, services: Mapping[str, AwsService], kept: Kept) -> None:
+        aws_lambda, deploy = Api(services["lambda"], "Lambda"), Api(services["codedeploy"], "CodeDeploy")
+        rest, http = Api(services["apigateway"], "ApiGateway"), Api(services["apigatewayv2"], "ApiGatewayV2")
         self._kinds: dict[str, Kind] = {
             "AWS::Lambda::Function": FunctionKind(aws_lambda),
             "AWS::Lambda::Version": VersionKind(aws_lambda),
             "AWS::Lambda::Alias": AliasKind(aws_lambda, deploy),
+            "AWS::Lambda::LayerVersion": LayerKind(aws_lambda),
             "AWS::Lambda::Permission": PermissionKind(aws_lambda),
             "AWS::Lambda::Url": UrlKind(aws_lambda),
             "AWS::Lambda::EventInvokeConfig": EventInvokeKind(aws_lambda),
-            **_alarms(Api(cloudwatch, "CloudWatch"), kept),
+            **_alarms(Api(services["cloudwatch"], "CloudWatch"), kept),
             **_deployments(deploy),
+            **api_kinds(rest, http, kept.content),
             **kept_kinds(kept),
         }
         self._other = Placeholder(kept.account, kept.region)

@@ -8,9 +8,10 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from harness.rehearsal.clock import wall_limit_s
-from harness.rehearsal.functions.environments import TAIL_BYTES
 from harness.rehearsal.functions.records import Code
 
+TAIL_BYTES = 4096
+"""How much of the end of a log an invocation returns (Lambda API, LogType)."""
 RESPONSE_LIMIT = 6_291_556
 """Bytes that a response may have (the number in AWS's own error message)."""
 
@@ -42,13 +43,18 @@ class Ran(Struct, frozen=True, kw_only=True):
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """What an invocation returns: the payload, or an error payload with `error` set, and the last 4 KB of the log."""
+    """What an invocation returns: the payload, or an error payload with `error` set, and its log."""
 
     version: str
     payload: bytes
     error: Literal["Unhandled"] | None
     duration_ms: float
-    log_tail: str
+    log: bytes
+
+    @property
+    def log_tail(self) -> bytes:
+        """The end of the log, as much as an invocation returns."""
+        return self.log[-TAIL_BYTES:]
 
 
 class Engine(Protocol):
@@ -92,7 +98,7 @@ def invocation(code: Code, request: RunRequest, ran: Ran) -> Invocation:
         payload=ran.payload,
         error="Unhandled" if ran.failed else None,
         duration_ms=ran.duration_ms,
-        log_tail=_log(code, request, ran)[-TAIL_BYTES:].decode(errors="replace"),
+        log=_log(code, request, ran),
     )
 
 

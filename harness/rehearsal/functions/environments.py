@@ -22,8 +22,8 @@ INIT_LIMIT_S = 10.0
 """Seconds for an environment to start and import, as in Lambda."""
 ENVIRONMENTS_A_VERSION = 8
 """The most environments of a version. Lambda has hundreds; here the cores of the machine limit them anyway."""
-TAIL_BYTES = 4096
-"""How much of the end of a log an invocation returns (Lambda API, LogType)."""
+LOG_BYTES = 262_144
+"""How much of the end of what a run writes is kept."""
 
 
 class EnvironmentEnded(Exception):
@@ -162,7 +162,7 @@ class Environment:
         size = os.fstat(descriptor).st_size
         if not size:
             return b""
-        tail = os.pread(descriptor, TAIL_BYTES, max(0, size - TAIL_BYTES))
+        tail = os.pread(descriptor, LOG_BYTES, max(0, size - LOG_BYTES))
         os.ftruncate(descriptor, 0)
         return tail
 

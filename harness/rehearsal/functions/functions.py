@@ -19,6 +19,7 @@ from harness.rehearsal.functions.concurrency import TooManyRequests
 from harness.rehearsal.functions.engines import Engine, Invocation, RunRequest, invocation
 from harness.rehearsal.functions.event_invokes import EventInvokeOperations
 from harness.rehearsal.functions.function_urls import UrlOperations, UrlTarget
+from harness.rehearsal.functions.logs import Logs
 from harness.rehearsal.functions.names import LATEST, FunctionName, invalid_value, is_version
 from harness.rehearsal.functions.own_code import OwnCode, variables
 from harness.rehearsal.functions.provisioned import ProvisionedOperations
@@ -27,6 +28,7 @@ from harness.rehearsal.functions.registry import SETTLES_IN_S, new_revision
 from harness.rehearsal.functions.routing import AliasState
 from harness.rehearsal.functions.url import Url
 from harness.rehearsal.functions.versions import VersionOperations
+from harness.rehearsal.kept import Kept
 from harness.rehearsal.operations import Answer, Params, unlocked_operation
 from harness.rehearsal.refusal import Refusal
 
@@ -67,6 +69,7 @@ class Functions(
         self._cut: set[str] = set()
         self._invocations = invocations
         self._rng = rng
+        self.logs = Logs(Kept(account, region))
         self._own_code = OwnCode(lambda code: variables(code, region, self.endpoint_url))
         engines: dict[EngineKind, Engine] = {
             "bundled": Bundled(),
@@ -180,6 +183,7 @@ class Functions(
         self._invocations.record(
             code.function, alias, code.version, started_s, done.duration_ms, failed=failed, underway=underway
         )
+        self.logs.add(code, started_s, done.log)
         return done
 
     def _tell_cut(self, code: Code, request: RunRequest) -> None:
@@ -242,5 +246,5 @@ def _answer(done: Invocation, params: Params) -> Answer:
     if done.error:
         answer["FunctionError"] = done.error
     if params.get("LogType") == "Tail":
-        answer["LogResult"] = base64.b64encode(done.log_tail.encode()).decode()
+        answer["LogResult"] = base64.b64encode(done.log_tail.decode(errors="replace").encode()).decode()
     return answer

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from uuid import uuid4
 
 from harness.errors import CloudError
 from harness.rehearsal.clock import wall_limit_s
@@ -23,6 +22,7 @@ from harness.rehearsal.functions.environments import (
     Order,
     TimedOut,
 )
+from harness.rehearsal.functions.logs import group_of, stream_of
 from harness.rehearsal.functions.records import Code
 from harness.rehearsal.functions.runtime import Failure, with_request_id
 
@@ -209,8 +209,8 @@ def variables(code: Code, region: str, endpoint_url: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_VERSION": code.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(code.memory_mb),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{code.function}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"[{code.version}]{uuid4().hex}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": group_of(code),
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream_of(code),
         "LAMBDA_TASK_ROOT": str(code.package.root or Path.cwd()),
         "LANG": "C.UTF-8",
         "TZ": ":UTC",

@@ -106,6 +106,13 @@ class Alias(Struct, frozen=True, kw_only=True):
     revision_id: str
 
 
+class LayerVersion(Struct, frozen=True, kw_only=True):
+    """A version of a layer: what AWS says of it, and where its code is."""
+
+    about: dict[str, Any]
+    root: Path
+
+
 @dataclass
 class Function:
     """A function with its versions and aliases.

@@ -8,7 +8,7 @@ from harness.rehearsal.clock import Schedule
 from harness.rehearsal.functions.engines import Engine
 from harness.rehearsal.functions.names import LATEST, Address, FunctionName, is_version, qualified
 from harness.rehearsal.functions.packages import Packages
-from harness.rehearsal.functions.records import Alias, Code, Configuration, EngineKind, Function, Settling
+from harness.rehearsal.functions.records import Alias, Code, Configuration, EngineKind, Function, LayerVersion, Settling
 from harness.rehearsal.functions.routing import Route, route
 from harness.rehearsal.kept import Kept
 from harness.rehearsal.operations import AwsService
@@ -42,6 +42,8 @@ class Registry(AwsService):
         self._packages = Packages(Kept(account, region).content)
         self._functions: dict[str, Function] = {}
         self._routes: dict[tuple[str, str], Route] = {}
+        self._layers: dict[str, dict[int, LayerVersion]] = {}
+        self._layers_deleted: dict[str, int] = {}
 
     def _asked(self, params: Mapping[str, Any]) -> FunctionName:
         return qualified(self._address.parse(params["FunctionName"]), dict(params))

@@ -64,8 +64,6 @@ def check(params: Mapping[str, Any]) -> None:
     if len(params.get("Description") or "") > 256:
         constraint = "Member must have length less than or equal to 256"
         raise invalid_value(params["Description"], "description", constraint)
-    if params.get("Layers"):
-        raise invalid("This local cloud has no layers: put their code into the zip.")
     _check_runtime(params.get("Runtime"))
     _check_environment(variables(params))
 

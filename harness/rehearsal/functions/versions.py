@@ -5,14 +5,15 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from harness.rehearsal.functions import answers, settings
+from harness.rehearsal.functions.layers import LayerOperations
 from harness.rehearsal.functions.names import LATEST, FunctionName, is_version
 from harness.rehearsal.functions.records import Code, Configuration, Function, Package
-from harness.rehearsal.functions.registry import Registry, change, check_revision
+from harness.rehearsal.functions.registry import change, check_revision
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
 
-class VersionOperations(Registry):
+class VersionOperations(LayerOperations):
     """Functions and versions, operation by operation."""
 
     @operation
@@ -72,7 +73,7 @@ class VersionOperations(Registry):
         settings.check(params)
         if not function.latest.code.package.root:
             settings.check_package(function.latest.code.package, params.get("Runtime"), params.get("Handler"))
-        self._change_latest(function, settings.applied(function.latest, params))
+        self._change_latest(function, self._with_layers(settings.applied(function.latest, params), params))
         return answers.configuration(function.latest, self._now())
 
     @operation
@@ -133,7 +134,7 @@ class VersionOperations(Registry):
             last_modified_s=self._now(),
             change=change(self._now(), created=True, settles_in_s=self.settles_in_s),
         )
-        return settings.applied(empty, params)
+        return self._with_layers(settings.applied(empty, params), params)
 
     def _change_latest(self, function: Function, changed: Configuration) -> None:
         replaced = function.latest.code

@@ -368,7 +368,7 @@ BAD_SETTINGS = {
     "a timeout of 901 s": ({"Timeout": 901}, "'timeout'", "ValidationException"),
     "too little memory": ({"MemorySize": 128 - 1}, "'memorySize'", "ValidationException"),
     "another language": ({"Runtime": "java21"}, "python3.x", "InvalidParameterValueException"),
-    "layers": ({"Layers": ["arn:aws:lambda:eu-north-1:123456789012:layer:l:1"]}, "no layers", None),
+    "layers": ({"Layers": ["arn:aws:lambda:eu-north-1:123456789012:layer:l:1"]}, "does not exist", None),
     "a reserved variable": ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "AWS_REGION", None),
     "a variable with a dash": (
         {"Environment": {"Variables": {"A-B": "x"}}},
