@@ -82,7 +82,7 @@ class Gateway:
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> GatewayAnswer:
         arrival = self._arrival(scope)
         host = value_of(scope["headers"], b"host").decode("latin-1")
-        if not self._lets_in(host):
+        if not self._lets_in(host) and not self._stages.is_named(host):
             return proxy.no_stage(foreign_host(host))
         found = self._stages.find(host, scope["path"])
         if found is None:

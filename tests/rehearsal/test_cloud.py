@@ -152,7 +152,7 @@ def test_an_operation_that_is_not_there_is_a_proper_aws_error(
     calls: list[Callable[[], Any]] = [
         lambda: boto3.client("codedeploy").list_git_hub_account_token_names(),
         lambda: boto3.client("cloudwatch").list_dashboards(),
-        lambda: boto3.client("lambda").list_layers(),
+        lambda: boto3.client("lambda").list_code_signing_configs(),
     ]
     for call in calls:
         with pytest.raises(ClientError) as caught:

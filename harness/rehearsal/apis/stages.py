@@ -63,6 +63,11 @@ class Stages:
         for key in [key for key in self._served if key[0] == api_id and stage in (None, key[1])]:
             del self._served[key]
 
+    def is_named(self, host: str) -> bool:
+        """Whether a host is the name on AWS of an API that is served: the URL in the outputs of its template."""
+        domain = host.partition(":")[0].lower()
+        return _IN_HOST in domain and any(stage.home.domain == domain for stage in [*self._served.values()])
+
     def find(self, host: str, path: str) -> Found | None:
         """The stage that a request reaches; None where there is none."""
         if path.startswith(BY_PATH):

@@ -148,11 +148,20 @@ def test_a_stage_that_is_deleted_is_served_no_longer(rest: Any, ask: Any, shop: 
     assert (ask(shop, "beta", "/orders/7", "PUT").status, ask(shop, "prod", "/orders/7", "PUT").status) == (403, 200)
 
 
-def test_an_api_has_a_name_of_its_own(cloud: Any, shop: str) -> None:
-    """`ID.execute-api.localhost`, with the stage as the first part of the path, as on AWS."""
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("{}.execute-api.localhost", 200),
+        ("{}.execute-api.eu-north-1.amazonaws.com", 200),
+        ("nobodys.execute-api.eu-north-1.amazonaws.com", 403),
+        ("{}.execute-api.evil.example", 403),
+    ],
+)
+def test_an_api_has_a_name_of_its_own(cloud: Any, shop: str, host: str, status: int) -> None:
+    """That of AWS, too, which the outputs of templates tell; the stage is the first part of the path."""
     with closing(http.client.HTTPConnection(urlsplit(cloud.ready["service_url"]).netloc, timeout=5)) as connection:
-        connection.request("PUT", "/prod/orders/7", headers={"Host": f"{shop}.execute-api.localhost"})
-        assert connection.getresponse().status == 200
+        connection.request("PUT", "/prod/orders/7", headers={"Host": host.format(shop)})
+        assert connection.getresponse().status == status
 
 
 def test_requests_count_by_the_name_of_the_api(cloud: Any, client: Any, ask: Any, shop: str) -> None:
