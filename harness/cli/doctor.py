@@ -13,10 +13,10 @@ from harness import experiments
 from harness.cli.delays import print_delays
 from harness.cli.words import duration_or_zero, given_of, pair
 from harness.core.experiment.types import Also, Experiment
-from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, Unreachable, UsageError
+from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, TemplateError, Unreachable, UsageError
 from harness.run.experiment import asked, clock_of_environment
 from harness.run.sent import with_requests
-from harness.streams import console, say_json, tell
+from harness.streams import console, say, say_json, tell
 
 if TYPE_CHECKING:
     from harness.aws.doctor import Waiting
@@ -61,6 +61,11 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="with --template: what the template cannot know, such as a parameter or an import; may be repeated",
     )
+    parser.add_argument(
+        "--annotations",
+        choices=("github", "gitlab", "sarif"),
+        help="with --template: print what is wrong as GitHub's commands, GitLab's code quality report, or SARIF 2.1.0",
+    )
     parser.add_argument("--application", metavar="NAME", help="CodeDeploy application")
     parser.add_argument("--group", metavar="NAME", help="CodeDeploy deployment group")
     parser.add_argument("--alias", metavar="NAME", help="alias that is shifted; default: found, or the experiment's")
@@ -90,8 +95,9 @@ def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
     """The same for an experiment that has the options laid over it."""
     if options.template:
         return examine_file(wanted, options)
-    if options.parameter:
-        raise UsageError("--parameter goes with --template")
+    for name in ("parameter", "annotations"):
+        if getattr(options, name):
+            raise UsageError(f"--{name} goes with --template")
     if options.print_policy:
         _print_policy(wanted)
         return ExitCode.AS_EXPECTED
@@ -111,16 +117,32 @@ def examine_file(wanted: Experiment, options: argparse.Namespace) -> int:
     for name in _OF_AWS:
         if getattr(options, name):
             raise UsageError(f"--{name.replace('_', '-')} asks AWS, and --template does not: leave one of them out")
-    from harness.report.diagnosis import show_template
+    if options.annotations and options.json:
+        raise UsageError("--annotations and --json are two documents: leave one of them out")
+    from harness.report.annotations import refused
     from harness.templates import examine_template, read_release
 
-    release = read_release(options.template, dict(map(pair, options.parameter)), os.environ)
+    try:
+        release = read_release(options.template, dict(map(pair, options.parameter)), os.environ)
+    except TemplateError as error:
+        if options.annotations:
+            _print_template(refused(error), options)
+        raise
     diagnosis = _with_users(examine_template(release, wanted, options.function), _own_users(options), wanted)
-    if options.json:
+    _print_template(diagnosis, options)
+    return diagnosis.exit_code
+
+
+def _print_template(diagnosis: "TemplateDiagnosis", options: argparse.Namespace) -> None:
+    from harness.report.annotations import FORMATS
+    from harness.report.diagnosis import show_template
+
+    if options.annotations:
+        say(FORMATS[options.annotations](diagnosis))
+    elif options.json:
         say_json(diagnosis)
     else:
         show_template(diagnosis, console())
-    return diagnosis.exit_code
 
 
 def _own_users(options: argparse.Namespace) -> "Locustfile | None":

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from harness.errors import TemplateError, UsageError
 from harness.templates import alarms as alarming
-from harness.templates import cloudformation, sam, serverless, terraform_hcl, terraform_plan
+from harness.templates import cloudformation, sam, serverless, terraform_plan
 from harness.templates.circles import circles
 from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, released
 from harness.templates.intrinsics import Resolver
@@ -42,7 +42,9 @@ def read_release(path: Path, given: Mapping[str, str], environment: Mapping[str,
 
 def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, str], places: Places) -> Translated:
     """The template of CloudFormation that is read. Raises TemplateError for a file of another kind."""
-    if terraform_hcl.is_hcl(path):
+    if _is_hcl(path):
+        from harness.templates import terraform_hcl  # its parser takes a moment to load
+
         return terraform_hcl.translate_hcl(path, given, environment, places)
     whole = read_values(path, places.before(path))
     if serverless.is_serverless(whole):
@@ -55,6 +57,11 @@ def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, 
         )
         raise TemplateError(str(path), whole.line, problem)
     return Translated(template=whole)
+
+
+def _is_hcl(path: Path) -> bool:
+    """Whether this is Terraform's own language: one file of it, or a folder of them."""
+    return path.suffix == ".tf" or (path.is_dir() and any(path.glob("*.tf")))
 
 
 class _Sorted(Struct, frozen=True):

@@ -33,11 +33,6 @@ _MOVED = (
 )
 
 
-def is_hcl(path: Path) -> bool:
-    """Whether this is Terraform's own language: one file of it, or a folder of them."""
-    return path.suffix == ".tf" or (path.is_dir() and any(path.glob("*.tf")))
-
-
 def translate_hcl(path: Path, given: Mapping[str, str], environment: Mapping[str, str], places: Places) -> Translated:
     """The template of a module. Raises TemplateError for what is no HCL."""
     files = sorted(path.glob("*.tf")) if path.is_dir() else [path]

@@ -15,7 +15,7 @@ from harness.cli.doctor import add_doctor_arguments, examine_net
 from harness.cli.words import given_of
 from harness.core.experiment.overlay import overlaid
 from harness.core.experiment.types import Alarm, Also, Deployment, Experiment, Traffic
-from harness.errors import AccessDenied, Unreachable, UsageError
+from harness.errors import AccessDenied, TemplateError, Unreachable, UsageError
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory, aws_environment
 from tests.templates.conftest import SAM
@@ -228,3 +228,20 @@ def test_a_template_is_examined_without_aws(tmp_path: Path, capsys: pytest.Captu
         examine_net(*asked("--template", str(template), "--stack", "shop"))
     with pytest.raises(UsageError, match="--parameter goes with --template"):
         examine_net(*asked("--parameter", "Owner=3"))
+
+
+def test_annotations_are_one_document_also_for_a_template_that_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pull request shows where; what goes with AWS alone is refused."""
+    path = tmp_path / "template.yaml"
+    path.write_text(SAM)
+    assert examine_net(*asked("--template", str(path), "--annotations", "sarif")) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == "2.1.0"
+    path.write_text("Resources: [\n")
+    with pytest.raises(TemplateError):
+        examine_net(*asked("--template", str(path), "--annotations", "github"))
+    assert capsys.readouterr().out.startswith("::error file=")
+    for words in (("--annotations", "sarif"), ("--template", str(path), "--json", "--annotations", "sarif")):
+        with pytest.raises(UsageError, match="--annotations"):
+            examine_net(*asked(*words))
