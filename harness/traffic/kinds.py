@@ -45,8 +45,8 @@ FAULTS_OWN = "the fault's user"
 
 Alike = Literal["all", "by row", "no"]
 """Which requests of one kind are the same bytes."""
-ROWS_KEPT = 20_000
-"""Rows of a feed up to which a request that differs by its row alone is made for each beforehand; some 500 bytes."""
+MADE_BEFORE = 200_000
+"""How many requests of an experiment, times rows of its feed, are made beforehand at most; some 500 bytes each."""
 
 Prepare = Callable[[Client, Outgoing], Prepared]
 """Makes a request in Python, in the place of the bytes made before; its method stays."""
@@ -112,7 +112,7 @@ class Kind:
         self._numbers = numbers
         self._fixed = Planned(self, make(0, NOTHING_TAKEN)) if alike == "all" else None
         self._kept: list[Planned] | None = None
-        if alike == "by row" and numbers is not None and len(numbers) <= ROWS_KEPT:
+        if alike == "by row" and numbers is not None:
             self._kept = [Planned(self, make(row, NOTHING_TAKEN), number) for row, number in enumerate(numbers)]
 
     def planned(self, row: int, visit: "Visit | None" = None) -> Planned:
@@ -165,7 +165,10 @@ class Workshop:
         uses_feed = _uses_feed(message, taken)
         expected = self._expected(request)
         of_a_user = uses_feed or not _uses_feed(message_of(self._traffic.requests[key]), taken)
-        only_rows = all(hole.kind == "env" or (hole.kind == "named" and hole.name not in taken) for hole in holes)
+        few = len(self._numbers or ()) * len(self._traffic.requests) <= MADE_BEFORE
+        only_rows = few and all(
+            hole.kind == "env" or (hole.kind == "named" and hole.name not in taken) for hole in holes
+        )
         is_fixed = template.is_fixed and not expected
         return Kind(
             Features(intent, ANYONE if of_a_user else FAULTS_OWN, name),
