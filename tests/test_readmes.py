@@ -96,6 +96,7 @@ OTHERS = {
     ONE: "test_judge_repeats_the_verdict",
     **dict.fromkeys(OWN_API, "test_own_api_is_rehearsed_by_two_commands"),
     "canary-harness rehearse --all --json": "tests/cli/test_rehearsals.py",
+    "source <(canary-harness completion bash)": "test_bash_completes_commands_and_options",
     "canary-harness cloud --speed 60": "test_cloud_serves",
     "canary-harness run game.yaml --dry-run": "test_plan_is_printed",
     AROUND: "test_run_takes_a_command",
@@ -215,6 +216,22 @@ def test_cloud_serves() -> None:
         with socket.create_connection(("127.0.0.1", urlsplit(ready["endpoint_url"]).port or 0), timeout=5):
             cloud.send_signal(signal.SIGINT)
         assert cloud.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "among"), [("rehe", "rehearse"), ("rehearse --spe", "--speed"), ("completion z", "zsh")]
+)
+def test_bash_completes_commands_and_options(typed: str, among: str, tmp_path: Path) -> None:
+    """By the function that bash calls when somebody presses Tab."""
+    script = run_harness(tmp_path, "completion", "bash").stdout
+    words = ["canary-harness", *typed.split()]
+    function = re.search(r"complete .*-F (\w+) canary-harness", script)
+    assert function
+    ask = f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; {function[1]}"
+    done = subprocess.run(
+        ["bash", "-c", f'{script}\n{ask}\nprintf "%s\\n" "${{COMPREPLY[@]}}"'], capture_output=True, text=True
+    )
+    assert among in done.stdout.split(), done.stderr
 
 
 def test_plan_is_printed(tmp_path: Path) -> None:

@@ -250,6 +250,19 @@ def _add_doctor(commands: Any) -> None:
     checkup.add_doctor_arguments(parser)
 
 
+def _add_completion(commands: Any) -> None:
+    from harness.cli import completion
+
+    text = "print a script with which bash, zsh or tcsh completes these words"
+    completion.add_completion_arguments(_add_command(commands, "completion", _complete, text))
+
+
+def _complete(options: argparse.Namespace) -> int:
+    from harness.cli.completion import print_completion
+
+    return print_completion(_parser(()), options.shell)
+
+
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "init": _add_init,
     "rehearse": _add_rehearse,
@@ -264,6 +277,7 @@ _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "report": _add_report,
     "compare": _add_compare,
     "locust": _add_locust,
+    "completion": _add_completion,
 }
 """What adds each command to the parser."""
 
