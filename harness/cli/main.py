@@ -242,6 +242,15 @@ def _add_predict(commands: Any) -> None:
     predicting.add_predict_arguments(parser)
 
 
+def _add_whatif(commands: Any) -> None:
+    from harness.cli import whatif as replaying
+
+    text = "replay a run under other settings: what they would have done, and when"
+    parser = _add_command(commands, "whatif", replaying.run_whatif, text)
+    parser.epilog = replaying.EXIT_CODES
+    replaying.add_whatif_arguments(parser)
+
+
 def _add_doctor(commands: Any) -> None:
     from harness.cli import doctor as checkup
 
@@ -276,6 +285,7 @@ _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "judge": _add_judge,
     "report": _add_report,
     "compare": _add_compare,
+    "whatif": _add_whatif,
     "locust": _add_locust,
     "completion": _add_completion,
 }
