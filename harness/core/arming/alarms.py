@@ -4,7 +4,6 @@ One good alarm is enough: if a question finds an error in one alarm and none in 
 What cannot be judged is no better than unknown, unless another alarm is good.
 """
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -221,12 +220,6 @@ def slowest_s(alarm: AlarmDefined) -> float:
     """The longest time from the first failure to the stop: the periods, publishing, evaluating, CodeDeploy's poll."""
     periods = alarm.datapoints or alarm.evaluation_periods or 1
     return max(period_of(alarm), SHORTEST_PERIOD_S) * periods + SLOWEST_ALARM_S
-
-
-def tries(alarm: AlarmDefined, bake: float) -> int:
-    """How many periods of the bake time can still stop the deployment; at least 1, so that there is a chance."""
-    period_s = max(period_of(alarm), SHORTEST_PERIOD_S)
-    return max(1, 1 + math.floor((bake - slowest_s(alarm)) / period_s))
 
 
 def missing_data(snapshot: Snapshot) -> Assessment:

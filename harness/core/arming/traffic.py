@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from statistics import median
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.core.arming.alarms import tries
 from harness.core.arming.diagnosis import Assessment, error, note, ok, warning
 from harness.core.arming.judged import rules_of, together, why_not_judged
 from harness.core.arming.metric_names import LAMBDA
 from harness.core.arming.recent import recent_periods
-from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LOOK_BACK_S, Probed, Snapshot, Unseen
 from harness.core.experiment.rates import lasting_rate
 from harness.core.experiment.types import Call, Experiment, Outcome, Traffic
+from harness.core.odds.asked import EVERY_REQUEST, NO_FAULT, question_of
+from harness.core.odds.chances import by, chance
+from harness.core.odds.from_experiment import planned_of, rates_of
+from harness.core.odds.predict import of_100
+from harness.core.odds.setting import Setting, Watch
 from harness.core.timeline.alarm_rules import UNHANDLED_STATUS, Rule
-from harness.core.timeline.events import AlarmDefined
-from harness.core.timeline.stats import poisson_at_least
+from harness.core.timeline.composites import ChildIs
+from harness.core.timeline.events import AlarmDefined, ConfigSeen
 from harness.core.verdict.findings.net import SURE_ENOUGH
 
 FAILED_FROM = 400
@@ -185,41 +187,59 @@ def _few_failures(snapshot: Snapshot, alarm: AlarmDefined, rule: Rule) -> Assess
 # Traffic planned
 
 
-class PlannedLoad(Struct, frozen=True):
-    """What one alarm would get: failures and requests a second, and why they fail."""
-
-    failures_per_s: float
-    requests_per_s: float
-    why: str
-
-
 def enough(snapshot: Snapshot) -> Assessment:
     """Enough failures come that an alarm goes to ALARM for sure, not by luck."""
-    experiment, bake = _with_its_traffic(snapshot), bake_s(snapshot.config())
+    experiment, config = _with_its_traffic(snapshot), snapshot.config()
     if experiment.traffic.users is not None:
         return note("A closed loop sends as fast as it gets answers, so no chance can be computed beforehand.")
-    step = snapshot.config().step or 1.0
     ruled = rules_of(snapshot)
     if not ruled:
         _raise_unjudged(snapshot)
         raise Unseen("no alarm that counts failures guards the group")
-    guarding = [(alarm, rule) for alarm, rule in ruled if snapshot.suffice([alarm.name])]
+    guarding = [rule for alarm, rule in ruled if snapshot.suffice([alarm.name])]
     if not guarding:
         names = ", ".join(alarm.name for alarm, _ in ruled)
         raise Unseen(f"{names} takes no alarm of the group to ALARM alone, so no chance can be computed")
-    chances = [(*_chance(planned(experiment, rule, step), alarm, rule, bake), rule) for alarm, rule in guarding]
-    likely, in_time, seen, rule = max(chances, key=lambda chance: chance[:2])
+    settings = [(_alone(experiment, config, rule), rule) for rule in guarding]
+    likely, setting, rule = max(((chance(one), one, rule) for one, rule in settings), key=lambda found: found[0])
+    seen = _told(setting, rule, likely)
     if _counts_the_live_version(snapshot, rule):
         return note(f"If each deployment moves {rule.name} to its own version: {seen}")
     if likely >= SURE_ENOUGH:
         return ok(seen)
     if experiment.expect.outcome is Outcome.PROMOTED:
         return note(f"{seen} The experiment expects a promotion.")
-    hopeless = in_time < HOPELESS and _must_ring(snapshot.experiment)
-    advice = "Send more requests, raise the error share, or lower the threshold."
+    hopeless = likely < HOPELESS and _must_ring(snapshot.experiment)
+    advice = "Send more requests, raise the error share, or lower the threshold; predict says by how much."
     if not _says_its_traffic(snapshot.experiment):
         advice = "Lower the threshold, or run doctor with an experiment that says which traffic will come."
     return Assessment("error" if hopeless else "warning", seen, advice)
+
+
+def _alone(experiment: Experiment, config: ConfigSeen, rule: Rule) -> Setting:
+    """The release as if this were its only alarm; where no fault is planned, of a canary that fails every request.
+
+    Whether its dimensions are right is asked elsewhere.
+    """
+    planned = planned_of(experiment)
+    name = str(rule.name)
+    return Setting(
+        config=config,
+        watches=(Watch(name=name, rule=rule, counts="canary" if rule.version else "all"),),
+        guards=(ChildIs("ALARM", name),),
+        rate=rates_of(experiment),
+        fault=NO_FAULT if planned else EVERY_REQUEST,
+        planned=planned,
+        pattern="bernoulli",
+    )
+
+
+def _told(setting: Setting, rule: Rule, likely: float) -> str:
+    sent = max(rate for _, rate in setting.rate)
+    return (
+        f"{rule.name} ({rule}) goes to ALARM and stops the deployment before its last shift in {of_100(likely)} of 100 "
+        f"releases, at {sent:.3g} requests/s ({by(setting)}): {question_of(setting)}."
+    )
 
 
 def _counts_the_live_version(snapshot: Snapshot, rule: Rule) -> bool:
@@ -247,34 +267,6 @@ def _must_ring(experiment: Experiment) -> bool:
     return expected or _highest_share(experiment) > 0 or not _says_its_traffic(experiment)
 
 
-def _chance(plan: PlannedLoad, alarm: AlarmDefined, rule: Rule, bake: float) -> tuple[float, float, str]:
-    once = chance_of_a_period(rule, plan)
-    in_time = 1 - (1 - once) ** tries(alarm, bake)
-    seen = (
-        f"{rule.name} ({rule}) gets {plan.failures_per_s * rule.period_s:.3g} failures a period when {plan.why}. The "
-        f"chance that a given period breaches is {once:.2g}, and that it goes to ALARM in time {in_time:.2g} (Poisson)."
-    )
-    return once, in_time, seen
-
-
-def planned(experiment: Experiment, rule: Rule, step: float) -> PlannedLoad:
-    """What the alarm gets at the highest planned error share; without one, from a canary that fails every request."""
-    sent = lasting_rate(experiment.traffic.arrival_rate)
-    rate = sent * (step if rule.version else 1.0)
-    share = _highest_share(experiment)
-    if share:
-        return PlannedLoad(rate * share, rate, f"{share:.2%} of {sent:g} requests/s are faults")
-    return PlannedLoad(sent * step, rate, f"a canary with {step:.0%} of {sent:g} requests/s always fails")
-
-
 def _highest_share(experiment: Experiment) -> float:
     shares = (fault.error_share for fault in experiment.faults if fault.error_share is not None)
     return max((experiment.traffic.error_share, *shares))
-
-
-def chance_of_a_period(rule: Rule, plan: PlannedLoad) -> float:
-    """How likely M periods in a row breach; an average uses the expected number of requests."""
-    needed = rule.failures_needed(plan.requests_per_s * rule.period_s)
-    if needed is None:
-        return 0.0
-    return float(poisson_at_least(needed, plan.failures_per_s * rule.period_s) ** rule.datapoints)

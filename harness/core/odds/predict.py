@@ -64,7 +64,7 @@ def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[Told]:
     for words, rate in rates.items():
         made = effective(replace(setting, rate=((0.0, rate),)))
         value = chance(made) if made.watches and made.guards else 0.0
-        text = f"In {words} ({rate:.3g} requests a second) it is rolled back in {_of_100(value)} of 100 releases."
+        text = f"In {words} ({rate:.3g} requests a second) it is rolled back in {of_100(value)} of 100 releases."
         yield Told(id=words.replace(" ", "_"), value=value, unit="share", by=by(made), text=text)
 
 
@@ -80,7 +80,7 @@ def _never(setting: Setting, *, knows_rate: bool) -> Iterator[Told]:
 
 def _of_outlook(setting: Setting, seen: Outlook) -> Iterator[Told]:
     told = seen.rolled_back
-    low, value, high = _of_100(told.low), _of_100(told.value), _of_100(told.high)
+    low, value, high = of_100(told.low), of_100(told.value), of_100(told.high)
     whose = "slow and quick accounts" if told.by == "exact" else "95 % interval"
     span = f" ({low} to {high}, {whose})" if low != high else ""
     text = f"Rolled back before the last shift in {value} of 100 releases{span}."
@@ -90,7 +90,7 @@ def _of_outlook(setting: Setting, seen: Outlook) -> Iterator[Told]:
     yield from _exposure(setting, seen)
 
 
-def _of_100(share: float) -> str:
+def of_100(share: float) -> str:
     """A share as a number of 100, which is never 0 or 100 unless it is that exactly."""
     shown = f"{share * 100:.1f}" if 0.1 <= share * 100 <= 99.9 else f"{share * 100:.3g}"
     if share <= 0 or share >= 1 - 1e-12:
@@ -144,7 +144,7 @@ def _false_rollbacks(setting: Setting) -> Told:
     else:
         found = outlook(healthy)
         share, how = found.at_all, found.rolled_back.by
-    text = f"False rollbacks at the usual error share of {setting.usual:g}: {_of_100(share)} of 100 releases."
+    text = f"False rollbacks at the usual error share of {setting.usual:g}: {of_100(share)} of 100 releases."
     return Told(id=id_, value=share * 100, unit=unit, by=how, text=text)  # type: ignore[arg-type]
 
 
