@@ -4,6 +4,7 @@ A request finds its stage by its path, and there its route; what stands in front
 `apis/integrations.py` invokes the function. What a client sees of each failure follows API Gateway's gateway responses.
 """
 
+import asyncio
 import base64
 import logging
 import random
@@ -30,6 +31,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 10 * 1024 * 1024
+BODY_WITHIN_S = 30.0
+"""Wall time in which a body must be whole; one that breaks off runs no version (assumption: it is a bad request)."""
+GONE = "http.disconnect"
+"""What ASGI says of a client that has hung up."""
 
 
 class Arrival(NamedTuple):
@@ -161,13 +166,19 @@ async def _body(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> byt
     if int(value_of(headers, b"content-length") or 0) > LARGEST_BODY:
         raise Refused("too_large")
     chunks = bytearray()
-    while True:
-        message = await receive()
-        chunks += message.get("body", b"")
-        if len(chunks) > LARGEST_BODY:
-            raise Refused("too_large")
-        if not message.get("more_body", False):
-            return bytes(chunks)
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            while True:
+                message = await receive()
+                chunks += message.get("body", b"")
+                if len(chunks) > LARGEST_BODY:
+                    raise Refused("too_large")
+                if message["type"] == GONE:
+                    raise Refused("bad_body")
+                if not message.get("more_body", False):
+                    return bytes(chunks)
+    except TimeoutError:
+        raise Refused("bad_body") from None
 
 
 def _request_id(bits: int) -> str:

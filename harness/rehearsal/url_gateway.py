@@ -12,6 +12,7 @@ from harness.core.experiment.gate import Gate
 from harness.rehearsal import url_events
 from harness.rehearsal.functions.function_urls import UrlTarget
 from harness.rehearsal.functions.functions import Functions
+from harness.rehearsal.gateway import BODY_WITHIN_S, GONE
 from harness.rehearsal.proxy import BODILESS, GatewayAnswer, MalformedAnswer, RawHeaders
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.url_events import UrlRequest
@@ -36,9 +37,14 @@ def _own(status: int, body: bytes) -> GatewayAnswer:
 # Bodies as AWS was seen to send them; what it says of too large a body is an assumption.
 FORBIDDEN = _own(403, b'{"Message":"Forbidden"}')
 NO_URL = _own(404, b'{"Message":null}')
+BAD_REQUEST = _own(400, b'{"Message":"Bad Request"}')
 TOO_LARGE = _own(413, b'{"Message":"Request Entity Too Large"}')
 THROTTLED = _own(429, b'{"Message":"Rate Exceeded."}')
 FAILED = _own(502, b"Internal Server Error")
+
+
+class BrokenOff(Exception):
+    """A client stopped in the middle of its body."""
 
 
 class OtherNames(Protocol):
@@ -87,6 +93,8 @@ class UrlGateway:
         request_id = str(uuid4())
         try:
             answer = await self._answer(scope, receive, domain, request_id)
+        except BrokenOff:
+            answer = BAD_REQUEST
         except Exception:
             # The outermost frame of a request: a bug of ours must answer as AWS would.
             log.exception("%s %s failed", scope["method"], scope["path"])
@@ -147,13 +155,19 @@ def _by_name(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """All of it; None where it is too large."""
+    """All of it; None where it is too large. Raises BrokenOff where it does not become whole."""
     chunks = bytearray()
-    while len(chunks) <= LARGEST_BODY:
-        message = await receive()
-        chunks += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(chunks) if len(chunks) <= LARGEST_BODY else None
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            while len(chunks) <= LARGEST_BODY:
+                message = await receive()
+                if message["type"] == GONE:
+                    raise BrokenOff
+                chunks += message.get("body", b"")
+                if not message.get("more_body", False):
+                    return bytes(chunks) if len(chunks) <= LARGEST_BODY else None
+    except TimeoutError:
+        raise BrokenOff from None
     return None
 
 

@@ -4,6 +4,7 @@ import base64
 import http.client
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from harness.rehearsal.url_events import UrlRequest
 
 SOURCE = """
 import json
+import socket
 def handler(event, context):
     if event["rawPath"] == "/boom":
         raise KeyError("x")
@@ -184,3 +186,12 @@ def test_nobody_else_is_answered(urls: tuple[Any, str]) -> None:
     client.update_function_url_config(FunctionName="fn", Qualifier="Live", AuthType="AWS_IAM")
     assert asked(host, "GET", "/")[::2] == (403, b'{"Message":"Forbidden"}')
     assert asked(host, "GET", "/", {"Authorization": "AWS4-HMAC-SHA256 Credential=x"})[0] == 201
+
+
+def test_a_body_that_breaks_off_runs_nothing(urls: tuple[Any, str]) -> None:
+    """It is a bad request, or nobody is there to hear it."""
+    sent = f"POST / HTTP/1.1\r\nHost: {urls[1]}\r\nAuthorization: x\r\nContent-Length: 100\r\n\r\n{{}}".encode()
+    with socket.create_connection(("127.0.0.1", int(urls[1].split(":")[1])), timeout=5) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1000)[:12] in (b"", b"HTTP/1.1 400")
