@@ -177,10 +177,11 @@ def rehearsed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., di
 
 
 @pytest.mark.slow
-def test_a_recording_is_rehearsed(rehearsed: Callable[..., dict[str, Any]]) -> None:
-    """Every request that was recorded is answered well, and the canary is promoted."""
+@pytest.mark.parametrize("kind", ["openapi", "har"])
+def test_a_file_is_rehearsed_by_a_second_command(kind: str, rehearsed: Callable[..., dict[str, Any]]) -> None:
+    """Every request that it describes is answered well, and the canary is promoted."""
     with shop.served() as url:
-        verdict = rehearsed("--har", str(shop.HAR), "--baseline", url)
+        verdict = rehearsed(f"--{kind}", str(SOURCES[kind]), "--baseline", url)
     assert (verdict["call"], verdict["traffic"]["good"]["failed"]) == ("cleared", 0)
 
 
