@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests and rehearsals start hundreds of Python processes, most of whose start-up is compiling where nothing is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: rehearse test check soak soak-sample bench truth javascript sample wheel lock clean
+.PHONY: rehearse test check deploys soak soak-sample bench truth javascript sample wheel lock clean
 
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
@@ -45,6 +45,15 @@ bench: $(VENV)/.ready-dev
 truth: $(VENV)/.ready-dev
 	-test -x build/peers/bin/ministack || { $(BIN)/uv venv -q build/peers && $(BIN)/uv pip install -q --python build/peers/bin/python ministack==1.5.33; }
 	$(BIN)/python -m tests.rehearsal.truth --write
+
+# Real deploy tools, unmodified and each in an environment of its own, release to the local cloud. A few minutes.
+deploys: $(VENV)/.ready-dev build/deploys/.ready
+	$(BIN)/pytest -n 2 --dist loadfile --durations=5 tests/deploys/sam.py tests/deploys/aws_cli.py
+
+build/deploys/.ready: Makefile
+	$(BIN)/uv venv -q --clear build/deploys/sam
+	$(BIN)/uv pip install -q --python build/deploys/sam/bin/python aws-sam-cli==1.170.0
+	touch $@
 
 # AWS's SDK for JavaScript, which a test of the local cloud tries; without it that test is skipped, in CI it fails.
 javascript: build/javascript/.ready

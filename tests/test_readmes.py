@@ -91,6 +91,11 @@ REPORTS = (
     "canary-harness compare reports/erroruser/* --html compared.html",
 )
 ALARMS = [command for command in commands() if command.startswith("canary-harness alarm") and "--run" not in command]
+DEPLOYS = [
+    command
+    for command in commands()
+    if command.startswith(("eval ", "sam ", "kill ")) or "--stack shop -- sam" in command
+]
 OTHERS = {
     **dict.fromkeys(CURLS, "test_game_day_page_has_our_options_and_answers"),
     ONE: "test_judge_repeats_the_verdict",
@@ -98,6 +103,7 @@ OTHERS = {
     "canary-harness rehearse --all --json": "tests/cli/test_rehearsals.py",
     "source <(canary-harness completion bash)": "test_bash_completes_commands_and_options",
     "canary-harness cloud --speed 60": "test_cloud_serves",
+    **dict.fromkeys(DEPLOYS, "tests/deploys/sam.py"),
     "canary-harness run game.yaml --dry-run": "test_plan_is_printed",
     AROUND: "test_run_takes_a_command",
     AGAIN: "test_redeployment_is_planned",

@@ -3,6 +3,7 @@
 import argparse
 from functools import partial
 
+from harness.cli.cloud_environment import begin
 from harness.cli.shared_options import add_version_header
 from harness.cli.words import REHEARSAL_SPEED, for_rehearsal, port, speed, whole
 from harness.processes import check_locustfile
@@ -21,11 +22,15 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     add_version_header(parser)
     text = "your own locustfile, on Locust's web page beside it: you say there how many users send, and watch"
     parser.add_argument("-f", "--locustfile", metavar="FILE", help=text)
+    text = 'start it in the background, and print what a shell needs: eval "$(canary-harness cloud --env)"'
+    parser.add_argument("--env", action="store_true", help=text)
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started it is gone")
 
 
 def run_cloud(options: argparse.Namespace) -> int:
-    """Serves until a signal comes; the exit code. Raises HarnessError."""
+    """Serves until a signal comes, or in the background; the exit code. Raises HarnessError."""
+    if options.env:
+        return begin(_again(options))
     experiment = for_rehearsal(options.experiment, {"seed": options.seed}) if options.experiment else None
     check_locustfile(options.locustfile)
     from harness.rehearsal.beside import locust_page
@@ -42,3 +47,18 @@ def run_cloud(options: argparse.Namespace) -> int:
         with_parent=options.with_parent,
         beside=partial(locust_page, options.locustfile) if options.locustfile else None,
     )
+
+
+def _again(options: argparse.Namespace) -> list[str]:
+    """The options of the command that serves."""
+    given = {
+        "--experiment": options.experiment,
+        "--speed": options.speed,
+        "--seed": options.seed,
+        "--host": options.host,
+        "--port": options.port,
+        "--service-port": options.service_port,
+        "--version-header": options.version_header,
+        "--locustfile": options.locustfile,
+    }
+    return [word for name, value in given.items() if value is not None for word in (name, str(value))]

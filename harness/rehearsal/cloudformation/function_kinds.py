@@ -8,10 +8,10 @@ from harness.rehearsal.cloudformation.kinds import Api, Kind, Say, at_once, tag_
 from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
 from harness.rehearsal.cloudformation.refusals import by_handler
 from harness.rehearsal.cloudformation.steps import Steps
-from harness.rehearsal.functions.registry import SETTLES_IN_S
 
 _UNCHANGED = "A version for this Lambda function exists ( {} ). Modify the function to create a new version."
-_SETTLE_S = SETTLES_IN_S + 0.1
+_LOOK_S = 1.0
+"""Seconds between two looks at a function that is being made or changed."""
 _NOT_SENT = ("Code", "Tags", "ReservedConcurrentExecutions", "RuntimeManagementConfig", "SnapStart", "RecursiveLoop")
 _FILES = {"python": "index.py", "nodejs": "index.js"}
 
@@ -34,7 +34,7 @@ class FunctionKind(Kind):
             "CreateFunction", _sent(properties), FunctionName=own, Code=_code(properties), Tags=tag_map(properties)
         )
         self._reserve(own, properties)
-        yield _SETTLE_S
+        yield from settled(self._api, own)
         return Made(own, {"Arn": made["FunctionArn"]})
 
     def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Steps[Made]:  # noqa: ARG002
@@ -42,13 +42,12 @@ class FunctionKind(Kind):
         name, old, new = made.physical, was.properties, wanted.properties
         self._api.knows("CreateFunction", {key: new[key] for key in new if key not in _NOT_SENT})
         if _sent(old) != _sent(new):
-            yield _SETTLE_S
+            yield from settled(self._api, name)
             self._api.call("UpdateFunctionConfiguration", {**_cleared(old, new), **_sent(new)}, FunctionName=name)
-            yield _SETTLE_S
         if old.get("Code") != new.get("Code"):
-            yield _SETTLE_S
+            yield from settled(self._api, name)
             self._api.call("UpdateFunctionCode", _code(new), FunctionName=name)
-            yield _SETTLE_S
+        yield from settled(self._api, name)
         self._reserve(name, new)
         return made
 
@@ -61,6 +60,15 @@ class FunctionKind(Kind):
         reserved = properties.get("ReservedConcurrentExecutions")
         if reserved is not None:
             self._api.call("PutFunctionConcurrency", {"ReservedConcurrentExecutions": reserved}, FunctionName=name)
+
+
+def settled(api: Api, function: str) -> Steps[None]:
+    """Waits until a function takes changes again."""
+    while True:
+        shown = api.call("GetFunctionConfiguration", {}, FunctionName=function)
+        if shown.get("State") != "Pending" and shown.get("LastUpdateStatus") != "InProgress":
+            return
+        yield _LOOK_S
 
 
 def _sent(properties: Properties) -> dict[str, Any]:
@@ -97,10 +105,10 @@ class VersionKind(Kind):
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: Wanted, name: str, say: Say) -> Steps[Made]:  # noqa: ARG002
         """PublishVersion; a function that has not changed since the last one has no new version."""
         function = str(wanted.properties.get("FunctionName", ""))
+        yield from settled(self._api, function)
         listed = self._api.call("ListVersionsByFunction", {}, FunctionName=function)["Versions"]
         given = {key: wanted.properties[key] for key in ("CodeSha256", "Description") if key in wanted.properties}
         version = str(self._api.call("PublishVersion", given, FunctionName=function)["Version"])

@@ -1,0 +1,40 @@
+"""`sam build && sam deploy --resolve-s3` plays its canary on the local cloud; run by `make deploys` alone."""
+
+from pathlib import Path
+
+from tests.deploys.conftest import BROKEN, GOOD, TOOLS, LocalCloud
+
+SAM = TOOLS / "sam" / "bin" / "sam"
+DEPLOY = (SAM, "deploy", "--stack-name", "shop", "--resolve-s3", "--capabilities", "CAPABILITY_IAM")
+UNASKED = ("--no-confirm-changeset",)
+
+
+def built(cloud: LocalCloud, shop: Path, code: str) -> None:
+    """Builds the application with new code of its function."""
+    (shop / "src" / "app.py").write_text(code)
+    done = cloud.run(SAM, "build", cwd=shop)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_good_release_is_promoted_and_a_broken_one_rolled_back(cloud: LocalCloud, shop: Path, tmp_path: Path) -> None:
+    """The tool ends as it does on AWS, and so does the stack; the harness calls the one cleared, the other caught."""
+    built(cloud, shop, GOOD.format("first"))
+    first = cloud.run(*DEPLOY, *UNASKED, cwd=shop)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert cloud.codedeploy.list_deployments()["deployments"] == []
+
+    again = cloud.run(*DEPLOY, *UNASKED, cwd=shop)
+    assert "No changes to deploy" in again.stdout + again.stderr
+
+    built(cloud, shop, GOOD.format("second"))
+    second = cloud.released("shop", (*DEPLOY, *UNASKED), shop, tmp_path / "second")
+    assert (second["tool"], second["outcome"], second["call"]) == (0, "promoted", "cleared"), second["because"]
+    assert cloud.stack("shop")["StackStatus"] == "UPDATE_COMPLETE"
+
+    built(cloud, shop, BROKEN.format("third"))
+    third = cloud.released("shop", (*DEPLOY, *UNASKED), shop, tmp_path / "third")
+    assert (third["tool"], third["outcome"], third["call"]) == (1, "rolled_back", "caught"), third["because"]
+    assert cloud.stack("shop")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+    deleted = cloud.run(SAM, "delete", "--stack-name", "shop", "--no-prompts", cwd=shop)
+    assert deleted.returncode == 0, deleted.stdout + deleted.stderr
