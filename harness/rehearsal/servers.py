@@ -25,6 +25,9 @@ START_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 10.0
 """How long the AWS endpoint waits for the next byte of a request."""
 _BACKLOG = 2048
+_CORRECTS_SKEW = "aws-sdk-js"
+"""How a client begins that takes the date of an error, where that is minutes off, for the reason of the error: it sets
+its clock and asks again, up to ten times with growing pauses, while time here goes on many times as fast."""
 _TLS = b"\x16"
 """The first byte of a client that speaks TLS."""
 
@@ -104,6 +107,14 @@ class _Handler(WSGIRequestHandler):
             self.send_header(name, str(value))
         self.end_headers()
         self.wfile.write(body)
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begins an answer, with its date, but where that would have the SDK for JavaScript ask again and again."""
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
+        sent = getattr(self, "headers", None) or {}
+        if code < HTTPStatus.BAD_REQUEST or not (sent.get("User-Agent") or "").startswith(_CORRECTS_SKEW):
+            self.send_header("Date", self.date_time_string())
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The Date header."""

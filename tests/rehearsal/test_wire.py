@@ -173,6 +173,16 @@ def test_date_of_an_answer_is_simulated_time(canary_cloud: Cloud, canary_aws: An
     assert abs(parsedate_to_datetime(date).timestamp() - canary_cloud.clock.now()) < 5
 
 
+@pytest.mark.parametrize(("agent", "dated"), [("aws-sdk-js/3.1000.0", False), ("Boto3/1.43", True)])
+def test_an_error_makes_no_client_set_its_clock_for_ever(canary_cloud: Cloud, agent: str, dated: bool) -> None:
+    """The SDK for JavaScript asks again for as long as the date of an error is minutes off, which it stays here."""
+    canary_cloud.advance(30 * 86_400)
+    request = urllib.request.Request(canary_cloud.ready["endpoint_url"], b"{}", {"User-Agent": agent})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert ("Date" in refused.value.headers) == dated
+
+
 def test_date_of_the_gateway_is_simulated_time(canary_cloud: Cloud) -> None:
     """The service lives in the same time as its control plane."""
     canary_cloud.advance(30 * 86_400)
