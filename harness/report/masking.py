@@ -42,11 +42,11 @@ _OPTION_ALONE = re.compile(r"--[A-Za-z][\w-]*(=.*)?|-[A-Za-z]|--", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*(?==)")
 _KNOWN_ASSIGNMENT = re.compile(rf"({'|'.join(sorted(KNOWN_VARIABLES))})=[\d.]*")
 _TAKES_USER = frozenset({"-u", "--user", "-U", "--proxy-user", "--username"})
-_TAKES_SECRET = frozenset({"-p", "-P", "--pw", "--pass", "--login"})
+_TAKES_SECRET = frozenset({"-p", "-P", "--pw", "--pass", "--login", "--value", "--body"})
 _TAKES_PAIRS = frozenset(
     {"-e", "--env", "--environment", "--build-arg", "--parameter-overrides", "--parameters", "--params", "--param"}
     | {"--set", "--set-string", "-var", "--var", "-c", "--context", "--env-vars", "--container-env-vars"}
-    | {"--set-env-vars", "--update-env-vars", "--parameter", "--variable", "--variables"}
+    | {"--set-env-vars", "--update-env-vars", "--parameter", "--variable", "--variables", "--from-literal"}
 )
 _SECRET_BEHIND_LETTER = re.compile(r"(-[pP])[^\s-].*", re.DOTALL)
 """As in `-pX` of mysql; that `-print` is masked too does no harm."""

@@ -55,6 +55,7 @@ COMMAND = shlex.split(
         'https://me:§/§@example.com --environment \'Variables={A=§,B=§}\' \'{"password": "§ §", "stage": "prod"}\' '
         '\'[{"ParameterKey": "Db", "ParameterValue": "§"}]\' sh -c \'deploy --password § && curl -u me:§ x\' '
         "sk_live_§ --build-arg A=§ -e B=§ --secret-file=§ "
+        "--name /db/password --value § secret set X --body § --from-literal=a=§ --from-literal b=§ "
         "-p§ -P§ -P § sh -c 'mysql -uroot -p§ x' sh -c 'mysql -p§ \"x' -eFOO=§ --pat § --creds § --creds=me:§ "
         '--sas § --login § --variables \'{"a":"§"}\' \'--environment={"Variables":{"A":"§=§"}}\' scp://x//me:§@h '
         "--set-env-vars a=§,b=§ --update-env-vars=a=§ --parameter a=§ --variable a=§ --variables a=§ b=§ --stage prod "
