@@ -50,7 +50,9 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     _add_fault(parser)
     printed = parser.add_mutually_exclusive_group()
     printed.add_argument("--json", action="store_true", help="print one JSON document")
-    printed.add_argument("-q", "--quiet", action="store_true", help="print only the chance, and what binds")
+    printed.add_argument(
+        "-q", "--quiet", action="store_true", help="print only the question, the chance, and what binds"
+    )
 
 
 def _add_traffic(parser: argparse.ArgumentParser) -> None:
@@ -283,6 +285,7 @@ def share(word: str) -> float:
 
 
 def _in_short(found: "Prediction") -> Iterable[str]:
+    yield f"{found.subject}: {found.question}." if found.question else f"{found.subject}."
     yield from (line.text for line in found.lines if line.id == "rolled_back")
     yield from filter(None, (found.binding, *found.unsaid))
 

@@ -34,10 +34,10 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert (document["cause"], document["outlook"]["rolled_back"]["by"]) == ("traffic", "exact")
 
 
-def test_quiet_says_the_chance_and_what_binds(capsys: pytest.CaptureFixture[str]) -> None:
-    """Two sentences."""
+def test_quiet_says_the_question_the_chance_and_what_binds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three sentences: a chance without its question would be taken for another one's."""
     told = said(capsys, "thin-traffic", "-q").splitlines()
-    assert [line.split()[0] for line in told] == ["Rolled", "Thin"]
+    assert [line.split()[0] for line in told] == ["thin-traffic:", "Rolled", "Thin"]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,7 @@ def test_quiet_says_the_chance_and_what_binds(capsys: pytest.CaptureFixture[str]
         (("broken-canary",), "none"),
         (("wrong-dimension",), "dimension"),
         (("no-rollback",), "rollback"),
+        (("all-at-once",), "bake"),
         (("broken-canary", "--slow", "2s"), "dimension"),
         (("broken-canary", "--config", "Canary10Percent2Minutes"), "phase"),
         (("broken-canary", "--config", "Canary10Percent1Minutes"), "delay"),

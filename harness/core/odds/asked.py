@@ -49,6 +49,8 @@ def assumed_of_experiment(experiment: Experiment, *, own_fault: bool) -> Iterato
     """What an experiment leaves open."""
     if any(fault.force_alarm or fault.concurrency is not None or fault.fis_template for fault in experiment.faults):
         yield "Forced alarms, reserved concurrency and FIS templates are left out: only requests are reckoned with."
+    if experiment.deployment.hooks:
+        yield "Hooks are left out: what they report, and how long they take, is not reckoned with."
     if experiment.canary.handler or experiment.canary.url:
         yield "How the canary's own code fails is not known: a canary that fails every request is reckoned with."
     elif own_fault:

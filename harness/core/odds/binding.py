@@ -25,6 +25,8 @@ def binding(setting: Setting, now: float) -> tuple[Cause, str]:
         return "dimension", _blind(setting)
     if now >= SURE:
         return "none", "Nothing binds: the fault is caught in 99 of 100 releases, as it stands."
+    if not setting.span_s:
+        return "bake", "The bake binds: all traffic shifts at once, so there is no time before the last shift."
     if chance(with_rate(setting, PLENTIFUL)) < SURE:
         return _time_binds(setting, able)
     return _counts_bind(setting, able, now)
@@ -53,7 +55,7 @@ def _time_binds(setting: Setting, able: list[Watch]) -> tuple[Cause, str]:
     """Even endless traffic would not do: the bake is too short, or the alarm's phase or delay is in the way."""
     plenty = with_rate(setting, PLENTIFUL)
     needed_s = min(watch.condition.period_s * watch.condition.datapoints for watch in able)
-    left_s = setting.last_shift_s - max(fault_begin_s(setting), FIRST_SHIFT_S)
+    left_s = max(0.0, setting.last_shift_s - max(fault_begin_s(setting), FIRST_SHIFT_S))
     delay = alarm_delay(setting.delays)
     alarm_s = max(tally.first + len(tally.chances) for tally in (delay.soon, delay.late) if tally.chances)
     slow_s = alarm_s + setting.delays.stop_s[1]

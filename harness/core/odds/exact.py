@@ -27,6 +27,8 @@ FEWEST_CERTAIN = 1e-9
 """A minute without data that is less likely than this is taken for impossible."""
 FAR = 12.0
 """So many standard deviations off, and so many requests, nothing is open."""
+NOT_NEAR = 6.0
+"""The same for one of many numbers of requests, whose chances are added up."""
 PLENTY = 60.0
 """Where so many requests are to be expected, some come."""
 STARTS = 60
@@ -34,7 +36,8 @@ STARTS = 60
 TURNS = 6
 TYPICAL_S = 45.0
 """How long after its minute an alarm is evaluated, as far as that matters before the deployment."""
-SAMPLES = 25
+UNLIKELY = 1e-7
+SAMPLES = 80
 """How many numbers of requests an alarm on a rate is weighed at, where their number is not known."""
 RESTORED_S = ROLLBACK_DELAY_S + sum(
     map(
@@ -244,8 +247,16 @@ def _rate_breaches(setting: Setting, watch: Watch, found: Sequence[Stretch], see
     for requests, share in _sampled(_requests(setting, found, seen)):
         needed = watch.needed(requests, setting.fault.latency_s) if requests else None
         if needed is not None:
-            total += share * binomial(requests, chance).at_least(needed)
+            total += share * _at_least(needed, requests, chance)
     return total
+
+
+def _at_least(needed: int, requests: int, chance: float) -> float:
+    """The chance of so many bad ones, without writing down what is sure."""
+    expected = requests * chance
+    if abs(needed - expected) > NOT_NEAR * math.sqrt(expected * (1 - chance)) + NOT_NEAR:
+        return float(needed < expected)
+    return binomial(requests, chance).at_least(needed)
 
 
 def _requests(setting: Setting, found: Sequence[Stretch], seen: float) -> Tally:
@@ -257,10 +268,14 @@ def _requests(setting: Setting, found: Sequence[Stretch], seen: float) -> Tally:
 
 
 def _sampled(tally: Tally) -> list[tuple[int, float]]:
-    """So many values at the most, each standing for those around it."""
-    stride = max(1, -(-len(tally.chances) // SAMPLES))
-    parts = [(at, tally.chances[at : at + stride]) for at in range(0, len(tally.chances), stride)]
-    return [(tally.first + at + len(part) // 2, math.fsum(part)) for at, part in parts if math.fsum(part) > 1e-12]
+    """So many values at the most, each standing for those around it, and none that is most unlikely.
+
+    With few requests each number counts by itself: there one request more may need one failure more.
+    """
+    likely = [(count, chance) for count, chance in enumerate(tally.chances, tally.first) if chance > UNLIKELY]
+    stride = max(1, -(-len(likely) // SAMPLES))
+    parts = [likely[at : at + stride] for at in range(0, len(likely), stride)]
+    return [(part[len(part) // 2][0], math.fsum(chance for _, chance in part)) for part in parts]
 
 
 # M of N
