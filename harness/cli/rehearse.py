@@ -2,8 +2,9 @@
 
 import argparse
 import contextlib
+import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from harness.cli.shared_options import (
     add_version_header,
     printing_of,
 )
-from harness.cli.words import REHEARSAL_SPEED, complain, for_rehearsal, given_of, speed, whole
+from harness.cli.words import REHEARSAL_SPEED, complain, for_rehearsal, given_of, pair, speed, whole
 from harness.errors import ExitCode, HarnessError, UsageError, worst
 from harness.streams import console, say, say_json, tell
 
@@ -40,6 +41,13 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     text = f"experiment seconds in a second; default: {default}; 1 is as slow as AWS"
     parser.add_argument("--speed", type=speed, metavar="N", help=text)
     parser.add_argument("--seed", type=whole, help="instead of the seed of the experiment")
+    text = (
+        "play the release of this template (SAM, CloudFormation, serverless.yml, Terraform): preference, alarm, hooks"
+    )
+    parser.add_argument("--template", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--function", metavar="NAME", help="with --template: which of its functions")
+    text = "with --template: what the template cannot know, such as a parameter or an import; may be repeated"
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help=text)
     add_version_header(parser)
     add_traffic_options(parser)
     add_run_options(parser, lasts="experiment time that a run takes at most; a release still open by then is given up")
@@ -54,13 +62,33 @@ def run_rehearse(options: argparse.Namespace) -> int:
     from harness.report.drawing import bundling
 
     check_locustfile(options.locustfile)
-    experiments = [for_rehearsal(word, given_of(options)) for word in _chosen(options)]
+    experiments = [*experiments_of(options)]
     if options.speed is None:
         options.speed = OWN_SERVICE_SPEED if options.locustfile else _gentle_speed(experiments)
     with bundling(), Interrupts() as stop:
         code = _rehearsed(experiments, options, stop)
         ends_with(code)
     return code
+
+
+def experiments_of(options: argparse.Namespace) -> "Iterator[Experiment]":
+    """The experiments that were asked for, with what the template says of the release."""
+    if (options.function or options.parameter) and not options.template:
+        raise UsageError("--function and --parameter go with --template")
+    given = {**given_of(options), "function": None}
+    if not options.template:
+        yield from (for_rehearsal(word, given) for word in _chosen(options))
+        return
+    from harness.templates import as_released, read_release
+
+    release = read_release(options.template, dict(map(pair, options.parameter)), os.environ)
+    for word in _chosen(options):
+        played = for_rehearsal(word, given, lambda experiment: as_released(release, options.function, experiment))
+        if not (played.baseline.handler or played.baseline.url):
+            tell(
+                f"{played.name}: the release is that of {options.template}, and the bundled service answers, not its code"
+            )
+        yield played
 
 
 def _rehearsed(experiments: "Sequence[Experiment]", options: argparse.Namespace, stop: "Interrupts") -> int:

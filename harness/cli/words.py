@@ -3,7 +3,7 @@
 import argparse
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
@@ -79,14 +79,24 @@ def pair(word: str) -> tuple[str, str]:
     return name, value
 
 
-def for_rehearsal(word: str, given: Mapping[str, Any]) -> "Experiment":
-    """The experiment of a word, with options laid over it, where a rehearsal can play it; raises UsageError."""
+def for_rehearsal(
+    word: str, given: Mapping[str, Any], released: "Callable[[Experiment], Experiment] | None" = None
+) -> "Experiment":
+    """The experiment of a word, with options and a release laid over it, where a rehearsal can play it.
+
+    Raises UsageError.
+    """
+    from harness.core.experiment.contradictions import contradictions
     from harness.core.experiment.parse import rehearsable
     from harness.run.experiment import asked, naming
     from harness.traffic.feeds import check_values
 
     with naming(word):
         experiment = asked(word, given)
+        if released:
+            experiment = released(experiment)
+            for problem in contradictions(experiment):
+                raise problem
         rehearsable(experiment)
         check_values(experiment.traffic)
     return experiment

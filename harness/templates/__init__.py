@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.templates.examine import TemplateDiagnosis, examine_template, snapshots_of
     from harness.templates.reading import read_release
+    from harness.templates.rehearsal import as_released
     from harness.templates.release import TemplateRelease
 
-__all__ = ["TemplateDiagnosis", "TemplateRelease", "examine_template", "read_release", "snapshots_of"]
+__all__ = ["TemplateDiagnosis", "TemplateRelease", "as_released", "examine_template", "read_release", "snapshots_of"]
 
 _HOMES = {
     "TemplateDiagnosis": "examine",
     "TemplateRelease": "release",
+    "as_released": "rehearsal",
     "examine_template": "examine",
     "read_release": "reading",
     "snapshots_of": "examine",

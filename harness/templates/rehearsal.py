@@ -1,0 +1,131 @@
+"""An experiment with what a template says of one function, so that a rehearsal plays the release that the team has.
+
+What a rehearsal cannot play as it is written is refused in one sentence: it would prove another release than theirs.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from msgspec.structs import replace
+
+from harness.core.experiment.types import AWS_PREFIX, Alarm, DimensionWord, Experiment, RollbackEvent
+from harness.core.timeline.events import AlarmDefined
+from harness.core.timeline.presets import preset
+from harness.errors import UsageError
+from harness.templates.guards import guards_of
+from harness.templates.intrinsics import how_to_give
+from harness.templates.names import names_in
+from harness.templates.release import ReleasedFunction, TemplateRelease
+
+_WORDS: Mapping[frozenset[str], DimensionWord] = {
+    frozenset({"FunctionName"}): "function",
+    frozenset({"FunctionName", "Resource"}): "alias",
+    frozenset({"FunctionName", "Resource", "ExecutedVersion"}): "version",
+}
+
+
+def as_released(release: TemplateRelease, function: str | None, experiment: Experiment) -> Experiment:
+    """The experiment with preference, alarm, rollback events and hooks of a function of the template.
+
+    The function is named by its logical id or name; it need not be where only one is released. Raises UsageError.
+    """
+    one = _chosen(release, function)
+    _refuse_the_unknown(release, one)
+    hooks = dict.fromkeys(one.hooks, "Succeeded")
+    deployment = replace(
+        experiment.deployment,
+        config=_config(release, one),
+        alias=one.alias.value,
+        hooks=hooks | experiment.deployment.hooks,
+    )
+    return replace(
+        experiment,
+        deployment=deployment,
+        alarm=_alarm(release, one),
+        rollback=tuple(cast(RollbackEvent, event) for event in one.rollback_events),
+    )
+
+
+def _chosen(release: TemplateRelease, function: str | None) -> ReleasedFunction:
+    named = [one for one in release.released if function in (None, one.logical, one.function)]
+    if len(named) == 1:
+        return named[0]
+    known = ", ".join(one.logical for one in release.released)
+    if not named:
+        whose = f"has no function {function} that" if function else "has no function that"
+        raise UsageError(f"{release.file} {whose} is released by CodeDeploy{f'; it has {known}' if known else ''}")
+    raise UsageError(f"{release.file} releases {known}: choose one by --function")
+
+
+def _refuse_the_unknown(release: TemplateRelease, one: ReleasedFunction) -> None:
+    """Raises UsageError where something that a rehearsal needs is not known here."""
+    if one.unclear:
+        raise _wrong(release, one.unclear[0].line, f"{one.logical}: {one.unclear[0].value}")
+    for fact in (one.config, one.alias):
+        open_here = [name for name in names_in(fact.value) if name in release.open_names]
+        if open_here:
+            raise _wrong(
+                release, fact.line, f"{fact.value} is not known here ({how_to_give(release.asked, open_here)})"
+            )
+    if not one.alarms_enabled or not one.alarms:
+        raise _wrong(release, one.alarms_line, f"no alarm guards {one.logical}, so there is nothing to prove")
+
+
+def _config(release: TemplateRelease, one: ReleasedFunction) -> str:
+    """How traffic shifts, by the name that says so. Raises UsageError for what no such name says."""
+    known = preset(one.config.value)
+    if known:
+        return one.config.value.removeprefix(AWS_PREFIX)
+    own = release.configs.get(one.config.value)
+    percent = round((own.step or 0.0) * 100, 6) if own else 0.0
+    minutes = (own.interval_s or 0.0) / 60 if own else 0.0
+    if own and own.kind == "all_at_once":
+        return "AllAtOnce"
+    if own and percent.is_integer() and minutes.is_integer() and minutes:
+        unit = "Minute" if minutes == 1 else "Minutes"
+        words = "Canary{:g}Percent{:g}{}" if own.kind == "canary" else "Linear{:g}PercentEvery{:g}{}"
+        return words.format(percent, minutes, unit)
+    raise _wrong(release, one.config.line, f"the configuration {one.config.value} is not known here")
+
+
+def _alarm(release: TemplateRelease, one: ReleasedFunction) -> Alarm:
+    guards = guards_of(release, one)
+    if len(guards) > 1:
+        names = ", ".join(guard.name for guard in guards)
+        raise _wrong(release, one.alarms_line, f"a rehearsal plays one alarm, and {one.logical} has {names}")
+    return _played(release, one, guards[0])
+
+
+def _played(release: TemplateRelease, one: ReleasedFunction, guard: AlarmDefined) -> Alarm:
+    """The alarm as an experiment has it. Raises UsageError for one that an experiment has no words for."""
+    line = next((alarm.line for alarm in release.alarms if alarm.defined.name == guard.name), one.alarms_line)
+    if guard.unlike:
+        raise _wrong(release, line, f"{guard.name} is {guard.unlike}")
+    needed = (guard.metric, guard.statistic, guard.period_s, guard.evaluation_periods, guard.comparison)
+    word = _WORDS.get(frozenset(guard.dimensions))
+    right = {
+        "FunctionName": one.function,
+        "Resource": f"{one.function}:{one.alias.value}",
+        "ExecutedVersion": one.version,
+    }
+    is_own = word is not None and all(right[name] == value for name, value in guard.dimensions.items())
+    if guard.queries or guard.unit or guard.threshold is None or None in needed or not is_own:
+        raise _wrong(
+            release, line, f"a rehearsal plays an alarm on one metric of the function, and {guard.name} is none"
+        )
+    read = {
+        "metric": guard.metric,
+        "namespace": guard.namespace,
+        "statistic": guard.statistic,
+        "period_s": guard.period_s,
+        "evaluation_periods": guard.evaluation_periods,
+        "datapoints": guard.datapoints,
+        "comparison": guard.comparison,
+        "missing": guard.missing or "missing",
+    }
+    return replace(Alarm(threshold=guard.threshold, dimensions=word), **read)
+
+
+def _wrong(release: TemplateRelease, line: int, problem: str) -> UsageError:
+    file, own = release.places.of(line)
+    return UsageError(f"{file}:{own}: {problem}")

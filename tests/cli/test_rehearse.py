@@ -1,0 +1,39 @@
+"""The command `rehearse`: which experiments a command line asks for."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from harness.cli.rehearse import add_rehearse_arguments, experiments_of
+from harness.errors import UsageError
+from tests.templates.conftest import SAM
+
+
+def asked(*words: str) -> argparse.Namespace:
+    """The options of a command line."""
+    parser = argparse.ArgumentParser()
+    add_rehearse_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_the_release_of_a_template_is_laid_over_each_experiment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it is told that the template's own code does not answer."""
+    path = tmp_path / "template.yaml"
+    path.write_text(SAM.replace("Threshold: 3", "Threshold: !Ref Owner"))
+    words = ("healthy", "erroruser", "--template", str(path), "--function", "Api", "--parameter", "Owner=7")
+    played = [*experiments_of(asked(*words))]
+    assert [(one.name, one.alarm.threshold, one.deployment.alias) for one in played] == [
+        ("healthy", 7, "live"),
+        ("erroruser", 7, "live"),
+    ]
+    assert "the bundled service answers, not its code" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--function", "Api"), ("--parameter", "Owner=7")])
+def test_what_goes_with_a_template_alone_is_refused_without(words: tuple[str, ...]) -> None:
+    """It would be left aside in silence."""
+    with pytest.raises(UsageError, match="go with --template"):
+        [*experiments_of(asked(*words))]
