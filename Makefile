@@ -48,11 +48,14 @@ truth: $(VENV)/.ready-dev
 
 # Real deploy tools, unmodified and each in an environment of its own, release to the local cloud. A few minutes.
 deploys: $(VENV)/.ready-dev build/deploys/.ready
-	$(BIN)/pytest -n 2 --dist loadfile --durations=5 tests/deploys/sam.py tests/deploys/aws_cli.py
+	$(BIN)/pytest -n 2 --dist loadfile --durations=5 tests/deploys/sam.py tests/deploys/aws_cli.py \
+		tests/deploys/node_tools.py
 
 build/deploys/.ready: Makefile
 	$(BIN)/uv venv -q --clear build/deploys/sam
 	$(BIN)/uv pip install -q --python build/deploys/sam/bin/python aws-sam-cli==1.170.0
+	npm install --prefix build/deploys/node --no-audit --no-fund --silent osls@4.3.1 aws-cdk@2.1148.1 \
+		serverless-plugin-canary-deployments@0.8.0 aws-cdk-lib@2.276.0 constructs@10.8.1
 	touch $@
 
 # AWS's SDK for JavaScript, which a test of the local cloud tries; without it that test is skipped, in CI it fails.

@@ -59,7 +59,7 @@ class LocalCloud:
             "name": stack,
             "target": {"host": gateway},
             "traffic": {
-                "requests": {"home": {"get": "/", "headers": {"Host": url.split("/")[2]}}},
+                "requests": {"home": {"get": f"/{url.split('/', 3)[3]}", "headers": {"Host": url.split("/")[2]}}},
                 "arrival_rate": 2,
             },
             "steady_s": 60,
