@@ -5,9 +5,11 @@ processes of one rehearsal may share a `Standstill`: time that passes in it is n
 in a run of another machine goes by that one's clock.
 """
 
+import functools
 import mmap
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 STANDSTILL = "CANARY_HARNESS_STANDSTILL"
@@ -15,13 +17,10 @@ STANDSTILL = "CANARY_HARNESS_STANDSTILL"
 
 _BOOT = getattr(time, "CLOCK_BOOTTIME", None)
 """Goes on while the machine sleeps; where there is none, such a sleep may be left out."""
+_ticks: Callable[[], float] = time.monotonic if _BOOT is None else functools.partial(time.clock_gettime, _BOOT)
 _NEVER = float("inf")
 _STOOD, _LEASE, _STOP, _ARRIVED = range(4)
 """Where a standstill keeps the seconds that it took so far, both limits of time, and how many requests arrived."""
-
-
-def _ticks() -> float:
-    return time.monotonic() if _BOOT is None else time.clock_gettime(_BOOT)
 
 
 class Standstill:

@@ -1,7 +1,7 @@
 """What admits a request before a version is invoked: the authorizer with its cache, and the stage's throttle."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -28,7 +28,7 @@ class Admission(Protocol):
         """The authorizer's part of the event for a request that may pass; raises `Refused` for any other."""
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True):
     """The answer of the authorizer for a token, and when it expires."""
 
     principal: str | None
@@ -44,13 +44,11 @@ class Authorizer:
     def __init__(
         self,
         decide: Callable[[str], str | None],
-        now: Callable[[], float],
         *,
         ttl_s: float = AUTHORIZER_TTL_S,
         capacity: int = 10_000,
     ) -> None:
         self._decide = decide
-        self._now = now
         self._ttl_s = ttl_s
         self._capacity = capacity
         self._known: dict[bytes, Decision] = {}
@@ -60,17 +58,16 @@ class Authorizer:
         token = value_of(call.headers, b"authorization")
         if not token:
             raise Refused("unauthorized")
-        principal = self.principal(token)
+        principal = self.principal(token, call.received_s)
         if principal is None:
             raise Refused("denied")
         return {"principalId": principal, "integrationLatency": 0}
 
-    def principal(self, token: bytes) -> str | None:
+    def principal(self, token: bytes, now_s: float) -> str | None:
         """The principal of a token; None is a denial. A token that is too long is denied without asking."""
         if len(token) > LONGEST_TOKEN:
             return None
         known = self._known.get(token)
-        now_s = self._now()
         if known is None or now_s >= known.until_s:
             known = self._ask(token, now_s)
         return known.principal

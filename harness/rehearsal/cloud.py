@@ -193,7 +193,7 @@ class Cloud:
     def _gateway(self, made: stack.Stack) -> Gateway:
         now = self.clock.now
         to = Integration(function=made.function, qualifier=made.alias)
-        users = Authorizer(service.principal, now)
+        users = Authorizer(service.principal)
         self.stages.main = Stage(
             home=ApiHome(name=made.api, account=ACCOUNT, region=REGION),
             routes=Routes(of_experiment.routes(self.experiment, to, made.beside, users)),

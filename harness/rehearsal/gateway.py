@@ -5,14 +5,17 @@ A request finds its stage by its path, and there its route; what stands in front
 """
 
 import asyncio
-import base64
+import binascii
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment.gate import Gate, foreign_host
 from harness.rehearsal import proxy
@@ -37,7 +40,7 @@ GONE = "http.disconnect"
 """What ASGI says of a client that has hung up."""
 
 
-class Arrival(NamedTuple):
+class Arrival(Struct, frozen=True):
     """When a request came in or was due, in simulated time; when it came by the wall clock's counter; its draws."""
 
     received_s: float
@@ -156,7 +159,7 @@ async def _admitted(
         chance=arrival.chance,
     )
     if route.authorizer:
-        call = call._replace(authorizer=await route.authorizer.admit(call))
+        call = replace(call, authorizer=await route.authorizer.admit(call))
     if route.checks:
         route.checks.check(call)
     return call
@@ -196,7 +199,7 @@ def _framed(answer: GatewayAnswer, request_id: str, date: bytes) -> RawHeaders:
         (b"date", date),
         *answer.headers,
         (b"x-amzn-requestid", request_id.encode()),
-        (b"x-amz-apigw-id", base64.b64encode(request_id[:11].encode())),
+        (b"x-amz-apigw-id", binascii.b2a_base64(request_id[:11].encode(), newline=False)),
     ]
     if answer.status not in proxy.BODILESS:
         framed.append((b"content-length", b"%d" % len(answer.body)))

@@ -6,7 +6,7 @@ import re
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -29,7 +29,7 @@ class MalformedAnswer(ValueError):
     """A function returned something that is not a proxy answer."""
 
 
-class GatewayAnswer(NamedTuple):
+class GatewayAnswer(Struct, frozen=True):
     """One HTTP answer of the gateway, not yet framed."""
 
     status: int
@@ -37,7 +37,7 @@ class GatewayAnswer(NamedTuple):
     body: bytes
 
 
-class ApiRequest(NamedTuple):
+class ApiRequest(Struct, frozen=True, kw_only=True):
     """One HTTP request that has a route.
 
     `path` is without the stage, `resource` the path of the route, `route_key` what an HTTP API calls that. `authorizer`

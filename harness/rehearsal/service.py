@@ -53,7 +53,7 @@ class BadEnvironment(ValueError):
         self.problem = problem
 
 
-class ServiceRequest(NamedTuple):
+class ServiceRequest(msgspec.Struct, frozen=True):
     """What the service reads of a request; `user` is the authorizer's principal, empty on routes without one."""
 
     path: str

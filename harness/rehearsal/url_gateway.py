@@ -8,6 +8,8 @@ from email.utils import formatdate
 from typing import Any, Protocol
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from harness.core.experiment.gate import Gate
 from harness.rehearsal import url_events
 from harness.rehearsal.functions.function_urls import UrlTarget
@@ -176,7 +178,7 @@ def _with_cors(answer: GatewayAnswer, target: UrlTarget, headers: Mapping[str, s
     if not target.cors:
         return answer
     kept = [pair for pair in answer.headers if not pair[0].lower().startswith(b"access-control-")]
-    return answer._replace(headers=[*kept, *_allowed(target.cors, headers)])
+    return replace(answer, headers=[*kept, *_allowed(target.cors, headers)])
 
 
 def _allowed(cors: Mapping[str, Any], headers: Mapping[str, str]) -> RawHeaders:

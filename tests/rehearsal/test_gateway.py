@@ -144,7 +144,7 @@ class Client:
         self.backend = backend
         self.counted: list[Counted] = []
         to = Integration(function="fn", qualifier="Live", timeout_s=timeout_s)
-        users = Authorizer(service.principal, lambda: self.now)
+        users = Authorizer(service.principal)
         routes = of_experiment.routes(experiment, to, of_experiment.beside(experiment, "app"), users)
         bucket = TokenBucket(throttle, self.now) if throttle else None
         home = ApiHome(name=name, account="123456789012", region="eu-north-1")
@@ -417,39 +417,36 @@ class Decider:
 
 def test_a_deny_stays_denied_for_30_seconds() -> None:
     """Results are cached, denials too, in simulated time."""
-    clock = [0.0]
     decide = Decider()
-    authorizer = Authorizer(decide, lambda: clock[0])
-    assert authorizer.principal(b"someone") is None
+    authorizer = Authorizer(decide)
+    assert authorizer.principal(b"someone", 0.0) is None
     decide.principal = "someone"
-    clock[0] = 29.9
-    assert authorizer.principal(b"someone") is None
-    clock[0] = 30.0
-    assert authorizer.principal(b"someone") == "someone"
+    assert authorizer.principal(b"someone", 29.9) is None
+    assert authorizer.principal(b"someone", 30.0) == "someone"
 
 
 def test_a_cached_result_does_not_ask_again() -> None:
     """One token is decided once within its time."""
     decide = Decider()
-    authorizer = Authorizer(decide, lambda: 0.0)
+    authorizer = Authorizer(decide)
     for _ in range(5):
-        authorizer.principal(b"someone")
+        authorizer.principal(b"someone", 0.0)
     assert decide.asked == 1
 
 
 def test_the_authorizers_cache_is_bounded() -> None:
     """The oldest results make room."""
     decide = Decider()
-    authorizer = Authorizer(decide, lambda: 0.0, capacity=2)
+    authorizer = Authorizer(decide, capacity=2)
     for token in (b"a", b"b", b"c", b"a", b"c"):
-        authorizer.principal(token)
+        authorizer.principal(token, 0.0)
     assert decide.asked == 4
 
 
 def test_an_over_long_token_is_denied_unasked() -> None:
     """What could fill the memory is not kept."""
     decide = Decider()
-    assert Authorizer(decide, lambda: 0.0).principal(b"a" * (LONGEST_TOKEN + 1)) is None
+    assert Authorizer(decide).principal(b"a" * (LONGEST_TOKEN + 1), 0.0) is None
     assert decide.asked == 0
 
 

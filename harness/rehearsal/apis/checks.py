@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jsonschema
 import msgspec
 from msgspec import Struct
 
@@ -61,5 +60,8 @@ def _fits(body: bytes, schema: Mapping[str, Any]) -> bool:
         content = msgspec.json.decode(body)
     except NOT_JSON:
         return False
-    validator: Any = jsonschema.Draft4Validator(schema)
+    # Loaded when a validator is met for the first time: few APIs have one, and it would be a tenth of the start.
+    from jsonschema import Draft4Validator
+
+    validator: Any = Draft4Validator(schema)
     return bool(validator.is_valid(content))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.rehearsal import proxy, service, url_events
 from harness.rehearsal.admission import value_of
@@ -105,9 +106,14 @@ class Integrations:
             limit_s = wall_limit_s(to.timeout_s, self._running.speed)
             return await self._in_time(stage, self._run(stage, to, call, version), version, limit_s)
         own = self._behaviour(to.function, version, code)
+        try:
+            underway = self._versions.take_slot(to.function, to.alias, version)
+        except Refusal:
+            return stage.answers.of("not_invoked")
         if own.latency_s:
-            return await self._in_time(stage, self._in_slot(stage, to, call, version, own), version, to.timeout_s)
-        return await self._in_slot(stage, to, call, version, own)
+            late = self._late(stage, to, call, version, own, underway)
+            return await self._in_time(stage, late, version, to.timeout_s)
+        return self._bundled(stage, to, call, version, own, underway, time.perf_counter())
 
     async def _in_time(
         self, stage: Stage, work: Coroutine[Any, Any, GatewayAnswer], version: str, limit_s: float
@@ -119,25 +125,28 @@ class Integrations:
         done, _ = await asyncio.wait({task}, timeout=limit_s)
         return task.result() if done else self._from_gateway(stage.answers.of("timed_out"), version)
 
-    async def _in_slot(
-        self, stage: Stage, to: Integration, call: ApiRequest, version: str, own: BundledVersion
-    ) -> GatewayAnswer:
-        try:
-            underway = self._versions.take_slot(to.function, to.alias, version)
-        except Refusal:
-            return stage.answers.of("not_invoked")
-        try:
-            return await self._bundled(stage, to, call, version, own, underway)
-        finally:
-            self._versions.free_slot(to.function, to.alias, version)
-
-    async def _bundled(
+    async def _late(
         self, stage: Stage, to: Integration, call: ApiRequest, version: str, own: BundledVersion, underway: Underway
     ) -> GatewayAnswer:
         begun = time.perf_counter()
-        if own.latency_s:
-            await asyncio.sleep(min(own.latency_s, own.timeout_s))
-        response = self._response(call, own)
+        await asyncio.sleep(min(own.latency_s, own.timeout_s))
+        return self._bundled(stage, to, call, version, own, underway, begun)
+
+    def _bundled(
+        self,
+        stage: Stage,
+        to: Integration,
+        call: ApiRequest,
+        version: str,
+        own: BundledVersion,
+        underway: Underway,
+        begun: float,
+    ) -> GatewayAnswer:
+        """The answer of a bundled version that has a slot; plain, since most requests of a rehearsal pass here."""
+        try:
+            response = self._response(call, own)
+        finally:
+            self._versions.free_slot(to.function, to.alias, version)
         duration_ms = (time.perf_counter() - begun) * 1000
         self._metrics.record(
             to.function, to.alias, version, call.received_s, duration_ms, failed=response is None, underway=underway
@@ -214,7 +223,7 @@ def _behaviour(code: Code) -> BundledVersion:
 def _naming(answer: GatewayAnswer, version: str) -> GatewayAnswer:
     """The answer with the version that gave it, whatever it says of that itself."""
     kept = [(name, value) for name, value in answer.headers if name.lower() != _VERSION_HEADER]
-    return answer._replace(headers=[*kept, _version_header(version)])
+    return replace(answer, headers=[*kept, _version_header(version)])
 
 
 _VERSION_HEADER = b"x-lambda-version"

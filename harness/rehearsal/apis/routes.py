@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ GREEDY = "+"
 """What the name of a path parameter ends with that takes all that is left of a path."""
 
 
-class Integration(Struct, frozen=True, kw_only=True):
+class Integration(Struct, frozen=True, kw_only=True, dict=True):
     """The function that a route invokes, by `qualifier`, a version or an alias; without one it is $LATEST.
 
     `timeout_s` is how long the gateway waits for its answer, in AWS's time, `payload` the version of its event.
@@ -27,7 +27,7 @@ class Integration(Struct, frozen=True, kw_only=True):
     timeout_s: float = INTEGRATION_TIMEOUT_S
     payload: str = "1.0"
 
-    @property
+    @cached_property
     def alias(self) -> str | None:
         """The alias, where the qualifier is one: a version is a number."""
         return self.qualifier if self.qualifier and not self.qualifier.isdecimal() else None
@@ -53,7 +53,7 @@ class ApiRoute(Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
-class Matched(NamedTuple):
+class Matched(Struct, frozen=True):
     """The route that a request takes, and its path parameters by name."""
 
     route: ApiRoute

@@ -1,7 +1,7 @@
 """The stages that the gateway serves, and how a request finds its own."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ _IN_HOST = ".execute-api."
 _DEFAULT = "$default"
 
 
-class Stage(Struct, frozen=True, kw_only=True):
+class Stage(Struct, frozen=True, kw_only=True, dict=True):
     """A stage of an API with its routes; `answers` are those that the gateway gives itself, `bucket` its throttle."""
 
     home: ApiHome
@@ -26,13 +26,18 @@ class Stage(Struct, frozen=True, kw_only=True):
     answers: OwnAnswers = REST
     bucket: TokenBucket | None = None
 
-    @property
+    @cached_property
     def name(self) -> ApiName:
         """What its metrics call it."""
         return self.home.name
 
+    @cached_property
+    def base(self) -> str:
+        """What the paths of its requests begin with where no host or path names it: `/STAGE/`."""
+        return f"{self.name.path}/"
 
-class Found(NamedTuple):
+
+class Found(Struct, frozen=True):
     """The stage of a request, and the path below it."""
 
     stage: Stage
@@ -74,9 +79,9 @@ class Stages:
             return self._by_path(path)
         if _IN_HOST in host:
             return self._by_host(host.partition(".")[0], path)
-        base = self.main.name.path if self.main else ""
-        if self.main and (path == base or path.startswith(f"{base}/")):
-            return Found(self.main, path[len(base) :] or "/")
+        main = self.main
+        if main and f"{path}/".startswith(main.base):
+            return Found(main, path[len(main.base) - 1 :] or "/")
         return None
 
     def _by_path(self, path: str) -> Found | None:

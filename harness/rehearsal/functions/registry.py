@@ -49,10 +49,11 @@ class Registry(AwsService):
         return qualified(self._address.parse(params["FunctionName"]), dict(params))
 
     def _function(self, name: FunctionName | str) -> Function:
-        name = FunctionName(name, None) if isinstance(name, str) else name
-        if name.name not in self._functions:
-            raise self._not_found(name.name, name.qualifier)
-        return self._functions[name.name]
+        function = self._functions.get(name if isinstance(name, str) else name.name)
+        if function is None:
+            asked = FunctionName(name, None) if isinstance(name, str) else name
+            raise self._not_found(asked.name, asked.qualifier)
+        return function
 
     def _configuration(self, name: FunctionName) -> Configuration:
         """The version that a name means; of a weighted alias it is the one that the alias itself has."""
