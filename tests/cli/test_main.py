@@ -64,8 +64,8 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     def write(codes: dict[str, int], *, verdict: bool = True, trouble: str | None = None) -> None:
         def play(
             chosen: Sequence[Experiment],
+            _: Any,
             *,
-            speed: float,
             open_folder: Callable[[Experiment], Path],
             stop: Any,
             sender: Any,
@@ -457,7 +457,7 @@ def test_signal_while_playing_decides_the_exit_code(
     """Interrupted is 130, and the person learns where the rest is."""
 
     def play(
-        chosen: Sequence[Experiment], *, open_folder: Callable[[Experiment], Path], **_: Any
+        chosen: Sequence[Experiment], _: Any, *, open_folder: Callable[[Experiment], Path], **__: Any
     ) -> Generator[Played, None, None]:
         open_folder(chosen[0])
         raise processes.Interrupted(2)

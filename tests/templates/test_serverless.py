@@ -1,5 +1,6 @@
 """What is read of a serverless.yml: the framework's variables, and the plugins that make a canary of it."""
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -130,6 +131,16 @@ def why(diagnosis: TemplateDiagnosis, question: str = "gradual-shift") -> Check:
         (check for check in diagnosis.checks if check.id == question),
         key=lambda check: SEVERITIES.index(check.severity),
     )
+
+
+def test_a_hundred_functions_take_less_than_two_seconds(read: Read) -> None:
+    """Each with its alarm and its settings."""
+    head, body = SERVERLESS.split("functions:\n")
+    many = "".join(body.replace("api:", f"api{at}:").replace("ApiCanary", f"Api{at}Canary") for at in range(100))
+    began = time.process_time()
+    diagnosis = examined(read(text=f"{head}functions:\n{many}"))
+    assert time.process_time() - began < 2
+    assert (len(diagnosis.diagnoses), diagnosis.exit_code) == (100, 0)
 
 
 # Traps
