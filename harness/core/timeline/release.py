@@ -25,7 +25,7 @@ from harness.core.timeline.deployments import (
 )
 from harness.core.timeline.events import AliasSeen, ConfigSeen, DeploymentSeen, LifecycleEvent, Place, TargetSeen
 from harness.core.timeline.steps import due_s, shifting_s, weight_after
-from harness.core.timeline.weights import Weights, place_of, shares_of, weight_of
+from harness.core.timeline.weights import Weights, place_of, shares_of, versions_of, weight_of
 
 GRACE_S = 30.0
 
@@ -190,7 +190,20 @@ class Release(Struct, frozen=True, kw_only=True):
         wanted = PLACE_AFTER.get(self.phase)
         if wanted is None or self.alias is None or self.ended is None or self.baseline is None or self.superseded_by:
             return False
-        return self.alias.asked_s >= self.ended[1] + GRACE_S and self.place != wanted
+        is_elsewhere = self.place != wanted or bool(self.strangers(self.alias))
+        return self.alias.asked_s >= self.ended[1] + GRACE_S and is_elsewhere
+
+    def strangers(self, alias: AliasSeen) -> list[str]:
+        """The versions an alias sends traffic to that are none of this release's; none where those are not known."""
+        if self.baseline is None or self.canary is None:
+            return []
+        return sorted(versions_of(alias) - {self.baseline, self.canary})
+
+    @property
+    def strayed(self) -> tuple[str, Bounds] | None:
+        """The version that somebody else put on the alias before the deployment's end, and when; None if nobody did."""
+        strayed = self.weights.strayed
+        return None if strayed and self.ended and strayed[1][1] > self.ended[1] else strayed
 
     @property
     def superseded_by(self) -> tuple[str, ...]:

@@ -241,6 +241,9 @@ def _moved(known: Release, before: AliasSeen | None, seen: AliasSeen, created_s:
     """The alias's way from the baseline through the split to the canary, or back."""
     place, weight = place_of(seen, known.baseline), weight_of(seen, known.baseline)
     since = (max(before.asked_s, created_s) if before else created_s, seen.at_s)
+    strangers = known.strangers(seen)
+    if strangers and not known.ended:
+        return replace(known, weights=replace(known.weights, strayed=known.weights.strayed or (strangers[0], since)))
     weights = known.weights.at(place, since).showing(weight, seen, created_s)
     if place == "baseline":
         return replace(known, weights=weights.denied_by(seen, known.weighed) if _is_shifting(known) else weights)

@@ -21,6 +21,11 @@ def place_of(alias: AliasSeen, baseline: str | None) -> Place:
     return "baseline" if baseline is None or alias.version == baseline else "canary"
 
 
+def versions_of(alias: AliasSeen) -> set[str]:
+    """All versions that the alias sends traffic to."""
+    return {alias.version, *shares_of(alias)}
+
+
 def canary_of(alias: AliasSeen, baseline: str | None) -> str | None:
     """The version that is not the baseline."""
     away = [version for version in (*shares_of(alias), alias.version) if version != baseline]
@@ -49,7 +54,8 @@ class Weights(Struct, frozen=True, kw_only=True):
     traffic, as looks at alias and target bracket them; `held_s` is when the last look was asked for that still showed
     the last of them. `before_end` is the last weight above 0 that was seen before the deployment ended. `denied` are
     the first and the last look that showed all traffic on the baseline although the target had told a weight,
-    before any look showed it split.
+    before any look showed it split. `strayed` is when the alias went, while the deployment lasted, to a version that is
+    neither the baseline nor the canary, and which.
     """
 
     stays: tuple[Stay, ...] = ()
@@ -57,6 +63,7 @@ class Weights(Struct, frozen=True, kw_only=True):
     held_s: float = 0.0
     before_end: float | None = None
     denied: tuple[AliasSeen, AliasSeen] | None = None
+    strayed: tuple[str, Bounds] | None = None
 
     @property
     def split(self) -> Bounds | None:

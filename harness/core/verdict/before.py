@@ -5,14 +5,21 @@ Before the creation no release had done anything. So what failed since, and did 
 the release's doing, whichever version answered; where nothing is known from before, nothing says that it is usual.
 """
 
+import math
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
+from harness.core.timeline.alarm_rules import UNHANDLED_STATUS
 from harness.core.timeline.bounds import Bounds
-from harness.core.timeline.events import MetricSeen, Requests
+from harness.core.timeline.events import ANYONE, Answer, MetricSeen, Requests
 from harness.core.timeline.stats import clopper_pearson, fisher_worse
 from harness.core.verdict.evidence import Evidence, by_status, count, failed, is_fault, server_failed
 from harness.core.verdict.failures import SURE, is_borne
-from harness.core.verdict.measure import SIGNIFICANT, arms_window, good_failures, headers_tell
+from harness.core.verdict.measure import MINUTE_S, SIGNIFICANT, arms_window, good_failures, headers_tell
+
+Counts = dict[tuple[str | None, float], float]
+"""What CloudWatch counted, by version and by when the period began."""
 
 HALF = 0.5
 """The share of today's failure rate that the one from before must reach, to show that it is usual."""
@@ -22,7 +29,7 @@ MOST_UNANSWERED = 0.01
 
 def failures_of_nobody(evidence: Evidence) -> str | None:
     """Failed answers that nothing gives to a version, too many to be what failed before."""
-    nameless = _nameless(evidence)
+    nameless = nameless_failures(evidence)
     told = min(_counted_errors(evidence), count(nameless, lambda seen: server_failed(seen) or not seen.http))
     if not _beyond_the_usual(evidence, count(nameless), good_failures(before_creation(evidence)), told):
         return None
@@ -55,6 +62,14 @@ def more_than_before(evidence: Evidence) -> str | None:
             "versions"
         )
     return None
+
+
+def more_errors_than_before(evidence: Evidence) -> str | None:
+    """The same by what CloudWatch counted, where this run sent no requests."""
+    if evidence.rollout.run.sends:
+        return None
+    said = more_than_before(_as_counted(evidence))
+    return f"by CloudWatch, {said}" if said else None
 
 
 def before_creation(evidence: Evidence) -> list[Requests]:
@@ -90,7 +105,7 @@ def _good_failed(seen: Requests) -> bool:
     return failed(seen) and not is_fault(seen)
 
 
-def _nameless(evidence: Evidence) -> list[Requests]:
+def nameless_failures(evidence: Evidence) -> list[Requests]:
     """Failed answers that may be the canary's, and are not known to be."""
     failures = [seen for seen in evidence.since if _good_failed(seen) and (seen.answered or not seen.http)]
     if headers_tell(evidence.since):
@@ -135,12 +150,46 @@ def _counted_errors(evidence: Evidence) -> int:
     return max(0, round(sum(errors.values()) - of_others) - not_meant)
 
 
-def _by_period(evidence: Evidence, metric: str, since_s: float) -> dict[tuple[str | None, float], float]:
+def _by_period(evidence: Evidence, metric: str, since_s: float) -> Counts:
     """A metric of both versions by when the period began, of those that last after an instant."""
-    points: dict[tuple[str | None, float], float] = {}
+    points: Counts = {}
     for seen in _series(evidence, metric):
         points |= {(seen.version, at_s): value for at_s, value in seen.points if at_s + seen.period_s > since_s}
     return points
+
+
+def _as_counted(evidence: Evidence) -> Evidence:
+    """The evidence with the invocations that CloudWatch counted as its requests, each in the second of its period."""
+    calls, errors = (_by_period(evidence, metric, -math.inf) for metric in ("Invocations", "Errors"))
+    rows = tuple(_rows(evidence, calls, errors))
+    created_s = evidence.release.created_s or 0.0
+    return replace(evidence, requests=rows, since=tuple(seen for seen in rows if seen.at_s >= created_s))
+
+
+def _rows(evidence: Evidence, calls: Counts, errors: Counts) -> Iterator[Requests]:
+    created_s, window = evidence.release.created_s or 0.0, arms_window(evidence)
+    began_s = window[0] if window else created_s
+    for (version, start_s), called in calls.items():
+        at_s = start_s if start_s + MINUTE_S <= created_s else max(start_s, began_s)
+        failures = min(round(errors.get((version, start_s), 0)), round(called))
+        answers: tuple[tuple[Answer, int, int], ...] = (
+            ("failed", UNHANDLED_STATUS, failures),
+            ("ok", 200, round(called) - failures),
+        )
+        for outcome, status, number in answers:
+            if number:
+                yield Requests(
+                    at_s=at_s,
+                    intent="good",
+                    persona=ANYONE,
+                    endpoint="",
+                    version=version,
+                    outcome=outcome,
+                    status=status,
+                    count=number,
+                    latency={},
+                    service_time={},
+                )
 
 
 def _series(evidence: Evidence, metric: str) -> Iterator[MetricSeen]:

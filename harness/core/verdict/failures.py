@@ -14,7 +14,7 @@ from harness.core.timeline.alarm_rules import Rule
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import clopper_pearson, fisher_worse
 from harness.core.verdict.breach import Fails, Weighed
-from harness.core.verdict.composed import breach_of, weigh_by, weighs_of
+from harness.core.verdict.composed import breach_of, holding_back, weigh_by, weighs_of
 from harness.core.verdict.evidence import Evidence, by_status, count, failed, is_fault, reached_service
 from harness.core.verdict.guards import Composed, guards_of, unevaluated_alarms, unread_alarms
 from harness.core.verdict.measure import (
@@ -52,7 +52,24 @@ def _lacks_yardstick(evidence: Evidence) -> bool:
         for name in unevaluated_alarms(evidence)
         if name in evidence.rollout.yardsticks or not evidence.rollout.alarms.turns(name)
     )
-    return bool(unread_alarms(evidence)) or any(unknown)
+    return bool(unread_alarms(evidence)) or any(unknown) or bool(untold_by_composites(evidence))
+
+
+def untold_by_composites(evidence: Evidence) -> dict[str, str]:
+    """The composites that may bear failures, in that nobody knows the state of another child, and why not."""
+    composites = [guard for guard in guards_of(evidence) if isinstance(guard, Composed)]
+    fails = harm_for_none(evidence) if composites else None
+    hurt = [seen for seen in evidence.since if fails and fails(seen)]
+    return {
+        guard.name: f"the state of {name} is not known"
+        for guard in composites
+        for name, holds in holding_back(evidence, guard, {seen.at_s for seen in _meant_for(guard, hurt)})
+        if holds is None
+    }
+
+
+def _meant_for(guard: Composed, hurt: Sequence[Requests]) -> list[Requests]:
+    return [seen for seen in hurt if any(rule.weighs(seen.status) for rule in guard.counting.values())]
 
 
 def weighed_harm(evidence: Evidence) -> list[tuple[Rule | Composed, Weighed]]:

@@ -4,7 +4,14 @@ from harness.core.verdict import before, unseen
 from harness.core.verdict.durations import durations_of, slower_by_cloudwatch
 from harness.core.verdict.effects import unproved
 from harness.core.verdict.evidence import Evidence, count, failed
-from harness.core.verdict.failures import failures_in_words, harm_for_any, harm_for_none, weighed_harm, worse_than_ever
+from harness.core.verdict.failures import (
+    failures_in_words,
+    harm_for_any,
+    harm_for_none,
+    untold_by_composites,
+    weighed_harm,
+    worse_than_ever,
+)
 from harness.core.verdict.guards import unevaluated_alarms, unread_alarms
 from harness.core.verdict.measure import Measures, arms_window, headers_tell, metric_sum
 from harness.core.verdict.slowness import slow_by_a_late_generator, slow_in_one_part
@@ -37,7 +44,7 @@ def health_in_words(evidence: Evidence, measures: Measures) -> str:
         good = _answered_well(evidence)
         return f"No harm was found: the canary never had traffic, and {good} requests were answered well."
     good = _good_answers(evidence, measures) or 0
-    return f"{_told_good(evidence, measures, good)}{_excluded(evidence, measures.arms.canary)}."
+    return f"{_told_good(evidence, measures, good)}{_excluded(evidence, measures.arms.canary)}{_nameless(evidence)}."
 
 
 def _nothing_to_hold_against(evidence: Evidence) -> str:
@@ -64,7 +71,8 @@ def _answered_well(evidence: Evidence) -> int:
 def _without_yardstick(evidence: Evidence) -> str | None:
     """Failures that nothing can be held against: an alarm of the group might bear them, or might not."""
     unread = unread_alarms(evidence)  # they may bear less than those that could be read
-    untold = unread or [f"{name} ({why})" for name, why in unevaluated_alarms(evidence).items()]
+    unknown = {**unevaluated_alarms(evidence), **untold_by_composites(evidence)}
+    untold = unread or [f"{name} ({why})" for name, why in unknown.items()]
     hurt = count(evidence.since, harm_for_any(evidence) if unread else harm_for_none(evidence))
     if not untold or not hurt:
         return None
@@ -91,6 +99,7 @@ _DOUBTS = (
     unproved,
     _without_yardstick,
     _breaching_by_chance,
+    before.more_errors_than_before,
     _worse_at_another_time,
     unseen.errors_not_told,
     before.failures_of_nobody,
@@ -168,10 +177,13 @@ def _took(evidence: Evidence) -> str:
     told = durations_of(evidence)
     if told is None:
         return "; how long they took, and what the code answered, was not seen"
-    return (
-        f", which took {told.canary_ms:.0f} ms on average ({told.baseline_ms:.0f} ms on the baseline); what the code "
-        "answered was not seen"
-    )
+    return f", which took {told.canary_ms:.0f} ms on average ({told.of_baseline}); what the code answered was not seen"
+
+
+def _nameless(evidence: Evidence) -> str:
+    """Failures that are borne, or no more than before, and that may be the canary's all the same."""
+    nameless = count(before.nameless_failures(evidence)) if headers_tell(evidence.since) else 0
+    return f"; {nameless} good requests failed that no header gives to a version" if nameless else ""
 
 
 def _excluded(evidence: Evidence, arm: ArmFacts) -> str:

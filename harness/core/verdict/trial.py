@@ -18,7 +18,9 @@ SETTLING_S = 15.0
 
 def gap_in_the_trial(evidence: Evidence) -> str | None:
     """What left the canary untried for a part of its time; None where nothing did, or nothing tells."""
-    lost = lost_weights(evidence)
+    strayed, lost = evidence.release.strayed, lost_weights(evidence)
+    if strayed:
+        return f"somebody moved the alias to version {strayed[0]} {_after(evidence, strayed[1][1])}"
     if lost:
         return f"somebody took the canary's weight off the alias {_after(evidence, lost[1])}"
     asked = {seen.at_s for seen in evidence.since}

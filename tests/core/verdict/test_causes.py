@@ -192,6 +192,37 @@ def test_a_canary_that_answered_has_not_lost_its_weight(findings: Any, row: Any)
     assert "alias-lost-weights" not in findings(events)
 
 
+def moved(events: list[Any], since_s: float) -> list[Any]:
+    """A release whose alias somebody puts on a third version, which answers from then on."""
+    answering = [
+        replace(event, version="3") if isinstance(event, Requests) and event.at_s >= since_s else event
+        for event in events
+    ]
+    return [
+        replace(event, version="3", weights={}) if isinstance(event, AliasSeen) and event.at_s >= since_s else event
+        for event in answering
+    ]
+
+
+@pytest.mark.parametrize("release", [{}, {"end": "rolled_back", "end_s": 191.0, "alarms": ((180.5, 300.0),)}])
+def test_alias_that_somebody_moved_to_a_third_version_clears_nobody(
+    release: dict[str, Any], findings: Any, build: Any, judged: Any
+) -> None:
+    """That version is not the canary, which was not on trial any more."""
+    events = moved(build(**release), since_s=160.0)
+    found = findings(events)
+    assert found["alias-moved"].severity == "error"
+    assert re.search(r"version 3 \d+ to \d+ s after the creation", found["alias-moved"].text)
+    assert "alias-contradicts-codedeploy" in found
+    assert judged(events).call == "inconclusive"
+
+
+def test_alias_that_moved_on_after_the_end_was_not_taken_from_the_canary(findings: Any, row: Any) -> None:
+    """The trial was over."""
+    found = findings(moved(row("healthy"), since_s=380.0))
+    assert "alias-moved" not in found
+
+
 @pytest.mark.parametrize("name", ["healthy", "erroruser", "linear", "no-rollback", "hook-failure", "all-at-once"])
 def test_no_weight_is_lost_where_the_alias_followed(name: str, findings: Any, row: Any) -> None:
     """Looks at alias and target differ by a moment."""

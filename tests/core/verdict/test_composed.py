@@ -136,6 +136,15 @@ def test_a_child_on_latency_counts_as_it_was_seen(state: str, build: Any, judged
     assert any("is meant to bear" in said for said in verdict.because) == (state == "ALARM")
 
 
+def test_a_child_on_latency_whose_state_nobody_saw_leaves_failures_unweighed(build: Any, judged: Any) -> None:
+    """Both words, that of the verdict and that of the finding, say that nobody knows."""
+    verdict = judged(played("ALARM(sum) AND ALARM(slow)", "one breaches", build, rolled_back=False))
+    (finding,) = [finding for finding in verdict.findings if finding.id == "composite-not-weighed"]
+    assert "Nothing says whether they are borne" in finding.text
+    assert any("the state of slow is not known" in said for said in verdict.because)
+    assert verdict.call == "inconclusive"
+
+
 def test_a_healthy_release_that_a_guard_rolled_back_is_a_false_alarm(build: Any, judged: Any) -> None:
     """A suppressor that nobody measured never rings alone."""
     verdict = judged(played("ALARM(sum) AND NOT ALARM(upkeep)", "healthy", build, rolled_back=True))

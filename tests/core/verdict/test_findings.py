@@ -456,6 +456,8 @@ def test_traffic_without_version_says_so(findings: Any, row: Any, sent: Any) -> 
     """A failure that nobody can attribute is counted as such."""
     lost: Requests = sent(100.0, ok=False, version=None, status=503)
     assert "1 where no header said" in findings([*row("healthy"), lost])["collateral"].text
+    other = msgspec.structs.replace(lost, version="$LATEST")
+    assert "0 where no header said, 1 on other versions" in findings([*row("healthy"), other])["collateral"].text
 
 
 def test_why_requests_got_no_answer_is_told(findings: Any, row: Any) -> None:

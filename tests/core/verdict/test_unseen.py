@@ -146,6 +146,46 @@ def test_slow_canary_is_not_cleared_by_others_requests(build: Any, judged: Any) 
     assert not any("No harm was found" in said for verdict in (alike, untold) for said in verdict.because)
 
 
+def test_slow_version_that_got_all_traffic_at_once_is_not_cleared(build: Any, judged: Any, row: Any) -> None:
+    """It never shared the traffic, so the invocations before the creation say what is usual."""
+    at_once = watched(row("all-at-once", faults=(), alarms=()))
+    slow = judged(with_durations(at_once, canary_ms=2003.0, baseline_ms=2.0))
+    assert slow.call == "inconclusive"
+    assert "took 2003 ms on average, and one of the baseline 2 ms before the creation" in slow.because[1]
+    alike = judged(with_durations(at_once, canary_ms=40.0, baseline_ms=2.0))
+    assert alike.call == "cleared"
+    assert "which took 40 ms on average (2 ms on the baseline before)" in alike.because[1]
+    untold = with_durations(at_once, canary_ms=40.0, baseline_ms=2.0)
+    untold = [one for one in untold if getattr(one, "metric", None) != "Duration" or getattr(one, "version", "") == "2"]
+    assert "nothing tells how long those of the baseline took" in judged(untold).because[1]
+
+
+def erring(events: list[Event], share: float, since_s: float) -> list[Event]:
+    """The same, with this share of both versions' invocations in Errors from a minute on."""
+    called = {one.version: one.points for one in events if isinstance(one, MetricSeen) and one.metric == "Invocations"}
+
+    def counted(event: Event) -> Event:
+        if not isinstance(event, MetricSeen) or event.metric != "Errors":
+            return event
+        points = tuple((at_s, share * number if at_s >= since_s else 0.0) for at_s, number in called[event.version])
+        return replace(event, points=points)
+
+    return [counted(event) for event in events]
+
+
+@pytest.mark.parametrize("release", [{}, UNDONE], ids=["promoted", "rolled back"])
+def test_errors_of_both_versions_that_begin_with_the_release_are_in_doubt_without_requests_of_our_own(
+    release: dict[str, Any], build: Any, judged: Any
+) -> None:
+    """A migration may hurt the baseline, too: CloudWatch tells that none failed before."""
+    verdict = judged(erring(watched(build(**release)), 0.2, since_s=60.0))
+    assert verdict.call == "inconclusive"
+    assert "by CloudWatch" in verdict.because[1]
+    assert "did before the deployment" in verdict.because[1]
+    usual = judged(erring(watched(build(**release)), 0.2, since_s=0.0))
+    assert usual.call in ("cleared", "false_alarm")
+
+
 def test_a_load_generator_that_was_late_blames_no_canary_for_slowness(build: Any, judged: Any) -> None:
     """It measured its own lateness, too."""
     slow = build(**SLOW)

@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     release.alias_left_split,
     release.alias_contradicts,
     release.alias_lost_weights,
+    release.alias_moved,
     causes.traffic_bypasses_alias,
     experiment.no_traffic,
     experiment.not_steady,

@@ -140,13 +140,14 @@ def collateral(scene: Scene) -> Finding | None:
         return None
     on_canary = count(hurt, lambda seen: evidence.is_canary(seen.version))
     on_baseline = count(hurt, lambda seen: evidence.is_baseline(seen.version))
-    rest = count(hurt) - on_canary - on_baseline
+    nameless = count(hurt, lambda seen: seen.version is None)
+    others = count(hurt) - on_canary - on_baseline - nameless
     statuses = by_status(hurt)
     return finding(
         "collateral",
-        "warning" if on_baseline or rest else "note",
-        f"{count(hurt)} good requests failed: {on_canary} on the canary, {on_baseline} on the baseline, {rest} where "
-        f"no header said ({statuses}).{_whom(hurt)}",
+        "warning" if count(hurt) > on_canary else "note",
+        f"{count(hurt)} good requests failed: {on_canary} on the canary, {on_baseline} on the baseline, {nameless} "
+        f"where no header said{f', {others} on other versions' if others else ''} ({statuses}).{_whom(hurt)}",
     )
 
 

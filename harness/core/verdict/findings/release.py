@@ -62,6 +62,21 @@ def alias_lost_weights(scene: Scene) -> Finding | None:
     )
 
 
+def alias_moved(scene: Scene) -> Finding | None:
+    """Somebody put another version on the alias while CodeDeploy was shifting."""
+    release = scene.evidence.release
+    strayed, created_s = release.strayed, release.created_s
+    if strayed is None or created_s is None:
+        return None
+    version, (low, high) = strayed
+    return error(
+        "alias-moved",
+        f"The alias went to version {version} {low - created_s:.0f} to {high - created_s:.0f} s after the creation, "
+        f"while CodeDeploy shifted traffic from version {release.baseline} to {release.canary}: somebody else changed "
+        "the alias, and the canary was not on trial from then on. Let nothing but CodeDeploy own the alias.",
+    )
+
+
 def hook_failed(scene: Scene) -> Finding | None:
     """A lifecycle hook said no."""
     release = scene.evidence.release
