@@ -1,6 +1,7 @@
 """The command `canary-harness cloud`: serves the local cloud alone."""
 
 import argparse
+import gc
 from functools import partial
 
 from harness.cli.cloud_environment import begin
@@ -33,9 +34,13 @@ def run_cloud(options: argparse.Namespace) -> int:
         return begin(_again(options))
     experiment = for_rehearsal(options.experiment, {"seed": options.seed}) if options.experiment else None
     check_locustfile(options.locustfile)
+    # What is loaded stays: to look for garbage in it, now and later, would only take time.
+    gc.disable()
     from harness.rehearsal.beside import locust_page
     from harness.rehearsal.cloud import serve
 
+    gc.freeze()
+    gc.enable()
     return serve(
         experiment,
         speed=options.speed,

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from botocore import xform_name
-from botocore.exceptions import UnknownServiceError
+from botocore.exceptions import DataNotFoundError
 from botocore.model import OperationNotFoundError
 from botocore.validate import ParamValidator
 from moto.core.model import OperationModel, ServiceModel
@@ -26,13 +26,13 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.serialize import SerializationContext, get_serializer_class
-from moto.core.utils import get_service_model
 from werkzeug.exceptions import HTTPException
 
 from harness.core.experiment.gate import Gate
 from harness.rehearsal import bodies, cbor, signature
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.refusal import Refusal
+from harness.rehearsal.service_models import service_model
 
 WireAnswer = tuple[int, Mapping[str, str], bytes]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -106,7 +106,7 @@ class Wire:
         return [body]
 
     def _answer(self, service_name: str, request: Request) -> WireAnswer:
-        model: ServiceModel = get_service_model(service_name)
+        model: ServiceModel = service_model(service_name)
         request = _as_meant(model, request)
         try:
             operation, uri_params = _operation_of(model, request)
@@ -239,9 +239,9 @@ def _unknown(service_name: str, request: Request, refusal: Refusal | None = None
     """A refusal in the protocol of the service; in JSON for an unknown service."""
     refusal = refusal or _not_here(_asked_of(request))
     try:
-        model = get_service_model(service_name)
-    except UnknownServiceError:
-        model = get_service_model("codedeploy")
+        model = service_model(service_name)
+    except DataNotFoundError:
+        model = service_model("codedeploy")
     protocol = _protocol_of(model, request)
     return _serialized(OperationModel({"name": "Unknown"}, model), protocol, _spelt(refusal, protocol))
 

@@ -17,6 +17,7 @@ from harness.rehearsal.fis import Fis
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.operations import Answer, AwsService, Params, operation, operations, unlocked_operation
 from harness.rehearsal.refusal import Refusal
+from harness.rehearsal.service_models import service_model
 
 README = Path(__file__).parents[2] / "harness" / "rehearsal" / "README.md"
 
@@ -70,6 +71,13 @@ def test_the_readme_lists_every_operation_and_no_other() -> None:
 def test_the_cloud_serves_these_services(canary_cloud: object) -> None:
     """The table leaves out no service of the cloud."""
     assert {name: type(service) for name, service in canary_cloud._services().items()} == SERVICES  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_services_model_is_botocores_own(name: str) -> None:
+    """It is found in another way, and is the same."""
+    ours, theirs = service_model(name), get_service_model(name)
+    assert (ours.metadata, ours.operation_names) == (theirs.metadata, theirs.operation_names)
 
 
 @pytest.mark.parametrize("name", SERVICES)

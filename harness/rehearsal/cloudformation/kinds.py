@@ -9,13 +9,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
-from moto.core.utils import get_service_model
 
 from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
 from harness.rehearsal.cloudformation.refusals import ResourceFailed, by_handler, by_service
 from harness.rehearsal.cloudformation.steps import Steps
 from harness.rehearsal.operations import Answer, AwsService
 from harness.rehearsal.refusal import Refusal
+from harness.rehearsal.service_models import service_model
 
 _ENDING = string.ascii_uppercase + string.digits
 Say = Callable[[str], None]
@@ -76,7 +76,7 @@ class Api:
 
     def call(self, operation: str, properties: Mapping[str, Any], **more: Any) -> Answer:
         """Carries out an operation; raises ResourceFailed."""
-        shape = get_service_model(self._model).operation_model(operation).input_shape
+        shape = service_model(self._model).operation_model(operation).input_shape
         assert isinstance(shape, StructureShape)
         try:
             method = getattr(self._service, xform_name(operation))
@@ -87,7 +87,7 @@ class Api:
 
     def knows(self, operation: str, properties: Mapping[str, Any]) -> bool:
         """Whether the operation has all of these properties; else the handler refuses one."""
-        shape = get_service_model(self._model).operation_model(operation).input_shape
+        shape = service_model(self._model).operation_model(operation).input_shape
         assert isinstance(shape, StructureShape)
         members = {_plain(name) for name in shape.members}
         unknown = [name for name in properties if _plain(name) not in members]

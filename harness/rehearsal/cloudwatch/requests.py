@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.core.utils import get_service_model
 from msgspec import Struct
 
 from harness.rehearsal.operations import AwsService, Params
 from harness.rehearsal.refusal import Refusal
+from harness.rehearsal.service_models import service_model
 
 DATA_OPERATIONS = frozenset({"PutMetricData", "ListMetrics", "GetMetricStatistics"})
 """The operations whose model names InvalidParameterValue and MissingParameter; all others say ValidationError."""
@@ -35,7 +35,7 @@ class CheckedService(AwsService):
 
 def check(operation_name: str, params: Params) -> None:
     """Raises the refusal of AWS when a value is missing, no member of its enum, too long, too short or malformed."""
-    shape = get_service_model("cloudwatch").operation_model(operation_name).input_shape
+    shape = service_model("cloudwatch").operation_model(operation_name).input_shape
     flaws = list(_flaws(shape, params, ()))
     if not flaws:
         return
