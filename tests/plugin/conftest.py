@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stage(
-    canary_cloud_factory: Callable[..., "Cloud"], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    canary_cloud_factory: Callable[..., "Cloud"],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> "Iterator[Stage]":
     """A stage with a cloud on it, which this process sees as well; nothing that is started there survives the test."""
     from tests.plugin.staging import EXPERIMENT, SPEED, Stage
 
-    cloud = canary_cloud_factory(EXPERIMENT, speed=SPEED)
+    cloud = canary_cloud_factory(EXPERIMENT, speed=getattr(request, "param", SPEED))
     aws_environment(cloud, monkeypatch)
     staged = Stage(cloud, tmp_path)
     yield staged

@@ -1,11 +1,13 @@
 """Whole commands on a stage of their own, to be killed or stopped in the middle: each with every fault in effect."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +48,18 @@ EXPERIMENT = Experiment(
 LOCUST = (sys.executable, "-m", "locust", "--only-summary", "-f", CANARY, "--headless")
 HARNESS = (sys.executable, "-m", "harness")
 WORKERS = ("--processes", "2")
+DEPLOYS = """
+import sys, time
+
+from harness.aws.clients import Aws
+from harness.aws.deployer import create_deployment
+from harness.aws.journal import Journal
+
+names = dict(zip(("application", "group", "function", "alias", "target_version", "config"), sys.argv[1:]))
+create_deployment(Aws(), **names, experiment="theirs", journal=Journal(lambda _: None, lambda: 0.0))
+time.sleep(2)
+"""
+"""A command that deploys, and stays a moment."""
 
 
 class Started:
@@ -78,20 +92,40 @@ class Started:
         while not self._shows(seen):
             assert time.monotonic() < until_s, self.log.read_text()
             time.sleep(0.02)
-        self.all += self.all[0].children(recursive=True)
+        self._note()
+
+    def _note(self) -> None:
+        """Notes who is there now."""
+        if self.process.poll() is None:
+            self.all += [one for one in self.all[0].children(recursive=True) if one not in self.all]
 
     def wait_until_begun(self) -> None:
         """Waits for the first line of the timeline."""
         self.wait_until(lambda events: bool(of(RunStarted, events)))
 
     def send(self, signum: int, to: str) -> None:
-        """Sends a signal to a worker, the process that was started, or its whole group."""
-        if to == "worker":
-            self.all[-1].send_signal(signum)
-        elif to == "group":
+        """Sends a signal to the process that was started, its group, a worker, or what was started by such a word."""
+        if to == "group":
             os.killpg(self.process.pid, signum)
-        else:
+        elif to == "process":
             self.process.send_signal(signum)
+        else:
+            with suppress(psutil.NoSuchProcess):
+                self._part(to).send_signal(signum)
+
+    def _part(self, name: str) -> psutil.Process:
+        self._note()
+        if name == "worker":
+            return self.all[-1]
+        named = [one for one in self.all[1:] if one.is_running() and any(name in word for word in one.cmdline()[:4])]
+        return named[0] if named else self.all[-1]
+
+    def leave_room(self, room: int) -> None:
+        """Lets no file of it grow beyond so many bytes more than its timeline has now, as on a disk that is full."""
+        limit = self.folder.timeline.stat().st_size + room
+        for process in self.all:
+            with suppress(psutil.NoSuchProcess):
+                process.rlimit(psutil.RLIMIT_FSIZE, (limit, limit))
 
     def wait_until_gone(self) -> None:
         """Waits until nothing of it is left that lives."""
@@ -150,6 +184,17 @@ class Stage:
         """`canary-harness run` with a command that deploys."""
         return [*HARNESS, "run", self._asks(command=text)[-1]]
 
+    def deploys(self) -> list[str]:
+        """The same with one that deploys, and is slow about it."""
+        (self._folder / "deploys.py").write_text(DEPLOYS)
+        names = [*self._names.values(), self.cloud.ready["canary"], "Canary10Percent2Minutes"]
+        return self.commands(shlex.join([sys.executable, "deploys.py", *names]))
+
+    def examines(self) -> list[str]:
+        """`canary-harness doctor` of the group, with the fault request that it waits for."""
+        names = ["--application", self._names["application"], "--group", self._names["group"]]
+        return [*HARNESS, "doctor", *names, "--host", self.cloud.ready["service_url"]]
+
     def watches(self) -> list[str]:
         """`canary-harness watch` of a deployment that somebody else made."""
         self.deploy()
@@ -158,7 +203,7 @@ class Stage:
     def rehearses(self) -> list[str]:
         """`canary-harness rehearse`, which has a cloud of its own."""
         self._file.write_bytes(msgspec.json.encode(self.experiment))
-        return [*HARNESS, "rehearse", self._file.name, "--speed", f"{SPEED:g}"]
+        return [*HARNESS, "rehearse", self._file.name, "--speed", f"{self.cloud.ready['speed']:g}"]
 
     def deploy(self) -> None:
         """Deploys as somebody else, so slowly that whoever begins to watch now still sees it."""

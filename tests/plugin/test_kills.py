@@ -16,7 +16,8 @@ from harness.report.folder import RunFolder
 from tests.plugin.staging import EXPERIMENT, Stage
 from tests.plugin.test_runs import is_as_before, of
 
-LASTS_S = 6.0
+SPEED = 120.0
+LASTS_S = 4.0
 """Wall time that the whole of it takes, about."""
 VICTIMS: dict[str, tuple[Callable[[Stage], list[str]], str]] = {
     "locust": (Stage.alone, "process"),
@@ -24,21 +25,35 @@ VICTIMS: dict[str, tuple[Callable[[Stage], list[str]], str]] = {
     "master": (Stage.with_workers, "process"),
     "worker": (Stage.with_workers, "worker"),
     "run": (Stage.redeploys, "process"),
+    "run with a command": (Stage.deploys, "process"),
+    "command": (Stage.deploys, "deploys.py"),
     "watcher": (Stage.watches, "process"),
+    "doctor": (Stage.examines, "process"),
     "rehearsal": (Stage.rehearses, "process"),
+    "locust of a rehearsal": (Stage.rehearses, "locust"),
+    "cloud of a rehearsal": (Stage.rehearses, "cloud"),
 }
 """Who is killed: of which command, and what of it."""
-SOON = (1, 4, 9)
-"""Seeds that `make test` plays, too: all of Locust, a redeploying run, and a master, each in the middle of it."""
+KILLS = 300
+PARTS = 4
+"""`make soak PART=kills1` plays the first of them."""
+SOON = (25, 40, 98)
+"""Seeds that `make test` plays, too: all of Locust, a redeploying run whose disk fills up, and a master."""
 
 
 def cases() -> Iterator[Any]:
-    """Fifty victims and moments."""
-    for seed in range(50):
+    """Three hundred victims and moments; for half of them the disk is full from some byte on."""
+    for seed in range(KILLS):
+        draws = random.Random(seed)
         victim = [*VICTIMS][seed % len(VICTIMS)]
-        after_s = round(random.Random(seed).uniform(0.0, LASTS_S), 1)
+        after_s = round(draws.uniform(0.0, LASTS_S), 1)
+        room = draws.randrange(6_000) if seed // len(VICTIMS) % 2 else None
         marks = pytest.mark.slow if seed in SOON else pytest.mark.soak
-        yield pytest.param(victim, after_s, marks=marks, id=f"{victim} after {after_s} s ({seed})")
+        part = 1 + seed * PARTS // KILLS
+        disk = "" if room is None else f", room for {room} bytes"
+        yield pytest.param(
+            victim, after_s, room, marks=marks, id=f"kills{part}: {victim} after {after_s} s{disk} ({seed})"
+        )
 
 
 def heal(folder: RunFolder) -> None:
@@ -55,21 +70,28 @@ def claims_only_what_was_seen(events: list[Event], outcome: str) -> bool:
     return ended or outcome not in (Outcome.PROMOTED, Outcome.ROLLED_BACK)
 
 
-@pytest.mark.parametrize(("victim", "after_s"), [*cases()])
-def test_a_kill_loses_nothing_and_is_healed(stage: Stage, victim: str, after_s: float) -> None:
+@pytest.mark.parametrize("stage", [SPEED], indirect=True, ids=[""])
+@pytest.mark.parametrize(("victim", "after_s", "room"), [*cases()])
+def test_a_kill_loses_nothing_and_is_healed(stage: Stage, victim: str, after_s: float, room: int | None) -> None:
     """The timeline reads, nothing is claimed that was not seen, nobody lives on, and the cloud gets well again."""
     command, killed = VICTIMS[victim]
     started = stage.start(command(stage))
     before = stage.placed
-    started.wait_until_begun()
+    if victim != "doctor":  # which keeps no timeline
+        started.wait_until_begun()
+    if room is not None:
+        started.leave_room(room)
     time.sleep(after_s)
     started.send(signal.SIGKILL, killed)
     started.wait_until_gone()
+    if victim == "doctor":
+        assert is_as_before(stage.cloud)
+        return
     folder = started.folder
     events = folder.read_events()
     verdict = judge(EXPERIMENT, events)
     assert claims_only_what_was_seen(events, verdict.outcome)
-    if victim != "rehearsal":  # its cloud is gone
+    if command is not Stage.rehearses:  # its cloud is gone
         heal(folder)
         assert is_as_before(stage.cloud)
         assert victim != "run" or stage.placed == before

@@ -48,12 +48,11 @@ LATENCIES_S = (0.0, 0.15, 1.0, 4.0)
 STALE_S = (0.0, 3.0, 30.0)
 MOMENTS = (0.5, 1.1)
 """In the middle of the call, and just after it, in parts of its latency."""
-SAMPLE = 24
 HEALED_WITHIN_S = 1200.0
 
 
 def cases() -> Iterator[Any]:
-    """Every write by every way to end, and so on; `make test` plays a fixed part of each write's and each way's."""
+    """Every write by every way to end, and so on; `make test` plays 18, some of each write's and each way's."""
     every = [
         (write, way, latency_s, stale_s, moment)
         for write in WRITES
@@ -72,7 +71,7 @@ def cases() -> Iterator[Any]:
 def _sampled(every: list[Any]) -> Iterator[Any]:
     draws = random.Random(13)
     strata = [(write, way) for write in WRITES for way in WAYS]
-    for write, way in draws.sample(strata, SAMPLE):
+    for write, way in strata[::2]:
         yield draws.choice([case for case in every if case[:2] == (write, way)])
 
 
