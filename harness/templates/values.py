@@ -18,6 +18,9 @@ Content: TypeAlias = "dict[str, Value] | tuple[Value, ...] | str | int | float |
 MOST_VALUES = 200_000
 """Far more than any template has, its aliases written out: CloudFormation takes 1 MB of text."""
 
+CHARACTERS = 100
+"""So many characters of a text count as one more value: an alias repeats a long text as well."""
+
 DEEPEST = 100
 """How deep values may nest to be read; a template has some ten."""
 
@@ -133,7 +136,7 @@ class _Reading:
 
     def value(self, node: yaml.Node) -> Value:
         """The value of a node. Raises TemplateError for one that stands for too much, or holds itself."""
-        self._left -= 1
+        self._left -= 1 + (len(node.value) // CHARACTERS if isinstance(node, yaml.ScalarNode) else 0)
         if self._left < 0 or id(node) in self._open:
             raise self._wrong(node, f"aliases stand for more than {MOST_VALUES:,} values")
         self._open.add(id(node))

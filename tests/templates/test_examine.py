@@ -297,10 +297,12 @@ def test_a_file_that_is_no_template_is_refused(tmp_path: Path, examine: Examine,
 
 
 def test_aliases_stand_for_a_bounded_size(examine: Examine) -> None:
-    """A short text could stand for billions of values."""
-    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
-    with pytest.raises(TemplateError, match="aliases stand for more than"):
-        examine(bomb)
+    """A short text could stand for billions of values, or for a long text many times."""
+    values = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+    texts = f"a: &a {'x' * 10_000}\nb: [{', '.join(['*a'] * 10_000)}]\n"
+    for bomb in (values, texts):
+        with pytest.raises(TemplateError, match="aliases stand for more than"):
+            examine(bomb)
 
 
 def test_a_hundred_functions_take_less_than_two_seconds(examine: Examine) -> None:

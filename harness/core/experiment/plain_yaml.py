@@ -10,6 +10,8 @@ from harness.errors import ExperimentError
 
 MOST_VALUES = 1_000_000
 """Far more than any experiment has, its aliases written out."""
+CHARACTERS = 100
+"""So many characters of a text count as one more value: an alias repeats a long text as well."""
 
 
 def read_yaml(text: str, source: str) -> Any:
@@ -81,7 +83,8 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     """How many values a node stands for with its aliases written out."""
     if id(node) not in known:
         known[id(node)] = MOST_VALUES  # as long as it is counted: one that holds itself never ends
-        known[id(node)] = 1 + sum(_size(part, known) for part in _parts(node))
+        own = len(node.value) // CHARACTERS if isinstance(node, yaml.ScalarNode) else 0
+        known[id(node)] = 1 + own + sum(_size(part, known) for part in _parts(node))
         if known[id(node)] > MOST_VALUES:
             problem = f"aliases stand for more than {MOST_VALUES:,} values"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)

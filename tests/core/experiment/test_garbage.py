@@ -20,6 +20,7 @@ BOMBS = {
         f"{key}: &{key} {{<<: [{', '.join([f'*{before}'] * 10)}]}}\n"
         for before, key in zip("abcdefghi", "bcdefghij", strict=True)
     ),
+    "a long text thousands of times": f"a: &a {'x' * 100_000}\nname: [{', '.join(['*a'] * 2_000)}]\n",
     "a list that holds itself": "name: &a [*a]\n",
     "a map that merges itself": "name: &a {<<: *a}\n",
     "a word that is no truth": "name: !!bool maybe",
