@@ -11,6 +11,7 @@ LONGEST_BYTES = 200
 FILES_OF_A_RUN = frozenset(
     {"manifest.json", "experiment.yaml", "timeline.jsonl", "command.log", "locust.log", "healed.jsonl", "verdict.json"}
     | {"report.html", "report.md", "junit.xml"}
+    | {"locust.json"}  # Locust writes this one itself
 )
 
 
