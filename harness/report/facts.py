@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from harness.core.experiment.types import Objective, Outcome
+from harness.core.experiment.types import Call, Objective, Outcome
 from harness.core.timeline.bounds import Bounds, interval_in_words
 from harness.core.verdict.types import ArmFacts, RequestHurt, Source, Verdict, result_in_words
 
@@ -71,6 +71,20 @@ def result(verdict: Verdict) -> str:
 def subject(verdict: Verdict) -> str:
     """Experiment, deployment and how it shifted traffic, in one line."""
     return " · ".join(filter(None, (verdict.experiment, deployment(verdict))))
+
+
+def meant_so(verdict: Verdict) -> str:
+    """Why a call that sounds bad is as expected; empty for any other."""
+    if verdict.result != "as_expected" or verdict.call != verdict.expected_call or verdict.call not in _SOUND_BAD:
+        return ""
+    return f"This is what the experiment is for: it expects {_SOUND_BAD[verdict.call]}."
+
+
+_SOUND_BAD = {
+    Call.FALSE_ALARM: "an alarm that rolls a healthy canary back",
+    Call.MISSED: "harm that the safety net does not stop",
+    Call.INCONCLUSIVE: "that nothing can be said",
+}
 
 
 def deployment(verdict: Verdict) -> str:

@@ -11,7 +11,7 @@ from harness.core.verdict.groups import alone, events_of, events_of_first, name_
 from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
-from harness.report.in_words import faults
+from harness.report.in_words import faults, occasion
 from harness.report.judged_run import JudgedRun
 from harness.report.judging import judged, read_as
 from harness.report.junit import junit
@@ -82,6 +82,6 @@ def _list(root: Path) -> None:
 
 def _write(folder: RunFolder, run: JudgedRun) -> None:
     folder.write_verdict(run.verdict)
-    folder.write_text(folder.markdown, markdown(run.verdict, faults(run)))
+    folder.write_text(folder.markdown, markdown(run.verdict, faults(run), occasion(run)))
     folder.write_text(folder.junit, junit(run.verdict))
     folder.write_text(folder.page, page(run, chart(run)))

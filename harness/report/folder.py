@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import getpass
 import os
 import platform
 import re
@@ -39,7 +40,10 @@ _START = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """manifest.json: what was run, with what, by which command; `started` is wall time in UTC."""
+    """manifest.json: what was run, with what, by whom, by which command; `started` is wall time in UTC.
+
+    `by` is empty where the system tells no name, and in the manifests of earlier versions.
+    """
 
     schema: int = 1
     experiment: Experiment
@@ -48,6 +52,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     git_commit: str | None
     command: tuple[str, ...]
+    by: str = ""
 
 
 class _AnyManifest(Manifest, frozen=True, kw_only=True):
@@ -153,6 +158,7 @@ class RunFolder:
             versions=_versions(),
             git_commit=_git_commit(),
             command=tuple(masked(command)),
+            by=_who(),
         )
         _write(self.manifest, manifest)
         _write(self.experiment, safe)
@@ -329,6 +335,20 @@ def replace_file(path: Path, content: bytes) -> None:
 def _versions() -> dict[str, str]:
     others = {name: metadata.version(name) for name in ("locust", "boto3")}
     return {"harness": __version__, "python": platform.python_version(), **others}
+
+
+_ACTORS = {"GITHUB_ACTOR": "GitHub Actions", "GITLAB_USER_LOGIN": "GitLab CI", "BUILD_USER_ID": "Jenkins"}
+
+
+def _who() -> str:
+    """Who runs this: in CI whom it names, elsewhere the user of the system."""
+    for variable, where in _ACTORS.items():
+        if actor := os.environ.get(variable):
+            return f"{actor} ({where})"
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an image whose user has no name; KeyError until Python 3.13
+        return ""
 
 
 def _git_commit() -> str | None:

@@ -20,6 +20,19 @@ def faults(run: JudgedRun) -> str:
     return f"Faults: {', '.join(told[:MOST_FAULTS])}{more}." if told else ""
 
 
+def occasion(run: JudgedRun) -> str:
+    """When, which service and versions, and who ran it, in one line; what is not known is left out."""
+    release, speed = run.rollout.release, run.rollout.run.speed
+    started = run.manifest.started.replace("T", " ")[:16] + " UTC" if run.manifest else None
+    function = run.evidence.experiment.deployment.function
+    alias = run.evidence.experiment.deployment.alias
+    service = ":".join(filter(None, (function, alias))) if function else None
+    versions = f"version {release.baseline} → {release.canary}" if release.baseline and release.canary else None
+    who = f"run by {run.manifest.by}" if run.manifest and run.manifest.by else None
+    rehearsed = f"at speed {speed:g}" if speed != 1 else None
+    return " · ".join(filter(None, (started, service, versions, who, rehearsed)))
+
+
 def counted_from(run: JudgedRun) -> str:
     """What the time axis counts from."""
     return "seconds since the run began" if run.rollout.release.created_s is None else "seconds since the creation"

@@ -17,10 +17,14 @@ _LINKED = re.compile(r"://|@|#|\bwww(?=\.)|\bGH(?=-)", re.IGNORECASE)
 _BREAK = "\u200b"
 
 
-def markdown(verdict: Verdict, faults: str = "") -> str:
-    """The whole report in GitHub's Markdown; `faults` is a sentence about them, empty without a timeline."""
+def markdown(verdict: Verdict, faults: str = "", occasion: str = "") -> str:
+    """The whole report in GitHub's Markdown.
+
+    `faults` is a sentence about them, `occasion` says when and by whom; both are empty without a timeline.
+    """
+    about = [escaped(line) for line in (facts.meant_so(verdict), occasion, facts.subject(verdict)) if line]
     sections = (
-        [f"# {escaped(facts.headline(verdict))}", "", escaped(facts.subject(verdict)), ""],
+        [f"# {escaped(facts.headline(verdict))}", "", "  \n".join(about), ""],
         _groups(verdict),
         _bullets(verdict.because, MOST_REASONS),
         _timeline(verdict),

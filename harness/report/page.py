@@ -13,7 +13,7 @@ from harness.core.verdict.types import ArmFacts, Verdict
 from harness.report import facts
 from harness.report.datapoints import AlarmPeriod, chance_again, datapoints
 from harness.report.drawing import javascript
-from harness.report.in_words import alternative, counted_from, drawn_alarms, faults
+from harness.report.in_words import alternative, counted_from, drawn_alarms, faults, occasion
 from harness.report.judged_run import JudgedRun
 from harness.report.panels import Spec
 from harness.report.seconds import CELLS, Slice
@@ -34,6 +34,7 @@ def page(run: JudgedRun, spec: Spec | None) -> str:
     points = datapoints(run)
     return render(
         "report.html",
+        occasion=occasion(run),
         subject=facts.deployment(run.verdict),
         title=f"{run.verdict.experiment}: {facts.headline(run.verdict)}",
         run=run,
@@ -249,7 +250,11 @@ def manifest_rows(run: JudgedRun) -> list[tuple[str, str]]:
         ("looks at AWS", f"{facts.count(rollout.run.looks)}, and {facts.count(len(run.evidence.blind))} failed"),
     ]
     if run.manifest:
-        rows[1:1] = [("started", run.manifest.started), ("command", " ".join(run.manifest.command))]
+        rows[1:1] = [
+            ("started", run.manifest.started),
+            ("run by", run.manifest.by or facts.NOT_MEASURED),
+            ("command", " ".join(run.manifest.command)),
+        ]
         rows.append(("versions", ", ".join(f"{name} {version}" for name, version in run.manifest.versions.items())))
         rows.append(("git commit", run.manifest.git_commit or facts.NOT_MEASURED))
     elif run.asked_in:

@@ -132,3 +132,22 @@ def test_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
     """An experiment cannot be read from just any folder."""
     with pytest.raises(UsageError, match=r"neither manifest\.json nor timeline\.jsonl"):
         RunFolder.open(tmp_path).read_experiment()
+
+
+@pytest.mark.parametrize(
+    ("environment", "by"),
+    [({"GITHUB_ACTOR": "ann"}, "ann (GitHub Actions)"), ({"GITLAB_USER_LOGIN": "bob"}, "bob (GitLab CI)")],
+)
+def test_manifest_says_who_ran_it(
+    folder: RunFolder, environment: dict[str, str], by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whom CI names; an earlier manifest without a name can be read."""
+    monkeypatch.delenv("GITHUB_ACTOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    folder.write_manifest(Experiment(name="erroruser"), [])
+    assert folder.read_manifest().by == by
+    told = json.loads(folder.manifest.read_text())
+    del told["by"]
+    folder.manifest.write_text(json.dumps(told))
+    assert folder.read_manifest().by == ""

@@ -1,7 +1,10 @@
 """report.html: what it says, of whatever run."""
 
+import dataclasses
+import html
 import itertools
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -28,7 +31,7 @@ from harness.core.timeline.events import (
 )
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
-from harness.report.in_words import alternative, faults
+from harness.report.in_words import alternative, faults, occasion
 from harness.report.judged_run import JudgedRun
 from harness.report.markdown import markdown
 from harness.report.page import Tile, page, tiles
@@ -465,3 +468,15 @@ def test_findings_are_announced_at_the_top(past: Past, row: Any) -> None:
     text = reading(run).text
     announced = text[text.index("What should we change?") :].splitlines()[0]
     assert all(f"{count} {severity}" in announced for severity, count in severities.items())
+
+
+def test_the_top_says_when_which_service_versions_and_who(sample: JudgedRun) -> None:
+    """What a release meeting asks for first; what is not known is left out."""
+    assert sample.manifest
+    told = dataclasses.replace(sample, manifest=replace(sample.manifest, by="ann"))
+    day = sample.manifest.started[:10]
+    assert re.fullmatch(
+        rf"{day} \d\d:\d\d UTC · fake-user-FakeUser:Live · version 1 → 2 · run by ann · at speed 60", occasion(told)
+    )
+    assert occasion(told) in html.unescape(page(told, None))
+    assert occasion(dataclasses.replace(sample, manifest=None)).startswith("fake-user-FakeUser:Live · version 1 → 2")

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment.types import Outcome
+from harness.core.experiment.types import Call, Outcome
 from harness.core.timeline.bounds import Shift
 from harness.core.verdict.types import Criterion, DeploymentFacts, Detection, Finding, GroupFacts, LatencyFacts, Verdict
 from harness.report import facts
@@ -283,3 +283,11 @@ def test_latency_without_an_upper_bound_is_told_as_at_least(caught: Verdict) -> 
     measured = LatencyFacts(canary_p99_ms=(700.4, None), baseline_p99_ms=(8.02, None), ratio=None)
     told = markdown(replace(caught, arms=replace(caught.arms, latency=measured)))
     assert "p99 of good requests at least 700 ms on the canary, at least 8.02 ms on the baseline (exact" in told
+
+
+def test_a_false_alarm_that_was_expected_is_explained(caught: Verdict) -> None:
+    """Where it is green, so that nobody takes it for trouble; nothing else is."""
+    meant = replace(caught, call=Call.FALSE_ALARM, expected_call=Call.FALSE_ALARM)
+    assert "it expects an alarm that rolls a healthy canary back" in markdown(meant)
+    assert "This is what the experiment is for" not in markdown(replace(meant, result="contrary"))
+    assert "This is what the experiment is for" not in markdown(caught)
