@@ -77,8 +77,17 @@ def exist(snapshot: Snapshot) -> Assessment:
     if gone:
         seen = f"CloudWatch knows no alarm {' and no alarm '.join(gone)}."
         return error(seen, "Correct the name, or create the alarm.")
-    composites = [f"{alarm.name} goes to ALARM at {alarm.rule}." for alarm in snapshot.composites()]
+    composites = [f"{one.name} goes to ALARM at {one.rule}.{_suppressed(one)}" for one in snapshot.composites()]
     return ok(" ".join([f"CloudWatch knows {_all_of(snapshot)}.", *composites]))
+
+
+def _suppressed(composite: AlarmDefined) -> str:
+    """A suppressor holds back actions, not the state, which is what CodeDeploy looks at."""
+    if composite.suppressor is None:
+        return ""
+    return (
+        f" Its suppressor {composite.suppressor} holds back its actions, and no rollback: CodeDeploy reads its state."
+    )
 
 
 def _all_of(snapshot: Snapshot) -> str:

@@ -28,7 +28,8 @@ def alarm_defined(alarm: Mapping[str, Any], *, asked_s: float = 0.0, at_s: float
     if name is None:
         return None
     if rule is not None:
-        return AlarmDefined(asked_s=asked_s, at_s=at_s, name=name, kind="composite", rule=rule)
+        suppressor = text(alarm.get("ActionsSuppressor"))
+        return AlarmDefined(asked_s=asked_s, at_s=at_s, name=name, kind="composite", rule=rule, suppressor=suppressor)
     periods = whole(alarm.get("EvaluationPeriods"))
     flat = AlarmDefined(
         asked_s=asked_s,

@@ -268,7 +268,8 @@ class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
     """How an alarm counts; read at the start and again when its configuration changed.
 
     `queries` are its `Metrics`; empty if the alarm names one metric itself. `band` is the id of the query for the
-    anomaly band that it compares with. `unlike` says what kind of alarm it is if the harness does not know that kind.
+    anomaly band that it compares with. `suppressor` is the alarm that holds back the actions of a composite, not its
+    state. `unlike` says what kind of alarm it is if the harness does not know that kind.
     """
 
     name: str
@@ -284,6 +285,7 @@ class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
     comparison: str | None = None
     missing: str | None = None
     rule: str | None = None
+    suppressor: str | None = None
     unit: str | None = None
     queries: tuple[MetricQuery, ...] = ()
     band: str | None = None

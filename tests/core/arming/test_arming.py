@@ -19,6 +19,7 @@ from harness.core.experiment.types import (
     Outcome,
     Traffic,
 )
+from harness.core.timeline.alarm_definitions import alarm_defined
 from harness.core.timeline.events import (
     AlarmChanged,
     AlarmDefined,
@@ -133,6 +134,15 @@ def test_a_composite_that_exists_is_shown_with_its_rule() -> None:
     """A person sees when it goes to ALARM."""
     both = AlarmDefined(**AT, name="both", kind="composite", rule="ALARM(errors)")
     assert "both goes to ALARM at ALARM(errors)" in asked("alarm-exists", seeing(ERRORS, both)).seen
+
+
+def test_a_suppressor_of_a_composite_is_said_to_hold_back_no_rollback() -> None:
+    """It holds back the composite's actions; CodeDeploy reads the state."""
+    composite = {"AlarmName": "both", "AlarmRule": "ALARM(errors)", "ActionsSuppressor": "upkeep"}
+    both = alarm_defined(composite)
+    assert both is not None
+    seen = asked("alarm-exists", seeing(ERRORS, both)).seen
+    assert "Its suppressor upkeep holds back its actions, and no rollback" in seen
 
 
 def test_a_child_that_rings_alone_does_not_stop_a_deployment() -> None:
