@@ -23,6 +23,7 @@ import pytest
 import yaml
 
 from harness.aws.policy import policy
+from harness.cli.main import main
 from harness.core.experiment.parse import parse
 from harness.core.experiment.rails import RAILS
 from harness.rehearsal.cloud import Cloud
@@ -80,6 +81,7 @@ ONE = "canary-harness rehearse erroruser"
 OWN_API = [c for c in commands() if c.startswith(("canary-harness init", "canary-harness rehearse shop.yaml"))]
 NOT_ALONE = (ONE, "canary-harness rehearse --all --json", *OWN_API)
 RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and c not in NOT_ALONE]
+ADVICES = [command for command in commands() if command.startswith("canary-harness advise")]
 DOCTORS = [command for command in commands() if command.startswith("canary-harness doctor") and "--host" in command]
 AROUND = "canary-harness run game.yaml --stack shop-prod -- sam deploy --no-confirm-changeset"
 CURLS = [command for command in commands() if command.startswith("curl ")]
@@ -118,6 +120,7 @@ OTHERS = {
     "canary-harness doctor --print-policy": "test_policy_is_printed",
     **dict.fromkeys(DOCTORS, "test_doctor_finds_the_net_armed"),
     **dict.fromkeys(INSTALLS, "tests/test_wheel.py"),
+    **dict.fromkeys(ADVICES, "test_advice_is_given"),
 }
 
 
@@ -185,6 +188,14 @@ def test_own_api_is_rehearsed_by_two_commands(tmp_path: Path) -> None:
     verdict = json.loads((tmp_path / "reports" / "latest" / "verdict.json").read_text())
     assert verdict["call"] == "cleared"
     assert verdict["traffic"]["good"]["failed"] == 0
+
+
+@pytest.mark.parametrize("command", ADVICES)
+def test_advice_is_given(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With something to paste."""
+    monkeypatch.chdir(ROOT)
+    assert main(shlex.split(command)[1:]) == 0
+    assert "CanaryErrors" in (told := capsys.readouterr().out) or "_canary_errors" in told
 
 
 @pytest.mark.slow

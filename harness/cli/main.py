@@ -251,6 +251,15 @@ def _add_whatif(commands: Any) -> None:
     replaying.add_whatif_arguments(parser)
 
 
+def _add_advise(commands: Any) -> None:
+    from harness.cli import advise as advising
+
+    text = "rank alarm and rollout settings by what they would do, each ready to paste into a template"
+    parser = _add_command(commands, "advise", advising.run_advise, text)
+    parser.epilog = advising.EXIT_CODES
+    advising.add_advise_arguments(parser)
+
+
 def _add_doctor(commands: Any) -> None:
     from harness.cli import doctor as checkup
 
@@ -286,6 +295,7 @@ _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "report": _add_report,
     "compare": _add_compare,
     "whatif": _add_whatif,
+    "advise": _add_advise,
     "locust": _add_locust,
     "completion": _add_completion,
 }

@@ -149,19 +149,23 @@ def _false_rollbacks(setting: Setting) -> Told:
 
 
 def _smallest(setting: Setting) -> Told:
-    """The smallest share of the canary's requests that must fail so that 9 of 10 releases are caught."""
     kind = "slow" if setting.fault.kind == "latency" else "failing"
     where = " of that endpoint's" if setting.fault.of_traffic < 1 else ""
-
-    def caught(share: float) -> bool:
-        return chance(effective(with_share(replace(setting, planned=()), share))) >= NINE_IN_TEN
-
-    share = least(1e-5, 1.0, caught, start=setting.fault.share or 1.0)
+    share = smallest_fault(setting)
     if share is None:
         text = f"No share of{where} requests {kind} on the canary is caught in 9 of 10 releases."
     else:
         text = f"The smallest fault caught in 9 of 10 releases: {share:.2%}{where} of the canary's requests {kind}."
     return Told(id="smallest_fault", value=share, unit="share", by=by(setting), text=text)
+
+
+def smallest_fault(setting: Setting) -> float | None:
+    """The smallest share of the canary's requests that must fail so that 9 of 10 releases are caught; None for none."""
+
+    def caught(share: float) -> bool:
+        return chance(effective(with_share(replace(setting, planned=()), share))) >= NINE_IN_TEN
+
+    return least(1e-5, 1.0, caught, start=setting.fault.share or 1.0)
 
 
 # The way back
