@@ -52,6 +52,15 @@ def test_damaged_run_is_judged_or_refused(tmp_path: Path, loud: None) -> None:
         read_damaged(tmp_path / "reports", seed)
 
 
+def test_run_whose_manifest_names_no_version_of_ours_is_reported(tmp_path: Path, loud: None) -> None:
+    """The page has a place for it, which stays empty."""
+    run = tmp_path / "run"
+    shutil.copytree(SAMPLE, run)
+    manifest = run / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"harness":', '"other":'))
+    assert cli.main(["report", str(run)]) == 0
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(10))
 def test_twenty_thousand_damaged_runs_are_judged_or_refused(part: int, tmp_path: Path, loud: None) -> None:
