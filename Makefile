@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests and rehearsals start hundreds of Python processes, most of whose start-up is compiling where nothing is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: rehearse test check deploys soak soak-sample bench truth javascript sample wheel lock clean
+.PHONY: rehearse test check deploys soak soak-sample bench truth leads javascript sample wheel lock clean
 
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
@@ -45,6 +45,10 @@ bench: $(VENV)/.ready-dev
 truth: $(VENV)/.ready-dev
 	-test -x build/peers/bin/ministack || { $(BIN)/uv venv -q build/peers && $(BIN)/uv pip install -q --python build/peers/bin/python ministack==1.5.33; }
 	$(BIN)/python -m tests.rehearsal.truth --write
+
+# How far the second opinion is ahead of the alarm: all packaged experiments are rehearsed. A few minutes.
+leads: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.core.verdict.leads --write
 
 # Real deploy tools, unmodified and each in an environment of its own, release to the local cloud. A few minutes.
 deploys: $(VENV)/.ready-dev build/deploys/.ready

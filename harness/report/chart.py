@@ -12,6 +12,7 @@ from harness.report.in_words import alternative, counted_from, drawn_alarms, whe
 from harness.report.judged_run import JudgedRun
 from harness.report.lanes import Span, spans
 from harness.report.panels import NOT_OVER, STEPS_LANE, Spec
+from harness.report.second_opinion import evidence_rows
 from harness.report.seconds import CELLS, Slice
 
 MOST_SLICES = 600
@@ -26,10 +27,11 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 def chart(run: JudgedRun, width: int = 860) -> Spec | None:
     """The main chart of a run, `width` pixels wide; None of a run in which nothing was seen or sent."""
     parts = run.seconds.slices(width_s := run.seconds.width_for(MOST_SLICES))
-    lanes, points, origin_s = spans(run), datapoints(run), run.origin_s
+    lanes, points, evidence, origin_s = spans(run), datapoints(run), evidence_rows(run), run.origin_s
     if not (parts or lanes):
         return None
     shown = list(_panels(run, lanes, parts, points))
+    shown += [panels.evidence()] if evidence else []
     ends = [*(part.at_s + width_s for part in parts), *(span.to_s for span in lanes)]
     starts = [*(part.at_s for part in parts), *(span.from_s for span in lanes)]
     domain = [min(starts) - origin_s, max(ends) - origin_s]
@@ -42,6 +44,7 @@ def chart(run: JudgedRun, width: int = 860) -> Spec | None:
             "steps": (marks := steps(run)),
             "numbers": numbers(marks, domain[1] - domain[0]),
             "points": [_point(point, origin_s) for point in points],
+            "evidence": evidence,
         },
         "vconcat": panels.aligned(shown, domain, width, counted_from(run)),
         "spacing": 10,

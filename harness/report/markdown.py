@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.core.verdict.types import Verdict
 from harness.report import facts
+from harness.report.second_opinion import second_opinion
 
 MOST_REASONS = 5
 MOST_FINDINGS = 6
@@ -107,7 +108,8 @@ def _others_requests(verdict: Verdict) -> list[str]:
 def _exposure(verdict: Verdict) -> list[str]:
     hurt, counted = verdict.exposure.failed_requests, verdict.attribution.counted_errors
     exposure = facts.nobody_can_say(verdict) if hurt is None else f"Exposure: {facts.exposure(verdict)}."
-    return ["", exposure if counted is None else f"{exposure} Attribution: {facts.attribution(verdict)}."]
+    attribution = [] if counted is None else [f"Attribution: {facts.attribution(verdict)}."]
+    return ["", " ".join((exposure, *attribution, escaped(second_opinion(verdict))))]
 
 
 def _criteria(verdict: Verdict) -> list[str]:

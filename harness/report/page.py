@@ -16,6 +16,7 @@ from harness.report.drawing import javascript
 from harness.report.in_words import alternative, counted_from, drawn_alarms, faults, occasion
 from harness.report.judged_run import JudgedRun
 from harness.report.panels import Spec
+from harness.report.second_opinion import second_opinion
 from harness.report.seconds import CELLS, Slice
 from harness.report.templating import render
 
@@ -55,6 +56,7 @@ def page(run: JudgedRun, spec: Spec | None) -> str:
         rules=rules(run),
         counting=counting(run),
         of_alarm=of_alarm(run),
+        second_opinion=second_opinion(run.verdict),
         chance=chance_again(run),
         datapoints_head=DATAPOINTS_HEAD,
         datapoints=[_datapoint(point, run.origin_s) for point in points[:MOST_DATAPOINTS]],

@@ -45,6 +45,7 @@ BREACHING = {
     NOT_OVER: "#c4c9cf",
 }
 QUANTILES = {"p50": "#85898f", "p95": "#2f7fc1", "p99": "#973df2"}
+EVIDENCE = {"failures": "#d07c00", "slowness": "#2f7fc1"}
 CONFIG: Spec = {
     "view": {"stroke": None},
     "axis": {
@@ -178,6 +179,26 @@ def counted(alarms: Sequence[str], words: Iterable[str]) -> Iterator[Spec]:
             "encoding": {**_from_t_to_u(), "y": _quantity("threshold")},
         }
         yield {"data": {"name": "points"}, "height": 70, "layer": [bars, threshold]}
+
+
+def evidence() -> Spec:
+    """The e-values of the second opinion, against what it takes to stop the release."""
+    scale = {"type": "log", "domain": [0.01, 10_000], "clamp": True}
+    y = {**_y("e", ["evidence", "(e-value)"], values=[0.01, 1, 100, 10_000]), "scale": scale}
+    grown: Spec = {
+        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "clip": True, "tooltip": True},
+        "encoding": {
+            "x": _quantity("t"),
+            "y": y,
+            "color": {**_colored("of", EVIDENCE), "legend": {}},
+            "tooltip": [_told("t", "s", ".0f"), _nominal("of", "of"), _nominal("what", "evidence")],
+        },
+    }
+    least: Spec = {
+        "mark": {"type": "line", "strokeDash": [4, 3], "color": "#d4483b", "clip": True},
+        "encoding": {"x": _quantity("t"), "y": _quantity("least")},
+    }
+    return {"data": {"name": "evidence"}, "height": 70, "layer": [grown, least]}
 
 
 def _middle_cut(name: str) -> str:

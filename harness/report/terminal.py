@@ -9,6 +9,7 @@ from rich.text import Text
 
 from harness.core.verdict.types import Finding, Verdict
 from harness.report import facts
+from harness.report.second_opinion import second_opinion
 
 _BANNER_STYLES = {
     "as_expected": "bold black on green",
@@ -48,6 +49,7 @@ def summary(verdict: Verdict, run_dir: Path, console: Console) -> None:
     console.print(_labelled("Latency", facts.latency(verdict)))
     console.print(_labelled("Exposure", facts.exposure(verdict)))
     console.print(_labelled("Attribution", facts.attribution(verdict)))
+    console.print(_foreign(second_opinion(verdict), style="dim"))
     if verdict.criteria:
         console.print()
         console.print(_table("Criteria", facts.CRITERIA_HEAD, facts.criteria(verdict)))

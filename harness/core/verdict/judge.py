@@ -22,6 +22,7 @@ from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import measure, metric_sum
 from harness.core.verdict.punctual import departures, schedule_missed
+from harness.core.verdict.second_opinion import second_opinion
 from harness.core.verdict.types import RESULTS, Criterion, DeploymentFacts, Result, Verdict
 from harness.errors import ExitCode, worst
 
@@ -107,6 +108,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
         arms=measures.arms,
         exposure=measures.exposure,
         attribution=measures.attribution,
+        second_opinion=second_opinion(evidence),
         command=evidence.command,
         criteria=criteria,
         findings=findings_of(evidence, measures, harm),

@@ -218,6 +218,38 @@ class GroupFacts(Struct, frozen=True, kw_only=True):
     time_to_roll_back_s: Bounds | None = None
 
 
+class EProcess(Struct, frozen=True, kw_only=True):
+    """Evidence that the canary gives more bad answers than the baseline, looked at all the time.
+
+    `e_value` is the highest it came to, 1e9 at the most, `least` what stops a release, and `stop_s` when that was
+    reached, in seconds since the creation. `canary` and `baseline` are (bad answers, answers) until then, else of all
+    the time.
+    """
+
+    e_value: float
+    least: float
+    stop_s: float | None
+    canary: tuple[int, int]
+    baseline: tuple[int, int]
+
+
+class SecondOpinion(Struct, frozen=True, kw_only=True):
+    """When a comparison of both versions would have stopped the release: a measure, and no part of outcome or call.
+
+    A slow answer takes longer than `slow_above_ms`. `stop_s` is the earlier of both, in seconds since the creation;
+    `lead_s` how long that was before the first alarm, negative if after it, None where no alarm rang. `spared` are our
+    requests that went to the canary afterwards, and `spared_failures` how many of them failed.
+    """
+
+    failures: EProcess | None = None
+    slowness: EProcess | None = None
+    slow_above_ms: float | None = None
+    stop_s: float | None = None
+    lead_s: Bounds | None = None
+    spared: int | None = None
+    spared_failures: int | None = None
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """What happened, whether it was expected, and why we say so.
 
@@ -240,6 +272,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     arms: Arms
     exposure: Exposure
     attribution: Attribution
+    second_opinion: SecondOpinion | None = None
     command: CommandFacts | None = None
     groups: dict[str, GroupFacts] = {}
     criteria: tuple[Criterion, ...] = ()

@@ -18,6 +18,7 @@ from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
 from harness.plugin.panel.chronicle import Chart, Chronicle, Judged, Points
 from harness.report import facts
+from harness.report.second_opinion import second_opinion
 from harness.report.story import StoryLine
 
 SCHEMA = 1
@@ -100,6 +101,7 @@ class Told(Struct, frozen=True, kw_only=True):
     exposure: str
     attribution: str
     arms: str
+    second_opinion: str
 
 
 class Control(Struct, frozen=True, kw_only=True):
@@ -253,6 +255,7 @@ def told(verdict: Verdict) -> Told:
         exposure=facts.exposure(verdict),
         attribution=facts.attribution(verdict),
         arms=facts.arms_source(verdict),
+        second_opinion=second_opinion(verdict),
     )
 
 

@@ -203,7 +203,7 @@ class Panel {
     this.put("chart", [run.chart, marks, run.created_s, run.bake_ends_s, Math.round(run.now_s), room], () => chart(run, marks, room, this.hover));
     this.put("ledger", [run.told?.ledger, run.told?.totals], () => ledgerOf(run));
     this.put("requests", [run.verdict?.traffic, run.told?.traffic, run.told?.exposure, run.told?.attribution], () => requestsOf(run));
-    this.put("arms", [run.verdict?.arms, run.told?.arms], () => armsOf(run));
+    this.put("arms", [run.verdict?.arms, run.told?.arms, run.told?.second_opinion], () => armsOf(run));
     this.put("findings", run.verdict?.findings, findingsOf);
     this.put("alarms", run.alarms, alarmsOf);
     this.put("watcher", [run.watcher, Math.round(run.watcher.wall_age_s ?? -1), run.stage], () => watcherOf(run));
@@ -449,7 +449,7 @@ function armsOf(run) {
         h("th", { class: "right" }, "requests"), h("th", { class: "right" }, "failed"), h("th", { class: "rate" }, "failure rate"),
         ...["p50", "p95", "p99"].map((name) => h("th", { class: "right" }, name)))),
       h("tbody", {}, ...rows))),
-    h("p", { class: "soft" }, run.told?.arms ?? ""));
+    ...[run.told?.arms, run.told?.second_opinion].filter(Boolean).map((text) => h("p", { class: "soft" }, text)));
 }
 
 function rateOf(arm) {
