@@ -48,6 +48,8 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--function", metavar="NAME", help="with --template: which of its functions")
     text = "with --template: what the template cannot know, such as a parameter or an import; may be repeated"
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help=text)
+    text = "with --template: the bundled service answers in place of its code, and hooks report success"
+    parser.add_argument("--stand-in", action="store_true", help=text)
     add_version_header(parser)
     add_traffic_options(parser)
     add_run_options(parser, lasts="experiment time that a run takes at most; a release still open by then is given up")
@@ -73,20 +75,30 @@ def run_rehearse(options: argparse.Namespace) -> int:
 
 def experiments_of(options: argparse.Namespace) -> "Iterator[Experiment]":
     """The experiments that were asked for, with what the template says of the release."""
-    if (options.function or options.parameter) and not options.template:
-        raise UsageError("--function and --parameter go with --template")
+    if (options.function or options.parameter or options.stand_in) and not options.template:
+        raise UsageError("--function, --parameter and --stand-in go with --template")
     given = {**given_of(options), "function": None}
     if not options.template:
         yield from (for_rehearsal(word, given) for word in _chosen(options))
         return
     from harness.templates import as_released, read_release
 
-    release = read_release(options.template, dict(map(pair, options.parameter)), os.environ)
+    release = read_release(options.template, dict(map(pair, options.parameter)), os.environ, with_code=True)
+
+    def released(experiment: "Experiment") -> "Experiment":
+        return as_released(release, options.function, experiment, stand_in=options.stand_in)
+
     for word in _chosen(options):
-        played = for_rehearsal(word, given, lambda experiment: as_released(release, options.function, experiment))
-        if not (played.baseline.handler or played.baseline.url):
-            tell(f"{played.name}: the release is that of {options.template}, but the bundled service answers")
+        played = for_rehearsal(word, given, released)
+        _tell_what_answers(played, options.template)
         yield played
+
+
+def _tell_what_answers(played: "Experiment", template: Path) -> None:
+    if played.baseline.is_bundled or played.canary.is_bundled:
+        tell(f"{played.name}: the release is that of {template}, but the bundled service answers, as you asked")
+    elif not played.traffic.requests:
+        tell(f"{played.name}: the requests are those of the bundled service; say yours in traffic.requests")
 
 
 def _rehearsed(experiments: "Sequence[Experiment]", options: argparse.Namespace, stop: "Interrupts") -> int:
@@ -128,7 +140,7 @@ class _Run:
 
 def _gentle_speed(experiments: "Sequence[Experiment]") -> float:
     arms = [arm for experiment in experiments for arm in (experiment.baseline, experiment.canary)]
-    return OWN_SERVICE_SPEED if any(arm.handler or arm.url for arm in arms) else REHEARSAL_SPEED
+    return OWN_SERVICE_SPEED if not all(arm.is_bundled for arm in arms) else REHEARSAL_SPEED
 
 
 def _chosen(options: argparse.Namespace) -> Sequence[str]:

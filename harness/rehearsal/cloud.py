@@ -14,6 +14,7 @@ from typing import Any, Self
 from harness.core.delays import STOP_DELAY_S
 from harness.core.experiment.gate import Gate
 from harness.core.experiment.types import CloudDelay, Experiment
+from harness.core.rehearsed import ACCOUNT, REGION
 from harness.errors import CloudError, ExitCode
 from harness.rehearsal import servers, service, stack
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
@@ -42,8 +43,6 @@ from harness.rehearsal.url_gateway import UrlGateway
 from harness.rehearsal.wire import Wire
 from harness.wallclock import standstill
 
-ACCOUNT = "123456789012"
-REGION = "eu-north-1"
 PARENT_LOOK_S = 0.5
 
 

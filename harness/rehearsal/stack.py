@@ -4,11 +4,9 @@ Everything is made through the services' own operations, so that a stack holds n
 are the experiment's, or readable ones like those of a Serverless Framework project called `fake-user`.
 """
 
-import io
 import logging
 import re
 import socket
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
@@ -19,7 +17,17 @@ from msgspec.structs import replace
 
 from harness.core.experiment.alarm_metric import API_GATEWAY, dimensions_of, namespace_of
 from harness.core.experiment.hosts import is_loopback
-from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, REHEARSED_CONFIG, Alarm, Arm, Experiment, Statistic
+from harness.core.experiment.types import (
+    AWS_CONFIGS,
+    AWS_PREFIX,
+    REHEARSED_CONFIG,
+    Alarm,
+    Arm,
+    Experiment,
+    FunctionCode,
+    Statistic,
+)
+from harness.core.rehearsed import BASELINE, CANARY
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.apis.of_experiment import Beside, beside
@@ -28,6 +36,7 @@ from harness.rehearsal.cloudwatch.fed import CONCURRENCY, RESERVED, why_blind
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.functions.functions import Functions
+from harness.rehearsal.functions.zipping import zipped
 from harness.rehearsal.refusal import Refusal
 
 log = logging.getLogger(__name__)
@@ -35,8 +44,6 @@ log = logging.getLogger(__name__)
 APPLICATION = "fake-user"
 STAGE = "shared"
 FUNCTION = "fake-user-FakeUser"
-BASELINE = "1"
-CANARY = "2"
 
 TIMEOUT_S = 30
 """Above API Gateway's integration timeout, so that a slow version shows as 504 there."""
@@ -136,11 +143,12 @@ def set_up(
     broken = _make_versions(experiment, stack, functions, role)
     for one in stack.beside:
         _make_beside(experiment.baseline, one.function, functions, role)
-    for event, status in experiment.deployment.hooks.items():
-        _make_hook(stack.hooks[event], status, functions, role)
-    _check_fed(experiment)
-    with _blaming("alarm"):
-        cloudwatch.put_metric_alarm(_alarm(experiment.alarm, stack, account=account, region=region))
+    for event, hook in experiment.deployment.hooks.items():
+        _make_hook(stack.hooks[event], _running(hook), functions, role)
+    for path, alarm in _alarms(experiment, stack):
+        _check_fed(experiment, alarm, path)
+        with _blaming(path):
+            cloudwatch.put_metric_alarm(_alarm(alarm, stack, account=account, region=region))
     _make_group(experiment, stack, codedeploy, role)
     return replace(stack, broken=broken)
 
@@ -165,24 +173,27 @@ def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, r
     """Makes both versions and the alias; why the canary will fail in each run, None where it need not."""
     function = {"FunctionName": stack.function}
     baseline, canary = _code(experiment.baseline, "baseline"), _code(experiment.canary, "canary")
+    if (experiment.baseline.code is None) != (experiment.canary.code is None):
+        raise ExperimentError("canary", "a function stays a package or none: give code for both arms, or for neither")
     with _blaming("deployment.function"):
         functions.create_function(
             {
                 **function,
                 "Role": role,
-                "PackageType": "Image",
-                "Code": {"ImageUri": baseline},
+                **_package(experiment.baseline),
+                "Code": baseline,
                 **_configuration(experiment.baseline, "baseline"),
             }
         )
         functions.publish_version(function)
-        functions.update_function_code({**function, "ImageUri": canary})
+        functions.update_function_code({**function, **canary})
         functions.update_function_configuration({**function, **_configuration(experiment.canary, "canary")})
         functions.publish_version(function)
     with _blaming("deployment.alias"):
         functions.create_alias({**function, "Name": stack.alias, "FunctionVersion": stack.baseline})
     if broken := _warm(experiment.baseline, "baseline", functions, stack.function, stack.baseline):
-        raise ExperimentError("baseline.handler", f"{broken} No release begins with a version that cannot run.")
+        field = "code" if experiment.baseline.code else "handler"
+        raise ExperimentError(f"baseline.{field}", f"{broken} No release begins with a version that cannot run.")
     broken = _warm(experiment.canary, "canary", functions, stack.function, stack.canary)
     if broken:
         log.warning("%s Every run of the canary will fail, as on AWS.", broken)
@@ -196,8 +207,8 @@ def _make_beside(arm: Arm, function: str, functions: Functions, role: str) -> No
             {
                 "FunctionName": function,
                 "Role": role,
-                "PackageType": "Image",
-                "Code": {"ImageUri": _code(arm, "baseline")},
+                **_package(arm),
+                "Code": _code(arm, "baseline"),
                 **_configuration(arm, "baseline"),
             }
         )
@@ -207,14 +218,28 @@ def _configuration(arm: Arm, name: str) -> dict[str, Any]:
     # CANARY_ARM makes the canary a version of its own even where nothing else differs: Lambda publishes no second
     # version of an unchanged function.
     variables = {**_environment(arm), "CANARY_ARM": name}
-    return {"Environment": {"Variables": variables}, "Timeout": TIMEOUT_S, "Description": name}
+    runs = {"Runtime": arm.code.runtime, "Handler": arm.code.handler} if arm.code else {}
+    memory = {"MemorySize": arm.memory_mb} if arm.memory_mb else {}
+    limit = {"Timeout": arm.timeout_s or TIMEOUT_S}
+    return {"Environment": {"Variables": variables}, "Description": name, **limit, **memory, **runs}
+
+
+def _package(arm: Arm) -> dict[str, str]:
+    return {} if arm.code else {"PackageType": "Image"}
 
 
 def _environment(arm: Arm) -> dict[str, str]:
     return {variable: str(value) for variable, value in arm.env.items()}
 
 
-def _code(arm: Arm, name: str) -> str:
+def _code(arm: Arm, name: str) -> dict[str, Any]:
+    """The code as Lambda's operations take it."""
+    if arm.code is not None:
+        return {"ZipFile": zipped(arm.code, f"{name}.code")}
+    return {"ImageUri": _image(arm, name)}
+
+
+def _image(arm: Arm, name: str) -> str:
     if arm.handler is not None and arm.url is not None:
         raise ExperimentError(name, "give handler or url, not both")
     if arm.handler is not None:
@@ -250,53 +275,57 @@ def _check_url(url: str, path: str) -> None:
 
 
 def _warm(arm: Arm, name: str, functions: Functions, function: str, version: str) -> str | None:
-    if arm.handler is None:
+    if arm.handler is None and arm.code is None:
         return None
-    with _blaming(f"{name}.handler"):
+    with _blaming(f"{name}.{'handler' if arm.handler else 'code'}"):
         return functions.warm(function, version)
 
 
-def _make_hook(function: str, status: str, functions: Functions, role: str) -> None:
+def _running(hook: str | Arm) -> Arm:
+    """What runs at a lifecycle event: a function as it is, or one of our own that reports a status."""
+    if isinstance(hook, Arm):
+        return hook
+    return Arm(code=FunctionCode(handler="index.handler", runtime="python3.12", inline=_HOOK), env={"STATUS": hook})
+
+
+def _make_hook(function: str, arm: Arm, functions: Functions, role: str) -> None:
     with _blaming("deployment.hooks"):
         functions.create_function(
             {
                 "FunctionName": function,
                 "Role": role,
-                "Runtime": "python3.12",
-                "Handler": "hook.handler",
-                "Code": {"ZipFile": _zip("hook.py", _HOOK)},
-                "Environment": {"Variables": {"STATUS": status}},
-                "Timeout": TIMEOUT_S,
+                "Code": _code(arm, "deployment.hooks"),
+                **_configuration(arm, "hook"),
             }
         )
-        functions.warm(function, "$LATEST")
-
-
-def _zip(name: str, text: str) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as files:
-        files.writestr(name, text)
-    return archive.getvalue()
+        broken = functions.warm(function, "$LATEST")
+    if broken:
+        raise ExperimentError("deployment.hooks", f"{broken} Or say what it reports: Succeeded, for example.")
 
 
 # CloudWatch
 
 
-def _check_fed(experiment: Experiment) -> None:
+def _alarms(experiment: Experiment, stack: Stack) -> Iterator[tuple[str, Alarm]]:
+    """The alarms of the group, each with its field."""
+    yield "alarm", replace(experiment.alarm, name=stack.alarm)
+    yield from ((f"further_alarms[{index}]", alarm) for index, alarm in enumerate(experiment.further_alarms))
+
+
+def _check_fed(experiment: Experiment, alarm: Alarm, path: str) -> None:
     """Refuses an alarm that has no data in this cloud and may have some on AWS."""
-    alarm = experiment.alarm
     namespace = namespace_of(alarm)
     if reason := why_blind(namespace, alarm.metric, dimensions_of(alarm)):
-        raise ExperimentError("alarm.metric", f"{reason}: the alarm would be blind here and not on AWS")
+        raise ExperimentError(f"{path}.metric", f"{reason}: the alarm would be blind here and not on AWS")
     arms = (experiment.baseline, experiment.canary)
-    if not namespace.startswith(RESERVED) and not any(arm.handler or arm.url for arm in arms):
+    if not namespace.startswith(RESERVED) and all(arm.is_bundled for arm in arms):
         problem = f"the bundled service writes nothing to {namespace}; rehearse it with a handler that does"
-        raise ExperimentError("alarm.namespace", problem)
+        raise ExperimentError(f"{path}.namespace", problem)
 
 
 def _alarm(alarm: Alarm, stack: Stack, *, account: str, region: str) -> dict[str, Any]:
     params: dict[str, Any] = {
-        "AlarmName": stack.alarm,
+        "AlarmName": alarm.name,
         "AlarmDescription": "Guards the canary.",
         "Namespace": namespace_of(alarm),
         "MetricName": alarm.metric,
@@ -359,7 +388,10 @@ def _make_group(experiment: Experiment, stack: Stack, codedeploy: CodeDeploy, ro
                 "deploymentConfigName": stack.config,
                 "serviceRoleArn": role,
                 "deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
-                "alarmConfiguration": {"enabled": True, "alarms": [{"name": stack.alarm}]},
+                "alarmConfiguration": {
+                    "enabled": True,
+                    "alarms": [{"name": one.name} for _, one in _alarms(experiment, stack)],
+                },
                 "autoRollbackConfiguration": {
                     "enabled": bool(experiment.rollback),
                     "events": list(experiment.rollback),

@@ -36,12 +36,14 @@ def without_secrets(experiment: Experiment) -> Experiment:
 
 def _masked_deployment(deployment: _Deployment) -> _Deployment:
     command = deployment.command
-    return replace(deployment, command=command and masked_text(command))
+    hooks = {event: _masked_arm(hook) if isinstance(hook, Arm) else hook for event, hook in deployment.hooks.items()}
+    return replace(deployment, command=command and masked_text(command), hooks=hooks)
 
 
 def _masked_arm(arm: Arm) -> Arm:
     env = {name: value if _may_be_seen(name, value) else MASK for name, value in arm.env.items()}
-    return replace(arm, env=env, url=arm.url and masked_prose(arm.url))
+    code = arm.code and replace(arm.code, inline=arm.code.inline and MASK)
+    return replace(arm, env=env, code=code, url=arm.url and masked_prose(arm.url))
 
 
 def _may_be_seen(name: str, value: str | float) -> bool:

@@ -11,9 +11,10 @@ from harness.templates import alarms as alarming
 from harness.templates import cloudformation, sam, serverless, terraform_plan
 from harness.templates.circles import circles
 from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, released
+from harness.templates.code import read_code
 from harness.templates.intrinsics import Resolver
 from harness.templates.places import Places
-from harness.templates.release import Fact, Problem, ReleasedFunction, TemplateRelease
+from harness.templates.release import Fact, Problem, ReleasedFunction, RunFunction, TemplateRelease
 from harness.templates.translated import Translated
 from harness.templates.values import Value, mentions, read_values
 
@@ -21,16 +22,21 @@ _FUNCTIONS = ("AWS::Lambda::Function", sam.FUNCTION)
 _NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 
-def read_release(path: Path, given: Mapping[str, str], environment: Mapping[str, str] = {}) -> TemplateRelease:
+def read_release(
+    path: Path, given: Mapping[str, str], environment: Mapping[str, str] = {}, *, with_code: bool = False
+) -> TemplateRelease:
     """What a template says of releases, with the parameters that were given, and an environment for `${env:…}`.
 
+    How its functions run is read only `with_code`: it hangs on names that no other question needs.
     Raises TemplateError, and UsageError for a parameter that the template does not speak of.
     """
     places = Places()
     try:
         translated = _translated(path, given, environment, places)
         resolver = Resolver(translated.template, given, places)
-        release = _Reading(translated, resolver, str(path)).release()
+        reading = _Reading(translated, resolver, str(path))
+        runs = reading.runs(path) if with_code else {}
+        release = replace(reading.release(), runs=runs)
     except RecursionError as error:
         raise TemplateError(str(path), None, "is nested too deep to be read") from error
     used = resolver.used | translated.used
@@ -112,6 +118,13 @@ class _Reading:
             open_names=frozenset(resolver.open),
             asked=dict(resolver.asked),
         )
+
+    def runs(self, template: Path) -> Mapping[str, RunFunction]:
+        """How each function runs, by its name."""
+        resolver, there, common = self._resolver, self._there, self._globals
+        runs = [read_code(resolver, *one, common, template) for one in there.of(sam.FUNCTION)]
+        runs += [read_code(resolver, *one, None, template) for one in there.of("AWS::Lambda::Function")]
+        return {resolver.reference(one.logical, one.line).text(): one for one in runs}
 
     def _sorted(self) -> _Sorted:
         by_type: dict[str, dict[str, Value]] = {}

@@ -16,6 +16,7 @@ from harness.templates.guards import guards_of
 from harness.templates.intrinsics import how_to_give
 from harness.templates.names import names_in
 from harness.templates.release import ReleasedFunction, TemplateRelease
+from harness.templates.running import arms_of, hooks_of, playable_name, wrong
 
 _WORDS: Mapping[frozenset[str], DimensionWord] = {
     frozenset({"FunctionName"}): "function",
@@ -24,25 +25,33 @@ _WORDS: Mapping[frozenset[str], DimensionWord] = {
 }
 
 
-def as_released(release: TemplateRelease, function: str | None, experiment: Experiment) -> Experiment:
-    """The experiment with preference, alarm, rollback events and hooks of a function of the template.
+def as_released(
+    release: TemplateRelease, function: str | None, experiment: Experiment, *, stand_in: bool = False
+) -> Experiment:
+    """The experiment with preference, alarms, rollback events, code and hooks of a function of the template.
 
-    The function is named by its logical id or name; it need not be where only one is released. Raises UsageError.
+    The function is named by its logical id or name; it need not be where only one is released. What the experiment says
+    of its arms and hooks goes before the template; with `stand_in` the bundled service answers, and hooks report
+    success. Raises UsageError for what cannot be played.
     """
     one = _chosen(release, function)
     _refuse_the_unknown(release, one)
-    hooks = dict.fromkeys(one.hooks, "Succeeded")
+    alarm, *further = _alarms(release, one)
     deployment = replace(
         experiment.deployment,
         config=_config(release, one),
+        function=experiment.deployment.function or playable_name(one.function),
         alias=one.alias.value,
-        hooks=hooks | experiment.deployment.hooks,
+        hooks={**hooks_of(release, one, experiment.deployment.hooks, stand_in=stand_in), **experiment.deployment.hooks},
     )
+    arms = {} if stand_in else arms_of(release, one, experiment)
     return replace(
         experiment,
         deployment=deployment,
-        alarm=_alarm(release, one),
+        alarm=alarm,
+        further_alarms=tuple(further),
         rollback=tuple(cast(RollbackEvent, event) for event in one.rollback_events),
+        **arms,
     )
 
 
@@ -60,15 +69,13 @@ def _chosen(release: TemplateRelease, function: str | None) -> ReleasedFunction:
 def _refuse_the_unknown(release: TemplateRelease, one: ReleasedFunction) -> None:
     """Raises UsageError where something that a rehearsal needs is not known here."""
     if one.unclear:
-        raise _wrong(release, one.unclear[0].line, f"{one.logical}: {one.unclear[0].value}")
+        raise wrong(release, one.unclear[0].line, f"{one.logical}: {one.unclear[0].value}")
     for fact in (one.config, one.alias):
         open_here = [name for name in names_in(fact.value) if name in release.open_names]
         if open_here:
-            raise _wrong(
-                release, fact.line, f"{fact.value} is not known here ({how_to_give(release.asked, open_here)})"
-            )
+            raise wrong(release, fact.line, f"{fact.value} is not known here ({how_to_give(release.asked, open_here)})")
     if not one.alarms_enabled or not one.alarms:
-        raise _wrong(release, one.alarms_line, f"no alarm guards {one.logical}, so there is nothing to prove")
+        raise wrong(release, one.alarms_line, f"no alarm guards {one.logical}, so there is nothing to prove")
 
 
 def _config(release: TemplateRelease, one: ReleasedFunction) -> str:
@@ -85,22 +92,19 @@ def _config(release: TemplateRelease, one: ReleasedFunction) -> str:
         unit = "Minute" if minutes == 1 else "Minutes"
         words = "Canary{:g}Percent{:g}{}" if own.kind == "canary" else "Linear{:g}PercentEvery{:g}{}"
         return words.format(percent, minutes, unit)
-    raise _wrong(release, one.config.line, f"the configuration {one.config.value} is not known here")
+    raise wrong(release, one.config.line, f"the configuration {one.config.value} is not known here")
 
 
-def _alarm(release: TemplateRelease, one: ReleasedFunction) -> Alarm:
-    guards = guards_of(release, one)
-    if len(guards) > 1:
-        names = ", ".join(guard.name for guard in guards)
-        raise _wrong(release, one.alarms_line, f"a rehearsal plays one alarm, and {one.logical} has {names}")
-    return _played(release, one, guards[0])
+def _alarms(release: TemplateRelease, one: ReleasedFunction) -> list[Alarm]:
+    """The alarms of the group, each by the name that its group has."""
+    return [replace(_played(release, one, guard), name=playable_name(guard.name)) for guard in guards_of(release, one)]
 
 
 def _played(release: TemplateRelease, one: ReleasedFunction, guard: AlarmDefined) -> Alarm:
     """The alarm as an experiment has it. Raises UsageError for one that an experiment has no words for."""
     line = next((alarm.line for alarm in release.alarms if alarm.defined.name == guard.name), one.alarms_line)
     if guard.unlike:
-        raise _wrong(release, line, f"{guard.name} is {guard.unlike}")
+        raise wrong(release, line, f"{guard.name} is {guard.unlike}")
     needed = (guard.metric, guard.statistic, guard.period_s, guard.evaluation_periods, guard.comparison)
     word = _WORDS.get(frozenset(guard.dimensions))
     right = {
@@ -110,7 +114,7 @@ def _played(release: TemplateRelease, one: ReleasedFunction, guard: AlarmDefined
     }
     is_own = word is not None and all(right[name] == value for name, value in guard.dimensions.items())
     if guard.queries or guard.unit or guard.threshold is None or None in needed or not is_own:
-        raise _wrong(
+        raise wrong(
             release, line, f"a rehearsal plays an alarm on one metric of the function, and {guard.name} is none"
         )
     read = {
@@ -124,8 +128,3 @@ def _played(release: TemplateRelease, one: ReleasedFunction, guard: AlarmDefined
         "missing": guard.missing or "missing",
     }
     return replace(Alarm(threshold=guard.threshold, dimensions=word), **read)
-
-
-def _wrong(release: TemplateRelease, line: int, problem: str) -> UsageError:
-    file, own = release.places.of(line)
-    return UsageError(f"{file}:{own}: {problem}")

@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeVar
 from msgspec import Struct
 
 from harness.core.arming.diagnosis import CheckSeverity
+from harness.core.experiment.types import FunctionCode
 from harness.core.timeline.events import AlarmDefined, ConfigSeen
 from harness.templates.intrinsics import MissingName
 from harness.templates.places import Places
@@ -63,6 +64,22 @@ class ReleasedFunction(Struct, frozen=True, kw_only=True):
     unclear: tuple[Fact[str], ...] = ()
 
 
+class RunFunction(Struct, frozen=True, kw_only=True):
+    """How one function of a template runs.
+
+    `code` is None where it cannot run here, for the reason `why_not`. A value may hold names that are not known yet.
+    """
+
+    logical: str
+    line: int
+    environment: Mapping[str, Fact[str]]
+    timeout: Fact[str]
+    memory: Fact[str]
+    has_layers: bool = False
+    code: FunctionCode | None = None
+    why_not: str = ""
+
+
 class Problem(Struct, frozen=True):
     """Something of the template itself that is to be told: an `id` as checks have, and one sentence.
 
@@ -81,7 +98,8 @@ class TemplateRelease(Struct, frozen=True, kw_only=True):
     """All that a template says of releases.
 
     `unguarded` are the functions without a gradual release, but for those of which that is not known. `functions` are
-    the names of all. `open_names` are those that may turn out as anything, `asked` why. `places` has the files.
+    the names of all. `runs` is how they run, by their names, where that was asked for. `open_names` are those that may
+    turn out as anything, `asked` why. `places` has the files.
     """
 
     file: str
@@ -93,5 +111,6 @@ class TemplateRelease(Struct, frozen=True, kw_only=True):
     configs: Mapping[str, ConfigSeen] = {}
     problems: tuple[Problem, ...] = ()
     defaults: Mapping[str, Fact[str]] = {}
+    runs: Mapping[str, RunFunction] = {}
     open_names: frozenset[str] = frozenset()
     asked: Mapping[str, MissingName] = {}

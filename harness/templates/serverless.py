@@ -83,6 +83,8 @@ def _function(service: Service, function: ServerlessFunction) -> Value:
         "FunctionName": own.get("name") or joined(service.prefix, f"-{function.key}"),
         "Handler": own.get("handler"),
         "Runtime": own.get("runtime") or general.get("runtime"),
+        "PackageType": "Image" if own.get("image") else None,
+        "Code": (own.get("package") or NOTHING).get("artifact") or ".",
         "Timeout": own.get("timeout") or general.get("timeout") or _TIMEOUT_S,
         "MemorySize": own.get("memorySize") or general.get("memorySize") or _MEMORY_MB,
         "Environment": {"Variables": environment} if environment.content else None,

@@ -23,16 +23,28 @@ def test_the_release_of_a_template_is_laid_over_each_experiment(
     """And it is told that the template's own code does not answer."""
     path = tmp_path / "template.yaml"
     path.write_text(SAM.replace("Threshold: 3", "Threshold: !Ref Owner"))
-    words = ("healthy", "erroruser", "--template", str(path), "--function", "Api", "--parameter", "Owner=7")
+    words = (
+        "healthy",
+        "erroruser",
+        "--template",
+        str(path),
+        "--function",
+        "Api",
+        "--parameter",
+        "Owner=7",
+        "--stand-in",
+    )
     played = [*experiments_of(asked(*words))]
     assert [(one.name, one.alarm.threshold, one.deployment.alias) for one in played] == [
         ("healthy", 7, "live"),
         ("erroruser", 7, "live"),
     ]
-    assert "but the bundled service answers" in capsys.readouterr().err
+    assert "but the bundled service answers, as you asked" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="cannot run in a rehearsal"):
+        [*experiments_of(asked(*words[:-1]))]
 
 
-@pytest.mark.parametrize("words", [("--function", "Api"), ("--parameter", "Owner=7")])
+@pytest.mark.parametrize("words", [("--function", "Api"), ("--parameter", "Owner=7"), ("--stand-in",)])
 def test_what_goes_with_a_template_alone_is_refused_without(words: tuple[str, ...]) -> None:
     """It would be left aside in silence."""
     with pytest.raises(UsageError, match="go with --template"):

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from harness.core.experiment.types import Alarm, Arm, Deployment, Experiment, Fault
+from harness.core.rehearsed import ACCOUNT, REGION
 from harness.errors import ExperimentError
 from harness.rehearsal import stack
-from harness.rehearsal.cloud import ACCOUNT, REGION, Cloud
+from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.stack import Stack, counts_concurrency
 

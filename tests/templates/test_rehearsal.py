@@ -6,7 +6,7 @@ import pytest
 
 from harness.core.experiment.contradictions import contradictions
 from harness.core.experiment.parse import rehearsable
-from harness.core.experiment.types import Deployment, Experiment
+from harness.core.experiment.types import Arm, Deployment, Experiment, FunctionCode
 from harness.errors import UsageError
 from harness.templates import as_released, read_release
 from tests.templates.conftest import PLAIN, SAM
@@ -16,14 +16,24 @@ from tests.templates.test_terraform import HCL
 OWN = Experiment(name="own")
 
 
-def released(tmp_path: Path, text: str, *changes: tuple[str, str], function: str | None = None) -> Experiment:
+RUN = ("      CodeUri: src/", "      CodeUri: src/\n      Handler: app.handler\n      Runtime: python3.13")
+PRE = """\
+  Pre:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: src/, Handler: pre.handler, Runtime: nodejs22.x, FunctionName: CodeDeployHook_pre}
+"""
+
+
+def released(
+    tmp_path: Path, text: str, *changes: tuple[str, str], function: str | None = None, stand_in: bool = True
+) -> Experiment:
     """An experiment with the release of a text, after some replacements."""
     for old, new in changes:
         assert old in text, f"the template has no {old!r}"
         text = text.replace(old, new)
     path = tmp_path / ("main.tf" if text.startswith("variable") else "template.yaml")
     path.write_text(text)
-    return as_released(read_release(path, {}), function, OWN)
+    return as_released(read_release(path, {}, with_code=True), function, OWN, stand_in=stand_in)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +61,91 @@ def test_the_release_of_a_template_is_played(
     rehearsable(experiment)
 
 
-def test_hooks_report_success_unless_the_experiment_says_else(tmp_path: Path) -> None:
-    """Their own code is not run."""
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The folder of the template's code, with a handler and a hook."""
+    folder = tmp_path / "src"
+    folder.mkdir()
+    (folder / "app.py").write_text("def handler(event, context): return {'statusCode': 200}\n")
+    (folder / "pre.js").write_text("exports.handler = async () => {}\n")
+    return folder
+
+
+def test_the_function_runs_its_own_code_with_its_settings(tmp_path: Path, source: Path) -> None:
+    """Both versions, from the template's folder on; the variables of the experiment go before those of the template."""
+    more = "\n      Timeout: 7\n      Environment: {Variables: {A: !Ref Stage, ME: !Ref Api, B: '1'}}"
+    played = released(tmp_path, SAM, (RUN[0], RUN[1] + more), stand_in=False)
+    code = FunctionCode(handler="app.handler", runtime="python3.13", path=str(source))
+    assert played.baseline == Arm(code=code, env={"A": "dev", "ME": "Api", "B": "1"}, timeout_s=7, memory_mb=128)
+    assert played.canary == played.baseline
+    wanted = Experiment(name="own", canary=Arm(env={"B": "2"}), baseline=Arm(handler="mine:answer"))
+    release = read_release(tmp_path / "template.yaml", {}, with_code=True)
+    again = as_released(release, None, wanted)
+    assert (again.canary.env["B"], again.canary.code, again.baseline.code) == ("2", code, None)
+    assert (again.baseline.handler, again.baseline.timeout_s) == ("mine:answer", 7)
+
+
+def test_code_of_a_serverless_service_and_of_terraform_is_found(tmp_path: Path) -> None:
+    """Beside the file, or in the zip that the plan names."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "index.mjs").write_text("")
+    (tmp_path / "api.zip").write_bytes(b"PK")
+    of_serverless = released(tmp_path, SERVERLESS, stand_in=False).canary
+    code = FunctionCode(handler="src/index.handler", runtime="nodejs20.x", path=str(tmp_path))
+    assert of_serverless == Arm(code=code, timeout_s=6, memory_mb=1024)
+    handler = '  handler       = "app.handler"'
+    of_terraform = released(tmp_path, HCL, (handler, f'{handler}\n  filename = "api.zip"'), stand_in=False).baseline
+    assert of_terraform.code
+    assert of_terraform.code.path == str(tmp_path / "api.zip")
+
+
+CANNOT_RUN = {
+    "another runtime": ("python3.13", "java21", "its runtime is java21"),
+    "code that is not built": ("src/", "dist/", r"there is no .*dist; build it first"),
+    "code in S3": ("src/", "s3://bucket/key", "its code is not on this machine"),
+    "no such file": ("app.handler", "main.handler", "has no file for the handler main.handler"),
+    "a variable that is not known": (
+        "python3.13",
+        "python3.13\n      Environment: {Variables: {A: !Ref Owner}}",
+        "Owner=",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "words"), CANNOT_RUN.values(), ids=CANNOT_RUN)
+def test_code_that_cannot_run_is_never_replaced_in_silence(
+    tmp_path: Path, source: Path, old: str, new: str, words: str
+) -> None:
+    """The verdict would be about another service: it is named, with file and line and what can be done."""
+    assert source.is_dir()
+    with pytest.raises(UsageError, match=rf"template\.yaml:\d+: .*{words}"):
+        released(tmp_path, SAM, RUN, (old, new), stand_in=False)
+    assert released(tmp_path, SAM, RUN, (old, new)).baseline.is_bundled
+
+
+def test_hooks_of_the_template_run(tmp_path: Path, source: Path) -> None:
+    """What the experiment says of them goes before; one from elsewhere needs its word."""
     hooks = ("        Alarms:", "        Hooks: {PreTraffic: CodeDeployHook_pre}\n        Alarms:")
-    assert released(tmp_path, SAM, hooks).deployment.hooks == {"BeforeAllowTraffic": "Succeeded"}
+    played = released(tmp_path, SAM + PRE, RUN, hooks, stand_in=False)
+    code = FunctionCode(handler="pre.handler", runtime="nodejs22.x", path=str(source))
+    assert played.deployment.hooks == {"BeforeAllowTraffic": Arm(code=code, timeout_s=3, memory_mb=128)}
+    assert released(tmp_path, SAM + PRE, RUN, hooks).deployment.hooks == {"BeforeAllowTraffic": "Succeeded"}
     wanted = Experiment(name="own", deployment=Deployment(hooks={"BeforeAllowTraffic": "Failed"}))
-    played = as_released(read_release(tmp_path / "template.yaml", {}), "Api", wanted)
-    assert played.deployment.hooks == {"BeforeAllowTraffic": "Failed"}
+    again = as_released(read_release(tmp_path / "template.yaml", {}, with_code=True), "Api", wanted)
+    assert again.deployment.hooks == {"BeforeAllowTraffic": "Failed"}
+    with pytest.raises(UsageError, match=r"the template does not define it; .*hooks: {BeforeAllowTraffic: Succeeded}"):
+        released(tmp_path, SAM, RUN, hooks, stand_in=False)
+
+
+def test_every_plain_alarm_of_the_group_is_played(tmp_path: Path) -> None:
+    """Each by its name."""
+    second = SAM[SAM.index("  ApiErrors:") :].replace("ApiErrors:", "Throttles:").replace("Errors\n", "Throttles\n")
+    played = released(tmp_path, SAM + second, ("- !Ref ApiErrors", "- !Ref ApiErrors\n          - !Ref Throttles"))
+    assert [(one.name, one.metric) for one in (played.alarm, *played.further_alarms)] == [
+        ("ApiErrors", "Errors"),
+        ("Throttles", "Throttles"),
+    ]
+    assert not [*contradictions(played)]
 
 
 REFUSED = {

@@ -51,13 +51,15 @@ def contradictions(experiment: Experiment) -> Problems:
         yield from _about_config(experiment.deployment.config)
     yield from about_making(experiment.deployment)
     yield from _about_groups(experiment)
-    yield from _about_alarm(experiment)
+    yield from _about_alarm(experiment.alarm, "alarm")
+    yield from _about_further_alarms(experiment)
     yield from _about_faults(experiment)
     yield from about_requests(experiment, highest_share(experiment))
     yield from _about_rails(experiment)
     yield from _about_cloud(experiment)
     yield from _about_arm(experiment.baseline, "baseline")
     yield from _about_arm(experiment.canary, "canary")
+    yield from _about_hooks(experiment.deployment)
 
 
 def _about_cloud(experiment: Experiment) -> Problems:
@@ -163,30 +165,39 @@ def _about_shift(percent: int, minutes: int, word: str) -> Problems:
         yield ExperimentError("deployment.config", problem)
 
 
-def _about_alarm(experiment: Experiment) -> Problems:
-    alarm = experiment.alarm
+def _about_further_alarms(experiment: Experiment) -> Problems:
+    names = [experiment.alarm.name]
+    for index, alarm in enumerate(experiment.further_alarms):
+        path = f"further_alarms[{index}]"
+        if alarm.name is None or alarm.name in names:
+            yield ExperimentError(f"{path}.name", "needs a name of its own")
+        names.append(alarm.name)
+        yield from _about_alarm(alarm, path)
+
+
+def _about_alarm(alarm: Alarm, path: str) -> Problems:
     if alarm.period_s not in _SHORT_PERIODS_S and alarm.period_s % 60:
-        yield ExperimentError("alarm.period_s", f"must be 10, 20, 30 or a multiple of 60, got {alarm.period_s}")
+        yield ExperimentError(f"{path}.period_s", f"must be 10, 20, 30 or a multiple of 60, got {alarm.period_s}")
     if alarm.datapoints is not None and alarm.datapoints > alarm.evaluation_periods:
         problem = f"must be at most evaluation_periods ({alarm.evaluation_periods}), got {alarm.datapoints}"
-        yield ExperimentError("alarm.datapoints", problem)
+        yield ExperimentError(f"{path}.datapoints", problem)
     if alarm.period_s * alarm.evaluation_periods > DAY_S:
-        yield ExperimentError("alarm.evaluation_periods", "must cover at most one day together with period_s")
+        yield ExperimentError(f"{path}.evaluation_periods", "must cover at most one day together with period_s")
     if alarm.statistic not in get_args(Statistic) and read_bounds(alarm.statistic) is None:
         words = ", ".join(sorted(get_args(Statistic)))
         problem = f"must be one of {words}, or one such as p99, tm90, IQM or PR(:300), got {shown(alarm.statistic)}"
-        yield ExperimentError("alarm.statistic", problem)
-    yield from _about_dimensions(alarm)
+        yield ExperimentError(f"{path}.statistic", problem)
+    yield from _about_dimensions(alarm, path)
 
 
-def _about_dimensions(alarm: Alarm) -> Problems:
+def _about_dimensions(alarm: Alarm, path: str) -> Problems:
     if isinstance(alarm.dimensions, dict):
         for name, template in alarm.dimensions.items():
-            yield from _about_dimension(template, f"alarm.dimensions.{name}")
+            yield from _about_dimension(template, f"{path}.dimensions.{name}")
     elif alarm.dimensions and alarm.dimensions not in words_for(alarm):
         words = ", ".join([*words_for(alarm), "a map"])
         problem = f"must be one of {words} for a metric of {namespace_of(alarm)}, got {alarm.dimensions}"
-        yield ExperimentError("alarm.dimensions", problem)
+        yield ExperimentError(f"{path}.dimensions", problem)
 
 
 def _about_dimension(template: str, path: str) -> Problems:
@@ -243,16 +254,27 @@ def _about_rails(experiment: Experiment) -> Problems:
             yield ExperimentError(f"rails.hosts[{index}]", problem)
 
 
+def _about_hooks(deployment: Deployment) -> Problems:
+    for event, hook in deployment.hooks.items():
+        if isinstance(hook, Arm):
+            yield from _about_arm(hook, f"deployment.hooks.{event}")
+            if hook.code is None:
+                yield ExperimentError(f"deployment.hooks.{event}", "needs code, or the status that it reports")
+
+
 def _about_arm(arm: Arm, path: str) -> Problems:
-    if arm.handler is not None and arm.url is not None:
-        yield ExperimentError(path, "give handler or url, not both")
+    given = [name for name in ("handler", "code", "url") if getattr(arm, name) is not None]
+    if len(given) > 1:
+        yield ExperimentError(path, f"give {given[0]} or {given[1]}, not both")
+    if arm.code is not None and (arm.code.path is None) == (arm.code.inline is None):
+        yield ExperimentError(f"{path}.code", "needs path, a folder or zip, or inline, the text of one file")
     if arm.handler is not None and not _HANDLER.fullmatch(arm.handler):
         yield ExperimentError(f"{path}.handler", f"must be module:function, got {shown(arm.handler)}")
     if arm.url is not None and not is_url(arm.url):
         yield ExperimentError(f"{path}.url", f"must be a URL such as http://127.0.0.1:3000, got {shown(arm.url)}")
     if arm.url is not None and arm.env:
         yield ExperimentError(f"{path}.env", "cannot reach a service that runs elsewhere; set it where url is served")
-    if arm.handler is None and arm.url is None:
+    if arm.is_bundled:
         yield from _about_bundled(arm, path)
 
 
@@ -279,7 +301,7 @@ def only_on_aws(experiment: Experiment) -> Problems:
     if word != "AllAtOnce" and not _CONFIG.fullmatch(word):
         wanted = "AllAtOnce, Canary<percent>Percent<minutes>Minutes or Linear<percent>PercentEvery<minutes>Minutes"
         yield ExperimentError("deployment.config", f"a rehearsal knows {wanted}, got {shown(config)}")
-    if experiment.traffic.requests and experiment.baseline.handler is None and experiment.baseline.url is None:
+    if experiment.traffic.requests and experiment.baseline.is_bundled:
         problem = "the bundled service does not know traffic.requests; name a handler or url of your own"
         yield ExperimentError("baseline", problem)
     if experiment.target.host is not None:

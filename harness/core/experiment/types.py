@@ -139,8 +139,8 @@ class Deployment(Part, frozen=True, kw_only=True):
 
     `config` is a CodeDeploy configuration, with or without the prefix `CodeDeployDefault.Lambda`; without it, the
     group's own holds. `stack` is a CloudFormation stack to look in. In a file, `function` may be an ARN or name:alias;
-    its alias then goes to `alias`. `hooks` is for rehearsals: the status that a hook function reports. `requests` are
-    the names of those that this function answers; empty means all.
+    its alias then goes to `alias`. `hooks` is for rehearsals: the status that a hook reports, or a
+    function that runs. `requests` are the names of those that this function answers; empty means all.
     """
 
     config: str | None = None
@@ -153,7 +153,7 @@ class Deployment(Part, frozen=True, kw_only=True):
     target_version: str | None = None
     redeploy: bool = False
     command: str | None = None
-    hooks: dict[HookEvent, HookStatus] = {}
+    hooks: dict[HookEvent, "HookStatus | Arm"] = {}
     requests: tuple[str, ...] = ()
 
 
@@ -186,12 +186,35 @@ class Alarm(Part, frozen=True, kw_only=True):
     dimensions: DimensionWord | dict[str, str] | None = None
 
 
-class Arm(Part, frozen=True, kw_only=True):
-    """One version of the service in a rehearsal: the bundled one with `env`, or your own by `handler` or `url`."""
+class FunctionCode(Part, frozen=True, kw_only=True):
+    """Code as Lambda takes it: a folder or zip at `path`, from the working directory on, or one file's text `inline`.
+
+    `handler` and `runtime` are those of the function: `app.handler` and `nodejs22.x`, for example.
+    """
+
+    handler: str
+    runtime: str
+    path: str | None = None
+    inline: str | None = None
+
+
+class Arm(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One version of the service in a rehearsal: the bundled one with `env`, or your own by `handler`, `code` or `url`.
+
+    `timeout_s` and `memory_mb` are the function's; absent, those that never get into the way of a rehearsal.
+    """
 
     env: dict[str, str | float | int] = {}
     handler: str | None = None
+    code: FunctionCode | None = None
     url: str | None = None
+    timeout_s: Annotated[int, Meta(ge=1, le=900)] | None = None
+    memory_mb: Annotated[int, Meta(ge=128, le=10240)] | None = None
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether the bundled service answers."""
+        return self.handler is None and self.code is None and self.url is None
 
 
 class Fault(Part, frozen=True, kw_only=True):
@@ -291,7 +314,10 @@ class Notify(Part, frozen=True, kw_only=True):
 
 
 class Experiment(Part, frozen=True, kw_only=True):
-    """One experiment. The run changes nothing on AWS unless `allow_writes` or an option allows it."""
+    """One experiment. The run changes nothing on AWS unless `allow_writes` or an option allows it.
+
+    `further_alarms` are those that a rehearsal gives the deployment group besides `alarm`; each has a name.
+    """
 
     name: Annotated[str, Meta(pattern=NAME)]
     description: str = ""
@@ -300,6 +326,7 @@ class Experiment(Part, frozen=True, kw_only=True):
     deployment: Deployment = Deployment()
     also: tuple[Also, ...] = ()
     alarm: Alarm = Alarm()
+    further_alarms: tuple[Alarm, ...] = ()
     rollback: tuple[RollbackEvent, ...] = ALL_ROLLBACK_EVENTS
     baseline: Arm = Arm()
     canary: Arm = Arm()

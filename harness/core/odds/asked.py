@@ -51,7 +51,7 @@ def assumed_of_experiment(experiment: Experiment, *, own_fault: bool) -> Iterato
         yield "Forced alarms, reserved concurrency and FIS templates are left out: only requests are reckoned with."
     if experiment.deployment.hooks:
         yield "Hooks are left out: what they report, and how long they take, is not reckoned with."
-    if experiment.canary.handler or experiment.canary.url:
+    if not experiment.canary.is_bundled:
         yield "How the canary's own code fails is not known: a canary that fails every request is reckoned with."
     elif own_fault:
         yield "The experiment says no fault: a canary that fails every request is reckoned with."

@@ -59,10 +59,10 @@ def routes(experiment: Experiment, to: Integration, apart: Iterable[Beside], use
     `users` stands in front of the bundled service's users, unless it is a service at a URL that is asked.
     """
     arms = (experiment.baseline, experiment.canary)
-    if not any(arm.url for arm in arms):
+    if not any(arm.url or arm.code for arm in arms):
         yield ApiRoute(method="GET", path=service.FAKE_USER, integration=to, authorizer=users)
         yield ApiRoute(method="POST", path=service.FEATURE_TOGGLES, integration=to)
-    if any(arm.handler or arm.url for arm in arms):
+    if not all(arm.is_bundled for arm in arms):
         for path in _ALL:
             yield ApiRoute(method=ANY, path=path, integration=to)
     for each in apart:

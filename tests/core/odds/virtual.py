@@ -9,8 +9,9 @@ from harness.core.experiment.pacing import ArrivalPlan, Pacer, share_draw
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Experiment
 from harness.core.odds.from_experiment import fault_of
+from harness.core.rehearsed import ACCOUNT, REGION
 from harness.rehearsal import stack
-from harness.rehearsal.cloud import ACCOUNT, REGION, Cloud
+from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.codedeploy import appspec
 from harness.rehearsal.codedeploy.appspec import AppSpec
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from harness.rehearsal.cloud import REGION, Cloud
+from harness.core.rehearsed import REGION
+from harness.rehearsal.cloud import Cloud
 
 ECHO = """
 import json

@@ -1,0 +1,87 @@
+"""The code of a template's functions, as far as it is on this machine, and the settings that it runs with."""
+
+import re
+from pathlib import Path
+
+from harness.core.experiment.types import FunctionCode
+from harness.templates.intrinsics import Resolver
+from harness.templates.names import names_in
+from harness.templates.release import RunFunction
+from harness.templates.sam import merged
+from harness.templates.sections import Properties
+from harness.templates.values import Value
+
+_RUNTIMES = re.compile(r"python3\.\d+|nodejs\d+\.x")
+_SUFFIXES = {"python": (".py",), "nodejs": (".js", ".mjs", ".cjs")}
+_UNBUILT = (".ts", ".mts", ".tsx")
+
+
+def read_code(resolver: Resolver, logical: str, resource: Value, common: Value | None, template: Path) -> RunFunction:
+    """How a function runs, with what the Globals say of all; its code is looked for from the template's folder on."""
+    own = resource.get("Properties") or Value({}, resource.line)
+    properties = Properties(resolver, merged(common, own) if common else own)
+    code, why_not = _code(properties, resource, template if template.is_dir() else template.parent)
+    variables = properties.part("Environment").part("Variables")
+    return RunFunction(
+        logical=logical,
+        line=resource.line,
+        environment={name: variables.text(name) for name, _ in variables.value.items()},
+        timeout=properties.text("Timeout", "3"),
+        memory=properties.text("MemorySize", "128"),
+        has_layers=bool(properties.listed("Layers")),
+        code=code,
+        why_not=why_not,
+    )
+
+
+def _code(properties: Properties, resource: Value, folder: Path) -> tuple[FunctionCode | None, str]:
+    """The code, or why it cannot run here."""
+    runtime, entry = properties.text("Runtime").value, properties.text("Handler").value
+    if properties.text("PackageType").value == "Image" or properties.has("ImageUri"):
+        return None, "it is a container image"
+    if not _RUNTIMES.fullmatch(runtime) or names_in(entry):
+        said = f"its runtime is {runtime}" if runtime else "the template does not say its runtime"
+        return None, f"{said}, and a rehearsal runs Python and Node"
+    inline = properties.text("InlineCode").value or properties.part("Code").text("ZipFile").value
+    if inline:
+        return FunctionCode(handler=entry, runtime=runtime, inline=inline), ""
+    path = _path(properties, resource)
+    if path is None or names_in(path):
+        return None, "its code is not on this machine"
+    found = folder / path
+    why_not = _why_not_there(found, runtime, entry)
+    return (None, why_not) if why_not else (_package(found.resolve(), runtime, entry), "")
+
+
+def _package(path: Path, runtime: str, entry: str) -> FunctionCode:
+    return FunctionCode(handler=entry, runtime=runtime, path=str(path))
+
+
+def _path(properties: Properties, resource: Value) -> str | None:
+    """Where the code is: as SAM, `aws cloudformation package` and the assets of CDK have it; None for code in S3."""
+    metadata = resource.get("Metadata") or Value({}, 0)
+    asset = metadata.get("aws:asset:path")
+    if asset:
+        return asset.text()
+    for key in ("CodeUri", "Code"):
+        if properties.has(key):
+            said = properties.text(key).value
+            return None if said == "a map" or said.startswith("s3://") else said
+    return None
+
+
+def _why_not_there(path: Path, runtime: str, entry: str) -> str:
+    """Why code cannot run from a path; empty where it can, as far as the names of its files say."""
+    if not path.exists():
+        return f"there is no {path}; build it first"
+    if not path.is_dir():
+        return ""
+    module = entry.rpartition(".")[0]
+    stems = {module, module.replace(".", "/")}
+    suffixes = next(found for word, found in _SUFFIXES.items() if runtime.startswith(word))
+    if any((path / f"{stem}{suffix}").is_file() for stem in stems for suffix in suffixes):
+        return ""
+    if any((path / f"{stem}{suffix}").is_file() for stem in stems for suffix in _UNBUILT):
+        return f"{path} has the handler {entry} in TypeScript; build it, and give the built template"
+    package = runtime.startswith("python") and any((path / stem).is_dir() for stem in stems)
+    return "" if package else f"{path} has no file for the handler {entry}"
