@@ -103,17 +103,9 @@ def _advice(asked: AskedRelease) -> "Advice":
 
 
 def _names(asked: AskedRelease) -> "Names":
-    from harness.templates.snippets import Names, logical_of
+    from harness.templates.snippets import names_of
 
-    told, usual = asked.deployment, Names()
-    function = told.function if told.function and "${" not in told.function else None
-    return Names(
-        logical=asked.logical or (logical_of(function) if function else usual.logical),
-        function=function or usual.function,
-        alias=told.alias,
-        application=told.application or usual.application,
-        group=told.group or usual.group,
-    )
+    return names_of(asked.deployment, asked.logical)
 
 
 # Printing

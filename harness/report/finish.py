@@ -18,6 +18,7 @@ from harness.report.junit import junit
 from harness.report.markdown import markdown
 from harness.report.masked_experiment import without_secrets
 from harness.report.page import page
+from harness.report.recommended import recommendation
 from harness.report.shelf import write_index
 from harness.report.templating import load_templates
 from harness.streams import tell
@@ -82,6 +83,7 @@ def _list(root: Path) -> None:
 
 def _write(folder: RunFolder, run: JudgedRun) -> None:
     folder.write_verdict(run.verdict)
-    folder.write_text(folder.markdown, markdown(run.verdict, faults(run), occasion(run)))
+    advised = recommendation(run)
+    folder.write_text(folder.markdown, markdown(run.verdict, faults(run), occasion(run), advised))
     folder.write_text(folder.junit, junit(run.verdict))
-    folder.write_text(folder.page, page(run, chart(run)))
+    folder.write_text(folder.page, page(run, chart(run), advised))

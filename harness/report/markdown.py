@@ -1,10 +1,11 @@
-"""report.md: the verdict first, in under 60 lines."""
+"""report.md: the verdict first, in under 60 lines besides those that are to be pasted."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 from harness.core.verdict.types import Verdict
 from harness.report import facts
+from harness.report.recommended import Recommendation
 from harness.report.second_opinion import second_opinion
 
 MOST_REASONS = 5
@@ -18,16 +19,18 @@ _LINKED = re.compile(r"://|@|#|\bwww(?=\.)|\bGH(?=-)", re.IGNORECASE)
 _BREAK = "\u200b"
 
 
-def markdown(verdict: Verdict, faults: str = "", occasion: str = "") -> str:
+def markdown(verdict: Verdict, faults: str = "", occasion: str = "", advised: Recommendation | None = None) -> str:
     """The whole report in GitHub's Markdown.
 
     `faults` is a sentence about them, `occasion` says when and by whom; both are empty without a timeline.
+    `advised` stands below the reasons.
     """
     about = [escaped(line) for line in (facts.meant_so(verdict), occasion, facts.subject(verdict)) if line]
     sections = (
         [f"# {escaped(facts.headline(verdict))}", "", "  \n".join(about), ""],
         _groups(verdict),
         _bullets(verdict.because, MOST_REASONS),
+        _advised(advised) if advised else [],
         _timeline(verdict),
         ["", escaped(faults)] if faults else [],
         _ledger(verdict),
@@ -74,6 +77,10 @@ def _groups(verdict: Verdict) -> list[str]:
     left = len(rows) - MOST_GROUPS
     more = [f"\nand {left} more in verdict.json"] if left > 0 else []
     return [*_table(facts.GROUPS_HEAD, rows[:MOST_GROUPS]), *more, "", f"Of {escaped(rows[0][0])}:", ""]
+
+
+def _advised(advised: Recommendation) -> list[str]:
+    return ["", escaped(advised.text), "", "```yaml", *advised.snippet.splitlines(), "```"]
 
 
 def _timeline(verdict: Verdict) -> list[str]:

@@ -16,6 +16,7 @@ from harness.report.drawing import javascript
 from harness.report.in_words import alternative, counted_from, drawn_alarms, faults, occasion
 from harness.report.judged_run import JudgedRun
 from harness.report.panels import Spec
+from harness.report.recommended import Recommendation
 from harness.report.second_opinion import second_opinion
 from harness.report.seconds import CELLS, Slice
 from harness.report.templating import render
@@ -30,7 +31,7 @@ MINUTES_HEAD: facts.Row = (
 DATAPOINTS_HEAD: facts.Row = ("period", "CloudWatch", "canary", "clients saw", "threshold", "breaching", "alarm")
 
 
-def page(run: JudgedRun, spec: Spec | None) -> str:
+def page(run: JudgedRun, spec: Spec | None, advised: Recommendation | None = None) -> str:
     """The whole page; `spec` is the chart of the run, None where there is nothing to draw."""
     points = datapoints(run)
     return render(
@@ -45,6 +46,7 @@ def page(run: JudgedRun, spec: Spec | None) -> str:
         groups=groups(run.verdict),
         tiles=tiles(run.verdict, run.evidence.experiment.objective),
         asks=asks(run.verdict),
+        advised=advised,
         spec=spec,
         alternative=alternative(run),
         counted_from=counted_from(run),

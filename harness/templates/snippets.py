@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from harness.core.experiment.types import ALL_ROLLBACK_EVENTS, AWS_PREFIX
+from harness.core.experiment.types import ALL_ROLLBACK_EVENTS, AWS_PREFIX, Deployment
 from harness.core.odds.advised import AdvisedAlarm
 from harness.core.timeline.alarm_evaluation import MINUTE_S
 
@@ -22,6 +22,7 @@ TITLES: Mapping[Tool, str] = {
 }
 COMPARISON = "GreaterThanOrEqualToThreshold"
 MISSING = "notBreaching"
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class Names(Struct, frozen=True, kw_only=True):
@@ -52,6 +53,24 @@ class Names(Struct, frozen=True, kw_only=True):
 def logical_of(function: str) -> str:
     """A name as logical ids are written: `shop-prod-api` is ShopProdApi."""
     return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", function)) or "MyFunction"
+
+
+def names_of(deployment: Deployment, logical: str = "") -> Names:
+    """What a release calls its parts; a usual name for one that is not known, or that is no plain name."""
+    usual = Names()
+    function = _plain(deployment.function, "")
+    return Names(
+        logical=_plain(logical, "") or (logical_of(function) if function else usual.logical),
+        function=function or usual.function,
+        alias=_plain(deployment.alias, usual.alias),
+        application=_plain(deployment.application, usual.application),
+        group=_plain(deployment.group, usual.group),
+    )
+
+
+def _plain(name: str | None, usual: str) -> str:
+    """A name that means nothing else in YAML, HCL, TypeScript, a shell or a page; what is open has a `$` in it."""
+    return name if name and _PLAIN.fullmatch(name) else usual
 
 
 def snippet(tool: Tool, alarm: AdvisedAlarm, config: str, names: Names) -> str | None:

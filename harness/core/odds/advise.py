@@ -113,7 +113,7 @@ def _tried(setting: Setting, *, rollouts: bool) -> list[Option]:
     hopeful = [one for one in _unbeaten(one for one in screened if _sees(one)) if one.alarm]
     alarms = list(dict.fromkeys(one.alarm for one in sorted(hopeful, key=_rank)[:MOST_OPTIONS] if one.alarm))
     wanted = _rollouts() if rollouts else [setting.config]
-    again = [_screened(setting, alarm, config) for alarm in alarms for config in wanted]
+    again = [_screened(setting, alarm, config) for alarm in alarms for config in wanted] if rollouts else hopeful
     kept = sorted(_unbeaten(again), key=_rank)[:MOST_OPTIONS]
     by_name = {config.name: config for config in wanted}
     return [_option(with_config(setting, by_name[one.config]), one.alarm) for one in kept if one.alarm]
