@@ -1,5 +1,6 @@
 """`aws cloudformation package` and `deploy` play their canary on the local cloud; run by `make deploys` alone."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -33,6 +34,12 @@ def test_a_good_release_is_promoted_and_a_broken_one_rolled_back(cloud: LocalClo
     third = cloud.released("shop", (*DEPLOY, *CAPABLE), shop, tmp_path / "third")
     assert (third["tool"], third["outcome"], third["call"]) == (255, "rolled_back", "caught"), third["because"]
     assert cloud.stack("shop")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+    group = f"/aws/lambda/{cloud.stack('shop')['Outputs']['Function']}"
+    # What `aws logs tail` of the AWS CLI's version 2, which PyPI does not have, asks and shows.
+    tail = (AWS, "logs", "filter-log-events", "--log-group-name", group, "--interleaved", "--start-time", "0")
+    told = cloud.run(*tail, "--query", "events[].[logStreamName, message]", "--output", "text", cwd=shop)
+    assert re.search(r"^\[3\]\w+\t.*RuntimeError: third$", told.stdout, re.MULTILINE), told.stdout[-999:] + told.stderr
 
 
 def test_a_deploy_that_was_killed_is_gone_on_with(cloud: LocalCloud, shop: Path) -> None:

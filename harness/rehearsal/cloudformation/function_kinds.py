@@ -8,6 +8,7 @@ from harness.rehearsal.cloudformation.kinds import Api, Kind, Say, at_once, tag_
 from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
 from harness.rehearsal.cloudformation.refusals import by_handler
 from harness.rehearsal.cloudformation.steps import Steps
+from harness.rehearsal.functions.functions import Functions
 
 _UNCHANGED = "A version for this Lambda function exists ( {} ). Modify the function to create a new version."
 _LOOK_S = 1.0
@@ -102,11 +103,15 @@ class VersionKind(Kind):
     replaced_by = ("FunctionName", "CodeSha256", "Description")
     longest = 64
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, functions: Functions) -> None:
         self._api = api
+        self._functions = functions
 
     def create(self, wanted: Wanted, name: str, say: Say) -> Steps[Made]:  # noqa: ARG002
-        """PublishVersion; a function that has not changed since the last one has no new version."""
+        """PublishVersion, and waits until the version is warm.
+
+        A function that has not changed since the last one has no new version.
+        """
         function = str(wanted.properties.get("FunctionName", ""))
         yield from settled(self._api, function)
         listed = self._api.call("ListVersionsByFunction", {}, FunctionName=function)["Versions"]
@@ -114,7 +119,11 @@ class VersionKind(Kind):
         version = str(self._api.call("PublishVersion", given, FunctionName=function)["Version"])
         if version in {one["Version"] for one in listed}:
             raise by_handler(_UNCHANGED.format(version), "AlreadyExists")
-        arn = self._api.call("GetFunctionConfiguration", {}, FunctionName=function)["FunctionArn"]
+        shown = self._api.call("GetFunctionConfiguration", {}, FunctionName=function)
+        warms = self._functions.begin_to_warm(shown["FunctionName"], version)
+        while warms():
+            yield _LOOK_S
+        arn = shown["FunctionArn"]
         return Made(f"{arn}:{version}", {"Version": version, "FunctionArn": f"{arn}:{version}"})
 
     @at_once

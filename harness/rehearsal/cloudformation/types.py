@@ -16,6 +16,7 @@ from harness.rehearsal.cloudformation.function_kinds import (
 )
 from harness.rehearsal.cloudformation.kinds import Api, Kind, Named
 from harness.rehearsal.cloudformation.placeholders import Placeholder
+from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.kept import Kept
 from harness.rehearsal.operations import AwsService
 
@@ -28,11 +29,13 @@ class Types:
     """The kinds of all types of resources."""
 
     def __init__(self, services: Mapping[str, AwsService], kept: Kept) -> None:
+        functions = services["lambda"]
+        assert isinstance(functions, Functions)
         aws_lambda, deploy = Api(services["lambda"], "Lambda"), Api(services["codedeploy"], "CodeDeploy")
         rest, http = Api(services["apigateway"], "ApiGateway"), Api(services["apigatewayv2"], "ApiGatewayV2")
         self._kinds: dict[str, Kind] = {
             "AWS::Lambda::Function": FunctionKind(aws_lambda),
-            "AWS::Lambda::Version": VersionKind(aws_lambda),
+            "AWS::Lambda::Version": VersionKind(aws_lambda, functions),
             "AWS::Lambda::Alias": AliasKind(aws_lambda, deploy),
             "AWS::Lambda::LayerVersion": LayerKind(aws_lambda),
             "AWS::Lambda::Permission": PermissionKind(aws_lambda),

@@ -202,6 +202,11 @@ class EnvironmentPool:
         finally:
             self._give_back(environment)
 
+    def fill(self, count: int) -> None:
+        """Starts environments until there are `count`; raises `TimedOut` or `EnvironmentEnded` where one does not."""
+        while self._is_short_of(count):
+            self._give_back(self._started(1.0))
+
     def retire(self) -> None:
         """Ends the environments as they fall idle: the version's code has been replaced or deleted."""
         with self._freed:
@@ -236,6 +241,13 @@ class EnvironmentPool:
                 return self._idle.pop()
             self._starting += 1
             return None
+
+    def _is_short_of(self, count: int) -> bool:
+        """Whether there are fewer environments than `count`, which then gives the right to start one."""
+        with self._freed:
+            short = not self._retired and len(self._all) + self._starting < count
+            self._starting += short
+            return short
 
     def _has_room(self) -> bool:
         return len(self._all) + self._starting < ENVIRONMENTS_A_VERSION

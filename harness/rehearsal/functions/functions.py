@@ -5,7 +5,7 @@ import json
 import logging
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -144,6 +144,19 @@ class Functions(
         """
         code = self.code(function, version)
         return self._engines[code.kind].warm(code)
+
+    def begin_to_warm(self, function: str, version: str) -> Callable[[], bool]:
+        """Has environments of a version start ahead of its first run, where time is compressed; whether they still do.
+
+        A start takes as long here as on AWS, but at 60 times the speed 60 times as many requests come meanwhile and
+        wait for one, which would make each new version look slow. On a clock of AWS's pace its first runs wait for
+        their start, as they do there.
+        """
+        code = self.code(function, version)
+        start = threading.Thread(target=self._own_code.fill, args=(code,), name="warm", daemon=True)
+        if self._schedule.clock.speed > 1 and code.kind in ("python", "node"):
+            start.start()
+        return start.is_alive
 
     def take_slot(self, function: str, alias: str | None, version: str) -> Underway:
         """Takes one of the function's concurrent runs; where none is free counts a throttle and raises `Refusal`."""

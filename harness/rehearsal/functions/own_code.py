@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import CloudError
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 30.0
 """Seconds that a run waits for an environment: just longer than API Gateway waits for its answer."""
+WARM_ENVIRONMENTS = 3
+"""How many environments a version gets ahead of its first run where time is compressed."""
 _NO_HANDLER = frozenset({"Runtime.HandlerNotFound", "Runtime.MalformedHandlerName"})
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE")
 
@@ -76,6 +79,11 @@ class OwnCode:
         if _is_missing(failure, code):
             raise CloudError(why)
         return why
+
+    def fill(self, code: Code) -> None:
+        """Starts as many environments as the first runs need; what does not start fails with the run that needs it."""
+        with suppress(TimedOut, EnvironmentEnded):
+            self._pool(code).fill(WARM_ENVIRONMENTS)
 
     def retire(self, code: Code) -> None:
         """Ends the environments of a version as they fall idle."""

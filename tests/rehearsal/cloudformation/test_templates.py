@@ -1,12 +1,16 @@
 """What a template says becomes what AWS makes of it, and what it must not say is refused in AWS's words."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from harness.rehearsal.cloud import Cloud
+from harness.rehearsal.functions.own_code import WARM_ENVIRONMENTS
 from harness.rehearsal.refusal import Refusal
+from tests.rehearsal.cloudformation.conftest import Deployer
 
 Sam = Callable[..., str]
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -165,6 +169,23 @@ def test_a_version_of_an_unchanged_function_is_refused(deployer: Any) -> None:
     )
     reason = next(reason for status, reason in deployer.events("Two") if status == "CREATE_FAILED")
     assert "A version for this Lambda function exists ( 1 ). Modify the function to create a new version." in reason
+
+
+def test_a_version_is_warm_before_its_first_run_where_time_is_compressed() -> None:
+    """Else 60 times as many requests as on AWS would wait for a start, and each new version would look slow."""
+    code = {"Runtime": "python3.12", "Handler": "index.h", "Role": ROLE, "Code": {"ZipFile": "def h(e, c): pass"}}
+    function = {"Type": "AWS::Lambda::Function", "Properties": code}
+    version = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": "F"}}}
+    cloud = Cloud(speed=60)
+    deployer = Deployer(cloud)
+    try:
+        deployer.begin(json.dumps({"Resources": {"F": function, "One": version}}))
+        while deployer.status() == "CREATE_IN_PROGRESS":
+            time.sleep(0.01)
+        assert deployer.status() == "CREATE_COMPLETE"
+        assert len(cloud.functions.pids()) == WARM_ENVIRONMENTS
+    finally:
+        cloud.functions.close()
 
 
 def test_a_stack_at_work_takes_no_change(deployer: Any, sam: Sam) -> None:
