@@ -52,7 +52,7 @@ leads: $(VENV)/.ready-dev
 
 # Real deploy tools, unmodified and each in an environment of its own, release to the local cloud. A few minutes.
 deploys: $(VENV)/.ready-dev build/deploys/.ready
-	$(BIN)/pytest -n 2 --dist loadfile --durations=5 tests/deploys/sam.py tests/deploys/aws_cli.py \
+	$(BIN)/pytest -n 2 --dist worksteal --durations=0 tests/deploys/sam.py tests/deploys/aws_cli.py \
 		tests/deploys/node_tools.py
 
 build/deploys/.ready: Makefile

@@ -18,12 +18,12 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with a project of the tool that the test's parameter names, and the tool's modules."""
     folder = Path(shutil.copytree(HERE / request.param, tmp_path / request.param))
     (folder / "node_modules").symlink_to(MODULES)
+    (folder / "code").mkdir(exist_ok=True)
     return folder
 
 
 def play(cloud: LocalCloud, stack: str, deploy: Sequence[object], code: Path, folder: Path) -> None:
     """A first release, a good one and a broken one, each by the tool."""
-    code.parent.mkdir(exist_ok=True)
     code.write_text(GOOD.replace("NAME", "first"))
     first = cloud.run(*deploy, cwd=folder)
     assert first.returncode == 0, first.stdout + first.stderr
