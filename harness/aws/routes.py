@@ -38,21 +38,35 @@ def routes_of_stack(stack: str, aws: Aws | None = None) -> Described:
     return replace(described, title=described.title or stack, left_out=(*described.left_out, *others))
 
 
+def address_of_stack(stack: str, aws: Aws) -> tuple[str, str] | None:
+    """The id of the first API of a stack, and the stage that answers; None where the stack has no API."""
+    resources = list(resources_of_stack(aws, stack))
+    for _, api in named_resources(resources, _REST):
+        return api, _rest_stage(aws, api, resources)
+    for _, api in named_resources(resources, _HTTP):
+        return api, _http_stage(resources)
+    return None
+
+
 def _rest(aws: Aws, api: str, resources: Sequence[Any]) -> str:
+    answer = aws.call(
+        "apigateway",
+        "get_export",
+        restApiId=api,
+        stageName=_rest_stage(aws, api, resources),
+        exportType="oas30",
+        accepts="application/json",
+    )
+    return _body(answer)
+
+
+def _rest_stage(aws: Aws, api: str, resources: Sequence[Any]) -> str:
     stages = [text(mapping(one).get("stageName")) for one in sequence(_stages(aws, api).get("item"))]
     named = [stage for _, stage in named_resources(resources, _STAGE) if stage in stages]
     stage = next(iter([*named, *filter(None, stages)]), None)
     if stage is None:
         raise UsageError(f"the API {api} has no stage: it is not deployed, so nothing answers")
-    answer = aws.call(
-        "apigateway",
-        "get_export",
-        restApiId=api,
-        stageName=stage,
-        exportType="oas30",
-        accepts="application/json",
-    )
-    return _body(answer)
+    return stage
 
 
 def _stages(aws: Aws, api: str) -> Answer:
@@ -61,11 +75,15 @@ def _stages(aws: Aws, api: str) -> Answer:
 
 def _http(aws: Aws, api: str, resources: Sequence[Any]) -> str:
     """The export of a stage where the stack names one: without it, that has no server."""
-    stage = next((stage for _, stage in named_resources(resources, _HTTP_STAGE)), "$default")
+    stage = _http_stage(resources)
     answer = aws.call(
         "apigatewayv2", "export_api", ApiId=api, OutputType="JSON", Specification="OAS30", StageName=stage
     )
     return _body(answer)
+
+
+def _http_stage(resources: Sequence[Any]) -> str:
+    return next((stage for _, stage in named_resources(resources, _HTTP_STAGE)), "$default")
 
 
 def _body(answer: Answer) -> str:

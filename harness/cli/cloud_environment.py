@@ -11,12 +11,20 @@ from typing import Any
 
 from harness.errors import CloudError, ExitCode
 
-_KEEPS_ITS_OWN = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 """Variables of the shell that would lead its tools elsewhere."""
 
 
 def begin(options: Sequence[str]) -> int:
     """Starts a cloud that outlives this process, and prints the shell's commands; raises CloudError."""
+    ready, cloud = begun(options)
+    print(as_shell(ready, cloud.pid))  # noqa: T201 - the command's result
+    print(_served(ready, cloud.pid), file=sys.stderr)  # noqa: T201 - for a person
+    return ExitCode.AS_EXPECTED
+
+
+def begun(options: Sequence[str]) -> "tuple[Mapping[str, Any], subprocess.Popen[bytes]]":
+    """What a cloud in the background says once it is ready, and its process; raises CloudError."""
     with tempfile.TemporaryFile() as log:
         cloud = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "harness", "cloud", *options],
@@ -30,14 +38,19 @@ def begin(options: Sequence[str]) -> int:
         if not line:
             log.seek(0)
             raise CloudError(f"The local cloud did not start: {log.read().decode(errors='replace').strip()}")
-    print(as_shell(json.loads(line), cloud.pid))  # noqa: T201 - the command's result
-    print(_served(json.loads(line), cloud.pid), file=sys.stderr)  # noqa: T201 - for a person
-    return ExitCode.AS_EXPECTED
+    return json.loads(line), cloud
 
 
 def as_shell(ready: Mapping[str, Any], pid: int) -> str:
     """The commands that a shell evaluates."""
-    variables = {
+    lines = [f"unset {' '.join(UNSET)}"]
+    variables = variables_of(ready, pid)
+    return "\n".join([*lines, *(f"export {name}={shlex.quote(value)}" for name, value in variables.items())])
+
+
+def variables_of(ready: Mapping[str, Any], pid: int) -> Mapping[str, str]:
+    """The variables that lead tools to a cloud."""
+    return {
         "AWS_ENDPOINT_URL": ready["endpoint_url"],
         "AWS_REGION": ready["region"],
         "AWS_DEFAULT_REGION": ready["region"],
@@ -50,8 +63,6 @@ def as_shell(ready: Mapping[str, Any], pid: int) -> str:
         "CANARY_CLOUD_SERVICE_URL": ready["service_url"],
         "CANARY_CLOUD_PID": str(pid),
     }
-    lines = [f"unset {' '.join(_KEEPS_ITS_OWN)}"]
-    return "\n".join([*lines, *(f"export {name}={shlex.quote(value)}" for name, value in variables.items())])
 
 
 def _served(ready: Mapping[str, Any], pid: int) -> str:

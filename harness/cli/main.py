@@ -52,7 +52,7 @@ def _run(words: list[str]) -> int:
     own, others = _split(words)
     options = _parser(own[:1]).parse_args(own, argparse.Namespace(words=words, others=others, takes_command=False))
     if others and not options.takes_command:
-        raise UsageError("only `canary-harness run` and `plan` take a command after --")
+        raise UsageError("only `canary-harness run`, `plan` and `rehearse` take a command after --")
     command: Callable[[argparse.Namespace], int] = options.command
     return command(options)
 

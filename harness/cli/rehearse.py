@@ -33,7 +33,8 @@ OWN_SERVICE_SPEED = 10.0
 
 
 def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of the command."""
+    """Adds the options of the command; what stands after `--` is a command that deploys."""
+    parser.set_defaults(takes_command=True)
     parser.add_argument("experiments", nargs="*", metavar="NAME|FILE", help="default: healthy and erroruser")
     parser.add_argument("--all", action="store_true", help="play every experiment of the package")
     parser.add_argument("--list", action="store_true", help="list the experiments of the package")
@@ -50,6 +51,8 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "with --template: the bundled service answers in place of its code, and hooks report success"
     parser.add_argument("--stand-in", action="store_true", help=text)
+    text = "with a command after --, which deploys twice: the folder to deploy the change from; default: this one"
+    parser.add_argument("--change", type=Path, metavar="DIR", help=text)
     add_version_header(parser)
     add_traffic_options(parser)
     add_run_options(parser, lasts="experiment time that a run takes at most; a release still open by then is given up")
@@ -64,6 +67,12 @@ def run_rehearse(options: argparse.Namespace) -> int:
     from harness.report.drawing import bundling
 
     check_locustfile(options.locustfile)
+    if options.others:
+        from harness.cli.tool_rehearsal import rehearse_by_tool
+
+        return rehearse_by_tool(options, options.speed or OWN_SERVICE_SPEED)
+    if options.change:
+        raise UsageError("--change goes with a command after --: rehearse --change DIR -- sam deploy")
     experiments = [*experiments_of(options)]
     if options.speed is None:
         options.speed = OWN_SERVICE_SPEED if options.locustfile else _gentle_speed(experiments)

@@ -34,7 +34,7 @@ def as_released(
     of its arms and hooks goes before the template; with `stand_in` the bundled service answers, and hooks report
     success. Raises UsageError for what cannot be played.
     """
-    one = _chosen(release, function)
+    one = chosen(release, function)
     _refuse_the_unknown(release, one)
     alarm, *further = _alarms(release, one)
     deployment = replace(
@@ -55,7 +55,8 @@ def as_released(
     )
 
 
-def _chosen(release: TemplateRelease, function: str | None) -> ReleasedFunction:
+def chosen(release: TemplateRelease, function: str | None) -> ReleasedFunction:
+    """The function of a logical id or name, the only one that is released without; raises UsageError."""
     named = [one for one in release.released if function in (None, one.logical, one.function)]
     if len(named) == 1:
         return named[0]
