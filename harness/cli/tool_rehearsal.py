@@ -22,7 +22,6 @@ from harness.streams import tell
 
 if TYPE_CHECKING:
     from harness.aws.clients import Aws
-    from harness.core.experiment.requests import Request
     from harness.core.experiment.types import Experiment
 
 TOOL_S = 600.0
@@ -81,6 +80,8 @@ def _asked(options: argparse.Namespace) -> "Experiment":
             "nothing would change from the first deployment to the second: give --change DIR, the folder to deploy "
             "from the second time, or canary: {env: …} in the experiment, which the command then finds in its variables"
         )
+    if not (experiment.traffic.requests or options.locustfile):
+        raise UsageError("say what to send: name an experiment with traffic.requests, or give a --locustfile")
     return experiment
 
 
@@ -144,12 +145,13 @@ def _at_its_stack(experiment: "Experiment", stack: str, service_url: str, speed:
     from harness.core.experiment.part import LONGEST_S
 
     host, headers = _front(stack, service_url)
-    requests = experiment.traffic.requests or _routes(stack)
-    headed = {name: replace(one, headers={**headers, **one.headers}) for name, one in requests.items()}
+    requests = experiment.traffic.requests.items()
+    headed = {name: replace(one, headers={**headers, **one.headers}) for name, one in requests}
     return replace(
         experiment,
         target=replace(experiment.target, host=host),
         traffic=replace(experiment.traffic, requests=headed),
+        deployment=replace(experiment.deployment, stack=stack),
         give_up_s=min(experiment.give_up_s + TOOL_S * speed, LONGEST_S),
     )
 
@@ -170,19 +172,6 @@ def _front(stack: str, service_url: str) -> tuple[str, Mapping[str, str]]:
         url = str(aws.call("lambda", "get_function_url_config", FunctionName=function)["FunctionUrl"])
         return gateway, {"Host": urlsplit(url).netloc}
     raise UsageError(f"the stack {stack} has neither an API of API Gateway nor a function URL to send requests to")
-
-
-def _routes(stack: str) -> "Mapping[str, Request]":
-    """What reads something of the stack's API, as `init --stack` finds it; of a function URL its root."""
-    from harness.aws.routes import address_of_stack, routes_of_stack
-    from harness.core.experiment.parse import parse
-    from harness.sources.experiment import Choices, written
-
-    if not address_of_stack(stack, _aws()):
-        return parse("traffic: {requests: {root: {get: /}}}", source=stack).traffic.requests
-    found = written(routes_of_stack(stack), Choices(source=stack)).experiment.traffic.requests
-    tell(f"the experiment names no requests, so these are sent: {', '.join(found)}")
-    return found
 
 
 # Processes

@@ -1,8 +1,11 @@
 """`sam build && sam deploy --resolve-s3` plays its canary on the local cloud; run by `make deploys` alone."""
 
+import json
+import shutil
+import sys
 from pathlib import Path
 
-from tests.deploys.conftest import BROKEN, GOOD, TOOLS, LocalCloud
+from tests.deploys.conftest import BROKEN, GOOD, SPEED, TOOLS, LocalCloud
 
 SAM = TOOLS / "sam" / "bin" / "sam"
 DEPLOY = (SAM, "deploy", "--stack-name", "shop", "--resolve-s3", "--capabilities", "CAPABILITY_IAM")
@@ -38,3 +41,18 @@ def test_a_good_release_is_promoted_and_a_broken_one_rolled_back(cloud: LocalClo
 
     deleted = cloud.run(SAM, "delete", "--stack-name", "shop", "--no-prompts", cwd=shop)
     assert deleted.returncode == 0, deleted.stdout + deleted.stderr
+
+
+def test_one_command_deploys_twice_and_judges(cloud: LocalCloud, shop: Path, tmp_path: Path) -> None:
+    """What is in service from one folder, then the change from another, on a cloud that the command starts itself."""
+    change = Path(shutil.copytree(shop, tmp_path / "change"))
+    built(cloud, shop, GOOD.format("first"))
+    built(cloud, change, BROKEN.format("second"))
+    experiment = tmp_path / "game.yaml"
+    experiment.write_text("{traffic: {arrival_rate: 2, requests: {root: {get: /}}}, expect: {outcome: rolled_back}}")
+    harness = (sys.executable, "-m", "harness", "rehearse", experiment, "--speed", SPEED, "--json")
+    where = ("--template", "template.yaml", "--change", change, "--reports", tmp_path / "reports")
+    done = cloud.run(*harness, *where, "--", *DEPLOY, *UNASKED, cwd=shop)
+    assert done.returncode == 0, done.stderr
+    (verdict,) = (tmp_path / "reports").glob("game/2*/verdict.json")
+    assert json.loads(verdict.read_text())["call"] == "caught"
