@@ -79,7 +79,8 @@ def test_make_targets_exist(target: str) -> None:
 
 ONE = "canary-harness rehearse erroruser"
 OWN_API = [c for c in commands() if c.startswith(("canary-harness init", "canary-harness rehearse shop.yaml"))]
-NOT_ALONE = (ONE, "canary-harness rehearse --all --json", *OWN_API)
+BY_TOOL = [c for c in commands() if c.startswith("canary-harness rehearse") and " -- sam " in c]
+NOT_ALONE = (ONE, "canary-harness rehearse --all --json", *OWN_API, *BY_TOOL)
 RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and c not in NOT_ALONE]
 ADVICES = [command for command in commands() if command.startswith("canary-harness advise")]
 DOCTORS = [command for command in commands() if command.startswith("canary-harness doctor") and "--host" in command]
@@ -105,7 +106,7 @@ OTHERS = {
     "canary-harness rehearse --all --json": "tests/cli/test_rehearsals.py",
     "source <(canary-harness completion bash)": "test_bash_completes_commands_and_options",
     "canary-harness cloud --speed 60": "test_cloud_serves",
-    **dict.fromkeys(DEPLOYS, "tests/deploys/sam.py"),
+    **dict.fromkeys([*DEPLOYS, *BY_TOOL], "tests/deploys/sam.py"),
     "canary-harness run game.yaml --dry-run": "test_plan_is_printed",
     AROUND: "test_run_takes_a_command",
     AGAIN: "test_redeployment_is_planned",
