@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import Requests
-from harness.core.timeline.histogram import count_above, merge, quantile_s
+from harness.core.timeline.histogram import bin_of, merge, quantile_s
 from harness.core.timeline.sequential import Numbers, log_e_values
 from harness.core.verdict.evidence import Evidence, count, failed
 from harness.core.verdict.latency import DIFFERENCE_S, FEWEST, RATIO, Q, answered_well
@@ -198,9 +198,13 @@ def _longest_s(requests: Sequence[Requests]) -> float:
 def _slow_seconds(evidence: Evidence, good: Sequence[Requests], limit_s: float) -> Iterator[Moment]:
     shifts = [shift.at_s for shift in evidence.release.weights.splits]
     warm = [seen for seen in answered_well(good) if not any(low <= seen.at_s < high + COLD_S for low, high in shifts)]
-    return _seconds(
-        evidence, warm, lambda seen: count_above(seen.latency, limit_s), lambda hurt: limit_s if hurt else 0
-    )
+    limit = bin_of(limit_s)
+    return _seconds(evidence, warm, lambda seen: _above(seen, limit), lambda hurt: limit_s if hurt else 0.0)
+
+
+def _above(seen: Requests, limit: int) -> int:
+    # A second has few bins: an array of them would take longer to make than they to be added up.
+    return sum(count for bin_, count in seen.latency.items() if bin_ > limit)
 
 
 def _limit_s(evidence: Evidence) -> float | None:
