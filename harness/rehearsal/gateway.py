@@ -98,8 +98,13 @@ class Gateway:
         stage, invoked = found.stage, None
         try:
             matched = _matched(scope["method"], found, arrival.received_s)
-            call = await _admitted(scope, receive, request_id, arrival, found, matched)
-            to = matched.route.integration
+            body = b"" if scope["method"] == "GET" else await _body(scope["headers"], receive)
+            call, route = _call(scope, body, request_id, arrival, found, matched), matched.route
+            if route.authorizer:
+                call = replace(call, authorizer=await route.authorizer.admit(call))
+            if route.checks:
+                route.checks.check(call)
+            to = route.integration
             if isinstance(to, Integration):
                 invoked = time.perf_counter()
                 answer = await self._integrations.invoke(stage, to, call)
@@ -138,31 +143,23 @@ def _matched(method: str, found: Found, now_s: float) -> Matched:
     return matched
 
 
-async def _admitted(
-    scope: Scope, receive: Receive, request_id: str, arrival: Arrival, found: Found, matched: Matched
-) -> ApiRequest:
-    """The request once it is read, and admitted by what stands in front of its route."""
-    route, headers = matched.route, scope["headers"]
-    call = ApiRequest(
+def _call(scope: Scope, body: bytes, request_id: str, arrival: Arrival, found: Found, matched: Matched) -> ApiRequest:
+    """The request once it is read; nobody has admitted it yet."""
+    return ApiRequest(
         method=scope["method"],
         path=found.path,
-        resource=route.path,
-        route_key=route.key,
+        resource=matched.route.path,
+        route_key=matched.route.key,
         parameters=matched.parameters,
         query=scope["query_string"],
-        headers=headers,
-        body=b"" if scope["method"] == "GET" else await _body(headers, receive),
+        headers=scope["headers"],
+        body=body,
         authorizer=None,
         source_ip=scope["client"][0],
         request_id=request_id,
         received_s=arrival.received_s,
         chance=arrival.chance,
     )
-    if route.authorizer:
-        call = replace(call, authorizer=await route.authorizer.admit(call))
-    if route.checks:
-        route.checks.check(call)
-    return call
 
 
 async def _body(headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +30,7 @@ class Package(Struct, frozen=True, kw_only=True):
     entry: str | None = None
 
 
-class Code(Struct, frozen=True, kw_only=True):
+class Code(Struct, frozen=True, kw_only=True, dict=True):
     """What one version runs, frozen with it: package, environment and limits.
 
     `entry` is `module.function` in the zip under `root`, or `module:function` of your own; None for other kinds.
@@ -48,7 +49,7 @@ class Code(Struct, frozen=True, kw_only=True):
     runtime: str | None = None
     layers: tuple[Path, ...] = ()
 
-    @property
+    @cached_property
     def kind(self) -> EngineKind:
         """How it runs."""
         return "node" if (self.runtime or "").startswith(NODE) else self.package.kind
