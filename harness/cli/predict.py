@@ -2,10 +2,11 @@
 
 import argparse
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.releases import AskedRelease, add_release_arguments, asked_releases
-from harness.errors import ExitCode
+from harness.errors import ExitCode, UsageError
 from harness.streams import say, say_json
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
         "experiment", nargs="?", metavar="FILE|NAME", help="an experiment: its alarm, traffic and fault"
     )
     add_release_arguments(parser)
+    text = "save the chance over arrival rates and shares that fail as a picture: .svg or .png"
+    parser.add_argument("--chart", type=_picture, metavar="FILE", help=text)
     printed = parser.add_mutually_exclusive_group()
     printed.add_argument("--json", action="store_true", help="print one JSON document")
     printed.add_argument(
@@ -35,7 +38,10 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Prints the prediction; the exit code. Raises HarnessError."""
-    predictions = [*map(_predicted, asked_releases(options))]
+    asked = [*asked_releases(options)]
+    predictions = [*map(_predicted, asked)]
+    if options.chart:
+        _draw(options.chart, asked)
     if options.json:
         say_json(predictions[0] if len(predictions) == 1 else {"schema": 1, "predictions": predictions})
     elif options.quiet:
@@ -43,6 +49,28 @@ def run_predict(options: argparse.Namespace) -> int:
     else:
         say("\n\n".join("\n".join(_as_lines(one)) for one in predictions))
     return ExitCode.AS_EXPECTED
+
+
+def _picture(word: str) -> Path:
+    if (path := Path(word)).suffix not in (".svg", ".png"):
+        raise argparse.ArgumentTypeError(f"must end in .svg or .png, got {word}")
+    return path
+
+
+def _draw(path: Path, asked: list[AskedRelease]) -> None:
+    """Raises UsageError where there is not one release to draw."""
+    from harness.core.odds.curve import detection_curve
+    from harness.report.drawing import save_pictures
+    from harness.report.odds_chart import detection_chart
+
+    if len(asked) != 1:
+        raise UsageError("--chart draws one release: choose it by --function")
+    setting = asked[0].setting
+    points = [*detection_curve(setting)] if setting and asked[0].knows_rate else []
+    if setting is None or not points:
+        raise UsageError("--chart: nothing can be drawn of a release without chances or traffic")
+    now = max(rate for _, rate in setting.rate)
+    save_pictures(detection_chart(points, now, asked[0].subject), [path])
 
 
 def _predicted(asked: AskedRelease) -> "Prediction":

@@ -159,3 +159,18 @@ def test_a_function_that_nobody_called_has_no_chance_and_a_least_rate(
     told = {line["id"]: line["value"] for line in document["lines"]}
     assert (told["rolled_back"], document["cause"]) == (0.0, "traffic")
     assert told["least_rate"] > 0
+
+
+@pytest.mark.parametrize(("name", "begins"), [("odds.svg", b"<svg"), ("odds.png", b"\x89PNG")])
+def test_chances_are_drawn(name: str, begins: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the end of the name says, without a browser."""
+    said(capsys, "thin-traffic", "--chart", str(tmp_path / name))
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_a_picture_of_no_traffic_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one sentence."""
+    assert (
+        main(["predict", "broken-canary", "--arrival-rate", "0", "--chart", str(tmp_path / "a.svg")]) == ExitCode.USAGE
+    )
+    assert "nothing can be drawn" in capsys.readouterr().err
