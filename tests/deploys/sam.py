@@ -49,7 +49,8 @@ def test_one_command_deploys_twice_and_judges(cloud: LocalCloud, shop: Path, tmp
     built(cloud, shop, GOOD.format("first"))
     built(cloud, change, BROKEN.format("second"))
     experiment = tmp_path / "game.yaml"
-    experiment.write_text("{traffic: {arrival_rate: 2, requests: {root: {get: /}}}, expect: {outcome: rolled_back}}")
+    traffic = "traffic: {arrival_rate: 2, requests: {root: {get: /}}}"
+    experiment.write_text(f"{{name: game, {traffic}, expect: {{outcome: rolled_back}}}}")
     harness = (sys.executable, "-m", "harness", "rehearse", experiment, "--speed", SPEED, "--json")
     where = ("--template", "template.yaml", "--change", change, "--reports", tmp_path / "reports")
     done = cloud.run(*harness, *where, "--", *DEPLOY, *UNASKED, cwd=shop)
