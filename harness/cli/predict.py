@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.releases import AskedRelease, add_release_arguments, asked_releases
+from harness.cli.words import picture
 from harness.errors import ExitCode, UsageError
 from harness.streams import say, say_json
 
@@ -28,7 +29,7 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_release_arguments(parser)
     text = "save the chance over arrival rates and shares that fail as a picture: .svg or .png"
-    parser.add_argument("--chart", type=_picture, metavar="FILE", help=text)
+    parser.add_argument("--chart", type=picture, metavar="FILE", help=text)
     printed = parser.add_mutually_exclusive_group()
     printed.add_argument("--json", action="store_true", help="print one JSON document")
     printed.add_argument(
@@ -49,12 +50,6 @@ def run_predict(options: argparse.Namespace) -> int:
     else:
         say("\n\n".join("\n".join(_as_lines(one)) for one in predictions))
     return ExitCode.AS_EXPECTED
-
-
-def _picture(word: str) -> Path:
-    if (path := Path(word)).suffix not in (".svg", ".png"):
-        raise argparse.ArgumentTypeError(f"must end in .svg or .png, got {word}")
-    return path
 
 
 def _draw(path: Path, asked: list[AskedRelease]) -> None:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.words import picture
 from harness.errors import ExitCode, UsageError
 from harness.streams import say, say_json
 
@@ -17,6 +18,7 @@ exit codes:
   1    the harness failed
   2    usage, no such run, or a run that cannot be replayed
 """
+MOST_DRAWN = 1000
 _TEXTS = {
     "threshold": ("N", "another threshold"),
     "period": ("TIME", "another period, in whole minutes"),
@@ -39,6 +41,8 @@ def add_whatif_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar=value, help=text)
     text = "several values at once, as a table: threshold=1..10 period=60,300"
     parser.add_argument("--sweep", nargs="+", default=[], metavar="NAME=VALUES", help=text)
+    text = "with --sweep: save the table as a picture, too: .svg or .png"
+    parser.add_argument("--chart", type=picture, metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -51,12 +55,17 @@ def run_whatif(options: argparse.Namespace) -> int:
     from harness.report.judging import read
 
     wanted, other = axes(options.sweep), _other(options)
+    if options.chart and not wanted:
+        raise UsageError("--chart draws a --sweep")
     evidence = read(RunFolder.open(options.run)).evidence
     try:
         run = recorded(evidence, options.alarm)
         as_it_was = replayed(run, type(other)())
         if wanted:
-            _print_sweep(run, as_it_was, swept(run, other, wanted), as_json=options.json)
+            found = swept(run, other, wanted)
+            if options.chart:
+                _draw(options.chart, run, found)
+            _print_sweep(run, as_it_was, found, as_json=options.json)
         else:
             _print(run, as_it_was, replayed(run, other), as_json=options.json)
     except NotEvaluated as reason:
@@ -105,6 +114,17 @@ def sentence(found: "Replayed") -> str:
 
 
 # The table of a sweep
+
+
+def _draw(path: Path, run: "Recorded", found: "Sweep") -> None:
+    """Raises UsageError where a picture would be too large to read."""
+    from harness.report.drawing import save_pictures
+    from harness.report.heat_chart import heat_chart
+
+    if len(found.cells) > MOST_DRAWN:
+        raise UsageError(f"--chart: {len(found.cells):,} cells are too many to draw; give at most {MOST_DRAWN:,}")
+    title = f"{run.alarm.name}: seconds from the creation to the stop; - is a promotion, * is extrapolated"
+    save_pictures(heat_chart(found, title), [path])
 
 
 def _print_sweep(run: "Recorded", as_it_was: "Replayed", found: "Sweep", *, as_json: bool) -> None:

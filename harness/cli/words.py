@@ -4,6 +4,7 @@ import argparse
 import math
 import shlex
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
@@ -69,6 +70,13 @@ def whole(word: str) -> int:
         return int(word)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a whole number, got {word}") from None
+
+
+def picture(word: str) -> Path:
+    """A file for a picture, which its end says the kind of."""
+    if (path := Path(word)).suffix not in (".svg", ".png"):
+        raise argparse.ArgumentTypeError(f"must end in .svg or .png, got {word}")
+    return path
 
 
 def pair(word: str) -> tuple[str, str]:

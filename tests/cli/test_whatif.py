@@ -110,3 +110,16 @@ def test_a_timeline_without_requests_gets_one_sentence(tmp_path: Path, capsys: p
     (folder / "timeline.jsonl").write_bytes(b"".join(kept))
     assert main(["whatif", str(folder)]) == ExitCode.USAGE
     assert "has no requests" in capsys.readouterr().err
+
+
+def test_a_sweep_is_drawn(tmp_path: Path) -> None:
+    """As a picture with a cell a setting."""
+    words = ["reports/sample", "--sweep", "period=60,300", "threshold=1..4", "--chart", str(tmp_path / "heat.svg")]
+    assert main(["whatif", *words]) == ExitCode.AS_EXPECTED
+    assert (tmp_path / "heat.svg").read_text().count(">300</text>") == 1
+
+
+def test_a_picture_without_a_sweep_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One setting is one sentence."""
+    assert main(["whatif", "reports/sample", "--chart", str(tmp_path / "heat.svg")]) == ExitCode.USAGE
+    assert "--chart draws a --sweep" in capsys.readouterr().err
