@@ -1,15 +1,17 @@
 """The command `canary-harness init`: writes an experiment about one's own API, from what there is about it already."""
 
 import argparse
+import os
 import re
 import shlex
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
+from harness.cli.words import pair
 from harness.errors import ExitCode, UsageError
 from harness.streams import say, say_json
 
@@ -24,6 +26,7 @@ _SOURCES: Mapping[str, tuple[str, str]] = {
     "har": ("FILE", "what a browser or a proxy recorded; credentials become {{env.NAME}}"),
     "postman": ("FILE", "a collection that was exported as version 2"),
     "access_log": ("FILE", "lines of API Gateway, ALB, CloudFront or nginx: the real mix and the real rate"),
+    "template": ("FILE", "SAM, CloudFormation, serverless.yml, Terraform: the release and the routes of a function"),
     "stack": ("NAME", "the routes of the API in a CloudFormation stack, which is read only"),
 }
 _MOST_TOLD = 8
@@ -34,6 +37,9 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     for name, (metavar, text) in _SOURCES.items():
         source.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
+    parser.add_argument("--function", metavar="NAME", help="with --template: which of its functions")
+    text = "with --template: what the template cannot know, such as a parameter; may be repeated"
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "production's rate, to be replayed: of a function, function:alias, API or api/stage; read only"
     parser.add_argument("--from-cloudwatch", metavar="NAME", help=text)
     text = "with --from-cloudwatch: from when and for how long, such as 2026-11-20T18:00/30m; default: the last hour"
@@ -67,7 +73,7 @@ def run_init(options: argparse.Namespace) -> int:
         requests = [*made.experiment.traffic.requests]
         say_json({"files": [*map(str, files)], "requests": requests, "left_out": left_out, "unknown": made.unknown})
     else:
-        _tell(path, files, made, described)
+        _tell(path, files, made, described, options)
     return ExitCode.AS_EXPECTED
 
 
@@ -123,7 +129,7 @@ def _made(options: argparse.Namespace, rate: _Rate | None) -> "tuple[Written, De
     from harness.core.experiment.hosts import is_loopback
     from harness.sources.experiment import Choices, written
 
-    word, described = _described(options)
+    word, described, released = _described(options)
     baseline = options.baseline
     if not baseline and not options.host and described.host and is_loopback(described.host):
         baseline = described.host
@@ -136,6 +142,7 @@ def _made(options: argparse.Namespace, rate: _Rate | None) -> "tuple[Written, De
         canary=options.canary,
         include_writes=options.include_writes,
         rate=_replay(rate.file) if rate else None,
+        released=released,
     )
     if options.canary and not baseline:
         raise UsageError("--canary needs --baseline, the version in service of a rehearsal")
@@ -150,17 +157,35 @@ def _replay(file: "SourceFile") -> "Replay":
     return replace(replay, steps=steps_in(replay, file))
 
 
-def _described(options: argparse.Namespace) -> "tuple[str, Described]":
-    """The source's name, and what it says."""
+def _described(options: argparse.Namespace) -> "tuple[str, Described, Mapping[str, Any] | None]":
+    """The source's name, what it says, and how the service is released where it says that."""
+    if (options.function or options.parameter) and not options.template:
+        raise UsageError("--function and --parameter go with --template")
+    if options.template:
+        return _released(options)
     if options.stack:
         from harness.aws.routes import routes_of_stack
 
-        return f"the stack {options.stack}", routes_of_stack(options.stack)
+        return f"the stack {options.stack}", routes_of_stack(options.stack), None
     from harness.sources.files import read_source
 
     kind = next(name for name in _SOURCES if getattr(options, name))
     word = getattr(options, kind)
-    return Path(word).name, _reader(kind)(read_source(Path(word)))
+    return Path(word).name, _reader(kind)(read_source(Path(word))), None
+
+
+def _released(options: argparse.Namespace) -> "tuple[str, Described, Mapping[str, Any]]":
+    from harness.sources.template import described_by_routes
+    from harness.templates import read_release, released_keys, routes_of
+
+    path = Path(options.template)
+    release = read_release(path, dict(map(pair, options.parameter)), os.environ, with_code=True)
+    routes = routes_of(release, options.function)
+    if not routes:
+        problem = "the template gives no route to the function; give --openapi, --har or --access-log for the requests"
+        raise UsageError(f"{path}: {problem}")
+    described = described_by_routes(options.function or "", routes)
+    return path.name, described, released_keys(release, options.function)
 
 
 def _reader(kind: str) -> "Callable[[SourceFile], Described]":
@@ -206,7 +231,9 @@ def _write(files: Mapping[Path, str], *, force: bool) -> None:
             raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _tell(path: Path, files: Mapping[Path, str], made: "Written", described: "Described") -> None:
+def _tell(
+    path: Path, files: Mapping[Path, str], made: "Written", described: "Described", options: argparse.Namespace
+) -> None:
     sent = [*made.experiment.traffic.requests]
     say(f"Wrote {' and '.join(map(str, files))}: {len(sent)} request{'' if len(sent) == 1 else 's'}.")
     say("Not known, and yours to fill in:")
@@ -216,11 +243,14 @@ def _tell(path: Path, files: Mapping[Path, str], made: "Written", described: "De
         say(f"Left out ({len(described.left_out)}, all named at the end of {path}):")
         for one in described.left_out[:_MOST_TOLD]:
             say(f"  - {one.label}: {one.why}")
-    say(_next(made.experiment, shlex.quote(str(path))))
+    say(_next(made.experiment, shlex.quote(str(path)), options))
 
 
-def _next(experiment: "Experiment", file: str) -> str:
+def _next(experiment: "Experiment", file: str, options: argparse.Namespace) -> str:
     """What a person does next."""
+    if options.template:
+        function = f" --function {shlex.quote(options.function)}" if options.function else ""
+        return f"Next: canary-harness rehearse {file} --template {shlex.quote(options.template)}{function}"
     if experiment.baseline.url or experiment.baseline.handler:
         return f"Next: canary-harness rehearse {file}"
     if experiment.target.host:

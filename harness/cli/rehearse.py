@@ -3,9 +3,11 @@
 import argparse
 import contextlib
 import os
+import re
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +48,9 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
         "play the release of this template (SAM, CloudFormation, serverless.yml, Terraform): preference, alarm, hooks"
     )
     parser.add_argument("--template", type=Path, metavar="FILE", help=text)
-    parser.add_argument("--function", metavar="NAME", help="with --template: which of its functions")
+    parser.add_argument(
+        "--function", metavar="NAME", help="with --template: which of its functions; default: all that are released"
+    )
     text = "with --template: what the template cannot know, such as a parameter or an import; may be repeated"
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "with --template: the bundled service answers in place of its code, and hooks report success"
@@ -90,17 +94,28 @@ def experiments_of(options: argparse.Namespace) -> "Iterator[Experiment]":
     if not options.template:
         yield from (for_rehearsal(word, given) for word in _chosen(options))
         return
+    import msgspec
+
     from harness.templates import as_released, read_release
 
     release = read_release(options.template, dict(map(pair, options.parameter)), os.environ, with_code=True)
 
-    def released(experiment: "Experiment") -> "Experiment":
-        return as_released(release, options.function, experiment, stand_in=options.stand_in)
+    functions = [options.function] if options.function else [one.logical for one in release.released] or [None]
 
-    for word in _chosen(options):
-        played = for_rehearsal(word, given, released)
-        _tell_what_answers(played, options.template)
-        yield played
+    def released(function: str | None, experiment: "Experiment") -> "Experiment":
+        played = as_released(release, function, experiment, stand_in=options.stand_in)
+        return msgspec.structs.replace(played, name=_named(played.name, function)) if len(functions) > 1 else played
+
+    for function in functions:
+        for word in _chosen(options):
+            played = for_rehearsal(word, given, partial(released, function))
+            _tell_what_answers(played, options.template)
+            yield played
+
+
+def _named(experiment: str, function: str | None) -> str:
+    """The experiment's name with that of one of several functions; a run folder is called so."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{experiment}-{function}")[:64]
 
 
 def _tell_what_answers(played: "Experiment", template: Path) -> None:

@@ -46,6 +46,7 @@ class Choices(Struct, frozen=True, kw_only=True):
 
     `baseline` and `canary` are what a rehearsal plays: a URL on this machine or module:function. `host` is where the
     service is, `stack` the CloudFormation stack to watch, `rate` a rate of production that goes with it.
+    `released` are the keys of the experiment that say how the service is released, where that is known.
     """
 
     source: str
@@ -56,6 +57,7 @@ class Choices(Struct, frozen=True, kw_only=True):
     canary: str | None = None
     include_writes: bool = False
     rate: Replay | None = None
+    released: Mapping[str, Any] | None = None
 
 
 class Written(Struct, frozen=True):
@@ -80,8 +82,7 @@ def written(described: Described, choices: Choices) -> Written:
             _line("name", name) + _line("description", f"The requests of {choices.source}."),
             _where(described, choices),
             _traffic(described, choices),
-            _deployment(choices),
-            _ALARM,
+            *(_released(choices.released) if choices.released else (_deployment(choices), _ALARM)),
             _EXPECT,
         )
     )
@@ -187,6 +188,12 @@ def _deployment(choices: Choices) -> str:
         return config + _line("deployment", {"stack": choices.stack})
     named = _ON_AWS.replace("my-stack", on_one_line(choices.stack)) if choices.stack else _ON_AWS
     return config + "# deployment: {config: Canary10Percent5Minutes}\n" + named
+
+
+def _released(keys: Mapping[str, Any]) -> Iterator[str]:
+    """The release as a template has it."""
+    yield "# The release as the template has it; rehearse --template reads it anew each time.\n"
+    yield from (_line(key, value) for key, value in keys.items())
 
 
 def _left_out(described: Described) -> str:

@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.templates.examine import TemplateDiagnosis, examine_template, snapshots_of
     from harness.templates.reading import read_release
-    from harness.templates.rehearsal import as_released
+    from harness.templates.rehearsal import as_released, released_keys, routes_of
     from harness.templates.release import TemplateRelease
 
-__all__ = ["TemplateDiagnosis", "TemplateRelease", "as_released", "examine_template", "read_release", "snapshots_of"]
+__all__ = [
+    "TemplateDiagnosis",
+    "TemplateRelease",
+    "as_released",
+    "examine_template",
+    "read_release",
+    "released_keys",
+    "routes_of",
+    "snapshots_of",
+]
 
 _HOMES = {
     "TemplateDiagnosis": "examine",
@@ -17,6 +26,8 @@ _HOMES = {
     "as_released": "rehearsal",
     "examine_template": "examine",
     "read_release": "reading",
+    "released_keys": "rehearsal",
+    "routes_of": "rehearsal",
     "snapshots_of": "examine",
 }
 

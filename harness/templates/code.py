@@ -1,6 +1,7 @@
 """The code of a template's functions, as far as it is on this machine, and the settings that it runs with."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.core.experiment.types import FunctionCode
@@ -13,6 +14,7 @@ from harness.templates.values import Value
 
 _RUNTIMES = re.compile(r"python3\.\d+|nodejs\d+\.x")
 _SUFFIXES = {"python": (".py",), "nodejs": (".js", ".mjs", ".cjs")}
+_REQUESTS = ("Api", "HttpApi")
 _UNBUILT = (".ts", ".mts", ".tsx")
 
 
@@ -28,10 +30,19 @@ def read_code(resolver: Resolver, logical: str, resource: Value, common: Value |
         environment={name: variables.text(name) for name, _ in variables.value.items()},
         timeout=properties.text("Timeout", "3"),
         memory=properties.text("MemorySize", "128"),
-        has_layers=bool(properties.listed("Layers")),
+        routes=tuple(_routes(properties.part("Events"))),
         code=code,
         why_not=why_not,
     )
+
+
+def _routes(events: Properties) -> Iterator[tuple[str, str]]:
+    """Method and path of each event that is a request."""
+    for name, event in events.value.items():
+        says = events.part(name).part("Properties")
+        kind = (event.get("Type") or Value("", 0)).text()
+        if kind in _REQUESTS and says.has("Path"):
+            yield says.text("Method", "ANY").value.lower(), says.text("Path").value
 
 
 def _code(properties: Properties, resource: Value, folder: Path) -> tuple[FunctionCode | None, str]:

@@ -4,8 +4,9 @@ What a rehearsal cannot play as it is written is refused in one sentence: it wou
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from harness.core.experiment.types import AWS_PREFIX, Alarm, DimensionWord, Experiment, RollbackEvent
@@ -53,6 +54,28 @@ def as_released(
         rollback=tuple(cast(RollbackEvent, event) for event in one.rollback_events),
         **arms,
     )
+
+
+def released_keys(release: TemplateRelease, function: str | None) -> Mapping[str, Any]:
+    """The keys of an experiment that say how a function is released. Raises UsageError as `as_released` does."""
+    one = chosen(release, function)
+    played = as_released(release, function, Experiment(name="released"), stand_in=True)
+    told = {"config": played.deployment.config, "alias": played.deployment.alias}
+    if not names_in(one.function):
+        told["function"] = one.function
+    keys = {"deployment": told, "alarm": _said(played.alarm), "rollback": [*played.rollback]}
+    further = [_said(alarm) for alarm in played.further_alarms]
+    return {**keys, "further_alarms": further} if further else keys
+
+
+def routes_of(release: TemplateRelease, function: str | None) -> tuple[tuple[str, str], ...]:
+    """The methods and paths that a released function answers. Raises UsageError where it is not there."""
+    run = release.runs.get(chosen(release, function).function)
+    return run.routes if run else ()
+
+
+def _said(alarm: Alarm) -> dict[str, Any]:
+    return {name: value for name, value in to_builtins(alarm).items() if value is not None}
 
 
 def chosen(release: TemplateRelease, function: str | None) -> ReleasedFunction:

@@ -67,7 +67,7 @@ class ReleasedFunction(Struct, frozen=True, kw_only=True):
 class RunFunction(Struct, frozen=True, kw_only=True):
     """How one function of a template runs.
 
-    `code` is None where it cannot run here, for the reason `why_not`. A value may hold names that are not known yet.
+    `routes` are the methods and paths that it answers. `code` is None where it cannot run here, for the reason `why_not`. A value may hold names that are not known yet.
     """
 
     logical: str
@@ -75,7 +75,7 @@ class RunFunction(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, Fact[str]]
     timeout: Fact[str]
     memory: Fact[str]
-    has_layers: bool = False
+    routes: tuple[tuple[str, str], ...] = ()
     code: FunctionCode | None = None
     why_not: str = ""
 

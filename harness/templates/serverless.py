@@ -89,6 +89,22 @@ def _function(service: Service, function: ServerlessFunction) -> Value:
         "MemorySize": own.get("memorySize") or general.get("memorySize") or _MEMORY_MB,
         "Environment": {"Variables": environment} if environment.content else None,
         "Layers": own.get("layers") or general.get("layers"),
+        "Events": dict(_requests(own.get("events") or NOTHING)),
     }
     resource = {"Type": "AWS::Lambda::Function", "Condition": own.get("condition"), "Properties": properties}
     return made(resource, function.line)
+
+
+def _requests(events: Value) -> Iterator[tuple[str, Value]]:
+    """The events that are requests, as SAM has them."""
+    for index, event in enumerate(events.parts()):
+        for key in ("http", "httpApi"):
+            said = event.get(key)
+            if said:
+                words = said.text().split() if not isinstance(said.content, dict) else []
+                method, path = words if len(words) == 2 else (said.get("method"), said.get("path"))
+                if method and path:
+                    yield (
+                        f"Request{index}",
+                        made({"Type": "Api", "Properties": {"Method": method, "Path": path}}, said.line),
+                    )

@@ -19,6 +19,7 @@ from harness.core.experiment.rates import steps
 from harness.run.experiment import read_experiment
 from tests.sources import shop
 from tests.sources.shop import logs
+from tests.templates.conftest import SAM
 
 BEGAN_S = datetime(2026, 11, 20, 18, tzinfo=UTC).timestamp()
 SOURCES = {"openapi": shop.OPENAPI, "har": shop.HAR, "postman": shop.POSTMAN}
@@ -230,3 +231,47 @@ def test_a_window_that_makes_no_sense_is_told(words: list[str], says: str, capsy
     """Before CloudWatch is asked."""
     assert main(["init", "--openapi", str(shop.OPENAPI), *words]) == 2
     assert says in capsys.readouterr().err
+
+
+EVENTS = """\
+      Handler: app.handler
+      Runtime: python3.13
+      Events:
+        Read: {Type: HttpApi, Properties: {Path: "/orders/{id}", Method: get}}
+        Any: {Type: Api, Properties: {Path: /status, Method: ANY}}
+        Write: {Type: Api, Properties: {Path: /orders, Method: POST}}
+        Night: {Type: Schedule, Properties: {Schedule: rate(1 day)}}
+"""
+
+
+def test_a_template_becomes_an_experiment_of_its_release_and_routes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which `rehearse --template` plays; what may change something is not sent."""
+    (folder / "src").mkdir()
+    (folder / "src" / "app.py").write_text("def handler(event, context): return {}\n")
+    (folder / "template.yaml").write_text(SAM.replace("      CodeUri: src/\n", f"      CodeUri: src/\n{EVENTS}"))
+    assert main(["init", "--template", "template.yaml", "--function", "Api", "-o", "own.yaml"]) == 0
+    assert "rehearse own.yaml --template template.yaml --function Api" in capsys.readouterr().out
+    made = read_experiment("own.yaml")
+    sent = {f"{one.method} {one.path}": one.weight for one in made.traffic.requests.values()}
+    assert sent == {"get /orders/1": 1, "get /status": 1, "post /orders": 0}
+    assert (made.deployment.config, made.deployment.alias) == ("Canary10Percent5Minutes", "live")
+    assert (made.alarm.threshold, made.alarm.dimensions) == (3, "alias")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--template", "template.yaml"), "gives no route to the function"),
+        (("--openapi", str(shop.OPENAPI), "--function", "Api"), "go with --template"),
+    ],
+)
+def test_what_a_template_cannot_give_is_said(
+    folder: Path, words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one sentence, and nothing is written."""
+    (folder / "template.yaml").write_text(SAM)
+    assert main(["init", *words]) == 2
+    assert told in capsys.readouterr().err
+    assert not [*folder.glob("api*.yaml")]

@@ -49,3 +49,14 @@ def test_what_goes_with_a_template_alone_is_refused_without(words: tuple[str, ..
     """It would be left aside in silence."""
     with pytest.raises(UsageError, match="go with --template"):
         [*experiments_of(asked(*words))]
+
+
+def test_every_released_function_is_played_where_none_is_named(tmp_path: Path) -> None:
+    """Each in runs of its own, by its own name."""
+    head, _, rest = SAM.partition("  Api:\n")
+    body = "  Api:\n" + rest
+    path = tmp_path / "template.yaml"
+    path.write_text(head + body + body.replace("Api", "Other"))
+    played = [*experiments_of(asked("healthy", "--template", str(path), "--stand-in"))]
+    assert [one.name for one in played] == ["healthy-Api", "healthy-Other"]
+    assert [one.deployment.function for one in played] == ["Api", "Other"]
