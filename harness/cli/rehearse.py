@@ -48,9 +48,8 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
         "play the release of this template (SAM, CloudFormation, serverless.yml, Terraform): preference, alarm, hooks"
     )
     parser.add_argument("--template", type=Path, metavar="FILE", help=text)
-    parser.add_argument(
-        "--function", metavar="NAME", help="with --template: which of its functions; default: all that are released"
-    )
+    text = "with --template: which of its functions; default: all that are released"
+    parser.add_argument("--function", metavar="NAME", help=text)
     text = "with --template: what the template cannot know, such as a parameter or an import; may be repeated"
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "with --template: the bundled service answers in place of its code, and hooks report success"
@@ -100,7 +99,8 @@ def experiments_of(options: argparse.Namespace) -> "Iterator[Experiment]":
 
     release = read_release(options.template, dict(map(pair, options.parameter)), os.environ, with_code=True)
 
-    functions = [options.function] if options.function else [one.logical for one in release.released] or [None]
+    every = [one.logical for one in release.released]
+    functions: list[str | None] = [options.function] if options.function or not every else [*every]
 
     def released(function: str | None, experiment: "Experiment") -> "Experiment":
         played = as_released(release, function, experiment, stand_in=options.stand_in)

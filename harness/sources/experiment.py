@@ -118,7 +118,9 @@ def _where(described: Described, choices: Choices) -> str:
         )
         return said + "".join(_line(name, arm) for name, arm in arms.items()).rstrip() + on_aws
     said = (
-        "# A rehearsal has no target: name there the two versions of the service on this machine instead.\n"
+        f"# A rehearsal by --template {choices.source} runs its code, and has no target.\n"
+        if choices.released
+        else "# A rehearsal has no target: name there the two versions of the service on this machine instead.\n"
         "# baseline: {url: 'http://127.0.0.1:3000'}\n"
         "# canary: {url: 'http://127.0.0.1:3001'}\n"
     )
@@ -204,7 +206,7 @@ def _left_out(described: Described) -> str:
 
 def _unknown(described: Described, choices: Choices, experiment: Experiment) -> Iterator[str]:
     if not (choices.baseline or choices.host or described.host):
-        yield "where the service is: give --host for a run, --baseline for a rehearsal"
+        yield f"where the service is: give --host for a run{'' if choices.released else ', --baseline for a rehearsal'}"
     if described.arrival_rate is None and choices.rate is None:
         yield "how much traffic production has: traffic.arrival_rate"
     yield "what makes a request fail: traffic.fault and traffic.error_share"

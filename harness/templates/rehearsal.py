@@ -63,7 +63,8 @@ def released_keys(release: TemplateRelease, function: str | None) -> Mapping[str
     told = {"config": played.deployment.config, "alias": played.deployment.alias}
     if not names_in(one.function):
         told["function"] = one.function
-    keys = {"deployment": told, "alarm": _said(played.alarm), "rollback": [*played.rollback]}
+    # On AWS the alarm may be called otherwise; those of the group are found there.
+    keys = {"deployment": told, "alarm": _said(replace(played.alarm, name=None)), "rollback": [*played.rollback]}
     further = [_said(alarm) for alarm in played.further_alarms]
     return {**keys, "further_alarms": further} if further else keys
 

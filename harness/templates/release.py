@@ -67,7 +67,8 @@ class ReleasedFunction(Struct, frozen=True, kw_only=True):
 class RunFunction(Struct, frozen=True, kw_only=True):
     """How one function of a template runs.
 
-    `routes` are the methods and paths that it answers. `code` is None where it cannot run here, for the reason `why_not`. A value may hold names that are not known yet.
+    `routes` are the methods and paths that it answers. `code` is None where it cannot run here, for the reason
+    `why_not`. A value may hold names that are not known yet.
     """
 
     logical: str
