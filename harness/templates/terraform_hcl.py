@@ -74,22 +74,31 @@ class _Text(Struct, frozen=True):
 
     lines: tuple[str, ...]
     before: int
+    known: dict[str, int] = {}
 
-    def line_of(self, header: str, path: str = "") -> int:
-        """The line of a block, or of an argument within it; that of the block where it has no line of its own."""
-        at = self._next(header, 0) or 0
+    def line_of(self, header: str, path: str = "", *, end: str | None = None) -> int:
+        """The line of a block, or of an argument within it; that of the block where it has no line of its own.
+
+        `end` is what the line after the block begins with; without it, the argument may be anywhere after the header.
+        """
+        at = self.known.get(header)
+        if at is None:
+            at = self.known[header] = self._next(header, 0) or 0
         for name in path.split("."):
-            at = (
-                at
-                if not name or name.isdecimal()
-                else self._next(rf'(.*[{{,])?\s*"?{re.escape(name)}"?\s*[={{]', at) or at
-            )
+            if name and not name.isdecimal():
+                found = self._next(rf'(.*[{{,])?\s*"?{re.escape(name)}"?\s*[={{]', at, end)
+                at = at if found is None else found
         return self.before + at + 1
 
-    def _next(self, pattern: str, start: int) -> int | None:
-        """The first line from one on that begins with a pattern."""
-        found = (at for at in range(start, len(self.lines)) if re.match(rf"\s*{pattern}", self.lines[at]))
-        return next(found, None)
+    def _next(self, pattern: str, start: int, end: str | None = None) -> int | None:
+        """The first line from one on that begins with a pattern, before one that begins with a text."""
+        begins = re.compile(rf"\s*{pattern}").match
+        for at in range(start, len(self.lines)):
+            if end and at > start and self.lines[at].startswith(end):
+                return None
+            if begins(self.lines[at]):
+                return at
+        return None
 
 
 class _Block(Struct, frozen=True):
@@ -103,7 +112,7 @@ class _Block(Struct, frozen=True):
     def line_of(self, path: str = "") -> int:
         """The line of an argument; that of the resource for one that has none."""
         kind, _, name = self.address.partition(".")
-        return self.text.line_of(_header("resource", kind, name), path)
+        return self.text.line_of(_header("resource", kind, name), path, end="resource ")
 
 
 class _Module:

@@ -1,6 +1,8 @@
 """What is read of Terraform: its own files, and `terraform show -json` of a plan and of a state."""
 
 import json
+import re
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -391,3 +393,23 @@ def test_groups_for_containers_are_none_of_ours(examined: Examined) -> None:
     )
     diagnosis = examined(more=server)
     assert (diagnosis.exit_code, len(diagnosis.diagnoses)) == (0, 1)
+
+
+def test_a_hundred_functions_take_less_than_two_seconds(tmp_path: Path) -> None:
+    """As a pull request has no time to wait: each with its alias, alarm, group and configuration, in one file."""
+    at = HCL.index('resource "aws_lambda_function"')
+    copies = (numbered(HCL[at:], number) for number in range(100))
+    path = tmp_path / "main.tf"
+    path.write_text(HCL[:at] + "".join(copies))
+    groups = {f"aws_codedeploy_deployment_group.g{n}": f"aws_lambda_alias.live{n}" for n in range(100)}
+    began_s = time.process_time()
+    diagnosis = examine_template(read_release(path, groups), Experiment(name="doctor"))
+    assert time.process_time() - began_s < 2
+    assert len(diagnosis.diagnoses) == 100
+
+
+def numbered(text: str, number: int) -> str:
+    """Resources whose names, and references to them, have a number."""
+    declared = re.sub(r'(resource "\w+" "\w+)"', rf'\g<1>{number}"', text)
+    referred = re.sub(r"\.(api|live|errors|a|slow|g)\b", rf".\g<1>{number}", declared)
+    return referred.replace("${local.name}", f"shop{number}").replace("local.name", f'"shop{number}"')
