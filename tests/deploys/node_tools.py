@@ -1,12 +1,19 @@
 """`osls deploy` and `cdk bootstrap && cdk deploy` play their canaries of Node; run by `make deploys` alone."""
 
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from harness.core.odds.advise import with_alarm
+from harness.core.odds.advised import AdvisedAlarm
+from harness.templates import read_release
+from harness.templates.snippets import snippet
+from tests.core.odds.releases import setting
 from tests.deploys.conftest import HERE, TOOLS, LocalCloud
+from tests.templates.test_snippets import ALARMS, CONFIG, NAMES, rule_of
 
 MODULES = TOOLS / "node" / "node_modules"
 GOOD = 'exports.handler = async () => ({ statusCode: 200, body: "NAME" });'
@@ -52,3 +59,35 @@ def test_cdk_is_promoted_and_rolled_back(cloud: LocalCloud, project: Path) -> No
     done = cloud.run(cdk, "bootstrap", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     play(cloud, "basket", (cdk, "deploy", "--require-approval", "never"), project / "code" / "index.js", project)
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=str)
+def test_cdk_synthesizes_what_is_advised(alarm: AdvisedAlarm, tmp_path: Path) -> None:
+    """The snippet as it is, beside a function and its alias; our reader finds the alarm and the preference in it."""
+    (tmp_path / "node_modules").symlink_to(MODULES)
+    (tmp_path / "app.js").write_text(AROUND_CDK.replace("SNIPPET", snippet("cdk", alarm, CONFIG, NAMES) or ""))
+    done = subprocess.run(["node", "app.js"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    release = read_release(tmp_path / "out" / "Shop.template.json", {}, {})
+    (defined,) = release.alarms
+    assert rule_of(defined.defined)[0] == with_alarm(setting(), alarm).watches[0].rule.condition
+    assert ("ExecutedVersion" in defined.defined.dimensions) == (alarm.counts == "canary")
+    assert CONFIG in (tmp_path / "out" / "Shop.template.json").read_text()
+
+
+AROUND_CDK = """\
+const { App, Stack, Duration, aws_lambda: lambda, aws_cloudwatch: cloudwatch, aws_codedeploy: codedeploy } =
+  require('aws-cdk-lib');
+class Shop extends Stack {
+  constructor(app) {
+    super(app, 'Shop');
+    const code = lambda.Code.fromInline('x');
+    const fn = new lambda.Function(this, 'Fn', { runtime: lambda.Runtime.PYTHON_3_12, handler: 'app.handler', code });
+    const alias = new lambda.Alias(this, 'Live', { aliasName: 'live', version: fn.currentVersion });
+    SNIPPET
+  }
+}
+const app = new App({ outdir: 'out' });
+new Shop(app);
+app.synth();
+"""
