@@ -11,6 +11,7 @@ from harness.core.verdict.judge import judge
 from harness.report.folder import RunFolder
 
 SAMPLE = RunFolder(Path(__file__).parents[3] / "reports" / "sample")
+FORMER = RunFolder(Path(__file__).parents[2] / "report" / "former_run")
 
 
 @pytest.mark.parametrize("upto", [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
@@ -22,8 +23,8 @@ def test_the_verdict_of_a_condensed_timeline_is_the_same(upto: float) -> None:
 
 
 def test_condensed_rows_are_a_fraction() -> None:
-    """Otherwise there were no point."""
-    events = SAMPLE.read_events()
+    """Of a run with seven personas; otherwise there were no point."""
+    events = FORMER.read_events()
     rows = [row for row in condensed(events) if isinstance(row, Requests)]
     every = [row for row in events if isinstance(row, Requests)]
     assert len(rows) < len(every) / 2
