@@ -26,10 +26,16 @@ Intent = Literal["good", "fault"]
 Answer = Literal["ok", "failed"]
 
 
+MOST_S = 1e11
+"""Seconds, three thousand years: an instant beyond is damage, and whole seconds beyond are no numbers of NumPy's."""
+
+Instant = Annotated[float, msgspec.Meta(ge=-MOST_S, le=MOST_S)]
+
+
 class Entry(Struct, frozen=True, kw_only=True, tag_field="type"):
     """What every event has: `at_s`, when it happened or the run learned of it."""
 
-    at_s: float
+    at_s: Instant
 
 
 class RunStarted(Entry, frozen=True, kw_only=True, tag="run_started"):

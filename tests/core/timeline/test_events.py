@@ -44,8 +44,11 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
 
 def plain(kind: inspect.Type) -> st.SearchStrategy[Any]:
     """Any value of a type without parts."""
-    is_bounded = isinstance(kind, inspect.IntType) and kind.le is not None
-    return st.integers(kind.ge, kind.le) if is_bounded else PLAIN[type(kind)]
+    if isinstance(kind, inspect.IntType) and kind.le is not None:
+        return st.integers(kind.ge, kind.le)
+    if isinstance(kind, inspect.FloatType) and kind.le is not None:
+        return st.floats(kind.ge, kind.le)
+    return PLAIN[type(kind)]
 
 
 KINDS: tuple[type, ...] = get_args(Event)
@@ -102,6 +105,14 @@ def test_timeline_of_another_schema_is_refused(read: Any) -> None:
     line = encode(RunStarted(at_s=0.0, experiment="x", epoch_s=1.0, schema=2))
     with pytest.raises(TimelineError, match="is of schema 2, and this canary-harness reads schema 1"):
         list(read([line]))
+
+
+@pytest.mark.parametrize("read", [decode, skim])
+@pytest.mark.parametrize("instant", [b"1e19", b"-1e19", b"1e300"])
+def test_instant_beyond_all_time_is_an_error(read: Any, instant: bytes) -> None:
+    """Whole seconds as large are no numbers that can be counted with."""
+    with pytest.raises(TimelineError):
+        list(read([b'{"type":"note","at_s":' + instant + b',"text":"x","by":"y"}\n', b"{}\n"]))
 
 
 def test_empty_lines_do_not_matter() -> None:
