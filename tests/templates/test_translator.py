@@ -1,0 +1,78 @@
+"""Our reader of SAM against SAM's own translator: the template that it makes says the same of a release."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from harness.core.experiment.types import Experiment
+from harness.rehearsal.cloudformation.template import as_sent
+from harness.rehearsal.cloudformation.transforms import transformed
+from harness.templates import examine_template, read_release
+from harness.templates.release import TemplateRelease
+from tests.templates.conftest import SAM
+
+STORED = ("CodeUri: src/", "CodeUri: s3://bucket/key\n      Handler: app.handler\n      Runtime: python3.13")
+HOOK = (
+    "  Pre:\n    Type: AWS::Serverless::Function\n    Properties: {InlineCode: x, Handler: i.h, Runtime: python3.13}\n"
+)
+ALARMS = "          - !Ref ApiErrors\n"
+TEMPLATES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "as it is": (),
+    "linear": (("Canary10Percent5Minutes", "Linear10PercentEvery1Minute"),),
+    "all at once": (("Canary10Percent5Minutes", "AllAtOnce"),),
+    "a configuration of the team": (("Canary10Percent5Minutes", "Canary10Percent7Minutes"),),
+    "no alarms": ((f"        Alarms:\n{ALARMS}", ""),),
+    "two alarms": ((ALARMS, f"{ALARMS}          - elsewhere\n"),),
+    "hooks": (("        Alarms:", "        Hooks: {PreTraffic: !Ref Pre, PostTraffic: literal}\n        Alarms:"),),
+    "alarms by a condition": ((f"Alarms:\n{ALARMS}", "Alarms: !If [IsProd, [!Ref ApiErrors], [elsewhere]]\n"),),
+    "switched off": (("Canary10Percent5Minutes", "Canary10Percent5Minutes\n        Enabled: false"),),
+    "a name": ((STORED[0], f"FunctionName: shop-api\n      {STORED[0]}"),),
+    "globals": (
+        ("    AutoPublishAlias: live\n", "    AutoPublishAlias: live\n    DeploymentPreference: {Type: AllAtOnce}\n"),
+        ("        Type: Canary10Percent5Minutes\n", ""),
+    ),
+}
+
+
+@pytest.mark.parametrize("changes", TEMPLATES.values(), ids=TEMPLATES)
+def test_the_translation_of_sam_says_the_same(tmp_path: Path, changes: tuple[tuple[str, str], ...]) -> None:
+    """Group, configuration, alarms, rollback events, hooks, and doctor's answers to them."""
+    text = SAM + HOOK
+    for old, new in (*changes, STORED):
+        assert old in text, f"the template has no {old!r}"
+        text = text.replace(old, new)
+    ours, theirs = tmp_path / "template.yaml", tmp_path / "translated.json"
+    ours.write_text(text)
+    parameters = {"Stage": "dev", "Owner": "us"}
+    made = transformed(text, parameters, "eu-north-1").values
+    theirs.write_text(json.dumps(as_sent(made)))
+    read = [read_release(path, parameters) for path in (ours, theirs)]
+    assert facts(read[0]) == facts(read[1])
+    assert bool(facts(read[0])) is ("Enabled: false" not in text)
+    assert answers(read[0]) == answers(read[1])
+
+
+def facts(release: TemplateRelease) -> list[object]:
+    """What is said of each released function, without the lines."""
+    return [
+        (
+            one.function,
+            one.alias.value,
+            one.group and one.group.value,
+            one.application,
+            one.config.value,
+            [fact.value for fact in one.alarms],
+            {*one.rollback_events},
+            {event: fact.value for event, fact in one.hooks.items()},
+        )
+        for one in sorted(release.released, key=lambda one: one.function)
+    ]
+
+
+def answers(release: TemplateRelease) -> list[Mapping[str, str]]:
+    """How severe each answer of doctor is, by function; the role of a hook is told in SAM's own template alone."""
+    diagnoses = examine_template(release, Experiment(name="doctor")).diagnoses
+    ordered = sorted(diagnoses, key=lambda one: str(one.function))
+    return [{check.id: check.severity for check in one.checks if check.id != "hooks"} for one in ordered]
