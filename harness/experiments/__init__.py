@@ -22,7 +22,9 @@ NAMES = (
 PAIR = NAMES[:2]
 SERVICE = "service"
 """Names the file with the requests of the bundled service, which is no experiment of its own."""
-SETTINGS: Mapping[str, float] = {"FAIL_RATIO": 1.0, "LATENCY_MS": math.inf}
+FAILING, SLOWING = "FAIL_RATIO", "LATENCY_MS"
+"""Variables of the bundled service: the share of requests that a version fails, and milliseconds that it adds."""
+SETTINGS: Mapping[str, float] = {FAILING: 1.0, SLOWING: math.inf}
 """Variables that a version of the bundled service reads, all of them numbers from 0, and the highest value of each."""
 
 

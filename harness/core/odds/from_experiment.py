@@ -16,9 +16,8 @@ from harness.core.timeline.composites import ChildIs
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.presets import config_named
 from harness.errors import UsageError
+from harness.experiments import FAILING, SLOWING
 
-FAIL_RATIO = "FAIL_RATIO"
-LATENCY_MS = "LATENCY_MS"
 RAMP_STEP_S = 15.0
 """How finely a rate that changes in a straight line is followed."""
 _DEFAULT_NAME = "alarm"
@@ -87,15 +86,15 @@ def _counted(dimensions: Mapping[str, str]) -> Counted:
 
 def fault_of(canary: Arm) -> FaultModel:
     """How the canary of a rehearsal fails; none where it does not."""
-    slow_s = float(canary.env.get(LATENCY_MS) or 0) / 1000
+    slow_s = float(canary.env.get(SLOWING) or 0) / 1000
     if slow_s:
         return FaultModel(kind="latency", latency_s=slow_s)
-    return FaultModel(share=float(canary.env.get(FAIL_RATIO) or 0))
+    return FaultModel(share=float(canary.env.get(FAILING) or 0))
 
 
 def _ratio(arm: Arm) -> float | None:
     """The share that a version fails usually; None of a service that is not ours to know."""
-    return None if arm.handler or arm.url else float(arm.env.get(FAIL_RATIO) or 0)
+    return None if arm.handler or arm.url else float(arm.env.get(FAILING) or 0)
 
 
 def planned_of(experiment: Experiment) -> tuple[PlannedShare, ...]:
