@@ -306,7 +306,7 @@ def attempts(cloud: Cloud) -> Iterator[dict[str, str]]:
         model = botocore.session.get_session().get_service_model(service)
         for name in operations(kind):
             how = model.operation_model(name).http
-            path = re.sub(r"{\w+\+?}", cloud.ready["function"], how["requestUri"])
+            path = re.sub(r"{[\w-]+\+?}", cloud.ready["function"], how["requestUri"])
             joined = "&" if "?" in path else "?"
             yield {
                 "method": how["method"],
