@@ -82,6 +82,7 @@ OWN_API = [c for c in commands() if c.startswith(("canary-harness init", "canary
 BY_TOOL = [c for c in commands() if c.startswith("canary-harness rehearse") and " -- sam " in c]
 NOT_ALONE = (ONE, "canary-harness rehearse --all --json", *OWN_API, *BY_TOOL)
 RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and c not in NOT_ALONE]
+ODDS = [command for command in commands() if command.startswith(("canary-harness predict", "canary-harness whatif"))]
 ADVICES = [command for command in commands() if command.startswith("canary-harness advise")]
 DOCTORS = [command for command in commands() if command.startswith("canary-harness doctor") and "--host" in command]
 AROUND = "canary-harness run game.yaml --stack shop-prod -- sam deploy --no-confirm-changeset"
@@ -105,6 +106,7 @@ OTHERS = {
     **dict.fromkeys(OWN_API, "test_own_api_is_rehearsed_by_two_commands"),
     "canary-harness rehearse --all --json": "tests/cli/test_rehearsals.py",
     "source <(canary-harness completion bash)": "test_bash_completes_commands_and_options",
+    **dict.fromkeys(ODDS, "test_odds_are_told"),
     "canary-harness cloud --speed 60": "test_cloud_serves",
     **dict.fromkeys([*DEPLOYS, *BY_TOOL], "tests/deploys/sam.py"),
     "canary-harness run game.yaml --dry-run": "test_plan_is_printed",
@@ -189,6 +191,15 @@ def test_own_api_is_rehearsed_by_two_commands(tmp_path: Path) -> None:
     verdict = json.loads((tmp_path / "reports" / "latest" / "verdict.json").read_text())
     assert verdict["call"] == "cleared"
     assert verdict["traffic"]["good"]["failed"] == 0
+
+
+@pytest.mark.parametrize("command", ODDS)
+def test_odds_are_told(command: str, tmp_path: Path) -> None:
+    """Before a release, and after a run."""
+    shutil.copytree(ROOT / "reports" / "sample", tmp_path / "reports" / "latest")
+    done = run_harness(tmp_path, *shlex.split(command)[1:])
+    assert done.returncode == 0, done.stderr
+    assert "100 releases" in done.stdout or "As it was" in done.stdout
 
 
 @pytest.mark.parametrize("command", ADVICES)

@@ -14,7 +14,7 @@ from harness.report import facts
 Moment = Literal["started", "alarm", "undone", "verdict"]
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class WebhookMessage(Struct, frozen=True, kw_only=True):
     """One message; `exit_code` and what stands before it are there at the verdict alone. `at` is ISO 8601, UTC."""
 
     schema: int = 1
@@ -29,10 +29,10 @@ class Message(Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
 
 
-def verdict_message(verdict: Verdict, *, at: str, experiment: str, run: str) -> Message:
+def verdict_message(verdict: Verdict, *, at: str, experiment: str, run: str) -> WebhookMessage:
     """The verdict in one message: its headline, who was hurt, and why."""
     lines = [facts.headline(verdict), facts.exposure(verdict), *verdict.because]
-    return Message(
+    return WebhookMessage(
         moment="verdict",
         at=at,
         experiment=experiment,
@@ -45,25 +45,25 @@ def verdict_message(verdict: Verdict, *, at: str, experiment: str, run: str) -> 
     )
 
 
-def body(message: Message, form: MessageForm) -> bytes:
+def body(message: WebhookMessage, form: MessageForm) -> bytes:
     """The body of the request, JSON in each form."""
     return msgspec.json.encode(_FORMS[form](message))
 
 
-def _json(message: Message) -> dict[str, Any]:
+def _json(message: WebhookMessage) -> dict[str, Any]:
     return {name: value for name, value in msgspec.structs.asdict(message).items() if value is not None}
 
 
-def _title(message: Message) -> str:
+def _title(message: WebhookMessage) -> str:
     return f"canary-harness, {message.experiment}: {message.text}"
 
 
-def _slack(message: Message) -> dict[str, Any]:
+def _slack(message: WebhookMessage) -> dict[str, Any]:
     # Slack reads <…> as links and mentions: https://api.slack.com/reference/surfaces/formatting#escaping
     return {"text": html.escape(_title(message), quote=False)}
 
 
-def _teams(message: Message) -> dict[str, Any]:
+def _teams(message: WebhookMessage) -> dict[str, Any]:
     """An adaptive card, as an incoming webhook of Teams' workflows takes it."""
     block = {"type": "TextBlock", "text": _title(message).replace("\n", "\n\n"), "wrap": True}
     card = {"type": "AdaptiveCard", "version": "1.4", "body": [block]}
@@ -73,4 +73,8 @@ def _teams(message: Message) -> dict[str, Any]:
     }
 
 
-_FORMS: Mapping[MessageForm, Callable[[Message], dict[str, Any]]] = {"json": _json, "slack": _slack, "teams": _teams}
+_FORMS: Mapping[MessageForm, Callable[[WebhookMessage], dict[str, Any]]] = {
+    "json": _json,
+    "slack": _slack,
+    "teams": _teams,
+}

@@ -18,7 +18,7 @@ from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import AlarmSeen, Event, Note, RunStarted, Write
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
-from harness.report.message import Message, Moment, body, verdict_message
+from harness.report.message import Moment, WebhookMessage, body, verdict_message
 from harness.run.context import RunContext
 from harness.run.experiment import webhook_of
 
@@ -42,7 +42,7 @@ class Notifier:
         self._address = webhook_of(experiment.notify)
         self._experiment, self._run, self._failed = experiment.name, run, failed
         self._alarms: set[str] = set()
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[WebhookMessage] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -76,9 +76,9 @@ class Notifier:
             self._tell("alarm", f"{seen.name} is in ALARM: {seen.reason}")
 
     def _tell(self, moment: Moment, text: str) -> None:
-        self._put(Message(moment=moment, at=_now(), experiment=self._experiment, run=self._run, text=text))
+        self._put(WebhookMessage(moment=moment, at=_now(), experiment=self._experiment, run=self._run, text=text))
 
-    def _put(self, message: Message) -> None:
+    def _put(self, message: WebhookMessage) -> None:
         with self._lock:
             full = len(self._waiting) == MOST_WAITING
             if not full:
@@ -98,7 +98,7 @@ class Notifier:
             except (OSError, ValueError, http.client.HTTPException) as error:
                 self._failed(f"the webhook was not told of {message.moment}: {_why(error)}")
 
-    def _next(self) -> Message | None:
+    def _next(self) -> WebhookMessage | None:
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()

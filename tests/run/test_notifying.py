@@ -18,7 +18,7 @@ from harness.core.experiment.types import Experiment, MessageForm, Notify
 from harness.core.timeline.events import AlarmSeen, Event, RunStarted, Write
 from harness.core.timeline.rollout import Rollout
 from harness.errors import ExperimentError
-from harness.report.message import Message, body, verdict_message
+from harness.report.message import WebhookMessage, body, verdict_message
 from harness.run.experiment import webhook_of
 from harness.run.notifying import Notifier
 from tests.report.conftest import caught
@@ -159,7 +159,7 @@ def test_an_address_that_cannot_be_used_is_refused_and_not_shown(address: str, m
 @pytest.mark.parametrize("form", ["slack", "teams"])
 def test_chats_get_their_own_form(form: MessageForm) -> None:
     """With the same text; Slack reads no link or mention into it."""
-    message = Message(moment="alarm", at="", experiment="shop", run="1", text="<!channel> & more")
+    message = WebhookMessage(moment="alarm", at="", experiment="shop", run="1", text="<!channel> & more")
     sent = json.loads(body(message, form))
     if form == "slack":
         assert sent == {"text": "canary-harness, shop: &lt;!channel&gt; &amp; more"}

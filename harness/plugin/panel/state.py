@@ -73,7 +73,7 @@ class TrafficNow(Struct, frozen=True, kw_only=True):
     workers: int
 
 
-class Counted(Struct, frozen=True, kw_only=True):
+class AnsweredNow(Struct, frozen=True, kw_only=True):
     """How many requests of the run were answered so by this version; None where no header said which one did."""
 
     intent: Intent
@@ -137,7 +137,7 @@ class RunNow(Struct, frozen=True, kw_only=True):
     alarms: tuple[AlarmNow, ...]
     watcher: WatcherNow
     traffic: TrafficNow
-    counted: tuple[Counted, ...]
+    counted: tuple[AnsweredNow, ...]
     faults: tuple[FaultNow, ...]
     chart: Chart
     story: tuple[StoryLine, ...]
@@ -208,7 +208,7 @@ def _published(chronicle: Chronicle, defined: AlarmDefined | None) -> Points:
         return ()
     points = chronicle.metrics.get((defined.metric, defined.dimensions.get("ExecutedVersion")), {})
     epoch_s = chronicle.rollout.run.aws_epoch_s
-    # Counted as the periods of `seen` are, so that both have the same starts to the last digit.
+    # AnsweredNow as the periods of `seen` are, so that both have the same starts to the last digit.
     periods = {round((epoch_s + at_s) / METRIC_PERIOD_S): value for at_s, value in points.items()}
     return tuple((period * METRIC_PERIOD_S - epoch_s, value) for period, value in sorted(periods.items()))
 
@@ -229,10 +229,10 @@ def watcher_of(chronicle: Chronicle, now_s: float, *, watching: bool) -> Watcher
     )
 
 
-def counted_of(chronicle: Chronicle) -> tuple[Counted, ...]:
+def counted_of(chronicle: Chronicle) -> tuple[AnsweredNow, ...]:
     """All requests of the run, by what they were for, who answered, and how."""
     return tuple(
-        Counted(intent=intent, version=version, result="failed" if failed else "ok", count=count)
+        AnsweredNow(intent=intent, version=version, result="failed" if failed else "ok", count=count)
         for (intent, version, failed), count in sorted(chronicle.answers.items(), key=str)
     )
 
