@@ -19,8 +19,6 @@ MOST_SLICES = 600
 """One for each pixel or two; twice as many would take twice as long to draw and show nothing more."""
 MOST_MOMENTS = 500
 LETTER_PX = 7.0
-LEGIBLE = 0.02
-"""The share of the width under which two labels would touch."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
@@ -42,7 +40,7 @@ def chart(run: JudgedRun, width: int = 860) -> Spec | None:
             "slices": [_row(part, width_s, origin_s) for part in parts],
             "spans": [_span(span, origin_s, (domain[1] - domain[0]) / width) for span in _fewer(lanes)],
             "steps": (marks := steps(run)),
-            "numbers": numbers(marks, domain[1] - domain[0]),
+            "numbers": numbers(marks, (domain[1] - domain[0]) / width),
             "points": [_point(point, origin_s) for point in points],
             "evidence": evidence,
         },
@@ -83,15 +81,26 @@ def steps(run: JudgedRun) -> list[Spec]:
     ]
 
 
-def numbers(marks: Sequence[Spec], whole_s: float) -> list[Spec]:
-    """The numbers over the lines; steps that are too close to be told apart share one label."""
+def numbers(marks: Sequence[Spec], s_per_px: float) -> list[Spec]:
+    """The numbers over the lines; those that would overprint share a label, which may then reach the one before it."""
     labels: list[Spec] = []
     for mark in sorted(marks, key=lambda mark: (mark["t"], mark["n"])):
-        if labels and mark["t"] - labels[-1]["t"] < LEGIBLE * whole_s:
-            labels[-1]["label"] += f" {mark['n']}"
-        else:
-            labels.append({"t": mark["t"], "label": str(mark["n"]), "lane": STEPS_LANE})
+        label: Spec = {"t": mark["t"], "label": str(mark["n"]), "lane": STEPS_LANE}
+        while labels and _overprint(labels[-1], label, s_per_px):
+            label = _joined(labels.pop(), label)
+        labels.append(label)
     return labels
+
+
+def _overprint(one: Spec, following: Spec, s_per_px: float) -> bool:
+    """Whether two labels, each in the middle over its instant, would be less than half a letter apart."""
+    letters = (len(one["label"]) + len(following["label"])) / 2 + 0.5
+    return bool(following["t"] - one["t"] < letters * LETTER_PX * s_per_px)
+
+
+def _joined(one: Spec, following: Spec) -> Spec:
+    middle = round((one["t"] + following["t"]) / 2, 2)
+    return {**one, "t": middle, "label": f"{one['label']} {following['label']}"}
 
 
 def _present(rows: Iterable[Sequence[int]]) -> list[int]:

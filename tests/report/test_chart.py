@@ -95,7 +95,16 @@ def test_looks_that_failed_all_day_do_not_fill_the_page(past: Past, row: Any) ->
 def test_numbers_too_close_to_tell_apart_share_a_label() -> None:
     """The first failure and the first fault are one moment."""
     marks = [{"n": 1, "t": 0.1}, {"n": 2, "t": 0.2}, {"n": 4, "t": 120.0}]
-    assert [label["label"] for label in numbers(marks, 300.0)] == ["1 2", "4"]
+    assert [label["label"] for label in numbers(marks, 0.35)] == ["1 2", "4"]
+
+
+def test_label_of_several_numbers_stands_on_none_before_it() -> None:
+    """The 4 has room beside the 5, and none beside "5 6", which is as wide as three letters."""
+    close, apart = {"n": 5, "t": 132.0}, {"n": 5, "t": 142.0}
+    last = {"n": 6, "t": 143.0}
+    assert [label["label"] for label in numbers([{"n": 4, "t": 120.0}, close], 1.0)] == ["4", "5"]
+    assert [label["label"] for label in numbers([{"n": 4, "t": 120.0}, close, {**last, "t": 133.0}], 1.0)] == ["4 5 6"]
+    assert [label["label"] for label in numbers([{"n": 4, "t": 120.0}, apart, last], 1.0)] == ["4", "5 6"]
 
 
 def test_value_is_unknown_before_its_first_step() -> None:

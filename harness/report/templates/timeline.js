@@ -2,31 +2,36 @@
   const box = document.getElementById("chart");
   const spec = JSON.parse(document.getElementById("spec").textContent);
   const whole = spec.vconcat[0].layer[0].encoding.x.scale.domain;
-  const AXIS_PX = 84, LETTER_PX = 7, LEAST_LETTERS = 4, LEGEND_PX = 125, LEAST_S = 2;
-  let view = null, drawn = 0;
+  const AXIS_PX = 100, LEAST_PX = 200, LETTER_PX = 7, LEAST_LETTERS = 4, LEAST_S = 2;
+  const SYMBOL_PX = 25, LEGEND_LETTER_PX = 6;
+  let view = null, drawn = 0, drawnFor = 0;
 
   const numbers = spec.datasets.steps
     .map(({ n, t }) => ({ t, label: String(n), lane: "steps" }))
     .sort((one, other) => one.t - other.t);
   const cut = (name, letters) =>
     name.length < letters ? name : letters > LEAST_LETTERS ? `${name.slice(0, letters - 2)}…` : "";
-  // Numbers that would overprint share a label, as wide as all of them.
+  // Numbers that would overprint share a label, as wide as all of them, which may then reach the label before it.
   const apart = (numbers, pxPerS) => {
     const labels = [];
     for (const number of numbers) {
-      const last = labels.at(-1);
-      const needs = last && ((last.label.length + number.label.length) / 2 + 0.5) * LETTER_PX;
-      if (last && (number.t - last.t) * pxPerS < needs) last.label += ` ${number.label}`;
-      else labels.push({ ...number });
+      let label = { ...number };
+      while (labels.length && overprint(labels.at(-1), label, pxPerS)) label = joined(labels.pop(), label);
+      labels.push(label);
     }
     return labels;
   };
+  const overprint = (one, next, pxPerS) =>
+    (next.t - one.t) * pxPerS < ((one.label.length + next.label.length) / 2 + 0.5) * LETTER_PX;
+  const joined = (one, next) => ({ ...one, t: (one.t + next.t) / 2, label: `${one.label} ${next.label}` });
+  const columns = (names, width) =>
+    Math.max(1, Math.floor(width / (SYMBOL_PX + LEGEND_LETTER_PX * Math.max(...names.map((name) => name.length)))));
   const fitted = (width) => {
     const copy = structuredClone(spec);
     for (const panel of copy.vconcat) {
       panel.width = width;
-      for (const { legend } of Object.values(panel.layer[0].encoding)) {
-        if (legend?.columns) legend.columns = Math.max(1, Math.floor(width / LEGEND_PX));
+      for (const { legend, scale } of Object.values(panel.layer[0].encoding)) {
+        if (legend) legend.columns = columns(scale.domain, width);
       }
     }
     Object.assign(copy.datasets, labelled(whole, width));
@@ -43,14 +48,21 @@
     return { spans, numbers: apart(shown, pxPerS) };
   };
   const draw = async () => {
-    const width = Math.max(200, Math.floor(box.clientWidth - AXIS_PX));
-    if (Math.abs(width - drawn) < 4) return;
-    drawn = width;
+    if (Math.abs(box.clientWidth - drawnFor) < 4) return;
+    drawnFor = box.clientWidth;
     const before = view && view.signal("zoom_t");
-    const options = { renderer: "svg", actions: false, ast: true, mode: "vega-lite", tooltip: { theme: "custom" } };
-    view = (await vegaEmbed(box, fitted(width), options)).view;
+    await drawBeside(AXIS_PX);
+    // Long names of lanes need more room; a chart that is too wide would be shrunk, with its letters.
+    const over = box.querySelector("svg").width.baseVal.value - drawnFor;
+    if (over > 1 && drawn > LEAST_PX) await drawBeside(AXIS_PX + over);
     view.addSignalListener("zoom_t", relabel);
     if (before) show(before);
+  };
+  const drawBeside = async (axisPx) => {
+    drawn = Math.max(LEAST_PX, Math.floor(drawnFor - axisPx));
+    const options = { renderer: "svg", actions: false, ast: true, mode: "vega-lite", tooltip: { theme: "custom" } };
+    view?.finalize();
+    view = (await vegaEmbed(box, fitted(drawn), options)).view;
   };
   let asked = 0;
   const relabel = () => {
