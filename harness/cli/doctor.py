@@ -79,6 +79,7 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     text = "wait so long until CloudWatch counted the fault request; such as 90s or 5m; default: 3m, 0 does not wait"
     parser.add_argument("--wait", type=duration_or_zero, default=180.0, metavar="TIME", help=text)
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
+    parser.add_argument("-v", "--verbose", action="store_true", help="name the checks that are in order, too")
     text = "print how long alarms and stops took in this account, as lines for an experiment, and end; changes nothing"
     parser.add_argument("--learn-delays", action="store_true", help=text)
     parser.add_argument(
@@ -108,7 +109,7 @@ def examine_net(wanted: Experiment, options: argparse.Namespace) -> int:
         tell(f"only the first group is examined; for the other one: canary-harness doctor {_flags(also)}")
     own = _own_users(options)
     diagnosis = _with_users(_diagnosed(wanted, options, own), own, wanted)
-    _print(diagnosis, as_json=options.json)
+    _print(diagnosis, options)
     return diagnosis.exit_code
 
 
@@ -142,7 +143,7 @@ def _print_template(diagnosis: "TemplateDiagnosis", options: argparse.Namespace)
     elif options.json:
         say_json(diagnosis)
     else:
-        show_template(diagnosis, console())
+        show_template(diagnosis, console(), verbose=options.verbose)
 
 
 def _own_users(options: argparse.Namespace) -> "Locustfile | None":
@@ -237,10 +238,10 @@ def _waiting(wait_s: float) -> "Waiting":
     )
 
 
-def _print(diagnosis: "Diagnosis", *, as_json: bool) -> None:
-    if as_json:
+def _print(diagnosis: "Diagnosis", options: argparse.Namespace) -> None:
+    if options.json:
         say_json(diagnosis)
         return
     from harness.report.diagnosis import show
 
-    show(diagnosis, console())
+    show(diagnosis, console(), verbose=options.verbose)

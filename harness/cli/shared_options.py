@@ -43,7 +43,9 @@ def add_result_options(parser: argparse.ArgumentParser) -> None:
     printed = parser.add_mutually_exclusive_group()
     printed.add_argument("--json", action="store_true", help="print one JSON document instead of the summary")
     printed.add_argument("-q", "--quiet", action="store_true", help="print only the verdict, and what is wrong")
-    printed.add_argument("-v", "--verbose", action="store_true", help="print the log, too, and what Locust prints")
+    printed.add_argument(
+        "-v", "--verbose", action="store_true", help="print all tables, the log, and what Locust prints"
+    )
 
 
 def printing_of(options: argparse.Namespace) -> "Print":

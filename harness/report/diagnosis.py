@@ -1,4 +1,4 @@
-"""The doctor's diagnosis for a person: what is wrong first, and what is well in one line each."""
+"""The doctor's diagnosis for a person: what is wrong first, and how many checks are in order."""
 
 from collections.abc import Sequence
 
@@ -26,25 +26,33 @@ _BANNERS: dict[CheckSeverity, tuple[str, str]] = {
 _ARMED = ("ARMED", "bold black on green")
 
 
-def show(diagnosis: Diagnosis, console: Console) -> None:
-    """Prints the whole diagnosis."""
+def show(diagnosis: Diagnosis, console: Console, *, verbose: bool = False) -> None:
+    """Prints the diagnosis; what is in order is counted, and told one by one where `verbose`."""
     told, style = next((_BANNERS[severity] for severity in _BANNERS if diagnosis.of(severity)), _ARMED)
     console.print()
     told += ", AS FAR AS THE TEMPLATE SAYS" if diagnosis.left_out and told.startswith("ARMED") else ""
     console.print(Text(f" {told} · {counts(diagnosis)} (exit {diagnosis.exit_code}) ", style=style))
     console.print(Text(facts.plain(subject(diagnosis)), style="dim"))
     console.print()
-    console.print(_table(diagnosis.checks))
+    _show_checks(diagnosis.checks, console, verbose=verbose)
 
 
-def show_template(diagnosis: TemplateDiagnosis, console: Console) -> None:
+def _show_checks(checks: Sequence[Check], console: Console, *, verbose: bool) -> None:
+    shown = [check for check in checks if verbose or check.severity != "ok"]
+    if shown:
+        console.print(_table(shown))
+    if left := len(checks) - len(shown):
+        console.print(Text(f"{left} check{'s are' if left > 1 else ' is'} in order; -v names them.", style="green"))
+
+
+def show_template(diagnosis: TemplateDiagnosis, console: Console, *, verbose: bool = False) -> None:
     """Prints what doctor says of a template: of the whole first, then of each function that is released."""
     if diagnosis.checks:
         console.print()
         console.print(Text(facts.plain(diagnosis.template), style="dim"))
-        console.print(_table(diagnosis.checks))
+        _show_checks(diagnosis.checks, console, verbose=verbose)
     for one in diagnosis.diagnoses:
-        show(one, console)
+        show(one, console, verbose=verbose)
         console.print()
         text = f"{len(one.left_out)} questions only AWS can answer: run doctor without --template after the deployment."
         console.print(Text(text, style="dim"))

@@ -182,6 +182,11 @@ def matrix(verdict: Verdict) -> list[Row]:
     return [("good", count(good.ok), count(good.failed)), ("fault", count(fault.ok), count(fault.failed))]
 
 
+def any_arm(verdict: Verdict) -> bool:
+    """Whether anything was measured of either arm."""
+    return any(arm.requests is not None for arm in (verdict.arms.baseline, verdict.arms.canary))
+
+
 def arms(verdict: Verdict) -> list[Row]:
     """Both arms over the same time."""
     return [_arm("baseline", verdict.arms.baseline), _arm("canary", verdict.arms.canary)]

@@ -8,7 +8,7 @@ from harness.report.terminal import brief, summary
 from harness.streams import console, say_json
 
 Print = Literal["verdict", "summary", "json", "all"]
-"""The verdict and what is wrong, the summary, one JSON document, or the summary beside Locust's own tables."""
+"""The verdict and what is wrong, the summary, one JSON document, or the summary with all its tables."""
 
 
 def print_verdict(how: Print, folder: Path, exit_code: int, verdict: Verdict) -> None:
@@ -18,7 +18,7 @@ def print_verdict(how: Print, folder: Path, exit_code: int, verdict: Verdict) ->
     elif how == "verdict":
         brief(verdict, folder, console())
     else:
-        summary(verdict, folder, console())
+        summary(verdict, folder, console(), verbose=how == "all")
 
 
 def verdict_document(folder: Path, exit_code: int, verdict: Verdict | None) -> dict[str, Any]:

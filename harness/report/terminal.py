@@ -1,9 +1,9 @@
 """The summary a person reads first: the outcome, why, and then the numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -22,43 +22,94 @@ GROUP_COLUMNS = 5
 _SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
-def summary(verdict: Verdict, run_dir: Path, console: Console) -> None:
-    """Prints one verdict: banner, reasons, detection, traffic, arms, exposure, findings, and where the rest is."""
+def summary(verdict: Verdict, run_dir: Path, console: Console, *, verbose: bool = False) -> None:
+    """Prints one verdict: banner, reasons, how fast, who got hurt, findings, and where the rest is.
+
+    A table that would be empty is left out. `verbose` adds requests, arms and the criteria that are met; where all
+    requests were other people's, the arms are what the verdict stands on, and told in any case.
+    """
     console.print()
     console.print(Text(f" {facts.headline(verdict)} ", style=_BANNER_STYLES[verdict.result]))
     console.print(_foreign(facts.subject(verdict), style="dim"))
-    if verdict.groups:
-        console.print()
-        rows = (row[:GROUP_COLUMNS] for row in facts.groups(verdict))
-        console.print(_table("Groups", facts.GROUPS_HEAD[:GROUP_COLUMNS], rows, left=GROUP_COLUMNS))
-        console.print()
-    for reason in verdict.because:
-        console.print(_indented("•", reason))
-    console.print()
-    console.print(_table("Detection", facts.LEDGER_HEAD, facts.ledger(verdict)))
-    console.print(_labelled("Altogether", facts.totals(verdict)))
-    console.print()
-    if facts.others_traffic(verdict):
-        console.print(_labelled("Requests", facts.OTHERS_SENT))
-    else:
-        console.print(_table("Requests", facts.MATRIX_HEAD, facts.matrix(verdict)))
-        console.print(_labelled("Traffic", facts.traffic(verdict)))
-    console.print()
-    console.print(_table("Arms over the same time", facts.ARMS_HEAD, facts.arms(verdict)))
-    console.print(_labelled("Told apart", facts.arms_source(verdict)))
-    console.print(_labelled("Latency", facts.latency(verdict)))
-    console.print(_labelled("Exposure", facts.exposure(verdict)))
-    console.print(_labelled("Attribution", facts.attribution(verdict)))
-    console.print(_foreign(second_opinion(verdict), style="dim"))
-    if verdict.criteria:
-        console.print()
-        console.print(_table("Criteria", facts.CRITERIA_HEAD, facts.criteria(verdict)))
-    if verdict.findings:
-        console.print()
-        for finding in verdict.findings:
-            console.print(_finding(finding))
+    others = facts.others_traffic(verdict)
+    parts = (
+        _groups(verdict),
+        _reasons(verdict),
+        _detection(verdict),
+        _requests(verdict) if verbose and not others else (),
+        _arms(verdict) if verbose or others else (),
+        _hurt(verdict, verbose=verbose),
+        _criteria(verdict, all_=verbose),
+        map(_finding, verdict.findings),
+    )
+    for part in parts:
+        _part(part, console)
     console.print()
     console.print(_labelled("Report", str(run_dir / "report.html")), soft_wrap=True)
+
+
+def _part(lines: Iterable[RenderableType], console: Console) -> None:
+    """Prints lines that belong together, below an empty one; nothing of a part without any."""
+    for number, line in enumerate(lines):
+        if number == 0:
+            console.print()
+        console.print(line)
+
+
+def _groups(verdict: Verdict) -> Iterator[RenderableType]:
+    if verdict.groups:
+        rows = (row[:GROUP_COLUMNS] for row in facts.groups(verdict))
+        yield _table("Groups", facts.GROUPS_HEAD[:GROUP_COLUMNS], rows, left=GROUP_COLUMNS)
+
+
+def _reasons(verdict: Verdict) -> Iterator[RenderableType]:
+    if meant_so := facts.meant_so(verdict):
+        yield _indented("•", meant_so)
+    for reason in verdict.because:
+        yield _indented("•", reason)
+
+
+def _detection(verdict: Verdict) -> Iterator[RenderableType]:
+    if not facts.any_step(verdict):
+        yield _labelled("Detection", facts.no_step(verdict))
+        return
+    yield _table("Detection", facts.LEDGER_HEAD, [row for row in facts.ledger(verdict) if row[1] != facts.NOT_MEASURED])
+    yield _labelled("Altogether", facts.totals(verdict))
+
+
+def _requests(verdict: Verdict) -> Iterator[RenderableType]:
+    if verdict.traffic.sent:
+        yield _table("Requests", facts.MATRIX_HEAD, facts.matrix(verdict))
+        yield _labelled("Traffic", facts.traffic(verdict))
+    else:
+        yield _labelled("Requests", facts.NOTHING_SENT)
+
+
+def _arms(verdict: Verdict) -> Iterator[RenderableType]:
+    if facts.others_traffic(verdict):
+        yield _labelled("Requests", facts.OTHERS_SENT)
+    if facts.any_arm(verdict):
+        yield _table("Arms over the same time", facts.ARMS_HEAD, facts.arms(verdict))
+    yield _labelled("Told apart", facts.arms_source(verdict))
+    yield _labelled("Latency", facts.latency(verdict))
+
+
+def _hurt(verdict: Verdict, *, verbose: bool) -> Iterator[RenderableType]:
+    if verdict.exposure.failed_requests is None:
+        yield _labelled("Exposure", facts.nobody_can_say(verdict))
+    else:
+        yield _labelled("Exposure", facts.exposure(verdict))
+    if verbose and verdict.attribution.counted_errors is not None:
+        yield _labelled("Attribution", facts.attribution(verdict))
+    if verbose:
+        yield _foreign(second_opinion(verdict), style="dim")
+
+
+def _criteria(verdict: Verdict, *, all_: bool) -> Iterator[RenderableType]:
+    """All criteria, or those alone that are not met for certain."""
+    rows = [row for row, one in zip(facts.criteria(verdict), verdict.criteria, strict=True) if all_ or not one.met]
+    if rows:
+        yield _table("Criteria" if all_ else "Criteria not met, or not measured", facts.CRITERIA_HEAD, rows)
 
 
 def brief(verdict: Verdict, run_dir: Path, console: Console) -> None:

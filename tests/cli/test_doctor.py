@@ -76,7 +76,7 @@ def test_a_misarmed_cloud_ends_with_3(cloud: Cloud, capsys: pytest.CaptureFixtur
     """What is wrong comes first, with why it matters and what to do."""
     where = {"applicationName": cloud.ready["application"], "currentDeploymentGroupName": cloud.ready["group"]}
     cloud.codedeploy.update_deployment_group({**where, "autoRollbackConfiguration": {"enabled": False, "events": []}})
-    assert examine_net(*asked(experiment=WANTED)) == 3
+    assert examine_net(*asked("--verbose", experiment=WANTED)) == 3
     out = " ".join(capsys.readouterr().out.split())
     assert "NOT ARMED" in out
     assert out.index("[rollback-on-alarm]") < out.index("[rollback-on-failure]") < out.index("[alarm-configured]")

@@ -92,7 +92,7 @@ def test_doctor_loads_a_locustfile(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "template.yaml").write_text(SAM)
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "broken.py").write_text("import nowhere_to_be_found")
-    words = ["doctor", "--template", str(tmp_path / "template.yaml"), "--function", "Api", "-f"]
+    words = ["doctor", "--template", str(tmp_path / "template.yaml"), "--function", "Api", "-v", "-f"]
     assert main([*words, str(tmp_path / "mine.py")]) == 0
     assert "has the user class Mine, and its fault requests are known" in " ".join(capsys.readouterr().out.split())
     assert main([*words, str(tmp_path / "broken.py")]) == 3

@@ -140,12 +140,12 @@ class Screen:
 
 
 @pytest.fixture
-def shown() -> Callable[[Verdict], str]:
+def shown() -> Callable[..., str]:
     """Prints the summary of a verdict on 80 columns."""
 
-    def show(verdict: Verdict) -> str:
+    def show(verdict: Verdict, *, verbose: bool = False) -> str:
         screen = Screen()
-        summary(verdict, Path("reports/erroruser/20260131T235959Z"), screen.console)
+        summary(verdict, Path("reports/erroruser/20260131T235959Z"), screen.console, verbose=verbose)
         return screen.text
 
     return show

@@ -29,10 +29,10 @@ def diagnosis(*checks: Check, exit_code: int = 0, alarms: tuple[str, ...] = ("er
     )
 
 
-def printed(found: Diagnosis, width: int = 200) -> str:
+def printed(found: Diagnosis, width: int = 200, *, verbose: bool = True) -> str:
     """What stands on a terminal."""
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    show(found, console)
+    show(found, console, verbose=verbose)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return text
 
@@ -51,6 +51,18 @@ def test_what_is_wrong_says_why_it_matters_and_what_to_do() -> None:
     text = printed(diagnosis(check("bad", "error", "Mend it."), check("good", "ok", "Leave it.")))
     assert "bad matters. Mend it." in text
     assert "good matters." not in text
+
+
+def test_what_is_in_order_is_counted() -> None:
+    """And named only for who asks; all that is not in order is told in any case."""
+    found = diagnosis(check("a", "ok"), check("b", "note"), check("c", "ok"), check("d", "unknown"))
+    text = printed(found, verbose=False)
+    assert "2 checks are in order" in text
+    assert "a was seen." not in text
+    assert "b was seen." in text
+    assert "d was seen." in text
+    assert "in order" not in printed(found)
+    assert "1 check is in order" in printed(diagnosis(check("a", "ok")), verbose=False)
 
 
 def test_what_is_unknown_for_one_reason_is_told_once() -> None:

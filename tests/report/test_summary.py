@@ -14,7 +14,7 @@ from harness.report.junit import cases, junit
 from harness.report.markdown import markdown
 from harness.report.picture import picture
 
-Show = Callable[[Verdict], str]
+Show = Callable[..., str]
 HOSTILE = "\x1b[2J[red]boo[/red] | <script>alert(1)</script> `x` [a](http://evil)\nsecond line # not a heading"
 
 
@@ -103,7 +103,7 @@ def test_stopped_without_rollback_is_not_taken_for_one(caught: Verdict) -> None:
 )
 def test_terminal_and_markdown_tell_the_same_facts(said: str, caught: Verdict, shown: Show) -> None:
     """Both reports hold every fact."""
-    assert said in " ".join(shown(caught).split())
+    assert said in " ".join(shown(caught, verbose=True).split())
     assert said in markdown(caught).replace("\\", "")
 
 
@@ -112,19 +112,36 @@ def test_path_of_the_run_folder_is_printed(caught: Verdict, shown: Show) -> None
     assert shown(caught).strip().endswith("Report: reports/erroruser/20260131T235959Z/report.html")
 
 
-def test_unmeasured_value_is_a_dash_and_never_zero(unmeasured: Verdict, shown: Show) -> None:
+def test_unmeasured_value_is_a_dash_and_never_zero(caught: Verdict, shown: Show) -> None:
     """What nobody measured is not shown as nought."""
-    text = shown(unmeasured)
-    assert "time to detect –, time to roll back –" in text
-    assert "blast radius –" in " ".join(text.split())
-    table = text[text.index("Arms over") : text.index("Told apart")]
-    assert table.count("–") == 14
+    (row,) = [line for line in shown(caught, verbose=True).splitlines() if line.startswith("canary")]
+    assert row.split()[-2:] == ["–", "–"]
+
+
+def test_run_without_numbers_has_no_tables(unmeasured: Verdict, shown: Show) -> None:
+    """In sentences, not in tables of dashes, and in each way to print it."""
+    for text in (shown(unmeasured), shown(unmeasured, verbose=True)):
+        assert "–" not in text
+        assert "No step of a detection was seen: no deployment was seen." in text
+        assert "Nobody can say who got hurt" in text
+
+
+def test_summary_is_the_verdict_and_what_is_wrong(caught: Verdict, shown: Show) -> None:
+    """Requests, arms and a criterion that is met are told by `-v` alone; one that is not met always is."""
+    missed = Criterion(name="error_share", limit=0.05, value=0.07, met=False)
+    verdict = replace(caught, criteria=(*caught.criteria, missed))
+    short, whole = shown(verdict), shown(verdict, verbose=True)
+    for told in ("Requests", "Arms over the same time", "Attribution", "Second opinion", "schedule_lag_p99_s"):
+        assert told not in short
+        assert told in whole
+    for told in ("error_share", "143 failed requests", "alarm-covers-all-versions", "time to roll back 125.5–130.5 s"):
+        assert told in " ".join(short.split())
 
 
 @pytest.mark.parametrize("variant", [hostile, crowded, lambda verdict: verdict], ids=["hostile", "crowded", "plain"])
 def test_summary_fits_80_columns(variant: Callable[[Verdict], Verdict], caught: Verdict, shown: Show) -> None:
     """No line is longer than a terminal, whatever is in it."""
-    assert max(map(len, shown(variant(caught)).splitlines())) <= 80
+    assert max(map(len, shown(variant(caught), verbose=True).splitlines())) <= 80
 
 
 def test_foreign_text_cannot_rewrite_the_terminal(caught: Verdict, shown: Show) -> None:
@@ -275,7 +292,7 @@ def test_latency_of_both_arms_is_told_with_its_ratio(caught: Verdict, shown: Sho
     verdict = replace(caught, arms=replace(caught.arms, latency=measured))
     told = "p99 of good requests 700 to 1210 ms on the canary, 8.02 ms on the baseline, 87.3 to 151 times"
     assert told in markdown(verdict)
-    assert told in " ".join(shown(verdict).split())
+    assert told in " ".join(shown(verdict, verbose=True).split())
 
 
 def test_latency_without_an_upper_bound_is_told_as_at_least(caught: Verdict) -> None:
