@@ -156,6 +156,8 @@ _LACKS = {
 def exhausted(error: BaseException | None) -> Exhausted | None:
     """What ran out, where an error or what led to it says that something did; None for every other error."""
     while error is not None:
+        if isinstance(error, Exhausted):
+            return error
         if isinstance(error, MemoryError):
             return Exhausted(_NO_MEMORY)
         if isinstance(error, OSError) and error.errno in _LACKS:

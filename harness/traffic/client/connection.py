@@ -13,6 +13,7 @@ from typing import Any
 from gevent import get_hub, getcurrent
 from msgspec import Struct
 
+from harness.errors import Exhausted, exhausted
 from harness.traffic.client.answer import HttpAnswer
 from harness.traffic.client.failures import ClosedEarly, NoAnswer, reason_of
 from harness.traffic.client.parser import AnswerParser
@@ -76,7 +77,7 @@ class Connection:
         self.parser = AnswerParser()
         self._waiter: Any = None
         self._waiting = False
-        self._outcome: HttpAnswer | NoAnswer | None = None
+        self._outcome: HttpAnswer | NoAnswer | Exhausted | None = None
         self.asked = self._heard = 0.0
         self._limit_s, self._quiet_s = timeouts.total_s, timeouts.read_s
         self.open = True
@@ -86,7 +87,8 @@ class Connection:
         self._watcher.start(self._on_readable)
 
     def ask(self, request: Prepared, asked: float = 0.0) -> HttpAnswer:
-        """Sends a request and waits for its answer. On failure it closes the connection and raises NoAnswer.
+        """Sends a request and waits for its answer. On failure it closes the connection and raises NoAnswer,
+        or Exhausted where this machine and not the service is to blame.
 
         `asked` is the monotonic time from which the total time counts; 0 means now.
         """
@@ -104,7 +106,7 @@ class Connection:
             while self._outcome is None:
                 self._wait()
         except OSError as error:
-            self._settle(self._broken(error))
+            self._settle(self._reason_of(error))
         finally:
             self._waiting = False
             if self._outcome is None or not self.open:
@@ -146,10 +148,10 @@ class Connection:
         finally:
             self._waiter = None
 
-    def _settle(self, outcome: "HttpAnswer | NoAnswer") -> None:
+    def _settle(self, outcome: "HttpAnswer | NoAnswer | Exhausted") -> None:
         """Notes the outcome. The connection stays open only after an answer that allows another."""
         self._outcome = outcome
-        if isinstance(outcome, NoAnswer) or not self.parser.keep:
+        if not isinstance(outcome, HttpAnswer) or not self.parser.keep:
             self.open = False
             self._watcher.stop()
 
@@ -158,12 +160,19 @@ class Connection:
         if self._outcome is not None and self._waiter is not None:
             self._waiter.switch()
 
-    def _failure(self) -> NoAnswer:
-        if not isinstance(self._outcome, NoAnswer):
+    def _failure(self) -> NoAnswer | Exhausted:
+        if not isinstance(self._outcome, NoAnswer | Exhausted):
             return NoAnswer("the wait for the answer was cut short")
         if self._answered_by_proxy and isinstance(self._outcome, ClosedEarly):
             return ClosedEarly(f"the proxy failed: {self._outcome}")
         return self._outcome
+
+    def _reason_of(self, error: Exception) -> NoAnswer | Exhausted:
+        if lack := exhausted(error):
+            return lack
+        if isinstance(error, NoAnswer):
+            return error
+        return self._broken(error) if isinstance(error, OSError) else NoAnswer(f"the client failed: {error!r}")
 
     def _broken(self, error: OSError) -> NoAnswer:
         reason = f"{'the answer broke off' if self.parser.received else 'no answer'}: {reason_of(error)}"
@@ -209,12 +218,8 @@ class Connection:
                 self._take(_view[:size], size)
         except BlockingIOError:
             return
-        except NoAnswer as reason:
-            self._settle(reason)
-        except OSError as error:
-            self._settle(self._broken(error))
         except Exception as error:  # noqa: BLE001 - the event loop would print it and leave the greenlet waiting
-            self._settle(NoAnswer(f"the client failed: {error!r}"))
+            self._settle(self._reason_of(error))
         self._wake()
 
     def _decrypt(self, tls: Tls, size: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import gevent
 import pytest
 
+from harness.errors import Exhausted
 from harness.traffic.client.answer import HttpAnswer
 from harness.traffic.client.client import AT_ONCE_S, Client
 from harness.traffic.client.connection import Timeouts
@@ -400,3 +401,16 @@ def test_a_request_that_would_fall_apart_is_refused(path: str, headers: dict[str
     """A line break cannot smuggle a header in."""
     with pytest.raises(ValueError, match="cannot be sent"):
         Client("http://127.0.0.1").prepare("GET", path, headers=headers)
+
+
+def test_memory_that_this_machine_lacks_is_no_malformed_answer(
+    serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """llhttp hides what a callback raised behind an error of its own; the service is not blamed for it."""
+
+    def refuse(*_: object) -> HttpAnswer:
+        raise MemoryError
+
+    monkeypatch.setattr("harness.traffic.client.parser.HttpAnswer", refuse)
+    with pytest.raises(Exhausted, match="got no more memory"):
+        get(client_of(serve([OK])))
