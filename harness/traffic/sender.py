@@ -109,8 +109,9 @@ class Sender:
         except NoAnswer as no_answer:
             error = str(no_answer)
         except Exception as bug:  # noqa: BLE001 - a sender must go on, and its request count as what it is
-            self._lack = exhausted(bug)
-            error = str(self._lack) if self._lack else f"the client failed: {bug!r}"
+            lack = exhausted(bug)
+            self._lack = lack or self._lack
+            error = str(lack) if lack else f"the client failed: {bug!r}"
         except gevent.GreenletExit:
             error = "no answer when the run ended"
             raise
