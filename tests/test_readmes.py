@@ -471,7 +471,9 @@ def wait_for_looks(folder: Path) -> None:
 @pytest.mark.parametrize("command", HEADLESS)
 def test_headless_runs_end_by_themselves(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
     """Locust alone watches the group's next deployment, ends when it is judged, and its exit code is the verdict."""
-    with start_locust(command, shop_cloud, tmp_path) as locust:
+    # A user a second is a user a minute at this speed: the canary would stay without requests for its first minute.
+    rate = [] if " -r " in command else ["-r", "60"]
+    with start_locust(command, shop_cloud, tmp_path, *rate) as locust:
         wait_for_looks(tmp_path)
         shop_cloud.deploy()
         _, said = locust.communicate(timeout=120)
