@@ -13,6 +13,7 @@ FINDS_AND_EXAMINES = "CanaryHarnessFindsAndExamines"
 
 _NEEDS: Mapping[str, Sequence[str]] = {
     "codedeploy:CreateDeployment": ("codedeploy:CreateDeployment",),
+    "codedeploy:StopDeployment": ("codedeploy:StopDeployment",),
     "lambda:PublishVersion": (
         "lambda:GetFunctionConfiguration",
         "lambda:UpdateFunctionConfiguration",

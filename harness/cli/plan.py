@@ -170,7 +170,7 @@ def _writes(experiment: Experiment, *, local: bool) -> list[str]:
 def _refusal(experiment: Experiment, *, local: bool) -> str | None:
     """Why the run would be refused for want of permission to write, in the words of the run; None if it has it."""
     has_permission = experiment.allow_writes or local or not writes_of(experiment)
-    return None if has_permission else lacking_permission(experiment)
+    return None if has_permission else lacking_permission(writes_of(experiment))
 
 
 def _told(write: PlannedWrite) -> str:

@@ -52,6 +52,8 @@ def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for what it expects")
     add_deployment_arguments(parser)
     add_run_options(parser, lasts="how long to wait for the end, such as 90s, 45m or 3h; default: 3h")
+    text = "let it stop the deployment where --stop-on asks for that; else nothing is changed"
+    parser.add_argument("--allow-writes", action="store_true", help=text)
     add_result_options(parser)
 
 

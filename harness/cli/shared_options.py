@@ -25,7 +25,9 @@ def add_traffic_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser, *, lasts: str) -> None:
-    """Adds how long a run may take, and what it is called."""
+    """Adds how long a run may take, what it is called, and on what it stops the deployment."""
+    text = "stop the deployment, with a rollback, once there is enough of it against the canary: evidence"
+    parser.add_argument("--stop-on", type=_text_of("stop_on"), metavar="WHAT", help=text)
     parser.add_argument("--give-up", "--duration", dest="give_up", type=duration, metavar="TIME", help=lasts)
     text = "what the run is called: its folder, and in reports"
     parser.add_argument("--name", type=_text_of("name"), metavar="NAME", help=text)

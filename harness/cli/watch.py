@@ -1,5 +1,6 @@
 """The command `canary-harness watch`: follows a deployment without traffic of its own, and judges it by CloudWatch."""
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +9,13 @@ from msgspec.structs import replace
 
 from harness.aws.clients import Aws
 from harness.aws.discovery import discover_for_a_run
+from harness.core.experiment.planned_writes import stops_of
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import RunEnded
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Verdict
+from harness.errors import UsageError
 from harness.processes import Interrupted, Interrupts
 from harness.report.actions import announce
 from harness.report.finish import finish
@@ -20,6 +23,7 @@ from harness.report.folder import RunFolder
 from harness.report.progress import Progress
 from harness.run.context import RunContext
 from harness.run.ending import Ending
+from harness.run.experiment import CLOCK, lacking_permission
 from harness.run.follow import Follower, begin
 from harness.run.notifying import notifier_of
 from harness.traffic.steering import Timebase
@@ -33,11 +37,12 @@ GIVE_UP_S = 3 * 3600.0
 def watch(
     experiment: Experiment, *, reports: Path, clock: Clock, command: Sequence[str], stop: Interrupts
 ) -> tuple[RunFolder, Verdict]:
-    """Follows the deployment that is named or in progress, or else the group's next one, to its end; only reads.
+    """Follows the deployment that is named or in progress, or else the group's next one, to its end.
 
-    Raises HarnessError if nothing can be followed.
+    It only reads, unless it is to stop the deployment. Raises HarnessError if nothing can be followed.
     """
     aws = Aws()
+    _check_permission(aws, experiment)
     aws.warm()
     experiment = discover_for_a_run(aws, experiment)
     folder = RunFolder.create(reports, experiment.name, time.time())
@@ -54,6 +59,13 @@ def watch(
         notifier.tell_verdict(verdict)
         notifier.wait()
     return folder, verdict
+
+
+def _check_permission(aws: Aws, experiment: Experiment) -> None:
+    """Raises UsageError if the deployment is to be stopped on AWS without permission; a rehearsal's may be."""
+    writes = stops_of(experiment)
+    if writes and not (experiment.allow_writes or (CLOCK in os.environ and aws.is_local())):
+        raise UsageError(lacking_permission(writes))
 
 
 def _follow(context: RunContext, follower: Follower, stop: Interrupts) -> None:
@@ -98,8 +110,10 @@ def _over(context: RunContext, follower: Follower, settled_s: float | None, stop
 
 
 def _rest(follower: Follower, stop: Interrupts) -> None:
-    """Shows how things stand until the next look is due."""
+    """Weighs the evidence, and shows how things stand, until the next look is due."""
     while not stop.count:
+        if not follower.weighing.rest_s:
+            follower.weighing.round()
         follower.show(None)
         rest_s = follower.rest_s()
         time.sleep(max(0.01, min(FRAME_S, rest_s)))

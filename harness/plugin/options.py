@@ -163,6 +163,7 @@ _OPTIONS = (
     ("function", "NAME", "Lambda function whose deployments to watch: its name, name:alias or ARN"),
     ("alias", "NAME", "Alias that the deployment shifts"),
     ("alarm", "NAME", "CloudWatch alarm to watch besides those of the group"),
+    ("stop-on", "WHAT", "Stop the deployment and roll it back once there is enough against the canary: evidence"),
     ("expect", "OUTCOME", f"Outcome that must come out: {', '.join(Outcome)}"),
     ("clock", "EPOCH:SPEED", "Clock of a rehearsal; `canary-harness rehearse` gives it"),
     ("hosts", "NAMES", "Only hosts that traffic may go to, with commas in between; *.example.com for all below"),
@@ -173,7 +174,10 @@ _OPTIONS = (
     ("reports", "FOLDER", f"Where run folders are made, {REPORTS} if left out"),
 )
 _SWITCHES = (
-    ("allow-writes", "Let this run change things on AWS: deploy, force an alarm, throttle, start FIS experiments"),
+    (
+        "allow-writes",
+        "Let this run change things on AWS: deploy, stop a deployment, force an alarm, throttle, start FIS experiments",
+    ),
     ("redeploy", "Publish the code in service once more and deploy that, once traffic is steady"),
 )
 _IN_FORM = frozenset({"arrival-rate", "error-share", "pattern", "arrivals"})

@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import TextIO, cast
 
@@ -70,18 +70,25 @@ class Progress:
         self.close()
 
     def show(
-        self, rollout: Rollout, tally: Tally | None, at_s: float, beside: Mapping[str, Rollout] = NO_OTHERS
+        self,
+        rollout: Rollout,
+        tally: Tally | None,
+        at_s: float,
+        beside: Mapping[str, Rollout] = NO_OTHERS,
+        evidence: str = "",
     ) -> None:
         """Shows how things stand at `at_s` (experiment time since the run began); without a tally nothing is sent.
 
-        `beside` are the further deployment groups of the run, by name.
+        `beside` are the further deployment groups of the run, by name; `evidence` against the canary is in words.
         """
+        last = [_requests(tally)] if tally else []
+        if evidence:
+            last.append(evidence)
         if self._drawn:
-            self._draw(rollout, tally, at_s, beside)
+            self._draw(rollout, last, at_s, beside)
         elif at_s - self._said_at_s >= HEARTBEAT_S:
-            sent = [_requests(tally)] if tally else []
             others = (f"{facts.plain(name)}: {_state(other, at_s)}" for name, other in beside.items())
-            self._line(at_s, "; ".join((" · ".join((_state(rollout, at_s), *sent)), *others)))
+            self._line(at_s, "; ".join((" · ".join((_state(rollout, at_s), *last)), *others)))
 
     def tell(self, event: Event, rollout: Rollout, group: str = "") -> None:
         """Tells what an event changed, if it did; `rollout` is what it led to, `group` the further one it is about."""
@@ -102,7 +109,7 @@ class Progress:
                 handler.setStream(stream)
             self._moved.clear()
 
-    def _draw(self, rollout: Rollout, tally: Tally | None, at_s: float, beside: Mapping[str, Rollout]) -> None:
+    def _draw(self, rollout: Rollout, last: Sequence[str], at_s: float, beside: Mapping[str, Rollout]) -> None:
         now_s = time.monotonic()
         if now_s < self._next_frame_s:
             return
@@ -116,7 +123,7 @@ class Progress:
             self._move_log()
         width = min(WIDEST, self._console.width)
         panel = Panel(
-            Group(*_rows(rollout, tally, at_s, beside), *map(_dim, self._recent)),
+            Group(*_rows(rollout, last, at_s, beside), *map(_dim, self._recent)),
             title=f"{at_s:.0f} s",
             title_align="right",
             width=width,
@@ -144,14 +151,13 @@ def _on_stderr() -> list[logging.StreamHandler[TextIO]]:
     return [handler for handler in handlers if handler.stream is sys.stderr]
 
 
-def _rows(rollout: Rollout, tally: Tally | None, at_s: float, beside: Mapping[str, Rollout]) -> Iterator[Text]:
+def _rows(rollout: Rollout, last: Sequence[str], at_s: float, beside: Mapping[str, Rollout]) -> Iterator[Text]:
     yield Text.assemble((_phase(rollout), "bold"), f" · {_weight(rollout)}", _bake(rollout, at_s))
     yield Text(" · ").join(_coloured_alarms(rollout)) or Text("no alarm seen yet", style="dim")
     for name, other in beside.items():
         told = Text.assemble(f"{facts.plain(name)}: ", (_phase(other), "bold"), f" · {_weight(other)}")
         yield Text(" · ").join((told + _bake(other, at_s), *_coloured_alarms(other)))
-    if tally:
-        yield Text(_requests(tally))
+    yield from map(Text, last)
 
 
 def _dim(line: str) -> Text:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from harness.core.verdict.second_opinion import ALPHA, Course, courses_of
+from harness.core.verdict.second_opinion import ALPHA, Course, Courses, courses_of
 from harness.core.verdict.types import EProcess, SecondOpinion, Verdict
 from harness.report import facts
 from harness.report.judged_run import JudgedRun
@@ -22,10 +22,25 @@ def second_opinion(verdict: Verdict) -> str:
         return UNKNOWN
     if seen.stop_s is None:
         return f"{NAME}: a comparison of canary and baseline would not have stopped the release; {_evidence(seen)}."
-    stopped = (
-        f"a comparison of canary and baseline would have stopped the release {seen.stop_s:.1f} s after its creation"
-    )
+    stopped = f"a comparison of canary and baseline {_would_stop(verdict)} {seen.stop_s:.1f} s after its creation"
     return f"{NAME}: {stopped}, {_lead(seen)}: {_because(seen)}.{_spared(seen)} {CHANCE}"
+
+
+def _would_stop(verdict: Verdict) -> str:
+    if verdict.deployment.stopped_on:
+        return "had enough to stop the release, and the harness did:"
+    return "would have stopped the release"
+
+
+def live(courses: Courses) -> str:
+    """How much evidence against the canary there is by now, in one line; empty where nothing is compared yet."""
+    if not courses.told:
+        return ""
+    name, course = max(courses.told.items(), key=lambda told: told[1].e_values[-1] / told[1].least)
+    of = "" if name == "failures" else f" ({name})"
+    value = max(course.e_values) if course.stop is not None else course.e_values[-1]
+    told = f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+    return f"evidence against the canary{of}: {told} of {course.least:g} needed"
 
 
 def _evidence(seen: SecondOpinion) -> str:
@@ -69,11 +84,10 @@ def _failed(seen: SecondOpinion) -> str:
 
 def evidence_rows(run: JudgedRun) -> list[Mapping[str, object]]:
     """How the evidence grew, where any answer was bad: by kind of bad answer, in the seconds of the time axis."""
-    courses = courses_of(run.evidence)
-    told = {"failures": courses.failures, "slowness": courses.slowness}
-    if not any(course and any(one.bad for one in course.moments) for course in told.values()):
+    told = courses_of(run.evidence).told
+    if not any(one.bad for course in told.values() for one in course.moments):
         return []
-    return [row for name, course in told.items() if course for row in _rows(name, course, run.origin_s)]
+    return [row for name, course in told.items() for row in _rows(name, course, run.origin_s)]
 
 
 def _rows(name: str, course: Course, origin_s: float) -> Iterator[Mapping[str, object]]:

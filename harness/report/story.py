@@ -10,6 +10,7 @@ from harness.core.timeline.events import (
     MISSED_STEPS,
     Asked,
     Event,
+    EvidenceFound,
     FaultEnded,
     FaultStarted,
     Look,
@@ -23,6 +24,7 @@ from harness.core.timeline.events import (
 from harness.core.timeline.refusals import DENIED
 from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
+from harness.core.verdict.second_opinion import told_of
 from harness.report import facts
 
 LineKind = Literal["run", "release", "alarm", "fault", "write", "person", "trouble"]
@@ -160,6 +162,11 @@ def _write(event: Write) -> Iterator[StoryLine]:
         yield StoryLine(at_s=event.at_s, kind=kind, text=f"{event.call} of {event.subject} {event.step}{detail}")
 
 
+def _evidence_found(event: EvidenceFound) -> Iterator[StoryLine]:
+    text = f"the evidence against the canary suffices to stop it: {told_of(event)}"
+    yield StoryLine(at_s=event.at_s, kind="release", text=text)
+
+
 def _note(event: Note) -> Iterator[StoryLine]:
     yield StoryLine(at_s=event.at_s, kind="person", text=facts.plain(event.text), by=facts.plain(event.by))
 
@@ -180,6 +187,7 @@ _TOLD: Mapping[type, Callable[[Any], Iterator[StoryLine]]] = {
     FaultStarted: _fault_started,
     FaultEnded: _fault_ended,
     Write: _write,
+    EvidenceFound: _evidence_found,
     Note: _note,
     Asked: _asked,
     Trouble: _trouble,

@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from harness.core.experiment.contradictions import contradictions
 from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.overlay import overlaid
 from harness.core.experiment.parse import parse, telling_lines
-from harness.core.experiment.planned_writes import writes_of
+from harness.core.experiment.planned_writes import PlannedWrite, writes_of
 from harness.core.experiment.rails import host_refusal, limits_of, refusals, sure_to_trip
 from harness.core.experiment.replay import Steps
 from harness.core.experiment.types import Experiment, Notify, RateStep, Replay
@@ -180,12 +180,12 @@ def check_permission(settings: Settings) -> None:
     A rehearsal may: its cloud is no production.
     """
     if lacks_permission(settings):
-        raise UsageError(lacking_permission(settings.experiment))
+        raise UsageError(lacking_permission(writes_of(settings.experiment)))
 
 
-def lacking_permission(experiment: Experiment) -> str:
-    """The refusal of an experiment that changes things on AWS without permission."""
-    named = "; ".join(f"{write.call} on {write.subject}" for write in writes_of(experiment))
+def lacking_permission(writes: Iterable[PlannedWrite]) -> str:
+    """The refusal of an experiment that would make these changes on AWS without permission."""
+    named = "; ".join(f"{write.call} on {write.subject}" for write in writes)
     return (
         f"this would change AWS ({named}); give --allow-writes (Locust: --canary-allow-writes), "
         "or allow_writes: true in the experiment, if it is meant"

@@ -14,6 +14,7 @@ from harness.report.progress import Progress, Tally
 from harness.run.contact import Contact
 from harness.run.context import RunContext
 from harness.run.experiment import watched
+from harness.run.weighing import Weighing
 from harness.wallclock import wall_now
 
 
@@ -50,6 +51,7 @@ class Follower:
         experiment, aws, now = context.experiment, context.aws, context.base.now_s
         self.watching = watched(experiment)
         self.contact = Contact(context.base)
+        self.weighing = Weighing(context)
         self.first = Watcher(
             aws,
             experiment.deployment,
@@ -98,7 +100,8 @@ class Follower:
 
     def show(self, tally: Tally | None) -> None:
         """Shows how things stand; without a tally nothing is sent."""
-        self._progress.show(self._context.rollout, tally, self._context.base.now_s(), self._rollouts())
+        rollout, now_s = self._context.rollout, self._context.base.now_s()
+        self._progress.show(rollout, tally, now_s, self._rollouts(), evidence=self.weighing.told)
 
     def _rollouts(self) -> dict[str, Rollout]:
         return {name: neighbour.rollout for name, neighbour in self._neighbours.items()}

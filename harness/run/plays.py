@@ -68,7 +68,9 @@ class Plays:
     def start(self) -> None:
         """Starts all greenlets; returns at once."""
         watching = self._follower.watching
-        watched = [self._deploy, self._give_up, self._show, self._watch, self._hold_faults] if watching else []
+        watched = (
+            [self._deploy, self._give_up, self._show, self._watch, self._weigh, self._hold_faults] if watching else []
+        )
         always = (self._go_on, self._keep_to_rails, self._watch_clock)
         for play in (*always, *watched, *self._faults.plays(watched=watching)):
             self._greenlets.append(gevent.spawn(self._play, play))
@@ -111,6 +113,12 @@ class Plays:
             self._look_now.wait(max(SHORTEST_REST_S, self._follower.rest_s()))
             self._look_now.clear()
             self._follower.look()
+
+    def _weigh(self) -> None:
+        # In a thread, or the traffic would wait for it.
+        while True:
+            gevent.sleep(self._follower.weighing.rest_s)
+            self._follower.weighing.round(gevent.get_hub().threadpool.apply)
 
     def _hold_faults(self) -> None:
         # In a rhythm of its own: CodeDeploy must meet the fault between two looks that wait for AWS, too.

@@ -137,6 +137,12 @@ def test_an_experiment_that_only_watches_writes_nothing() -> None:
     assert needed_for_writes(Experiment(name="x", faults=(Fault(at_s=1, error_share=0.5),))) == ()
 
 
+def test_what_a_stop_on_evidence_needs_is_allowed() -> None:
+    """By a statement of its own, so that it can be left out."""
+    assert needed_for_writes(Experiment(name="x", stop_on="evidence")) == ("codedeploy:StopDeployment",)
+    assert actions("CanaryHarnessStopsDeployments") == {"codedeploy:StopDeployment"}
+
+
 @pytest.mark.parametrize("fault", [{"force_alarm": "ALARM"}, {"concurrency": 0}, {"fis_template": "EXT1"}], ids=str)
 def test_what_a_fault_and_its_healing_need_is_allowed(fault: dict[str, Any]) -> None:
     """Nothing that a run will do is missing in the policy."""

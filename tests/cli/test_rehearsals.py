@@ -60,6 +60,19 @@ def rehearse(folder: Path, name: str, *, seed: int = 1, speed: float = 60) -> Pl
     return play(folder, name, "--seed", str(seed), "--speed", str(speed))[0]
 
 
+@pytest.mark.slow
+def test_a_canary_that_no_alarm_catches_is_stopped_on_the_evidence(tmp_path: Path) -> None:
+    """By the harness, which says so; the local cloud rolls back."""
+    (tmp_path / "stop.yaml").write_text(
+        "name: stop\ncanary: {env: {FAIL_RATIO: 0.5}}\nalarm: {threshold: 5000}\n"
+        "steady_s: 20\nexpect: {outcome: rolled_back}\n"
+    )
+    code, verdict = play(tmp_path, str(tmp_path / "stop.yaml"), "--stop-on", "evidence", "--speed", "40")[0]
+    assert (code, verdict["outcome"]) == (0, "rolled_back"), verdict["because"]
+    assert verdict["deployment"]["stopped_on"] == "failures"
+    assert any(said.startswith("The harness stopped the deployment, on this evidence: ") for said in verdict["because"])
+
+
 def check_story(name: str, code: int, verdict: dict[str, Any]) -> None:
     """Holds a verdict against what the experiment states."""
     outcome, calls = STORIES[name]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.cli import main as cli
 from harness.core.experiment.types import Arm, Experiment
 from harness.core.timeline.events import RunEnded, RunStarted, Write
 from harness.report.folder import RunFolder
@@ -106,6 +107,19 @@ def customers() -> Iterator[Callable[["Cloud"], None]]:
     over.set()
     for thread in threads:
         thread.join()
+
+
+def test_stopping_on_evidence_needs_permission(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence before anything is asked of AWS."""
+    monkeypatch.delenv("LOCUST_CANARY_CLOCK", raising=False)
+    assert cli.main(["watch", "--function", "fn", "--stop-on", "evidence"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert (
+        "this would change AWS (codedeploy:StopDeployment on the group of the function fn); give --allow-writes" in said
+    )
 
 
 @pytest.mark.slow

@@ -107,6 +107,15 @@ def test_a_minute_without_change_is_one_line(screen: Screens) -> None:
     assert len(shown.text.splitlines()) == 3
 
 
+def test_the_evidence_stands_behind_the_requests(screen: Screens) -> None:
+    """In the heartbeat as in the panel."""
+    shown = screen()
+    Progress(shown.console).show(
+        rollout(), Tally(good_ok=7), 60.0, evidence="evidence against the canary: 12 of 20 needed"
+    )
+    assert " · fault 0 (0 failed) · evidence against the canary: 12 of 20 needed" in shown.text
+
+
 def test_terminal_shows_a_panel(screen: Screens, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal one panel is drawn over and over, and taken away at the end."""
     monkeypatch.setattr(progress, "FRAME_S", 0.0)

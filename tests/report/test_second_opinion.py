@@ -7,12 +7,13 @@ import altair
 import pytest
 from msgspec.structs import replace
 
+from harness.core.verdict.second_opinion import courses_of
 from harness.core.verdict.types import EProcess, SecondOpinion, Verdict
 from harness.report.chart import chart
 from harness.report.judged_run import JudgedRun
 from harness.report.markdown import markdown
 from harness.report.page import page
-from harness.report.second_opinion import UNKNOWN, second_opinion
+from harness.report.second_opinion import UNKNOWN, live, second_opinion
 
 Past = Callable[..., JudgedRun]
 STOPPED = EProcess(e_value=1e9, least=40, stop_s=9.0, canary=(3, 6), baseline=(0, 174))
@@ -47,6 +48,23 @@ def test_it_is_told_in_all_reports_as_a_measure(past: Past, row: Any) -> None:
 def test_the_lead_is_told_with_its_bounds(lead_s: Any, words: str, sample: JudgedRun) -> None:
     """An alarm that rang earlier is not told as a later one."""
     assert f"9.0 s after its creation, {words}: " in told(sample, failures=STOPPED, stop_s=9.0, lead_s=lead_s, spared=0)
+
+
+def test_a_stop_that_was_made_is_told_as_made(sample: JudgedRun) -> None:
+    """It is no "would have" then."""
+    deployment = replace(sample.verdict.deployment, stopped_on="failures")
+    opinion = SecondOpinion(failures=STOPPED, stop_s=9.0)
+    words = second_opinion(replace(sample.verdict, second_opinion=opinion, deployment=deployment))
+    assert "had enough to stop the release, and the harness did: 9.0 s after its creation" in words
+    assert "would have" not in words
+
+
+@pytest.mark.parametrize(("upto_s", "words"), [(60.0, ""), (75.0, "evidence against the canary: ")])
+def test_the_live_evidence_is_one_line(past: Past, row: Any, upto_s: float, words: str) -> None:
+    """Empty before both versions share the traffic; no smaller than what suffices once it sufficed."""
+    run = past([event for event in row("broken-canary") if event.at_s < upto_s])
+    assert live(courses_of(run.evidence)).startswith(words)
+    assert bool(live(courses_of(run.evidence))) == bool(words)
 
 
 def test_no_stop_is_told_with_the_evidence(sample: JudgedRun) -> None:

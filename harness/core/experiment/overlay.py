@@ -14,7 +14,7 @@ from harness.core.experiment import rates
 from harness.core.experiment.durations import duration_s
 from harness.core.experiment.hosts import is_host
 from harness.core.experiment.qualified import with_a_bare_function
-from harness.core.experiment.types import MAX_USERS, NAME, Arrivals, Experiment, Outcome, Pattern, Traffic
+from harness.core.experiment.types import MAX_USERS, NAME, Arrivals, Experiment, Outcome, Pattern, StopOn, Traffic
 from harness.errors import UsageError
 
 
@@ -180,6 +180,7 @@ OPTIONS: Mapping[str, Option] = {
     "max_blind": Option("rails", "blind_s", duration_s),
     "expect": Option("expect", "outcome", _outcome),
     "name": Option("", "name", _name),
+    "stop_on": Option("", "stop_on", one_of(*get_args(StopOn))),
     "give_up": Option("", "give_up_s", duration_s),
     "seed": Option("", "seed", _whole),
     "allow_writes": Option("", "allow_writes", is_switch=True),

@@ -7,6 +7,9 @@ from msgspec import Struct
 from harness.core.experiment.faults import EffectKind, effects_of
 from harness.core.experiment.types import Deployment, Experiment, Fault
 
+STOPPING = "codedeploy:StopDeployment"
+"""It ends a release with a rollback, and is never undone."""
+
 
 class PlannedWrite(Struct, frozen=True, kw_only=True):
     """One change of AWS: its IAM action, what it is done to, when and how, and what undoes it (None: it stays)."""
@@ -19,7 +22,16 @@ class PlannedWrite(Struct, frozen=True, kw_only=True):
 
 def writes_of(experiment: Experiment) -> tuple[PlannedWrite, ...]:
     """Every change of AWS that the experiment plans."""
-    return (*_deployment(experiment), *(_effect(experiment, kind, fault) for _, kind, fault in effects_of(experiment)))
+    effects = (_effect(experiment, kind, fault) for _, kind, fault in effects_of(experiment))
+    return (*_deployment(experiment), *effects, *stops_of(experiment))
+
+
+def stops_of(experiment: Experiment) -> tuple[PlannedWrite, ...]:
+    """The only change of AWS that a run without traffic of its own may plan."""
+    if experiment.stop_on is None:
+        return ()
+    what = "stops the deployment, with a rollback, once the evidence against the canary suffices"
+    return (PlannedWrite(call=STOPPING, subject=group_of(experiment.deployment), what=what),)
 
 
 def group_of(wanted: Deployment) -> str:

@@ -313,10 +313,14 @@ class Notify(Part, frozen=True, kw_only=True):
     form: MessageForm = "json"
 
 
+StopOn = Literal["evidence"]
+
+
 class Experiment(Part, frozen=True, kw_only=True):
     """One experiment. The run changes nothing on AWS unless `allow_writes` or an option allows it.
 
-    `further_alarms` are those that a rehearsal gives the deployment group besides `alarm`; each has a name.
+    `further_alarms` are those that a rehearsal gives the deployment group besides `alarm`; each has a name. `stop_on`
+    has the run stop the deployment, with a rollback, once the comparison of both versions suffices for that.
     """
 
     name: Annotated[str, Meta(pattern=NAME)]
@@ -338,6 +342,7 @@ class Experiment(Part, frozen=True, kw_only=True):
     criteria: dict[str, float] = {}
     objective: Objective = Objective()
     give_up_s: Duration = 1800.0
+    stop_on: StopOn | None = None
     cloud: CloudTimes = CloudTimes()
     notify: Notify | None = None
     seed: int = 1

@@ -455,6 +455,21 @@ class RailTripped(Entry, frozen=True, kw_only=True, tag="rail_tripped"):
     message: str
 
 
+class EvidenceFound(Entry, frozen=True, kw_only=True, tag="evidence_found"):
+    """The comparison of both versions sufficed to stop the release, and the run was asked to stop it then.
+
+    `of` is what was compared, `e_value` what the evidence came to and `least` what it takes. `canary` and `baseline`
+    are (bad answers, answers) until then. A slow answer takes longer than `slow_above_ms`.
+    """
+
+    of: Literal["failures", "slowness"]
+    e_value: float
+    least: float
+    canary: tuple[int, int]
+    baseline: tuple[int, int]
+    slow_above_ms: float | None = None
+
+
 class Note(Entry, frozen=True, kw_only=True, tag="note"):
     """A moment that a person marked; `by` says who, if that is known."""
 
@@ -516,6 +531,7 @@ Event = (
     | FaultStarted
     | FaultEnded
     | Write
+    | EvidenceFound
     | Beside
     | CommandStarted
     | CommandEnded

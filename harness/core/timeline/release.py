@@ -37,11 +37,11 @@ class Release(Struct, frozen=True, kw_only=True):
 
     `forward`, `rollback`, `target`, `alias` and `config` are the last looks at each. `weighed` is the last look at the
     target that told its weight while the deployment lasted: later it tells the past. `wanted` is the id of the
-    deployment that this run created or was told to follow; `refused` says why none was created; `in_doubt` that the
-    run asked for one and knows of no answer, so that there may be one. `baseline` and `canary`
-    are versions. `agreed` is the first look at which the alias was where the outcome puts it. `others` are deployments
-    of the group that are not this release's. `known_s` is when the run learned of the deployment: its own call had
-    returned, or the first look that showed it had.
+    deployment that this run created or was told to follow; `refused` says why none was created; `in_doubt` that the run
+    asked for one and knows of no answer, so that there may be one. `baseline` and `canary` are versions. `stop_asked_s`
+    is when the run had asked CodeDeploy to stop it, and was not refused. `agreed` is the first look at which the alias
+    was where the outcome puts it. `others` are deployments of the group that are not this release's. `known_s` is when
+    the run learned of the deployment: its own call had returned, or the first look that showed it had.
     """
 
     wanted: str | None = None
@@ -64,6 +64,7 @@ class Release(Struct, frozen=True, kw_only=True):
     end_seen_s: float | None = None
     grace_over: bool = False
     agreed: AliasSeen | None = None
+    stop_asked_s: float | None = None
 
     @property
     def followed(self) -> str | None:
@@ -142,7 +143,19 @@ class Release(Struct, frozen=True, kw_only=True):
     @property
     def stopped_by_hand(self) -> bool:
         """Whether CodeDeploy says that somebody stopped the deployment, and no alarm or hook did."""
-        return ended_badly(self.forward) and self.forward is not None and self.forward.error_code == "MANUAL_STOP"
+        if self.forward is None or not ended_badly(self.forward):
+            return False
+        return self.forward.error_code == "MANUAL_STOP" or self.stopped_by_us
+
+    @property
+    def stopped_by_us(self) -> bool:
+        """Whether the run had the deployment stopped, before an alarm did.
+
+        Assumption: AWS does not document the error code of a StopDeployment, so any but the alarm's will do.
+        """
+        if self.stop_asked_s is None or self.forward is None:
+            return False
+        return self.forward.status == "Stopped" and self.forward.error_code != "ALARM_ACTIVE"
 
     @property
     def promoted(self) -> Bounds | None:

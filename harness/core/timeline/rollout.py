@@ -8,6 +8,7 @@ from typing import Any, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.core.experiment.planned_writes import STOPPING
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.alarm_states import AlarmStates
 from harness.core.timeline.bounds import exactly
@@ -138,6 +139,8 @@ def _run_started(known: Release, event: RunStarted) -> Release:
 
 
 def _write(known: Release, event: Write) -> Release:
+    if event.call == STOPPING and event.subject == known.followed and event.step in ("done", "unanswered"):
+        return replace(known, stop_asked_s=event.at_s)
     if event.call != CREATION or known.wanted:
         return known
     if event.step in ("failed", "refused"):

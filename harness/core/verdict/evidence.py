@@ -21,6 +21,7 @@ from harness.core.timeline.events import (
     CommandEnded,
     CommandStarted,
     Event,
+    EvidenceFound,
     Exemplar,
     ExitAsked,
     FaultEnded,
@@ -93,7 +94,7 @@ class Evidence(Struct, frozen=True):
     creation; `looks` are the instants of the good ones, `blind` the failed ones.
     `sent` counts all requests, those that other groups answer too. `steered_s` is when a person first changed the
     faults, from when on the plan holds no more; infinite if nobody did. `left` is what the run changed on AWS and did
-    not undo until its end.
+    not undo until its end, `found` the evidence on which it was to stop the deployment.
     """
 
     experiment: Experiment
@@ -117,6 +118,7 @@ class Evidence(Struct, frozen=True):
     end_s: float
     steered_s: float = math.inf
     left: tuple[Left, ...] = ()
+    found: tuple[EvidenceFound, ...] = ()
 
     @property
     def release(self) -> Release:
@@ -189,6 +191,7 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         sent=sum(event.count for event in events if isinstance(event, Requests)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
         left=tuple(unhealed(events)) if rollout.run.ended else (),
+        found=tuple(event for event in events if isinstance(event, EvidenceFound)),
         steered_s=min(
             (event.at_s for event in events if isinstance(event, Asked) and _steers(event)), default=math.inf
         ),

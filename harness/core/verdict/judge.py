@@ -22,7 +22,7 @@ from harness.core.verdict.groups import events_of, for_all, name_of, others
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import measure, metric_sum
 from harness.core.verdict.punctual import departures, schedule_missed
-from harness.core.verdict.second_opinion import second_opinion
+from harness.core.verdict.second_opinion import second_opinion, told_of
 from harness.core.verdict.types import RESULTS, Criterion, DeploymentFacts, Result, Verdict
 from harness.errors import ExitCode, worst
 
@@ -102,7 +102,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
         has_expectation=experiment.expect != Expect() or bool(criteria),
         exit_code=exit_code_of(evidence, result),
         because=(_what_happened(rollout), *_why_unseen(evidence), *harm.because, *said),
-        deployment=deployment_of(rollout),
+        deployment=deployment_of(evidence),
         detection=measures.detection,
         traffic=measures.traffic,
         arms=measures.arms,
@@ -145,8 +145,9 @@ def exit_code_of(evidence: Evidence, result: Result) -> int:
     return int(_EXIT_CODES[result])
 
 
-def deployment_of(rollout: Rollout) -> DeploymentFacts:
+def deployment_of(evidence: Evidence) -> DeploymentFacts:
     """The forward deployment as CodeDeploy reported it last."""
+    rollout = evidence.rollout
     forward, rollback = rollout.release.forward, rollout.release.rollback
     if forward is None:
         return DeploymentFacts(id=rollout.release.wanted)
@@ -160,6 +161,7 @@ def deployment_of(rollout: Rollout) -> DeploymentFacts:
         rollback_id=rollback.deployment_id if rollback else forward.rollback_id,
         error_code=forward.error_code,
         error_message=forward.error_message,
+        stopped_on=evidence.found[-1].of if evidence.found and rollout.release.stopped_by_us else None,
         weight_at_end=rollout.release.weight_at_end,
         shifts=() if created_s is None else tuple(_since(created_s, shift) for shift in rollout.release.shifts),
         ended_s=None if created_s is None or ended is None else (ended[0] - created_s, ended[1] - created_s),
@@ -240,10 +242,14 @@ def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
 
 
 def _hand_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
-    """A person's stop is no alarm, be it false or not."""
-    if evidence.release.stopped_by_hand:
+    """A person's stop, or our own, is no alarm, be it false or not."""
+    known: Result = "inconclusive" if call is Call.INCONCLUSIVE else "as_expected"
+    if evidence.release.stopped_by_us:
+        on = f", on this evidence: {told_of(evidence.found[-1])}" if evidence.found else ""
+        yield Reason(known, f"The harness stopped the deployment{on}. No alarm did, so nothing is proved of the alarm.")
+    elif evidence.release.stopped_by_hand:
         said = "Somebody stopped the deployment (MANUAL_STOP), and no alarm did: that proves nothing of the safety net."
-        yield Reason("inconclusive" if call is Call.INCONCLUSIVE else "as_expected", said)
+        yield Reason(known, said)
 
 
 def _time_reasons(evidence: Evidence) -> Iterator[Reason]:

@@ -8,12 +8,13 @@ than the baseline in one of 20 releases at the most, looked at as often as one l
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from msgspec import Struct
 
 from harness.core.timeline.bounds import Bounds
-from harness.core.timeline.events import Requests
+from harness.core.timeline.events import EvidenceFound, Requests
 from harness.core.timeline.histogram import bin_of, merge, quantile_s
 from harness.core.timeline.sequential import Numbers, log_e_values
 from harness.core.verdict.evidence import Evidence, count, failed
@@ -70,6 +71,18 @@ class Courses(Struct, frozen=True, kw_only=True):
     slowness: Course | None = None
     limit_s: float | None = None
 
+    @property
+    def told(self) -> Mapping[Literal["failures", "slowness"], Course]:
+        """Those that could be made, by what they compare."""
+        made: tuple[tuple[Literal["failures", "slowness"], Course | None], ...]
+        made = (("failures", self.failures), ("slowness", self.slowness))
+        return {name: course for name, course in made if course}
+
+    @property
+    def slow_above_ms(self) -> float | None:
+        """What a slow answer takes longer than, in milliseconds."""
+        return None if self.limit_s is None else self.limit_s * 1000
+
 
 def courses_of(evidence: Evidence) -> Courses:
     """Both comparisons over the time in which canary and baseline shared the traffic."""
@@ -94,20 +107,49 @@ def courses_of(evidence: Evidence) -> Courses:
 def second_opinion(evidence: Evidence) -> SecondOpinion | None:
     """When the comparisons would have stopped the release; None where nothing tells the versions apart."""
     courses, created_s = courses_of(evidence), evidence.release.created_s
-    if created_s is None or not (courses.failures or courses.slowness):
+    if created_s is None or not courses.told:
         return None
-    told = {"failures": courses.failures, "slowness": courses.slowness}
-    stops = {name: course.stop_s for name, course in told.items() if course and course.stop_s is not None}
-    stop_s, alarm = min(stops.values(), default=None), alarm_start(evidence)
+    stops = [course.stop_s for course in courses.told.values() if course.stop_s is not None]
+    stop_s, alarm = min(stops, default=None), alarm_start(evidence)
     return SecondOpinion(
         failures=_facts(courses.failures, created_s),
         slowness=_facts(courses.slowness, created_s),
-        slow_above_ms=None if courses.limit_s is None else courses.limit_s * 1000,
+        slow_above_ms=courses.slow_above_ms,
         stop_s=None if stop_s is None else stop_s - created_s,
         lead_s=None if stop_s is None or alarm is None else (alarm[0] - stop_s, alarm[1] - stop_s),
         spared=None if stop_s is None else _after(evidence, stop_s),
         spared_failures=None if stop_s is None else _after(evidence, stop_s, failed),
     )
+
+
+def found_by(courses: Courses, at_s: float) -> EvidenceFound | None:
+    """The evidence on which the release is to be stopped, as it is at `at_s`; None while it does not suffice."""
+    stops = [
+        (stop_s, course.e_values[stop], name, course)
+        for name, course in courses.told.items()
+        if (stop := course.stop) is not None and (stop_s := course.stop_s) is not None
+    ]
+    if not stops:
+        return None
+    _, e_value, name, course = min(stops, key=lambda stop: stop[0])
+    canary, baseline = _answers(course)
+    return EvidenceFound(
+        at_s=at_s,
+        of=name,
+        e_value=e_value,
+        least=course.least,
+        canary=canary,
+        baseline=baseline,
+        slow_above_ms=courses.slow_above_ms if name == "slowness" else None,
+    )
+
+
+def told_of(found: EvidenceFound) -> str:
+    """The evidence in words: how many answers of each version were bad, and what that comes to."""
+    bad = "failed" if found.of == "failures" else f"took more than {found.slow_above_ms or 0.0:.4g} ms"
+    (hurt, answers), (others_hurt, others) = found.canary, found.baseline
+    told = f"{hurt:,} of {answers:,} answers of the canary {bad}, and {others_hurt:,} of {others:,} of the baseline"
+    return f"{told} (e-value {found.e_value:.3g}, and {found.least:g} suffices)"
 
 
 def _course(moments: Iterable[Moment], least: float) -> Course | None:
@@ -135,15 +177,21 @@ def _shares(moments: Sequence[Moment]) -> Numbers:
 def _facts(course: Course | None, created_s: float) -> EProcess | None:
     if course is None:
         return None
-    upto = course.moments if course.stop is None else course.moments[: course.stop + 1]
-    canary, bad = sum(one.canary for one in upto), sum(one.canary_bad for one in upto)
+    canary, baseline = _answers(course)
     return EProcess(
         e_value=max(course.e_values),
         least=course.least,
         stop_s=None if course.stop_s is None else course.stop_s - created_s,
-        canary=(bad, canary),
-        baseline=(sum(one.bad for one in upto) - bad, sum(one.answers for one in upto) - canary),
+        canary=canary,
+        baseline=baseline,
     )
+
+
+def _answers(course: Course) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(bad answers, answers) of the canary and of the baseline, until the stop or of all the time."""
+    upto = course.moments if course.stop is None else course.moments[: course.stop + 1]
+    canary, bad = sum(one.canary for one in upto), sum(one.canary_bad for one in upto)
+    return (bad, canary), (sum(one.bad for one in upto) - bad, sum(one.answers for one in upto) - canary)
 
 
 # By response header

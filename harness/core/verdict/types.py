@@ -26,7 +26,8 @@ class DeploymentFacts(Struct, frozen=True, kw_only=True):
 
     `shifts` are the canary's weights while the versions shared the traffic, each from between the last look that did
     not show it, or the earliest instant by CodeDeploy's own dates, and the first look that did; `ended_s` is when the
-    deployment ended. Both are in seconds since its creation.
+    deployment ended. Both are in seconds since its creation. `stopped_on` is what the evidence was of on which the
+    harness had it stopped; None where it had not.
     """
 
     id: str | None = None
@@ -37,6 +38,7 @@ class DeploymentFacts(Struct, frozen=True, kw_only=True):
     rollback_id: str | None = None
     error_code: str | None = None
     error_message: str | None = None
+    stopped_on: Literal["failures", "slowness"] | None = None
     weight_at_end: float | None = None
     shifts: tuple[Shift, ...] = ()
     ended_s: Bounds | None = None

@@ -30,6 +30,12 @@ def test_each_fault_on_aws_is_named_with_what_undoes_it(fault: dict[str, Any], c
     assert write.undone_by
 
 
+def test_a_stop_on_evidence_is_named() -> None:
+    """It needs permission as every write does, and nothing undoes it."""
+    (write,) = writes_of(Experiment(name="x", deployment=Deployment(group="live"), stop_on="evidence"))
+    assert (write.call, write.subject, write.undone_by) == ("codedeploy:StopDeployment", "the group live", None)
+
+
 def test_shares_of_fault_requests_change_nothing_on_aws() -> None:
     """They are traffic."""
     faults = (Fault(at_s=0, error_share=0.1), Fault(at_s=9, error_share=0.2))

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from harness.core.experiment.planned_writes import STOPPING
 from harness.core.experiment.types import Call, Outcome
-from harness.core.timeline.events import Arrivals, Event, Requests, RunEnded, RunStarted, Totals, Write
+from harness.core.timeline.events import Arrivals, Event, EvidenceFound, Requests, RunEnded, RunStarted, Totals, Write
 from harness.core.timeline.histogram import bin_of
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict, result_in_words
+from tests.core.conftest import FORWARD
 
 STORIES = {
     "healthy": ("promoted", "cleared"),
@@ -391,3 +393,36 @@ def test_rollback_that_a_person_asked_for_is_no_false_alarm(build: Any, judged: 
     assert (verdict.outcome, verdict.call, verdict.exit_code) == ("rolled_back", "inconclusive", 4)
     assert any("Somebody stopped the deployment (MANUAL_STOP), and no alarm did" in said for said in verdict.because)
     assert judged(build(**undone, canary_fails=0.3)).call == "caught"
+
+
+FOUND = EvidenceFound(at_s=240.0, of="failures", e_value=44.0, least=40.0, canary=(4, 8), baseline=(0, 132))
+ASKED = Write(at_s=241.0, call=STOPPING, subject=FORWARD, step="done")
+
+
+@pytest.mark.parametrize("error_code", ["MANUAL_STOP", "SOMETHING_NEW"])
+@pytest.mark.parametrize(("fails", "call", "code"), [(0.3, "caught", 0), (0.0, "inconclusive", 4)])
+def test_a_stop_on_evidence_is_told_as_the_harness_own(
+    build: Any, judged: Any, error_code: str, fails: float, call: str, code: int
+) -> None:
+    """And never as the alarm's: neither as one that worked, nor as a false one."""
+    events = build(end="rolled_back", end_s=191.0, error_code=error_code, canary_fails=fails)
+    verdict = judged([*events, FOUND, ASKED])
+    assert (verdict.outcome, verdict.call, verdict.exit_code) == ("rolled_back", call, code)
+    assert verdict.deployment.stopped_on == "failures"
+    said = next(said for said in verdict.because if said.startswith("The harness stopped the deployment"))
+    assert "4 of 8 answers of the canary failed, and 0 of 132 of the baseline (e-value 44, and 40 suffices)" in said
+    assert said.endswith("No alarm did, so nothing is proved of the alarm.")
+    assert not any("Somebody stopped" in said for said in verdict.because)
+
+
+@pytest.mark.parametrize(
+    ("error_code", "step"), [("ALARM_ACTIVE", "done"), ("MANUAL_STOP", "refused"), ("MANUAL_STOP", "intended")]
+)
+def test_what_an_alarm_or_a_person_stopped_is_not_the_harness_doing(
+    build: Any, judged: Any, error_code: str, step: Any
+) -> None:
+    """Also where the harness was about to, or was refused."""
+    events = build(end="rolled_back", end_s=191.0, error_code=error_code, canary_fails=0.3)
+    verdict = judged([*events, FOUND, replace(ASKED, step=step)])
+    assert verdict.deployment.stopped_on is None
+    assert not any("The harness stopped" in said for said in verdict.because)
