@@ -69,7 +69,8 @@ def _why_not(
     if not taking_part and general.content:
         text = "deploymentSettings stand under custom alone: only a function that has its own takes part."
         yield Problem("gradual-shift", "error", text, "Add deploymentSettings to the function.", general.line)
-    acts = in_stages(service.stage, general.get("stages"))
+    stages = general.get("stages")
+    acts = stages is None or stages.content == () or in_stages(service.stage, stages)
     for function, settings in taking_part:
         if not service.has_plugin(CANARY):
             text = "deploymentSettings do nothing: plugins does not name serverless-plugin-canary-deployments."

@@ -126,8 +126,8 @@ def laid_over(under: Value, over: Value) -> Value:
 
 
 def in_stages(stage: Value, stages: Value | None) -> bool | None:
-    """Whether a list of stages has this one, or is empty; None where one of them is not known."""
-    if stages is None or not (stages.parts() or is_call(stages)):
+    """Whether a list of stages has this one, or there is no list; None where one of them is not known."""
+    if stages is None or stages.content is None:
         return True
     if any(stage.text() == one.text() for one in stages.parts()) and not is_call(stage):
         return True

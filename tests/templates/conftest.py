@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.arming import Check
+from harness.core.arming.diagnosis import SEVERITIES
 from harness.core.experiment.types import Experiment
-from harness.templates import TemplateDiagnosis, examine_template, read_release
+from harness.templates import TemplateDiagnosis, TemplateRelease, examine_template, read_release
 
 SAM = """\
 Transform: AWS::Serverless-2016-10-31
@@ -104,6 +105,35 @@ PLAIN = """\
 }
 """
 
+SERVERLESS = """\
+service: shop
+plugins: [serverless-plugin-aws-alerts, serverless-plugin-canary-deployments]
+provider:
+  name: aws
+  runtime: nodejs20.x
+  stage: prod
+custom:
+  alerts: {}
+functions:
+  api:
+    handler: src/index.handler
+    alarms:
+      - name: Canary
+        metric: Errors
+        namespace: AWS/Lambda
+        threshold: 3
+        statistic: Sum
+        period: 60
+        evaluationPeriods: 1
+        comparisonOperator: GreaterThanOrEqualToThreshold
+        treatMissingData: notBreaching
+    deploymentSettings:
+      type: Canary10Percent5Minutes
+      alias: Live
+      alarms:
+        - ApiCanaryAlarm
+"""
+
 Examine = Callable[..., TemplateDiagnosis]
 
 
@@ -131,3 +161,44 @@ def asked(diagnosis: TemplateDiagnosis, question: str) -> Check:
 def told(diagnosis: TemplateDiagnosis) -> Mapping[str, tuple[str, int | None, str]]:
     """What is told of the whole: severity, line and sentence, by id."""
     return {check.id: (check.severity, check.line, check.seen) for check in diagnosis.checks}
+
+
+# serverless.yml
+
+Read = Callable[..., TemplateRelease]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Reads SERVERLESS after some replacements, beside other files, with parameters and an environment."""
+
+    def read_(
+        *changes: tuple[str, str],
+        files: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        text: str = SERVERLESS,
+    ) -> TemplateRelease:
+        for old, new in changes:
+            assert old in text, f"the file has no {old!r}"
+            text = text.replace(old, new)
+        path = tmp_path / "serverless.yml"
+        path.write_text(text)
+        for name, content in (files or {}).items():
+            (tmp_path / name).write_text(content)
+        return read_release(path, given or {}, environment or {})
+
+    return read_
+
+
+def examined(release: TemplateRelease) -> TemplateDiagnosis:
+    """Doctor's answers to it."""
+    return examine_template(release, Experiment(name="doctor"))
+
+
+def why(diagnosis: TemplateDiagnosis, question: str = "gradual-shift") -> Check:
+    """The worst that is told of the whole file on a question."""
+    return max(
+        (check for check in diagnosis.checks if check.id == question),
+        key=lambda check: SEVERITIES.index(check.severity),
+    )

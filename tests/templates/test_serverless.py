@@ -1,81 +1,20 @@
 """What is read of a serverless.yml: the framework's variables, and the plugins that make a canary of it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from harness.core.arming import Check
-from harness.core.arming.diagnosis import SEVERITIES
-from harness.core.experiment.types import Experiment
 from harness.core.timeline.alarm_rules import metrics_of
 from harness.errors import TemplateError, UsageError
-from harness.templates import TemplateDiagnosis, TemplateRelease, examine_template, read_release
-from tests.templates.conftest import asked, told
+from harness.templates import TemplateRelease, read_release
+from tests.templates.conftest import SERVERLESS, Read, asked, examined, told, why
 
 CAPTURED = Path(__file__).parent / "captured" / "serverless"
 
-SERVERLESS = """\
-service: shop
-plugins: [serverless-plugin-aws-alerts, serverless-plugin-canary-deployments]
-provider:
-  name: aws
-  runtime: nodejs20.x
-  stage: prod
-custom:
-  alerts: {}
-functions:
-  api:
-    handler: src/index.handler
-    alarms:
-      - name: Canary
-        metric: Errors
-        namespace: AWS/Lambda
-        threshold: 3
-        statistic: Sum
-        period: 60
-        evaluationPeriods: 1
-        comparisonOperator: GreaterThanOrEqualToThreshold
-        treatMissingData: notBreaching
-    deploymentSettings:
-      type: Canary10Percent5Minutes
-      alias: Live
-      alarms:
-        - ApiCanaryAlarm
-"""
 ALARMS = "      alarms:\n        - ApiCanaryAlarm\n"
-
-Read = Callable[..., TemplateRelease]
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    """Reads SERVERLESS after some replacements, beside other files, with parameters and an environment."""
-
-    def read_(
-        *changes: tuple[str, str],
-        files: Mapping[str, str] | None = None,
-        given: Mapping[str, str] | None = None,
-        environment: Mapping[str, str] | None = None,
-        text: str = SERVERLESS,
-    ) -> TemplateRelease:
-        for old, new in changes:
-            assert old in text, f"the file has no {old!r}"
-            text = text.replace(old, new)
-        path = tmp_path / "serverless.yml"
-        path.write_text(text)
-        for name, content in (files or {}).items():
-            (tmp_path / name).write_text(content)
-        return read_release(path, given or {}, environment or {})
-
-    return read_
-
-
-def examined(release: TemplateRelease) -> TemplateDiagnosis:
-    """Doctor's answers to it."""
-    return examine_template(release, Experiment(name="doctor"))
 
 
 def test_a_sound_serverless_yml_is_armed(read: Read) -> None:
@@ -123,14 +62,6 @@ def _bare(part: object) -> object:
 def alarms_of(release: TemplateRelease) -> Mapping[str, object]:
     """Its alarms by logical id, as facts alone."""
     return {alarm.logical: alarm.defined for alarm in release.alarms}
-
-
-def why(diagnosis: TemplateDiagnosis, question: str = "gradual-shift") -> Check:
-    """The worst that is told of the whole file on a question."""
-    return max(
-        (check for check in diagnosis.checks if check.id == question),
-        key=lambda check: SEVERITIES.index(check.severity),
-    )
 
 
 def test_a_hundred_functions_take_less_than_two_seconds(read: Read) -> None:
