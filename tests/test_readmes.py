@@ -94,6 +94,7 @@ REPORTS = (
     "canary-harness report reports/latest --chart timeline.svg --table seconds.csv",
     "canary-harness compare reports/erroruser/* --html compared.html",
 )
+WATCHES = [command for command in commands() if command.startswith("canary-harness watch ")]
 ALARMS = [command for command in commands() if command.startswith("canary-harness alarm") and "--run" not in command]
 DEPLOYS = [
     command
@@ -112,7 +113,7 @@ OTHERS = {
     "canary-harness run game.yaml --dry-run": "test_plan_is_printed",
     AROUND: "test_run_takes_a_command",
     AGAIN: "test_redeployment_is_planned",
-    "canary-harness watch --stack shop-prod --expect promoted": "test_watch_asks_for_the_stack",
+    **dict.fromkeys(WATCHES, "test_watch_asks_for_the_stack"),
     "canary-harness plan game.yaml": "test_plan_is_printed",
     "canary-harness alarm reset --run reports/latest": "test_judge_repeats_the_verdict",
     "canary-harness alarm reset --run reports/latest --wait 15m": "tests/cli/test_alarm.py",
@@ -315,13 +316,14 @@ def test_workflow_is_one_that_runs(tmp_path: Path) -> None:
     assert named == sids
 
 
-def test_watch_asks_for_the_stack(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", WATCHES)
+def test_watch_asks_for_the_stack(command: str, tmp_path: Path) -> None:
     """It is understood; where no AWS is at hand, it ends with one sentence."""
-    words = next(command for command in commands() if command.startswith("canary-harness watch")).split()[1:]
+    words = command.split()[1:]
     nowhere = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nowhere |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-north-1", "HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "harness", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=nowhere)
+    run = [sys.executable, "-m", "harness", *words]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, env=nowhere)
     assert done.returncode == 2
     assert "no AWS credentials" in done.stderr
 

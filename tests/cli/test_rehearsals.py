@@ -67,7 +67,7 @@ def test_a_canary_that_no_alarm_catches_is_stopped_on_the_evidence(tmp_path: Pat
         "name: stop\ncanary: {env: {FAIL_RATIO: 0.5}}\nalarm: {threshold: 5000}\n"
         "steady_s: 20\nexpect: {outcome: rolled_back}\n"
     )
-    code, verdict = play(tmp_path, str(tmp_path / "stop.yaml"), "--stop-on", "evidence", "--speed", "40")[0]
+    code, verdict = play(tmp_path, str(tmp_path / "stop.yaml"), "--stop-on", "evidence", "--speed", "100")[0]
     assert (code, verdict["outcome"]) == (0, "rolled_back"), verdict["because"]
     assert verdict["deployment"]["stopped_on"] == "failures"
     assert any(said.startswith("The harness stopped the deployment, on this evidence: ") for said in verdict["because"])
