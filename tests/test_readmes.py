@@ -88,6 +88,7 @@ DOCTORS = [command for command in commands() if command.startswith("canary-harne
 AROUND = "canary-harness run game.yaml --stack shop-prod -- sam deploy --no-confirm-changeset"
 CURLS = [command for command in commands() if command.startswith("curl ")]
 AGAIN = "canary-harness run game.yaml --stack shop-prod --redeploy --allow-writes --dry-run"
+SCALES = [command for command in commands() if command.startswith("canary-harness scale")]
 INSTALLS = [command for command in commands() if command.startswith(("pipx", "uvx", "pip "))]
 REPORTS = (
     "canary-harness report reports/latest",
@@ -125,6 +126,7 @@ OTHERS = {
     **dict.fromkeys(DOCTORS, "test_doctor_finds_the_net_armed"),
     **dict.fromkeys(INSTALLS, "tests/test_wheel.py"),
     **dict.fromkeys(ADVICES, "test_advice_is_given"),
+    **dict.fromkeys(SCALES, "tests/templates/test_scaled.py"),
 }
 
 

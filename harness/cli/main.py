@@ -22,6 +22,8 @@ exit codes:
   5    stopped by a guard rail
   130  interrupted (SIGINT); 143 terminated (SIGTERM)
 """
+ROLES = {"--master", "--worker"}
+"""Where these come first, all words are Locust's: its operator for Kubernetes starts any image with them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    if words[:1] == ["locust"]:
+    if words[:1] == ["locust"] or {*words[:1]} & ROLES:
         from harness.cli.locust import run_locust
 
-        return run_locust(words[1:])
+        return run_locust(words[1:] if words[0] == "locust" else words)
     own, others = _split(words)
     options = _parser(own[:1]).parse_args(own, argparse.Namespace(words=words, others=others, takes_command=False))
     if others and not options.takes_command:
@@ -268,6 +270,13 @@ def _add_doctor(commands: Any) -> None:
     checkup.add_doctor_arguments(parser)
 
 
+def _add_scale(commands: Any) -> None:
+    from harness.cli import scale as scaling
+
+    text = "print what runs a master and many workers: manifests for Kubernetes, a Compose file, a template for Fargate"
+    scaling.add_scale_arguments(_add_command(commands, "scale", scaling.run_scale, text))
+
+
 def _add_completion(commands: Any) -> None:
     from harness.cli import completion
 
@@ -296,6 +305,7 @@ _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "compare": _add_compare,
     "whatif": _add_whatif,
     "advise": _add_advise,
+    "scale": _add_scale,
     "locust": _add_locust,
     "completion": _add_completion,
 }

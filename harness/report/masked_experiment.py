@@ -1,7 +1,7 @@
 """An experiment as a run may write it down: without the secrets of its URLs, environments, commands and requests."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -32,6 +32,22 @@ def without_secrets(experiment: Experiment) -> Experiment:
         deployment=_masked_deployment(experiment.deployment),
         also=tuple(map(_masked_deployment, experiment.also)),
     )
+
+
+def secret_in(document: Any) -> str | None:
+    """The path of the first value that is masked in the plain values of an experiment; None where none is."""
+    return next(_changed(document, _masked_json("", document), ""), None)
+
+
+def _changed(value: Any, masked: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _changed(inner, masked[key], f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _changed(inner, masked[index], f"{path}[{index}]")
+    elif value != masked:
+        yield path
 
 
 def _masked_deployment(deployment: _Deployment) -> _Deployment:
