@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from harness.aws.stopping import stop_deployment
 from harness.core.experiment.rails import Limits, refusal
 from harness.core.experiment.rates import peak_rate
 from harness.core.experiment.types import AlarmState, ArrivalRate, Pattern
+from harness.core.timeline.deployments import has_ended
 from harness.core.timeline.events import Asked, Note
 from harness.errors import HarnessError, NotAllowed
 from harness.run.context import RunContext
@@ -40,6 +42,24 @@ class ByHand:
     def release_refusal(self) -> str | None:
         """Why there is no alarm to release."""
         return None if self._faults.forces_alarm else "no alarm is forced"
+
+    @property
+    def followed(self) -> str:
+        """The id of the deployment that the run follows; empty where there is none yet."""
+        return self._context.rollout.release.followed or ""
+
+    def roll_back_refusal(self) -> str | None:
+        """Why there is no deployment to roll back, or nobody may; None if a person may do so."""
+        return self._faults.permission_refusal() or self._nothing_to_roll_back()
+
+    def _nothing_to_roll_back(self) -> str | None:
+        release = self._context.rollout.release
+        seen = release.forward
+        if seen is None:
+            return "no deployment of this run was seen yet, so there is none to roll back"
+        if has_ended(seen):
+            return f"{seen.deployment_id} has ended already ({seen.status}), so there is nothing to stop"
+        return None
 
     # Asks
 
@@ -91,6 +111,13 @@ class ByHand:
         """Ends all faults at once and lets none begin any more; raises HarnessError if something is left."""
         if not self._faults.stop("somebody stopped all faults", by):
             raise HarnessError("not everything could be taken back; the timeline says what is left, and why")
+
+    def roll_back(self, by: str) -> None:
+        """Has CodeDeploy stop the deployment and roll it back; raises NotAllowed, or HarnessError if it fails."""
+        _allow(self.roll_back_refusal())
+        seen = self._context.rollout.release.forward
+        assert seen
+        stop_deployment(self._context.aws, seen.deployment_id, why=f"{by} wants it", journal=self._context.journal)
 
     def end(self, by: str) -> None:
         """Ends the run because a person wants its verdict now."""

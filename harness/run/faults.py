@@ -141,8 +141,10 @@ class Faults:
 
     def write_refusal(self) -> str | None:
         """Why a person may not change anything on AWS; None if they may."""
-        if self._stopped:
-            return STOPPED
+        return STOPPED if self._stopped else self.permission_refusal()
+
+    def permission_refusal(self) -> str | None:
+        """Why this run has no permission to change anything on AWS; None if it has."""
         return None if self._may_write else NO_WRITES
 
     def set_error_share(self, share: float, by: str) -> None:

@@ -94,7 +94,8 @@ class Evidence(Struct, frozen=True):
     creation; `looks` are the instants of the good ones, `blind` the failed ones.
     `sent` counts all requests, those that other groups answer too. `steered_s` is when a person first changed the
     faults, from when on the plan holds no more; infinite if nobody did. `left` is what the run changed on AWS and did
-    not undo until its end, `found` the evidence on which it was to stop the deployment.
+    not undo until its end, `found` the evidence on which it was to stop the deployment. `rolled_back_by`
+    is the operator whose rollback CodeDeploy took; empty where nobody asked for one.
     """
 
     experiment: Experiment
@@ -119,11 +120,23 @@ class Evidence(Struct, frozen=True):
     steered_s: float = math.inf
     left: tuple[Left, ...] = ()
     found: tuple[EvidenceFound, ...] = ()
+    rolled_back_by: str = ""
 
     @property
     def release(self) -> Release:
         """The release that was followed."""
         return self.rollout.release
+
+    @property
+    def stopped_by_a_person(self) -> bool:
+        """Whether a person stopped the deployment, and neither an alarm nor the harness by its own evidence.
+
+        Of an operator whose stop CodeDeploy took, any error code tells it: AWS does not document which one that has.
+        """
+        release = self.release
+        if self.rolled_back_by:
+            return release.forward is not None and release.forward.status == "Stopped"
+        return release.stopped_by_hand and not (release.stopped_by_us and self.found)
 
     @property
     def until_s(self) -> float:
@@ -192,10 +205,15 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
         left=tuple(unhealed(events)) if rollout.run.ended else (),
         found=tuple(event for event in events if isinstance(event, EvidenceFound)),
+        rolled_back_by=next((event.by for event in events if isinstance(event, Asked) and _rolls_back(event)), ""),
         steered_s=min(
             (event.at_s for event in events if isinstance(event, Asked) and _steers(event)), default=math.inf
         ),
     )
+
+
+def _rolls_back(asked: Asked) -> bool:
+    return asked.what == "roll_back" and asked.refused is None
 
 
 def _steers(asked: Asked) -> bool:

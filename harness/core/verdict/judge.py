@@ -85,7 +85,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
     experiment, rollout = evidence.experiment, evidence.rollout
     measures = measure(evidence)
     harm = harm_of(evidence, measures)
-    call = call_of(rollout, harm)
+    call = call_of(evidence, harm)
     criteria = hold(experiment.criteria, measures)
     cut_short = (*_tripped(evidence), *_how_the_run_ended(evidence))
     reasons = tuple(_reasons(evidence, call, criteria))
@@ -126,11 +126,12 @@ def _as_asked(verdict: Verdict, evidence: Evidence) -> Verdict:
     return replace(verdict, exit_code=code, because=(*verdict.because, said))
 
 
-def call_of(rollout: Rollout, harm: Harm) -> Call:
+def call_of(evidence: Evidence, harm: Harm) -> Call:
     """Fact against measure; whatever is not certain is inconclusive."""
+    rollout = evidence.rollout
     if harm.done and rollout.release.left_split:
         return Call.MISSED  # the deployment stopped, and the canary went on hurting with its share of the traffic
-    if rollout.release.stopped_by_hand and not harm.done:
+    if evidence.stopped_by_a_person or (rollout.release.stopped_by_hand and not harm.done):
         return Call.INCONCLUSIVE  # the safety net did nothing, neither well nor badly
     return Call.INCONCLUSIVE if harm.done is None else _CALLS.get((rollout.outcome, harm.done), Call.INCONCLUSIVE)
 
@@ -244,12 +245,20 @@ def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
 def _hand_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
     """A person's stop, or our own, is no alarm, be it false or not."""
     known: Result = "inconclusive" if call is Call.INCONCLUSIVE else "as_expected"
-    if evidence.release.stopped_by_us:
+    if evidence.stopped_by_a_person:
+        said = f"{_who_stopped(evidence)}, and no alarm did: that proves nothing of the safety net."
+        yield Reason(known, said)
+    elif evidence.release.stopped_by_us:
         on = f", on this evidence: {told_of(evidence.found[-1])}" if evidence.found else ""
         yield Reason(known, f"The harness stopped the deployment{on}. No alarm did, so nothing is proved of the alarm.")
-    elif evidence.release.stopped_by_hand:
-        said = "Somebody stopped the deployment (MANUAL_STOP), and no alarm did: that proves nothing of the safety net."
-        yield Reason(known, said)
+
+
+def _who_stopped(evidence: Evidence) -> str:
+    if evidence.release.stop_asked_s is None:
+        return "Somebody stopped the deployment (MANUAL_STOP)"
+    return (
+        f"{evidence.rolled_back_by or 'Somebody'}, as operator, stopped the deployment from this run (StopDeployment)"
+    )
 
 
 def _time_reasons(evidence: Evidence) -> Iterator[Reason]:

@@ -115,6 +115,12 @@ def _stop(run: ByHand, body: bytes, who: Who) -> str:
     return "all faults are stopped, and none begins any more in this run"
 
 
+def _roll_back(run: ByHand, body: bytes, who: Who) -> str:
+    by = who(_read(body, Body).by)
+    run.ask("roll_back", run.followed, by, lambda: run.roll_back(by))
+    return "CodeDeploy was told to stop the deployment and to roll it back"
+
+
 def _note(run: ByHand, body: bytes, who: Who) -> str:
     asked = _read(body, NoteAsked)
     if not asked.text.strip():
@@ -134,6 +140,7 @@ CONTROLS: Mapping[str, Steer] = {
     "force-alarm": _force_alarm,
     "release-alarm": _release_alarm,
     "stop": _stop,
+    "roll-back": _roll_back,
     "notes": _note,
     "end": _end,
 }

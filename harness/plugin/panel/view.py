@@ -43,6 +43,7 @@ CONTROLLED = (
     "force_alarm",
     "release_alarm",
     "stop_faults",
+    "roll_back",
     "note",
     "end",
 )
@@ -104,6 +105,7 @@ class View:
             "force_alarm": _control(by_hand.write_refusal(), writes=True),
             "release_alarm": _control(by_hand.release_refusal(), writes=True),
             "stop_faults": _control(),
+            "roll_back": _control(by_hand.roll_back_refusal(), writes=True),
             "note": _control(),
             "end": _control(),
         }

@@ -11,7 +11,17 @@ from msgspec.structs import replace
 
 from harness.core.experiment.planned_writes import STOPPING
 from harness.core.experiment.types import Call, Outcome
-from harness.core.timeline.events import Arrivals, Event, EvidenceFound, Requests, RunEnded, RunStarted, Totals, Write
+from harness.core.timeline.events import (
+    Arrivals,
+    Asked,
+    Event,
+    EvidenceFound,
+    Requests,
+    RunEnded,
+    RunStarted,
+    Totals,
+    Write,
+)
 from harness.core.timeline.histogram import bin_of
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict, result_in_words
@@ -386,17 +396,39 @@ def test_without_http_an_answer_is_one_all_the_same(row: Any, experiment: Any) -
     assert (verdict.call, verdict.exit_code) == ("cleared", 0)
 
 
+FOUND = EvidenceFound(at_s=240.0, of="failures", e_value=44.0, least=40.0, canary=(4, 8), baseline=(0, 132))
+ASKED = Write(at_s=241.0, call=STOPPING, subject=FORWARD, step="done")
+BY_ANA = Asked(at_s=241.0, what="roll_back", value=FORWARD, by="Ana (127.0.0.1)")
+
+
 def test_rollback_that_a_person_asked_for_is_no_false_alarm(build: Any, judged: Any) -> None:
     """No alarm did anything, neither well nor badly."""
     undone = {"end": "rolled_back", "end_s": 191.0, "error_code": "MANUAL_STOP"}
     verdict = judged(build(**undone))
     assert (verdict.outcome, verdict.call, verdict.exit_code) == ("rolled_back", "inconclusive", 4)
     assert any("Somebody stopped the deployment (MANUAL_STOP), and no alarm did" in said for said in verdict.because)
-    assert judged(build(**undone, canary_fails=0.3)).call == "caught"
+    hurt = judged(build(**undone, canary_fails=0.3))
+    assert (hurt.call, hurt.exit_code) == ("inconclusive", 4)  # the harm is a fact, and the net did not catch it
 
 
-FOUND = EvidenceFound(at_s=240.0, of="failures", e_value=44.0, least=40.0, canary=(4, 8), baseline=(0, 132))
-ASKED = Write(at_s=241.0, call=STOPPING, subject=FORWARD, step="done")
+@pytest.mark.parametrize("code", ["MANUAL_STOP", "ALARM_ACTIVE", "", "SOMETHING_NEW"])
+@pytest.mark.parametrize("found", [(), (FOUND,)])
+def test_an_operators_rollback_is_never_the_alarms(build: Any, judged: Any, code: str, found: tuple[Event]) -> None:
+    """Whatever code CodeDeploy gives it, for AWS does not document which; and not the harness's own either."""
+    events = [*build(end="rolled_back", end_s=191.0, error_code=code, canary_fails=0.3), *found, ASKED, BY_ANA]
+    verdict = judged(events, expect={"outcome": "rolled_back"})
+    assert (verdict.outcome, verdict.call, verdict.exit_code) == ("rolled_back", "inconclusive", 4)
+    assert any(said.startswith("Ana (127.0.0.1), as operator, stopped the deployment") for said in verdict.because)
+    assert not any("The harness stopped" in said for said in verdict.because)
+
+
+@pytest.mark.parametrize("step", ["refused", "unanswered"])
+def test_an_alarms_rollback_stays_the_alarms_where_the_stop_came_too_late(build: Any, judged: Any, step: Any) -> None:
+    """CodeDeploy names the alarm, and did not take our call."""
+    events = build(end="rolled_back", end_s=191.0, error_code="ALARM_ACTIVE", canary_fails=0.3)
+    verdict = judged([*events, replace(ASKED, step=step), replace(BY_ANA, refused="no answer")])
+    assert verdict.call == "caught"
+    assert not any("operator" in said for said in verdict.because)
 
 
 @pytest.mark.parametrize("error_code", ["MANUAL_STOP", "SOMETHING_NEW"])

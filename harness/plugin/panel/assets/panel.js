@@ -225,13 +225,14 @@ class Panel {
       button.addEventListener("click", () => this.post("traffic", { pattern: name }));
       return button;
     });
+    this.backs = [0, 1].map(() => this.button("Roll back now", "back", () => this.askToRollBack()));
     this.stops = [0, 1].map(() => {
       const stop = h("button", { type: "button", class: "stop" }, "Stop all faults",
         h("small", {}, "At once, a forced alarm too. None begins again in this run."));
       stop.addEventListener("click", () => this.post("stop", {}));
       return stop;
     });
-    this.dock.append(this.stops[1]);
+    this.dock.append(this.stops[1], this.backs[1]);
     this.force = this.button("Force ALARM", "danger", async () => {
       const text = "CloudWatch is told that the alarm is in ALARM (SetAlarmState). CodeDeploy stops the deployment if the alarm guards it. The state is taken back when you release it, stop all faults, or the run ends.";
       if (await this.confirm("Force the alarm?", text, "Force ALARM")) this.post("force-alarm", {});
@@ -255,12 +256,17 @@ class Panel {
     this.parts.set("faults", { node: faults, shown: undefined });
     return h("section", { class: "card steer" }, h("h3", {}, "Controls"),
       h("div", { class: "controls" },
-        this.stops[0], faults, this.share.node, this.rate.node,
+        h("div", { class: "brakes" }, this.stops[0], this.backs[0]), faults, this.share.node, this.rate.node,
         h("div", { class: "field" }, h("span", { class: "label" }, "Pattern of fault requests"), h("div", { class: "row" }, ...this.patterns)),
         h("div", { class: "field" }, h("span", { class: "label" }, "Alarm"), h("div", { class: "row" }, this.force, this.release)),
         h("div", { class: "field" }, h("span", { class: "label" }, "Mark this moment"), noting),
         h("div", { class: "field" }, h("span", { class: "label" }, "Your name"), this.name),
         this.end, this.why, this.said));
+  }
+
+  async askToRollBack() {
+    const text = `CodeDeploy is told to stop ${this.state.run?.deployment ?? "the deployment"} and to give all traffic back to the version before (StopDeployment). That is final. The verdict calls it an operator's act.`;
+    if (await this.confirm("Roll back now?", text, "Roll back now")) this.post("roll-back", {});
   }
 
   button(text, kind, act) {
@@ -295,7 +301,7 @@ class Panel {
       button.disabled = !allow("pattern");
       button.setAttribute("aria-pressed", String(traffic?.pattern === button.textContent));
     }
-    const buttons = { force_alarm: [this.force], release_alarm: [this.release], stop_faults: this.stops, note: [this.note, this.mark], end: [this.end] };
+    const buttons = { force_alarm: [this.force], release_alarm: [this.release], stop_faults: this.stops, roll_back: this.backs, note: [this.note, this.mark], end: [this.end] };
     for (const [name, nodes] of Object.entries(buttons)) {
       for (const node of nodes) {
         node.disabled = !allow(name);
@@ -303,7 +309,7 @@ class Panel {
       }
     }
     this.put("faults", run && run.stage !== "over" ? run.faults : [], faultsOf);
-    const told = ["error_share", "arrival_rate", "force_alarm"].map((name) => controls[name].why).filter(Boolean);
+    const told = ["error_share", "arrival_rate", "force_alarm", "roll_back"].map((name) => controls[name].why).filter(Boolean);
     this.why.textContent = [...new Set(told)].join(" · ");
   }
 
