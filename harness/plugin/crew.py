@@ -86,6 +86,11 @@ class Crew:
         return self._steering is None or self._steering.traffic.users is None
 
     @property
+    def steering(self) -> Steering | None:
+        """What is played now; None between tests."""
+        return self._steering
+
+    @property
     def sends(self) -> bool:
         """Whether requests are being sent."""
         return self._engine is not None

@@ -23,6 +23,7 @@ from harness.plugin.role import Role
 from harness.plugin.single import Single
 from harness.plugin.statistics import FirstHeard
 from harness.plugin.stopping import OneStop
+from harness.plugin.telemetry import tell_opentelemetry
 from harness.plugin.worker import Worker
 from harness.report.actions import announce_refusal
 from harness.report.masking import masked_prose
@@ -65,6 +66,7 @@ def init(environment: Any, **_: Any) -> None:
     if role.crew:
         OneStop(environment.runner)
     if role.records:
+        tell_opentelemetry(environment, role.records)
         told.request._handlers = FirstHeard(role.records.on_request, told.request._handlers)
     for signum, code in SIGNALS.items():
         gevent.signal_handler(signum, role.signalled, code)

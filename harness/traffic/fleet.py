@@ -39,6 +39,7 @@ class Fleet:
             timebase=timebase,
             traffic=experiment.traffic,
             seed=experiment.seed,
+            experiment=experiment.name,
             hosts=experiment.rails.hosts or tuple(filter(None, [host_of(experiment.target.host or "")])),
             rail=_rail(experiment, timebase.speed),
         )

@@ -38,14 +38,15 @@ class Timebase(Struct, frozen=True):
 class Steering(Struct, frozen=True, kw_only=True):
     """What one worker is to send from `since_s` on; without a `part` it is to send nothing yet.
 
-    `hosts` are the only ones that it may send to besides this machine; empty if the experiment names none. The first
-    one of a test has the `feed`, and later ones need not have it again. `rail` is
+    `experiment` is its name. `hosts` are the only ones that it may send to besides this machine; empty if the
+    experiment names none. The first one of a test has the `feed`, and later ones need not have it again. `rail` is
     how many requests all workers together may send in a second of wall time; None if there is no limit.
     """
 
     timebase: Timebase
     traffic: Traffic
     seed: int
+    experiment: str = ""
     plan: ArrivalPlan = ArrivalPlan()
     since_s: float = 0.0
     error_share: float = 0.0

@@ -106,6 +106,14 @@ def closed_canary(service: Service, folder: Path, *, recorder: bool = True) -> C
     return canary(service, folder, "--canary-users", str(CONNECTIONS), env=env)
 
 
+def traced_canary(service: Service, folder: Path) -> Client:
+    """The same with OpenTelemetry, whose collector is the service: it answers whatever comes."""
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": service.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+    if authority := service.trust.get("REQUESTS_CA_BUNDLE"):
+        env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = authority
+    return canary(service, folder, "--canary-users", str(CONNECTIONS), "--otel", env=env)
+
+
 def data_driven(service: Service, folder: Path, *, check: str = "") -> Client:
     """The same with a mix of five requests and a feed of ten thousand rows."""
     client = closed_canary(service, folder)

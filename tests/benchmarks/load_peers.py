@@ -1,9 +1,9 @@
 """Requests per second of one core, beside other load generators in the same seconds, plain and over TLS.
 
 All sides send `GET /fakeUser` in a closed loop over 32 connections to an nginx on the other core; ours is a whole
-Locust process with the recorder on. Beside them: ours with the recorder off, with open arrivals beyond its capacity,
-with a mix of five requests and a feed of 10,000 rows (their answers checked and not), and its client alone. Requests
-are counted by nginx, processor time by the kernel, over the same seconds.
+Locust process with the recorder on. Beside them: ours with the recorder off, with `--otel` and a collector, with open
+arrivals beyond its capacity, with a mix of five requests and a feed of 10,000 rows (their answers checked and not), and
+its client alone. Requests are counted by nginx, processor time by the kernel, over the same seconds.
 
 The speed of a core that others use as well changes by a third within seconds, so all sides are started at once and
 stand still but for the one whose turn it is: a turn is a quarter of a second, a round a turn of each, every other round
@@ -42,6 +42,7 @@ Start = Callable[[Service, Path], Client | None]
 SIDES: Mapping[str, Start] = {
     OURS: clients.closed_canary,
     "recorder off": lambda service, folder: clients.closed_canary(service, folder, recorder=False),
+    "OpenTelemetry": clients.traced_canary,
     "open arrivals": clients.open_canary,
     "data-driven mix": lambda service, folder: clients.data_driven(service, folder),
     "data-driven mix with checks": lambda service, folder: clients.data_driven(service, folder, check=clients.CHECK),
