@@ -38,6 +38,10 @@ RARE = 0.1
 """Rarer false rollbacks are all the same."""
 FEW_STARTS = 4
 """In how many seconds of a minute a release begins that is only weighed roughly."""
+FEW_RUNS = 1_000
+"""How many releases are played for the same; the same ones for each setting."""
+OPTION_RUNS = 10_000
+"""How many are played for what is told of a setting: one of a dozen, each with its interval."""
 COUNTS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 M_OF_N = ((1, 1), (2, 2), (2, 3))
@@ -190,7 +194,8 @@ def _roughly(made: Setting) -> float:
     able = effective(made)
     if not able.watches or not able.guards:
         return 0.0
-    return exact.chance_of(able, starts=FEW_STARTS) if exact.why_not_exact(able) is None else chance(able)
+    by_formula = exact.why_not_exact(able) is None
+    return exact.chance_of(able, starts=FEW_STARTS) if by_formula else chance(able, runs=FEW_RUNS)
 
 
 def _option(setting: Setting, alarm: AdvisedAlarm | None) -> Option:
@@ -200,9 +205,9 @@ def _option(setting: Setting, alarm: AdvisedAlarm | None) -> Option:
     healthy = _seen(without_fault(made))
     value = seen.rolled_back if seen else None
     missed = failing_by(made, made.last_shift_s)
-    time_s = seen.roll_back_s.p50 if seen and seen.roll_back_s and seen.roll_back_s.p50 > 0 else None
+    time_s = seen.roll_back_s.p50 if seen and seen.roll_back_s else None
     caught = missed if time_s is None else failing_by(made, fault_begin_s(made) + time_s)
-    share = value.value if value else 0.0
+    share, early = (value.value, seen.too_early) if seen and value else (0.0, 0.0)
     return Option(
         alarm=alarm,
         config=made.config.name,
@@ -210,7 +215,7 @@ def _option(setting: Setting, alarm: AdvisedAlarm | None) -> Option:
         low=value.low if value else 0.0,
         high=value.high if value else 0.0,
         roll_back_s=time_s,
-        failed=share * caught + (1 - share) * missed,
+        failed=max(0.0, share - early) * caught + (1 - share) * missed,
         false_rollbacks=healthy.at_all * 100 if healthy else 0.0,
         lasts_s=made.span_s,
         smallest_fault=smallest_fault(made) if alarm else None,
@@ -221,7 +226,7 @@ def _option(setting: Setting, alarm: AdvisedAlarm | None) -> Option:
 def _seen(made: Setting) -> Outlook | None:
     """What the alarms do; None where none of them can ever ring."""
     able = effective(made)
-    return outlook(able) if able.watches and able.guards else None
+    return outlook(able, runs=OPTION_RUNS) if able.watches and able.guards else None
 
 
 # Choosing

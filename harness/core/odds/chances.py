@@ -3,29 +3,29 @@
 from msgspec.structs import replace
 
 from harness.core.odds import exact
-from harness.core.odds.outlook import By, Outlook
+from harness.core.odds.outlook import RUNS, By, Outlook
 from harness.core.odds.setting import Setting, Watch, only
 
 SEARCH_RUNS = 4_000
 """Releases that are played for one step of a search: the same ones at each step, so that it does not waver."""
 
 
-def outlook(setting: Setting, *, seed: int = 1) -> Outlook:
-    """What the alarms do with a setting."""
+def outlook(setting: Setting, *, seed: int = 1, runs: int = RUNS) -> Outlook:
+    """What the alarms do with a setting; by so many `runs` where it is played."""
     if exact.why_not_exact(setting) is None:
         return exact.outlook(setting)
     from harness.core.odds.simulate import simulated  # only here: a formula waits for no numpy
 
-    return simulated(setting, seed=seed)
+    return simulated(setting, seed=seed, runs=runs)
 
 
-def chance(setting: Setting) -> float:
-    """The chance of a rollback before the last shift alone, quickly."""
+def chance(setting: Setting, *, runs: int = SEARCH_RUNS) -> float:
+    """The chance of a rollback before the last shift alone, quickly; by so many `runs` where it is played."""
     if exact.why_not_exact(setting) is None:
         return exact.chance_of(setting)
     from harness.core.odds.simulate import simulated
 
-    return simulated(setting, runs=SEARCH_RUNS).rolled_back.value
+    return simulated(setting, runs=runs).rolled_back.value
 
 
 def by(setting: Setting) -> By:

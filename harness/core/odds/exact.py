@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -37,6 +38,8 @@ TURNS = 6
 TYPICAL_S = 45.0
 """How long after its minute an alarm is evaluated, as far as that matters before the deployment."""
 UNLIKELY = 1e-7
+NEGLIGIBLE = 1e-12
+"""A course of minutes that is less likely is not followed."""
 SAMPLES = 80
 """How many numbers of requests an alarm on a rate is weighed at, where their number is not known."""
 RESTORED_S = ROLLBACK_DELAY_S + sum(
@@ -301,9 +304,25 @@ class ConditionKey(Struct, frozen=True):
         )
 
 
+Window: TypeAlias = tuple[float | None, ...]
+
+
 @lru_cache(maxsize=65536)
-def _rings(condition: ConditionKey, points: tuple[float | None, ...]) -> bool:
-    return state_of(condition.of(), points, "OK") == "ALARM"
+def _next(key: ConditionKey, window: Window, value: float | None, late: bool) -> tuple[bool, Window]:
+    """Whether an alarm rings after one more minute, and the window that the next one finds."""
+    points = (*window, value, None) if late else (*window, value)
+    rings = state_of(key.of(), points, "OK") == "ALARM"
+    return rings, _that_matters((*window, value)[1:], key.periods)
+
+
+def _that_matters(window: Window, periods: int) -> Window:
+    """A window without the points that are older than so many with data, which no evaluation asks for any more."""
+    found = 0
+    for age, value in enumerate(reversed(window), 1):
+        found += value is not None
+        if found == periods:
+            return (*(None,) * (len(window) - age), *window[len(window) - age :])
+    return window
 
 
 def first_alarms(
@@ -316,17 +335,17 @@ def first_alarms(
     """
     depth = _depth(key, minutes)
     depth -= late and depth >= key.periods
-    states: dict[tuple[float | None, ...], float] = {(0.0,) * depth: 1.0}
+    states: dict[Window, float] = {_that_matters((0.0,) * depth, key.periods): 1.0}
     found, on = [0.0] * len(minutes), 0.0
     for at, minute in enumerate(minutes):
-        following: dict[tuple[float | None, ...], float] = defaultdict(float)
+        following: dict[Window, float] = defaultdict(float)
         for window, chance in states.items():
             for value, part in zip((1.0, 0.0, None), minute, strict=True):
-                if part <= 0:
+                if chance * part <= NEGLIGIBLE:
                     continue
-                points = (*window, value, None) if late else (*window, value)
-                if not _rings(key, points) or at < warm - 1:
-                    following[points[1 : depth + 1]] += chance * part
+                rings, then = _next(key, window, value, late)
+                if not rings or at < warm - 1:
+                    following[then] += chance * part
                 elif at == warm - 1:
                     on += chance * part
                 else:
@@ -373,11 +392,12 @@ def outlook(setting: Setting, *, starts: int = STARTS) -> Outlook:
     value = falls.at_start + sum(before(times, setting.last_shift_s, 3) for times in stopped)
     at_all = falls.at_start + sum(before(times, setting.end_s, 3) for times in stopped)
     low, high = (_chance_at(setting, falls, stop, at) for at in _slow_and_quick(delay))
-    detected, restored = _times(setting, parts, stop)
+    detected, restored, early = _times(setting, parts, stop)
     return Outlook(
         rolled_back=Chance(value=min(1.0, value), low=min(low, value), high=max(high, min(1.0, value)), by="exact"),
         at_all=min(1.0, at_all),
         at_start=falls.at_start,
+        too_early=min(1.0, falls.at_start + early),
         detect_s=detected,
         roll_back_s=restored,
     )
@@ -420,17 +440,22 @@ def _chance_at(setting: Setting, falls: _Falls, stop: Tally, delay_s: float) -> 
 
 def _times(
     setting: Setting, parts: Sequence[tuple[Tally, Tally]], stop: Tally
-) -> tuple[Quantiles | None, Quantiles | None]:
-    """How long detection and rollback take, of the rollbacks before the last shift."""
+) -> tuple[Quantiles | None, Quantiles | None, float]:
+    """How long detection and rollback take, of the rollbacks before the last shift.
+
+    The last number is the chance of a rollback by an alarm that rang before the fault began: it detects nothing.
+    """
     detected: dict[float, float] = defaultdict(float)
     stopped: dict[float, float] = defaultdict(float)
-    began_s = fault_begin_s(setting)
+    began_s, early = fault_begin_s(setting), 0.0
     for ends, delayed in parts:
         alarms = convolved(ends, delayed) if delayed.chances else Tally(0, ())
-        for second, chance in enumerate(alarms.chances, alarms.first):
-            at_s = max(CREATION_S, second + 1.0)
-            detected[at_s - began_s] += chance * before(stop, setting.last_shift_s - at_s, 1)
-        for second, chance in enumerate(convolved(alarms, stop).chances, alarms.first + stop.first):
+        later = _not_before(alarms, began_s)
+        for second, (chance, of_later) in enumerate(zip(alarms.chances, later.chances, strict=True), alarms.first):
+            in_time = before(stop, setting.last_shift_s - max(CREATION_S, second + 1.0), 1)
+            detected[max(0.0, second + 1.0 - began_s)] += of_later * in_time
+            early += (chance - of_later) * in_time
+        for second, chance in enumerate(convolved(later, stop).chances, later.first + stop.first):
             if second + 1.5 < setting.last_shift_s:
                 stopped[second + 1.5 - began_s] += chance
     lag = _evenly(ALIAS_LAG_S)
@@ -438,7 +463,13 @@ def _times(
     for at_s, chance in stopped.items():
         for lag_s, share in lag:
             restored[at_s + RESTORED_S + lag_s] += chance * share
-    return quantiles_of(detected), quantiles_of(restored)
+    return quantiles_of(detected), quantiles_of(restored), early
+
+
+def _not_before(times: Tally, at_s: float) -> Tally:
+    """The part of what happens from an instant on, where each time is that of a second that begins half a second on."""
+    parts = (min(1.0, max(0.0, second + 1.5 - at_s)) for second in itertools.count(times.first))
+    return Tally(times.first, tuple(chance * part for chance, part in zip(times.chances, parts, strict=False)))
 
 
 def quantiles_of(times: Mapping[float, float]) -> Quantiles | None:

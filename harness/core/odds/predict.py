@@ -28,6 +28,8 @@ from harness.core.timeline.presets import preset
 from harness.core.timeline.steps import shifting_s
 
 NINE_IN_TEN = 0.9
+TOLD = 1e-4
+"""Chances that are less likely get no line of their own."""
 SURE = 0.99
 FEWEST_PER_S, MOST_PER_S = 1e-4, 1e5
 """Arrival rates between which the least one is searched."""
@@ -85,6 +87,10 @@ def _of_outlook(setting: Setting, seen: Outlook) -> Iterator[Told]:
     span = f" ({low} to {high}, {whose})" if low != high else ""
     text = f"Rolled back before the last shift in {value} of 100 releases{span}."
     yield Told(id="rolled_back", value=told.value, unit="share", by=told.by, text=text)
+    if seen.too_early >= TOLD:
+        stopped = f"In about {of_100(seen.too_early)} of 100 releases an alarm"
+        text = f"{stopped} that rang before the fault began stops it, which detects nothing."
+        yield Told(id="too_early", value=seen.too_early, unit="share", by=told.by, text=text)
     yield _time("detect_s", "From the fault's begin to ALARM", seen.detect_s, told.by)
     yield _time("roll_back_s", "From the fault's begin until all traffic is back", seen.roll_back_s, told.by)
     yield from _exposure(setting, seen)
@@ -102,7 +108,7 @@ def of_100(share: float) -> str:
 
 def _time(id_: str, what: str, times: Quantiles | None, how: By) -> Told:
     if times is None:
-        return Told(id=id_, value=None, unit="s", by=how, text=f"{what}: never within the deployment.")
+        return Told(id=id_, value=None, unit="s", by=how, text=f"{what}: never before the last shift.")
     text = f"{what}: {times.p50:.0f} s in half of the rollbacks, {times.p05:.0f} to {times.p95:.0f} s in 9 of 10."
     return Told(id=id_, value=times.p50, unit="s", by=how, text=text)
 

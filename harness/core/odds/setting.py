@@ -139,11 +139,22 @@ class Watch(Struct, frozen=True, kw_only=True, dict=True):
         """The fewest bad requests among so many that make a period breach; None where none do."""
         among = max(1, requests) if self.is_rate else 1
         if (among, slow_s) not in self._needed:
-            slow = self.latency
             self._needed[among, slow_s] = (
-                slow_needed(self.rule, among, slow_s) if slow else self.rule.failures_needed(among)
+                slow_needed(self.rule, among, slow_s) if self.latency else self._failures_needed(among)
             )
         return self._needed[among, slow_s]
+
+    def _failures_needed(self, among: int) -> int | None:
+        """By the number that was found before: of almost as many requests it is almost the same."""
+        (others, need), *_ = self._last or [(1, 1)]
+        found = self.rule.failures_needed(among, near=round(need * among / others))
+        if found is not None:
+            self._last[:] = [(among, found)]
+        return found
+
+    @cached_property
+    def _last(self) -> list[tuple[int, int]]:
+        return []
 
     @cached_property
     def _needed(self) -> dict[tuple[int, float], int | None]:

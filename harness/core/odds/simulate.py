@@ -14,14 +14,13 @@ from harness.core.delays import ALARM_LOOK_S, ALIAS_LAG_S, FIRST_ALARM_LOOK_S, F
 from harness.core.odds import bulk
 from harness.core.odds.bulk import ALARM, BREACHING, GOOD, MISSING, Floats, Marks, Truths
 from harness.core.odds.exact import PLENTY, RESTORED_S, TYPICAL_S, fault_begin_s
-from harness.core.odds.outlook import LEVELS, Chance, Outlook, Quantiles
+from harness.core.odds.outlook import LEVELS, RUNS, Chance, Outlook, Quantiles
 from harness.core.odds.setting import CREATION_S, ENDS_AFTER_S, FIRST_SHIFT_S, Setting, Watch, middle, only
 from harness.core.odds.traffic import CLUMPS, HALF_WAY, Shares, edges_of, shares_at
 from harness.core.timeline.alarm_evaluation import MINUTE_S
 from harness.core.timeline.composites import StateRule
 from harness.core.timeline.stats import clopper_pearson
 
-RUNS = 40_000
 BATCH = 20_000
 """Releases that are played at once: few enough for the processor's cache."""
 TURNS = 12
@@ -50,11 +49,13 @@ def simulated(setting: Setting, *, runs: int = RUNS, seed: int = 1) -> Outlook:
     at_start, alarm_s, restored_s = (_joined(parts, name) for name in ("at_start", "alarm_s", "restored_s"))
     in_time = stopped_s < last_s
     low, high = clopper_pearson(int(in_time.sum()), runs) or (0.0, 1.0)
-    began_s, timed = fault_begin_s(setting), in_time & (at_start == 0)
+    began_s = fault_begin_s(setting)
+    timed = in_time & (at_start == 0) & (alarm_s >= began_s)
     return Outlook(
         rolled_back=Chance(value=float(in_time.mean()), low=low, high=high, by="simulated"),
         at_all=float((stopped_s < end_s).mean()),
         at_start=float(at_start.mean()),
+        too_early=float((in_time & ~timed).mean()),
         detect_s=_quantiles(alarm_s[timed] - began_s),
         roll_back_s=_quantiles(restored_s[timed] - began_s),
         runs=runs,

@@ -200,12 +200,18 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
             known[name] = evaluate_expression(expression, named, step_s=self.period_s)
         return known[self.result]
 
-    def failures_needed(self, requests: float) -> int | None:
-        """The fewest failures among so many requests of a period that make it breach; None where none do."""
+    def failures_needed(self, requests: float, near: int | None = None) -> int | None:
+        """The fewest failures among so many requests of a period that make it breach; None where none do.
+
+        The search is shorter where they are `near` a number.
+        """
         among = max(1, math.ceil(requests)) if self.is_rate else _MANY
         if not self.breaches(among, among):
             return None
-        low, high = 0, among
+        low, high, leap = 0, among, 1
+        while near is not None and low < near < high:
+            low, high, near = (low, near, near - leap) if self.breaches(near, among) else (near, high, near + leap)
+            leap *= 2
         while low + 1 < high:
             middle = (low + high) // 2
             low, high = (low, middle) if self.breaches(middle, among) else (middle, high)

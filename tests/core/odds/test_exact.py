@@ -12,7 +12,8 @@ from harness.core.odds import exact
 from harness.core.odds.chances import chance
 from harness.core.odds.changed import with_condition, with_rate
 from harness.core.odds.counts import Group, binomial, of_group, poisson, total_at_least
-from harness.core.odds.setting import FaultModel, PlannedShare
+from harness.core.odds.outlook import Outlook
+from harness.core.odds.setting import FaultModel, PlannedShare, Setting
 from harness.core.odds.simulate import simulated
 from harness.core.timeline.presets import config_named
 from tests.core.odds.releases import drawn, setting, watch
@@ -30,21 +31,39 @@ def test_distributions_add_up_and_are_those_of_scipy() -> None:
     assert of_group(Group(2.5, 1.0)).chances == pytest.approx((0.5, 0.5))
 
 
+def with_a_formula(dice: random.Random) -> Setting:
+    """The next random setting for which there is one."""
+    while exact.why_not_exact(made := drawn(dice)):
+        continue
+    return made
+
+
 def differs(seed: int, runs: int = 8_000) -> str | None:
     """How formula and simulation of a random setting differ, beyond what chance explains in one of 10,000."""
-    made = drawn(random.Random(seed))
-    if exact.why_not_exact(made):
-        return None
+    made = with_a_formula(random.Random(seed))
     told, played = exact.outlook(made), simulated(made, runs=runs, seed=seed)
-    for name, one, other in (
-        ("in time", told.rolled_back.value, played.rolled_back.value),
-        ("at all", told.at_all, played.at_all),
-        ("at the start", told.at_start, played.at_start),
+    for name, one, other, more in (
+        ("in time", told.rolled_back.value, played.rolled_back.value, 0.012),
+        ("at all", told.at_all, played.at_all, 0.012),
+        ("at the start", told.at_start, played.at_start, 0.012),
+        ("too early", told.too_early, played.too_early, 0.04),
     ):
         spread = (max(one, 1e-4) * (1 - min(one, 1 - 1e-4)) / runs) ** 0.5
-        if abs(one - other) > 4 * spread + 0.012:
+        if abs(one - other) > 4 * spread + more:
             return f"{seed}: {name} {one:.3f} or {other:.3f}: {made}"
-    return None
+    return _times_differ(told, played) and f"{seed}: {_times_differ(told, played)}: {made}"
+
+
+def _times_differ(told: Outlook, played: Outlook) -> str:
+    """The times, where they are those of enough releases to be told by playing them."""
+    if min(one.rolled_back.value - one.too_early for one in (told, played)) < 0.2:
+        return ""
+    for one, other in ((told.detect_s, played.detect_s), (told.roll_back_s, played.roll_back_s)):
+        assert one
+        assert other
+        if abs(one.p50 - other.p50) > 6 + other.p50 / 100 or min(one.p05, other.p05) < 0:
+            return f"{one} or {other}"
+    return ""
 
 
 def test_formula_and_simulation_agree() -> None:
@@ -80,6 +99,18 @@ def test_several_alarms_have_no_formula_and_are_played() -> None:
     assert exact.why_not_exact(made)
     both = simulated(made, runs=20_000).rolled_back.value
     assert both >= chance(setting(1.0, quick)) - 0.01
+
+
+@pytest.mark.parametrize("config", ["AllAtOnce", "Canary10Percent5Minutes"])
+def test_an_alarm_from_before_the_fault_is_no_detection(config: str) -> None:
+    """It may stop the release, and no time is negative for it."""
+    made = setting(20.0, config=config_named(config), usual=0.003)
+    told, played = exact.outlook(made), simulated(made, runs=20_000)
+    assert told.too_early > 0.5
+    assert told.too_early == pytest.approx(played.too_early, abs=0.04)
+    times = [times for one in (told, played) for times in (one.detect_s, one.roll_back_s) if times]
+    assert bool(times) == (config != "AllAtOnce")
+    assert all(one.p05 > 0 for one in times)
 
 
 def test_all_at_once_is_never_in_time() -> None:
