@@ -45,16 +45,16 @@ class Eyes:
 
     def date(self, at_s: float) -> datetime:
         """An instant as AWS takes it."""
-        return datetime.fromtimestamp(self._began_s + at_s, UTC)
+        return datetime.fromtimestamp(self.began_s + at_s, UTC)
 
     def minute(self, at_s: float, *, after: bool = False) -> float:
         """The last full minute at or before an instant, or the next one after it: metrics lie in full minutes."""
-        minutes = math.floor((self._began_s + at_s) / METRIC_PERIOD_S) + after
-        return minutes * METRIC_PERIOD_S - self._began_s
+        minutes = math.floor((self.began_s + at_s) / METRIC_PERIOD_S) + after
+        return minutes * METRIC_PERIOD_S - self.began_s
 
     def start_of_period(self, at_s: float, period_s: int) -> float:
         """The beginning of the period that holds an instant, as CloudWatch cuts periods."""
-        return math.floor((self._began_s + at_s) / period_s) * period_s - self._began_s
+        return math.floor((self.began_s + at_s) / period_s) * period_s - self.began_s
 
     def ask(self, service: str, operation: str, **params: Any) -> tuple[Answer, Stamp]:
         """One answer and when it was asked for; raises Blind."""
@@ -70,14 +70,14 @@ class Eyes:
             raise Blind(failed) from error
         at_s = self.now()
         self._compare_clocks(date_of(answer), asked_s, at_s)
-        return answer, Stamp(call, asked_s, at_s, self._began_s)
+        return answer, Stamp(call, asked_s, at_s, self.began_s)
 
     def pages(self, service: str, operation: str, **params: Any) -> Iterator[tuple[Answer, Stamp]]:
         """The answers of a listing, page by page; raises Blind."""
         yield from paged(lambda more: self.ask(service, operation, **params, **more), lambda page: page[0])
 
     @property
-    def _began_s(self) -> float:
+    def began_s(self) -> float:
         """When the run began by AWS's clock, in seconds since 1970."""
         return self._epoch_s + self.ahead_s
 

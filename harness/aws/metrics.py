@@ -1,7 +1,7 @@
 """CloudWatch's metrics: the one place that builds GetMetricData queries and reads their pages."""
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from harness.aws.eyes import METRIC_PERIOD_S, Eyes
@@ -67,6 +67,11 @@ def datapoints(eyes: Eyes, stats: Mapping[Name, Stat], since_s: float) -> dict[N
     return {name: tuple(sorted(found)) for name, found in points.items() if not incomplete.get(name)}
 
 
+def whole_periods_s(stats: Iterable[Stat]) -> int:
+    """The shortest time that holds whole periods of each metric alone."""
+    return math.lcm(METRIC_PERIOD_S, *(stat["Period"] for stat in stats))
+
+
 def metric_results(
     eyes: Eyes, stats: Sequence[Stat], since_s: float, until_s: float
 ) -> Iterator[tuple[int, Mapping[str, Any], Stamp]]:
@@ -74,7 +79,7 @@ def metric_results(
 
     They begin earlier where a longer period does: a part of a period would be taken for the whole. Raises Blind.
     """
-    period_s = math.lcm(METRIC_PERIOD_S, *(stat["Period"] for stat in stats))
+    period_s = whole_periods_s(stats)
     places = {f"m{place}": place for place in range(len(stats))}
     for page, stamp in eyes.pages(
         "cloudwatch",

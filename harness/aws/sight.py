@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from threading import Lock
 
-from harness.core.experiment.types import Deployment
+from harness.aws.shadow_looks import Shadows, words_of_apis
+from harness.core.experiment.types import Deployment, ShadowAlarm
 from harness.core.timeline.composites import children_of
 from harness.core.timeline.deployments import ended_badly, has_ended, is_rollback
 from harness.core.timeline.events import ConfigSeen, DeploymentSeen, Event
@@ -21,7 +22,7 @@ class Sight:
     can be left to a later round.
     """
 
-    def __init__(self, named: Deployment, alarm: str | None = None) -> None:
+    def __init__(self, named: Deployment, alarm: str | None = None, shadow: Sequence[ShadowAlarm] = ()) -> None:
         self.named, self._alarm = named, alarm
         self._learning = Lock()
         self.rollout = Rollout()
@@ -32,6 +33,7 @@ class Sight:
         self.history_read_s: dict[str, float] = {}
         self.metrics_read_s: float | None = None
         self.last_looks = False
+        self.shadows = Shadows(shadow)
         if named.id:
             self.follow(named.id)
 
@@ -99,6 +101,13 @@ class Sight:
         guarding = (*(group.alarms if group else ()), *((forward.alarms if forward else None) or ()))
         names = (self._alarm, *guarding, *(name for children in composed for name in children))
         return tuple(dict.fromkeys(name for name in names if name))
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the placeholders of shadow alarms stand for, as far as it is known."""
+        known = {"function": self.function, "alias": self.alias, "version": self.release.canary}
+        named = {word: value for word, value in known.items() if value}
+        return {**words_of_apis(self.rollout.alarms.definitions), **named}
 
     def is_later(self, seen: DeploymentSeen) -> bool:
         """Whether a deployment is known to have been created after the forward one."""

@@ -1,12 +1,12 @@
 """The watcher: looks at deployment, alias, alarms and metrics, and records what it saw or that it could not see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.aws.clients import Aws
 from harness.aws.eyes import Blind, Eyes
 from harness.aws.looks import KINDS, LookKind, deployments_there
 from harness.aws.sight import Sight
-from harness.core.experiment.types import Deployment
+from harness.core.experiment.types import Deployment, ShadowAlarm
 from harness.core.timeline.deployments import has_ended, is_rollback
 from harness.core.timeline.events import ClockSeen, Event
 
@@ -26,6 +26,7 @@ class Watcher:
         aws: Aws,
         deployment: Deployment,
         alarm: str | None = None,
+        shadow: Sequence[ShadowAlarm] = (),
         *,
         now: Callable[[], float],
         epoch_s: float,
@@ -35,7 +36,7 @@ class Watcher:
         self._record = record
         self._ahead_s = 0.0
         self._made_s = {kind.name: NEVER_MADE for kind in KINDS}
-        self._sight = Sight(deployment, alarm)
+        self._sight = Sight(deployment, alarm, shadow)
 
     @property
     def forward(self) -> str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from harness.cli.shared_options import (
     add_result_options,
     add_run_options,
+    add_shadow,
     add_traffic_options,
     add_version_header,
     printing_of,
@@ -59,6 +60,7 @@ def add_rehearse_arguments(parser: argparse.ArgumentParser) -> None:
     add_version_header(parser)
     add_traffic_options(parser)
     add_run_options(parser, lasts="experiment time that a run takes at most; a release still open by then is given up")
+    add_shadow(parser)
     add_result_options(parser)
 
 

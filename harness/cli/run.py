@@ -3,7 +3,13 @@
 import argparse
 import os
 
-from harness.cli.shared_options import add_result_options, add_run_options, add_traffic_options, printing_of
+from harness.cli.shared_options import (
+    add_result_options,
+    add_run_options,
+    add_shadow,
+    add_traffic_options,
+    printing_of,
+)
 from harness.cli.wanted import wanted_of
 from harness.core.experiment.types import Outcome
 from harness.errors import ExitCode
@@ -29,6 +35,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add_traffic_options(parser)
     text = "how long traffic goes at most, such as 10m; a deployment still open by then is judged as it stands"
     add_run_options(parser, lasts=text)
+    add_shadow(parser)
     parser.add_argument(
         "--target-version", metavar="VERSION", help="published version to deploy once traffic is steady"
     )
@@ -54,6 +61,7 @@ def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser, lasts="how long to wait for the end, such as 90s, 45m or 3h; default: 3h")
     text = "let it stop the deployment where --stop-on asks for that; else nothing is changed"
     parser.add_argument("--allow-writes", action="store_true", help=text)
+    add_shadow(parser)
     add_result_options(parser)
 
 

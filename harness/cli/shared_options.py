@@ -33,6 +33,12 @@ def add_run_options(parser: argparse.ArgumentParser, *, lasts: str) -> None:
     parser.add_argument("--name", type=_text_of("name"), metavar="NAME", help=text)
 
 
+def add_shadow(parser: argparse.ArgumentParser) -> None:
+    """Adds the file of alarms that do not exist."""
+    text = "alarms that do not exist, evaluated beside the real ones; see harness/run/README.md"
+    parser.add_argument("--shadow", metavar="FILE", help=text)
+
+
 def add_version_header(parser: argparse.ArgumentParser) -> None:
     """Adds which answers of the local cloud name the version that gave them."""
     text = "answers that name their version: all, as on AWS only those that the function gave, or none; default: all"

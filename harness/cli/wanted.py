@@ -13,9 +13,9 @@ from harness.core.experiment.overlay import OPTIONS
 from harness.core.experiment.types import Experiment
 from harness.errors import UsageError
 from harness.processes import check_locustfile, locust_command
-from harness.run.experiment import CLOCK, check_host, clock_of, playable, watched
+from harness.run.experiment import CLOCK, SHADOW, check_host, clock_of, playable, watched
 
-_OF_LOCUST = tuple(name for name in OPTIONS if name not in ("host", "give_up", "name"))
+_OF_LOCUST = (*(name for name in OPTIONS if name not in ("host", "give_up", "name")), SHADOW)
 """Options that Locust has, too, with the prefix `--canary-`."""
 
 
@@ -65,7 +65,9 @@ def _told_by_environment() -> dict[str, Any]:
     """What Locust's variables say about the experiment."""
     variables = {"host": "LOCUST_HOST", **{name: f"LOCUST_CANARY_{name.upper()}" for name in _OF_LOCUST}}
     told = {name: os.environ[variable] for name, variable in variables.items() if os.environ.get(variable)}
-    return {name: _is_on(value) if OPTIONS[name].is_switch else value for name, value in told.items()}
+    return {
+        name: _is_on(value) if name in OPTIONS and OPTIONS[name].is_switch else value for name, value in told.items()
+    }
 
 
 def _is_on(value: str) -> bool:

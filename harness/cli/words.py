@@ -40,7 +40,7 @@ def given_of(options: argparse.Namespace) -> dict[str, Any]:
     """What the options of a command say about the experiment, by the names of the overlay."""
     from harness.core.experiment.overlay import OPTIONS
 
-    given = {name: getattr(options, name, None) for name in OPTIONS if name != "command"}
+    given = {name: getattr(options, name, None) for name in (*OPTIONS, "shadow") if name != "command"}
     others = getattr(options, "others", None)
     return {**given, "command": shlex.join(others) if others else None}
 

@@ -15,6 +15,9 @@ With the second of the minute at which an alarm is evaluated they make the 17 to
 captured alarms took from the end of the deciding minute to the change of state.
 """
 
+ALARM_DELAY_S: Range = (17.0, 71.0)
+"""From the end of the deciding minute to an alarm's change of state, as those twenty captured alarms took."""
+
 COMPOSITE_LAG_S = 1.0
 """How long after its child's a composite alarm's state changes. Assumption: AWS states none, seconds were seen."""
 

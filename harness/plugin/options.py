@@ -12,7 +12,7 @@ from harness.core.experiment.rails import RAILS, RailName
 from harness.core.experiment.types import Outcome, Pattern
 from harness.core.timeline.clock import read_clock
 from harness.report.printing import Print
-from harness.run.experiment import Settings, clock_of, playable
+from harness.run.experiment import SHADOW, Settings, clock_of, playable
 
 REPORTS = "reports"
 
@@ -65,7 +65,7 @@ def _keep_own_workers_here(parser: Any) -> None:
 def settings_of(options: Any) -> Settings:
     """The settings that parsed options make; raises UsageError."""
     clock = clock_of(_given(options, "clock"), "--canary-clock")
-    given = {name: _given(options, name) for name in OPTIONS} | {"host": getattr(options, "host", None)}
+    given = {name: _given(options, name) for name in (*OPTIONS, SHADOW)} | {"host": getattr(options, "host", None)}
     run_dir = _given(options, "run_dir")
     return Settings(
         experiment=playable(_given(options, "experiment"), given, clock),
@@ -164,6 +164,7 @@ _OPTIONS = (
     ("alias", "NAME", "Alias that the deployment shifts"),
     ("alarm", "NAME", "CloudWatch alarm to watch besides those of the group"),
     ("stop-on", "WHAT", "Stop the deployment and roll it back once there is enough against the canary: evidence"),
+    ("shadow", "FILE", "File of alarms that do not exist, evaluated beside the real ones"),
     ("expect", "OUTCOME", f"Outcome that must come out: {', '.join(Outcome)}"),
     ("clock", "EPOCH:SPEED", "Clock of a rehearsal; `canary-harness rehearse` gives it"),
     ("hosts", "NAMES", "Only hosts that traffic may go to, with commas in between; *.example.com for all below"),

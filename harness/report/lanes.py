@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Literal
 
 from msgspec import Struct
@@ -20,7 +21,9 @@ from harness.core.timeline.events import (
     Trouble,
     Write,
 )
+from harness.core.timeline.shadow import turns
 from harness.core.verdict.evidence import FaultTime
+from harness.core.verdict.shadows import courses_of_shadows
 from harness.report.facts import percent, plain, words
 from harness.report.judged_run import JudgedRun
 
@@ -44,7 +47,7 @@ class Span(Struct, frozen=True, kw_only=True):
 
 def spans(run: JudgedRun) -> list[Span]:
     """All lanes of a run, from the top: the release, the alarms, what was done, and what went wrong."""
-    lanes = (_command, _lifecycle, _alarms, fault_spans, _rails, _people, _writes, _blind, _trouble)
+    lanes = (_command, _lifecycle, _alarms, _shadows, fault_spans, _rails, _people, _writes, _blind, _trouble)
     return [span for lane in lanes for span in lane(run)]
 
 
@@ -125,6 +128,23 @@ def _alarms(run: JudgedRun) -> Iterator[Span]:
                 to_s=_until(run, end_s),
                 detail=plain(f"{name}: {turn.state}"),
             )
+
+
+def _shadows(run: JudgedRun) -> Iterator[Span]:
+    """The states that shadow alarms would have been in, from the ends of the periods that led to them on."""
+    began_s = min(0.0, run.origin_s)
+    for name, course in islice(courses_of_shadows(run.evidence).items(), MOST_ALARMS):
+        found = [] if isinstance(course, str) else turns(course.found)
+        for one, end_s in zip(found, [*(later.end_s for later in found[1:]), None], strict=True) if found else ():
+            if _until(run, end_s) >= began_s and one.end_s <= run.ends_s:
+                yield Span(
+                    lane=plain(f"shadow {name}"),
+                    kind=_ALARM_KINDS.get(one.state, "blind"),
+                    label=plain(one.state),
+                    from_s=max(began_s, one.end_s),
+                    to_s=_until(run, end_s),
+                    detail=plain(f"{name}, a shadow alarm, would be decided to be in {one.state}"),
+                )
 
 
 def fault_spans(run: JudgedRun) -> Iterator[Span]:

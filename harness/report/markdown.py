@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from harness.core.verdict.types import Verdict
-from harness.report import facts
+from harness.report import facts, shadows
 from harness.report.recommended import Recommendation
 from harness.report.second_opinion import second_opinion
 
@@ -12,6 +12,7 @@ MOST_REASONS = 5
 MOST_FINDINGS = 6
 MOST_CRITERIA = 4
 MOST_GROUPS = 8
+MOST_SHADOWS = 4
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 # GitHub links bare addresses, people and issues after it has undone escapes, so only a character between them helps.
@@ -36,6 +37,7 @@ def markdown(verdict: Verdict, faults: str = "", occasion: str = "", advised: Re
         _ledger(verdict),
         _requests(verdict),
         _exposure(verdict),
+        _shadows(verdict),
         _criteria(verdict),
         _findings(verdict),
     )
@@ -117,6 +119,10 @@ def _exposure(verdict: Verdict) -> list[str]:
     exposure = facts.nobody_can_say(verdict) if hurt is None else f"Exposure: {facts.exposure(verdict)}."
     attribution = [] if counted is None else [f"Attribution: {facts.attribution(verdict)}."]
     return ["", " ".join((exposure, *attribution, escaped(second_opinion(verdict))))]
+
+
+def _shadows(verdict: Verdict) -> list[str]:
+    return ["", *_bullets(shadows.sentences(verdict), MOST_SHADOWS)] if verdict.shadow else []
 
 
 def _criteria(verdict: Verdict) -> list[str]:

@@ -22,6 +22,7 @@ from harness.core.timeline.events import (
     LookFailed,
     Note,
     RunEnded,
+    Shadow,
     Totals,
     Trouble,
 )
@@ -130,7 +131,7 @@ def masked_prose(text: str) -> str:
 
 def masked_event(event: Event) -> Event:
     """An event as the timeline may keep it."""
-    if isinstance(event, Beside):
+    if isinstance(event, Beside | Shadow):
         return msgspec.structs.replace(event, seen=masked_event(event.seen))
     if isinstance(event, CommandStarted):
         return msgspec.structs.replace(event, command=masked_text(event.command))

@@ -10,7 +10,7 @@ from harness.core.experiment.group_names import inner_name
 from harness.core.experiment.types import Objective
 from harness.core.verdict.guards import rules_of
 from harness.core.verdict.types import ArmFacts, Verdict
-from harness.report import facts
+from harness.report import facts, shadows
 from harness.report.datapoints import AlarmPeriod, chance_again, datapoints
 from harness.report.drawing import javascript
 from harness.report.in_words import alternative, counted_from, drawn_alarms, faults, occasion
@@ -59,6 +59,7 @@ def page(run: JudgedRun, spec: Spec | None, advised: Recommendation | None = Non
         counting=counting(run),
         of_alarm=of_alarm(run),
         second_opinion=second_opinion(run.verdict),
+        shadows=shadows,
         chance=chance_again(run),
         datapoints_head=DATAPOINTS_HEAD,
         datapoints=[_datapoint(point, run.origin_s) for point in points[:MOST_DATAPOINTS]],

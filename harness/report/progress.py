@@ -154,6 +154,8 @@ def _on_stderr() -> list[logging.StreamHandler[TextIO]]:
 def _rows(rollout: Rollout, last: Sequence[str], at_s: float, beside: Mapping[str, Rollout]) -> Iterator[Text]:
     yield Text.assemble((_phase(rollout), "bold"), f" · {_weight(rollout)}", _bake(rollout, at_s))
     yield Text(" · ").join(_coloured_alarms(rollout)) or Text("no alarm seen yet", style="dim")
+    if shadows := _shadows(rollout):
+        yield Text(" · ".join(shadows), style="dim")
     for name, other in beside.items():
         told = Text.assemble(f"{facts.plain(name)}: ", (_phase(other), "bold"), f" · {_weight(other)}")
         yield Text(" · ").join((told + _bake(other, at_s), *_coloured_alarms(other)))
@@ -165,7 +167,9 @@ def _dim(line: str) -> Text:
 
 
 def _state(rollout: Rollout, at_s: float) -> str:
-    return " · ".join((_phase(rollout), f"{_weight(rollout)}{_bake(rollout, at_s)}", *_alarms(rollout)))
+    return " · ".join(
+        (_phase(rollout), f"{_weight(rollout)}{_bake(rollout, at_s)}", *_alarms(rollout), *_shadows(rollout))
+    )
 
 
 def _phase(rollout: Rollout) -> str:
@@ -184,6 +188,10 @@ def _bake(rollout: Rollout, at_s: float) -> str:
 
 def _alarms(rollout: Rollout) -> list[str]:
     return [f"{facts.plain(name)} {alarm.state}" for name, alarm in sorted(rollout.alarms.states.items())]
+
+
+def _shadows(rollout: Rollout) -> list[str]:
+    return [f"shadow {facts.plain(name)} {one.state}" for name, one in sorted(rollout.shadows.states.items())]
 
 
 def _coloured_alarms(rollout: Rollout) -> list[Text]:

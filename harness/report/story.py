@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from harness.core.timeline.alarm_states import AlarmStates
 from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import (
     MISSED_STEPS,
@@ -18,6 +19,7 @@ from harness.core.timeline.events import (
     Note,
     RunEnded,
     RunStarted,
+    Shadow,
     Trouble,
     Write,
 )
@@ -78,7 +80,8 @@ class Teller:
     def _lines(self, event: Event, before: Rollout, after: Rollout) -> Iterator[StoryLine]:
         if after is not before:
             yield from _release(event.at_s, before.release, after.release)
-            yield from _alarms(event.at_s, before, after)
+            yield from _alarms(event.at_s, before.alarms, after.alarms)
+            yield from _alarms(event.at_s, before.shadows, after.shadows, "shadow alarm ", "would be")
         yield from self._sight(event)
         told = _TOLD.get(type(event))
         if told:
@@ -114,14 +117,16 @@ def _release(at_s: float, before: Release, after: Release) -> Iterator[StoryLine
         yield StoryLine(at_s=at_s, kind="release", text=f"{facts.percent(after.weight)} on the canary")
 
 
-def _alarms(at_s: float, before: Rollout, after: Rollout) -> Iterator[StoryLine]:
-    if after.alarms.states is before.alarms.states:
+def _alarms(
+    at_s: float, before: AlarmStates, after: AlarmStates, kind: str = "", is_: str = "is"
+) -> Iterator[StoryLine]:
+    if after.states is before.states:
         return
-    for name, seen in after.alarms.states.items():
-        known = before.alarms.states.get(name)
+    for name, seen in after.states.items():
+        known = before.states.get(name)
         if known is None or known.state != seen.state:
             reason = f": {facts.plain(seen.reason)}" if seen.reason else ""
-            yield StoryLine(at_s=at_s, kind="alarm", text=f"{facts.plain(name)} is {seen.state}{reason}")
+            yield StoryLine(at_s=at_s, kind="alarm", text=f"{kind}{facts.plain(name)} {is_} {seen.state}{reason}")
 
 
 def _run_started(event: RunStarted) -> Iterator[StoryLine]:
@@ -177,6 +182,12 @@ def _asked(event: Asked) -> Iterator[StoryLine]:
     yield StoryLine(at_s=event.at_s, kind="person", text=f"asked for {asked}{refused}", by=facts.plain(event.by))
 
 
+def _shadow(event: Shadow) -> Iterator[StoryLine]:
+    if isinstance(event.seen, LookFailed):
+        text = f"shadow alarms are not read any more: {facts.plain(event.seen.message)}"
+        yield StoryLine(at_s=event.at_s, kind="trouble", text=text)
+
+
 def _trouble(event: Trouble) -> Iterator[StoryLine]:
     yield StoryLine(at_s=event.at_s, kind="trouble", text=f"{event.what}: {facts.plain(event.message)}")
 
@@ -190,5 +201,6 @@ _TOLD: Mapping[type, Callable[[Any], Iterator[StoryLine]]] = {
     EvidenceFound: _evidence_found,
     Note: _note,
     Asked: _asked,
+    Shadow: _shadow,
     Trouble: _trouble,
 }

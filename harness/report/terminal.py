@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.core.verdict.types import Finding, Verdict
-from harness.report import facts
+from harness.report import facts, shadows
 from harness.report.second_opinion import second_opinion
 
 _BANNER_STYLES = {
@@ -39,6 +39,7 @@ def summary(verdict: Verdict, run_dir: Path, console: Console, *, verbose: bool 
         _requests(verdict) if verbose and not others else (),
         _arms(verdict) if verbose or others else (),
         _hurt(verdict, verbose=verbose),
+        (_foreign(said, style="dim") for said in shadows.sentences(verdict)),
         _criteria(verdict, all_=verbose),
         map(_finding, verdict.findings),
     )

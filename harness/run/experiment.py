@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,13 @@ from harness import experiments
 from harness.core.experiment.contradictions import contradictions
 from harness.core.experiment.hosts import is_loopback
 from harness.core.experiment.overlay import overlaid
-from harness.core.experiment.parse import parse, telling_lines
+from harness.core.experiment.parse import parse, parse_shadows, telling_lines
 from harness.core.experiment.planned_writes import PlannedWrite, writes_of
 from harness.core.experiment.rails import host_refusal, limits_of, refusals, sure_to_trip
 from harness.core.experiment.replay import Steps
-from harness.core.experiment.types import Experiment, Notify, RateStep, Replay
+from harness.core.experiment.types import Experiment, Notify, RateStep, Replay, ShadowAlarm
 from harness.core.timeline.clock import Clock, read_clock
+from harness.core.timeline.shadow import why_unreadable
 from harness.errors import ExperimentError, UsageError
 from harness.files import bounded
 from harness.run.sent import with_requests
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from harness.report.printing import Print  # only here: `--help` must not wait for it
 
 ADHOC = "adhoc"
+SHADOW = "shadow"
+"""The option that names a file of shadow alarms, which take the place of those of the experiment."""
 CLOCK = "LOCUST_CANARY_CLOCK"
 RESOLVED = "LOCUST_CANARY_RESOLVED"
 """Names, in the environment of a Locust process, the file with the experiment that it plays as it stands."""
@@ -52,18 +55,35 @@ def read_experiment(word: str | None, name: str = ADHOC) -> Experiment:
 
 
 def _read_file(path: Path) -> Experiment:
-    try:
-        with path.open("rb") as file:
-            if file.seekable():
-                file.seek(0)  # /dev/fd/N may share its place in the file with whoever read it before
-            text = bounded(file).decode()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read the experiment {path}: {getattr(error, 'strerror', None) or error}") from error
+    text = _text_of(path, "experiment")
     with naming(str(path)):
         experiment = _with_its_feed(parse(text, source=str(path), steps=_steps_beside(path)), path)
         with telling_lines(text):
             read_feed(experiment.traffic)
         return experiment
+
+
+def read_shadows(path: Path) -> tuple[ShadowAlarm, ...]:
+    """The shadow alarms of a file: a list of them, or a map with the key `shadow`. Raises UsageError."""
+    with naming(str(path)):
+        return parse_shadows(_text_of(path, "shadow alarms"), source=str(path))
+
+
+def check_expressions(shadows: Sequence[ShadowAlarm]) -> None:
+    """Raises ExperimentError for the first expression that cannot be evaluated."""
+    for index, alarm in enumerate(shadows):
+        if reason := why_unreadable(alarm):
+            raise ExperimentError(f"shadow[{index}].expression", f"cannot be evaluated: {reason}")
+
+
+def _text_of(path: Path, what: str) -> str:
+    try:
+        with path.open("rb") as file:
+            if file.seekable():
+                file.seek(0)  # /dev/fd/N may share its place in the file with whoever read it before
+            return bounded(file).decode()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read the {what} {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _steps_beside(path: Path) -> Steps:
@@ -98,8 +118,11 @@ def naming(source: str) -> Iterator[None]:
 def asked(word: str | None, given: Mapping[str, Any], name: str = ADHOC) -> Experiment:
     """The experiment with the options laid over it; raises UsageError if they contradict each other."""
     experiment = overlaid(read_experiment(word, name), given)
+    if given.get(SHADOW):
+        experiment = replace(experiment, shadow=read_shadows(Path(given[SHADOW])))
     for problem in contradictions(experiment):
         raise problem
+    check_expressions(experiment.shadow)
     return experiment
 
 

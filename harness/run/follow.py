@@ -56,6 +56,7 @@ class Follower:
             aws,
             experiment.deployment,
             experiment.alarm.name,
+            experiment.shadow,
             now=now,
             epoch_s=context.epoch_s,
             record=context.record,

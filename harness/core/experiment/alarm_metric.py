@@ -1,6 +1,8 @@
 """What an experiment's alarm watches, where the experiment leaves it to the name of the metric."""
 
-from harness.core.experiment.types import Alarm, DimensionWord
+from harness.core.experiment.types import Alarm, DimensionWord, ShadowMetric
+
+Measured = Alarm | ShadowMetric
 
 LAMBDA = "AWS/Lambda"
 API_GATEWAY = "AWS/ApiGateway"
@@ -21,14 +23,14 @@ WORDS: dict[str, dict[DimensionWord, dict[str, str]]] = {
 _WORDS_OF_A_HTTP_API: dict[DimensionWord, dict[str, str]] = {"api": _API_ID, "stage": {**_API_ID, **_STAGE}}
 
 
-def namespace_of(alarm: Alarm) -> str:
+def namespace_of(alarm: Measured) -> str:
     """The namespace of the alarm's metric."""
     if alarm.namespace is not None:
         return alarm.namespace
     return API_GATEWAY if alarm.metric in _OF_AN_API else LAMBDA
 
 
-def words_for(alarm: Alarm) -> dict[DimensionWord, dict[str, str]]:
+def words_for(alarm: Measured) -> dict[DimensionWord, dict[str, str]]:
     """The words for dimensions that the alarm's namespace knows; none where only a map can say them."""
     namespace = namespace_of(alarm)
     if namespace == API_GATEWAY and alarm.metric in _OF_A_HTTP_API:
@@ -36,7 +38,7 @@ def words_for(alarm: Alarm) -> dict[DimensionWord, dict[str, str]]:
     return WORDS.get(namespace, {})
 
 
-def dimensions_of(alarm: Alarm) -> dict[str, str]:
+def dimensions_of(alarm: Measured) -> dict[str, str]:
     """The alarm's dimensions, whose values may hold placeholders; none where its namespace has no words for them."""
     if isinstance(alarm.dimensions, dict):
         return alarm.dimensions

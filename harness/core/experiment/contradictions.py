@@ -3,10 +3,8 @@
 import math
 import re
 import shlex
-import string
-from typing import get_args
 
-from harness.core.experiment.alarm_metric import namespace_of, words_for
+from harness.core.experiment.alarm_contradictions import about_alarms
 from harness.core.experiment.faults import KINDS, effects_of, highest_share, name_of
 from harness.core.experiment.group_names import about_names
 from harness.core.experiment.hosts import is_host, is_url
@@ -14,32 +12,26 @@ from harness.core.experiment.rails import ROUNDING
 from harness.core.experiment.rates import steps
 from harness.core.experiment.sendable import about_requests
 from harness.core.experiment.shape import Problems, shown
-from harness.core.experiment.statistic_names import read_bounds
 from harness.core.experiment.types import (
     AWS_CONFIGS,
     AWS_PREFIX,
     REHEARSED_CONFIG,
-    Alarm,
     Arm,
     Deployment,
     Experiment,
     Fault,
     RateStep,
-    Statistic,
     Traffic,
 )
 from harness.errors import ExperimentError
 from harness.experiments import SETTINGS
 
 LONGEST_SHIFT_MINUTES = 2880
-DAY_S = 86_400
 
 _CONFIG = re.compile(r"(?:Canary(\d+)Percent|Linear(\d+)PercentEvery)(\d+)Minutes?")
 _HANDLER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _TEMPLATE = re.compile(r"EXT[A-Za-z0-9]{1,61}")
-_PLACEHOLDERS = frozenset({"function", "alias", "alias_arn", "version", "api", "api_id", "stage"})
 _TAKEN_NAMES = frozenset({"latest", "index.html"})
-_SHORT_PERIODS_S = (10, 20, 30)
 
 
 def contradictions(experiment: Experiment) -> Problems:
@@ -51,8 +43,7 @@ def contradictions(experiment: Experiment) -> Problems:
         yield from _about_config(experiment.deployment.config)
     yield from about_making(experiment.deployment)
     yield from _about_groups(experiment)
-    yield from _about_alarm(experiment.alarm, "alarm")
-    yield from _about_further_alarms(experiment)
+    yield from about_alarms(experiment)
     yield from _about_faults(experiment)
     yield from about_requests(experiment, highest_share(experiment))
     yield from _about_rails(experiment)
@@ -163,53 +154,6 @@ def _about_shift(percent: int, minutes: int, word: str) -> Problems:
     if not 1 <= minutes <= LONGEST_SHIFT_MINUTES:
         problem = f"must wait between 1 and {LONGEST_SHIFT_MINUTES} minutes, got {minutes} in {word}"
         yield ExperimentError("deployment.config", problem)
-
-
-def _about_further_alarms(experiment: Experiment) -> Problems:
-    names = [experiment.alarm.name]
-    for index, alarm in enumerate(experiment.further_alarms):
-        path = f"further_alarms[{index}]"
-        if alarm.name is None or alarm.name in names:
-            yield ExperimentError(f"{path}.name", "needs a name of its own")
-        names.append(alarm.name)
-        yield from _about_alarm(alarm, path)
-
-
-def _about_alarm(alarm: Alarm, path: str) -> Problems:
-    if alarm.period_s not in _SHORT_PERIODS_S and alarm.period_s % 60:
-        yield ExperimentError(f"{path}.period_s", f"must be 10, 20, 30 or a multiple of 60, got {alarm.period_s}")
-    if alarm.datapoints is not None and alarm.datapoints > alarm.evaluation_periods:
-        problem = f"must be at most evaluation_periods ({alarm.evaluation_periods}), got {alarm.datapoints}"
-        yield ExperimentError(f"{path}.datapoints", problem)
-    if alarm.period_s * alarm.evaluation_periods > DAY_S:
-        yield ExperimentError(f"{path}.evaluation_periods", "must cover at most one day together with period_s")
-    if alarm.statistic not in get_args(Statistic) and read_bounds(alarm.statistic) is None:
-        words = ", ".join(sorted(get_args(Statistic)))
-        problem = f"must be one of {words}, or one such as p99, tm90, IQM or PR(:300), got {shown(alarm.statistic)}"
-        yield ExperimentError(f"{path}.statistic", problem)
-    yield from _about_dimensions(alarm, path)
-
-
-def _about_dimensions(alarm: Alarm, path: str) -> Problems:
-    if isinstance(alarm.dimensions, dict):
-        for name, template in alarm.dimensions.items():
-            yield from _about_dimension(template, f"{path}.dimensions.{name}")
-    elif alarm.dimensions and alarm.dimensions not in words_for(alarm):
-        words = ", ".join([*words_for(alarm), "a map"])
-        problem = f"must be one of {words} for a metric of {namespace_of(alarm)}, got {alarm.dimensions}"
-        yield ExperimentError(f"{path}.dimensions", problem)
-
-
-def _about_dimension(template: str, path: str) -> Problems:
-    try:
-        names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
-    except ValueError as error:
-        yield ExperimentError(path, f"has a brace without its partner: {error}")
-        return
-    for name in names:
-        if name not in _PLACEHOLDERS:
-            known = ", ".join(f"{{{word}}}" for word in sorted(_PLACEHOLDERS))
-            yield ExperimentError(path, f"unknown placeholder {{{name}}}; known are {known}")
 
 
 def _about_faults(experiment: Experiment) -> Problems:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from harness.core.experiment.alarm_contradictions import about_shadows
 from harness.core.experiment.contradictions import contradictions, only_on_aws
 from harness.core.experiment.criteria import check_criteria
 from harness.core.experiment.former import about_former_keys, upgraded
@@ -15,7 +16,7 @@ from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.rails import limits_of, refusals
 from harness.core.experiment.replay import Steps, nowhere, with_the_rate
 from harness.core.experiment.shape import Problems, mismatches
-from harness.core.experiment.types import Experiment
+from harness.core.experiment.types import Experiment, ShadowAlarm, ShadowFile
 from harness.errors import ExperimentError
 
 REHEARSED = "http://localhost"
@@ -38,6 +39,19 @@ def parse(text: str, *, source: str, steps: Steps = nowhere) -> Experiment:
 def parse_former(text: str, *, source: str) -> Experiment:
     """The same for the experiment of a run that was, which may have keys that are gone by now."""
     return _parsed(upgraded(read_yaml(text, source)), text, source, nowhere)
+
+
+def parse_shadows(text: str, *, source: str) -> tuple[ShadowAlarm, ...]:
+    """The shadow alarms of a YAML text: a list of them, or a map with the key `shadow` as an experiment has it.
+
+    Raises ExperimentError for the first thing that is wrong.
+    """
+    tree = read_yaml(text, source)
+    listed = {"shadow": tree} if isinstance(tree, list) else tree
+    _refuse(mismatches(listed, inspect.type_info(ShadowFile), source))
+    shadows = msgspec.convert(listed, ShadowFile).shadow
+    _refuse(about_shadows(shadows))
+    return shadows
 
 
 def _parsed(tree: Any, text: str, source: str, steps: Steps) -> Experiment:

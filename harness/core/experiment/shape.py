@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from harness.core.experiment.types import Experiment
+from harness.core.experiment.types import Experiment, ShadowFile
 from harness.errors import ExperimentError
 
 Problems = Iterator[ExperimentError]
@@ -27,7 +27,7 @@ def _in_struct(value: Any, kind: inspect.StructType, path: str) -> Problems:
     if not isinstance(value, Mapping):
         yield ExperimentError(path, f"must be a map of keys, got {shown(value)}")
         return
-    inside = "" if kind.cls is Experiment else f"{path}."
+    inside = "" if kind.cls in (Experiment, ShadowFile) else f"{path}."
     fields = {field.encode_name: field for field in kind.fields}
     for key, item in value.items():
         if key not in fields and _LONE_SURROGATE.search(key):

@@ -186,6 +186,31 @@ class Alarm(Part, frozen=True, kw_only=True):
     dimensions: DimensionWord | dict[str, str] | None = None
 
 
+class ShadowMetric(Part, frozen=True, kw_only=True):
+    """A metric that the expression of a shadow alarm names; its fields are those of `Alarm`."""
+
+    metric: str
+    namespace: str | None = None
+    statistic: str = "Sum"
+    dimensions: DimensionWord | dict[str, str] | None = None
+
+
+class ShadowAlarm(Alarm, frozen=True, kw_only=True):
+    """An alarm that does not exist: a run evaluates it beside the real ones, and nothing else depends on it.
+
+    With an `expression`, metric math over the ids of `metrics`, it compares that in place of one metric.
+    """
+
+    expression: str | None = None
+    metrics: dict[str, ShadowMetric] = {}
+
+
+class ShadowFile(Part, frozen=True, kw_only=True):
+    """A file with nothing but shadow alarms."""
+
+    shadow: tuple[ShadowAlarm, ...]
+
+
 class FunctionCode(Part, frozen=True, kw_only=True):
     """Code as Lambda takes it: a folder or zip at `path`, from the working directory on, or one file's text `inline`.
 
@@ -345,4 +370,5 @@ class Experiment(Part, frozen=True, kw_only=True):
     stop_on: StopOn | None = None
     cloud: CloudTimes = CloudTimes()
     notify: Notify | None = None
+    shadow: tuple[ShadowAlarm, ...] = ()
     seed: int = 1

@@ -244,13 +244,19 @@ def metrics_of(defined: AlarmDefined) -> tuple[MetricQuery, ...]:
 def read_rule(defined: AlarmDefined) -> Rule:
     """The rule of an alarm as CloudWatch has it; raises NotEvaluated, with what it is that cannot be evaluated here."""
     _check(defined)
+    for metric in metrics_of(defined):
+        _check_metric(metric)
+    return rule_of_metrics(defined)
+
+
+def rule_of_metrics(defined: AlarmDefined) -> Rule:
+    """The same where CloudWatch's datapoints are at hand: then it may read metrics that answers do not tell of."""
+    _check(defined)
     periods = defined.evaluation_periods or 1
     metrics = metrics_of(defined)
     period_s = defined.period_s or max((metric.period_s or 0 for metric in metrics), default=0)
     if defined.threshold is None or not period_s:
         raise NotEvaluated("its definition names no threshold or no period")
-    for metric in metrics:
-        _check_metric(metric)
     expressions = tuple(_ordered(defined.queries))
     returned = [query.id for query in defined.queries if query.returned]
     return Rule(

@@ -404,6 +404,16 @@ class Beside(Entry, frozen=True, kw_only=True, tag="beside"):
     seen: Seen
 
 
+class Shadow(Entry, frozen=True, kw_only=True, tag="shadow"):
+    """What a shadow alarm is, what it reads, and the state that it would be in; it does not exist.
+
+    An `AlarmSeen` is by our own evaluation, `since_s` the end of the period that led to the state. A `LookFailed` says
+    why shadow alarms are not read any more; it is no look at the release.
+    """
+
+    seen: AlarmDefined | AlarmMetricSeen | AlarmSeen | LookFailed
+
+
 class FaultStarted(Entry, frozen=True, kw_only=True, tag="fault_started"):
     """A fault took effect. `kind` is its key in the experiment; `value` its share, state, concurrency or template.
 
@@ -533,6 +543,7 @@ Event = (
     | Write
     | EvidenceFound
     | Beside
+    | Shadow
     | CommandStarted
     | CommandEnded
     | RailTripped

@@ -21,6 +21,7 @@ from harness.core.timeline.events import (
     RunEnded,
     RunStarted,
     Seen,
+    Shadow,
     TargetSeen,
     Write,
 )
@@ -32,7 +33,7 @@ from harness.core.timeline.weights import canary_of, place_of, shares_of, weight
 UNSEEN_ALIAS_S = 120.0
 """How long after the end a look at the alias is waited for while other looks succeed."""
 
-_TELLING = frozenset({*get_args(Seen), RunStarted, RunEnded, Write})
+_TELLING = frozenset({*get_args(Seen), RunStarted, RunEnded, Shadow, Write})
 """The events that a rollout is folded from; most events of a timeline are others."""
 
 _OUTCOMES: Mapping[Phase, Outcome] = {
@@ -45,17 +46,22 @@ _ID = re.compile(r"\bd-\w+")
 
 
 class Rollout(Struct, frozen=True, kw_only=True):
-    """The run, the release that it follows, and the alarms; `step` folds in the next event."""
+    """The run, the release that it follows, the alarms, and those that do not exist; `step` folds in the next event."""
 
     run: RunState = RunState()
     release: Release = Release()
     alarms: AlarmStates = AlarmStates()
+    shadows: AlarmStates = AlarmStates()
 
     def step(self, event: Event) -> "Rollout":
         """This rollout with one more event."""
         if type(event) not in _TELLING:
             return self
-        return Rollout(run=self.run.step(event), release=follow(self.release, event), alarms=self.alarms.step(event))
+        if isinstance(event, Shadow):
+            return replace(self, shadows=self.shadows.step(event.seen))
+        return replace(
+            self, run=self.run.step(event), release=follow(self.release, event), alarms=self.alarms.step(event)
+        )
 
     def following(self, deployment_id: str) -> "Rollout":
         """This rollout with this deployment as the forward one, whatever was taken for it until now."""

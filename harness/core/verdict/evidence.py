@@ -32,6 +32,7 @@ from harness.core.timeline.events import (
     MetricSeen,
     RailTripped,
     Requests,
+    Shadow,
     Totals,
     Trouble,
     Write,
@@ -121,6 +122,7 @@ class Evidence(Struct, frozen=True):
     left: tuple[Left, ...] = ()
     found: tuple[EvidenceFound, ...] = ()
     rolled_back_by: str = ""
+    shadows: tuple[Shadow, ...] = ()
 
     @property
     def release(self) -> Release:
@@ -200,6 +202,7 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         rails=tuple(event for event in events if isinstance(event, RailTripped)),
         exemplars=tuple(event for event in events if isinstance(event, Exemplar)),
         totals=tuple(event for event in events if isinstance(event, Totals)),
+        shadows=tuple(event for event in events if isinstance(event, Shadow)),
         exits_asked=tuple(event for event in events if isinstance(event, ExitAsked)),
         sent=sum(event.count for event in events if isinstance(event, Requests)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),

@@ -22,6 +22,7 @@ from harness.core.timeline.events import (
     Look,
     LookFailed,
     RunStarted,
+    Shadow,
     TargetSeen,
     Write,
 )
@@ -66,7 +67,7 @@ def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Ite
                     yield event.seen
             case RunStarted():
                 yield replace(event, deployment=deployment.id)
-            case Look() | LookFailed() | ClockSeen() | ExitAsked():
+            case Look() | LookFailed() | ClockSeen() | ExitAsked() | Shadow():
                 continue
             case Write(call=call) if call == CREATION:
                 continue
@@ -119,6 +120,7 @@ def _as_seen_by(experiment: Experiment, also: Also) -> Experiment:
         experiment,
         deployment=Deployment(**own),
         alarm=Alarm(),
+        shadow=(),
         traffic=replace(experiment.traffic, error_share=0.0),
         faults=(),
         expect=also.expect or experiment.expect,

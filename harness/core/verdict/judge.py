@@ -23,6 +23,7 @@ from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import measure, metric_sum
 from harness.core.verdict.punctual import departures, schedule_missed
 from harness.core.verdict.second_opinion import second_opinion, told_of
+from harness.core.verdict.shadows import shadow_facts
 from harness.core.verdict.types import RESULTS, Criterion, DeploymentFacts, Result, Verdict
 from harness.errors import ExitCode, worst
 
@@ -109,6 +110,7 @@ def _judge_one(evidence: Evidence) -> Verdict:
         exposure=measures.exposure,
         attribution=measures.attribution,
         second_opinion=second_opinion(evidence),
+        shadow=shadow_facts(evidence, harm.done),
         command=evidence.command,
         criteria=criteria,
         findings=findings_of(evidence, measures, harm),

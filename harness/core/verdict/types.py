@@ -252,6 +252,30 @@ class SecondOpinion(Struct, frozen=True, kw_only=True):
     spared_failures: int | None = None
 
 
+class ShadowFacts(Struct, frozen=True, kw_only=True):
+    """What an alarm that does not exist would have done: a measure, and no part of outcome, call, result or exit code.
+
+    Instants are seconds since the creation. `decided_s` is the end of the period that would have put it in ALARM, and
+    `alarm_s` when CloudWatch would have shown that, by how long it takes; both None where it never would. `seen_s` is
+    when the watcher told of it. `lead_s` is how long before the first real alarm that was, negative if after it, None
+    where one of the two did not ring. `stops` says whether it would have stopped the release, None where that is not
+    known, and `call` holds that against the harm. `alarms` counts its times in ALARM until the end of the release,
+    `false_alarms` those in which the canary had done no harm. `why` is the sentence for what is not known.
+    """
+
+    name: str
+    rule: str | None = None
+    decided_s: float | None = None
+    alarm_s: Bounds | None = None
+    seen_s: float | None = None
+    lead_s: Bounds | None = None
+    stops: bool | None = None
+    call: Call = Call.INCONCLUSIVE
+    alarms: int | None = None
+    false_alarms: int | None = None
+    why: str | None = None
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """What happened, whether it was expected, and why we say so.
 
@@ -275,6 +299,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     exposure: Exposure
     attribution: Attribution
     second_opinion: SecondOpinion | None = None
+    shadow: tuple[ShadowFacts, ...] = ()
     command: CommandFacts | None = None
     groups: dict[str, GroupFacts] = {}
     criteria: tuple[Criterion, ...] = ()

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from harness.aws.eyes import METRIC_PERIOD_S
 from harness.core.experiment.types import AlarmState, Outcome
-from harness.core.timeline.alarm_rules import read_rule
+from harness.core.timeline.alarm_rules import read_rule, rule_of_metrics
 from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import AlarmDefined, FaultStarted, Intent
 from harness.core.timeline.metric_math import NotEvaluated
@@ -19,6 +19,7 @@ from harness.core.verdict.types import Verdict
 from harness.plugin.panel.chronicle import Chart, Chronicle, Judged, Points
 from harness.report import facts
 from harness.report.second_opinion import second_opinion
+from harness.report.shadows import sentences
 from harness.report.story import StoryLine
 
 SCHEMA = 1
@@ -102,6 +103,7 @@ class Told(Struct, frozen=True, kw_only=True):
     attribution: str
     arms: str
     second_opinion: str
+    shadow: tuple[str, ...] = ()
 
 
 class Control(Struct, frozen=True, kw_only=True):
@@ -135,6 +137,7 @@ class RunNow(Struct, frozen=True, kw_only=True):
     deployment: str | None
     config: str | None
     alarms: tuple[AlarmNow, ...]
+    shadows: tuple[AlarmNow, ...]
     watcher: WatcherNow
     traffic: TrafficNow
     counted: tuple[AnsweredNow, ...]
@@ -189,6 +192,24 @@ def _alarm(chronicle: Chronicle, name: str, stopping: tuple[str, ...], seen: Poi
         period_s=defined.period_s if defined else None,
         published=_published(chronicle, defined)[-POINTS:],
         seen=seen[-POINTS:],
+    )
+
+
+def shadows_of(chronicle: Chronicle) -> tuple[AlarmNow, ...]:
+    """The alarms that do not exist, in the states that they would be in."""
+    known = chronicle.rollout.shadows
+    return tuple(
+        AlarmNow(
+            name=name,
+            state=seen.state if (seen := known.states.get(name)) else None,
+            reason=seen.reason if seen else "",
+            since_s=seen.since_s if seen else None,
+            rule=f"{rule_of_metrics(defined)}; missing data: {defined.missing or 'missing'}",
+            threshold=defined.threshold,
+            comparison=defined.comparison,
+            period_s=defined.period_s,
+        )
+        for name, defined in known.definitions.items()
     )
 
 
@@ -256,6 +277,7 @@ def told(verdict: Verdict) -> Told:
         attribution=facts.attribution(verdict),
         arms=facts.arms_source(verdict),
         second_opinion=second_opinion(verdict),
+        shadow=tuple(sentences(verdict)),
     )
 
 

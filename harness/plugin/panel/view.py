@@ -22,6 +22,7 @@ from harness.plugin.panel.state import (
     counted_of,
     faults_of,
     headline_of,
+    shadows_of,
     told,
     watcher_of,
 )
@@ -133,6 +134,7 @@ class View:
             deployment=rollout.release.forward.deployment_id if rollout.release.forward else None,
             config=rollout.release.config.name if rollout.release.config else None,
             alarms=alarms_of(chronicle, judged),
+            shadows=shadows_of(chronicle),
             watcher=watcher_of(chronicle, now_s, watching=run.watching),
             traffic=_traffic(run.experiment, run.fleet),
             counted=counted_of(chronicle),

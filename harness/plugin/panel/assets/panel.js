@@ -169,7 +169,7 @@ class Panel {
           h("div", { class: "pair" }, place("ledger"), place("requests")),
           place("arms"),
           place("findings"), place("story")),
-        h("div", { class: "column aside" }, this.controls(), place("alarms"), place("watcher"))),
+        h("div", { class: "column aside" }, this.controls(), place("alarms"), place("shadows"), place("watcher"))),
       place("runs"));
     this.grid = this.frame.querySelector(".grid");
   }
@@ -206,6 +206,7 @@ class Panel {
     this.put("arms", [run.verdict?.arms, run.told?.arms, run.told?.second_opinion], () => armsOf(run));
     this.put("findings", run.verdict?.findings, findingsOf);
     this.put("alarms", run.alarms, alarmsOf);
+    this.put("shadows", [run.shadows, run.told?.shadow], () => shadowsOf(run));
     this.put("watcher", [run.watcher, Math.round(run.watcher.wall_age_s ?? -1), run.stage], () => watcherOf(run));
     const scrolled = this.root.querySelector(".story")?.scrollTop ?? 0;
     this.put("story", [run.story, run.created_s], () => storyOf(run));
@@ -487,6 +488,17 @@ function alarmsOf(alarms) {
     h("p", { class: "soft" }, alarm.rule ?? "", alarm.stops_deployment ? "" : " · does not stop the deployment"),
     periods(alarm),
     alarm.reason ? h("p", { class: "soft" }, alarm.reason) : null)));
+}
+
+function shadowsOf(run) {
+  const told = run.told?.shadow ?? [];
+  if (!run.shadows.length && !told.length) return null;
+  return card("Shadow alarms", "do not exist: what they would be in, and would have done", ...run.shadows.map((alarm) => h("div", { class: "alarm" },
+    h("header", {}, h("strong", {}, alarm.name),
+      h("span", { class: "pill", "data-tone": STATES[alarm.state] }, words(alarm.state ?? "not read yet"))),
+    h("p", { class: "soft" }, alarm.rule ?? ""),
+    alarm.reason ? h("p", { class: "soft" }, alarm.reason) : null)),
+    ...told.map((text) => h("p", { class: "soft" }, text)));
 }
 
 function watcherOf(run) {
