@@ -137,7 +137,7 @@ class RunNow(Struct, frozen=True, kw_only=True):
     deployment: str | None
     config: str | None
     alarms: tuple[AlarmNow, ...]
-    shadows: tuple[AlarmNow, ...]
+    shadows: tuple[AlarmNow, ...] = ()
     watcher: WatcherNow
     traffic: TrafficNow
     counted: tuple[AnsweredNow, ...]
