@@ -36,6 +36,13 @@ STOP_DELAY_S: Range = (10.0, 29.0)
 Captured: 10.7 to 11.7 s and 10.8 to 29.8 s (2026-08), at most 16 s and at most 23 s (2026-08).
 """
 
+SLOWEST_ALARM_S = 110.0
+"""From the end of the deciding minute to the status Stopped at the most.
+
+Metrics lie in CloudWatch up to 20 s after their minute, an alarm is evaluated each 60 s, and CodeDeploy stops up to
+30 s after it. Assumption: captured were at most 71 s to ALARM and 29.8 s to the stop; AWS documents none of it.
+"""
+
 ROLLBACK_DELAY_S = 0.5
 """From the terminal status to the rollback deployment: captured notifications lie 0.5 s apart."""
 

@@ -11,10 +11,10 @@ from harness.core.arming.diagnosis import Assessment, error, note, ok, warning
 from harness.core.arming.judged import not_judged, of_each_alarm, together, why_not_judged
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LOOK_BACK_S, Snapshot, Unseen
+from harness.core.delays import SLOWEST_ALARM_S
 from harness.core.timeline.alarm_rules import Rule, metrics_of, read_rule, why_not_evaluated
 from harness.core.timeline.composites import ChildIs, can_be_read, expanded, holds, leaves
 from harness.core.timeline.events import AlarmChanged, AlarmDefined
-from harness.core.verdict.findings.net import SLOWEST_ALARM_S
 
 SHORTEST_PERIOD_S = 60
 """Lambda publishes its metrics once a minute, so a shorter period sees nothing sooner."""

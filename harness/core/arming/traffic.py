@@ -17,10 +17,9 @@ from harness.core.odds.chances import by, chance
 from harness.core.odds.from_experiment import planned_of, rates_of
 from harness.core.odds.predict import of_100
 from harness.core.odds.setting import Setting, Watch
-from harness.core.timeline.alarm_rules import UNHANDLED_STATUS, Rule
+from harness.core.timeline.alarm_rules import SURE_ENOUGH, UNHANDLED_STATUS, Rule
 from harness.core.timeline.composites import ChildIs
 from harness.core.timeline.events import AlarmDefined, ConfigSeen
-from harness.core.verdict.findings.net import SURE_ENOUGH
 
 FAILED_FROM = 400
 MOST = 0.5

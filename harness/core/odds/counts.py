@@ -66,6 +66,35 @@ def binomial(requests: int, chance: float) -> Tally:
     return _from(low, high, start, lambda k: (requests - k + 1) / k * odds)
 
 
+@lru_cache(maxsize=65536)
+def binomial_at_least(count: int, requests: int, chance: float) -> float:
+    """The chance that so many or more of the requests are bad, from the nearer end of the distribution alone."""
+    if count <= 0 or chance >= 1:
+        return float(count <= requests)
+    if count > requests or chance <= 0:
+        return 0.0
+    odds = chance / (1 - chance)
+    if count > requests * chance:
+        return _added_up(_chance_of(count, requests, chance), count, requests, odds)
+    # Fewer than so many are bad where more than all the others are good.
+    good = requests - count + 1
+    return 1 - _added_up(_chance_of(good, requests, 1 - chance), good, requests, 1 / odds)
+
+
+def _chance_of(count: int, requests: int, chance: float) -> float:
+    return math.exp(_log_choose(requests, count) + count * math.log(chance) + (requests - count) * math.log1p(-chance))
+
+
+def _added_up(term: float, count: int, requests: int, odds: float) -> float:
+    """The chances from `count` on, that of which is `term`, up to where nothing is left."""
+    total = 0.0
+    while count <= requests and term > total * 1e-15:
+        total += term
+        count += 1
+        term *= (requests - count + 1) / count * odds
+    return min(1.0, total)
+
+
 def of_group(group: Group) -> Tally:
     """How many of a group are bad; where its size is no whole number, it is the one below or the one above."""
     clumps = group.requests / group.clump

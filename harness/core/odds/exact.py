@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.delays import ALARM_LOOK_S, ALIAS_LAG_S, ROLLBACK, ROLLBACK_DELAY_S, Range
-from harness.core.odds.counts import Group, Tally, binomial, of_group, poisson, total_at_least
+from harness.core.odds.counts import Group, Tally, binomial_at_least, of_group, poisson, total_at_least
 from harness.core.odds.outlook import LEVELS, Chance, Outlook, Quantiles
 from harness.core.odds.setting import CREATION_S, FIRST_SHIFT_S, Delays, Setting, Watch, middle, only
 from harness.core.odds.traffic import HALF_WAY, Segment, Stretch, segments, stretches
@@ -259,7 +259,7 @@ def _at_least(needed: int, requests: int, chance: float) -> float:
     expected = requests * chance
     if abs(needed - expected) > NOT_NEAR * math.sqrt(expected * (1 - chance)) + NOT_NEAR:
         return float(needed < expected)
-    return binomial(requests, chance).at_least(needed)
+    return binomial_at_least(needed, requests, chance)
 
 
 def _requests(setting: Setting, found: Sequence[Stretch], seen: float) -> Tally:
@@ -270,7 +270,8 @@ def _requests(setting: Setting, found: Sequence[Stretch], seen: float) -> Tally:
     return of_group(Group(round(whole, 6), min(1.0, seen / whole)))
 
 
-def _sampled(tally: Tally) -> list[tuple[int, float]]:
+@lru_cache(maxsize=1024)
+def _sampled(tally: Tally) -> Sequence[tuple[int, float]]:
     """So many values at the most, each standing for those around it, and none that is most unlikely.
 
     With few requests each number counts by itself: there one request more may need one failure more.

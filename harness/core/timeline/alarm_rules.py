@@ -27,6 +27,8 @@ from harness.core.timeline.stats import poisson_at_least, poisson_mean_for
 # A client learns of 5xx alone, and Lambda counts only the ones that API Gateway answers 502: returned 5xx, throttles
 # and gateway timeouts are no `Errors`.
 UNHANDLED_STATUS = 502
+SURE_ENOUGH = 0.9
+"""With such a chance a period is expected to breach."""
 _FAILURES: Mapping[str, Callable[[int], bool]] = {
     "Errors": lambda status: status == UNHANDLED_STATUS,
     "5XXError": lambda status: status >= 500,

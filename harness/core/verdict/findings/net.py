@@ -1,7 +1,8 @@
 """Whether the alarms could see failures, and stop the deployment in time."""
 
+from harness.core.delays import SLOWEST_ALARM_S
 from harness.core.experiment.alarm_metric import LAMBDA
-from harness.core.timeline.alarm_rules import UNHANDLED_STATUS, Rule, chance, error_rate_for
+from harness.core.timeline.alarm_rules import SURE_ENOUGH, UNHANDLED_STATUS, Rule, chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.composed import holding_back
@@ -12,10 +13,6 @@ from harness.core.verdict.guards import Composed, guards_of, rules_of, unevaluat
 from harness.core.verdict.measure import origin, requests_per_s
 from harness.core.verdict.types import Attribution, Detection, Finding
 
-# Metrics lie in CloudWatch up to 20 s after their minute, an alarm is evaluated each 60 s, and CodeDeploy stops up to
-# 30 s after it. Assumption: captured were at most 71 s to ALARM and 29.8 s to the stop; AWS documents none of it.
-SLOWEST_ALARM_S = 110.0
-SURE_ENOUGH = 0.9
 _ROLLBACK_EVENTS = ("DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST")
 
 
