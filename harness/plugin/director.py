@@ -11,7 +11,7 @@ import gevent.event
 
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import Event, ExitAsked, Signal
-from harness.errors import ExitCode, HarnessError, exhausted
+from harness.errors import ExitCode, HarnessError, exhausted, worst
 from harness.plugin.admission import Admission
 from harness.plugin.lifecycle import IN_A_TEST, NEXT, DirectorState, Happening
 from harness.plugin.panel.chronicle import Chronicle
@@ -36,7 +36,7 @@ class Director(Role):
     """Directs runs; how those that send are reached is for `Single` and `Master` to say.
 
     `last` is the latest run, whose events `chronicle` heard where there is a web page; `refused` is why the latest test
-    could not be a run.
+    could not be a run. `attempts` counts the tests that became runs or were refused.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -45,6 +45,8 @@ class Director(Role):
         self.last: Run | None = None
         self.chronicle: Chronicle | None = None
         self.refused: str | None = None
+        self.attempts = 0
+        self._codes: list[ExitCode] = []
         self._ending: Run | None = None
         self._closed = gevent.event.Event()
         self._closed.set()
@@ -61,6 +63,11 @@ class Director(Role):
     def run(self) -> Run | None:
         """The run that is under way."""
         return self.last if self.state is DirectorState.TESTING else None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no run is ending."""
+        return bool(self._closed.is_set())
 
     def test_start(self) -> None:
         """Begins a run; a test that cannot be one is refused with its reason, before Locust spawns any user.
@@ -94,11 +101,12 @@ class Director(Role):
             self._code = run.close()
         finally:
             self._ending = None
+            self._codes.append(self._code)
             self._happens("run_closed")
             self._closed.set()
 
     def quitting(self) -> int | None:
-        """Ends what is not over yet; the exit code is the verdict's."""
+        """Ends what is not over yet; the exit code is the verdict's, and of several runs the worst one's."""
         self._quits = True
         gevent.sleep(0)  # a signal's other listeners, which may have been called at the same time, go first
         if self.run:
@@ -110,7 +118,15 @@ class Director(Role):
             code = self._signal or self._code
         if code is None and self._given.headless:
             code = ExitCode.INCONCLUSIVE  # Locust ended before the test began, and nothing was seen of anything
-        return code
+        return code if code is None else self._with_earlier(code)
+
+    def _with_earlier(self, code: int) -> int:
+        """The worst of the latest test's code and those of all runs before it; tells where an earlier one decides."""
+        of_all = worst((code, *self._codes))
+        if of_all != code:
+            told = f"{of_all} is the worst exit code of {len(self._codes)} runs, and the last one's is {code}"
+            tell(f"canary-harness: {told}.")
+        return of_all
 
     def settled(self, code: int, worse: Mapping[str, int], said: str | None) -> None:
         """Tells people and GitHub Actions, and has the run note what was asked for."""
@@ -223,6 +239,8 @@ class Director(Role):
             self._round = gevent.spawn(self._rounds, run)
             if self._signal:  # it came while the run was being set up
                 _end_by(self._signal, run)
+        finally:
+            self.attempts += 1
 
     def _begin_run(self) -> Run:
         settings = self.admission.begin()

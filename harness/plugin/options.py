@@ -9,7 +9,7 @@ from typing import Any, get_args
 from harness.core.experiment import rates
 from harness.core.experiment.overlay import OPTIONS, one_of
 from harness.core.experiment.rails import RAILS, RailName
-from harness.core.experiment.types import Outcome, Pattern
+from harness.core.experiment.types import Arrivals, Outcome, Pattern
 from harness.core.timeline.clock import read_clock
 from harness.report.printing import Print
 from harness.run.experiment import SHADOW, Settings, clock_of, playable
@@ -33,6 +33,8 @@ def add_options(parser: Any) -> None:
             metavar=metavar,
             help=text,
         )
+        if flag in CHOICES:
+            action.choices = ("", *CHOICES[flag])
         # Locust's parser takes these as arguments, its groups do not.
         action.include_in_web_ui = flag in _IN_FORM
         action.is_secret = action.is_required = action.is_multiple = False
@@ -43,7 +45,8 @@ def add_options(parser: Any) -> None:
             action="store_true",
             help=text,
         )
-        switch.include_in_web_ui = switch.is_secret = switch.is_required = switch.is_multiple = False
+        switch.include_in_web_ui = flag in _IN_FORM
+        switch.is_secret = switch.is_required = switch.is_multiple = False
     # Locust would let the whole network start tests; `--web-host` still can.
     parser.set_defaults(web_host=LOOPBACK)
     _keep_own_workers_here(parser)
@@ -83,6 +86,12 @@ def in_form() -> frozenset[str]:
     return frozenset(f"canary_{flag.replace('-', '_')}" for flag in _IN_FORM)
 
 
+def read_form(sent: Mapping[str, str]) -> dict[str, str | bool]:
+    """What Locust's form sent, with its switches on or off as Locust itself reads them."""
+    switches = {f"canary_{name}" for name in SWITCHED}
+    return {name: value == "true" if name in switches else value for name, value in sent.items()}
+
+
 def silence_tables(options: Any) -> None:
     """Leaves Locust's tables out where something of ours is printed in their place."""
     if _given(options, "print") not in (None, "all"):
@@ -102,8 +111,8 @@ def reports(options: Any) -> Path:
 
 def fixed(options: Any) -> dict[str, Any]:
     """Our options that no web form may change, whatever it sends: Locust itself takes every name it knows."""
-    flags = (*(flag for flag, _ in _SWITCHES), *(flag for flag, _, _ in _OPTIONS if flag not in _IN_FORM))
-    names = (f"canary_{flag.replace('-', '_')}" for flag in flags)
+    flags = (*(flag for flag, _ in _SWITCHES), *(flag for flag, _, _ in _OPTIONS))
+    names = (f"canary_{flag.replace('-', '_')}" for flag in flags if flag not in _IN_FORM)
     return {name: getattr(options, name, None) for name in names}
 
 
@@ -181,4 +190,24 @@ _SWITCHES = (
     ),
     ("redeploy", "Publish the code in service once more and deploy that, once traffic is steady"),
 )
-_IN_FORM = frozenset({"arrival-rate", "error-share", "pattern", "arrivals"})
+_IN_FORM = (
+    "arrival-rate",
+    "error-share",
+    "pattern",
+    "arrivals",
+    "application",
+    "group",
+    "deployment",
+    "target-version",
+    "redeploy",
+    "expect",
+    "allow-writes",
+)
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "pattern": _PATTERNS,
+    "arrivals": get_args(Arrivals),
+    "expect": tuple(Outcome),
+}
+"""The words that an option can be, by its flag; a form offers them, and an empty one for what the experiment says."""
+SWITCHED = frozenset(flag.replace("-", "_") for flag, _ in _SWITCHES)
+"""The names of options that are on or off."""

@@ -189,6 +189,9 @@ def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, r
         functions.update_function_code({**function, **canary})
         functions.update_function_configuration({**function, **_configuration(experiment.canary, "canary")})
         functions.publish_version(function)
+        # $LATEST is what is in service, as after a release that is over: so that it can be deployed once more.
+        functions.update_function_code({**function, **baseline})
+        functions.update_function_configuration({**function, **_configuration(experiment.baseline, "baseline")})
     with _blaming("deployment.alias"):
         functions.create_alias({**function, "Name": stack.alias, "FunctionVersion": stack.baseline})
     if broken := _warm(experiment.baseline, "baseline", functions, stack.function, stack.baseline):

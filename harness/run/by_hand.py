@@ -77,6 +77,10 @@ class ByHand:
         """Notes that a person asked for something that was not even tried."""
         self._context.record(Asked(at_s=self._context.base.now_s(), what=what, value=value, by=by, refused=why))
 
+    def started(self, by: str) -> None:
+        """Notes who started this run."""
+        self._context.record(Asked(at_s=self._context.base.now_s(), what="start", value="", by=by))
+
     def note(self, text: str, by: str) -> None:
         """Marks this moment with a person's words."""
         self._context.record(Note(at_s=self._context.base.now_s(), text=text, by=by))

@@ -8,6 +8,7 @@ from harness.core.experiment.alarm_contradictions import about_alarms
 from harness.core.experiment.faults import KINDS, effects_of, highest_share, name_of
 from harness.core.experiment.group_names import about_names
 from harness.core.experiment.hosts import is_host, is_url
+from harness.core.experiment.overlay import WAYS
 from harness.core.experiment.rails import ROUNDING
 from harness.core.experiment.rates import steps
 from harness.core.experiment.sendable import about_requests
@@ -118,8 +119,7 @@ def _about_config(config: str) -> Problems:
 
 def about_making(deployment: Deployment) -> Problems:
     """Everything that is wrong in how the deployment is to come about."""
-    ways = ("id", "target_version", "redeploy", "command")
-    given = [name for name in ways if getattr(deployment, name) not in (None, False)]
+    given = [name for name in WAYS if getattr(deployment, name) not in (None, False)]
     if len(given) > 1:
         yield ExperimentError(f"deployment.{given[0]}", f"cannot stand beside {given[1]}: each says what deploys")
     if deployment.target_version is not None and not deployment.target_version.isdecimal():

@@ -14,8 +14,21 @@ from harness.core.experiment import rates
 from harness.core.experiment.durations import duration_s
 from harness.core.experiment.hosts import is_host
 from harness.core.experiment.qualified import with_a_bare_function
-from harness.core.experiment.types import MAX_USERS, NAME, Arrivals, Experiment, Outcome, Pattern, StopOn, Traffic
+from harness.core.experiment.types import (
+    MAX_USERS,
+    NAME,
+    Arrivals,
+    Deployment,
+    Experiment,
+    Outcome,
+    Pattern,
+    StopOn,
+    Traffic,
+)
 from harness.errors import UsageError
+
+WAYS = ("id", "target_version", "redeploy", "command")
+"""The fields of a deployment that say how it comes about; only one of them can hold."""
 
 
 class Option(NamedTuple):
@@ -53,10 +66,17 @@ def _changed(experiment: Experiment, part: str, changes: dict[str, Any]) -> Expe
     if not part:
         return replace(experiment, **changes)
     if part == "deployment":
-        changes = with_a_bare_function(changes)
+        changes = _with_one_way(with_a_bare_function(changes))
     if part == "traffic":
         changes = _with_one_loop(changes)
     return replace(experiment, **{part: replace(getattr(experiment, part), **changes)})
+
+
+def _with_one_way(changes: dict[str, Any]) -> dict[str, Any]:
+    """What deploys excludes what else does: one way that is given replaces the other one of the file."""
+    if not any(way in changes for way in WAYS):
+        return changes
+    return {way: getattr(Deployment(), way) for way in WAYS} | changes
 
 
 def _with_one_loop(changes: dict[str, Any]) -> dict[str, Any]:

@@ -491,8 +491,9 @@ class Asked(Entry, frozen=True, kw_only=True, tag="asked"):
     """A person asked for something while the run lasted; the events beside it show what came of it.
 
     `refused` says why it was not done.
-    `what` is `error_share`, `arrival_rate`, `pattern`, `force_alarm`, `release_alarm`, `stop_faults`, `roll_back` or
-    `end`; of what could not be read, the name of the control, with the beginning of what was sent as `value`.
+    `what` is `start`, `error_share`, `arrival_rate`, `pattern`, `force_alarm`, `release_alarm`, `stop_faults`,
+    `roll_back` or `end`; of what could not be read, the name of the control, with the beginning of what was sent as
+    `value`.
     """
 
     what: str

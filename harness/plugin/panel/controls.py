@@ -4,18 +4,19 @@ The timeline notes every ask and who asked, also if it was refused, and also if 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from harness.core.experiment.part import Rate, Share
 from harness.core.experiment.rates import WORDS, read, worded
-from harness.core.experiment.types import AlarmState, ArrivalRate, Pattern
+from harness.core.experiment.types import MAX_USERS, AlarmState, ArrivalRate, Arrivals, Pattern
 from harness.errors import NotAllowed, UsageError
 from harness.files import NOT_JSON
 from harness.run.by_hand import ByHand
 
+Name = Annotated[str, Meta(max_length=300)]
 Who = Callable[[str | None], str]
 Steer = Callable[[ByHand, bytes, Who], str]
 SHOWN_OF_A_BODY = 200
@@ -44,6 +45,37 @@ class AlarmAsked(Body, frozen=True, kw_only=True):
     """The state in which the alarm is held."""
 
     state: AlarmState = "ALARM"
+
+
+class StartAsked(Body, frozen=True, kw_only=True):
+    """Another test. What is left out stays as in the last one; an empty text leaves it to the experiment.
+
+    `users` is for closed loops; a rate may be words.
+    """
+
+    host: Annotated[str, Meta(max_length=2000)] | None = None
+    users: Annotated[int, Meta(ge=1, le=MAX_USERS)] | None = None
+    arrival_rate: Rate | Annotated[str, Meta(max_length=500)] | None = None
+    error_share: Share | Literal[""] | None = None
+    pattern: Pattern | Literal[""] | None = None
+    arrivals: Arrivals | Literal[""] | None = None
+    application: Name | None = None
+    group: Name | None = None
+    deployment: Name | None = None
+    target_version: Name | None = None
+    redeploy: bool | None = None
+    expect: Name | None = None
+    allow_writes: bool | None = None
+
+    @property
+    def options(self) -> dict[str, str | bool]:
+        """What is asked for, by the names and in the words of Locust's options."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__ if name not in ("by", "host", "users")}
+        return {
+            f"canary_{name}": value if isinstance(value, bool) else str(value)
+            for name, value in given.items()
+            if value is not None
+        }
 
 
 class NoteAsked(Body, frozen=True, kw_only=True):
@@ -154,6 +186,11 @@ def steer(name: str, run: ByHand, body: bytes, who: Who) -> str:
         shown = body.decode(errors="replace")[:SHOWN_OF_A_BODY]
         run.refuse(name.replace("-", "_"), shown, who(_given_by(body)), str(error))
         raise
+
+
+def start_asked(body: bytes) -> StartAsked:
+    """What a start asks for; raises Unreadable."""
+    return _read(body, StartAsked)
 
 
 class _By(Struct, frozen=True):

@@ -2,25 +2,28 @@
 
 import secrets
 import socket
-from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from flask import Blueprint, Response, abort, jsonify, request, send_file, send_from_directory
+from flask import Blueprint, Response, abort, g, jsonify, request, send_file, send_from_directory
 from flask_cors import cross_origin
 from flask_login import current_user
 from werkzeug.exceptions import BadRequest
 
+from harness.aws.clients import Aws
+from harness.aws.offers import offers
 from harness.core.experiment.gate import Gate
-from harness.errors import ExitCode, HarnessError, UsageError
+from harness.errors import ExitCode, HarnessError, NotAllowed, UsageError
 from harness.plugin import options
 from harness.plugin.panel import controls
 from harness.plugin.panel.exposition import CONTENT_TYPE, exposition
 from harness.plugin.panel.runs import file_of, folder_of, listed
 from harness.plugin.panel.state import State
-from harness.plugin.panel.view import View, hindrance
+from harness.plugin.panel.view import View
+from harness.plugin.start_form import form_of, told_to_locust
+from harness.plugin.starting import Starts
 
 if TYPE_CHECKING:
     from harness.plugin.director import Director
@@ -49,6 +52,7 @@ class Panel:
         self._director = director
         self._view = View(director, environment)
         self._token = secrets.token_urlsafe(24)
+        self._starts = Starts(environment, director)
         web_ui, given = environment.web_ui, environment.parsed_options
         self._gate = Gate(options.web_hosts(given), socket.gethostname())
         self._auth = web_ui.auth_required_if_enabled
@@ -56,6 +60,7 @@ class Panel:
         app.before_request(self._guard)
         app.after_request(self._dress)
         app.register_blueprint(self._blueprint(given.web_base_path or ""))
+        self._fill_locusts_form(web_ui)
         tabs = web_ui.template_args.setdefault("extended_tabs", [])
         tabs.append({"title": "Canary", "key": KEY})
 
@@ -69,6 +74,8 @@ class Panel:
             "/api/v1/schema": self._schema,
             "/api/v1/token": self._tell_token,
             "/api/v1/runs": self._runs,
+            "/api/v1/start": self._form,
+            "/api/v1/choices": self._choices,
             "/run/<name>": self._file_of_last,
             "/runs/index.html": self._index,
             "/runs/<experiment>/<start>/<name>": self._file,
@@ -77,13 +84,14 @@ class Panel:
             self._add(blueprint, rule, view, "GET")
         for name in controls.CONTROLS:
             self._add(blueprint, f"/api/v1/{name}", self._controlled(name), "POST")
+        self._add(blueprint, "/api/v1/start", self._start, "POST")
         blueprint.register_error_handler(HarnessError, _told)
         return blueprint
 
     def _add(self, blueprint: Blueprint, rule: str, view: Callable[..., Any], method: str) -> None:
         """Puts a route behind the login, and without the CORS permission that Locust gives to all origins."""
         closed = cross_origin(origins=[], methods=[method], automatic_options=False)(self._auth(view))
-        blueprint.add_url_rule(rule, endpoint=rule.replace(".", "-"), view_func=closed, methods=[method])
+        blueprint.add_url_rule(rule, endpoint=f"{method} {rule}".replace(".", "-"), view_func=closed, methods=[method])
 
     # Before and after every request
 
@@ -95,28 +103,48 @@ class Panel:
         if refusal:
             return _error(refusal, 403)
         if request.endpoint == "locust.swarm" and (refusal := self._unplayable()):
-            # Locust's form shows the message of an answer of this shape.
-            return jsonify({"success": False, "message": refusal, "host": self._environment.host})
+            return _refused_to_the_form(refusal)
         return None
 
     def _unplayable(self) -> str | None:
-        """Why the test that the form asks for cannot be run; None if it can."""
-        ours = {name: value for name, value in request.form.items() if name.startswith("canary_")}
-        closed = next((name for name in ours if name not in options.in_form()), None)
-        if closed:
-            return f"{closed} is set where Locust is started, not in the form"
-        if missing := hindrance(self._environment.runner):
-            return missing
-        asked = Namespace(**{**vars(self._environment.parsed_options), **ours})
-        asked.host = request.form.get("host") or self._environment.host
+        """Why the test that Locust's form asks for cannot be run; None if it can.
+
+        Its other form, which changes a test that is on, says nothing of a host.
+        """
+        ours = options.read_form({n: v for n, v in request.form.items() if n.startswith("canary_")})
+        host = request.form.get("host")
         try:
-            self._director.admission.settings(asked, asked.host)
-        except UsageError as error:
+            if host is None and self._starts.test_is_on:
+                self._starts.check(ours, host)
+            else:
+                self._starts.admit(ours, host)
+                g.admitted = True
+        except (UsageError, NotAllowed) as error:
             return str(error)
         return None
 
+    def _told_if_refused(self, response: Response) -> Response:
+        """Has Locust's form tell why a test that it asked for could not begin, where START was pressed."""
+        begun = response.is_json and bool((response.get_json(silent=True) or {}).get("success"))
+        refusal = self._starts.outcome(begun=begun)
+        return _refused_to_the_form(refusal) if begun and refusal else response
+
+    def _fill_locusts_form(self, web_ui: Any) -> None:
+        """Has Locust's form offer choices as choices, and say what holds where a field is left empty."""
+        update = web_ui.update_template_args
+
+        def updated() -> None:
+            update()
+            form = form_of(self._environment, None)
+            others = {n: v for n, v in web_ui.template_args["extra_options"].items() if n not in options.in_form()}
+            web_ui.template_args["extra_options"] = {**told_to_locust(form), **others}
+
+        web_ui.update_template_args = updated
+
     def _dress(self, response: Response) -> Response:
         """Adds our script to Locust's page, and keeps all pages out of foreign frames."""
+        if g.pop("admitted", False):
+            response = self._told_if_refused(response)
         response.headers.setdefault("X-Frame-Options", "SAMEORIGIN")
         if (request.endpoint or "").startswith(f"{NAME}."):
             response.headers.setdefault("Cache-Control", "no-store")
@@ -163,19 +191,43 @@ class Panel:
     def _reports(self) -> Path:
         return options.reports(self._environment.parsed_options)
 
+    def _form(self) -> Response:
+        return _json(msgspec.json.encode(form_of(self._environment, self._starts.refusal())))
+
+    def _choices(self) -> Response:
+        experiment = options.settings_of(self._environment.parsed_options).experiment
+        return _json(msgspec.json.encode(offers(Aws(), experiment.deployment)))
+
     # Steering
+
+    def _start(self) -> Response:
+        body = self._allowed_body()
+        if isinstance(body, Response):
+            return body
+        asked = controls.start_asked(body)
+        by = self._who()(asked.by)
+        self._starts.start(asked.options, asked.host, asked.users)
+        if run := self._director.run:
+            run.by_hand.started(by)
+        self._view.expire()
+        return _json(msgspec.json.encode({"schema": 1, "done": "the test has begun"}))
+
+    def _allowed_body(self) -> bytes | Response:
+        """The body of who has the token; what else is answered where it cannot be."""
+        if not self._has_token():
+            return _error(f"the header {TOKEN_HEADER} must be the token of /canary/api/v1/token", 403)
+        body = _body()
+        return _error(f"at most {LARGEST_BODY} bytes are read", 413) if body is None else body or b"{}"
 
     def _controlled(self, name: str) -> Callable[[], Response]:
         def steer() -> Response:
-            if not self._has_token():
-                return _error(f"the header {TOKEN_HEADER} must be the token of /canary/api/v1/token", 403)
-            body = _body()
-            if body is None:
-                return _error(f"at most {LARGEST_BODY} bytes are read", 413)
+            body = self._allowed_body()
+            if isinstance(body, Response):
+                return body
             run = self._director.run
             if run is None:
                 return _error("no test is running", 409)
-            told = controls.steer(name, run.by_hand, body or b"{}", self._who())
+            told = controls.steer(name, run.by_hand, body, self._who())
             self._view.expire()
             return _json(msgspec.json.encode({"schema": 1, "done": told}))
 
@@ -210,6 +262,12 @@ def _file(folder: Path | None, name: str) -> Response:
     text = path.suffix not in (".html", ".svg", ".png", ".json", ".xml", ".csv", ".parquet")
     response = send_file(path, mimetype="text/plain" if text else None)
     response.headers["Content-Security-Policy"] = _SANDBOX  # a report shows words of the service under test
+    return response
+
+
+def _refused_to_the_form(reason: str) -> Response:
+    """Locust's form shows the message of an answer of this shape beside its button."""
+    response: Response = jsonify({"success": False, "message": reason, "host": ""})
     return response
 
 

@@ -26,6 +26,7 @@ from harness.plugin.panel.state import (
     told,
     watcher_of,
 )
+from harness.plugin.starting import hindrance
 from harness.run.run import Run
 from harness.traffic.fleet import Fleet
 
@@ -165,13 +166,6 @@ class View:
         self._next_s = time.monotonic() + max(JUDGED_AGAIN_S, cost_s / JUDGING_SHARE)
         if chronicle is self._chronicle:
             self._judged, self._judged_s = judged, at_s
-
-
-def hindrance(runner: Any) -> str | None:
-    """Why Locust cannot begin a test now; None where it can."""
-    if getattr(runner, "worker_count", None) == 0:  # only a master's has it
-        return "no worker is connected to this master: start one with --worker, or wait for those of --processes"
-    return None
 
 
 def _control(why: str | None = None, *, most: float = math.inf, writes: bool = False) -> Control:

@@ -79,6 +79,7 @@ def client(run: PlayedRun) -> FlaskClient:
     """Asks the routes of a page without login."""
     app = Flask("page")
     web_ui = SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view, template_args={}, web_login=False)
+    web_ui.update_template_args = lambda: None
     given = Namespace(web_base_path="", canary_web_hosts="ops.example.com")
     environment: Any = SimpleNamespace(web_ui=web_ui, parsed_options=given, runner=SimpleNamespace(state="running"))
     show: Any = SimpleNamespace(run=run, last=run, chronicle=None, refused=None)

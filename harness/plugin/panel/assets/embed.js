@@ -19,6 +19,9 @@ style.textContent = `
   #canary-link i[data-tone="good"] { background: #4ade80; opacity: 1; }
   #canary-link i[data-tone="bad"] { background: #f87171; opacity: 1; }
   #canary-link i[data-tone="busy"] { background: #fbbf24; opacity: 1; }
+  html[data-canary-open] .MuiFormControl-root:has([name="userCount"]),
+  html[data-canary-open] .MuiFormControl-root:has([name="spawnRate"]) { display: none; }
+  form .MuiAlert-message { overflow-wrap: anywhere; min-width: 0; }
   html[data-canary-alone] main > .MuiContainer-root { display: none; }
 `;
 
@@ -64,6 +67,12 @@ function settle() {
   panel?.awake(open);
 }
 
+// Where arrivals are open, the rate says what is sent: Locust's form need not ask for users.
+async function askWhetherOpen() {
+  const answer = await fetch(new URL("api/v1/start", base), { cache: "no-store", redirect: "manual" });
+  if (answer.ok) document.documentElement.toggleAttribute("data-canary-open", !(await answer.json()).asks_users);
+}
+
 function isDark() {
   const [red, green, blue] = (getComputedStyle(document.body).backgroundColor.match(/\d+/g) ?? [255, 255, 255]).map(Number);
   return red + green + blue < 384;
@@ -79,5 +88,6 @@ new MutationObserver(settle).observe(document.getElementById("root"), { childLis
 new MutationObserver(() => panel?.theme(isDark())).observe(document.head, { childList: true });
 addEventListener("popstate", settle);
 addEventListener("click", () => setTimeout(settle), true);
+askWhetherOpen().catch(() => {}); // without an answer the form asks for all
 addEventListener("canary-tone", (event) => link.querySelector("i").setAttribute("data-tone", event.detail));
 settle();

@@ -1,9 +1,11 @@
 // The panel: asks for the state each second, draws what changed, and sends what a person asks for.
 import { chart, periods } from "./chart.js";
+import { StartCard } from "./start.js";
 import { count, duration, elapsed, percent, h, words } from "./words.js";
 
 const EVERY_MS = 900;
 const PATIENCE_MS = 5000;
+const POST_PATIENCE_MS = 70000;
 const RUNS_EVERY_MS = 15000;
 const TONES = { as_expected: "good", contrary: "bad", aborted: "bad", inconclusive: "busy" };
 const STATES = { OK: "good", ALARM: "bad", INSUFFICIENT_DATA: "busy" };
@@ -108,7 +110,7 @@ class Panel {
     dispatchEvent(new CustomEvent("canary-tone", { detail: tone }));
   }
 
-  async post(name, body) {
+  async post(name, body, say = (text, tone) => this.say(text, tone)) {
     const by = this.name.value.trim();
     try {
       const answer = await fetch(new URL(`api/v1/${name}`, this.base), {
@@ -116,15 +118,15 @@ class Panel {
         headers: { "Content-Type": "application/json", "X-Canary-Token": this.state?.token ?? "" },
         body: JSON.stringify(by ? { ...body, by } : body),
         redirect: "manual",
-        signal: AbortSignal.timeout(30000),
+        signal: AbortSignal.timeout(POST_PATIENCE_MS),
       });
       if (answer.type === "opaqueredirect") throw new Error("you are signed out");
       const told = await answer.json();
       if (!answer.ok) throw new Error(told.error);
-      this.say(`Done: ${told.done}.`, "good");
+      say(`Done: ${told.done}.`, "good");
       return true;
     } catch (error) {
-      this.say(`Refused: ${error.message}`, "bad");
+      say(`Refused: ${error.message}`, "bad");
       return false;
     } finally {
       this.ask();
@@ -163,6 +165,7 @@ class Panel {
       place("refused", "div", { role: "status" }),
       place("spoken", "p", { class: "spoken", role: "status" }),
       place("banner"),
+      (this.start = new StartCard(this)).node,
       h("div", { class: "grid" },
         h("div", { class: "column" },
           place("chart"),
@@ -196,6 +199,8 @@ class Panel {
     this.put("spoken", run?.headline, (headline) => headline && document.createTextNode(headline));
     this.grid.hidden = !run;
     this.drawControls(run, controls);
+    this.start.draw(this.state);
+    this.dock.hidden = !run || run.stage === "over";
     this.sayTone(run ? toneOf(run) : "calm");
     if (!run) return;
     const marks = run.story.filter((line) => line.kind !== "trouble" && line.kind !== "run");
