@@ -36,10 +36,7 @@ def rung(setting: Setting, account: Account, minutes: Mapping[str, Sequence[Minu
     told = {one.name: _states(setting, one, account, minutes[one.name]) for one in setting.watches}
     rung = [moment for guard in setting.guards for moment in _moments(setting, guard, told)]
     first_s = min((at_s for _, at_s, rings in rung if rings and at_s > LOOK_S), default=math.inf)
-    before: dict[object, bool] = {}
-    for of, at_s, rings in rung:
-        if at_s <= LOOK_S:
-            before[of] = rings
+    before = {of: rings for of, at_s, rings in rung if at_s <= LOOK_S}  # the last one of each alarm
     return first_s, any(before.values())
 
 
