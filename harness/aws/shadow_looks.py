@@ -77,15 +77,22 @@ class Shadows:
 def _state(rule: Rule, found: Sequence[Evaluated], look: AlarmMetricSeen) -> AlarmSeen:
     """The newest state, and the evaluation that led to it."""
     led = turns(found)[-1]
-    limit = f"{sign_of(rule.condition.comparison)} {rule.threshold:g}"
     return AlarmSeen(
         asked_s=look.asked_s,
         at_s=look.at_s,
         name=rule.name or "",
         state=_STATES[led.state],
         since_s=led.end_s,
-        reason=f"{'no datapoint' if led.value is None else f'{led.value:g}'}, and {limit} breaches",
+        reason=_compared(rule, led.value),
     )
+
+
+def _compared(rule: Rule, value: float | None) -> str:
+    """What the evaluation compared last."""
+    if value is None:
+        return "no datapoint"
+    is_ = "is" if rule.condition.breached_by(value) else "is not"
+    return f"{value:.6g} {is_} {sign_of(rule.condition.comparison)} {rule.threshold:g}"
 
 
 def words_of_apis(definitions: Mapping[str, AlarmDefined]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from harness.core.timeline.events import (
 )
 from harness.core.timeline.shadow import turns
 from harness.core.verdict.evidence import FaultTime
-from harness.core.verdict.shadows import courses_of_shadows
+from harness.core.verdict.shadows import alarm_delay_s, courses_of_shadows
 from harness.report.facts import percent, plain, words
 from harness.report.judged_run import JudgedRun
 
@@ -131,19 +131,21 @@ def _alarms(run: JudgedRun) -> Iterator[Span]:
 
 
 def _shadows(run: JudgedRun) -> Iterator[Span]:
-    """The states that shadow alarms would have been in, from the ends of the periods that led to them on."""
-    began_s = min(0.0, run.origin_s)
+    """The states that shadow alarms would have shown, each from the latest instant on at which it would."""
+    began_s, (least_s, most_s) = min(0.0, run.origin_s), alarm_delay_s(run.evidence)
     for name, course in islice(courses_of_shadows(run.evidence).items(), MOST_ALARMS):
         found = [] if isinstance(course, str) else turns(course.found)
-        for one, end_s in zip(found, [*(later.end_s for later in found[1:]), None], strict=True) if found else ():
-            if _until(run, end_s) >= began_s and one.end_s <= run.ends_s:
+        starts = [one.end_s + (most_s if at else 0.0) for at, one in enumerate(found)]
+        for one, from_s, end_s in zip(found, starts, [*starts[1:], None], strict=True) if found else ():
+            if _until(run, end_s) >= began_s and from_s <= run.ends_s:
+                shown = f"decided at {one.end_s - run.origin_s:.0f} s, shown {least_s:g} to {most_s:g} s later"
                 yield Span(
                     lane=plain(f"shadow {name}"),
                     kind=_ALARM_KINDS.get(one.state, "blind"),
                     label=plain(one.state),
-                    from_s=max(began_s, one.end_s),
+                    from_s=max(began_s, from_s),
                     to_s=_until(run, end_s),
-                    detail=plain(f"{name}, a shadow alarm, would be decided to be in {one.state}"),
+                    detail=plain(f"{name} does not exist, and would be in {one.state}: {shown}"),
                 )
 
 

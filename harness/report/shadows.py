@@ -1,40 +1,39 @@
 """Shadow alarms in words: what alarms that do not exist would have done, beside what the real one did."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from harness.core.verdict.types import ShadowFacts, Verdict
 from harness.report import facts
 
-HEAD: facts.Row = ("shadow alarm", "rule", "in ALARM", "against the real one", "would have", "call", "false")
+HEAD: facts.Row = ("shadow alarm", "rule", "in ALARM", "against the real one", "would have", "call", "false alarms")
 ABOUT = (
     "A measure beside the verdict, and no part of it: alarms that do not exist, by the datapoints that CloudWatch has. "
-    "In ALARM is when CloudWatch would have shown it, in seconds since the creation. False are its times in ALARM in "
-    "which the canary had done no harm."
+    "In ALARM is when CloudWatch would have shown it, in seconds since the creation. False alarms are its times in "
+    "ALARM in which the canary had done no harm."
 )
 REAL = "(the real alarm)"
 _DID: Mapping[bool | None, str] = {True: "stopped the release", False: "let it pass", None: facts.NOT_MEASURED}
 
 
-def rows(verdict: Verdict) -> list[facts.Row]:
-    """One row for each shadow alarm, below that of the real alarm; none where there is no shadow alarm."""
+def rows(verdict: Verdict, rules: Iterable[str] = ()) -> list[facts.Row]:
+    """One row for each shadow alarm, below that of the real ones, whose `rules` are told; none without any."""
     if not verdict.shadow:
         return []
     rang = verdict.detection.alarm_s
     real = (
         REAL,
-        "",
+        "; ".join(rules),
         facts.span(rang, digits=0) if rang else "never",
         "",
         facts.words(verdict.outcome),
         facts.words(verdict.call),
+        "",
     )
-    return [(*real, ""), *map(_row, verdict.shadow)]
+    return [real, *map(_row, verdict.shadow)]
 
 
 def _row(seen: ShadowFacts) -> facts.Row:
-    rang = (
-        facts.span(seen.alarm_s, digits=0) if seen.alarm_s else facts.NOT_MEASURED if seen.alarms is None else "never"
-    )
+    rang = facts.span(seen.alarm_s, digits=0) if seen.alarm_s else _unrung(seen)
     false = facts.NOT_MEASURED if seen.false_alarms is None else f"{seen.false_alarms} of {seen.alarms}"
     return (
         facts.plain(seen.name),
@@ -43,8 +42,14 @@ def _row(seen: ShadowFacts) -> facts.Row:
         lead(seen) or facts.NOT_MEASURED,
         _DID[seen.stops],
         facts.words(seen.call),
-        false if seen.alarms else "none" if seen.alarms == 0 else false,
+        "none" if seen.alarms == 0 else false,
     )
+
+
+def _unrung(seen: ShadowFacts) -> str:
+    if seen.alarms is None:
+        return facts.NOT_MEASURED
+    return "not by then" if seen.why else "never"
 
 
 def lead(seen: ShadowFacts) -> str:
@@ -76,5 +81,9 @@ def _sentence(seen: ShadowFacts) -> str:
 
 
 def notes(verdict: Verdict) -> list[str]:
-    """Why something is not known of a shadow alarm, by its name."""
-    return [f"{seen.name}: {seen.why}." for seen in verdict.shadow if seen.why]
+    """Why something is not known of shadow alarms, by their names."""
+    named: dict[str, list[str]] = {}
+    for seen in verdict.shadow:
+        if seen.why:
+            named.setdefault(seen.why, []).append(seen.name)
+    return [f"{', '.join(names)}: {why}." for why, names in named.items()]

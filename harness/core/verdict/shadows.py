@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from harness.core.delays import ALARM_DELAY_S, STOP_DELAY_S, Range
-from harness.core.experiment.types import Call, CloudDelay, ShadowAlarm
+from harness.core.experiment.types import Call, ShadowAlarm
 from harness.core.timeline.alarm_rules import Rule, rule_of_metrics
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import AlarmDefined, AlarmMetricSeen, AlarmSeen, LookFailed
@@ -89,7 +89,7 @@ def _facts(evidence: Evidence, name: str, course: Course, harmed: bool | None) -
     created_s = evidence.release.created_s
     if created_s is None:
         return ShadowFacts(name=name, rule=str(course.rule), why="no deployment was seen that it could have stopped")
-    delay = _delay(evidence.experiment.cloud.alarm_delay_s)
+    delay = alarm_delay_s(evidence)
     times = [*_times(evidence, course)]
     lasting = next((one for one in times if one[1] is None or one[1] + delay[0] > created_s), None)
     rings = None if lasting is None else (lasting[0] + delay[0], lasting[0] + delay[1])
@@ -113,8 +113,9 @@ def _facts(evidence: Evidence, name: str, course: Course, harmed: bool | None) -
     )
 
 
-def _delay(learned: CloudDelay | None) -> Range:
-    """How long an alarm takes from the end of the deciding period, as the experiment has it of this account."""
+def alarm_delay_s(evidence: Evidence) -> Range:
+    """How long after the deciding period an alarm shows its state, as the experiment has it of this account."""
+    learned = evidence.experiment.cloud.alarm_delay_s
     if learned is None:
         return ALARM_DELAY_S
     return (learned[0], learned[-1]) if isinstance(learned, tuple) else (learned, learned)
@@ -165,7 +166,7 @@ def _unrung(evidence: Evidence, course: Course) -> tuple[bool | None, str | None
     if release.promoted is None:
         ended_so = "was stopped" if release.ended else "was last seen"
         return None, f"it would not have gone to ALARM before the release {ended_so}; what came after is not known"
-    latest_s = release.promoted[0] - ALARM_DELAY_S[0] - STOP_DELAY_S[0]
+    latest_s = release.promoted[0] - alarm_delay_s(evidence)[0] - STOP_DELAY_S[0]
     if course.known_s <= latest_s - course.rule.condition.step_s:
         return None, "it was not read to the end of the release"
     return False, None
