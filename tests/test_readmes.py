@@ -80,7 +80,8 @@ def test_make_targets_exist(target: str) -> None:
 ONE = "canary-harness rehearse erroruser"
 OWN_API = [c for c in commands() if c.startswith(("canary-harness init", "canary-harness rehearse shop.yaml"))]
 BY_TOOL = [c for c in commands() if c.startswith("canary-harness rehearse") and " -- sam " in c]
-NOT_ALONE = (ONE, "canary-harness rehearse --all --json", *OWN_API, *BY_TOOL)
+SHADOW = "canary-harness rehearse shadow.yaml"
+NOT_ALONE = (ONE, "canary-harness rehearse --all --json", SHADOW, *OWN_API, *BY_TOOL)
 RUNNABLE = [c for c in commands() if c.startswith("canary-harness rehearse") and c not in NOT_ALONE]
 ODDS = [command for command in commands() if command.startswith(("canary-harness predict", "canary-harness whatif"))]
 ADVICES = [command for command in commands() if command.startswith("canary-harness advise")]
@@ -107,6 +108,7 @@ OTHERS = {
     ONE: "test_judge_repeats_the_verdict",
     **dict.fromkeys(OWN_API, "test_own_api_is_rehearsed_by_two_commands"),
     "canary-harness rehearse --all --json": "tests/cli/test_rehearsals.py",
+    SHADOW: "test_shadow_alarms_are_rehearsed",
     "source <(canary-harness completion bash)": "test_bash_completes_commands_and_options",
     **dict.fromkeys(ODDS, "test_odds_are_told"),
     "canary-harness cloud --speed 60": "test_cloud_serves",
@@ -328,6 +330,28 @@ def test_watch_asks_for_the_stack(command: str, tmp_path: Path) -> None:
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, env=nowhere)
     assert done.returncode == 2
     assert "no AWS credentials" in done.stderr
+
+
+@pytest.mark.slow
+def test_shadow_alarms_are_rehearsed(tmp_path: Path) -> None:
+    """One is stricter than the real alarm and rings before it, one never would, and an old folder tells it again."""
+    (tmp_path / "shadow.yaml").write_text(shown("yaml", "# shadow.yaml"))
+    done = run_harness(tmp_path, *shlex.split(SHADOW)[1:], "--speed", "150")
+    assert done.returncode == 0, done.stderr
+    folder = RunFolder.open(tmp_path / "reports" / "latest")
+    verdict = folder.read_verdict()
+    assert verdict
+    told = {one.name: one for one in verdict.shadow}
+    assert [told[name].stops for name in ("strict", "never")] == [True, None]
+    assert told["strict"].decided_s < told["strict"].alarm_s[0] < verdict.detection.alarm_s[0]
+    assert told["strict"].lead_s[1] > 0
+    assert told["strict"].false_alarms == told["never"].alarms == 0
+    assert "Shadow alarm strict would have gone to ALARM" in done.stdout
+    assert "shadow alarm strict would be ALARM" in done.stderr
+    page = folder.page.read_text()
+    folder.page.unlink()
+    assert main(["report", str(folder.path)]) == 0
+    assert folder.page.read_text() == page
 
 
 @pytest.mark.slow
