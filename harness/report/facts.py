@@ -33,12 +33,25 @@ _HEADLINES = {
     Outcome.UNKNOWN: "OUTCOME UNKNOWN",
 }
 USERS_HIT = "simulated users that met a failure, not people: rows of the feed, or personas of a locustfile"
+CLIENT_LATENCY = (
+    "client latency is what a client waited, from when a request was due to the last byte of its answer, in wall time; "
+    "CloudWatch's Duration is how long the function took"
+)
 OTHERS_SENT = "The run sent no requests of its own; what CloudWatch counted is other people's."
 NOTHING_SENT = "No request was sent, so nothing was measured: the outcome above is all that is known."
 LEDGER_HEAD: Row = ("step", "at", "took")
 EXPOSURE_HEAD: Row = ("exposure", "value", "what it is")
 MATRIX_HEAD: Row = ("intent", "ok", "failed")
-ARMS_HEAD: Row = ("arm", "version", "requests", "failed", "failure rate (95 %)", "p50", "p95", "p99 ms")
+ARMS_HEAD: Row = (
+    "arm",
+    "version",
+    "requests",
+    "failed",
+    "failure rate (95 %)",
+    "client p50 ms",
+    "client p95 ms",
+    "client p99 ms",
+)
 CRITERIA_HEAD: Row = ("criterion", "limit", "measured", "met")
 RUNS_HEAD: Row = ("experiment", "outcome", "call", "result", "detect", "roll back", "exit")
 NAMED_GROUPS = 3
@@ -280,7 +293,7 @@ def arms_source(verdict: Verdict) -> str:
 
 
 def latency(verdict: Verdict) -> str:
-    """The 99th percentile of both arms and how many times slower the canary was, each as an exact 99 % interval."""
+    """The 99th percentile of both arms' client latency and how many times slower the canary was, by intervals."""
     seen = verdict.arms.latency
     if seen is None:
         return "whether the canary was slower is not known"

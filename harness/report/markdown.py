@@ -102,7 +102,7 @@ def _requests(verdict: Verdict) -> list[str]:
     return [
         *("", *_table(facts.MATRIX_HEAD, facts.matrix(verdict)), "", f"Traffic: {facts.traffic(verdict)}."),
         *("", *_table(facts.ARMS_HEAD, facts.arms(verdict)), ""),
-        f"Arms: {facts.arms_source(verdict)}. Latency: {facts.latency(verdict)}.",
+        f"Arms: {facts.arms_source(verdict)}. Client latency: {facts.latency(verdict)}.",
     ]
 
 

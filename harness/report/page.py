@@ -26,7 +26,8 @@ MOST_ROWS = 40
 MOST_DATAPOINTS = 60
 
 MINUTES_HEAD: facts.Row = (
-    "from", "sent/s", "fault/s", "canary/s", "failed/s", "p50 ms", "p95 ms", "p99 ms", "weight", "alarm"
+    "from", "sent/s", "fault/s", "canary/s", "failed/s",
+    "client p50 ms", "client p95 ms", "client p99 ms", "weight", "alarm",
 )  # fmt: skip
 DATAPOINTS_HEAD: facts.Row = ("period", "CloudWatch", "canary", "clients saw", "threshold", "breaching", "alarm")
 

@@ -144,9 +144,9 @@ def latency() -> Spec:
     lines: Spec = {
         "transform": [{"fold": list(QUANTILES), "as": ["quantile", "ms"]}, {"filter": "isValid(datum.ms)"}],
         "mark": {"type": "rule", "strokeWidth": 1.5, "clip": True},
-        "encoding": {**_from_t_to_u(), "y": _y("ms", "latency ms"), "color": color},
+        "encoding": {**_from_t_to_u(), "y": _y("ms", ["client latency", "ms"]), "color": color},
     }
-    told = [_told("t", "s", ".0f"), *(_told(name, f"{name} ms", ".4~g") for name in QUANTILES)]
+    told = [_told("t", "s", ".0f"), *(_told(name, f"client {name} ms", ".4~g") for name in QUANTILES)]
     under: Spec = {
         "name": UNDER_POINTER,
         "transform": [{"filter": "isValid(datum.p50)"}],

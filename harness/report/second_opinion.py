@@ -58,7 +58,7 @@ def _compared(seen: SecondOpinion) -> dict[str, EProcess]:
 def _because(seen: SecondOpinion) -> str:
     stopping = {name: course for name, course in _compared(seen).items() if course.stop_s is not None}
     name, course = min(stopping.items(), key=lambda told: told[1].stop_s or 0.0)
-    bad = "failed" if name == "failures" else f"took more than {facts.number(seen.slow_above_ms)} ms"
+    bad = "failed" if name == "failures" else f"took more than {facts.number(seen.slow_above_ms)} ms at the client"
     canary, baseline = (f"{facts.count(bad)} of {facts.count(all_)}" for bad, all_ in (course.canary, course.baseline))
     return f"{canary} answers of the canary {bad}, and {baseline} of the baseline"
 

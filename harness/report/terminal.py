@@ -90,9 +90,10 @@ def _arms(verdict: Verdict) -> Iterator[RenderableType]:
     if facts.others_traffic(verdict):
         yield _labelled("Requests", facts.OTHERS_SENT)
     if facts.any_arm(verdict):
-        yield _table("Arms over the same time", facts.ARMS_HEAD, facts.arms(verdict))
+        head = tuple(name.replace("client ", "client\n") for name in facts.ARMS_HEAD)
+        yield _table("Arms over the same time", head, facts.arms(verdict))
     yield _labelled("Told apart", facts.arms_source(verdict))
-    yield _labelled("Latency", facts.latency(verdict))
+    yield _labelled("Client latency", facts.latency(verdict))
 
 
 def _hurt(verdict: Verdict, *, verbose: bool) -> Iterator[RenderableType]:

@@ -51,8 +51,10 @@ def verdict(folder: RunFolder) -> Verdict:
 def test_page_has_a_row_for_each_group_that_leads_to_its_own_page(folder: RunFolder) -> None:
     """Links are relative, so that the folder can be moved, and names are text."""
     text = folder.page.read_text()
-    table = text[text.index('<table id="groups">') :]
-    rows = re.findall(r'<tr class="(\w+)"><th[^>]*><a href="([^"]+)">([^<]+)</a>', table[: table.index("</table>")])
+    table = text[text.index('<table id="groups"') :]
+    rows = re.findall(
+        r'<tr role="row" class="(\w+)"><th[^>]*><a href="([^"]+)">([^<]+)</a>', table[: table.index("</table>")]
+    )
     assert rows == [
         ("as_expected", "shop-api/report.html", "shop-api"),
         ("contrary", "shop__toggles_/report.html", "shop &lt;toggles&gt;"),

@@ -78,8 +78,8 @@ def slower_by_cloudwatch(evidence: Evidence) -> str | None:
     if told.canary_ms <= max(ratio * told.baseline_ms, told.baseline_ms + DIFFERENCE_S * 1000):
         return None
     return (
-        f"by CloudWatch an invocation of the canary took {told.canary_ms:.0f} ms on average, and one of the baseline "
-        f"{told.baseline_ms:.0f} ms {'in the same minutes' if told.shared else 'before the creation'}"
+        f"by CloudWatch's Duration an invocation of the canary took {told.canary_ms:.0f} ms on average, and one of the "
+        f"baseline {told.baseline_ms:.0f} ms {'in the same minutes' if told.shared else 'before the creation'}"
     )
 
 

@@ -177,7 +177,8 @@ def _took(evidence: Evidence) -> str:
     told = durations_of(evidence)
     if told is None:
         return "; how long they took, and what the code answered, was not seen"
-    return f", which took {told.canary_ms:.0f} ms on average ({told.of_baseline}); what the code answered was not seen"
+    took = f"{told.canary_ms:.0f} ms on average ({told.of_baseline})"
+    return f", whose Duration was {took}; what the code answered was not seen"
 
 
 def _nameless(evidence: Evidence) -> str:

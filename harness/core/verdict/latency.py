@@ -147,9 +147,9 @@ def misses(arm: Interval, limit_s: float) -> bool:
 def slower_in_words(arms: Compared, name: str | None = None) -> str:
     """By how much the canary was slower, in all its answers or in those to one request."""
     return (
-        f"the canary's 99th percentile of latency {f'of {name} ' if name else ''}was {arms.canary_s * 1000:.0f} ms "
-        f"({interval_in_words(_ms(arms.canary))} ms), the baseline's {arms.baseline_s * 1000:.0f} ms over the same "
-        f"time{times_in_words(arms)}"
+        f"the canary's 99th percentile of client latency {f'of {name} ' if name else ''}was "
+        f"{arms.canary_s * 1000:.0f} ms ({interval_in_words(_ms(arms.canary))} ms), the baseline's "
+        f"{arms.baseline_s * 1000:.0f} ms over the same time{times_in_words(arms)}"
     )
 
 

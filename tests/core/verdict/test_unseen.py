@@ -140,7 +140,10 @@ def test_slow_canary_is_not_cleared_by_others_requests(build: Any, judged: Any) 
     assert "took 2003 ms on average, and one of the baseline 2 ms" in slow.because[1]
     alike = judged(with_durations(watched(build()), canary_ms=40.0, baseline_ms=2.0))
     assert alike.call == "cleared"
-    assert "which took 40 ms on average (2 ms on the baseline); what the code answered was not seen" in alike.because[1]
+    assert (
+        "whose Duration was 40 ms on average (2 ms on the baseline); what the code answered was not seen"
+        in alike.because[1]
+    )
     untold = judged(watched(build()))
     assert "how long they took, and what the code answered, was not seen" in untold.because[1]
     assert not any("No harm was found" in said for verdict in (alike, untold) for said in verdict.because)
@@ -154,7 +157,7 @@ def test_slow_version_that_got_all_traffic_at_once_is_not_cleared(build: Any, ju
     assert "took 2003 ms on average, and one of the baseline 2 ms before the creation" in slow.because[1]
     alike = judged(with_durations(at_once, canary_ms=40.0, baseline_ms=2.0))
     assert alike.call == "cleared"
-    assert "which took 40 ms on average (2 ms on the baseline before)" in alike.because[1]
+    assert "whose Duration was 40 ms on average (2 ms on the baseline before)" in alike.because[1]
     untold = with_durations(at_once, canary_ms=40.0, baseline_ms=2.0)
     untold = [one for one in untold if getattr(one, "metric", None) != "Duration" or getattr(one, "version", "") == "2"]
     assert "nothing tells how long those of the baseline took" in judged(untold).because[1]

@@ -84,7 +84,7 @@ def canary_slower(scene: Scene) -> Finding | None:
     return finding(
         "canary-slower",
         "warning" if harm and not harm.spell else "note",
-        f"The canary is slower: its 99th percentile of latency{of_whom} was {arms.canary_s * 1000:.0f} ms, the "
+        f"The canary is slower: its 99th percentile of client latency{of_whom} was {arms.canary_s * 1000:.0f} ms, the "
         f"baseline's {arms.baseline_s * 1000:.0f} ms over the same time{times_in_words(arms)}.",
     )
 
