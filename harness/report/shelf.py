@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.timeline.bounds import Bounds
-from harness.core.verdict.types import Verdict
+from harness.core.verdict.types import RESULTS, Verdict, result_in_words
 from harness.errors import HarnessError
 from harness.files import read_plain
 from harness.report import facts
@@ -21,7 +21,10 @@ from harness.report.templating import render
 
 INDEX = "index.html"
 OURS = b'<meta name="generator" content="canary-harness">'
+SIGNS = ("manifest.json", "timeline.jsonl", "verdict.json")
+"""A folder with any of these holds a run."""
 MOST_IN_TREND = 60
+OVERVIEW_HEAD: facts.Row = ("experiment", "service", "runs", "pass rate", "newest result", "newest run")
 HEAD: facts.Row = ("started", "outcome", "call", "result", "detect", "roll back", "failed", "exit")
 
 
@@ -45,8 +48,8 @@ def runs(root: Path, most: int | None = None) -> list[Listed]:
 
 
 def run_folders(root: Path) -> Iterator[Path]:
-    """The folders of runs below a folder, each once, whatever else there is."""
-    for folder in (manifest.parent for manifest in root.glob("*/*/manifest.json")):
+    """The folders of runs below a folder, each once, whatever else there is; also those that lost a file."""
+    for folder in {file.parent: None for name in SIGNS for file in root.glob(f"*/*/{name}")}:
         if not folder.is_symlink() and not folder.parent.is_symlink():
             yield folder
 
@@ -64,12 +67,32 @@ def write_index(root: Path) -> Path:
 
 
 def index(root: Path) -> str:
-    """The page that lists all runs below a folder, by experiment, with the trend of detection and rollback."""
+    """The page that lists all runs below a folder, by experiment: pass rates, trends, and which folders are damaged."""
     listed = runs(root)
     by_name = groupby(sorted(listed, key=lambda run: run.experiment), key=lambda run: run.experiment)
     shelves = [_shelf(name, sorted(group, key=lambda run: run.started, reverse=True), root) for name, group in by_name]
     shelves.sort(key=lambda shelf: str(shelf["newest"]), reverse=True)
-    return render("index.html", title="Runs of canary-harness", head=HEAD, shelves=shelves, count=len(listed))
+    damaged = [(_below(run.folder, root), damage) for run in listed if (damage := _damage(run))]
+    return render(
+        "index.html",
+        title="Runs of canary-harness",
+        head=HEAD,
+        overview=OVERVIEW_HEAD,
+        results=RESULTS,
+        facts=facts,
+        shelves=shelves,
+        damaged=damaged,
+        count=len(listed),
+    )
+
+
+def _below(folder: Path, root: Path) -> str:
+    return os.fsencode(folder.relative_to(root)).decode(errors="replace")
+
+
+def _damage(run: Listed) -> str | None:
+    """What is wrong with the folder of a run; None where nothing is."""
+    return run.unreadable or (None if (run.folder / SIGNS[0]).is_file() else f"{SIGNS[0]} is missing")
 
 
 def _listed(folder: Path) -> Listed:
@@ -81,16 +104,35 @@ def _listed(folder: Path) -> Listed:
 
 
 def _shelf(name: str, listed: Sequence[Listed], root: Path) -> dict[str, Any]:
-    verdicts = [run.verdict for run in reversed(listed) if run.verdict][-MOST_IN_TREND:]
+    told = [(when(run.started), run.verdict.detection) for run in reversed(listed) if run.verdict][-MOST_IN_TREND:]
     return {
         "name": name,
         "newest": listed[0].started,
+        "cells": (_service(listed), str(len(listed)), pass_rate(listed), _newest(listed), when(listed[0].started)),
         "rows": [_row(run, root) for run in listed],
         "trends": [
-            trend("time to detect", [verdict.detection.time_to_detect_s for verdict in verdicts]),
-            trend("time to roll back", [verdict.detection.time_to_roll_back_s for verdict in verdicts]),
+            trend("time to detect", [(started, seen.time_to_detect_s) for started, seen in told]),
+            trend("time to roll back", [(started, seen.time_to_roll_back_s) for started, seen in told]),
         ],
     }
+
+
+def _service(listed: Iterable[Listed]) -> str:
+    """The CodeDeploy application of the newest run that saw one."""
+    seen = (run.verdict.deployment.application for run in listed if run.verdict)
+    return next(filter(None, seen), facts.NOT_MEASURED)
+
+
+def pass_rate(listed: Iterable[Listed]) -> str:
+    """How many runs were as expected, of those that have a verdict and expected something."""
+    asked = [run.verdict for run in listed if run.verdict and run.verdict.has_expectation]
+    passed = sum(verdict.result == "as_expected" for verdict in asked)
+    return f"{facts.percent(passed / len(asked))} ({passed} of {len(asked)})" if asked else facts.NOT_MEASURED
+
+
+def _newest(listed: Sequence[Listed]) -> str:
+    verdict = listed[0].verdict
+    return result_in_words(verdict) if verdict else _why_none(listed[0])
 
 
 def _row(run: Listed, root: Path) -> dict[str, Any]:
@@ -122,18 +164,29 @@ def when(stamp: str) -> str:
     return f"{started:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def trend(name: str, values: Iterable[Bounds | None]) -> dict[str, Any] | None:
-    """A line of the middles of bounds, oldest first and from zero up, in a box of 100 by 30; None of fewer than two."""
-    middles = [sum(bounds) / 2 for bounds in values if bounds]
+def trend(name: str, values: Iterable[tuple[str, Bounds | None]]) -> dict[str, Any] | None:
+    """A line of the middles of bounds by when runs started, oldest first and from zero up; None of fewer than two.
+
+    Its box is 100 by 30.
+    """
+    middles = [(started, sum(bounds) / 2) for started, bounds in values if bounds]
     if len(middles) < 2:
         return None
-    low, high = min(middles), max(middles)
-    points = [
-        (100 * number / (len(middles) - 1), 29 - 28 * value / (high or 1.0)) for number, value in enumerate(middles)
-    ]
+    numbers = [value for _, value in middles]
+    low, high = min(numbers), max(numbers)
     return {
         "name": name,
-        "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
-        "told": f"{name} over {len(middles)} runs: from {middles[0]:.0f} s to {middles[-1]:.0f} s "
+        "high": f"{high:.0f} s",
+        "from": middles[0][0][:10],
+        "to": middles[-1][0][:10],
+        "marks": [
+            {
+                "x": round(100 * at / (len(middles) - 1), 1),
+                "y": round(29 - 28 * value / (high or 1.0), 1),
+                "told": f"{value:.0f} s, {started}",
+            }
+            for at, (started, value) in enumerate(middles)
+        ],
+        "told": f"{name} over {len(middles)} runs: from {numbers[0]:.0f} s to {numbers[-1]:.0f} s "
         f"(lowest {low:.0f} s, highest {high:.0f} s)",
     }

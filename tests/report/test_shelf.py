@@ -1,6 +1,7 @@
 """The list of all runs."""
 
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -137,12 +138,44 @@ def test_hostile_folder_names_stay_text(shelve: Shelve, caught: Verdict, tmp_pat
     folder.mkdir(parents=True)
     RunFolder(folder).write_manifest(Experiment(name="x"), [])
     RunFolder(folder).write_verdict(caught)
-    assert {tag for tag, _ in Reading(index(tmp_path)).elements}.isdisjoint({"img", "script"})
+    shown = Reading(index(tmp_path))
+    assert "img" not in {tag for tag, _ in shown.elements}
+    assert [tag for tag, _ in shown.elements].count("script") == 1
+
+
+def test_pass_rate_counts_what_expected_something(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
+    """Of an experiment, beside its service; a run without a verdict or an expectation neither passed nor failed."""
+    passed = replace(caught, deployment=replace(caught.deployment, application="shop"))
+    unsure = replace(passed, result="inconclusive", exit_code=4)
+    for day, verdict in enumerate((passed, passed, unsure, replace(passed, has_expectation=False), None)):
+        shelve("erroruser", day * 86_400.0, verdict)
+    ((_, service, count, rate, newest, _),) = Reading(index(tmp_path)).table("overview")
+    assert (service, count, rate, newest) == ("shop", "5", "66.7 % (2 of 3)", "no verdict")
+
+
+def test_damaged_folders_are_named(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
+    """With what is wrong; one that lost its manifest is a run all the same."""
+    shelve("broken", 0.0, caught).verdict.write_text("{")
+    shelve("lost", 0.0, caught).manifest.unlink()
+    text = Reading(index(tmp_path)).text
+    assert "broken/19700101T000000Z" in text
+    assert "verdict.json cannot be read" in text
+    assert "lost/19700101T000000Z manifest.json is missing" in text
+    assert {run.experiment: run.verdict is None for run in runs(tmp_path)} == {"broken": True, "lost": False}
+
+
+def test_list_of_hundreds_of_runs_is_quick(shelve: Shelve, caught: Verdict, tmp_path: Path) -> None:
+    """It is written at the end of each run, while somebody waits."""
+    for day in range(500):
+        shelve(f"experiment-{day % 20}", day * 86_400.0, caught)
+    began_s = time.perf_counter()
+    assert "500 runs" in index(tmp_path)
+    assert time.perf_counter() - began_s < 2
 
 
 def test_one_value_is_no_trend() -> None:
     """A line needs two."""
-    assert trend("x", [(1.0, 1.0), None]) is None
+    assert trend("x", [("2026-01-31", (1.0, 1.0)), ("2026-02-01", None)]) is None
 
 
 def test_end_of_a_run_brings_the_list_up_to_date(shelve: Shelve, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ const EVERY_MS = 900;
 const PATIENCE_MS = 5000;
 const POST_PATIENCE_MS = 70000;
 const RUNS_EVERY_MS = 15000;
+const RUNS_SHOWN = 5;
 const TONES = { as_expected: "good", contrary: "bad", aborted: "bad", inconclusive: "busy" };
 const STATES = { OK: "good", ALARM: "bad", INSUFFICIENT_DATA: "busy" };
 const SEVERITIES = { error: "bad", warning: "busy", note: "calm" };
@@ -535,7 +536,7 @@ function storyOf({ story, created_s: created }) {
 
 function runsOf(runs, base) {
   if (!runs.length) return null;
-  const rows = runs.map((run) => {
+  const rows = runs.slice(0, RUNS_SHOWN).map((run) => {
     const report = run.files.find((name) => name === "report.html") ?? run.files.find((name) => name === "report.md");
     const path = ["runs", run.experiment, run.start, report].map(encodeURIComponent).join("/");
     return h("tr", {}, h("td", { "data-label": "started (UTC)" }, started(run.start)), h("td", { "data-label": "experiment" }, run.experiment),
@@ -543,7 +544,7 @@ function runsOf(runs, base) {
       h("td", { "data-label": "result" }, run.result ? h("span", { class: "pill", "data-tone": TONES[run.result] }, run.told) : "–"),
       h("td", { class: "right" }, report ? h("a", { href: new URL(path, base), target: "_blank", rel: "noopener" }, "report") : ""));
   });
-  return card("Past runs", h("a", { href: new URL("runs/index.html", base), target: "_blank", rel: "noopener" }, "all of them, with trends"), h("div", { class: "scroll" }, h("table", { class: "runs stacked", "data-testid": "runs" },
+  return card("Past runs", h("a", { href: new URL("runs/index.html", base), target: "_blank", rel: "noopener" }, "all of them, with pass rates and trends"), h("div", { class: "scroll" }, h("table", { class: "runs stacked", "data-testid": "runs" },
     h("thead", {}, h("tr", {}, ...["started (UTC)", "experiment", "outcome", "call", "result", ""].map((name) => h("th", {}, name)))),
     h("tbody", {}, ...rows))));
 }
