@@ -8,11 +8,11 @@ from typing import get_args
 
 from harness.core.experiment.alarm_metric import API_GATEWAY
 from harness.core.experiment.types import AlarmState, ShadowAlarm
-from harness.core.timeline.alarm_rules import Rule, metrics_of, rule_of_metrics
+from harness.core.timeline.alarm_rules import Rule, metrics_of
 from harness.core.timeline.comparisons import sign_of
 from harness.core.timeline.events import AlarmDefined, AlarmMetricSeen, AlarmSeen, LookFailed, MetricQuery, Shadow
 from harness.core.timeline.metric_math import NotEvaluated
-from harness.core.timeline.shadow import Evaluated, evaluated, reads_of, shadow_defined, turns
+from harness.core.timeline.shadow import Evaluated, evaluated, reads_of, shadow_defined, shadow_rule, turns
 
 REFUSALS = frozenset(
     {"ValidationError", "ValidationException", "InvalidParameterValue", "InvalidParameterCombination"}
@@ -38,7 +38,7 @@ class Shadows:
             if alarm.name in self._rules or (known := shadow_defined(alarm, words, at_s)) is None:
                 continue
             try:
-                self._rules[known.name] = rule_of_metrics(known)
+                self._rules[known.name] = shadow_rule(known)
             except NotEvaluated:
                 continue  # an expression is read before a run begins; the report says why nothing is known of it
             yield Shadow(at_s=at_s, seen=known)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.delays import ALARM_DELAY_S
-from harness.core.experiment.alarm_contradictions import RESULT, measured_by
+from harness.core.experiment.alarm_contradictions import DAY_S, LONGEST_SHADOW_PERIOD_S, RESULT, measured_by
 from harness.core.experiment.alarm_metric import Measured, dimensions_of, namespace_of
 from harness.core.experiment.types import ShadowAlarm
 from harness.core.timeline.alarm_evaluation import MINUTE_S, Points, state_of
@@ -46,10 +46,20 @@ class Evaluated(Struct, frozen=True):
 def why_unreadable(alarm: ShadowAlarm) -> str | None:
     """What keeps a shadow alarm's expression from being evaluated; None where nothing does."""
     try:
-        rule_of_metrics(_defined(alarm, {}, 0.0))
+        shadow_rule(_defined(alarm, {}, 0.0))
     except NotEvaluated as reason:
         return str(reason)
     return None
+
+
+def shadow_rule(defined: AlarmDefined) -> Rule:
+    """The rule of a shadow alarm; raises NotEvaluated, also for one that no experiment can have asked for."""
+    rule = rule_of_metrics(defined)
+    condition = rule.condition
+    is_bounded = 0 < rule.period_s <= LONGEST_SHADOW_PERIOD_S and rule.period_s * condition.evaluation_periods <= DAY_S
+    if not is_bounded or not 0 < condition.datapoints <= condition.evaluation_periods:
+        raise NotEvaluated("its periods are none of a shadow alarm")
+    return rule
 
 
 def unknown_words(alarm: ShadowAlarm, words: Mapping[str, str]) -> list[str]:

@@ -7,11 +7,11 @@ from msgspec import Struct
 
 from harness.core.delays import ALARM_DELAY_S, STOP_DELAY_S, Range
 from harness.core.experiment.types import Call, ShadowAlarm
-from harness.core.timeline.alarm_rules import Rule, rule_of_metrics
+from harness.core.timeline.alarm_rules import Rule
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.events import AlarmDefined, AlarmMetricSeen, AlarmSeen, LookFailed
 from harness.core.timeline.metric_math import NotEvaluated
-from harness.core.timeline.shadow import Evaluated, evaluated, stretches, why_unreadable
+from harness.core.timeline.shadow import Evaluated, evaluated, shadow_rule, stretches, why_unreadable
 from harness.core.verdict.evidence import Evidence
 from harness.core.verdict.measure import alarm_start, origin
 from harness.core.verdict.types import ShadowFacts
@@ -28,11 +28,10 @@ NO_DATAPOINT = "CloudWatch had no datapoint of what it reads"
 
 
 class Course(Struct, frozen=True):
-    """A shadow alarm over a run: its rule, its evaluations, and until when it was read."""
+    """A shadow alarm over a run: its rule, and its evaluations."""
 
     rule: Rule
     found: Sequence[Evaluated]
-    asked_s: float
 
     @property
     def known_s(self) -> float:
@@ -53,16 +52,16 @@ def _course(evidence: Evidence, name: str, asked: ShadowAlarm | None) -> Course 
         reason = why_unreadable(asked) if asked else None
         return f"it cannot be evaluated: {reason}" if reason else NEVER_DEFINED
     try:
-        rule = rule_of_metrics(defined)
+        rule = shadow_rule(defined)
     except NotEvaluated as reason:
         return f"it cannot be evaluated: {reason}"
-    if not any(one.points for one in read):
-        refused = [one.seen.message for one in evidence.shadows if isinstance(one.seen, LookFailed)]
-        return f"CloudWatch refused to read shadow alarms: {refused[-1]}" if refused else NO_DATAPOINT
-    asked_s, epoch_s = max(one.asked_s for one in read), evidence.rollout.run.aws_epoch_s
+    asked_s, epoch_s = max((one.asked_s for one in read), default=0.0), evidence.rollout.run.aws_epoch_s
     began_s = min(0.0, evidence.release.created_s or 0.0)
     found = evaluated(rule, read, epoch_s=epoch_s, began_s=began_s, asked_s=asked_s)
-    return Course(rule, found, asked_s)
+    if all(one.value is None for one in found):
+        refused = [one.seen.message for one in evidence.shadows if isinstance(one.seen, LookFailed)]
+        return f"CloudWatch refused to read shadow alarms: {refused[-1]}" if refused else NO_DATAPOINT
+    return Course(rule, found)
 
 
 def _told(evidence: Evidence, name: str) -> tuple[AlarmDefined | None, list[AlarmMetricSeen]]:

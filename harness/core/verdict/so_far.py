@@ -23,4 +23,5 @@ def so_far(verdict: Verdict) -> Verdict:
     """A verdict without what may still turn out otherwise: what never happened, or has not happened yet."""
     because = tuple(reason for reason in verdict.because if not any(words in reason for words in HELD_REASONS))
     findings = tuple(finding for finding in verdict.findings if finding.id not in HELD_FINDINGS)
-    return replace(verdict, because=because, findings=findings)
+    shadow = tuple(one for one in verdict.shadow if one.alarms is not None)
+    return replace(verdict, because=because, findings=findings, shadow=shadow)

@@ -4,17 +4,19 @@
 began, as in its timeline; shares and weights are 0..1; an unknown value is null.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
 
 from harness.aws.eyes import METRIC_PERIOD_S
 from harness.core.experiment.types import AlarmState, Outcome
-from harness.core.timeline.alarm_rules import read_rule, rule_of_metrics
+from harness.core.timeline.alarm_rules import Rule, read_rule
 from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import AlarmDefined, FaultStarted, Intent
 from harness.core.timeline.metric_math import NotEvaluated
 from harness.core.timeline.rollout import Rollout
+from harness.core.timeline.shadow import shadow_rule
 from harness.core.verdict.types import Verdict
 from harness.plugin.panel.chronicle import Chart, Chronicle, Judged, Points
 from harness.report import facts
@@ -204,7 +206,7 @@ def shadows_of(chronicle: Chronicle) -> tuple[AlarmNow, ...]:
             state=seen.state if (seen := known.states.get(name)) else None,
             reason=seen.reason if seen else "",
             since_s=seen.since_s if seen else None,
-            rule=f"{rule_of_metrics(defined)}; missing data: {defined.missing or 'missing'}",
+            rule=_rule(defined, shadow_rule),
             threshold=defined.threshold,
             comparison=defined.comparison,
             period_s=defined.period_s,
@@ -213,12 +215,12 @@ def shadows_of(chronicle: Chronicle) -> tuple[AlarmNow, ...]:
     )
 
 
-def _rule(defined: AlarmDefined | None) -> str | None:
+def _rule(defined: AlarmDefined | None, read: Callable[[AlarmDefined], Rule] = read_rule) -> str | None:
     """An alarm's rule in words; None of one that is not known, and why it is not told of one that is not evaluated."""
     if defined is None or defined.kind == "composite":
         return defined.rule if defined else None
     try:
-        return f"{read_rule(defined)}; missing data: {defined.missing or 'missing'}"
+        return f"{read(defined)}; missing data: {defined.missing or 'missing'}"
     except NotEvaluated as reason:
         return f"not evaluated here: {reason}"
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Call, ShadowAlarm
-from harness.core.timeline.events import AlarmMetricSeen, Event, LookFailed, MetricSeen, Shadow
+from harness.core.timeline.events import AlarmDefined, AlarmMetricSeen, Event, LookFailed, MetricSeen, Shadow
 from harness.core.timeline.shadow import shadow_defined
 from harness.core.verdict.judge import judge
 from harness.core.verdict.shadows import NEVER_DEFINED, NO_DATAPOINT
@@ -150,3 +150,36 @@ def test_any_beginning_of_a_run_has_facts(experiment: Any, row: Any) -> None:
     for length in range(0, len(events), 97):
         for told in judge(experiment(shadow=[NEVER]), events[:length]).shadow:
             assert told.stops is None or events[length - 1].at_s >= 60 + 306
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"period_s": -60},
+        {"period_s": 10**30},
+        {"evaluation_periods": 10**9},
+        {"datapoints": -1},
+        {"threshold": None},
+        {"comparison": "LessThanLowerThreshold"},
+        {"metric": None},
+    ],
+)
+def test_a_damaged_definition_tells_nothing(changes: dict[str, Any], experiment: Any, row: Any) -> None:
+    """Nor does it cost any time."""
+    events = [
+        replace(event, seen=replace(event.seen, **changes))
+        if isinstance(event, Shadow) and isinstance(event.seen, AlarmDefined)
+        else event
+        for event in watched(row("erroruser"), STRICT)
+    ]
+    told = judge(experiment(shadow=[STRICT]), events).shadow[0]
+    assert (told.call, told.alarms, told.stops) == (Call.INCONCLUSIVE, None, None)
+    assert told.why
+
+
+def test_a_ratio_of_which_one_metric_is_missing_tells_nothing(experiment: Any, row: Any) -> None:
+    """Without a value there is no OK."""
+    ratio = {"name": "ratio", "expression": "m1 / all", "metrics": {"m1": {"metric": "Errors"}}, "threshold": 1}
+    ratio["metrics"]["all"] = {"metric": "Invocations"}
+    told = judge(experiment(shadow=[ratio]), watched(row("erroruser"), ratio)).shadow[0]
+    assert (told.alarms, told.why) == (None, NO_DATAPOINT)
