@@ -28,7 +28,7 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
         "experiment", nargs="?", metavar="FILE|NAME", help="an experiment: its alarm, traffic and fault"
     )
     add_release_arguments(parser)
-    text = "save the chance over arrival rates and shares that fail as a picture: .svg or .png"
+    text = "save the chance over rates and over shares that fail, and the times to roll back: .svg, .png or .html"
     parser.add_argument("--chart", type=picture, metavar="FILE", help=text)
     printed = parser.add_mutually_exclusive_group()
     printed.add_argument("--json", action="store_true", help="print one JSON document")
@@ -54,9 +54,9 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def _draw(path: Path, asked: list[AskedRelease]) -> None:
     """Raises UsageError where there is not one release to draw."""
-    from harness.core.odds.curve import detection_curve
-    from harness.report.drawing import save_pictures
-    from harness.report.odds_chart import detection_chart
+    from harness.core.odds.curve import detection_curve, roll_back_bins, share_curve
+    from harness.report.odds_chart import odds_chart
+    from harness.report.picture_page import save_picture
 
     if len(asked) != 1:
         raise UsageError("--chart draws one release: choose it by --function")
@@ -64,8 +64,9 @@ def _draw(path: Path, asked: list[AskedRelease]) -> None:
     points = [*detection_curve(setting)] if setting and asked[0].knows_rate else []
     if setting is None or not points:
         raise UsageError("--chart: nothing can be drawn of a release without chances or traffic")
-    now = max(rate for _, rate in setting.rate)
-    save_pictures(detection_chart(points, now, asked[0].subject), [path])
+    now, title = max(rate for _, rate in setting.rate), asked[0].subject
+    spec = odds_chart(points, share_curve(setting), roll_back_bins(setting), now=now, title=title)
+    save_picture(spec, path, title)
 
 
 def _predicted(asked: AskedRelease) -> "Prediction":

@@ -41,7 +41,7 @@ def add_whatif_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar=value, help=text)
     text = "several values at once, as a table: threshold=1..10 period=60,300"
     parser.add_argument("--sweep", nargs="+", default=[], metavar="NAME=VALUES", help=text)
-    text = "with --sweep: save the table as a picture, too: .svg or .png"
+    text = "with --sweep: save the table as a picture, too: .svg, .png or .html"
     parser.add_argument("--chart", type=picture, metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -118,13 +118,13 @@ def sentence(found: "Replayed") -> str:
 
 def _draw(path: Path, run: "Recorded", found: "Sweep") -> None:
     """Raises UsageError where a picture would be too large to read."""
-    from harness.report.drawing import save_pictures
     from harness.report.heat_chart import heat_chart
+    from harness.report.picture_page import save_picture
 
     if len(found.cells) > MOST_DRAWN:
         raise UsageError(f"--chart: {len(found.cells):,} cells are too many to draw; give at most {MOST_DRAWN:,}")
     title = f"{run.alarm.name}: seconds from the creation to the stop; - is a promotion, * is extrapolated"
-    save_pictures(heat_chart(found, title), [path])
+    save_picture(heat_chart(found, title), path, "What other settings would have done")
 
 
 def _print_sweep(run: "Recorded", as_it_was: "Replayed", found: "Sweep", *, as_json: bool) -> None:

@@ -74,8 +74,8 @@ def whole(word: str) -> int:
 
 def picture(word: str) -> Path:
     """A file for a picture, which its end says the kind of."""
-    if (path := Path(word)).suffix not in (".svg", ".png"):
-        raise argparse.ArgumentTypeError(f"must end in .svg or .png, got {word}")
+    if (path := Path(word)).suffix not in (".svg", ".png", ".html"):
+        raise argparse.ArgumentTypeError(f"must end in .svg, .png or .html, got {word}")
     return path
 
 

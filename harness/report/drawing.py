@@ -25,11 +25,11 @@ def save_pictures(spec: dict[str, Any], paths: Iterable[Path]) -> None:
         path.write_bytes(_png(drawn) if path.suffix == ".png" else drawn.encode())
 
 
-def svg(spec: dict[str, Any]) -> str:
-    """A chart as SVG text on white."""
+def svg(spec: dict[str, Any], background: str = "white") -> str:
+    """A chart as SVG text."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(_on_white(spec), vl_version=VEGA_LITE))
+    return str(vl_convert.vegalite_to_svg(_drawn_on(background, spec), vl_version=VEGA_LITE))
 
 
 def _png(drawn: str) -> bytes:
@@ -79,9 +79,9 @@ def _cache() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "canary-harness"
 
 
-def _on_white(spec: dict[str, Any]) -> str:
+def _drawn_on(background: str, spec: dict[str, Any]) -> str:
     """A chart that nobody points at: without tooltips, what is only hit, and words for each of thousands of bars."""
-    config = {**spec.get("config", {}), "background": "white", "padding": 8, "mark": {"aria": False}}
+    config = {**spec.get("config", {}), "background": background, "padding": 8, "mark": {"aria": False}}
     panels = [{**panel, "layer": list(_still(panel))} for panel in spec["vconcat"]]
     return msgspec.json.encode({**spec, "vconcat": panels, "config": config, "params": []}).decode()
 

@@ -388,7 +388,7 @@ def outlook(setting: Setting, *, starts: int = STARTS) -> Outlook:
     assert watch is not None
     delay, stop = alarm_delay(setting.delays), stop_delay(setting.delays.stop_s)
     falls = _falls(setting, watch, starts)
-    parts = [(falls.of(late), delay.late if late else delay.soon) for late in (False, True)]
+    parts = _parts(falls, delay)
     stopped = [convolved(convolved(ends, delayed), stop) for ends, delayed in parts if delayed.chances]
     value = falls.at_start + sum(before(times, setting.last_shift_s, 3) for times in stopped)
     at_all = falls.at_start + sum(before(times, setting.end_s, 3) for times in stopped)
@@ -399,9 +399,23 @@ def outlook(setting: Setting, *, starts: int = STARTS) -> Outlook:
         at_all=min(1.0, at_all),
         at_start=falls.at_start,
         too_early=min(1.0, falls.at_start + early),
-        detect_s=detected,
-        roll_back_s=restored,
+        detect_s=quantiles_of(detected),
+        roll_back_s=quantiles_of(restored),
     )
+
+
+def roll_back_times(setting: Setting) -> Mapping[float, float]:
+    """How likely each time to roll back is, as `Outlook` counts them."""
+    watch = watch_of(setting)
+    assert watch is not None
+    parts = _parts(_falls(setting, watch, STARTS), alarm_delay(setting.delays))
+    _, restored, _ = _times(setting, parts, stop_delay(setting.delays.stop_s))
+    return restored
+
+
+def _parts(falls: _Falls, delay: AlarmDelay) -> Sequence[tuple[Tally, Tally]]:
+    """When deciding minutes end, and how long after them the alarm rings: of soon evaluations, and of late ones."""
+    return [(falls.of(late), delay.late if late else delay.soon) for late in (False, True)]
 
 
 def chance_of(setting: Setting, *, starts: int = 12) -> float:
@@ -441,8 +455,8 @@ def _chance_at(setting: Setting, falls: _Falls, stop: Tally, delay_s: float) -> 
 
 def _times(
     setting: Setting, parts: Sequence[tuple[Tally, Tally]], stop: Tally
-) -> tuple[Quantiles | None, Quantiles | None, float]:
-    """How long detection and rollback take, of the rollbacks before the last shift.
+) -> tuple[Mapping[float, float], Mapping[float, float], float]:
+    """How likely each time of detection and of rollback is, of the rollbacks before the last shift.
 
     The last number is the chance of a rollback by an alarm that rang before the fault began: it detects nothing.
     """
@@ -464,7 +478,7 @@ def _times(
     for at_s, chance in stopped.items():
         for lag_s, share in lag:
             restored[at_s + RESTORED_S + lag_s] += chance * share
-    return quantiles_of(detected), quantiles_of(restored), early
+    return detected, restored, early
 
 
 def _not_before(times: Tally, at_s: float) -> Tally:

@@ -62,6 +62,19 @@ def simulated(setting: Setting, *, runs: int = RUNS, seed: int = 1) -> Outlook:
     )
 
 
+def roll_back_times(setting: Setting, *, runs: int = RUNS, seed: int = 1) -> Mapping[float, float]:
+    """How likely each time to roll back is, by whole seconds, as `Outlook` counts them."""
+    dice = np.random.default_rng(seed)
+    parts = [played(setting, size, dice, turned_s) for size, turned_s in _batches(setting, runs)]
+    alarm_s, stopped_s, restored_s, last_s = (
+        _joined(parts, name) for name in ("alarm_s", "stopped_s", "restored_s", "last_shift_s")
+    )
+    began_s, early = fault_begin_s(setting), _joined(parts, "at_start") > 0
+    timed = (stopped_s < last_s) & ~early & (alarm_s >= began_s)
+    seconds, counts = np.unique(np.floor(restored_s[timed] - began_s), return_counts=True)
+    return {float(at_s): float(count) / runs for at_s, count in zip(seconds, counts, strict=True)}
+
+
 def _batches(setting: Setting, runs: int) -> Sequence[tuple[int, float]]:
     """Sizes of what is played at once, each with how far an intermittent fault has got into its turn."""
     every_s = setting.fault.every_s if setting.fault.kind == "intermittent" else 0.0
