@@ -42,7 +42,12 @@ from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Answers, CommandFacts
 
-FORCING = "cloudwatch:SetAlarmState"
+FAULT_CALLS = {
+    "force_alarm": "cloudwatch:SetAlarmState",
+    "concurrency": "lambda:PutFunctionConcurrency",
+    "fis_template": "fis:StartExperiment",
+}
+"""The call that each kind of fault on AWS takes effect by."""
 HURTING = ("concurrency", "fis_template")
 """Kinds of fault that make the function itself fail."""
 
@@ -247,13 +252,12 @@ def fault_times(events: Sequence[Event]) -> Iterator[FaultTime]:
 
 
 def _began(fault: FaultStarted, events: Sequence[Event]) -> float:
-    """A fault is noted when its call has returned, but the alarm rings during the call: it began with the intention."""
-    if fault.kind != "force_alarm":
-        return fault.at_s
+    """A fault is noted when its call has returned, but takes effect during the call: it began with the intention."""
+    call = FAULT_CALLS.get(fault.kind)
     intended = (
         event.at_s
         for event in events
-        if isinstance(event, Write) and event.call == FORCING and event.step == "intended" and event.at_s <= fault.at_s
+        if isinstance(event, Write) and event.call == call and event.step == "intended" and event.at_s <= fault.at_s
     )
     return max(intended, default=fault.at_s)
 

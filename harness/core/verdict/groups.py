@@ -27,11 +27,9 @@ from harness.core.timeline.events import (
     Write,
 )
 from harness.core.timeline.left import CREATION
-from harness.core.verdict.evidence import FORCING
+from harness.core.verdict.evidence import FAULT_CALLS
 from harness.core.verdict.types import RESULTS, GroupFacts, Verdict, result_in_words
 from harness.errors import ExitCode
-
-_THROTTLING = "lambda:PutFunctionConcurrency"
 
 
 def name_of(deployment: Deployment, index: int) -> str:
@@ -81,10 +79,11 @@ def _faults_elsewhere(name: str, deployment: Deployment, events: Sequence[Event]
     alarms = {one.name for one in looks if isinstance(one, AlarmDefined | AlarmSeen)}
     alarms |= {alarm for one in looks if isinstance(one, GroupSeen) for alarm in one.alarms}
     functions = {one.function for one in looks if isinstance(one, TargetSeen)} | {deployment.function}
-    owned = {FORCING: ("force_alarm", alarms), _THROTTLING: ("concurrency", {_bare(one) for one in functions if one})}
+    owned = {"force_alarm": alarms, "concurrency": {_bare(one) for one in functions if one}}
     kinds = set()
-    for call, (kind, own) in owned.items():
-        subjects = {_bare(event.subject) for event in events if isinstance(event, Write) and event.call == call}
+    for kind, own in owned.items():
+        written = (event for event in events if isinstance(event, Write) and event.call == FAULT_CALLS[kind])
+        subjects = {_bare(event.subject) for event in written}
         if subjects and not subjects & own:
             kinds.add(kind)
     return frozenset(event.fault for event in events if isinstance(event, FaultStarted) and event.kind in kinds)

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.experiment.types import Experiment, Traffic
-from harness.core.timeline.events import Arrivals, Event, Requests
-from harness.core.verdict.evidence import FaultTime
+from harness.core.timeline.events import Arrivals, Event, FaultEnded, FaultStarted, Requests, Write
+from harness.core.verdict.evidence import FAULT_CALLS, FaultTime, fault_times
 from harness.core.verdict.judge import judge
 from harness.core.verdict.steady import why_not_steady
 
@@ -57,6 +57,18 @@ def test_failures_under_our_own_faults_are_no_reason(sent: Sent) -> None:
     assert why(sent(1.0, count=10), throttled, planned=100, faults=[fault]) is None
     assert why(throttled, planned=90, faults=[fault]) is None
     assert why(sent(1.0, count=10, ok=False), throttled, planned=100, faults=[fault])
+
+
+@pytest.mark.parametrize("kind", FAULT_CALLS)
+def test_a_fault_lasts_from_the_intention_of_its_call(kind: Any) -> None:
+    """Requests fail while the call is under way, and the fault is noted only when it has returned."""
+    call = FAULT_CALLS[kind]
+    written = [
+        Write(at_s=at_s, call=call, subject="its", step=step) for at_s, step in ((8.0, "intended"), (30.0, "done"))
+    ]
+    started = FaultStarted(at_s=30.0, fault="faults[0]", kind=kind, value="0")
+    (fault,) = fault_times([*written, started, FaultEnded(at_s=60.0, fault="faults[0]", why="it was planned")])
+    assert (fault.began_s, fault.ended_s) == (8.0, 60.0)
 
 
 def test_thin_traffic_and_no_steady_time_ask_for_less(sent: Sent) -> None:
