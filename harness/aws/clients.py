@@ -273,7 +273,10 @@ _CONFIG = Config(
 
 
 def _check_complete(http_response: Any, model: Any, **_: Any) -> None:
-    # botocore treats a JSON body that is cut off as an empty answer.
+    # botocore treats a JSON body that is cut off as an empty answer. A body that the caller reads itself, such as an
+    # exported API, could not be read twice.
+    if model.has_streaming_output:
+        return
     if http_response.status_code != 200 or "json" not in http_response.headers.get("content-type", ""):
         return
     if http_response.content or (model.output_shape and model.output_shape.members):

@@ -80,6 +80,32 @@ def test_doctor_finds_the_net_by_its_stack(
     assert code == 0
 
 
+SHOP = """
+Resources:
+  Code:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      Role: arn:aws:iam::123456789012:role/r
+      Code: {ZipFile: "def handler(event, context): return {}"}
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {Name: shop, ProtocolType: HTTP, Target: !GetAtt Code.Arn, RouteKey: "GET /orders/{id}"}
+"""
+
+
+def test_init_reads_the_routes_of_a_stack(
+    canary_cloud: Cloud, cloudformation: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As API Gateway exports them."""
+    cloudformation.create_stack(StackName="shop", TemplateBody=SHOP)
+    canary_cloud.advance(600)
+    file = tmp_path / "shop.yaml"
+    assert cli.main(["init", "--stack", "shop", "--output", str(file)]) == 0, capsys.readouterr()
+    assert "get: /orders/" in file.read_text()
+
+
 def test_plan_names_what_the_stack_leads_to(
     canary_cloud: Cloud, canary_aws: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

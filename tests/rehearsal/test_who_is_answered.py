@@ -5,6 +5,8 @@ import http.client
 import io
 import json
 import re
+import shutil
+import subprocess
 import threading
 import urllib.parse
 import zipfile
@@ -240,6 +242,21 @@ def test_a_cloud_on_all_addresses_is_served_under_the_names_of_this_machine(cana
     for name in ("0.0.0.0", "127.0.0.1", "192.0.2.7", "localhost"):
         assert ask(cloud, "json", Host=name).status == 200
     assert ask(cloud, "json", Host="evil.example").status == 400
+
+
+NODE_FETCH = """
+fetch(process.argv[1], {method: 'POST', headers: JSON.parse(process.argv[2]), body: '{}'})
+  .then(async answer => console.log(answer.status, await answer.text()))
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node is installed")
+def test_fetch_of_node_is_answered(canary_cloud: Cloud) -> None:
+    """A hook may report by it: it sends one header of a browser's, and no page can send it alone."""
+    headers = json.dumps({**PROTOCOLS["json"].headers, "Authorization": signature("codedeploy")})
+    node = ["node", "-e", NODE_FETCH, canary_cloud.ready["endpoint_url"], headers]
+    done = subprocess.run(node, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.startswith("200 "), done.stdout
 
 
 # A real browser

@@ -60,9 +60,7 @@ class Gate(Struct, frozen=True):
         host = headers.get("Host") or ""
         if not self.lets_in(host):
             return foreign_host(host)
-        sent = next((name for name in _OF_BROWSERS if headers.get(name) is not None), None)
-        if sent is None and (headers.get("User-Agent") or "").startswith(_BROWSER):
-            sent = "User-Agent"
+        sent = _sent_by_browser(headers)
         return f"The local cloud answers no browser, and this request has a browser's {sent}." if sent else None
 
     def lets_in(self, host: str) -> bool:
@@ -81,6 +79,20 @@ class Gate(Struct, frozen=True):
             return False
         followed_link = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") not in _FRAMES
         return not (method in _READING and followed_link)
+
+
+def _sent_by_browser(headers: Headers) -> str | None:
+    """A header that gives a browser away; None where there is none.
+
+    The `fetch` of Node sends a mode, which is `cors`, and nothing else of these: a page's request of that mode always
+    has an `Origin`, whatever its method.
+    """
+    sent = [name for name in _OF_BROWSERS if headers.get(name) is not None]
+    if sent == ["Sec-Fetch-Mode"] and headers.get("Sec-Fetch-Mode") == "cors":
+        sent = []
+    if not sent and (headers.get("User-Agent") or "").startswith(_BROWSER):
+        sent = ["User-Agent"]
+    return next(iter(sent), None)
 
 
 def foreign_host(host: str) -> str:

@@ -1,6 +1,8 @@
 """API Gateway's control plane for HTTP APIs, as far as deploy tools ask."""
 
-from harness.rehearsal.apis import openapi
+import json
+
+from harness.rehearsal.apis import exported, openapi
 from harness.rehearsal.apis.http_api import HttpApi
 from harness.rehearsal.apis.http_parts import HttpPartOperations
 from harness.rehearsal.apis.http_registry import items, without
@@ -50,6 +52,17 @@ class HttpApis(HttpPartOperations):
     def get_apis(self, params: Params) -> Answer:  # noqa: ARG002 - pages are not needed
         """GetApis."""
         return items(api.about for api in self._apis.values())
+
+    @operation
+    def export_api(self, params: Params) -> Answer:
+        """ExportApi: what a stage serves, or what the API is now, as OpenAPI 3.0 in JSON."""
+        exported.only_oas30(params["Specification"])
+        api, name = self._api(params), params.get("StageName")
+        stage = api.stages.get(name) if name else {}
+        served = api.deployed.get(stage.get("DeploymentId") or "") or api.defined()
+        routes = [*served.routes]
+        document = exported.of_http_api(str(api.about["Name"]), self._endpoint(api.id), routes, name)
+        return {"body": json.dumps(document).encode()}
 
     @operation
     def update_api(self, params: Params) -> Answer:

@@ -17,8 +17,8 @@ from harness.rehearsal.refusal import Refusal
 _OF_AWS = "x-amazon-apigateway-"
 INTEGRATION = f"{_OF_AWS}integration"
 AUTHORIZER = f"{_OF_AWS}authorizer"
-_ANY_METHOD = f"{_OF_AWS}any-method"
-_METHODS = ("get", "head", "options", "post", "put", "patch", "delete", _ANY_METHOD)
+ANY_METHOD = f"{_OF_AWS}any-method"
+_METHODS = ("get", "head", "options", "post", "put", "patch", "delete", ANY_METHOD)
 _PLACES = {"query": "querystring", "header": "header", "path": "path"}
 _NAMED_TYPES = {"token": "TOKEN", "request": "REQUEST", "cognito_user_pools": "COGNITO_USER_POOLS"}
 
@@ -41,7 +41,7 @@ def methods(content: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str,
     for path, item in content.get("paths", {}).items():
         for name in _METHODS:
             if name in (item or {}):
-                yield path, ANY if name == _ANY_METHOD else name.upper(), item[name] or {}
+                yield path, ANY if name == ANY_METHOD else name.upper(), item[name] or {}
 
 
 def schemes(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

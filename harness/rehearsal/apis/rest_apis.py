@@ -3,7 +3,9 @@
 A stage serves what its deployment was made of, as on AWS: a change of a method shows once it is deployed.
 """
 
-from harness.rehearsal.apis import openapi
+import json
+
+from harness.rehearsal.apis import exported, openapi
 from harness.rehearsal.apis.rest_api import RestApi
 from harness.rehearsal.apis.rest_methods import MethodOperations
 from harness.rehearsal.apis.rest_parts import PartOperations
@@ -114,6 +116,15 @@ class RestApis(MethodOperations, PartOperations):
     def get_stages(self, params: Params) -> Answer:
         """GetStages."""
         return {"item": listed(self._api(params).stages)["items"]}
+
+    @operation
+    def get_export(self, params: Params) -> Answer:
+        """GetExport: what a stage serves, as OpenAPI 3.0 in JSON, without extensions."""
+        exported.only_oas30(params["exportType"])
+        api, stage = self._api(params), self.get_stage(params)
+        url = f"https://{self._serving.domain(api.id)}"
+        document = exported.of_rest_api(api.about["name"], url, api.deployed[stage["deploymentId"]], stage)
+        return {"contentType": "application/json", "body": json.dumps(document).encode()}
 
     @operation
     def update_stage(self, params: Params) -> Answer:

@@ -104,6 +104,11 @@ def test_the_local_cloud_is_not_served_under_foreign_names(host: str) -> None:
         {"Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "none"},
         {"Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Mode": "cors", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Mode": "cors", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"},
         {"Sec-Fetch-Dest": "image"},
         {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0"},
     ],
@@ -111,6 +116,11 @@ def test_the_local_cloud_is_not_served_under_foreign_names(host: str) -> None:
 def test_the_local_cloud_answers_no_browser(headers: dict[str, str]) -> None:
     """Not even one that shows a page of this machine."""
     assert GATE.refusal_by_cloud({**SDK, **headers})
+
+
+def test_the_local_cloud_answers_fetch_of_a_server() -> None:
+    """Node's says that its mode is `cors`, and has no page to name; a page's request of that mode has an origin."""
+    assert GATE.refusal_by_cloud({**SDK, "Sec-Fetch-Mode": "cors", "User-Agent": "node"}) is None
 
 
 def test_the_local_cloud_is_served_under_the_name_that_it_is_bound_to() -> None:

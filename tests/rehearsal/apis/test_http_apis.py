@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from harness.sources.files import SourceFile
+from harness.sources.openapi import read_openapi
+
 AUTHORIZER = """
 def handler(event, context):
     token = event["identitySource"][0]
@@ -96,6 +99,14 @@ def test_a_definition_is_imported(http: Any, function: Any, ask: Any) -> None:
     http.create_stage(ApiId=api, StageName="prod", DeploymentId=deployment)
     keys = [ask(api, "prod", path).content["routeKey"] for path in ("/things", "/other")]
     assert keys == ["GET /things", "$default"]
+
+
+def test_an_http_api_is_exported_as_the_harness_reads_it(http: Any, shop: str) -> None:
+    """By the operation that `init --stack` asks."""
+    answer = http.export_api(ApiId=shop, OutputType="JSON", Specification="OAS30", StageName="$default")
+    described = read_openapi(SourceFile("export", answer["body"].read().decode()))
+    assert described.host == f"https://{shop}.execute-api.eu-north-1.amazonaws.com"
+    assert [draft.label for draft in described.drafts] == ["GET /items/{id}", "GET /free/{proxy+}"]
 
 
 def test_a_websocket_api_is_refused(http: Any) -> None:

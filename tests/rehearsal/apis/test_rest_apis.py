@@ -7,6 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
+
+from harness.sources.files import SourceFile
+from harness.sources.openapi import read_openapi
 
 AUTHORIZER = """
 def handler(event, context):
@@ -171,6 +175,17 @@ def test_requests_count_by_the_name_of_the_api(cloud: Any, client: Any, ask: Any
     listed = client("cloudwatch").list_metrics(Namespace="AWS/ApiGateway", MetricName="5XXError")["Metrics"]
     dimensions = [{one["Name"]: one["Value"] for one in metric["Dimensions"]} for metric in listed]
     assert {"ApiName": "shop", "Stage": "prod"} in dimensions
+
+
+def test_a_stage_is_exported_as_the_harness_reads_it(rest: Any, shop: str) -> None:
+    """By the operation that `init --stack` asks; a deployment's routes, and not what came after it."""
+    body = rest.get_export(restApiId=shop, stageName="prod", exportType="oas30")["body"].read().decode()
+    described = read_openapi(SourceFile("export", body))
+    assert described.host == f"https://{shop}.execute-api.eu-north-1.amazonaws.com/prod"
+    assert "GET /orders/{id}" in [draft.label for draft in described.drafts]
+    assert not described.left_out
+    with pytest.raises(ClientError, match="OpenAPI 3"):
+        rest.get_export(restApiId=shop, stageName="prod", exportType="swagger")
 
 
 SAM = """
