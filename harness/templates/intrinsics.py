@@ -4,6 +4,7 @@ What only AWS or the command line knows stays a name in the text (see `names`), 
 reason and the option that gives it.
 """
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -15,6 +16,11 @@ from harness.templates.places import Places
 from harness.templates.values import Value
 
 NO_VALUE = "AWS::NoValue"
+PSEUDO = frozenset(
+    f"AWS::{name}"
+    for name in ("AccountId", "NoValue", "NotificationARNs", "Partition", "Region", "StackId", "StackName", "URLSuffix")
+)
+"""The names that every template may refer to (CloudFormation's user guide, pseudo parameters)."""
 _NAMED_BY = {
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
@@ -41,6 +47,12 @@ class MissingName(Struct, frozen=True):
     def option(self) -> str:
         """The option that gives it."""
         return f"--parameter '{self.name}=…'" if ":" in self.name else f"--parameter {self.name}=…"
+
+
+def _closest(name: str) -> str:
+    """What a name may have been meant to be."""
+    found = difflib.get_close_matches(name, PSEUDO, n=1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def how_to_give(asked: Mapping[str, MissingName], names: Sequence[str]) -> str:
@@ -135,7 +147,7 @@ class Resolver:
         """What Ref gives."""
         if name in self.parameters:
             return self._parameter(name, line)
-        if name.startswith("AWS::"):
+        if name in PSEUDO:
             return Value(NO_VALUE if name == NO_VALUE else self._pseudo(name, line), line)
         resource, _, attribute = name.partition(".")
         if name in self.resources:
@@ -144,6 +156,8 @@ class Resolver:
             return Value(self._arn_of_sam(resource, attribute), line)
         if self._is_made_by_sam(resource):
             return Value(placeholder(name), line)
+        if name.startswith("AWS::"):
+            raise self.wrong(line, f"{name} is no pseudo parameter of CloudFormation{_closest(name)}")
         raise self.wrong(line, f"{name} is referred to, and is neither a resource nor a parameter")
 
     def _pseudo(self, name: str, line: int) -> str:

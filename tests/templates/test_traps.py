@@ -36,6 +36,53 @@ def test_a_reference_to_nothing_is_refused(examine: Examine) -> None:
         examine(SAM, ("- !Ref ApiErrors", "- !Ref Errors"))
 
 
+@pytest.mark.parametrize("value", ['!Sub "${AWS::Regin}-api"', "!Ref AWS::Regin"])
+def test_a_pseudo_parameter_that_is_none_is_refused(examine: Examine, value: str) -> None:
+    """As CloudFormation refuses it, and never as a name that may be the right one."""
+    named = ("      CodeUri: src/", f"      FunctionName: {value}\n      CodeUri: src/")
+    with pytest.raises(TemplateError, match=r":\d+: AWS::Regin is no pseudo parameter .* did you mean AWS::Region\?"):
+        examine(SAM, named)
+    with pytest.raises(TemplateError, match="AWS::Lambda::Function is no pseudo parameter"):
+        examine(SAM, ("- !Ref ApiErrors", "- !Ref AWS::Lambda::Function"))
+
+
+@pytest.mark.parametrize(
+    "enabled", ["!FindInMap [Canary, !Ref Stage, Enabled]", "!If [IsProd, true, false]", "!Equals [!Ref Stage, prod]"]
+)
+def test_a_preference_is_switched_by_stage(examine: Examine, enabled: str) -> None:
+    """By a table or a condition; what SAM itself would refuse is not known."""
+    table = ("Resources:", "Mappings:\n  Canary: {dev: {Enabled: false}, prod: {Enabled: true}}\nResources:")
+    change = ("Type: Canary10Percent5Minutes", f"Enabled: {enabled}\n        Type: Canary10Percent5Minutes")
+    if enabled.startswith("!Equals"):
+        assert examine(SAM, table, change).exit_code == 4
+        return
+    assert examine(SAM, table, change).exit_code == 3
+    assert asked(examine(SAM, table, change, Stage="prod"), "gradual-shift").severity == "ok"
+
+
+def test_a_preference_without_alarms_guards_nothing(examine: Examine) -> None:
+    """As most aliases of one public account have it; on its own line."""
+    check = asked(examine(SAM, (ALARMS, "")), "alarm-configured")
+    assert (check.severity, check.line) == ("error", LINES["DeploymentPreference:"])
+
+
+def test_a_function_by_condition_takes_its_group_along(examine: Examine) -> None:
+    """SAM hands its condition to the group where it is told to; without the function nothing is released."""
+    change = ("    Properties:\n      CodeUri", "    Condition: IsProd\n    Properties:\n      CodeUri")
+    passed = ("Type: Canary10Percent5Minutes", "PassthroughCondition: true\n        Type: Canary10Percent5Minutes")
+    assert asked(examine(SAM, change, passed, Stage="prod"), "gradual-shift").severity == "ok"
+    diagnosis = examine(SAM, change, passed, ("Value: !Ref Api}", "Value: x}"), (":live", ":live"))
+    assert diagnosis.exit_code == 3
+    assert diagnosis.diagnoses == ()
+
+
+def test_one_of_several_types_by_stage_is_expanded(examine: Examine) -> None:
+    """SAM writes CodeDeployDefault.Lambda before its nine short names within functions, too."""
+    change = ("Type: Canary10Percent5Minutes", "Type: !If [IsProd, Linear10PercentEvery2Minutes, AllAtOnce]")
+    assert asked(examine(SAM, change), "gradual-shift").severity == "error"
+    assert "1080 s" in asked(examine(SAM, change, Stage="prod"), "gradual-shift").seen
+
+
 def test_resources_that_a_loop_makes_are_not_known(examine: Examine) -> None:
     """They are not read, so nobody says that all is well."""
     diagnosis = examine(SAM + "  Fn::ForEach::Loop: [Name, [a, b], {'${Name}': {Type: 'AWS::SNS::Topic'}}]\n")

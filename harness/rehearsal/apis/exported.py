@@ -29,7 +29,7 @@ def of_rest_api(title: str, url: str, definition: Definition, stage: Answer) -> 
         if resource.get("resourceMethods")
     }
     document = _document(title, url, str(stage["stageName"]), paths)
-    schemas = {name: {} for name in definition.models}
+    schemas: dict[str, Answer] = {name: {} for name in definition.models}
     return {**document, "components": {"schemas": schemas}} if schemas else document
 
 
