@@ -70,13 +70,20 @@ def told_to_locust(form: StartForm) -> dict[str, dict[str, Any]]:
         f"canary_{field.name}": {
             "choices": ["", *field.choices] if field.kind == "choice" else None,
             "default_value": field.value,
-            "help_text": f"empty: {field.default or 'none'}" if field.kind != "switch" else field.label,
+            "help_text": _help(field),
             "is_secret": False,
             "is_required": False,
             "is_multiple": False,
         }
         for field in form.fields
     }
+
+
+def _help(field: Field) -> str | None:
+    """What stands beside a field's name in Locust's form, which has little room for it on a phone."""
+    if field.kind == "switch":
+        return field.label
+    return f"else {field.default}" if field.default else None
 
 
 def _field(name: str, given: Any, base: Experiment | None) -> Field:

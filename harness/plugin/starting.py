@@ -11,6 +11,7 @@ from harness.core.experiment.hosts import is_loopback
 from harness.errors import NotAllowed, UsageError
 from harness.plugin import options
 from harness.plugin.lifecycle import DirectorState
+from harness.plugin.web_form import CHANGEABLE
 
 if TYPE_CHECKING:
     from harness.plugin.director import Director
@@ -37,6 +38,8 @@ class Starts:
         self._director = director
         self._busy = False
         self._before = 0
+        self._kept: dict[str, Any] = {}
+        self._kept_host: str | None = None
 
     @property
     def test_is_on(self) -> bool:
@@ -58,8 +61,14 @@ class Starts:
         """
         if refused := self.refusal():
             raise NotAllowed(refused)
-        self.check(ours, host)
-        self._busy, self._before = True, self._director.attempts
+        self._busy = True
+        try:
+            self.check(ours, host)
+        except BaseException:
+            self._busy = False
+            raise
+        self._kept_host = self._environment.host
+        self._before, self._kept = self._director.attempts, self._set()
 
     def check(self, ours: Mapping[str, Any], host: str | None) -> None:
         """Raises UsageError where a test with these options cannot be."""
@@ -102,9 +111,30 @@ class Starts:
             until = time.monotonic() + (BEGUN_WITHIN_S if begun else 0.0)
             while director.attempts == self._before and time.monotonic() < until:
                 gevent.sleep(LOOK_EVERY_S)
-            return director.refused if director.attempts > self._before else None
+            refused = director.refused if director.attempts > self._before else None
+            if refused:
+                self._give_back()
+            return refused
         finally:
             self._busy = False
+
+    def check_edit(self, ours: Mapping[str, Any], host: str | None) -> None:
+        """Raises UsageError where a test that is on cannot be changed so."""
+        self.check(ours, host)
+        for name, value in ours.items():
+            if name not in CHANGEABLE and (value or "") != (getattr(self._environment.parsed_options, name) or ""):
+                raise UsageError(f"{name} can be set only before a test begins, and one is on")
+
+    def _set(self) -> dict[str, Any]:
+        """What the options are that a start may set."""
+        given = self._environment.parsed_options
+        return {name: getattr(given, name, None) for name in (*options.in_form(), "num_users", "host")}
+
+    def _give_back(self) -> None:
+        """Leaves nothing of a start that was refused: the next one that says nothing is as the last that began."""
+        for name, value in self._kept.items():
+            setattr(self._environment.parsed_options, name, value)
+        self._environment.host = self._kept_host
 
     def _may_permit(self) -> bool:
         """Whether a person may give permission to write on the page: only who sits here, or signed in, reaches it."""

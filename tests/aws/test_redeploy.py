@@ -27,8 +27,10 @@ class Function:
         self.named = {"FunctionName": ready["function"]}
         self.alias = {**self.named, "Name": ready["alias"]}
         self._client = boto3.client("lambda")
-        # $LATEST of the stack is the canary: make that the version in service.
+        # Not the first version, so that one is there that somebody may move the alias back to.
         self._client.update_alias(**self.alias, FunctionVersion=ready["canary"])
+        released = self.configuration(ready["canary"])
+        self.change(Environment=released["Environment"], Description=released["Description"])
 
     def journal(self) -> Journal:
         """Writes to `events`."""

@@ -177,7 +177,6 @@ class Stage:
 
     def redeploys(self) -> list[str]:
         """`canary-harness run --redeploy`, of what is in service."""
-        self.place(self.cloud.ready["canary"])
         return [*HARNESS, "run", self._asks(redeploy=True)[-1]]
 
     def commands(self, text: str) -> list[str]:
@@ -215,10 +214,6 @@ class Stage:
             config="Canary10Percent10Minutes",
             journal=Journal(lambda _: None, lambda: 0.0),
         )
-
-    def place(self, version: str) -> None:
-        """Puts the alias on a version."""
-        boto3.client("lambda").update_alias(**self._alias, FunctionVersion=version)
 
     @property
     def placed(self) -> tuple[str, Any]:

@@ -115,7 +115,7 @@ class Panel:
         host = request.form.get("host")
         try:
             if host is None and self._starts.test_is_on:
-                self._starts.check(ours, host)
+                self._starts.check_edit(ours, host)
             else:
                 self._starts.admit(ours, host)
                 g.admitted = True
