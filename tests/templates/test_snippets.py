@@ -1,15 +1,22 @@
 """Snippets of advice: each parses by its tool's own words, and says what was advised."""
 
+import json
 import shlex
+import textwrap
 from pathlib import Path
 
+import hcl2
 import pytest
+from cfnlint import lint
+from cfnlint.config import ManualArgs
 
 from harness.core.odds.advise import with_alarm
 from harness.core.odds.advised import AdvisedAlarm
 from harness.core.timeline.alarm_rules import read_rule
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.presets import AWS_CONFIGS, AWS_PREFIX
+from harness.rehearsal.cloudformation.template import as_sent
+from harness.rehearsal.cloudformation.transforms import transformed
 from harness.templates import TemplateRelease, read_release
 from harness.templates.snippets import Names, Tool, cdk_name, snippet
 from tests.core.odds.releases import setting
@@ -29,6 +36,15 @@ Globals:
 AROUND_SERVERLESS = """\
 service: shop
 provider: {name: aws, runtime: python3.12, stage: prod}
+"""
+FUNCTION_OF_SERVERLESS = """\
+    ApiLambdaFunction:
+      Type: AWS::Lambda::Function
+      Properties:
+        Handler: app.handler
+        Runtime: python3.12
+        Role: arn:aws:iam::123456789012:role/api
+        Code: {S3Bucket: bucket, S3Key: key}
 """
 AROUND_TERRAFORM = """\
 resource "aws_lambda_function" "api" {
@@ -89,6 +105,40 @@ def rule_of(defined: AlarmDefined) -> tuple[object, ...]:
     """An alarm's condition, metric and statistic."""
     rule = read_rule(defined)
     return rule.condition, rule.metrics[0].metric, rule.metrics[0].statistic
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=str)
+@pytest.mark.parametrize("config", sorted(AWS_CONFIGS))
+def test_sams_own_translator_takes_what_is_advised(alarm: AdvisedAlarm, config: str) -> None:
+    """The alarm guards the deployment group that it makes, with the configuration that was advised."""
+    stored = pasted("sam", alarm, config).replace("CodeUri: src/", "CodeUri: s3://bucket/key")
+    made = json.loads(json.dumps(as_sent(transformed(stored, {}, "eu-north-1").values)))["Resources"]
+    (group,) = (one for one in made.values() if one["Type"] == "AWS::CodeDeploy::DeploymentGroup")
+    (name,) = (name for name, one in made.items() if one["Type"] == "AWS::CloudWatch::Alarm")
+    assert group["Properties"]["AlarmConfiguration"]["Alarms"] == [{"Name": {"Ref": name}}]
+    assert config in json.dumps(group["Properties"]["DeploymentConfigName"])
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=str)
+@pytest.mark.parametrize("tool", ["sam", "serverless"])
+def test_cfn_lint_finds_nothing_in_what_is_advised(tool: Tool, alarm: AdvisedAlarm) -> None:
+    """In the SAM template as it is; of serverless.yml, in the resources beside the function that it makes."""
+    if snippet(tool, alarm, CONFIG, NAMES) is None:
+        return
+    text = pasted(tool, alarm)
+    if tool == "serverless":
+        text = text[text.index("  Resources:\n") :] + FUNCTION_OF_SERVERLESS
+        text = textwrap.dedent(text)
+    found = lint(text, config=ManualArgs(regions=["eu-north-1", "us-east-1"]))
+    assert [str(match) for match in found] == []
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=str)
+def test_python_hcl2_reads_what_is_advised(alarm: AdvisedAlarm) -> None:
+    """As the blocks that Terraform's provider has for an alarm and a deployment group."""
+    blocks = hcl2.loads(snippet("terraform", alarm, CONFIG, NAMES) or "")["resource"]
+    kinds = {kind.strip('"') for block in blocks for kind in block}
+    assert {"aws_cloudwatch_metric_alarm", "aws_codedeploy_deployment_group"} <= kinds
 
 
 def test_serverless_has_no_word_for_the_version_on_trial() -> None:
