@@ -37,8 +37,42 @@ def test_frames_are_a_way_in_by_the_path_of_a_run(sample: JudgedRun) -> None:
     assert isinstance(tables, Frames)
     assert len(tables.seconds) > 200
     documented = str(Frames.__doc__)
-    for table in (tables.spans, tables.datapoints):
+    for table in (tables.spans, tables.datapoints, tables.events):
         assert all(f"`{column}`" in documented for column in table.columns)
+
+
+def test_frames_hold_the_verdict_both_arms_and_all_events(sample: JudgedRun) -> None:
+    """By the paths of verdict.json; and all that the timeline holds besides counts of requests."""
+    tables, verdict = frames_of(sample), sample.verdict
+    (told,) = tables.verdict.to_dict("records")
+    assert (told["outcome"], told["exposure.failed_requests"]) == ("rolled_back", verdict.exposure.failed_requests)
+    assert told["arms.canary.p99_ms"] == verdict.arms.canary.p99_ms
+    assert tables.arms["requests"].tolist() == [verdict.arms.baseline.requests, verdict.arms.canary.requests]
+    assert tables.events["event"].iloc[0] == "run_started"
+    assert {"alarm_seen", "write"} <= set(tables.events["event"])
+    assert not {"requests", "arrivals"} & set(tables.events["event"])
+
+
+def test_instants_are_told_in_utc(sample: JudgedRun) -> None:
+    """Those of a rehearsal by the clock of its cloud; unknown where the timeline does not say when it began."""
+    tables = frames_of(sample)
+    epoch_s = float(tables.events["fields"].iloc[0]["epoch_s"])
+    assert tables.events["at"].iloc[0].timestamp() == pytest.approx(epoch_s, abs=1e-3)
+    assert (tables.spans["until"] >= tables.spans["since"]).all()
+    assert str(tables.seconds["at"].dtype).endswith("UTC]")
+    began, ended = tables.seconds["at"].iloc[0], tables.seconds["at"].iloc[-1]
+    assert (ended - began).total_seconds() == pytest.approx(
+        tables.seconds["at_s"].iloc[-1] - tables.seconds["at_s"].iloc[0]
+    )
+
+
+def test_plot_is_shown_and_saved(sample: JudgedRun, tmp_path: Path, past: Callable[..., JudgedRun]) -> None:
+    """As SVG in a notebook; of an empty run there is none."""
+    plot = frames_of(sample).plot()
+    assert str(plot._repr_svg_()).startswith("<svg")
+    plot.save(tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").stat().st_size
+    assert frames_of(past([])).plot()._repr_svg_() is None
 
 
 def test_what_nobody_measured_is_missing(past: Callable[..., JudgedRun], row: Any) -> None:
