@@ -81,7 +81,7 @@ class Teller:
         if after is not before:
             yield from _release(event.at_s, before.release, after.release)
             yield from _alarms(event.at_s, before.alarms, after.alarms)
-            yield from _alarms(event.at_s, before.shadows, after.shadows, "shadow alarm ", "would be")
+            yield from _alarms(event.at_s, before.shadows, after.shadows, "shadow alarm ", "would be in")
         yield from self._sight(event)
         told = _TOLD.get(type(event))
         if told:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.core.timeline.alarm_states import AlarmStates
-from harness.core.timeline.events import AlarmSeen, AliasSeen
+from harness.core.timeline.events import AlarmSeen, AliasSeen, Shadow
 from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.report import progress
@@ -168,3 +168,11 @@ def test_the_panel_ends_with_what_happened_last(screen: Screens, monkeypatch: py
             live.tell(seen, known)
         live.show(known, Tally(), 3.0)
     assert "1 s · Errors is ALARM" in shown.text
+
+
+def test_shadow_alarms_stand_beside_the_real_ones(screen: Screens) -> None:
+    """Each says that it is one."""
+    shown = screen()
+    seen = AlarmSeen(at_s=1.0, asked_s=0.9, name="strict", state="ALARM")
+    Progress(shown.console).show(rollout().step(Shadow(at_s=1.0, seen=seen)), None, 60.0)
+    assert "Errors OK · shadow strict ALARM" in shown.text

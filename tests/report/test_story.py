@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.timeline.events import AlarmSeen, Asked, Event, FaultStarted, LookFailed, Note, Trouble, Write
+from harness.core.experiment.types import AlarmState
+from harness.core.timeline.events import AlarmSeen, Asked, Event, FaultStarted, LookFailed, Note, Shadow, Trouble, Write
 from harness.core.timeline.rollout import Rollout
 from harness.report.folder import RunFolder
 from harness.report.story import StoryLine, Teller
 
 SAMPLE = RunFolder(Path(__file__).parents[2] / "reports" / "sample")
+LOOKS: tuple[tuple[float, AlarmState], ...] = ((1.0, "OK"), (2.0, "OK"), (3.0, "ALARM"))
 
 
 def told(*events: Event) -> list[StoryLine]:
@@ -92,3 +94,15 @@ def test_foreign_words_cannot_move_the_cursor() -> None:
     """A log is read on terminals."""
     (line,) = told(Trouble(at_s=1.0, what="worker", message="\x1b[2Jgone\naway"))
     assert line.text == "worker: [2Jgone away"
+
+
+def test_a_shadow_alarm_is_told_as_one_that_does_not_exist() -> None:
+    """Its turns are told once each, and why it is not read any more."""
+    states = [AlarmSeen(at_s=at_s, asked_s=at_s, name="strict", state=state) for at_s, state in LOOKS]
+    failed = LookFailed(at_s=9.0, asked_s=9.0, call="c", code="ValidationError", message="no such statistic")
+    lines = told(*(Shadow(at_s=one.at_s, seen=one) for one in (*states, failed)))
+    assert [line.text for line in lines] == [
+        "shadow alarm strict would be in OK",
+        "shadow alarm strict would be in ALARM",
+        "shadow alarms are not read any more: no such statistic",
+    ]

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from harness.core.timeline.events import Arrivals, Requests
+from harness.core.timeline.events import AlarmDefined, AlarmSeen, Arrivals, Requests, Shadow
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.judge import judge
 from harness.plugin.panel.chronicle import MOST_BUCKETS, Chronicle
@@ -14,6 +15,7 @@ from harness.plugin.panel.state import (
     alarms_of,
     faults_of,
     headline_of,
+    shadows_of,
     watcher_of,
 )
 from harness.plugin.panel.view import hindrance
@@ -116,3 +118,23 @@ def test_what_the_page_gets_has_a_schema() -> None:
 
     assert msgspec.json.decode(msgspec.json.encode(State(test="ready")))["schema"] == 1
     assert "RunNow" in msgspec.json.schema(State)["$defs"]
+
+
+def test_shadow_alarms_are_shown_apart_from_the_real_ones() -> None:
+    """With the state that they would be in; no tone and no control of the page goes by them."""
+    chronicle = heard()
+    real = alarms_of(chronicle, None)
+    seen = AlarmSeen(at_s=200.0, asked_s=200.0, name="strict", state="ALARM", since_s=120.0, reason="2 is >= 1")
+    for one in (replace(defined(chronicle), name="strict", threshold=1.0), seen):
+        chronicle.hear(event := Shadow(at_s=200.0, seen=one), chronicle.rollout.step(event))
+    assert alarms_of(chronicle, None) == real
+    (shadow,) = shadows_of(chronicle)
+    assert (shadow.name, shadow.state, shadow.since_s, shadow.reason) == ("strict", "ALARM", 120.0, "2 is >= 1")
+    assert shadow.rule
+    assert ">= 1" in shadow.rule
+    assert not shadow.stops_deployment
+
+
+def defined(chronicle: Chronicle) -> AlarmDefined:
+    """The definition of the sample's alarm."""
+    return next(iter(chronicle.rollout.alarms.definitions.values()))
