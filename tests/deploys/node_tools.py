@@ -1,5 +1,6 @@
 """`osls deploy` and `cdk bootstrap && cdk deploy` play their canaries of Node; run by `make deploys` alone."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from harness.templates import read_release
 from harness.templates.snippets import snippet
 from tests.core.odds.releases import setting
 from tests.deploys.conftest import HERE, TOOLS, LocalCloud
-from tests.templates.test_snippets import ALARMS, CONFIG, NAMES, rule_of
+from tests.templates.test_snippets import ALARMS, CONFIG, NAMES, pasted, rule_of
 
 MODULES = TOOLS / "node" / "node_modules"
 GOOD = 'exports.handler = async () => ({ statusCode: 200, body: "NAME" });'
@@ -73,6 +74,25 @@ def test_cdk_synthesizes_what_is_advised(alarm: AdvisedAlarm, tmp_path: Path) ->
     assert rule_of(defined.defined)[0] == with_alarm(setting(), alarm).watches[0].rule.condition
     assert ("ExecutedVersion" in defined.defined.dimensions) == (alarm.counts == "canary")
     assert CONFIG in (tmp_path / "out" / "Shop.template.json").read_text()
+
+
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_osls_packages_what_is_advised(cloud: LocalCloud, tmp_path: Path, spoiled: bool) -> None:
+    """By its own schema, which takes no key that it does not know; the alarm then guards the deployment group."""
+    (tmp_path / "node_modules").symlink_to(MODULES)
+    (tmp_path / "app.py").write_text("def handler(event, context):\n    return {}\n")
+    text = "configValidationMode: error\n" + pasted("serverless", ALARMS[0])
+    if spoiled:
+        text = text.replace("    handler:", "    handlr: x\n    handler:")
+    (tmp_path / "serverless.yml").write_text(text)
+    done = cloud.run(MODULES / ".bin" / "osls", "package", cwd=tmp_path)
+    assert (done.returncode == 0) is not spoiled, done.stdout + done.stderr
+    if not spoiled:
+        made = json.loads((tmp_path / ".serverless" / "cloudformation-template-update-stack.json").read_text())
+        groups = [one for one in made["Resources"].values() if one["Type"] == "AWS::CodeDeploy::DeploymentGroup"]
+        assert [one["Properties"]["AlarmConfiguration"]["Alarms"] for one in groups] == [
+            [{"Name": {"Ref": "ApiCanaryErrors"}}]
+        ]
 
 
 AROUND_CDK = """\
