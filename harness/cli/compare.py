@@ -2,9 +2,11 @@
 
 import argparse
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from harness.errors import UsageError
 from harness.streams import console, say_json
@@ -46,9 +48,11 @@ def run_compare(options: argparse.Namespace) -> int:
         raise UsageError("compare needs two runs or more, such as reports/erroruser/*")
     if not 1 <= options.before < len(options.runs):
         raise UsageError(f"--before must leave a run to compare: give 1 to {len(options.runs) - 1}")
-    comparison = compare(_judged(options.runs), options.tolerance, options.before)
+    runs = _judged(options.runs)
+    comparison = compare(runs, options.tolerance, options.before)
     if options.html:
-        options.html.write_text(compared_page(comparison), encoding="utf-8")
+        links = [_link(path, options.html.parent) for path in options.runs]
+        options.html.write_text(compared_page(comparison, runs, links), encoding="utf-8")
     if options.json:
         import msgspec
 
@@ -66,6 +70,12 @@ def _judged(paths: Sequence[Path]) -> list["ComparedRun"]:
     from harness.report.judging import read
 
     return [compared_run(path, read(RunFolder.open(path))) for path in paths]
+
+
+def _link(run: Path, beside: Path) -> str:
+    """Where the report of a run is, seen from a folder; empty where there is none."""
+    page = run.resolve() / "report.html"
+    return quote(os.fsencode(os.path.relpath(page, beside.resolve()))) if page.is_file() else ""
 
 
 def _share(word: str) -> float:

@@ -20,6 +20,7 @@ EXPERIMENT = "experiment"
 class Comparison(Struct, frozen=True, kw_only=True):
     """Runs side by side against the first `before` of them; `rule` says in words when a number is worse.
 
+    `lines` are held against the first runs, `arms` only tell how both versions answered.
     `came` and `turned` are findings of any later run, `went` those of the runs before that the last no longer has.
     `unknown` are numbers that a later run does not have, `incomparable` those that came about at another speed.
     """
@@ -30,6 +31,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     rule: str
     differences: tuple[str, ...]
     lines: tuple[ComparedLine, ...]
+    arms: tuple[ComparedLine, ...]
     came: tuple[Came, ...]
     went: tuple[Finding, ...]
     turned: tuple[Turned, ...]
@@ -67,6 +69,7 @@ def compare(runs: Sequence[ComparedRun], tolerance: float = TOLERANCE, before: i
         rule=rule(tolerance, before),
         differences=tuple(differences(runs)),
         lines=lines,
+        arms=tuple(_arms(runs)),
         came=new,
         went=tuple(finding for finding in _each_once(first) if finding.id not in after),
         turned=changed,
@@ -94,6 +97,14 @@ def _conditions(runs: Sequence[ComparedRun]) -> Iterator[ComparedLine]:
         changes: list[Change] = ["differs" if each and first and each != first else "same" for each in told]
         cells = (Cell(each or facts.NOT_MEASURED, change) for each, change in zip(told, changes, strict=True))
         yield ComparedLine(name, tuple(cells))
+
+
+def _arms(runs: Sequence[ComparedRun]) -> Iterator[ComparedLine]:
+    """What is told of each arm in every report, run by run."""
+    told = [facts.arms(run.verdict) for run in runs]
+    for number, arm in enumerate(("baseline", "canary")):
+        for column, name in enumerate(facts.ARMS_HEAD[1:], 1):
+            yield ComparedLine(f"{arm}, {name}", tuple(Cell(arms[number][column]) for arms in told))
 
 
 # Outcome, call and result

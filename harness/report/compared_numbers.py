@@ -96,7 +96,7 @@ def _ms(bounds: Bounds) -> str:
 def _latency(arm: str, quantile: str) -> Measure:
     other = "baseline" if arm == "canary" else "canary"
     return Measure(
-        name=f"{arm} {quantile}",
+        name=f"client {quantile} of the {arm}",
         value=_exactly(f"arms.{arm}.{quantile}_ms"),
         told=_ms,
         interval=_interval(f"arms.{arm}.{quantile}_interval_ms"),

@@ -1,6 +1,6 @@
 """Runs side by side for people: on the terminal, and as a page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -10,7 +10,10 @@ from harness.errors import ExitCode
 from harness.report import facts
 from harness.report.compare import EXPERIMENT, Comparison
 from harness.report.compared_findings import Came, Turned
-from harness.report.compared_numbers import Change
+from harness.report.compared_numbers import Change, ComparedLine
+from harness.report.compared_runs import ComparedRun
+from harness.report.comparison_chart import comparison_charts
+from harness.report.drawing import inline_svg
 from harness.report.templating import render
 
 _MARKS: dict[Change, str] = {
@@ -78,8 +81,8 @@ def _conditions(comparison: Comparison) -> str:
     return f"The runs were not made alike: {differ}." if differ else ""
 
 
-def compared_page(comparison: Comparison) -> str:
-    """The comparison as a page of its own."""
+def compared_page(comparison: Comparison, runs: Sequence[ComparedRun] = (), links: Sequence[str] = ()) -> str:
+    """The comparison as a page of its own, with charts of the `runs`; `links` lead to their reports, "" to none."""
     return render(
         "compare.html",
         title=f"{headline(comparison)}: {len(comparison.names)} runs compared",
@@ -87,6 +90,8 @@ def compared_page(comparison: Comparison) -> str:
         headline=headline(comparison),
         because=because(comparison),
         facts=facts,
+        links=links or [""] * len(comparison.names),
+        charts=[(title, inline_svg(spec)) for title, spec in comparison_charts(runs)],
         marks=_MARKS,
         turned=_turned,
         in_runs=_runs,
@@ -100,8 +105,10 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print(Text(told, style=_BANNERS[comparison.exit_code]))
     console.print(Text(facts.plain(because(comparison))))
     console.print()
-    console.print(_table(comparison))
+    console.print(_table(comparison.names, comparison.lines))
     console.print(Text(comparison.rule, style="dim"))
+    console.print()
+    console.print(_table(comparison.names, comparison.arms))
     for told in _findings(comparison):
         console.print(Text(facts.plain(told)))
 
@@ -124,12 +131,12 @@ def _turned(each: Turned) -> str:
     return f"{each.before} → {each.finding.severity}"
 
 
-def _table(comparison: Comparison) -> Table:
+def _table(names: Sequence[str], lines: Sequence[ComparedLine]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("")
-    for name in comparison.names:
+    for name in names:
         table.add_column(Text(facts.plain(name)), justify="right", overflow="fold", header_style="dim")
-    for line in comparison.lines:
+    for line in lines:
         table.add_row(line.name, *(_cell(cell.told, cell.change) for cell in line.cells))
     return table
 

@@ -32,6 +32,13 @@ def svg(spec: dict[str, Any], background: str = "white") -> str:
     return str(vl_convert.vegalite_to_svg(_drawn_on(background, spec), vl_version=VEGA_LITE))
 
 
+def inline_svg(spec: dict[str, Any]) -> str:
+    """A chart of a single panel as SVG text without a background, to stand in a page."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE))
+
+
 def _png(drawn: str) -> bytes:
     """SVG text as PNG, at twice its size in pixels."""
     import vl_convert

@@ -34,6 +34,8 @@ def _environment() -> "Environment":
     )  # fmt: skip
     environment.filters["plain"] = facts.plain
     environment.filters["as_json"] = lambda value: Markup(_safe_json(value))  # noqa: S704 - escaped by _safe_json
+    # Drawn by vl-convert, which escapes the text in it.
+    environment.filters["as_svg"] = lambda drawn: Markup(drawn)  # noqa: S704
     # The library is not ours to escape: it is trusted, and only its end tags could end the script element.
     environment.filters["as_script"] = lambda text: Markup(text.replace("</script", "<\\/script"))  # noqa: S704
     return environment

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from msgspec.structs import replace
@@ -200,7 +201,7 @@ def test_latency_a_few_milliseconds_off_is_the_same(caught: Verdict) -> None:
     arms = replace(caught.arms, canary=replace(caught.arms.canary, p50_ms=6.0))
     assert against(caught, replace(caught, arms=arms)).exit_code == 0
     arms = replace(caught.arms, canary=replace(caught.arms.canary, p50_ms=60.0))
-    assert against(caught, replace(caught, arms=arms)).regressions == ("canary p50",)
+    assert against(caught, replace(caught, arms=arms)).regressions == ("client p50 of the canary",)
 
 
 @pytest.mark.parametrize(
@@ -218,13 +219,13 @@ def test_latency_is_worse_only_where_intervals_do_not_overlap(
 ) -> None:
     """And beyond the tolerance: both runs may have met the same slow requests."""
     first = with_latency(caught, 100.0, 80.0, 120.0)
-    assert cell(against(first, with_latency(caught, p99_ms, *interval)), "canary p99").change == change
+    assert cell(against(first, with_latency(caught, p99_ms, *interval)), "client p99 of the canary").change == change
 
 
 def test_latency_that_both_arms_share_is_the_machines(caught: Verdict) -> None:
     """Ten times slower on both arms says nothing of the release; nor does a latency without the other arm's."""
     first, tenfold = with_latency(caught, 100.0, 80.0, 120.0), with_latency(caught, 1000.0, 900.0, 1100.0)
-    assert against(first, tenfold).regressions == ("canary p99",)
+    assert against(first, tenfold).regressions == ("client p99 of the canary",)
     for p99_ms in (80.2, None):
         arms = replace(tenfold.arms, baseline=replace(tenfold.arms.baseline, p99_ms=p99_ms))
         assert against(first, replace(tenfold, arms=arms)).regressions == ()
@@ -234,10 +235,10 @@ def test_latencies_of_different_speeds_are_not_compared(caught: Verdict, screen:
     """They are wall time; the row says so, and no green comes of it. What is experiment time is compared."""
     slow = with_latency(caught, 900.0, 800.0, 950.0)
     comparison = compare([*at("10", with_latency(caught, 9.0, 8.0, 9.5)), *at("60", slow)])
-    assert cell(comparison, "canary p99") == Cell("not comparable: speed 60 against 10", "incomparable")
+    assert cell(comparison, "client p99 of the canary") == Cell("not comparable: speed 60 against 10", "incomparable")
     assert cell(comparison, "time to detect").change == "same"
     assert (comparison.exit_code, comparison.regressions) == (4, ())
-    assert "canary p99" in comparison.incomparable
+    assert "client p99 of the canary" in comparison.incomparable
     shown = screen(width=1000)
     show(comparison, shown.console)  # type: ignore[attr-defined]
     for text in (shown.text, Reading(compared_page(comparison)).text):  # type: ignore[attr-defined]
@@ -267,7 +268,7 @@ def test_runs_before_say_how_far_repeated_runs_scatter(caught: Verdict) -> None:
     before = [with_latency(caught, p99_ms, p99_ms, p99_ms) for p99_ms in (100.0, 200.0)]
     after = [with_latency(caught, p99_ms, p99_ms, p99_ms) for p99_ms in (230.0, 900.0)]
     assert compare([*at("10", *before), *at("10", after[0])], before=2).exit_code == 0
-    assert compare([*at("10", *before), *at("10", after[1])], before=2).regressions == ("canary p99",)
+    assert compare([*at("10", *before), *at("10", after[1])], before=2).regressions == ("client p99 of the canary",)
     assert compare([*at("10", *before), *at("10", *after)], before=2).exit_code == 0
     assert compare([*at("10", before[0]), *at("10", after[1])]).exit_code == 3
 
@@ -330,7 +331,31 @@ def test_command_compares_run_folders(tmp_path: Path, capsys: Capture) -> None:
     code = cli.main(["compare", str(SAMPLE), str(SAMPLE), "--json", "--html", str(page)])
     told = json.loads(capsys.readouterr().out)
     assert (code, told["exit_code"], told["regressions"]) == (0, 0, [])
-    assert "No regression" in page.read_text()
+    shown = Reading(page.read_text())
+    assert "No regression" in shown.text
+    links = {str(given["href"]) for tag, given in shown.elements if tag == "a" and "report" in str(given["href"])}
+    assert [(tmp_path / unquote(link)).resolve() for link in links] == [SAMPLE / "report.html"]
+
+
+def test_page_draws_both_arms_of_each_run(caught: Verdict) -> None:
+    """Without scripts, and hostile names stay text; of what nobody measured there is no chart."""
+    hostile = "<script>alert(1)</script>/1"
+    runs = [ComparedRun(hostile, caught), ComparedRun("b/2", slower(caught, 2.0))]
+    shown = Reading(compared_page(compare(runs), runs, ["", "b/2/report.html"]))
+    tags = [tag for tag, _ in shown.elements]
+    assert tags.count("svg") == 3
+    assert "script" not in tags
+    assert "failure rate of both arms (95 % interval)" in shown.text
+    rows = {name: cells for name, *cells in shown.table("arms")}
+    assert rows["baseline, failed"] == ["115", "115"]
+    assert rows["canary, client p99 ms"] == ["–", "–"]
+
+
+def test_speed_seed_and_rate_have_rows_of_their_own(caught: Verdict) -> None:
+    """Those of each run, in the page as on the terminal."""
+    rows = {name: cells for name, *cells in Reading(compared_page(compare(at("10", caught, caught)))).table("compared")}
+    assert rows["speed"] == ["10", "10"]
+    assert {"seed", "rate"} <= rows.keys()
 
 
 def test_one_run_is_nothing_to_compare(capsys: Capture) -> None:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from harness.core.experiment.types import Call
+from harness.core.experiment.types import Call, Experiment
 from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.compare import compare
 from harness.report.compared_runs import ComparedRun
 from harness.report.comparison import compared_page
+from harness.report.folder import RunFolder
 from harness.report.judged_run import JudgedRun
 from harness.report.page import page as page_of
+from harness.report.shelf import write_index
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -189,13 +191,33 @@ def test_comparison_fits_a_phone(browser: "Browser", caught: Verdict) -> None:
     runs = [ComparedRun(f"erroruser/{number}", verdict) for number, verdict in enumerate((caught, caught, worse))]
     context = browser.new_context(offline=True, viewport=PHONE)
     page = context.new_page()
-    page.set_content(compared_page(compare(runs)))
+    page.set_content(compared_page(compare(runs), runs))
     box = page.locator("td.worse").first.bounding_box()
-    width = page.evaluate("document.querySelector('#compared').scrollWidth")
+    cut_off = page.evaluate(CUT_OFF)
     context.close()
     assert box is not None
     assert box["x"] + box["width"] <= PHONE["width"]
-    assert width <= PHONE["width"]
+    assert cut_off == []
+
+
+def test_list_of_runs_fits_a_phone_and_is_filtered(browser: "Browser", caught: Verdict, tmp_path: Path) -> None:
+    """By words and by result; what is left is counted."""
+    for day, result in enumerate(("as_expected", "contrary", "as_expected")):
+        folder = RunFolder.create(tmp_path, f"a-rather-long-name-of-an-experiment-{day % 2}", day * 86_400.0)
+        folder.write_manifest(Experiment(name=folder.path.parent.name), [])
+        folder.write_verdict(replace(caught, result=result))
+    context = browser.new_context(offline=True, viewport=PHONE)
+    page = context.new_page()
+    page.goto(write_index(tmp_path).as_uri())
+    cut_off = page.evaluate(CUT_OFF)
+    page.fill("#words", "experiment-0 1970-01-03")
+    by_words = page.locator("#shelves tbody tr:visible").count()
+    page.fill("#words", "")
+    page.select_option("#result", "contrary")
+    by_result, told = page.locator("#overview tbody tr:visible").count(), page.inner_text("#shown")
+    context.close()
+    assert cut_off == []
+    assert (by_words, by_result, told) == (1, 1, "1 of 3 runs")
 
 
 def test_dark_mode_is_dark_and_its_chart_legible(opened: Open) -> None:
