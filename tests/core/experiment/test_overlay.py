@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.core.experiment.contradictions import about_making
 from harness.core.experiment.overlay import OPTIONS, overlaid
 from harness.core.experiment.types import Deployment, Experiment, Outcome, Rails, RateStep, Traffic
 from harness.errors import UsageError
@@ -54,3 +55,12 @@ def test_a_value_that_cannot_be_is_refused(name: str, text: str, told: str) -> N
     with pytest.raises(UsageError) as refused:
         overlaid(FILE, {name: text})
     assert str(refused.value).startswith(told)
+
+
+def test_a_way_to_deploy_that_is_given_takes_the_place_of_the_files() -> None:
+    """As an option does; two that are given contradict each other all the same."""
+    planned = overlaid(FILE, {"target_version": "2"})
+    again = overlaid(planned, {"redeploy": True})
+    assert (again.deployment.target_version, again.deployment.redeploy) == (None, True)
+    both = overlaid(FILE, {"target_version": "2", "redeploy": True})
+    assert any("each says what deploys" in str(problem) for problem in about_making(both.deployment))

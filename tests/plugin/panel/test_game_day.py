@@ -74,7 +74,8 @@ def test_a_game_day_from_the_first_start_to_the_second_report(
         ("Bea (127.0.0.1)", "<b>here it comes</b>")
     ]
     assert [(one.what, one.value, one.by) for one in second if isinstance(one, Asked)] == [
-        ("error_share", "0.2", "someone (127.0.0.1)")
+        ("start", "", "someone (127.0.0.1)"),
+        ("error_share", "0.2", "someone (127.0.0.1)"),
     ]
     assert "0.2" in [one.value for one in second if isinstance(one, FaultStarted)]
 
@@ -117,8 +118,7 @@ def _the_alarm_rolls_the_next_one_back(ana: "Page", bea: "Page", locust: Any, re
     """The next test is another run."""
     from playwright.sync_api import expect
 
-    ana.get_by_role("button", name="New").click()
-    ana.get_by_role("button", name="Start", exact=True).click()
+    ana.get_by_role("button", name="Run again").click()
     expect(headline(ana)).to_have_text("waiting for the deployment", timeout=SOON_MS)
     locust.wait_for(seen_by_the_watcher)
     pipeline.deploy(ready, ready["baseline"])
@@ -178,17 +178,30 @@ def test_a_person_forces_the_alarm_where_that_is_allowed(
         ("force_alarm", "Ana (127.0.0.1)"),
         ("release_alarm", "Ana (127.0.0.1)"),
     ]
+    _an_operator_rolls_it_back(page, rehearsal, ready)
     writes = [one.step for one in events if isinstance(one, Write)]
     assert writes[0] == "intended"
     assert "done" in writes  # a look that began before may have it set twice, which does no harm
     assert writes[-1] == "undone"
-    rehearsal.ask("/stop", b"")
-
     production = web("--host", ready["service_url"], *named, **variables)
     production.ask("/swarm", form)
     state = production.wait_for(seen_by_the_watcher)
     assert "--canary-allow-writes" in state["controls"]["force_alarm"]["why"]
     assert state["controls"]["stop_faults"]["allowed"]
     assert production.steer("force-alarm", by="bot")[0] == 409
+    assert production.steer("roll-back", by="bot")[0] == 409
     asked = [(one.what, one.by, one.refused) for one in production.events() if isinstance(one, Asked)]
-    assert asked == [("force_alarm", "bot (127.0.0.1)", state["controls"]["force_alarm"]["why"])]
+    assert asked == [(what, "bot (127.0.0.1)", state["controls"][what]["why"]) for what in ("force_alarm", "roll_back")]
+
+
+def _an_operator_rolls_it_back(page: "Page", rehearsal: Any, ready: Any) -> None:
+    """After a question; the verdict tells it as theirs, and afterwards there is nothing to stop."""
+    from playwright.sync_api import expect
+
+    pipeline.deploy(ready)
+    expect(headline(page)).to_have_text("the canary takes its share of the traffic", timeout=SOON_MS)
+    page.get_by_role("button", name="Roll back now").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back now").click()
+    expect(headline(page)).to_have_text(re.compile("ROLLED BACK · inconclusive"), timeout=SOON_MS)
+    expect(page.get_by_text("Ana (127.0.0.1), as operator, stopped the deployment")).to_be_visible()
+    assert rehearsal.steer("roll-back")[0] == 409

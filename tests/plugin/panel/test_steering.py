@@ -160,7 +160,7 @@ def _refused_to_foreign_pages(locust: Any, page: "Page") -> None:
     assert locust.ask("/canary/api/v1/force-alarm", {}, **foreign)[0] == 403
     assert locust.ask("/canary/api/v1/stop", {}, Sec_Fetch_Site="cross-site")[0] == 403
     assert locust.ask("/canary/api/v1/stop", {})[0] == 403, "the token is missing"
-    for control in CONTROLS:
+    for control in (*CONTROLS, "start"):
         assert locust.ask(f"/canary/api/v1/{control}", {}, **foreign)[0] == 403, control
         cross_site_post(page, f"{locust.url}/canary/api/v1/{control}")
 

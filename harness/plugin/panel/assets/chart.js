@@ -3,7 +3,7 @@ import { elapsed, h, percent } from "./words.js";
 
 const HEIGHT = 300;
 const LEFT = 36;
-const RIGHT = 40;
+const RIGHT = 50;
 const TOP = 34;
 const BOTTOM = 24;
 const MARKS = { release: "var(--weight)", alarm: "var(--busy)", fault: "var(--bad)", write: "var(--soft)", person: "var(--calm)" };
