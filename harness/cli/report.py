@@ -28,6 +28,8 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as reports/latest")
     text = "save the main chart, too, as FILE.svg or FILE.png, without a browser; may be given for both"
     parser.add_argument("--chart", type=_ending(PICTURES), action="append", default=[], metavar="FILE", help=text)
+    text = "show on the page what a release like this one would come to: chances, and times to roll back"
+    parser.add_argument("--odds", action="store_true", help=text)
     text = (
         "save the per-second table, too, as FILE.csv or FILE.parquet (which needs the extra canary-harness[parquet]); "
         "may be given for both"
@@ -44,7 +46,11 @@ def run_report(options: argparse.Namespace) -> int:
     folder = RunFolder.open(options.run)
     run = read(folder)
     with _drawing(run, options.chart):
-        written = [folder.verdict, folder.markdown, folder.junit, folder.page] if saved(folder, run) else []
+        written = (
+            [folder.verdict, folder.markdown, folder.junit, folder.page]
+            if saved(folder, run, odds=options.odds)
+            else []
+        )
         for path in options.table:
             save_table(run, path)
             written.append(path)
@@ -54,12 +60,12 @@ def run_report(options: argparse.Namespace) -> int:
     return ExitCode.AS_EXPECTED if written else ExitCode.HARNESS_FAILED
 
 
-def saved(folder: "RunFolder", run: "JudgedRun") -> bool:
+def saved(folder: "RunFolder", run: "JudgedRun", *, odds: bool = False) -> bool:
     """Whether the reports could be written into the folder of the run; says in a sentence why not."""
     from harness.report.finish import write
 
     try:
-        write(folder, run)
+        write(folder, run, odds=odds)
     except OSError as error:
         tell(f"canary-harness: no report is saved: {folder.path}: {error.strerror or error}")
         return False

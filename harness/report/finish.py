@@ -17,6 +17,7 @@ from harness.report.judging import judged, read_as
 from harness.report.junit import junit
 from harness.report.markdown import markdown
 from harness.report.masked_experiment import without_secrets
+from harness.report.odds_of_run import odds_of
 from harness.report.page import page
 from harness.report.recommended import recommendation
 from harness.report.shelf import write_index
@@ -61,14 +62,15 @@ def groups(run: JudgedRun) -> Iterator[tuple[str, JudgedRun]]:
         yield name, judged(seen, events, run.manifest, run.asked_in)
 
 
-def write(folder: RunFolder, run: JudgedRun) -> None:
+def write(folder: RunFolder, run: JudgedRun, *, odds: bool = False) -> None:
     """Writes all reports of a run and of each of its groups, and brings the list of all runs up to date.
 
-    Raises OSError where nothing can be written.
+    With `odds` their pages show the chances of a release like this one, too, which takes some seconds. Raises OSError
+    where nothing can be written.
     """
-    _write(folder, run)
+    _write(folder, run, odds=odds)
     for name, group in groups(run):
-        _write(folder.within(name), group)
+        _write(folder.within(name), group, odds=odds)
     if folder.root:
         _list(folder.root)
 
@@ -81,9 +83,9 @@ def _list(root: Path) -> None:
         tell(f"canary-harness: the list of all runs in {root} is not up to date: {error}")
 
 
-def _write(folder: RunFolder, run: JudgedRun) -> None:
+def _write(folder: RunFolder, run: JudgedRun, *, odds: bool) -> None:
     folder.write_verdict(run.verdict)
     advised = recommendation(run)
     folder.write_text(folder.markdown, markdown(run.verdict, faults(run), occasion(run), advised))
     folder.write_text(folder.junit, junit(run.verdict))
-    folder.write_text(folder.page, page(run, chart(run), advised))
+    folder.write_text(folder.page, page(run, chart(run), advised, odds_of(run) if odds else None))

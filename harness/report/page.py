@@ -15,6 +15,7 @@ from harness.report.datapoints import AlarmPeriod, chance_again, datapoints
 from harness.report.drawing import javascript
 from harness.report.in_words import alternative, counted_from, drawn_alarms, faults, occasion
 from harness.report.judged_run import JudgedRun
+from harness.report.odds_of_run import DrawnOdds
 from harness.report.panels import Spec
 from harness.report.recommended import Recommendation
 from harness.report.second_opinion import second_opinion
@@ -32,7 +33,9 @@ MINUTES_HEAD: facts.Row = (
 DATAPOINTS_HEAD: facts.Row = ("period", "CloudWatch", "canary", "clients saw", "threshold", "breaching", "alarm")
 
 
-def page(run: JudgedRun, spec: Spec | None, advised: Recommendation | None = None) -> str:
+def page(
+    run: JudgedRun, spec: Spec | None, advised: Recommendation | None = None, odds: DrawnOdds | None = None
+) -> str:
     """The whole page; `spec` is the chart of the run, None where there is nothing to draw."""
     points = datapoints(run)
     return render(
@@ -48,6 +51,7 @@ def page(run: JudgedRun, spec: Spec | None, advised: Recommendation | None = Non
         tiles=tiles(run.verdict, run.evidence.experiment.objective),
         asks=asks(run.verdict),
         advised=advised,
+        odds=odds,
         spec=spec,
         alternative=alternative(run),
         counted_from=counted_from(run),

@@ -10,7 +10,10 @@ import pytest
 from harness.cli.main import main
 from harness.core.odds.curve import detection_curve, roll_back_bins, share_curve
 from harness.core.odds.exact import outlook
+from harness.report.judged_run import JudgedRun
 from harness.report.odds_chart import odds_chart
+from harness.report.odds_of_run import odds_of
+from harness.report.page import page
 from harness.report.picture_page import save_picture
 from tests.core.odds.releases import setting, watch
 
@@ -73,12 +76,31 @@ def test_predict_and_whatif_save_pages(tmp_path: Path, capsys: pytest.CaptureFix
     assert "must end in .svg, .png or .html" in capsys.readouterr().err
 
 
+def test_the_page_of_a_run_shows_the_odds_where_they_are_asked_for(sample: JudgedRun) -> None:
+    """With what they take for granted; without being asked it waits for none."""
+    drawn = odds_of(sample)
+    assert drawn.picture
+    assert drawn.assumed
+    shown = page(sample, None, None, drawn)
+    assert 'id="odds"' in shown
+    assert "Reckoned from this run: " in shown
+    assert 'id="odds"' not in page(sample, None)
+
+
+def test_a_run_without_a_deployment_gets_a_sentence_in_place_of_its_odds(past: Any) -> None:
+    """And no picture."""
+    drawn = odds_of(past([]))
+    assert drawn.picture is None
+    assert drawn.of.startswith("Nothing can be reckoned: ")
+    assert drawn.of in page(past([]), None, None, drawn)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_of_a_page_stand_out(scheme: Any, browser: Any, tmp_path: Path) -> None:
     """Whether the reader's screen is light or dark."""
     save_picture(spec_of(), tmp_path / "odds.html", "mine")
-    page = browser.new_context(color_scheme=scheme).new_page()
-    page.goto((tmp_path / "odds.html").as_uri())
-    fill = page.evaluate("getComputedStyle(document.querySelector('#chart svg text')).fill")
+    opened = browser.new_context(color_scheme=scheme).new_page()
+    opened.goto((tmp_path / "odds.html").as_uri())
+    fill = opened.evaluate("getComputedStyle(document.querySelector('#chart svg text')).fill")
     assert fill == {"light": "rgb(27, 31, 36)", "dark": "rgb(232, 235, 239)"}[scheme]
-    page.context.close()
+    opened.context.close()
