@@ -97,7 +97,7 @@ def check_story(name: str, code: int, verdict: dict[str, Any]) -> None:
 @pytest.mark.slow
 def test_every_experiment_plays_as_stated(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Each packaged experiment ends in the outcome, the call and the finding it is there to show."""
-    runs = {verdict["experiment"]: (code, verdict) for code, verdict in play(tmp_path, "--all")}
+    runs = {verdict["experiment"]: (code, verdict) for code, verdict in play(tmp_path, "--all", "--speed", "200")}
     assert set(runs) == set(STORIES)
     for name, (code, verdict) in runs.items():
         with subtests.test(name):
@@ -145,7 +145,7 @@ def test_own_locustfile_is_rehearsed(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OWN_USERS)
     experiment = "name: mine\ntraffic: {fault_when: {header: {authorization: erroruser@company.com}}}\n"
     (tmp_path / "mine.yaml").write_text(f"{experiment}expect: {{outcome: rolled_back, call: caught}}\n")
-    words = [str(tmp_path / "mine.yaml"), "-f", str(tmp_path / "mine.py"), "--users", "20", "--speed", "30"]
+    words = [str(tmp_path / "mine.yaml"), "-f", str(tmp_path / "mine.py"), "--users", "20", "--speed", "60"]
     ((code, verdict),) = play(tmp_path, *words)
     assert (code, verdict["call"]) == (0, "caught"), verdict["because"]
     assert verdict["traffic"]["good"]["failed"] == 0 < verdict["traffic"]["good"]["ok"]
@@ -255,6 +255,6 @@ def test_each_route_reaches_its_own_function(tmp_path: Path) -> None:
         for name, requests, outcome, call in plays:
             words = {"name": name, "requests": requests, "outcome": outcome, "call": call}
             (tmp_path / f"{name}.yaml").write_text(SHOP.format(baseline=baseline, canary=canary, **words))
-        runs = play(tmp_path / "reports", *(str(tmp_path / f"{name}.yaml") for name, *_ in plays), "--speed", "20")
+        runs = play(tmp_path / "reports", *(str(tmp_path / f"{name}.yaml") for name, *_ in plays), "--speed", "60")
     assert [code for code, _ in runs] == [0, 0], json.dumps([verdict["because"] for _, verdict in runs], indent=1)
     assert all(not verdict["arms"]["baseline"]["failures"] for _, verdict in runs)
