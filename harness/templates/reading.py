@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from harness.errors import TemplateError, UsageError
 from harness.templates import alarms as alarming
 from harness.templates import cloudformation, sam, serverless, terraform_plan
+from harness.templates.callers import past_the_alias
 from harness.templates.circles import circles
 from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, released
 from harness.templates.code import read_code
@@ -37,6 +38,9 @@ def read_release(
         reading = _Reading(translated, resolver, str(path))
         runs = reading.runs(path) if with_code else {}
         release = replace(reading.release(), runs=runs)
+        if translated.is_written:  # the canary plugin of serverless has all events invoke the alias
+            past = past_the_alias(resolver, release.released)
+            release = replace(release, problems=(*release.problems, *past))
     except RecursionError as error:
         raise TemplateError(str(path), None, "is nested too deep to be read") from error
     used = resolver.used | translated.used
@@ -62,7 +66,7 @@ def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, 
             "is no template of CloudFormation or SAM (it has no Resources), no serverless.yml and no plan of Terraform"
         )
         raise TemplateError(str(path), whole.line, problem)
-    return Translated(template=whole)
+    return Translated(template=whole, is_written=True)
 
 
 def _is_hcl(path: Path) -> bool:

@@ -9,9 +9,13 @@ from harness.templates.values import Value
 
 
 class Translated(Struct, frozen=True, kw_only=True):
-    """The template, what is to be told besides, and the defaults and names that were used to make it."""
+    """The template, what is to be told besides, and the defaults and names that were used to make it.
+
+    `is_written` is whether the file itself is the template.
+    """
 
     template: Value
     problems: tuple[Problem, ...] = ()
     defaults: Mapping[str, Fact[str]] = {}
     used: frozenset[str] = frozenset()
+    is_written: bool = False

@@ -175,3 +175,44 @@ def test_a_group_for_containers_is_none_of_ours(examine: Examine) -> None:
     """No alias belongs to it."""
     group = "  Web: {Type: 'AWS::CodeDeploy::DeploymentGroup', Properties: {ECSServices: [{ServiceName: web}]}}\n"
     assert "gradual-shift" not in told(examine(SAM + group))
+
+
+ITSELF = '"IntegrationUri": {"Fn::GetAtt": ["Fn", "Arn"]}'
+ALIASED = '"IntegrationUri": {"Ref": "Alias"}'
+METHOD = (
+    '"Integration": {"Uri": {"Fn::Join": ["", ["arn:aws:apigateway:x:lambda:path/2015-03-31/functions/", '
+    '{"Fn::GetAtt": ["Fn", "Arn"]}, "/invocations"]]}}'
+)
+STAGED = METHOD.replace('"/invocations"', '":${stageVariables.alias}/invocations"')
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "severity"),
+    [
+        ("ApiGatewayV2::Integration", ITSELF, "error"),
+        ("ApiGatewayV2::Integration", ALIASED, None),
+        ("ApiGateway::Method", METHOD, "error"),
+        ("ApiGateway::Method", STAGED, None),
+        ("Events::Rule", '"Targets": [{"Id": "a", "Arn": {"Fn::GetAtt": ["Fn", "Arn"]}}]', "error"),
+        ("Lambda::EventSourceMapping", '"FunctionName": {"Ref": "Fn"}', "error"),
+        ("Lambda::EventSourceMapping", '"FunctionName": {"Fn::GetAtt": ["Other", "Name"]}', None),
+    ],
+)
+def test_what_invokes_the_function_itself_never_reaches_a_canary(
+    examine: Examine, kind: str, says: str, severity: str | None
+) -> None:
+    """The alias shifts, and nobody is on it: in CDK one word too few."""
+    caller = f'"Caller": {{"Type": "AWS::{kind}", "Properties": {{{says}}}}},\n  "App":'
+    diagnosis = examine(PLAIN, ('"App":', caller))
+    assert told(diagnosis).get("alias-traffic", (None,))[0] == severity
+    assert diagnosis.exit_code == (3 if severity else 0)
+
+
+def test_one_caller_past_the_alias_beside_others_is_a_warning(examine: Examine) -> None:
+    """The canary gets the traffic of the others."""
+    callers = "".join(
+        f'"{name}": {{"Type": "AWS::ApiGatewayV2::Integration", "Properties": {{{says}}}}},\n  '
+        for name, says in (("One", ITSELF), ("Two", ALIASED))
+    )
+    severity, _, seen = told(examine(PLAIN, ('"App":', f'{callers}"App":')))["alias-traffic"]
+    assert (severity, seen.partition(":")[0]) == ("warning", "One invokes Fn itself and not its alias live")
