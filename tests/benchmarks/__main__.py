@@ -6,6 +6,7 @@
     gateway         requests per second that the gateway answers; peer: an empty uvicorn application
     hostile         what the client makes of hostile answers; peer: h11
     load_peers      requests per second that a core sends, plain and TLS; peers: FastHttpUser, HttpUser, k6, hey, wrk
+    master          the load of a master by its workers, 1 to 400 simulated ones; peer: Locust's own master
     memory          growth of memory over ten million recorded requests; peer: Locust's statistics
     pair            wall seconds of the default rehearsal; peer: the same on AWS
     panel           processor time that three viewers of the Canary tab take; peer: Locust's statistics page

@@ -423,6 +423,29 @@ def test_totals_equal_the_services_own_count_and_locusts(
     assert not any(failures for _, failures in shown.values())
 
 
+@pytest.mark.soak
+def test_twenty_workers_send_exact_shares(play: Callable[..., Play], service: Service) -> None:
+    """Of all starts, once all are there, and of fault requests. What a busy machine did not start is told."""
+    words = ["--canary-arrival-rate", "100", "--canary-error-share", "0.1", "--run-time", "40", "--processes", "20"]
+    run = play("-f", CANARY, "--host", service.url, *words)
+    assert run.end(120.0) == 4
+    assert run.requests() == service.seen
+    planned: dict[float, Counter[str]] = defaultdict(Counter)
+    started, unstarted = 0, Counter[str]()
+    for row in of(Arrivals, run.events()):
+        planned[row.at_s][row.worker] += row.planned
+        started += row.started
+        unstarted[row.worker] += row.unstarted
+    assert started == service.seen.total()
+    all_there = [counts for _, counts in sorted(planned.items()) if len(counts) == 20][1:-2]
+    assert len(all_there) > 10
+    shares = sum(all_there, Counter[str]())
+    assert shares.total() == pytest.approx(100 * len(all_there), abs=1)
+    assert max(shares.values()) - min(shares.values()) <= 1
+    for worker, sent in run.requests_by_worker().items():
+        assert abs(sent["fault"] - 0.1 * sent.total()) < 1 + unstarted[worker]
+
+
 @pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
 def test_a_replayed_hour_has_the_requests_of_its_source_in_each_minute(
     play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
