@@ -24,7 +24,7 @@ def odds_chart(
 ) -> Spec:
     """Three panels as Vega-Lite; the dashed line is the rate that is reckoned with."""
     by_share = [{"x": one.rate, "of": facts.percent(one.share), "chance": one.chance} for one in over_rate]
-    by_rate = [{"x": one.share, "of": f"{facts.number(one.rate)}/s", "chance": one.chance} for one in over_share]
+    by_rate = [{"x": one.share, "of": f"{_rounded(one.rate)}/s", "chance": one.chance} for one in over_share]
     bars = [{"t": one.from_s, "u": one.until_s, "chance": one.chance} for one in times]
     panels = [
         _curves("by_share", by_share, RATE, "of the canary's requests fail:", [_rule()]),
@@ -40,6 +40,11 @@ def odds_chart(
         "resolve": {"scale": {"color": "independent"}},
         "config": CONFIG,
     }
+
+
+def _rounded(rate: float) -> str:
+    """A rate in two digits, as in 200 or 0.33."""
+    return f"{float(f'{rate:.2g}'):g}"
 
 
 def _across(axis: Spec) -> Spec:

@@ -33,5 +33,10 @@ def odds_of(run: JudgedRun) -> DrawnOdds:
     now, times = max(rate for _, rate in setting.rate), roll_back_bins(setting)
     spec = odds_chart(points, share_curve(setting), times, now=now, title="")
     # What Vega draws has every text escaped.
-    drawn = Markup(svg(spec, background="transparent"))  # noqa: S704
+    drawn = Markup(_with_own_ids(svg(spec, background="transparent")))  # noqa: S704
     return DrawnOdds(f"Reckoned from this run: {question_of(setting)}.", known.assumed, drawn)
+
+
+def _with_own_ids(drawn: str) -> str:
+    """The picture with ids of its own: those of the chart on the same page would clip it otherwise."""
+    return drawn.replace('id="clip', 'id="odds-clip').replace("url(#clip", "url(#odds-clip")

@@ -1,5 +1,6 @@
 """Pictures that stand alone: of a prediction, and of a sweep."""
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def test_the_page_of_a_run_shows_the_odds_where_they_are_asked_for(sample: Judge
     drawn = odds_of(sample)
     assert drawn.picture
     assert drawn.assumed
+    assert not re.search(r'id="clip|url\(#clip', drawn.picture), "the chart's own would clip it"
     shown = page(sample, None, None, drawn)
     assert 'id="odds"' in shown
     assert "Reckoned from this run: " in shown
