@@ -26,17 +26,25 @@ _SOURCES: Mapping[str, tuple[str, str]] = {
     "har": ("FILE", "what a browser or a proxy recorded; credentials become {{env.NAME}}"),
     "postman": ("FILE", "a collection that was exported as version 2"),
     "access_log": ("FILE", "lines of API Gateway, ALB, CloudFront or nginx: the real mix and the real rate"),
-    "template": ("FILE", "SAM, CloudFormation, serverless.yml, Terraform: the release and the routes of a function"),
+    "template": (
+        "FILE",
+        "SAM, CloudFormation, serverless.yml, Terraform: the release of a function, and its routes unless another "
+        "source names the requests",
+    ),
     "stack": ("NAME", "the routes of the API in a CloudFormation stack, which is read only"),
 }
+"""What says what is sent; the template alone also says how it is released, and goes with one of the others."""
 _MOST_TOLD = 8
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    source = parser.add_mutually_exclusive_group()
     for name, (metavar, text) in _SOURCES.items():
-        source.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, help=text)
+        parser.add_argument(_option(name), metavar=metavar, help=text)
     parser.add_argument("--function", metavar="NAME", help="with --template: which of its functions")
     text = "with --template: what the template cannot know, such as a parameter; may be repeated"
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help=text)
@@ -60,6 +68,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_init(options: argparse.Namespace) -> int:
     """Runs the command; the exit code. Raises UsageError, and then nothing was written."""
+    _check_sources(options)
     rate = _rate(options)
     if not any(getattr(options, name) for name in _SOURCES):
         return _write_rate_alone(rate, options)
@@ -75,6 +84,24 @@ def run_init(options: argparse.Namespace) -> int:
     else:
         _tell(path, files, made, described, options)
     return ExitCode.AS_EXPECTED
+
+
+def _check_sources(options: argparse.Namespace) -> None:
+    """Raises UsageError where two sources say what is sent."""
+    first, *more = [_option(name) for name in _requests_of(options)] or [""]
+    if more:
+        raise UsageError(
+            f"{first} and {more[0]} both say what is sent, and nothing tells which of their requests are the same; "
+            "give one of them. Only --template goes with another: it says how the service is released"
+        )
+    if (options.function or options.parameter) and not options.template:
+        raise UsageError("--function and --parameter go with --template")
+
+
+def _requests_of(options: argparse.Namespace) -> list[str]:
+    """The sources that a person gave for the requests; a template's routes count where there is nothing else."""
+    given = [name for name in _SOURCES if getattr(options, name)]
+    return [name for name in given if name != "template"] or given
 
 
 class _Rate(NamedTuple):
@@ -113,7 +140,7 @@ def _rate(options: argparse.Namespace) -> _Rate | None:
 def _write_rate_alone(rate: _Rate | None, options: argparse.Namespace) -> int:
     """Writes no more than the file of a rate, for an experiment that is there already."""
     if rate is None:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in _SOURCES)
+        named = ", ".join(map(_option, _SOURCES))
         raise UsageError(f"say what the experiment is about by one of {named}; or --from-cloudwatch for a rate alone")
     path = options.output or Path(rate.file.name)
     _write({path: rate.file.text}, force=options.force)
@@ -143,6 +170,7 @@ def _made(options: argparse.Namespace, rate: _Rate | None) -> "tuple[Written, De
         include_writes=options.include_writes,
         rate=_replay(rate.file) if rate else None,
         released=released,
+        template=options.template,
     )
     if options.canary and not baseline:
         raise UsageError("--canary needs --baseline, the version in service of a rehearsal")
@@ -158,34 +186,36 @@ def _replay(file: "SourceFile") -> "Replay":
 
 
 def _described(options: argparse.Namespace) -> "tuple[str, Described, Mapping[str, Any] | None]":
-    """The source's name, what it says, and how the service is released where it says that."""
-    if (options.function or options.parameter) and not options.template:
-        raise UsageError("--function and --parameter go with --template")
-    if options.template:
-        return _released(options)
-    if options.stack:
+    """The source's name, what it says, and how the service is released where a template says that."""
+    (kind,) = _requests_of(options)
+    word = getattr(options, kind)
+    routes, released = _released(options) if options.template else ((), None)
+    if kind == "template":
+        return Path(word).name, _routed(word, options.function, routes), released
+    if kind == "stack":
         from harness.aws.routes import routes_of_stack
 
-        return f"the stack {options.stack}", routes_of_stack(options.stack), None
+        return f"the stack {word}", routes_of_stack(word), released
     from harness.sources.files import read_source
 
-    kind = next(name for name in _SOURCES if getattr(options, name))
-    word = getattr(options, kind)
-    return Path(word).name, _reader(kind)(read_source(Path(word))), None
+    return Path(word).name, _reader(kind)(read_source(Path(word))), released
 
 
-def _released(options: argparse.Namespace) -> "tuple[str, Described, Mapping[str, Any]]":
-    from harness.sources.template import described_by_routes
+def _released(options: argparse.Namespace) -> tuple[tuple[tuple[str, str], ...], Mapping[str, Any]]:
+    """The routes of the template's function, and the keys of an experiment that say how it is released."""
     from harness.templates import read_release, released_keys, routes_of
 
-    path = Path(options.template)
-    release = read_release(path, dict(map(pair, options.parameter)), os.environ, with_code=True)
-    routes = routes_of(release, options.function)
+    release = read_release(Path(options.template), dict(map(pair, options.parameter)), os.environ, with_code=True)
+    return routes_of(release, options.function), released_keys(release, options.function)
+
+
+def _routed(word: str, function: str | None, routes: tuple[tuple[str, str], ...]) -> "Described":
+    from harness.sources.template import described_by_routes
+
     if not routes:
         problem = "the template gives no route to the function; give --openapi, --har or --access-log for the requests"
-        raise UsageError(f"{path}: {problem}")
-    described = described_by_routes(options.function or "", routes)
-    return path.name, described, released_keys(release, options.function)
+        raise UsageError(f"{word}: {problem}")
+    return described_by_routes(function or "", routes)
 
 
 def _reader(kind: str) -> "Callable[[SourceFile], Described]":

@@ -30,6 +30,7 @@ _ON_AWS = """\
 # AWS: what is watched; any of stack, application, group and function, the rest is found.
 # deployment: {stack: my-stack}
 """
+_NO_TARGET = "# target: {host: 'https://api.example.com/prod'}\n"
 _ALARM = """\
 # The alarm of a rehearsal, as it guards your release; on AWS the alarms of the deployment group are found.
 alarm: {metric: Errors, statistic: Sum, period_s: 60, evaluation_periods: 1, threshold: 3, dimensions: function}
@@ -46,7 +47,7 @@ class Choices(Struct, frozen=True, kw_only=True):
 
     `baseline` and `canary` are what a rehearsal plays: a URL on this machine or module:function. `host` is where the
     service is, `stack` the CloudFormation stack to watch, `rate` a rate of production that goes with it.
-    `released` are the keys of the experiment that say how the service is released, where that is known.
+    `released` are the keys of the experiment that say how the service is released, by `template`, where there is one.
     """
 
     source: str
@@ -58,6 +59,7 @@ class Choices(Struct, frozen=True, kw_only=True):
     include_writes: bool = False
     rate: Replay | None = None
     released: Mapping[str, Any] | None = None
+    template: str | None = None
 
 
 class Written(Struct, frozen=True):
@@ -111,20 +113,21 @@ def _where(described: Described, choices: Choices) -> str:
     if choices.baseline:
         arms = {"baseline": _arm(choices.baseline), "canary": _arm(choices.canary or choices.baseline)}
         said = "# A rehearsal plays these two versions of the service: the one in service, and the one on trial.\n"
-        on_aws = (
-            f"\n# For a run on AWS: --host {on_one_line(host or '')}, or target: {{host: …}} in the place of both."
-            if host
-            else ""
-        )
-        return said + "".join(_line(name, arm) for name, arm in arms.items()).rstrip() + on_aws
+        on_aws = _later(host, "in the place of both") if host else ""
+        return said + "".join(_line(name, arm) for name, arm in arms.items()) + on_aws
+    if choices.template:
+        said = f"# A rehearsal by --template {on_one_line(choices.template)} runs its code, and has no target.\n"
+        return said + (_later(host, "here") if host else _NO_TARGET)
     said = (
-        f"# A rehearsal by --template {choices.source} runs its code, and has no target.\n"
-        if choices.released
-        else "# A rehearsal has no target: name there the two versions of the service on this machine instead.\n"
+        "# A rehearsal has no target: name there the two versions of the service on this machine instead.\n"
         "# baseline: {url: 'http://127.0.0.1:3000'}\n"
         "# canary: {url: 'http://127.0.0.1:3001'}\n"
     )
-    return said + (_line("target", {"host": host}) if host else "# target: {host: 'https://api.example.com/prod'}\n")
+    return said + (_line("target", {"host": host}) if host else _NO_TARGET)
+
+
+def _later(host: str, place: str) -> str:
+    return f"# For a run on AWS: --host {on_one_line(host)}, or target: {{host: …}} {place}.\n"
 
 
 def _arm(word: str) -> dict[str, str]:

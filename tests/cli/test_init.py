@@ -260,10 +260,26 @@ def test_a_template_becomes_an_experiment_of_its_release_and_routes(
     assert (made.alarm.threshold, made.alarm.dimensions) == (3, "alias")
 
 
+@pytest.mark.parametrize("kind", ["openapi", "har", "postman", "access_log"])
+def test_a_template_says_the_release_and_another_source_the_requests(folder: Path, kind: str) -> None:
+    """The template need not give a route to the function then."""
+    (folder / "template.yaml").write_text(SAM)
+    source = str(SOURCES.get(kind, folder / "access.log"))
+    words = ["init", f"--{kind.replace('_', '-')}", source, "--host", "https://shop.example.com/prod"]
+    assert main([*words, "-o", "alone.yaml"]) == 0
+    assert main([*words, "-o", "both.yaml", "--template", "template.yaml", "--function", "Api"]) == 0
+    both = read_experiment("both.yaml")
+    assert both.target.host is None  # as a rehearsal wants it
+    assert both.traffic == read_experiment("alone.yaml").traffic
+    assert (both.deployment.config, both.deployment.alias) == ("Canary10Percent5Minutes", "live")
+    assert (both.alarm.threshold, both.alarm.dimensions) == (3, "alias")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("--template", "template.yaml"), "gives no route to the function"),
+        (("--openapi", str(shop.OPENAPI), "--har", str(shop.HAR)), "--openapi and --har both say what is sent"),
         (("--openapi", str(shop.OPENAPI), "--function", "Api"), "go with --template"),
     ],
 )

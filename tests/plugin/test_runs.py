@@ -81,6 +81,39 @@ class Fast(FastHttpUser):
     def ask(self):
         self.client.get("/erroruser", context={"intent": "fault", "persona": "beta"})
 """
+PYTEST_STYLE = """
+def test_slow(session):
+    session.get("/slow").raise_for_status()
+
+
+def test_fast(fastsession):
+    with fastsession.get("/erroruser", name="fast", context={"intent": "fault"}, catch_response=True) as response:
+        response.failure("mine")
+"""
+TWO_CLASSES = """
+from locust import HttpUser, constant, tag, task
+
+class Reader(HttpUser):
+    wait_time = constant(0.05)
+
+    @tag("read")
+    @task
+    def read(self):
+        self.client.get("/read")
+
+    @tag("write")
+    @task
+    def write(self):
+        self.client.get("/write")
+
+class Idler(HttpUser):
+    wait_time = constant(0.05)
+
+    @tag("idle")
+    @task
+    def idle(self):
+        self.client.get("/idle")
+"""
 LISTENER = """
 import os
 from locust import events
@@ -589,6 +622,33 @@ def test_requests_of_any_locustfile_are_recorded(
     assert "of 3 users" not in run.log.read_text()  # more than a person asked for, one for each worker
     personas = {(row.endpoint, row.persona, row.version) for row in of(Requests, run.events())}
     assert personas == {("/slow", "anyone", "1"), ("/erroruser", "beta", "1")}
+
+
+def test_requests_of_a_locustfile_in_pytests_style_are_recorded(
+    play: Callable[..., Play], service: Service, tmp_path: Path
+) -> None:
+    """All but what was under way when Locust ended its users: these go on until they are killed."""
+    (tmp_path / "test_mine.py").write_text(PYTEST_STYLE, encoding="utf-8")
+    words = ["--host", service.url, "-u", "2", "-r", "2", "--run-time", "1", "--stop-timeout", "1"]
+    run = play("-f", f"test_mine.py,{WATCH}", *words)
+    assert run.end() == 4
+    assert set(run.requests()) == {"good", "fault"}
+    assert 0 <= (service.seen - run.requests()).total() <= 2
+    assert {(row.endpoint, row.outcome) for row in of(Requests, run.events())} == {("/slow", "ok"), ("fast", "failed")}
+
+
+def test_tags_and_users_of_a_configuration_say_who_sends(
+    play: Callable[..., Play], service: Service, tmp_path: Path
+) -> None:
+    """What Locust's own options leave out is not sent, and the rest is recorded to the last request."""
+    (tmp_path / "mine.py").write_text(TWO_CLASSES, encoding="utf-8")
+    fixed = '{"user_class_name": "Reader", "fixed_count": 2}'
+    words = ["--host", service.url, "--config-users", fixed, "--exclude-tags", "write"]
+    run = play("-f", f"mine.py,{WATCH}", *words, "-u", "2", "-r", "2", "--run-time", "1")
+    assert run.end() == 4
+    assert [*run.endpoints()] == ["/read"]
+    assert run.requests() == service.seen
+    assert service.seen
 
 
 def test_a_proxy_of_the_environment_is_used_and_said(play: Callable[..., Play], service: Service) -> None:
