@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from harness.rehearsal.cloud import Cloud
 
 pytestmark = pytest.mark.slow
+IN_SOAK = pytest.mark.soak
 
 ROOT = Path(__file__).parents[2]
 CANARY = str(ROOT / "locustfiles" / "canary.py")
@@ -480,7 +481,9 @@ def test_twenty_workers_send_exact_shares(play: Callable[..., Play], service: Se
         assert abs(sent["fault"] - 0.1 * sent.total()) < 1 + unstarted[worker]
 
 
-@pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "two workers"])
+@pytest.mark.parametrize(
+    "processes", [pytest.param([], marks=IN_SOAK), ["--processes", "2"]], ids=["one process", "two workers"]
+)
 def test_a_replayed_hour_has_the_requests_of_its_source_in_each_minute(
     play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
 ) -> None:
@@ -530,8 +533,17 @@ def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], serv
     assert heard == shown == run.requests().total() == service.seen.total()
 
 
-@pytest.mark.parametrize(("asked", "code"), [("0", 4), ("7", 7)], ids=["a better", "a worse"])
-@pytest.mark.parametrize("how", ["one process", "two processes", "a master"])
+@pytest.mark.parametrize(
+    ("how", "asked", "code"),
+    [
+        pytest.param("one process", "0", 4, id="one process-a better"),
+        pytest.param("two processes", "7", 7, id="two processes-a worse"),
+        pytest.param("a master", "0", 4, id="a master-a better"),
+        pytest.param("one process", "7", 7, id="one process-a worse", marks=IN_SOAK),
+        pytest.param("two processes", "0", 4, id="two processes-a better", marks=IN_SOAK),
+        pytest.param("a master", "7", 7, id="a master-a worse", marks=IN_SOAK),
+    ],
+)
 def test_a_check_of_the_locustfile_makes_the_exit_code_worse_and_never_better(
     play: Callable[..., Play], service: Service, tmp_path: Path, how: str, asked: str, code: int
 ) -> None:
@@ -1207,17 +1219,19 @@ class Idle(User):
     def rest(self):
         pass
 """
+REFUSED = ("/wrong", CANARY, "good requests was answered well")
+IDLING = ("/shared", f"idle.py,{WATCH}", "Before the deployment, no request was sent")
 
 
 @pytest.mark.parametrize(
-    ("stage", "users", "says"),
+    ("stage", "users", "says", "by_command"),
     [
-        ("/wrong", CANARY, "good requests was answered well"),
-        ("/shared", f"idle.py,{WATCH}", "Before the deployment, no request was sent"),
+        pytest.param(*REFUSED, False, id="a host that refuses all-ours"),
+        pytest.param(*IDLING, True, id="users that send nothing-command"),
+        pytest.param(*REFUSED, True, id="a host that refuses all-command", marks=IN_SOAK),
+        pytest.param(*IDLING, False, id="users that send nothing-ours", marks=IN_SOAK),
     ],
-    ids=["a host that refuses all", "users that send nothing"],
 )
-@pytest.mark.parametrize("by_command", [False, True], ids=["ours", "command"])
 def test_nothing_is_deployed_under_traffic_that_is_not_steady(
     play: Callable[..., Play],
     canary_cloud_factory: Callable[..., "Cloud"],

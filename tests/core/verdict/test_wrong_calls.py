@@ -17,7 +17,9 @@ from harness.core.verdict.evidence import evidence_of
 from harness.core.verdict.harm import harm_of
 from harness.core.verdict.measure import measure
 
-RELEASES = 1000
+RELEASES = pytest.mark.parametrize(
+    "releases", [pytest.param(250, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.soak)]
+)
 PARTS = 10
 POOL = 200
 BASELINE, CANARY = 45_000, 5_000
@@ -72,9 +74,7 @@ def skeleton(build: Any) -> list[Event]:
     return [event for event in events if not isinstance(event, Requests | AlarmDefined)]
 
 
-def harms(
-    skeleton: list[Event], releases: int = RELEASES, slower: float = 1.0, names: int = 1, **truth: float
-) -> float:
+def harms(skeleton: list[Event], releases: int, slower: float = 1.0, names: int = 1, **truth: float) -> float:
     """The share of simulated releases that are called harmful."""
     drawn, rollout = np.random.default_rng(20260131), replay(skeleton)
     pools = {"1": latencies(drawn, BASELINE, 1.0), "2": latencies(drawn, CANARY, slower)}
@@ -85,28 +85,28 @@ def harms(
     return harmful / releases
 
 
-@pytest.mark.slow
-def test_good_canaries_are_hardly_ever_called_harmful(skeleton: list[Event]) -> None:
+@RELEASES
+def test_good_canaries_are_hardly_ever_called_harmful(skeleton: list[Event], releases: int) -> None:
     """At most one in a hundred of those that fail and answer as the baseline does."""
-    assert harms(skeleton, fails=0.01) <= 0.01
+    assert harms(skeleton, releases, fails=0.01) <= 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_good_canaries_with_several_request_names_are_hardly_ever_called_harmful(skeleton: list[Event]) -> None:
     """Each name is compared by itself, and all of them together are wrong no more often."""
     assert harms(skeleton, 300, names=5, fails=0.01) <= 0.01
 
 
-@pytest.mark.slow
-def test_canaries_with_twice_the_failures_are_called_harmful(skeleton: list[Event]) -> None:
+@RELEASES
+def test_canaries_with_twice_the_failures_are_called_harmful(skeleton: list[Event], releases: int) -> None:
     """At least 95 of a hundred, where the baseline fails once in a hundred; beside it one in a thousand."""
-    assert harms(skeleton, fails=0.01, times=2.0) >= 0.95
-    rare = harms(skeleton, 200, fails=0.001, times=2.0)
+    assert harms(skeleton, releases, fails=0.01, times=2.0) >= 0.95
+    rare = harms(skeleton, releases // 5, fails=0.001, times=2.0)
     print(f"power at a baseline of 0.1 %: {rare:.2f}")  # noqa: T201 - the figure belongs beside the other one
     assert 0.1 < rare < 0.95
 
 
-@pytest.mark.slow
-def test_canaries_twice_as_slow_are_called_harmful(skeleton: list[Event]) -> None:
+@RELEASES
+def test_canaries_twice_as_slow_are_called_harmful(skeleton: list[Event], releases: int) -> None:
     """At least 95 of a hundred whose 99th percentile is twice the baseline's."""
-    assert harms(skeleton, fails=0.01, slower=2.0) >= 0.95
+    assert harms(skeleton, releases, fails=0.01, slower=2.0) >= 0.95
