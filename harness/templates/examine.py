@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.arming import QUESTIONS, Diagnosis, Snapshot, diagnose
+from harness.core.arming.alarms import composed
 from harness.core.arming.diagnosis import SEVERITIES, Assessment, Check, error, exit_code, note, ok
 from harness.core.arming.judge import ArmingQuestion, answered, one_is_sound_by_definition
 from harness.core.arming.snapshot import Unseen
@@ -142,7 +143,7 @@ def _watched(alarm: TemplateAlarm) -> set[str]:
 
 def _diagnosed(release: TemplateRelease, one: ReleasedFunction, experiment: Experiment) -> Diagnosis:
     snapshot = _snapshot(release, one, experiment)
-    questions = [*_questions(experiment.traffic), *_own_questions(release, one)]
+    questions = [*_questions(release, experiment.traffic), *_own_questions(release, one)]
     diagnosis = diagnose(snapshot, questions)
     asked = {question.id: question for question in questions}
     checks = tuple(_placed(release, one, snapshot, asked[check.id], check) for check in diagnosis.checks)
@@ -150,10 +151,12 @@ def _diagnosed(release: TemplateRelease, one: ReleasedFunction, experiment: Expe
     return replace(diagnosis, checks=checks, left_out=left_out)
 
 
-def _questions(traffic: Traffic) -> Iterator[ArmingQuestion]:
+def _questions(release: TemplateRelease, traffic: Traffic) -> Iterator[ArmingQuestion]:
     for question in QUESTIONS:
         if question.id == "alarm-sound":
             yield ArmingQuestion(question.id, question.matters, one_is_sound_by_definition)
+        elif question.id == "alarm-composite":
+            yield ArmingQuestion(question.id, question.matters, lambda snapshot: composites_can_ring(release, snapshot))
         elif question.id in _ANSWERABLE and (question.id != "enough-traffic" or traffic != Traffic()):
             yield question
 
@@ -276,6 +279,18 @@ def alarms_are_there(release: TemplateRelease, one: ReleasedFunction) -> Assessm
         return ok(f"The template defines {', '.join(named)}.")
     seen = f"The template does not define {', '.join(others)}: only AWS knows whether there is such an alarm."
     if len(others) == len(named):
+        raise Unseen(seen.rstrip("."))
+    return note(seen)
+
+
+def composites_can_ring(release: TemplateRelease, snapshot: Snapshot) -> Assessment:
+    """As doctor says it of composites; an alarm that the template does not define may be one."""
+    known = {alarm.defined.name for alarm in release.alarms}
+    others = [alarm.name for alarm in snapshot.alarms() if alarm.name not in known] if not snapshot.composites() else []
+    if not others:
+        return composed(snapshot)
+    seen = f"The template does not define {', '.join(others)}: only AWS knows whether that is a composite alarm."
+    if len(others) == len(snapshot.alarms()):
         raise Unseen(seen.rstrip("."))
     return note(seen)
 

@@ -62,6 +62,12 @@ class Deployer:
         own = [one for one in reversed(told) if one["LogicalResourceId"] == logical]
         return [(one["ResourceStatus"], one.get("ResourceStatusReason", "")) for one in own]
 
+    def reasons(self, stack: str = "shop") -> list[str]:
+        """What went wrong, but for what was then cancelled."""
+        told = self.api.describe_stack_events({"StackName": stack})["StackEvents"]
+        failed = [one["ResourceStatusReason"] for one in told if one["ResourceStatus"].endswith("FAILED")]
+        return [reason for reason in failed if reason != "Resource creation cancelled"]
+
     def physical(self, logical: str, stack: str = "shop") -> str:
         """The physical id of a resource."""
         listed = self.api.list_stack_resources({"StackName": stack})["StackResourceSummaries"]
