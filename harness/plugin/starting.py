@@ -46,6 +46,12 @@ class Starts:
         """Whether a test is under way or about to be."""
         return self._busy or self._director.state in (DirectorState.BEGINNING, DirectorState.TESTING)
 
+    def changes(self, host: str | None) -> bool:
+        """Whether who names this host changes the test that is on: scripts repeat it, Locust's page names none."""
+        if host is None:
+            return self.test_is_on
+        return not self._busy and self._director.state is DirectorState.TESTING and host == self._environment.host
+
     def refusal(self) -> str | None:
         """Why no test can begin now; None if one can."""
         if self.test_is_on:

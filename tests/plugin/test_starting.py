@@ -130,6 +130,17 @@ def test_a_test_that_is_on_changes_its_traffic_only() -> None:
         playing.starts.check_edit({"canary_allow_writes": True}, None)
 
 
+def test_the_same_host_changes_a_test_and_another_one_asks_for_another_test() -> None:
+    """As scripts ask Locust for other users: with its whole form. While a test begins, whoever names a host starts."""
+    playing = Playing()
+    assert not playing.starts.changes(None)
+    playing.ask()
+    environment = playing.starts._environment
+    assert [playing.starts.changes(host) for host in (None, environment.host, "http://other")] == [True, True, False]
+    playing.starts._busy = True
+    assert [playing.starts.changes(host) for host in (None, environment.host)] == [True, False]
+
+
 def test_what_no_form_may_set_is_refused() -> None:
     """Whoever asks."""
     assert "canary_reports is set where Locust is started" in refusal(Playing().ask, reports="/")

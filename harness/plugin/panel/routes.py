@@ -107,14 +107,11 @@ class Panel:
         return None
 
     def _unplayable(self) -> str | None:
-        """Why the test that Locust's form asks for cannot be run; None if it can.
-
-        Its other form, which changes a test that is on, says nothing of a host.
-        """
+        """Why the test that Locust's form asks for cannot be run, or not be changed so; None if it can."""
         ours = options.read_form({n: v for n, v in request.form.items() if n.startswith("canary_")})
         host = request.form.get("host")
         try:
-            if host is None and self._starts.test_is_on:
+            if self._starts.changes(host):
                 self._starts.check_edit(ours, host)
             else:
                 self._starts.admit(ours, host)
