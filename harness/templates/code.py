@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.core.experiment.types import FunctionCode
 from harness.templates.intrinsics import Resolver
 from harness.templates.names import names_in
-from harness.templates.release import RunFunction
+from harness.templates.release import Fact, RunFunction
 from harness.templates.sam import merged
 from harness.templates.sections import Properties
 from harness.templates.values import Value
@@ -36,13 +36,14 @@ def read_code(resolver: Resolver, logical: str, resource: Value, common: Value |
     )
 
 
-def _routes(events: Properties) -> Iterator[tuple[str, str]]:
+def _routes(events: Properties) -> Iterator[Fact[tuple[str, str]]]:
     """Method and path of each event that is a request."""
     for name, event in events.value.items():
         says = events.part(name).part("Properties")
         kind = (event.get("Type") or Value("", 0)).text()
         if kind in _REQUESTS and says.has("Path"):
-            yield says.text("Method", "ANY").value.lower(), says.text("Path").value
+            path = says.text("Path")
+            yield Fact((says.text("Method", "ANY").value.lower(), path.value), path.line)
 
 
 def _code(properties: Properties, resource: Value, folder: Path) -> tuple[FunctionCode | None, str]:

@@ -16,6 +16,7 @@ from harness.templates.code import read_code
 from harness.templates.intrinsics import Resolver
 from harness.templates.places import Places
 from harness.templates.release import Fact, Problem, ReleasedFunction, RunFunction, TemplateRelease
+from harness.templates.routes import InvokedRoute, invoked_routes
 from harness.templates.translated import Translated
 from harness.templates.values import Value, mentions, read_values
 
@@ -37,7 +38,10 @@ def read_release(
         resolver = Resolver(translated.template, given, places)
         reading = _Reading(translated, resolver, str(path))
         runs = reading.runs(path) if with_code else {}
-        release = replace(reading.release(), runs=runs)
+        release = reading.release()
+        if with_code:
+            routed = reading.routed(runs)
+            release = replace(release, runs=routed, open_names=frozenset(resolver.open), asked=dict(resolver.asked))
         if translated.is_written:  # the canary plugin of serverless has all events invoke the alias
             past = past_the_alias(resolver, release.released)
             release = replace(release, problems=(*release.problems, *past))
@@ -130,6 +134,11 @@ class _Reading:
         runs += [read_code(resolver, *one, None, template) for one in there.of("AWS::Lambda::Function")]
         return {resolver.reference(one.logical, one.line).text(): one for one in runs}
 
+    def routed(self, runs: Mapping[str, RunFunction]) -> Mapping[str, RunFunction]:
+        """The functions with the routes that the template's APIs give to them, too."""
+        routes = invoked_routes(self._resolver, self._there.by_type)
+        return {name: _with_routes(name, run, routes) for name, run in runs.items()}
+
     def _sorted(self) -> _Sorted:
         by_type: dict[str, dict[str, Value]] = {}
         for logical, resource in self._resolver.resources.items():
@@ -175,6 +184,12 @@ class _Reading:
 
 
 _MATTER = (*_FUNCTIONS, *alarming.TYPES, cloudformation.ALIAS, cloudformation.GROUP, cloudformation.CONFIG)
+
+
+def _with_routes(name: str, run: RunFunction, routes: tuple[InvokedRoute, ...]) -> RunFunction:
+    """A route that is said twice, by an event and by the API's body, is one."""
+    found = (*run.routes, *(route.said for route in routes if route.invokes(name)))
+    return replace(run, routes=tuple({one.value: one for one in reversed(found)}.values())[::-1])
 
 
 def _function_globals(template: Value) -> Value | None:

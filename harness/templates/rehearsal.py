@@ -16,8 +16,8 @@ from harness.errors import UsageError
 from harness.templates.guards import guards_of
 from harness.templates.intrinsics import how_to_give
 from harness.templates.names import names_in
-from harness.templates.release import ReleasedFunction, TemplateRelease
-from harness.templates.running import arms_of, hooks_of, playable_name, wrong
+from harness.templates.release import Fact, ReleasedFunction, TemplateRelease
+from harness.templates.running import arms_of, hooks_of, known_value, playable_name, wrong
 
 _WORDS: Mapping[frozenset[str], DimensionWord] = {
     frozenset({"FunctionName"}): "function",
@@ -71,8 +71,14 @@ def released_keys(release: TemplateRelease, function: str | None) -> Mapping[str
 
 def routes_of(release: TemplateRelease, function: str | None) -> tuple[tuple[str, str], ...]:
     """The methods and paths that a released function answers. Raises UsageError where it is not there."""
-    run = release.runs.get(chosen(release, function).function)
-    return run.routes if run else ()
+    one = chosen(release, function)
+    run = release.runs.get(one.function)
+    return tuple(_route(release, one, said) for said in run.routes) if run else ()
+
+
+def _route(release: TemplateRelease, one: ReleasedFunction, said: Fact[tuple[str, str]]) -> tuple[str, str]:
+    method, path = said.value
+    return method, known_value(release, one, Fact(path, said.line), f"{one.logical}: the path of a route")
 
 
 def _said(alarm: Alarm) -> dict[str, Any]:

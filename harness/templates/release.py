@@ -76,7 +76,7 @@ class RunFunction(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, Fact[str]]
     timeout: Fact[str]
     memory: Fact[str]
-    routes: tuple[tuple[str, str], ...] = ()
+    routes: tuple[Fact[tuple[str, str]], ...] = ()
     code: FunctionCode | None = None
     why_not: str = ""
 

@@ -1,0 +1,128 @@
+"""The routes that the APIs of a template give to each function, however they are written."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.templates import read_release, routes_of
+from tests.templates.conftest import SAM
+
+_URI = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+_OTHER = """
+  Api2:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: src/, Handler: app.handler, Runtime: python3.13}
+"""
+HTTP_API = """
+  Http: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: shop, ProtocolType: HTTP}}
+  Invoke:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: {ApiId: !Ref Http, IntegrationType: AWS_PROXY, IntegrationUri: !Ref Api.Alias}
+  InvokeOther:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: {ApiId: !Ref Http, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Api2.Arn}
+  Order:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {ApiId: !Ref Http, RouteKey: 'POST /orders/{id}', Target: !Sub 'integrations/${Invoke}'}
+  Rest:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {ApiId: !Ref Http, RouteKey: $default, Target: !Join [/, [integrations, !Ref Invoke]]}
+  Ads:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {ApiId: !Ref Http, RouteKey: GET /ads, Target: !Sub 'integrations/${InvokeOther}'}
+"""
+QUICK = """
+  Http:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {Name: shop, ProtocolType: HTTP, RouteKey: GET /quick, Target: !Ref Api.Alias}
+"""
+WEBSOCKET = HTTP_API.replace("ProtocolType: HTTP", "ProtocolType: WEBSOCKET")
+REST_API = f"""
+  Shop: {{Type: AWS::ApiGateway::RestApi, Properties: {{Name: shop}}}}
+  Orders:
+    Type: AWS::ApiGateway::Resource
+    Properties: {{RestApiId: !Ref Shop, ParentId: !GetAtt Shop.RootResourceId, PathPart: orders}}
+  One:
+    Type: AWS::ApiGateway::Resource
+    Properties: {{RestApiId: !Ref Shop, ParentId: !Ref Orders, PathPart: '{{id}}'}}
+  Get:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Shop
+      ResourceId: !Ref One
+      HttpMethod: GET
+      Integration: {{Type: AWS_PROXY, Uri: !Sub '{_URI}${{Api.Alias}}/invocations'}}
+  Root:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Shop
+      ResourceId: !GetAtt Shop.RootResourceId
+      HttpMethod: ANY
+      Integration: {{Type: AWS_PROXY, Uri: !Sub '{_URI}${{Api2.Arn}}/invocations'}}
+"""
+BODY = f"""
+  Shop:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      DefinitionBody:
+        openapi: 3.0.1
+        paths:
+          /orders:
+            get: {{x-amazon-apigateway-integration: {{type: aws_proxy, uri: !Sub '{_URI}${{Api.Alias}}/invocations'}}}}
+            post: {{x-amazon-apigateway-integration: {{type: aws_proxy, uri: !Sub '{_URI}${{Api2.Arn}}/invocations'}}}}
+          /health:
+            get: {{responses: {{}}}}
+"""
+SHAPES = {
+    "HTTP API": (HTTP_API, [("post", "/orders/{id}"), ("any", "/")], [("get", "/ads")]),
+    "HTTP API of one route": (QUICK, [("get", "/quick")], []),
+    "WebSocket API": (WEBSOCKET, [], []),
+    "REST API": (REST_API, [("get", "/orders/{id}")], [("any", "/")]),
+    "OpenAPI of SAM": (BODY, [("get", "/orders")], [("post", "/orders")]),
+    "OpenAPI of CloudFormation": (
+        BODY.replace("Serverless::HttpApi", "ApiGateway::RestApi").replace("DefinitionBody", "Body"),
+        [("get", "/orders")],
+        [("post", "/orders")],
+    ),
+}
+
+
+def template(tmp_path: Path, *resources: str) -> Path:
+    """SAM's template with further resources."""
+    path = tmp_path / "template.yaml"
+    path.write_text(SAM.rstrip() + "".join((_OTHER, *resources)))
+    return path
+
+
+@pytest.mark.parametrize(("written", "own", "others"), SHAPES.values(), ids=SHAPES)
+def test_each_function_gets_its_own_routes(
+    tmp_path: Path, written: str, own: list[tuple[str, str]], others: list[tuple[str, str]]
+) -> None:
+    """None gets that of another, though its name begins with the same letters."""
+    release = read_release(template(tmp_path, written), {}, with_code=True)
+    assert [one.value for one in release.runs["${Api}"].routes] == own
+    assert [one.value for one in release.runs["${Api2}"].routes] == others
+    assert list(routes_of(release, "Api")) == own
+
+
+def test_a_route_has_the_line_that_says_it(tmp_path: Path) -> None:
+    """That of its key."""
+    path = template(tmp_path, HTTP_API)
+    first, _ = read_release(path, {}, with_code=True).runs["${Api}"].routes
+    assert "POST /orders" in path.read_text().splitlines()[first.line - 1]
+
+
+def test_a_path_that_is_not_known_is_asked_for(tmp_path: Path) -> None:
+    """No request goes to a path with a hole in it."""
+    written = HTTP_API.replace("'POST /orders/{id}'", "!Sub 'POST /${AWS::StackName}/orders'")
+    release = read_release(template(tmp_path, written), {}, with_code=True)
+    with pytest.raises(UsageError, match=r"yaml:\d+: .*path of a route is not known here .*AWS::StackName="):
+        routes_of(release, "Api")
+
+
+def test_parents_in_a_circle_end(tmp_path: Path) -> None:
+    """CloudFormation refuses such a template; its reader only must not hang."""
+    written = REST_API.replace("!GetAtt Shop.RootResourceId, PathPart", "!Ref One, PathPart")
+    release = read_release(template(tmp_path, written), {}, with_code=True)
+    assert release.runs["${Api}"].routes
