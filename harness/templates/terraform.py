@@ -15,7 +15,13 @@ from harness.templates.values import Value, made
 FUNCTION, ALIAS, GROUP = "aws_lambda_function", "aws_lambda_alias", "aws_codedeploy_deployment_group"
 ALARM, COMPOSITE = "aws_cloudwatch_metric_alarm", "aws_cloudwatch_composite_alarm"
 APP, CONFIG = "aws_codedeploy_app", "aws_codedeploy_deployment_config"
-KINDS = (FUNCTION, ALIAS, GROUP, ALARM, COMPOSITE, APP, CONFIG)
+API, ROUTE, INTEGRATION = (f"aws_apigatewayv2_{kind}" for kind in ("api", "route", "integration"))
+REST_API, FOLDER, METHOD, INVOCATION = (
+    f"aws_api_gateway_{kind}" for kind in ("rest_api", "resource", "method", "integration")
+)
+OF_ROUTES = (API, ROUTE, INTEGRATION, REST_API, FOLDER, METHOD, INVOCATION)
+"""What only routes hang on, and no question of a release."""
+KINDS = (FUNCTION, ALIAS, GROUP, ALARM, COMPOSITE, APP, CONFIG, *OF_ROUTES)
 _NAME_OF = {
     FUNCTION: "function_name",
     ALARM: "alarm_name",
@@ -45,7 +51,11 @@ def reference(address: str, kind: str, attribute: str, line: int) -> Value | Non
         return made({"Ref": address}, line)
     if kind == FUNCTION and attribute in ("arn", "version"):
         return made({"Fn::GetAtt": [address, attribute.capitalize()]}, line)
-    if kind == ALIAS and attribute == "arn":
+    if kind == FUNCTION and attribute == "invoke_arn":
+        return made({"Fn::GetAtt": [address, "Arn"]}, line)
+    if kind in OF_ROUTES and attribute in ("id", "root_resource_id"):
+        return made({"Ref": address}, line)
+    if kind == ALIAS and attribute in ("arn", "invoke_arn"):
         return made({"Ref": address}, line)
     return None
 
@@ -291,7 +301,32 @@ def _composite(one: TerraformResource) -> Value:
     return _resource(one, "AWS::CloudWatch::CompositeAlarm", properties)
 
 
+_ROUTING: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    API: (
+        "AWS::ApiGatewayV2::Api",
+        {"Name": "name", "ProtocolType": "protocol_type", "RouteKey": "route_key", "Target": "target"},
+    ),
+    ROUTE: ("AWS::ApiGatewayV2::Route", {"ApiId": "api_id", "RouteKey": "route_key", "Target": "target"}),
+    INTEGRATION: ("AWS::ApiGatewayV2::Integration", {"ApiId": "api_id", "IntegrationUri": "integration_uri"}),
+    REST_API: ("AWS::ApiGateway::RestApi", {"Name": "name"}),
+    FOLDER: ("AWS::ApiGateway::Resource", {"ParentId": "parent_id", "PathPart": "path_part"}),
+    METHOD: ("AWS::ApiGateway::Method", {"ResourceId": "resource_id", "HttpMethod": "http_method"}),
+    INVOCATION: ("AWS::ApiGateway::Method", {"ResourceId": "resource_id", "HttpMethod": "http_method"}),
+}
+"""The type of CloudFormation, and its properties. Terraform says the integration of a method beside it, not in it."""
+
+
+def _routing(one: TerraformResource) -> Value:
+    kind, named = _ROUTING[one.kind]
+    said = {name: one.says.get(key) for name, key in named.items()}
+    properties: dict[str, object] = {name: value for name, value in said.items() if _is_set(value)}
+    if one.kind == INVOCATION:
+        properties["Integration"] = {"Uri": one.says.get("uri")}
+    return _resource(one, kind, properties)
+
+
 _RESOURCES: Mapping[str, Callable[[TerraformResource], Value]] = {
+    **dict.fromkeys(OF_ROUTES, _routing),
     ALARM: _alarm,
     ALIAS: _alias,
     APP: _app,

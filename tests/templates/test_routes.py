@@ -7,6 +7,7 @@ import pytest
 from harness.errors import UsageError
 from harness.templates import read_release, routes_of
 from tests.templates.conftest import SAM
+from tests.templates.test_terraform import HCL
 
 _URI = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
 _OTHER = """
@@ -126,3 +127,53 @@ def test_parents_in_a_circle_end(tmp_path: Path) -> None:
     written = REST_API.replace("!GetAtt Shop.RootResourceId, PathPart", "!Ref One, PathPart")
     release = read_release(template(tmp_path, written), {}, with_code=True)
     assert release.runs["${Api}"].routes
+
+
+TERRAFORM = """
+resource "aws_apigatewayv2_api" "http" {
+  name          = "shop"
+  protocol_type = "HTTP"
+}
+resource "aws_apigatewayv2_integration" "api" {
+  api_id           = aws_apigatewayv2_api.http.id
+  integration_type = "AWS_PROXY"
+  integration_uri  = aws_lambda_alias.live.invoke_arn
+}
+resource "aws_apigatewayv2_route" "order" {
+  api_id    = aws_apigatewayv2_api.http.id
+  route_key = "POST /orders/{id}"
+  target    = "integrations/${aws_apigatewayv2_integration.api.id}"
+}
+resource "aws_api_gateway_rest_api" "rest" {
+  name = "shop"
+}
+resource "aws_api_gateway_resource" "ads" {
+  rest_api_id = aws_api_gateway_rest_api.rest.id
+  parent_id   = aws_api_gateway_rest_api.rest.root_resource_id
+  path_part   = "ads"
+}
+resource "aws_api_gateway_method" "ads" {
+  rest_api_id   = aws_api_gateway_rest_api.rest.id
+  resource_id   = aws_api_gateway_resource.ads.id
+  http_method   = "GET"
+  authorization = "NONE"
+}
+resource "aws_api_gateway_integration" "ads" {
+  rest_api_id = aws_api_gateway_rest_api.rest.id
+  resource_id = aws_api_gateway_resource.ads.id
+  http_method = aws_api_gateway_method.ads.http_method
+  type        = "AWS_PROXY"
+  uri         = aws_lambda_function.api.invoke_arn
+}
+"""
+
+
+def test_terraform_routes_are_read(tmp_path: Path) -> None:
+    """Of both kinds of API, through the function's or the alias's address for invocations; copies change no answer."""
+    path = tmp_path / "main.tf"
+    copied = 'resource "aws_apigatewayv2_route" "each" {\n  for_each = toset(["a"])\n  route_key = each.value\n}\n'
+    path.write_text(HCL + TERRAFORM + copied)
+    release = read_release(path, {}, with_code=True)
+    assert routes_of(release, None) == (("post", "/orders/{id}"), ("get", "/ads"))
+    path.write_text(HCL)
+    assert [one.text for one in read_release(path, {}).problems] == [one.text for one in release.problems]
