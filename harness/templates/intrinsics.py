@@ -21,6 +21,10 @@ PSEUDO = frozenset(
     for name in ("AccountId", "NoValue", "NotificationARNs", "Partition", "Region", "StackId", "StackName", "URLSuffix")
 )
 """The names that every template may refer to (CloudFormation's user guide, pseudo parameters)."""
+_EXTENSIONS = "AWS::LanguageExtensions"
+"""The transform that carries functions out before SAM reads the template."""
+_NOTIFIED = "AWS::NotificationARNs"
+"""A list, and an empty one unless the deployment names topics: hardly one does."""
 _NAMED_BY = {
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
@@ -77,6 +81,8 @@ class Resolver:
             for name in ("Parameters", "Mappings", "Conditions", "Resources")
         }
         self._under_way: list[str] = []
+        transforms = template.get("Transform") or Value(None, 0)
+        self.is_extended = _EXTENSIONS in {one.text() for one in transforms.parts() or (transforms,)}
 
     def wrong(self, line: int, problem: str) -> TemplateError:
         """What is raised for a template that is wrong on a line."""
@@ -147,6 +153,8 @@ class Resolver:
         """What Ref gives."""
         if name in self.parameters:
             return self._parameter(name, line)
+        if name == _NOTIFIED:
+            return _of_type("CommaDelimitedList", self.given[name], line) if name in self.given else Value((), line)
         if name in PSEUDO:
             return Value(NO_VALUE if name == NO_VALUE else self._pseudo(name, line), line)
         resource, _, attribute = name.partition(".")

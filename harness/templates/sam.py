@@ -6,8 +6,8 @@ Source: samtranslator, model/preferences/deployment_preference.py and plugins/gl
 from msgspec import Struct
 
 from harness.core.experiment.types import ALL_ROLLBACK_EVENTS, AWS_CONFIGS, AWS_PREFIX
-from harness.templates.intrinsics import Resolver
-from harness.templates.names import placeholder
+from harness.templates.intrinsics import Resolver, function_of
+from harness.templates.names import names_in, placeholder
 from harness.templates.release import Fact, Problem, ReleasedFunction
 from harness.templates.sections import Properties
 from harness.templates.values import Value
@@ -18,6 +18,11 @@ _WITHOUT_ALIAS = (
     "{} has a DeploymentPreference and no AutoPublishAlias: SAM refuses the template, as there is no alias to shift."
 )
 _WITHOUT_TYPE = "The DeploymentPreference of {} has no Type: SAM refuses the template."
+_CARRIED_OUT = ("Ref", "Fn::FindInMap")
+"""The functions that SAM carries out in Enabled."""
+_OFF = (False, "", "false", "False")
+"""What SAM takes for no in Enabled; 0 is one of them, as in Python."""
+_ALWAYS_ON = "SAM does not carry out {} in Enabled: the DeploymentPreference of {} is on, whatever that gives."
 _PUBLISHED = (
     "SAM publishes a new version of {} only when its CodeUri changes: a deployment that changes only its environment "
     "or its configuration goes live at once, without a canary."
@@ -34,9 +39,11 @@ class SamFunction(Struct, frozen=True):
 def read_sam_function(resolver: Resolver, logical: str, resource: Value, common: Value | None) -> SamFunction:
     """One function, with what the Globals say of all."""
     own = resource.get("Properties") or Value({}, resource.line)
-    properties = Properties(resolver, merged(common, own) if common else own)
+    written = merged(common, own) if common else own
+    properties = Properties(resolver, written)
+    is_always_on = () if resolver.is_extended else _always_on(logical, written)
     preference = properties.part("DeploymentPreference")
-    if not [*preference.value.items()] or not preference.switch("Enabled", missing=True):
+    if not [*preference.value.items()] or not (is_always_on or _is_enabled(preference)):
         return SamFunction(None, _unclear_switch(logical, preference))
     alias = properties.text("AutoPublishAlias")
     if not alias.value:
@@ -48,7 +55,26 @@ def read_sam_function(resolver: Resolver, logical: str, resource: Value, common:
         problem = Problem("gradual-shift", "error", _WITHOUT_TYPE.format(logical), advice, preference.line, logical)
         return SamFunction(None, (problem,))
     released = _released(resolver, logical, resource.line, alias, preference)
-    return SamFunction(released, tuple(_published(logical, properties, alias)))
+    return SamFunction(released, (*is_always_on, *_published(logical, properties, alias)))
+
+
+def _always_on(logical: str, written: Value) -> tuple[Problem, ...]:
+    """What is told of an Enabled that SAM takes for yes, because it is a function and SAM does not carry it out."""
+    preference = written.get("DeploymentPreference")
+    enabled = preference.get("Enabled") if preference else None
+    called = function_of(enabled) if enabled else None
+    if enabled is None or called is None or called[0] in _CARRIED_OUT:
+        return ()
+    advice = "Write a Ref to a parameter that is true or false, or Fn::FindInMap."
+    return (Problem("gradual-shift", "warning", _ALWAYS_ON.format(called[0], logical), advice, enabled.line, logical),)
+
+
+def _is_enabled(preference: Properties) -> bool:
+    """Whether SAM takes Enabled for yes: it does so for all that is not exactly a no."""
+    enabled = preference.value.get("Enabled")
+    if enabled is not None and names_in(enabled.text()):
+        return preference.switch("Enabled", missing=True)
+    return enabled is None or enabled.content not in _OFF
 
 
 def _unclear_switch(logical: str, preference: Properties) -> tuple[Problem, ...]:

@@ -45,6 +45,10 @@ OF_SAM: Mapping[str, Changes] = {
     "a unit": (("Statistic: Sum", "Statistic: Sum\n      Unit: Bytes"),),
     "a metric that Lambda has not": (("MetricName: Errors", "MetricName: Error"),),
     "linear": (("Canary10Percent5Minutes", "Linear10PercentEvery1Minute"),),
+    "enabled by a condition": (
+        ("Type: Canary10Percent5Minutes", "Type: Canary10Percent5Minutes\n        Enabled: !Equals [!Ref Stage, prod]"),
+    ),
+    "topics of the stack": (("Threshold: 3", "Threshold: 3\n      AlarmActions: !Ref AWS::NotificationARNs"),),
     "a threshold that never is": (("Threshold: 3", "Threshold: 0"),),
 }
 

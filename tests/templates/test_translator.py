@@ -28,6 +28,22 @@ TEMPLATES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "hooks": (("        Alarms:", "        Hooks: {PreTraffic: !Ref Pre, PostTraffic: literal}\n        Alarms:"),),
     "alarms by a condition": ((f"Alarms:\n{ALARMS}", "Alarms: !If [IsProd, [!Ref ApiErrors], [elsewhere]]\n"),),
     "switched off": (("Canary10Percent5Minutes", "Canary10Percent5Minutes\n        Enabled: false"),),
+    **{
+        f"enabled by {value}": (("Canary10Percent5Minutes", f"Canary10Percent5Minutes\n        Enabled: {value}"),)
+        for value in (
+            "!Equals [!Ref Stage, prod]",
+            "!Equals [!Ref Stage, dev]",
+            "!If [IsProd, true, false]",
+            "{Condition: IsProd}",
+            "!Ref Stage",
+            "'true'",
+            "'no'",
+            "'FALSE'",
+            "'False'",
+            "0",
+            "''",
+        )
+    },
     "a name": ((STORED[0], f"FunctionName: shop-api\n      {STORED[0]}"),),
     "globals": (
         ("    AutoPublishAlias: live\n", "    AutoPublishAlias: live\n    DeploymentPreference: {Type: AllAtOnce}\n"),
@@ -50,7 +66,7 @@ def test_the_translation_of_sam_says_the_same(tmp_path: Path, changes: tuple[tup
     theirs.write_text(json.dumps(as_sent(made)))
     read = [read_release(path, parameters) for path in (ours, theirs)]
     assert facts(read[0]) == facts(read[1])
-    assert bool(facts(read[0])) is ("Enabled: false" not in text)
+    assert bool(facts(read[0])) is not any(f"Enabled: {no}\n" in text for no in ("false", "'False'", "0", "''"))
     assert answers(read[0]) == answers(read[1])
 
 

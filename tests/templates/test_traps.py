@@ -46,18 +46,51 @@ def test_a_pseudo_parameter_that_is_none_is_refused(examine: Examine, value: str
         examine(SAM, ("- !Ref ApiErrors", "- !Ref AWS::Lambda::Function"))
 
 
-@pytest.mark.parametrize(
-    "enabled", ["!FindInMap [Canary, !Ref Stage, Enabled]", "!If [IsProd, true, false]", "!Equals [!Ref Stage, prod]"]
-)
-def test_a_preference_is_switched_by_stage(examine: Examine, enabled: str) -> None:
-    """By a table or a condition; what SAM itself would refuse is not known."""
+def test_a_preference_is_switched_by_stage(examine: Examine) -> None:
+    """By a table, whose value SAM looks up."""
     table = ("Resources:", "Mappings:\n  Canary: {dev: {Enabled: false}, prod: {Enabled: true}}\nResources:")
-    change = ("Type: Canary10Percent5Minutes", f"Enabled: {enabled}\n        Type: Canary10Percent5Minutes")
-    if enabled.startswith("!Equals"):
-        assert examine(SAM, table, change).exit_code == 4
-        return
+    enabled = "Enabled: !FindInMap [Canary, !Ref Stage, Enabled]"
+    change = ("Type: Canary10Percent5Minutes", f"{enabled}\n        Type: Canary10Percent5Minutes")
     assert examine(SAM, table, change).exit_code == 3
     assert asked(examine(SAM, table, change, Stage="prod"), "gradual-shift").severity == "ok"
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+@pytest.mark.parametrize("enabled", ["!If [IsProd, true, false]", "!Equals [!Ref Stage, prod]", "{Condition: IsProd}"])
+def test_a_condition_never_switches_a_preference_off(examine: Examine, enabled: str, stage: str) -> None:
+    """SAM does not carry it out, and takes it for yes: told with its line, as it is not what was meant."""
+    change = ("Type: Canary10Percent5Minutes", f"Type: Canary10Percent5Minutes\n        Enabled: {enabled}")
+    diagnosis = examine(SAM, change, Stage=stage)
+    assert asked(diagnosis, "gradual-shift").severity == "ok"
+    severity, line, seen = told(diagnosis)["gradual-shift"]
+    assert (severity, line) == ("warning", LINES["Type: Canary10Percent5Minutes"] + 1)
+    assert "in Enabled: the DeploymentPreference of Api is on" in seen
+
+
+def test_language_extensions_switch_a_preference_off(examine: Examine) -> None:
+    """They carry Fn::If out before SAM reads it."""
+    both = ("Transform: AWS::S", "Transform: [AWS::LanguageExtensions, AWS::S")
+    ended = ("2016-10-31\n", "2016-10-31]\n")
+    change = ("Type: Canary", "Enabled: !If [IsProd, true, false]\n        Type: Canary")
+    assert examine(SAM, both, ended, change).diagnoses == ()
+    assert asked(examine(SAM, both, ended, change, Stage="prod"), "gradual-shift").severity == "ok"
+
+
+def test_a_preference_by_an_unknown_parameter_is_not_known(examine: Examine) -> None:
+    """The parameter is asked for by its name, and then taken as SAM takes it: only a plain false is a no."""
+    change = ("Type: Canary10Percent5Minutes", "Type: Canary10Percent5Minutes\n        Enabled: !Ref Owner")
+    assert examine(SAM, change).exit_code == 4
+    assert examine(SAM, change, Owner="false").diagnoses == ()
+    assert asked(examine(SAM, change, Owner="FALSE"), "gradual-shift").severity == "ok"
+
+
+def test_no_topic_is_notified_unless_it_is_given(examine: Examine) -> None:
+    """AWS::NotificationARNs is an empty list for a stack that names none, and nothing hangs on it."""
+    diagnosis = examine(SAM, ("Threshold: 3", "Threshold: 3\n      AlarmActions: !Ref AWS::NotificationARNs"))
+    assert diagnosis.exit_code == examine(SAM).exit_code
+    listed = ("- !Ref ApiErrors", "- !Select [1, !Ref AWS::NotificationARNs]")
+    given = {"AWS::NotificationARNs": "one, elsewhere"}
+    assert "elsewhere" in asked(examine(SAM, listed, **given), "alarm-exists").seen
 
 
 def test_a_preference_without_alarms_guards_nothing(examine: Examine) -> None:

@@ -31,6 +31,7 @@ def output(deployer: Any, value: Any, **sections: Any) -> str:
 VALUES = {
     "Ref": ({"Ref": "Group"}, "group"),
     "a pseudo parameter": ({"Ref": "AWS::Region"}, "eu-north-1"),
+    "no topic to notify": ({"Fn::Join": [",", {"Ref": "AWS::NotificationARNs"}]}, ""),
     "GetAtt": ({"Fn::GetAtt": ["Group", "Arn"]}, "arn:aws:logs:eu-north-1:123456789012:log-group:group:*"),
     "Sub": ({"Fn::Sub": "${Group}-${AWS::StackName}-${!Not}"}, "group-shop-${Not}"),
     "Join": ({"Fn::Join": ["-", ["a", {"Ref": "Group"}]]}, "a-group"),
