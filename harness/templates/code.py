@@ -8,6 +8,7 @@ from harness.core.experiment.types import FunctionCode
 from harness.templates.intrinsics import Resolver
 from harness.templates.names import names_in
 from harness.templates.release import Fact, RunFunction
+from harness.templates.routes import DEFAULT_ROUTE
 from harness.templates.sam import merged
 from harness.templates.sections import Properties
 from harness.templates.values import Value
@@ -41,7 +42,9 @@ def _routes(events: Properties) -> Iterator[Fact[tuple[str, str]]]:
     for name, event in events.value.items():
         says = events.part(name).part("Properties")
         kind = (event.get("Type") or Value("", 0)).text()
-        if kind in _REQUESTS and says.has("Path"):
+        if kind == "HttpApi" and says.text("Path", DEFAULT_ROUTE).value == DEFAULT_ROUTE:
+            yield Fact(("any", "/"), event.line)
+        elif kind in _REQUESTS and says.has("Path"):
             path = says.text("Path")
             yield Fact((says.text("Method", "ANY").value.lower(), path.value), path.line)
 

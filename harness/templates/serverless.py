@@ -103,7 +103,9 @@ def _requests(events: Value) -> Iterator[tuple[str, Value]]:
             if said:
                 words = said.text().split() if not isinstance(said.content, dict) else []
                 method, path = words if len(words) == 2 else (said.get("method"), said.get("path"))
-                if method and path:
+                if key == "httpApi" and "*" in (said.content, path.content if isinstance(path, Value) else path):
+                    yield f"Request{index}", made({"Type": "HttpApi"}, said.line)
+                elif method and path:
                     yield (
                         f"Request{index}",
                         made({"Type": "Api", "Properties": {"Method": method, "Path": path}}, said.line),

@@ -177,3 +177,28 @@ def test_terraform_routes_are_read(tmp_path: Path) -> None:
     assert routes_of(release, None) == (("post", "/orders/{id}"), ("get", "/ads"))
     path.write_text(HCL)
     assert [one.text for one in read_release(path, {}).problems] == [one.text for one in release.problems]
+
+
+def test_an_event_without_a_path_is_the_default_route(tmp_path: Path) -> None:
+    """SAM has an HttpApi event without one answer all that no other route does; a request goes to the root."""
+    path = template(tmp_path)
+    path.write_text(
+        path.read_text().replace(
+            "CodeUri: src/\n",
+            "CodeUri: src/\n      Events: {All: {Type: HttpApi}, Some: {Type: HttpApi, Properties: {Path: /a}}}\n",
+            1,
+        )
+    )
+    assert routes_of(read_release(path, {}, with_code=True), "Api") == (("any", "/"), ("any", "/a"))
+
+
+@pytest.mark.parametrize("event", ["'*'", "{method: '*', path: '*'}", "{method: get, path: /a}"])
+def test_a_star_of_serverless_is_the_default_route(tmp_path: Path, event: str) -> None:
+    """Any other event is the route that it says."""
+    path = tmp_path / "serverless.yml"
+    path.write_text(
+        "service: shop\nprovider: {name: aws, runtime: nodejs22.x}\n"
+        f"functions: {{api: {{handler: a.b, events: [{{httpApi: {event}}}]}}}}\n"
+    )
+    (run,) = read_release(path, {}, with_code=True).runs.values()
+    assert [one.value for one in run.routes] == [("any", "/") if "*" in event else ("get", "/a")]
