@@ -80,6 +80,9 @@ MOST_COUNTED = 10**9
 """Far above what one second can hold. A file that somebody edited may hold any number."""
 Number = Annotated[int, msgspec.Meta(ge=0, le=MOST_COUNTED)]
 
+Periods = Annotated[int, msgspec.Meta(ge=1, le=7 * 86_400)]
+"""Seconds of a period, or how many periods: CloudWatch lets an alarm look back seven days at most (PutMetricAlarm)."""
+
 
 class _RequestFields(Entry, frozen=True, kw_only=True, omit_defaults=True):
     intent: Intent
@@ -284,9 +287,9 @@ class AlarmDefined(Look, frozen=True, kw_only=True, tag="alarm_defined"):
     namespace: str | None = None
     dimensions: dict[str, str] = {}
     statistic: str | None = None
-    period_s: int | None = None
-    evaluation_periods: int | None = None
-    datapoints: int | None = None
+    period_s: Periods | None = None
+    evaluation_periods: Periods | None = None
+    datapoints: Periods | None = None
     threshold: float | None = None
     comparison: str | None = None
     missing: str | None = None

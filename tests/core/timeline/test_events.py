@@ -108,6 +108,16 @@ def test_timeline_of_another_schema_is_refused(read: Any) -> None:
 
 
 @pytest.mark.parametrize("read", [decode, skim])
+@pytest.mark.parametrize("field", ["period_s", "evaluation_periods", "datapoints"])
+@pytest.mark.parametrize("count", [0, 10**9])
+def test_alarm_that_looks_back_for_years_is_an_error(read: Any, field: str, count: int) -> None:
+    """CloudWatch has none; evaluating it would take as many steps."""
+    line = b'{"type":"alarm_defined","at_s":1.0,"name":"errors","%s":%d}\n' % (field.encode(), count)
+    with pytest.raises(TimelineError, match=field):
+        list(read([line, b"{}\n"]))
+
+
+@pytest.mark.parametrize("read", [decode, skim])
 @pytest.mark.parametrize("instant", [b"1e19", b"-1e19", b"1e300"])
 def test_instant_beyond_all_time_is_an_error(read: Any, instant: bytes) -> None:
     """Whole seconds as large are no numbers that can be counted with."""
