@@ -1219,16 +1219,16 @@ class Idle(User):
     def rest(self):
         pass
 """
-REFUSED = ("/wrong", CANARY, "good requests was answered well")
+WRONG_STAGE = ("/wrong", CANARY, "good requests was answered well")
 IDLING = ("/shared", f"idle.py,{WATCH}", "Before the deployment, no request was sent")
 
 
 @pytest.mark.parametrize(
     ("stage", "users", "says", "by_command"),
     [
-        pytest.param(*REFUSED, False, id="a host that refuses all-ours"),
+        pytest.param(*WRONG_STAGE, False, id="a host that refuses all-ours"),
         pytest.param(*IDLING, True, id="users that send nothing-command"),
-        pytest.param(*REFUSED, True, id="a host that refuses all-command", marks=IN_SOAK),
+        pytest.param(*WRONG_STAGE, True, id="a host that refuses all-command", marks=IN_SOAK),
         pytest.param(*IDLING, False, id="users that send nothing-ours", marks=IN_SOAK),
     ],
 )
