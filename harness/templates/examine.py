@@ -64,8 +64,9 @@ def examine_template(
     """
     chosen = _chosen(release, function)
     diagnoses = tuple(_diagnosed(release, one, experiment) for one in chosen)
-    about = {"", function, *(one.logical for one in chosen)}
-    problems = [one for one in release.problems if function is None or one.function in about]
+    told = {one.logical for one in chosen}
+    others = [one for one in release.problems if not (one.function in told and one.disarms)]
+    problems = [one for one in others if function is None or one.function in {"", function, *told}]
     checks = tuple(_check(release, problem) for problem in (*problems, *_of_the_whole(release, function)))
     every = (*checks, *(check for diagnosis in diagnoses for check in diagnosis.checks))
     return TemplateDiagnosis(template=release.file, exit_code=exit_code(every), checks=checks, diagnoses=diagnoses)
@@ -147,8 +148,11 @@ def _diagnosed(release: TemplateRelease, one: ReleasedFunction, experiment: Expe
     diagnosis = diagnose(snapshot, questions)
     asked = {question.id: question for question in questions}
     checks = tuple(_placed(release, one, snapshot, asked[check.id], check) for check in diagnosis.checks)
+    checks += tuple(
+        _check(release, problem) for problem in release.problems if problem.function == one.logical and problem.disarms
+    )
     left_out = tuple(question.id for question in QUESTIONS if question.id not in asked)
-    return replace(diagnosis, checks=checks, left_out=left_out)
+    return replace(diagnosis, exit_code=exit_code(checks), checks=checks, left_out=left_out)
 
 
 def _questions(release: TemplateRelease, traffic: Traffic) -> Iterator[ArmingQuestion]:

@@ -94,6 +94,11 @@ class Problem(Struct, frozen=True):
     line: int
     function: str = ""
 
+    @property
+    def disarms(self) -> bool:
+        """Whether no function is armed of which this is said."""
+        return self.severity in ("error", "unknown")
+
 
 class TemplateRelease(Struct, frozen=True, kw_only=True):
     """All that a template says of releases.

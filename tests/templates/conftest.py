@@ -1,6 +1,6 @@
 """Templates, written as a person would and spoiled by a test."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -159,8 +159,14 @@ def asked(diagnosis: TemplateDiagnosis, question: str) -> Check:
 
 
 def told(diagnosis: TemplateDiagnosis) -> Mapping[str, tuple[str, int | None, str]]:
-    """What is told of the whole: severity, line and sentence, by id."""
-    return {check.id: (check.severity, check.line, check.seen) for check in diagnosis.checks}
+    """What the template itself gives to be told: severity, line and sentence, by id."""
+    return {check.id: (check.severity, check.line, check.seen) for check in of_the_template(diagnosis)}
+
+
+def of_the_template(diagnosis: TemplateDiagnosis) -> Sequence[Check]:
+    """What the template itself gives to be told of the whole, and of one function; questions say what they matter."""
+    of_one = (check for one in diagnosis.diagnoses for check in one.checks if not check.matters)
+    return *of_one, *diagnosis.checks
 
 
 # serverless.yml
@@ -197,8 +203,8 @@ def examined(release: TemplateRelease) -> TemplateDiagnosis:
 
 
 def why(diagnosis: TemplateDiagnosis, question: str = "gradual-shift") -> Check:
-    """The worst that is told of the whole file on a question."""
+    """The worst that is told on a question."""
     return max(
-        (check for check in diagnosis.checks if check.id == question),
+        (check for check in of_the_template(diagnosis) if check.id == question),
         key=lambda check: SEVERITIES.index(check.severity),
     )

@@ -14,7 +14,7 @@ from harness.core.arming.diagnosis import SEVERITIES
 from harness.core.experiment.types import Experiment
 from harness.errors import TemplateError
 from harness.templates import TemplateDiagnosis, examine_template, read_release
-from tests.templates.conftest import asked
+from tests.templates.conftest import asked, of_the_template
 
 HCL = """\
 variable "stage" {
@@ -218,7 +218,7 @@ def of_plan(tmp_path: Path, document: object, **given: str) -> TemplateDiagnosis
 
 def why(diagnosis: TemplateDiagnosis, question: str) -> Check:
     """The worst that is told of the whole on a question."""
-    found = [check for check in diagnosis.checks if check.id == question]
+    found = [check for check in of_the_template(diagnosis) if check.id == question]
     return max(found, key=lambda check: SEVERITIES.index(check.severity))
 
 
