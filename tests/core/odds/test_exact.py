@@ -165,13 +165,13 @@ Resources:
     "words", [["broken-canary"], ["--template", "rate.yaml", "--arrival-rate", "20"]], ids=" ".join
 )
 def test_an_exact_answer_takes_little_more_than_starting_to_calculate(words: list[str], tmp_path: Path) -> None:
-    """It takes 0.25 to 0.35 s of processor time in all; libraries alone are as slow as the machine is at the moment."""
+    """It takes 0.25 to 0.35 s of processor time in all; where libraries alone take longer, so may it."""
     (tmp_path / "rate.yaml").write_text(RATE)
     asked = [sys.executable, "-m", "harness", "predict", *words, "-q"]
     libraries = [sys.executable, "-c", "import numpy, yaml, msgspec"]
     spent = [(processor_s(asked, tmp_path), processor_s(libraries, tmp_path)) for _ in range(3)]
     answering, starting = (min(one) for one in zip(*spent, strict=True))
-    assert answering < 2 * starting
+    assert answering < max(0.4, 1.7 * starting)
 
 
 def processor_s(command: list[str], folder: Path) -> float:
