@@ -17,7 +17,8 @@ from typing import Any
 
 GRACE_S = 10.0
 """Time that a process gets to end by itself."""
-SERVE_CLOUD = "import sys; from harness.rehearsal.cloud import serve; sys.exit(serve())"
+SERVE_CLOUD = [sys.executable, "-m", "harness", "cloud", "--speed", "1"]
+"""As a person starts it."""
 
 
 def pinned(core: int, command: Sequence[str]) -> list[str]:
@@ -59,7 +60,7 @@ def free_port() -> int:
 @contextmanager
 def local_cloud() -> Iterator[dict[str, Any]]:
     """The ready line of a local cloud of its own process."""
-    with running([sys.executable, "-c", SERVE_CLOUD], stdout=subprocess.PIPE) as process:
+    with running(SERVE_CLOUD, stdout=subprocess.PIPE) as process:
         assert process.stdout
         yield json.loads(process.stdout.readline())
 
