@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -36,7 +37,7 @@ from harness.rehearsal.cloudwatch.fed import CONCURRENCY, RESERVED, why_blind
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
 from harness.rehearsal.functions.functions import Functions
-from harness.rehearsal.functions.zipping import zipped
+from harness.rehearsal.functions.zipping import zipped, zipped_files
 from harness.rehearsal.refusal import Refusal
 
 log = logging.getLogger(__name__)
@@ -175,6 +176,8 @@ def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, r
     baseline, canary = _code(experiment.baseline, "baseline"), _code(experiment.canary, "canary")
     if (experiment.baseline.code is None) != (experiment.canary.code is None):
         raise ExperimentError("canary", "a function stays a package or none: give code for both arms, or for neither")
+    in_service = _configuration(experiment.baseline, "baseline", functions)
+    on_trial = _configuration(experiment.canary, "canary", functions)
     with _blaming("deployment.function"):
         functions.create_function(
             {
@@ -182,25 +185,32 @@ def _make_versions(experiment: Experiment, stack: Stack, functions: Functions, r
                 "Role": role,
                 **_package(experiment.baseline),
                 "Code": baseline,
-                **_configuration(experiment.baseline, "baseline"),
+                **in_service,
             }
         )
         functions.publish_version(function)
         functions.update_function_code({**function, **canary})
-        functions.update_function_configuration({**function, **_configuration(experiment.canary, "canary")})
+        functions.update_function_configuration({**function, **on_trial})
         functions.publish_version(function)
         # $LATEST is what is in service, as after a release that is over: so that it can be deployed once more.
         functions.update_function_code({**function, **baseline})
-        functions.update_function_configuration({**function, **_configuration(experiment.baseline, "baseline")})
+        functions.update_function_configuration({**function, **in_service})
     with _blaming("deployment.alias"):
         functions.create_alias({**function, "Name": stack.alias, "FunctionVersion": stack.baseline})
     if broken := _warm(experiment.baseline, "baseline", functions, stack.function, stack.baseline):
         field = "code" if experiment.baseline.code else "handler"
-        raise ExperimentError(f"baseline.{field}", f"{broken} No release begins with a version that cannot run.")
+        told = f"{broken} {_without_layers(experiment.baseline)}No release begins with a version that cannot run."
+        raise ExperimentError(f"baseline.{field}", told)
     broken = _warm(experiment.canary, "canary", functions, stack.function, stack.canary)
     if broken:
         log.warning("%s Every run of the canary will fail, as on AWS.", broken)
     return broken
+
+
+def _without_layers(arm: Arm) -> str:
+    """What to say of code that cannot run, where a layer that is not here may be why."""
+    absent = arm.code.without_layers if arm.code else ()
+    return f"It has layers that are not on this machine: {', '.join(absent)}. " if absent else ""
 
 
 def _make_beside(arm: Arm, function: str, functions: Functions, role: str) -> None:
@@ -212,19 +222,31 @@ def _make_beside(arm: Arm, function: str, functions: Functions, role: str) -> No
                 "Role": role,
                 **_package(arm),
                 "Code": _code(arm, "baseline"),
-                **_configuration(arm, "baseline"),
+                **_configuration(arm, "baseline", functions),
             }
         )
 
 
-def _configuration(arm: Arm, name: str) -> dict[str, Any]:
+def _configuration(arm: Arm, name: str, functions: Functions) -> dict[str, Any]:
     # CANARY_ARM makes the canary a version of its own even where nothing else differs: Lambda publishes no second
     # version of an unchanged function.
     variables = {**_environment(arm), "CANARY_ARM": name}
-    runs = {"Runtime": arm.code.runtime, "Handler": arm.code.handler} if arm.code else {}
+    runs: dict[str, Any] = {"Runtime": arm.code.runtime, "Handler": arm.code.handler} if arm.code else {}
+    if arm.code:
+        runs["Layers"] = [*_published_layers(arm.code, name, functions)]
     memory = {"MemorySize": arm.memory_mb} if arm.memory_mb else {}
     limit = {"Timeout": arm.timeout_s or TIMEOUT_S}
     return {"Environment": {"Variables": variables}, "Description": name, **limit, **memory, **runs}
+
+
+def _published_layers(code: FunctionCode, name: str, functions: Functions) -> Iterator[str]:
+    """The ARNs of the layers that code finds its modules in, each published."""
+    for index, path in enumerate(code.layers):
+        field = f"{name}.code.layers[{index}]"
+        with _blaming(field):
+            content = {"ZipFile": zipped_files(Path(path), field)}
+            made = functions.publish_layer_version({"LayerName": f"{name}-{index}", "Content": content})
+        yield made["LayerVersionArn"]
 
 
 def _package(arm: Arm) -> dict[str, str]:
@@ -298,7 +320,7 @@ def _make_hook(function: str, arm: Arm, functions: Functions, role: str) -> None
                 "FunctionName": function,
                 "Role": role,
                 "Code": _code(arm, "deployment.hooks"),
-                **_configuration(arm, "hook"),
+                **_configuration(arm, "hook", functions),
             }
         )
         broken = functions.warm(function, "$LATEST")

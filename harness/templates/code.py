@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from harness.core.experiment.types import FunctionCode
 from harness.templates.intrinsics import Resolver
+from harness.templates.layers import FunctionLayers, layers_of, local_path
 from harness.templates.names import names_in
 from harness.templates.release import Fact, RunFunction
 from harness.templates.routes import DEFAULT_ROUTE
@@ -23,7 +26,9 @@ def read_code(resolver: Resolver, logical: str, resource: Value, common: Value |
     """How a function runs, with what the Globals say of all; its code is looked for from the template's folder on."""
     own = resource.get("Properties") or Value({}, resource.line)
     properties = Properties(resolver, merged(common, own) if common else own)
-    code, why_not = _code(properties, resource, template if template.is_dir() else template.parent)
+    folder = template if template.is_dir() else template.parent
+    layers = layers_of(resolver, properties, folder)
+    code, why_not = _code(properties, resource, folder, layers)
     variables = properties.part("Environment").part("Variables")
     return RunFunction(
         logical=logical,
@@ -33,6 +38,7 @@ def read_code(resolver: Resolver, logical: str, resource: Value, common: Value |
         memory=properties.text("MemorySize", "128"),
         routes=tuple(_routes(properties.part("Events"))),
         code=code,
+        layers_elsewhere=layers.elsewhere,
         why_not=why_not,
     )
 
@@ -49,7 +55,9 @@ def _routes(events: Properties) -> Iterator[Fact[tuple[str, str]]]:
             yield Fact((says.text("Method", "ANY").value.lower(), path.value), path.line)
 
 
-def _code(properties: Properties, resource: Value, folder: Path) -> tuple[FunctionCode | None, str]:
+def _code(
+    properties: Properties, resource: Value, folder: Path, layers: FunctionLayers
+) -> tuple[FunctionCode | None, str]:
     """The code, or why it cannot run here."""
     runtime, entry = properties.text("Runtime").value, properties.text("Handler").value
     if properties.text("PackageType").value == "Image" or properties.has("ImageUri"):
@@ -57,32 +65,18 @@ def _code(properties: Properties, resource: Value, folder: Path) -> tuple[Functi
     if not _RUNTIMES.fullmatch(runtime) or names_in(entry):
         said = f"its runtime is {runtime}" if runtime else "the template does not say its runtime"
         return None, f"{said}, and a rehearsal runs Python and Node"
+    if layers.why_not:
+        return None, layers.why_not
+    code = FunctionCode(handler=entry, runtime=runtime, layers=layers.paths)
     inline = properties.text("InlineCode").value or properties.part("Code").text("ZipFile").value
     if inline:
-        return FunctionCode(handler=entry, runtime=runtime, inline=inline), ""
-    path = _path(properties, resource)
+        return replace(code, inline=inline), ""
+    path = local_path(properties, resource)
     if path is None or names_in(path):
         return None, "its code is not on this machine"
     found = folder / path
     why_not = _why_not_there(found, runtime, entry)
-    return (None, why_not) if why_not else (_package(found.resolve(), runtime, entry), "")
-
-
-def _package(path: Path, runtime: str, entry: str) -> FunctionCode:
-    return FunctionCode(handler=entry, runtime=runtime, path=str(path))
-
-
-def _path(properties: Properties, resource: Value) -> str | None:
-    """Where the code is: as SAM, `aws cloudformation package` and the assets of CDK have it; None for code in S3."""
-    metadata = resource.get("Metadata") or Value({}, 0)
-    asset = metadata.get("aws:asset:path")
-    if asset:
-        return asset.text()
-    for key in ("CodeUri", "Code"):
-        if properties.has(key):
-            said = properties.text(key).value
-            return None if said == "a map" or said.startswith("s3://") else said
-    return None
+    return (None, why_not) if why_not else (replace(code, path=str(found.resolve())), "")
 
 
 def _why_not_there(path: Path, runtime: str, entry: str) -> str:

@@ -68,7 +68,8 @@ class RunFunction(Struct, frozen=True, kw_only=True):
     """How one function of a template runs.
 
     `routes` are the methods and paths that it answers. `code` is None where it cannot run here, for the reason
-    `why_not`. A value may hold names that are not known yet.
+    `why_not`; `layers_elsewhere` are those of its layers that it would run without. A value may hold names that are not
+    known yet.
     """
 
     logical: str
@@ -78,6 +79,7 @@ class RunFunction(Struct, frozen=True, kw_only=True):
     memory: Fact[str]
     routes: tuple[Fact[tuple[str, str]], ...] = ()
     code: FunctionCode | None = None
+    layers_elsewhere: tuple[Fact[str], ...] = ()
     why_not: str = ""
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from harness.core.experiment.types import Arm, Experiment, HookEvent, HookStatus
+from harness.core.experiment.types import Arm, Experiment, FunctionCode, HookEvent, HookStatus
 from harness.core.rehearsed import ACCOUNT, CANARY, REGION
 from harness.errors import UsageError
 from harness.templates.cloudformation import bare_function
@@ -39,7 +39,13 @@ def _arm(release: TemplateRelease, one: ReleasedFunction, run: RunFunction, arm:
     if arm.is_bundled and run.code is None:
         problem = f"the code of {run.logical} cannot run in a rehearsal: {run.why_not}; {_OWN_WORDS}"
         raise wrong(release, run.line, problem)
-    return replace(_running(release, one, run, arm), code=run.code if arm.is_bundled else arm.code)
+    return replace(_running(release, one, run, arm), code=_code(release, one, run) if arm.is_bundled else arm.code)
+
+
+def _code(release: TemplateRelease, one: ReleasedFunction, run: RunFunction) -> FunctionCode | None:
+    """The code, with the names of the layers that it runs without. Raises UsageError where one is not known here."""
+    absent = [known_value(release, one, layer, f"{run.logical}: a layer") for layer in run.layers_elsewhere]
+    return run.code and replace(run.code, without_layers=tuple(absent))
 
 
 def _running(release: TemplateRelease, one: ReleasedFunction, run: RunFunction, arm: Arm) -> Arm:
@@ -73,7 +79,7 @@ def _hook(release: TemplateRelease, one: ReleasedFunction, event: HookEvent, fac
         why_not = run.why_not if run else "the template does not define it"
         told = f"the hook {fact.value} cannot run in a rehearsal: {why_not}; say what it reports in the experiment by "
         raise wrong(release, fact.line, f"{told}deployment: {{hooks: {{{event}: Succeeded}}}}")
-    return _running(release, one, run, Arm(code=run.code))
+    return _running(release, one, run, Arm(code=_code(release, one, run)))
 
 
 def known_value(release: TemplateRelease, one: ReleasedFunction, said: Fact[str], what: str) -> str:

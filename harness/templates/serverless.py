@@ -12,12 +12,21 @@ from harness.templates.places import Places
 from harness.templates.release import Fact, Problem
 from harness.templates.serverless_alerts import alerts
 from harness.templates.serverless_canary import canaries
-from harness.templates.serverless_service import NOTHING, ServerlessFunction, Service, joined, laid_over, read_service
+from harness.templates.serverless_service import (
+    NOTHING,
+    ServerlessFunction,
+    Service,
+    joined,
+    laid_over,
+    normalized,
+    read_service,
+)
 from harness.templates.translated import Translated
 from harness.templates.values import Value, made
 from harness.templates.variables import Variables
 
 _SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources")
+LAYER = "AWS::Lambda::LayerVersion"
 _TIMEOUT_S, _MEMORY_MB = 6, 1024
 
 
@@ -33,7 +42,7 @@ def translate(
     variables = Variables(path, whole, given, environment, places)
     service = read_service(variables, whole)
     problems: list[Problem] = []
-    resources = dict(_functions(service))
+    resources = {**dict(_functions(service)), **dict(_layers(variables.at("layers") or NOTHING))}
     _add(resources, alerts(service, problems))
     own = _own_sections(variables)
     _add(resources, own.pop("Resources", NOTHING).items())
@@ -74,6 +83,14 @@ def _functions(service: Service) -> Iterator[tuple[str, Value]]:
         yield function.logical, _function(service, function)
         version = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": function.logical}}}
         yield function.version, made(version, function.line)
+
+
+def _layers(layers: Value) -> Iterator[tuple[str, Value]]:
+    """The layers that the service brings itself."""
+    for key, says in layers.items():
+        files = (says.get("package") or NOTHING).get("artifact") or says.get("path")
+        properties = {"LayerName": says.get("name") or key, "Content": files}
+        yield f"{normalized(key)}LambdaLayer", made({"Type": LAYER, "Properties": properties}, says.line)
 
 
 def _function(service: Service, function: ServerlessFunction) -> Value:

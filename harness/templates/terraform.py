@@ -19,9 +19,11 @@ API, ROUTE, INTEGRATION = (f"aws_apigatewayv2_{kind}" for kind in ("api", "route
 REST_API, FOLDER, METHOD, INVOCATION = (
     f"aws_api_gateway_{kind}" for kind in ("rest_api", "resource", "method", "integration")
 )
-OF_ROUTES = (API, ROUTE, INTEGRATION, REST_API, FOLDER, METHOD, INVOCATION)
-"""What only routes hang on, and no question of a release."""
-KINDS = (FUNCTION, ALIAS, GROUP, ALARM, COMPOSITE, APP, CONFIG, *OF_ROUTES)
+LAYER = "aws_lambda_layer_version"
+_OF_ROUTES = (API, ROUTE, INTEGRATION, REST_API, FOLDER, METHOD, INVOCATION)
+OF_REHEARSALS = (*_OF_ROUTES, LAYER)
+"""What only a rehearsal needs: no question of doctor hangs on it."""
+KINDS = (FUNCTION, ALIAS, GROUP, ALARM, COMPOSITE, APP, CONFIG, *OF_REHEARSALS)
 _NAME_OF = {
     FUNCTION: "function_name",
     ALARM: "alarm_name",
@@ -53,9 +55,9 @@ def reference(address: str, kind: str, attribute: str, line: int) -> Value | Non
         return made({"Fn::GetAtt": [address, attribute.capitalize()]}, line)
     if kind == FUNCTION and attribute == "invoke_arn":
         return made({"Fn::GetAtt": [address, "Arn"]}, line)
-    if kind in OF_ROUTES and attribute in ("id", "root_resource_id"):
+    if kind in _OF_ROUTES and attribute in ("id", "root_resource_id"):
         return made({"Ref": address}, line)
-    if kind == ALIAS and attribute in ("arn", "invoke_arn"):
+    if (kind == ALIAS and attribute in ("arn", "invoke_arn")) or (kind == LAYER and attribute in ("arn", "id")):
         return made({"Ref": address}, line)
     return None
 
@@ -325,8 +327,13 @@ def _routing(one: TerraformResource) -> Value:
     return _resource(one, kind, properties)
 
 
+def _layer(one: TerraformResource) -> Value:
+    properties = {"LayerName": one.says.get("layer_name"), "Content": one.says.get("filename")}
+    return _resource(one, "AWS::Lambda::LayerVersion", properties)
+
+
 _RESOURCES: Mapping[str, Callable[[TerraformResource], Value]] = {
-    **dict.fromkeys(OF_ROUTES, _routing),
+    **dict.fromkeys(_OF_ROUTES, _routing),
     ALARM: _alarm,
     ALIAS: _alias,
     APP: _app,
@@ -334,6 +341,7 @@ _RESOURCES: Mapping[str, Callable[[TerraformResource], Value]] = {
     CONFIG: _config,
     FUNCTION: _function,
     GROUP: _group,
+    LAYER: _layer,
 }
 
 

@@ -6,9 +6,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from harness.core.experiment.types import Alarm, Arm, Deployment, Experiment, Fault
+from harness.core.experiment.types import Alarm, Arm, Deployment, Experiment, Fault, FunctionCode
 from harness.core.rehearsed import ACCOUNT, REGION
 from harness.errors import ExperimentError
 from harness.rehearsal import stack
@@ -135,6 +136,31 @@ def test_a_handler_of_ones_own_becomes_a_version(make: Make, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     cloud, _ = make(canary=Arm(handler="mine:answer"))
     assert cloud.functions.run(FUNCTION, "2", b"{}", alias=None).payload == b'{"statusCode": 200}'
+
+
+def test_each_version_finds_its_own_layers(make: Make, tmp_path: Path) -> None:
+    """As on AWS, where they are frozen with the version."""
+
+    def arm(name: str) -> Arm:
+        (tmp_path / name / "python").mkdir(parents=True)
+        (tmp_path / name / "python" / "common.py").write_text(f"AT = {name!r}")
+        source = "import common\ndef handler(event, context): return common.AT"
+        layers = (str(tmp_path / name),)
+        return Arm(code=FunctionCode(handler="index.handler", runtime="python3.13", inline=source, layers=layers))
+
+    cloud, _ = make(baseline=arm("old"), canary=arm("new"))
+    assert [cloud.functions.run(FUNCTION, number, b"{}", alias=None).payload for number in "12"] == [b'"old"', b'"new"']
+
+
+def test_a_layer_that_is_not_there_is_named(make: Make, tmp_path: Path) -> None:
+    """Its field, where it was said to be here; its name, where the code cannot run without it."""
+    code = FunctionCode(handler="index.handler", runtime="python3.13", inline="import common")
+    arm = Arm(code=msgspec.structs.replace(code, layers=(str(tmp_path / "none"),)))
+    assert refused(make, baseline=arm, canary=arm).path == "baseline.code.layers[0]"
+    arm = Arm(code=msgspec.structs.replace(code, without_layers=("arn:aws:lambda:layer:common",)))
+    assert "not on this machine: arn:aws:lambda:layer:common. No release" in str(
+        refused(make, baseline=arm, canary=arm)
+    )
 
 
 UNIMPORTABLE = [

@@ -186,3 +186,74 @@ def test_one_of_several_functions_is_chosen(tmp_path: Path) -> None:
     assert released(tmp_path, both, function="Other").alarm.dimensions == "alias"
     with pytest.raises(UsageError, match="has no function Nobody that is released by CodeDeploy; it has Api, Other"):
         released(tmp_path, both, function="Nobody")
+
+
+LIBS = {
+    "SAM": (
+        SAM + "  Libs: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: libs/}}\n",
+        [RUN, ("CodeUri: src/\n", "CodeUri: src/\n      Layers: [!Ref Libs]\n")],
+    ),
+    "a layer for all functions of SAM": (
+        SAM + "  Libs: {Type: AWS::Lambda::LayerVersion, Properties: {Content: libs}}\n",
+        [RUN, ("    AutoPublishAlias: live\n", "    AutoPublishAlias: live\n    Layers: [!Ref Libs]\n")],
+    ),
+    "an asset of CDK": (
+        SAM
+        + "  Libs:\n    Type: AWS::Lambda::LayerVersion\n    Properties: {Content: {S3Bucket: b, S3Key: k}}\n"
+        + "    Metadata: {'aws:asset:path': libs}\n",
+        [RUN, ("CodeUri: src/\n", "CodeUri: src/\n      Layers: [!Ref Libs]\n")],
+    ),
+    "serverless": (
+        SERVERLESS.replace("    handler: src/index.handler\n", "    handler: src/pre.handler\n"),
+        [
+            ("functions:\n", "layers: {li-bs: {path: libs}}\nfunctions:\n"),
+            ("src/pre.handler\n", "src/pre.handler\n    layers: [{Ref: LiDashbsLambdaLayer}]\n"),
+        ],
+    ),
+    "Terraform": (
+        HCL + 'resource "aws_lambda_layer_version" "libs" {\n  layer_name = "libs"\n  filename = "libs"\n}\n',
+        [
+            (
+                '  handler       = "app.handler"',
+                '  handler       = "app.handler"\n  filename = "src"\n  layers = [aws_lambda_layer_version.libs.arn]',
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "changes"), LIBS.values(), ids=LIBS)
+def test_layers_of_the_template_are_played(
+    tmp_path: Path, source: Path, text: str, changes: list[tuple[str, str]]
+) -> None:
+    """From their folders; without the folder the code is not built."""
+    with pytest.raises(UsageError, match=r"there is no .*libs; build it first"):
+        released(tmp_path, text, *changes, stand_in=False)
+    (tmp_path / "libs").mkdir()
+    code = released(tmp_path, text, *changes, stand_in=False).canary.code
+    assert code
+    assert (code.layers, code.without_layers) == ((str(tmp_path / "libs"),), ())
+
+
+POWERTOOLS = "arn:aws:lambda:${AWS::Region}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-x86_64:18"
+ELSEWHERE = {
+    "of another account": (f"!Sub '{POWERTOOLS}'", POWERTOOLS.replace("${AWS::Region}", "eu-north-1")),
+    "in S3": ("!Ref Stored", "Stored"),
+}
+
+
+@pytest.mark.parametrize(("written", "name"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_layer_that_is_not_here_is_named(tmp_path: Path, source: Path, written: str, name: str) -> None:
+    """The code runs without it, and the verdict says so; the hook's, too."""
+    stored = "  Stored: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: s3://bucket/key}}\n"
+    layers = ("CodeUri: src/\n", f"CodeUri: src/\n      Layers: [{written}]\n")
+    code = released(tmp_path, SAM + stored, RUN, layers, stand_in=False).canary.code
+    assert code
+    assert code.without_layers == (name,)
+
+
+@pytest.mark.parametrize("written", ["[!Ref Owner]", "!Split [',', !Ref Owner]", "!Ref Owner"])
+def test_a_layer_that_is_not_known_is_asked_for(tmp_path: Path, source: Path, written: str) -> None:
+    """It may be one that is here."""
+    with pytest.raises(UsageError, match="Owner="):
+        released(tmp_path, SAM, RUN, ("CodeUri: src/\n", f"CodeUri: src/\n      Layers: {written}\n"), stand_in=False)

@@ -214,13 +214,17 @@ class ShadowFile(Part, frozen=True, kw_only=True):
 class FunctionCode(Part, frozen=True, kw_only=True):
     """Code as Lambda takes it: a folder or zip at `path`, from the working directory on, or one file's text `inline`.
 
-    `handler` and `runtime` are those of the function: `app.handler` and `nodejs22.x`, for example.
+    `handler` and `runtime` are those of the function: `app.handler` and `nodejs22.x`, for example. `layers` are folders
+    or zips, in the function's order. `without_layers` names those that are not on this machine: the code runs without
+    them, which the verdict tells.
     """
 
     handler: str
     runtime: str
     path: str | None = None
     inline: str | None = None
+    layers: tuple[str, ...] = ()
+    without_layers: tuple[str, ...] = ()
 
 
 class Arm(Part, frozen=True, kw_only=True, omit_defaults=True):

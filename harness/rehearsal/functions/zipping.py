@@ -17,11 +17,15 @@ def zipped(code: FunctionCode, field: str) -> bytes:
     if code.inline is not None:
         name = f"index{'.js' if code.runtime.startswith('nodejs') else '.py'}"
         return _archive([(name, code.inline.encode())])
-    path = Path(code.path or "")
+    return zipped_files(Path(code.path or ""), f"{field}.path")
+
+
+def zipped_files(path: Path, field: str) -> bytes:
+    """The zip of a folder, or one that is there already. Raises ExperimentError with the field."""
     try:
         return _archive(_files(path)) if path.is_dir() else path.read_bytes()
     except OSError as error:
-        raise ExperimentError(f"{field}.path", f"cannot be read: {error.strerror or error}: {path}") from error
+        raise ExperimentError(field, f"cannot be read: {error.strerror or error}: {path}") from error
 
 
 def _archive(files: "list[tuple[str, bytes]] | Iterator[tuple[str, bytes]]") -> bytes:

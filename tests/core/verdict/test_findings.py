@@ -76,6 +76,15 @@ def test_nothing_is_found_in_nothing(findings: Any) -> None:
     assert findings([RunStarted(at_s=0.0, experiment="x", epoch_s=0.0)]) == {}
 
 
+def test_layers_that_were_not_played_are_named(findings: Any, row: Any) -> None:
+    """Once each, those of hooks, too: on AWS they are there."""
+    code = {"handler": "app.handler", "runtime": "python3.13", "path": "src"}
+    canary = {"code": {**code, "without_layers": ["a-layer"]}}
+    hooks = {"BeforeAllowTraffic": {"code": {**code, "without_layers": ["a-layer", "another"]}}}
+    told = findings(row("healthy"), baseline=canary, canary=canary, deployment={"hooks": hooks})
+    assert "ran without a-layer, another: these layers" in told["layers-not-played"].text
+
+
 def test_errors_come_first(experiment: Any, row: Any) -> None:
     """A person reads from the top."""
     severities = [finding.severity for finding in judge(experiment(), row("no-rollback")).findings]

@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     causes.traffic_bypasses_alias,
     experiment.no_traffic,
     experiment.not_steady,
+    experiment.layers_not_played,
     net.alarm_already_on,
     net.alarm_no_data,
     net.alarm_metric_empty,

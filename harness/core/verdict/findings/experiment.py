@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from harness.core.experiment.types import Arm
 from harness.core.timeline.alarm_rules import FAILURES_OF
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import clopper_pearson
@@ -72,6 +73,20 @@ def fault_without_effect(scene: Scene) -> Finding | None:
             f"{', '.join(never)} was planned and never began although the deployment went on, so nothing was proved.",
         )
     return None
+
+
+def layers_not_played(scene: Scene) -> Finding | None:
+    """A rehearsal ran code without layers that it has on AWS."""
+    own = scene.evidence.experiment
+    arms = [own.baseline, own.canary, *(hook for hook in own.deployment.hooks.values() if isinstance(hook, Arm))]
+    absent = dict.fromkeys(layer for arm in arms if arm.code for layer in arm.code.without_layers)
+    if not absent:
+        return None
+    return warning(
+        "layers-not-played",
+        f"The code ran without {', '.join(absent)}: these layers are not on this machine, so what they bring, such as "
+        "modules, an extension or a wrapper, was not tried.",
+    )
 
 
 def canary_slower(scene: Scene) -> Finding | None:
