@@ -208,7 +208,12 @@ def arms(verdict: Verdict) -> list[Row]:
 def criteria(verdict: Verdict) -> list[Row]:
     """Each number that had a limit."""
     met = {True: "yes", False: "no", None: "not measured"}
-    return [(c.name, number(c.limit), number(c.value), met[c.met]) for c in verdict.criteria]
+    return [(criterion(c.name), number(c.limit), number(c.value), met[c.met]) for c in verdict.criteria]
+
+
+def criterion(name: str) -> str:
+    """The name of a criterion as people read it: which latency it is, where it is one."""
+    return f"{name} (client latency)" if name.endswith("_ms") else name
 
 
 def traffic(verdict: Verdict) -> str:

@@ -89,7 +89,7 @@ def _criteria(verdict: Verdict) -> Iterator[Case]:
     for criterion in verdict.criteria:
         limit = f"{limit_word(criterion.name)} {criterion.limit:g}"
         said = f"it was {facts.number(criterion.value)}" if criterion.met is not None else "it was not measured"
-        yield Case(f"criterion {criterion.name} {limit}", _BY_MET[criterion.met], said)
+        yield Case(f"criterion {facts.criterion(criterion.name)} {limit}", _BY_MET[criterion.met], said)
 
 
 def _steps(verdict: Verdict) -> Iterator[Case]:

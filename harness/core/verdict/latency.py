@@ -122,7 +122,7 @@ def _limits(arms: Compared, objective: LatencyObjective | None) -> Iterator[Limi
         yield _worse(arms)
         return
     if objective.p99_s is not None:
-        words = f"the objective is a 99th percentile of {objective.p99_s * 1000:.0f} ms"
+        words = f"the objective is a 99th percentile of client latency of {objective.p99_s * 1000:.0f} ms"
         worse = _worse(arms)
         if arms.is_part or misses(arms.baseline, objective.p99_s):
             # The objective is one for all requests, and a service that misses it anyway is not the canary's fault.

@@ -146,7 +146,7 @@ def found_by(courses: Courses, at_s: float) -> EvidenceFound | None:
 
 def told_of(found: EvidenceFound) -> str:
     """The evidence in words: how many answers of each version were bad, and what that comes to."""
-    bad = "failed" if found.of == "failures" else f"took more than {found.slow_above_ms or 0.0:.4g} ms"
+    bad = "failed" if found.of == "failures" else f"took more than {found.slow_above_ms or 0.0:.4g} ms at the client"
     (hurt, answers), (others_hurt, others) = found.canary, found.baseline
     told = f"{hurt:,} of {answers:,} answers of the canary {bad}, and {others_hurt:,} of {others:,} of the baseline"
     return f"{told} (e-value {found.e_value:.3g}, and {found.least:g} suffices)"

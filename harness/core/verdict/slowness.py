@@ -97,8 +97,8 @@ def spell_in_words(evidence: Evidence, slowness: Slowness) -> str:
     began_s, ended_s = (at_s - created_s for at_s in spell.at_s)
     return (
         f"{spell.slow} of its {spell.all_slow} answers{f' to {slowness.name}' if slowness.name else ''} that took over "
-        f"{slowness.limit.limit_s * 1000:.0f} ms came from {began_s:.0f} to {ended_s:.0f} s after the creation, and "
-        f"{_others_in_words(spell)}"
+        f"{slowness.limit.limit_s * 1000:.0f} ms at the client came from {began_s:.0f} to {ended_s:.0f} s after the "
+        f"creation, and {_others_in_words(spell)}"
     )
 
 

@@ -63,9 +63,9 @@ def objective_missed_by_both(evidence: Evidence) -> str | None:
     if not (misses(arms.baseline, objective.p99_s) and misses(arms.canary, objective.p99_s)):
         return None
     return (
-        f"the objective is a 99th percentile of {objective.p99_s * 1000:.0f} ms, and the baseline's was "
-        f"{arms.baseline_s * 1000:.0f} ms, the canary's {arms.canary_s * 1000:.0f} ms: the service is too slow, with "
-        "the release or without it"
+        f"the objective is a 99th percentile of client latency of {objective.p99_s * 1000:.0f} ms, and the baseline's "
+        f"was {arms.baseline_s * 1000:.0f} ms, the canary's {arms.canary_s * 1000:.0f} ms: the service is too slow, "
+        "with the release or without it"
     )
 
 

@@ -455,12 +455,12 @@ function armsOf(run) {
       h("td", { class: "right", "data-label": "requests" }, count(arm.requests)),
       h("td", { class: "right", "data-label": "failed" }, count(arm.failures)),
       h("td", { class: "rate", "data-label": "failure rate" }, h("div", {}, rateOf(arm), intervalOf(arm, widest, colour))),
-      ...["p50_ms", "p95_ms", "p99_ms"].map((key) => h("td", { class: "right", "data-label": key.replace("_ms", " (ms)") }, arm[key] == null ? "–" : count(Number(arm[key].toPrecision(3)))))));
-  return card("Arms over the same time", "failure rate with its exact 95 % interval; latency in ms",
+      ...["p50_ms", "p95_ms", "p99_ms"].map((key) => h("td", { class: "right", "data-label": `client ${key.replace("_ms", " ms")}` }, arm[key] == null ? "–" : count(Number(arm[key].toPrecision(3)))))));
+  return card("Arms over the same time", "failure rate with its exact 95 % interval; client latency in ms",
     h("div", { class: "scroll" }, h("table", { class: "arms stacked" },
       h("thead", {}, h("tr", {}, ...["arm", "version"].map((name) => h("th", {}, name)),
         h("th", { class: "right" }, "requests"), h("th", { class: "right" }, "failed"), h("th", { class: "rate" }, "failure rate"),
-        ...["p50", "p95", "p99"].map((name) => h("th", { class: "right" }, name)))),
+        ...["p50", "p95", "p99"].map((name) => h("th", { class: "right" }, `client ${name} ms`)))),
       h("tbody", {}, ...rows))),
     ...[run.told?.arms, run.told?.second_opinion].filter(Boolean).map((text) => h("p", { class: "soft" }, text)));
 }
