@@ -58,10 +58,11 @@ class TemplateDiagnosis(Struct, frozen=True, kw_only=True):
 def examine_template(
     release: TemplateRelease, experiment: Experiment, function: str | None = None
 ) -> TemplateDiagnosis:
-    """The diagnosis of the function that is named by its logical id or name, of all where none is named.
+    """The diagnosis of the function that is named by its logical id or name, or as its tool calls it; of all without.
 
     Raises UsageError where the template has no such function.
     """
+    function = release.meant(function)
     chosen = _chosen(release, function)
     diagnoses = tuple(_diagnosed(release, one, experiment) for one in chosen)
     told = {one.logical for one in chosen}
@@ -77,13 +78,14 @@ def snapshots_of(release: TemplateRelease, experiment: Experiment, function: str
     return tuple(_snapshot(release, one, experiment) for one in _chosen(release, function))
 
 
-def _chosen(release: TemplateRelease, function: str | None) -> tuple[ReleasedFunction, ...]:
+def _chosen(release: TemplateRelease, named: str | None) -> tuple[ReleasedFunction, ...]:
+    function = release.meant(named)
     if function is None:
         return release.released
     chosen = tuple(one for one in release.released if function in (one.logical, one.function))
     known = {*(one.logical for one in release.released), *release.unguarded}
     if not chosen and function not in {*release.unguarded, *release.functions}:
-        raise UsageError(f"{release.file} has no function {function}; it has {', '.join(sorted(known)) or 'none'}")
+        raise UsageError(f"{release.file} has no function {named}; it has {', '.join(sorted(known)) or 'none'}")
     return chosen
 
 

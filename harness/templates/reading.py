@@ -1,6 +1,6 @@
 """Reads a release: of SAM, CloudFormation (by hand or from `cdk synth`), the Serverless Framework, or Terraform."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -98,6 +98,7 @@ class _Reading:
         self._globals = _function_globals(translated.template)
         self._problems: list[Problem] = [*translated.problems]
         self._defaults = translated.defaults
+        self._called = translated.called
         self._there = self._sorted()
 
     def release(self) -> TemplateRelease:
@@ -119,6 +120,7 @@ class _Reading:
             released=tuple(replace(one, logical=by_name.get(one.function, one.logical)) for one in shifted),
             unguarded={key: fact for key, fact in functions.items() if key not in known},
             functions=tuple(fact.value for fact in functions.values()),
+            called={**_called_by_cdk(there.of(*_FUNCTIONS)), **self._called},
             alarms=alarms,
             configs={config.name: config for config in configs if config},
             problems=tuple(self._problems),
@@ -195,6 +197,17 @@ def _with_routes(name: str, run: RunFunction, routes: tuple[InvokedRoute, ...]) 
 def _function_globals(template: Value) -> Value | None:
     common = template.get("Globals")
     return common.get("Function") if common else None
+
+
+def _called_by_cdk(functions: Iterable[tuple[str, Value]]) -> Mapping[str, str]:
+    """Logical ids by the path of the construct, such as `Shop/Basket`, or an end of it that no other one has."""
+    found: dict[str, set[str]] = {}
+    for logical, resource in functions:
+        path = (resource.get("Metadata") or Value({}, 0)).get("aws:cdk:path")
+        parts = path.text().removesuffix("/Resource").split("/") if path else []
+        for at in range(len(parts)):
+            found.setdefault("/".join(parts[at:]), set()).add(logical)
+    return {end: next(iter(ones)) for end, ones in found.items() if len(ones) == 1}
 
 
 def _named(resolver: Resolver, logical: str, resource: Value) -> Fact[str]:

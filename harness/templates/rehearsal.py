@@ -31,7 +31,7 @@ def as_released(
 ) -> Experiment:
     """The experiment with preference, alarms, rollback events, code and hooks of a function of the template.
 
-    The function is named by its logical id or name; it need not be where only one is released. What the experiment says
+    The function is named as `chosen` takes it; it need not be where only one is released. What the experiment says
     of its arms and hooks goes before the template; with `stand_in` the bundled service answers, and hooks report
     success. Raises UsageError for what cannot be played.
     """
@@ -86,8 +86,12 @@ def _said(alarm: Alarm) -> dict[str, Any]:
 
 
 def chosen(release: TemplateRelease, function: str | None) -> ReleasedFunction:
-    """The function of a logical id or name, the only one that is released without; raises UsageError."""
-    named = [one for one in release.released if function in (None, one.logical, one.function)]
+    """The function of a logical id, a name, or what its tool calls it; the only one that is released without a word.
+
+    Raises UsageError.
+    """
+    meant = release.meant(function)
+    named = [one for one in release.released if meant in (None, one.logical, one.function)]
     if len(named) == 1:
         return named[0]
     known = ", ".join(one.logical for one in release.released)

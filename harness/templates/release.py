@@ -106,8 +106,9 @@ class TemplateRelease(Struct, frozen=True, kw_only=True):
     """All that a template says of releases.
 
     `unguarded` are the functions without a gradual release, but for those of which that is not known. `functions` are
-    the names of all. `runs` is how they run, by their names, where that was asked for. `open_names` are those that may
-    turn out as anything, `asked` why. `places` has the files.
+    the names of all, and `called` their logical ids by what their tool calls them. `runs` is how they run, by their
+    names, where that was asked for. `open_names` are those that may turn out as anything, `asked` why. `places` has the
+    files.
     """
 
     file: str
@@ -115,6 +116,7 @@ class TemplateRelease(Struct, frozen=True, kw_only=True):
     released: tuple[ReleasedFunction, ...]
     unguarded: Mapping[str, Fact[str]] = {}
     functions: tuple[str, ...] = ()
+    called: Mapping[str, str] = {}
     alarms: tuple[TemplateAlarm, ...] = ()
     configs: Mapping[str, ConfigSeen] = {}
     problems: tuple[Problem, ...] = ()
@@ -122,3 +124,7 @@ class TemplateRelease(Struct, frozen=True, kw_only=True):
     runs: Mapping[str, RunFunction] = {}
     open_names: frozenset[str] = frozenset()
     asked: Mapping[str, MissingName] = {}
+
+    def meant(self, word: str | None) -> str | None:
+        """The logical id of the function that its tool calls so; any other word is itself."""
+        return self.called.get(word, word) if word else word

@@ -55,6 +55,7 @@ def translate(
         problems=tuple(problems),
         defaults={name: Fact(value.text(), value.line or whole.line) for name, value in variables.defaults.items()},
         used=frozenset(variables.used),
+        called={function.key: function.logical for function in service.functions},
     )
 
 

@@ -11,11 +11,13 @@ from harness.templates.values import Value
 class Translated(Struct, frozen=True, kw_only=True):
     """The template, what is to be told besides, and the defaults and names that were used to make it.
 
-    `is_written` is whether the file itself is the template.
+    `called` are the logical ids of functions by what the file calls them. `is_written` is whether the file itself is
+    the template.
     """
 
     template: Value
     problems: tuple[Problem, ...] = ()
     defaults: Mapping[str, Fact[str]] = {}
     used: frozenset[str] = frozenset()
+    called: Mapping[str, str] = {}
     is_written: bool = False
