@@ -19,7 +19,8 @@ exit codes:
   1    the harness failed
   2    usage, or no such experiment, template or deployment group
 """
-NO_RATE = "No chance is said without traffic: give --arrival-rate. What does not depend on it is above."
+NO_RATE = "No chance is said without traffic: give --arrival-rate."
+ABOVE = " What does not depend on it is above."
 
 
 def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +82,7 @@ def _predicted(asked: AskedRelease) -> "Prediction":
         return Prediction(subject=asked.subject, unsaid=asked.unsaid)
     found = predict(setting, subject=asked.subject, question=question_of(setting), knows_rate=asked.knows_rate)
     hours = by_hours(setting, asked.hours) if found.outlook else ()
-    lacking = () if asked.knows_rate else (NO_RATE,)
+    lacking = () if asked.knows_rate else (NO_RATE + (ABOVE if found.lines else ""),)
     return replace(
         found,
         lines=(*found.lines, *hours),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from harness.processes import Interrupted, Interrupts
     from harness.rehearsal.play import Played
     from harness.report.folder import RunFolder
+    from harness.templates import TemplateRelease
 
 OWN_SERVICE_SPEED = 10.0
 """A service of one's own meets `speed` times the planned rate in wall time, so it gets a gentler default."""
@@ -109,6 +110,7 @@ def experiments_of(options: argparse.Namespace) -> "Iterator[Experiment]":
         return msgspec.structs.replace(played, name=_named(played.name, function)) if len(functions) > 1 else played
 
     for function in functions:
+        _tell_what_disarms(release, function)
         for word in _chosen(options):
             played = for_rehearsal(word, given, partial(released, function))
             _tell_what_answers(played, options.template)
@@ -118,6 +120,16 @@ def experiments_of(options: argparse.Namespace) -> "Iterator[Experiment]":
 def _named(experiment: str, function: str | None) -> str:
     """The experiment's name with that of one of several functions; a run folder is called so."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{experiment}-{function}")[:64]
+
+
+def _tell_what_disarms(release: "TemplateRelease", function: str | None) -> None:
+    """What no rehearsal shows, since it sends all requests by the alias."""
+    from harness.templates.rehearsal import chosen
+
+    own = chosen(release, function).logical
+    for problem in release.problems:
+        if problem.severity == "error" and problem.function == own:
+            tell(f"{release.place(problem.line)}: {problem.text} The rehearsal is played as if that were mended.")
 
 
 def _tell_what_answers(played: "Experiment", template: Path) -> None:

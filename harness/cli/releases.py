@@ -18,7 +18,9 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from harness.core.arming import Snapshot
     from harness.core.experiment.types import Deployment, Experiment, Objective
+    from harness.templates import TemplateRelease
 
+_MATTERS = ("error", "unknown", "warning")
 _OF_AWS = ("stack", "application", "group")
 
 
@@ -135,11 +137,21 @@ def _of_template(options: argparse.Namespace) -> Iterator[AskedRelease]:
     knows_rate = bool(options.arrival_rate) or experiment.traffic != Traffic()
     logical = {one.function: one.logical for one in release.released}
     if not (snapshots := snapshots_of(release, experiment, options.function)):
-        raise UsageError(f"{options.template}: no function of it is released by CodeDeploy")
+        what = f"{options.function} is not" if options.function else "no function of it is"
+        raise UsageError(f"{options.template}: {what} released by CodeDeploy")
     for snapshot in snapshots:
-        subject = f"{options.template}, {snapshot.function}"
+        subject, name = f"{options.template}, {snapshot.function}", logical.get(snapshot.function, "")
         found = _of_snapshot(options, snapshot, experiment, subject, knows_rate=knows_rate)
-        yield replace(found, logical=logical.get(snapshot.function, ""))
+        yield replace(_unless_disarmed(found, release, name), logical=name)
+
+
+def _unless_disarmed(found: AskedRelease, release: "TemplateRelease", logical: str) -> AskedRelease:
+    """The release with what the template says against it; without chances where no version on trial gets requests."""
+    told = [one for one in release.problems if one.function == logical and one.severity in _MATTERS]
+    sentences = tuple(f"{release.place(one.line)}: {one.text}" for one in told)
+    if not any(one.disarms for one in told):
+        return replace(found, unsaid=(*found.unsaid, *sentences))
+    return replace(found, setting=None, unsaid=(*found.unsaid, "No chance can be said.", *sentences))
 
 
 def _of_aws(options: argparse.Namespace) -> AskedRelease:

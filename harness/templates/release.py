@@ -128,3 +128,8 @@ class TemplateRelease(Struct, frozen=True, kw_only=True):
     def meant(self, word: str | None) -> str | None:
         """The logical id of the function that its tool calls so; any other word is itself."""
         return self.called.get(word, word) if word else word
+
+    def place(self, line: int) -> str:
+        """File and line, as a person reads them."""
+        file, own = self.places.of(line)
+        return f"{file}:{own}"

@@ -117,5 +117,4 @@ def _number(release: TemplateRelease, said: Fact[str], what: str) -> int:
 
 def wrong(release: TemplateRelease, line: int, problem: str) -> UsageError:
     """What is raised for something of the template that cannot be played."""
-    file, own = release.places.of(line)
-    return UsageError(f"{file}:{own}: {problem}")
+    return UsageError(f"{release.place(line)}: {problem}")

@@ -22,13 +22,15 @@ TITLES: Mapping[Tool, str] = {
 }
 COMPARISON = "GreaterThanOrEqualToThreshold"
 MISSING = "notBreaching"
+_OF_TERRAFORM = re.compile(r"(?:^|\.)aws_lambda_function\.([A-Za-z0-9_-]+)")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """What the release's parts are called: `logical` in templates, the others on AWS."""
+    """What the release's parts are called: `logical` in templates, `label` in Terraform's, the others on AWS."""
 
     logical: str = "MyFunction"
+    label: str = ""
     function: str = "my-function"
     alias: str = "live"
     application: str = "my-application"
@@ -42,12 +44,19 @@ class Names(Struct, frozen=True, kw_only=True):
     @property
     def snake(self) -> str:
         """The logical name as Terraform writes names."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.logical).lower()
+        return self.label or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.logical).lower()
 
     @property
     def key(self) -> str:
         """The logical name as a key of a serverless.yml."""
-        return self.logical[:1].lower() + self.logical[1:]
+        own = self.of_serverless
+        return (own[:1].lower() + own[1:]).replace("Underscore", "_").replace("Dash", "-")
+
+    @property
+    def of_serverless(self) -> str:
+        """The logical name without what serverless appends to it."""
+        own = self.logical.removesuffix("LambdaFunction") or self.logical
+        return own[:1].upper() + own[1:]
 
 
 def logical_of(function: str) -> str:
@@ -59,8 +68,12 @@ def names_of(deployment: Deployment, logical: str = "") -> Names:
     """What a release calls its parts; a usual name for one that is not known, or that is no plain name."""
     usual = Names()
     function = _plain(deployment.function, "")
+    address = _OF_TERRAFORM.search(logical)
+    label = address[1] if address else ""
+    known = logical_of(label) if label else _plain(logical, "")
     return Names(
-        logical=_plain(logical, "") or (logical_of(function) if function else usual.logical),
+        logical=known or (logical_of(function) if function else usual.logical),
+        label=label,
         function=function or usual.function,
         alias=_plain(deployment.alias, usual.alias),
         application=_plain(deployment.application, usual.application),
@@ -105,7 +118,7 @@ Resources:
 
 
 def _serverless(alarm: AdvisedAlarm, config: str, names: Names) -> str:
-    name = names.key[:1].upper() + names.key[1:]
+    name = names.of_serverless
     return f"""\
 plugins:
   - serverless-plugin-canary-deployments

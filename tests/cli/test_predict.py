@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,6 +122,87 @@ def test_a_template_without_a_rate_gets_the_least_rate(tmp_path: Path, capsys: p
     document = json.loads(said(capsys, "--template", str(file), "--json"))
     assert [line["id"] for line in document["lines"]] == ["least_rate"]
     assert "--arrival-rate" in document["unsaid"][0]
+
+
+def predicted(text: str, file: Path, capsys: pytest.CaptureFixture[str], *changes: tuple[str, str]) -> dict[str, Any]:
+    """What is predicted of a template with some replacements."""
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    found: dict[str, Any] = json.loads(said(capsys, "--template", str(file), "--arrival-rate", "20", "--json"))
+    return found
+
+
+def test_an_alarm_that_rings_without_the_fault_catches_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stops every release; no other setting is held against that, and no smallest fault is said."""
+    changes = ('"EvaluationPeriods": 1,', '"EvaluationPeriods": 1, "TreatMissingData": "breaching",')
+    found = predicted(PLAIN, tmp_path / "template.yaml", capsys, changes)
+    ids = {line["id"] for line in found["lines"]}
+    assert found["cause"] == "early"
+    assert "treats missing data as breaching" in found["binding"]
+    assert not ids & {"smallest_fault", "least_rate", "shortest_bake", "presets"}
+
+
+COMPOSITE = """\
+  Sick:
+    Type: AWS::CloudWatch::CompositeAlarm
+    Properties: {AlarmName: sick, AlarmRule: !Sub 'ALARM("${ApiErrors}") RULE'}
+"""
+
+
+def with_composite(rule: str) -> tuple[tuple[str, str], ...]:
+    """The replacements that put a composite in the place of the alarm."""
+    composite = COMPOSITE.replace("RULE", rule)
+    return ("          - !Ref ApiErrors\n", "          - sick\n"), ("  ApiErrors:\n", f"{composite}  ApiErrors:\n")
+
+
+def test_what_only_holds_a_composite_back_is_taken_to_be_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And told."""
+    changes = with_composite("AND NOT ALARM(maintenance)")
+    found = predicted(SAM, tmp_path / "template.yaml", capsys, *changes)
+    assert found["outlook"]["rolled_back"]["value"] > 0.99
+    assert any("maintenance is taken to be OK" in sentence for sentence in found["assumed"])
+    assert found["unsaid"] == []
+
+
+def test_a_composite_that_cannot_be_reckoned_with_is_no_zero(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No chance is said for it, and no cause."""
+    changes = with_composite("AND ALARM(elsewhere)")
+    found = predicted(SAM, tmp_path / "template.yaml", capsys, *changes)
+    assert (found["lines"], found["cause"]) == ([], "unknown")
+    assert "sick may roll the release back" in found["binding"]
+
+
+def test_an_alarm_that_stops_and_rolls_nothing_back_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As doctor tells it: the alias stays split."""
+    changes = (', "DEPLOYMENT_STOP_ON_ALARM"]', "]")
+    found = predicted(PLAIN, tmp_path / "template.yaml", capsys, changes)
+    assert (found["cause"], found["binding"]) == ("rollback", "No alarm rolls a deployment of this group back.")
+    assert "leaves the alias split" in found["unsaid"][0]
+
+
+def test_a_canary_without_requests_has_no_chance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where all that the template invokes is the function itself, with file and line."""
+    url = '"Url": {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": {"Ref": "Fn"}}},'
+    file = tmp_path / "template.yaml"
+    found = predicted(PLAIN, file, capsys, ('"Errors": {\n', f'{url}\n  "Errors": {{\n'))
+    assert found["outlook"] is None
+    assert f"{file}:" in found["unsaid"][-1]
+    assert "Url invokes Fn itself" in found["unsaid"][-1]
+
+
+def test_further_alarms_of_an_experiment_are_reckoned_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One on latency sees a canary that is slow."""
+    file = tmp_path / "own.yaml"
+    slow = "{name: slow, metric: Duration, statistic: p99, threshold: 500, comparison: GreaterThanThreshold}"
+    file.write_text(f"name: own\nfurther_alarms: [{slow}]\n")
+    found = json.loads(said(capsys, str(file), "--slow", "2s", "--json"))
+    assert found["outlook"]["rolled_back"]["value"] > 0.99
 
 
 def live(cloud: Cloud, rates: Mapping[int, int], failing: int) -> tuple[str, ...]:

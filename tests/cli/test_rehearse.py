@@ -60,3 +60,12 @@ def test_every_released_function_is_played_where_none_is_named(tmp_path: Path) -
     played = [*experiments_of(asked("healthy", "--template", str(path), "--stand-in"))]
     assert [one.name for one in played] == ["healthy-Api", "healthy-Other"]
     assert [one.deployment.function for one in played] == ["Api", "Other"]
+
+
+def test_what_no_rehearsal_shows_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It sends all requests by the alias, where the template has them pass it."""
+    url = "  Url: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: !Ref Api}}\n"
+    path = tmp_path / "template.yaml"
+    path.write_text(SAM + url)
+    assert [*experiments_of(asked("healthy", "--template", str(path), "--stand-in"))]
+    assert "Url invokes Api itself" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Snippets of advice: each parses by its tool's own words, and says what was advised."""
 
 import json
+import re
 import shlex
 import textwrap
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from cfnlint import lint
 from cfnlint.config import ManualArgs
 
+from harness.core.experiment.types import Deployment
 from harness.core.odds.advise import with_alarm
 from harness.core.odds.advised import AdvisedAlarm
 from harness.core.timeline.alarm_rules import read_rule
@@ -18,7 +20,7 @@ from harness.core.timeline.presets import AWS_CONFIGS, AWS_PREFIX
 from harness.rehearsal.cloudformation.template import as_sent
 from harness.rehearsal.cloudformation.transforms import transformed
 from harness.templates import TemplateRelease, read_release
-from harness.templates.snippets import Names, Tool, cdk_name, snippet
+from harness.templates.snippets import Names, Tool, cdk_name, names_of, snippet
 from tests.core.odds.releases import setting
 
 NAMES = Names(logical="Api", function="shop-prod-api", alias="live", application="shop", group="shop-group")
@@ -172,3 +174,19 @@ def test_cdk_has_a_name_for_each_of_aws_configurations() -> None:
         *(f"LINEAR_10PERCENT_EVERY_{minutes}MINUTES" for minutes in (2, 3, 10)),
         "LINEAR_10PERCENT_EVERY_1MINUTE",
     }
+
+
+@pytest.mark.parametrize(
+    ("logical", "key", "own", "label"),
+    [
+        ("aws_lambda_function.encode", "encode", "Encode", "encode"),
+        ('module.video.aws_lambda_function.my-fn["eu"]', "myFn", "MyFn", "my-fn"),
+        ("PlanUnderscorerouteLambdaFunction", "plan_route", "PlanUnderscoreroute", ""),
+        ("ApiFunction", "apiFunction", "ApiFunction", ""),
+    ],
+)
+def test_a_snippet_names_what_the_template_names(logical: str, key: str, own: str, label: str) -> None:
+    """A resource of Terraform by its label, a function of serverless by its key: an address is no name in either."""
+    names = names_of(Deployment(), logical)
+    assert (names.key, names.of_serverless, names.label) == (key, own, label)
+    assert names.snake == (label or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", logical).lower())

@@ -55,7 +55,7 @@ def advise(setting: Setting, *, subject: str = "", rollouts: bool = True) -> Adv
 
     `rollouts` False leaves the deployment configuration as it stands, which is quicker.
     """
-    now = _option(setting, None) if setting.watches and setting.guards else None
+    now = _option(setting, None) if setting.watches and setting.guards and not setting.left_out else None
     if setting.fault.kind == "latency" or not any(rate for _, rate in setting.rate):
         return Advice(
             subject=subject,
@@ -74,7 +74,7 @@ def advise(setting: Setting, *, subject: str = "", rollouts: bool = True) -> Adv
         now=now,
         options=options,
         recommended=recommended,
-        text=_sentence(recommended, now, options),
+        text=_sentence(recommended, now, options, setting.left_out),
     )
 
 
@@ -304,14 +304,18 @@ def _is_quicker(one: Option, now: Option) -> bool:
 # Telling
 
 
-def _sentence(recommended: Option | None, now: Option | None, options: Sequence[Option]) -> str:
+def _sentence(
+    recommended: Option | None, now: Option | None, options: Sequence[Option], left_out: Sequence[str]
+) -> str:
     if not options:
         return "Nothing is recommended: no alarm on errors sees this fault in time."
     if recommended is None:
         stands = f" As it stands: {does(now)}." if now else ""
         return f"Nothing is recommended: no setting that was tried is truly better than what stands.{stands}"
     text = f"Recommended: {words(recommended)}: {does(recommended)}"
-    return f"{text}; as it stands: {does(now)}." if now else f"{text}; as it stands, nothing stops the release."
+    if left_out:
+        return f"{text}; how it stands is not known: {', '.join(left_out)} cannot be reckoned with."
+    return f"{text}; as it stands: {does(now)}." if now else f"{text}; as it stands, nothing rolls the release back."
 
 
 def words(one: Option) -> str:

@@ -2,13 +2,16 @@
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from harness.core.odds.chances import chance
 from harness.core.odds.changed import with_condition, with_rate, without_delays
 from harness.core.odds.exact import alarm_delay, fault_begin_s
 from harness.core.odds.setting import FIRST_SHIFT_S, Setting, Watch
 from harness.core.timeline.alarm_evaluation import MINUTE_S
+from harness.core.timeline.composites import leaves
 
-Cause = Literal["none", "dimension", "rollback", "bake", "delay", "phase", "threshold", "traffic"]
+Cause = Literal["none", "dimension", "rollback", "bake", "delay", "phase", "threshold", "traffic", "early", "unknown"]
 
 SURE = 0.99
 MOSTLY = 0.5
@@ -16,10 +19,20 @@ PLENTIFUL = 1e4
 """How many times the traffic is as good as any amount."""
 
 
-def binding(setting: Setting, now: float) -> tuple[Cause, str]:
-    """The cause that binds, and its sentence; `now` is the chance as it stands."""
+def binding(setting: Setting, now: float, too_early: float = 0.0) -> tuple[Cause, str]:
+    """The cause that binds, and its sentence.
+
+    `now` is the chance of a rollback as it stands, `too_early` that of one by an alarm that rang before the fault.
+    """
+    if setting.left_out and now < SURE:
+        names = ", ".join(setting.left_out)
+        return "unknown", f"What binds is not known: {names} may roll the release back, and cannot be reckoned with."
     if not setting.guards:
-        return "rollback", "No alarm stops a deployment of this group, so nothing rolls it back."
+        return "rollback", "No alarm rolls a deployment of this group back."
+    if too_early > 1 - SURE and (now >= SURE or too_early >= MOSTLY):
+        return "early", _rings_early(setting)
+    decide = {leaf.name for guard in setting.guards for leaf in leaves(guard)}
+    setting = replace(setting, watches=tuple(watch for watch in setting.watches if watch.name in decide))
     able = [watch for watch in setting.watches if _can_see(setting, watch)]
     if not able:
         return "dimension", _blind(setting)
@@ -30,6 +43,12 @@ def binding(setting: Setting, now: float) -> tuple[Cause, str]:
     if chance(with_rate(setting, PLENTIFUL)) < SURE:
         return _time_binds(setting, able)
     return _counts_bind(setting, able, now)
+
+
+def _rings_early(setting: Setting) -> str:
+    breaching = [watch.name for watch in setting.watches if watch.condition.missing == "breaching"]
+    why = f": {', '.join(breaching)} treats missing data as breaching" if breaching else ""
+    return f"An alarm that rings without the fault binds{why}. It stops good releases, too, and detects nothing."
 
 
 def _can_see(setting: Setting, watch: Watch) -> bool:

@@ -14,6 +14,7 @@ from harness.core.odds.setting import Counted, Delays, FaultModel, PlannedShare,
 from harness.core.timeline.alarm_rules import read_rule
 from harness.core.timeline.composites import ChildIs
 from harness.core.timeline.events import AlarmDefined
+from harness.core.timeline.metric_math import NotEvaluated
 from harness.core.timeline.presets import config_named
 from harness.errors import UsageError
 from harness.experiments import FAILING, SLOWING
@@ -39,12 +40,15 @@ def setting_of(experiment: Experiment, fault: FaultModel | None = None) -> Setti
     """
     if experiment.traffic.users is not None:
         raise UsageError("a closed loop sends as fast as it gets answers: give --arrival-rate for chances")
-    watch = watch_of(experiment.alarm)
+    further = {str(alarm.name): _unless_not_evaluated(alarm) for alarm in experiment.further_alarms}
+    watches = (watch_of(experiment.alarm), *filter(None, further.values()))
+    rolls_back = "DEPLOYMENT_STOP_ON_ALARM" in experiment.rollback
     times = experiment.cloud
     return Setting(
         config=config_named(experiment.deployment.config or REHEARSED_CONFIG),
-        watches=(watch,),
-        guards=(ChildIs("ALARM", watch.name),) if "DEPLOYMENT_STOP_ON_ALARM" in experiment.rollback else (),
+        watches=watches,
+        guards=tuple(ChildIs("ALARM", watch.name) for watch in watches if rolls_back),
+        left_out=tuple(name for name, watch in further.items() if watch is None and rolls_back),
         rate=rates_of(experiment),
         arrivals=experiment.traffic.arrivals,
         fault=fault or fault_of(experiment.canary),
@@ -55,6 +59,13 @@ def setting_of(experiment: Experiment, fault: FaultModel | None = None) -> Setti
             Delays(), alarm_s=_span(times.alarm_delay_s), stop_s=_span(times.stop_delay_s) or Delays().stop_s
         ),
     )
+
+
+def _unless_not_evaluated(alarm: Alarm) -> Watch | None:
+    try:
+        return watch_of(alarm)
+    except NotEvaluated:
+        return None
 
 
 def watch_of(alarm: Alarm) -> Watch:

@@ -7,7 +7,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX
-from harness.core.odds.binding import binding
+from harness.core.odds.binding import Cause, binding
 from harness.core.odds.chances import by, chance, effective, outlook
 from harness.core.odds.changed import (
     least,
@@ -35,6 +35,8 @@ FEWEST_PER_S, MOST_PER_S = 1e-4, 1e5
 """Arrival rates between which the least one is searched."""
 MOST_MINUTES = 120
 """Longer bakes than this are not proposed."""
+_INCOMPARABLE: tuple[Cause, ...] = ("early", "unknown")
+"""Where the chance of a rollback is none of a detection, or not the whole one, no other setting is held against it."""
 UPWARDS = ("GreaterThanOrEqualToThreshold", "GreaterThanThreshold")
 
 
@@ -43,12 +45,14 @@ def predict(setting: Setting, *, subject: str = "", question: str = "", knows_ra
     asked, setting = setting, effective(setting)
     reckoned = bool(setting.watches and setting.guards)
     seen = outlook(setting) if reckoned and knows_rate else None
-    cause, text = binding(asked, seen.rolled_back.value if seen else 0.0) if knows_rate else (None, "")
-    presets = tuple(_presets(setting)) if reckoned and knows_rate else ()
+    cause, text = _cause(asked, seen) if knows_rate else (None, "")
+    compares = reckoned and cause not in _INCOMPARABLE
+    presets = tuple(_presets(setting)) if compares and knows_rate else ()
     lines = (
         *(_of_outlook(setting, seen) if seen else _never(asked, knows_rate=knows_rate)),
-        *((_false_rollbacks(setting), _smallest(setting)) if seen else ()),
-        *(_ways_back(setting, presets, knows_rate=knows_rate) if reckoned and cause != "dimension" else ()),
+        *((_false_rollbacks(setting),) if seen else ()),
+        *((_smallest(setting),) if seen and compares else ()),
+        *(_ways_back(setting, presets, knows_rate=knows_rate) if compares and cause != "dimension" else ()),
     )
     return Prediction(
         subject=subject,
@@ -59,6 +63,10 @@ def predict(setting: Setting, *, subject: str = "", question: str = "", knows_ra
         cause=cause,
         binding=text,
     )
+
+
+def _cause(asked: Setting, seen: Outlook | None) -> tuple[Cause, str]:
+    return binding(asked, seen.rolled_back.value, seen.too_early) if seen else binding(asked, 0.0)
 
 
 def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[Told]:
@@ -75,7 +83,7 @@ def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[Told]:
 
 def _never(setting: Setting, *, knows_rate: bool) -> Iterator[Told]:
     """The chance where no alarm that could be reckoned with stops anything."""
-    if knows_rate and setting.watches:
+    if knows_rate and setting.watches and not setting.left_out:
         text = "Rolled back before the last shift in 0 of 100 releases."
         yield Told(id="rolled_back", value=0.0, unit="share", by="exact", text=text)
 
@@ -85,7 +93,8 @@ def _of_outlook(setting: Setting, seen: Outlook) -> Iterator[Told]:
     low, value, high = of_100(told.low), of_100(told.value), of_100(told.high)
     whose = "slow and quick accounts" if told.by == "exact" else "95 % interval"
     span = f" ({low} to {high}, {whose})" if low != high else ""
-    text = f"Rolled back before the last shift in {value} of 100 releases{span}."
+    least = "at least " if setting.left_out and told.value < SURE else ""
+    text = f"Rolled back before the last shift in {least}{value} of 100 releases{span}."
     yield Told(id="rolled_back", value=told.value, unit="share", by=told.by, text=text)
     if seen.too_early >= TOLD:
         stopped = f"In about {of_100(seen.too_early)} of 100 releases an alarm"

@@ -184,13 +184,15 @@ class Setting(Struct, frozen=True, kw_only=True, dict=True):
     """One release before it.
 
     `rate` are (instant, requests per second) from the creation on, the first at any time before it. `guards` are the
-    rules by which the group's alarms stop a deployment, over `watches` by name. `usual` is the share of requests that
-    fails on every version; None where nobody said. `population` is how many users send the requests, if that is known.
+    rules by which the group's alarms roll a deployment back, over `watches` by name; `left_out` are the alarms of which
+    nobody can say when they do. `usual` is the share of requests that fails on every version; None where nobody said.
+    `population` is how many users send the requests, if that is known.
     """
 
     config: ConfigSeen
     watches: tuple[Watch, ...]
     guards: tuple[StateRule, ...]
+    left_out: tuple[str, ...] = ()
     rate: tuple[tuple[float, float], ...]
     arrivals: Arrivals = "poisson"
     fault: FaultModel = FaultModel()
