@@ -5,6 +5,7 @@ reason and the option that gives it.
 """
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -395,6 +396,17 @@ def _import(resolver: Resolver, argument: Value, _: str) -> Value:
     return Value(resolver.unknown(name, "it is imported from another stack", argument.line), argument.line)
 
 
+def _to_json(resolver: Resolver, argument: Value, _: str) -> Value:
+    return Value(json.dumps(_plain(resolver.value(argument)), separators=(",", ":")), argument.line)
+
+
+def _plain(value: Value) -> object:
+    """A value as JSON has it; its texts may have names in them that are not known yet."""
+    if isinstance(value.content, dict):
+        return {key: _plain(part) for key, part in value.content.items()}
+    return [*map(_plain, value.content)] if isinstance(value.content, tuple) else value.content
+
+
 def _not_read(resolver: Resolver, argument: Value, name: str) -> Value:
     what = f"{name} on line {argument.line}"
     return Value(resolver.unknown(what, "this function is not read here", argument.line), argument.line)
@@ -410,6 +422,7 @@ _READERS: Mapping[str, Reader] = {
     "Fn::Select": _select,
     "Fn::Split": _split,
     "Fn::Sub": _sub,
+    "Fn::ToJsonString": _to_json,
     "Ref": _ref,
 }
 

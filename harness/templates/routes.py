@@ -13,7 +13,7 @@ from harness.errors import TemplateError
 from harness.templates.intrinsics import Resolver
 from harness.templates.names import names_in
 from harness.templates.release import Fact
-from harness.templates.values import Value
+from harness.templates.values import Value, values_of
 
 Resources = Mapping[str, Mapping[str, Value]]
 """The resources that are there: by type, then by logical id."""
@@ -67,7 +67,7 @@ class _Reading:
     def of_bodies(self) -> Iterator[InvokedRoute]:
         for kind, key in _BODIES.items():
             for properties in self._properties(kind).values():
-                for path, methods in (_at(properties, key, "paths")).items():
+                for path, methods in _at(_document(_at(properties, key)), "paths").items():
                     for method, operation in methods.items():
                         uri = _at(operation, _IN_OPENAPI, "uri")
                         yield _invoked((method.lower(), path), operation.line, uri)
@@ -100,6 +100,16 @@ class _Reading:
             return self._resolver.value(value)
         except TemplateError:
             return _NOTHING
+
+
+def _document(body: Value) -> Value:
+    """An OpenAPI definition, be it a text, as in Terraform; nothing where that cannot be read."""
+    if not isinstance(body.content, str):
+        return body
+    try:
+        return values_of(body.content, "body", body.line if "\n" in body.content.strip() else body.line - 1)
+    except TemplateError:
+        return _NOTHING
 
 
 def _invoked(route: Route, line: int, uri: Value) -> InvokedRoute:

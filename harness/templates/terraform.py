@@ -306,11 +306,11 @@ def _composite(one: TerraformResource) -> Value:
 _ROUTING: Mapping[str, tuple[str, Mapping[str, str]]] = {
     API: (
         "AWS::ApiGatewayV2::Api",
-        {"Name": "name", "ProtocolType": "protocol_type", "RouteKey": "route_key", "Target": "target"},
+        {"Name": "name", "ProtocolType": "protocol_type", "RouteKey": "route_key", "Target": "target", "Body": "body"},
     ),
     ROUTE: ("AWS::ApiGatewayV2::Route", {"ApiId": "api_id", "RouteKey": "route_key", "Target": "target"}),
     INTEGRATION: ("AWS::ApiGatewayV2::Integration", {"ApiId": "api_id", "IntegrationUri": "integration_uri"}),
-    REST_API: ("AWS::ApiGateway::RestApi", {"Name": "name"}),
+    REST_API: ("AWS::ApiGateway::RestApi", {"Name": "name", "Body": "body"}),
     FOLDER: ("AWS::ApiGateway::Resource", {"ParentId": "parent_id", "PathPart": "path_part"}),
     METHOD: ("AWS::ApiGateway::Method", {"ResourceId": "resource_id", "HttpMethod": "http_method"}),
     INVOCATION: ("AWS::ApiGateway::Method", {"ResourceId": "resource_id", "HttpMethod": "http_method"}),

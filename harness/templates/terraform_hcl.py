@@ -1,12 +1,13 @@
 """Terraform's own files: a folder of `.tf`, or one of them, read by python-hcl2 as far as that goes without Terraform.
 
-Literals, references, variables with their values, and locals are read. Calls, conditions, modules and copies by
-`for_each` are asked for by their place; `terraform show -json` of a plan has them all.
+Literals, references, variables with their values, locals and `jsonencode` are read. Other calls, conditions, modules
+and copies by `for_each` are asked for by their place; `terraform show -json` of a plan has them all.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import hcl2
@@ -25,6 +26,8 @@ _OPTIONS = hcl2.SerializationOptions(
     with_comments=False, explicit_blocks=False, preserve_heredocs=False, strip_string_quotes=True
 )
 _TRAVERSAL = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*")
+_INDENTED = re.compile(r"<<-(\w+)\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_JSON = re.compile(r"jsonencode\((.*)\)", re.DOTALL)
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 _META = ("lifecycle", "provisioner", "connection", "depends_on", "provider", "count", "for_each")
 _MOVED = (
@@ -56,7 +59,7 @@ def _values_of_variables(folder: Path, environment: Mapping[str, str]) -> dict[s
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        read: dict[str, Any] = hcl2.loads(read_plain(path).decode("utf-8-sig"), serialization_options=_OPTIONS)
+        return _read(read_plain(path).decode("utf-8-sig"))
     except OSError as error:
         raise TemplateError(str(path), None, error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
@@ -66,6 +69,12 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise TemplateError(
             str(path), line if isinstance(line, int) and line > 0 else None, "is no HCL that can be read"
         ) from error
+
+
+def _read(text: str) -> dict[str, Any]:
+    # The parser leaves a plain heredoc as it is, and escapes the quotes of an indented one.
+    plain = _INDENTED.sub(lambda found: f"<<{found[1]}\n{dedent(found[2])}{found[1]}", text)
+    read: dict[str, Any] = hcl2.loads(plain, serialization_options=_OPTIONS)
     return read
 
 
@@ -222,7 +231,7 @@ class _Module:
         if text in _WORDS:
             return Value(_WORDS[text], line)
         if not _TRAVERSAL.fullmatch(text):
-            return self._ask(place, line)
+            return self._encoded(text, place, line) or self._ask(place, line)
         first, _, rest = text.partition(".")
         if first == "var":
             return self._variable(rest, line)
@@ -231,6 +240,18 @@ class _Module:
         if first in ("each", "count", "self", "path", "terraform"):
             return self._ask(place, line)
         return self._referred(text, line) or self._ask(text, line)
+
+    def _encoded(self, text: str, place: str, line: int) -> Value | None:
+        """What jsonencode makes a text of; None for any other call."""
+        called = _JSON.fullmatch(text)
+        if called is None:
+            return None
+        try:
+            raw = _read(f"value = {called[1]}\n")["value"]
+        except (lark.exceptions.LarkError, ValueError, RecursionError):
+            return None
+        address, _, last = place.rpartition(".")
+        return made({"Fn::ToJsonString": self._value(_Block(address, "", {}, _Text((), line - 1)), raw, last)}, line)
 
     def _variable(self, name: str, line: int) -> Value:
         full = f"var.{name}"

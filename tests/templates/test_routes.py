@@ -1,5 +1,6 @@
 """The routes that the APIs of a template give to each function, however they are written."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from harness.errors import UsageError
 from harness.templates import read_release, routes_of
 from tests.templates.conftest import SAM
-from tests.templates.test_terraform import HCL
+from tests.templates.test_terraform import HCL, plan
 
 _URI = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
 _OTHER = """
@@ -177,6 +178,66 @@ def test_terraform_routes_are_read(tmp_path: Path) -> None:
     assert routes_of(release, None) == (("post", "/orders/{id}"), ("get", "/ads"))
     path.write_text(HCL)
     assert [one.text for one in read_release(path, {}).problems] == [one.text for one in release.problems]
+
+
+_OPENAPI = """
+resource "aws_api_gateway_rest_api" "rest" {
+  name = "shop"
+  body = jsonencode({
+    openapi = "3.0.1"
+    paths = {
+      "/orders/{id}" = {
+        get = { x-amazon-apigateway-integration = { uri = aws_lambda_alias.live.invoke_arn, type = "aws_proxy" } }
+        post = { x-amazon-apigateway-integration = { uri = aws_lambda_function.other.invoke_arn } }
+      }
+    }
+  })
+}
+"""
+_HEREDOC = """
+resource "aws_apigatewayv2_api" "http" {
+  name = "shop"
+  protocol_type = "HTTP"
+  body = <<-EOT
+    openapi: 3.0.1
+    paths:
+      /orders/{id}:
+        get:
+          x-amazon-apigateway-integration: {type: aws_proxy, uri: "${aws_lambda_alias.live.invoke_arn}"}
+  EOT
+}
+"""
+_NO_OPENAPI = """
+resource "aws_api_gateway_rest_api" "rest" {
+  body = "{[}"
+}
+"""
+
+
+@pytest.mark.parametrize(("written", "routes"), [(_OPENAPI, 1), (_HEREDOC, 1), (_NO_OPENAPI, 0)])
+def test_an_openapi_body_of_terraform_is_read(tmp_path: Path, written: str, routes: int) -> None:
+    """Encoded from Terraform's own words, or a text; what is none gives no route."""
+    path = tmp_path / "main.tf"
+    path.write_text(HCL + written)
+    release = read_release(path, {}, with_code=True)
+    assert routes_of(release, None) == (("get", "/orders/{id}"),) * routes
+    lines = path.read_text().splitlines()
+    (run,) = release.runs.values()
+    assert all("body" in lines[one.line - 1] or "get" in lines[one.line - 1] for one in run.routes)
+
+
+def test_an_openapi_body_of_a_plan_is_read(tmp_path: Path) -> None:
+    """There it is a text of JSON."""
+    uri = "arn:aws:apigateway:eu-north-1:lambda:path/2015-03-31/functions/{}/invocations"
+    arn = "arn:aws:lambda:eu-north-1:123456789012:function:shop-prod:live"
+    integrations = {"get": arn, "post": arn.replace("shop-prod", "other")}
+    methods = {
+        method: {"x-amazon-apigateway-integration": {"uri": uri.format(to)}} for method, to in integrations.items()
+    }
+    api = {"name": "shop", "body": json.dumps({"openapi": "3.0.1", "paths": {"/orders": methods}})}
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan(changed={"aws_api_gateway_rest_api.rest": api})))
+    assert routes_of(read_release(path, {}, with_code=True), None) == (("get", "/orders"),)
 
 
 def test_an_event_without_a_path_is_the_default_route(tmp_path: Path) -> None:

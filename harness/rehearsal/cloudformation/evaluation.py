@@ -1,7 +1,6 @@
 """A template with the names of a deployment: the reader of `harness.templates`, which knows here what AWS knows."""
 
 import base64
-import json
 from collections.abc import Callable, Mapping
 
 from harness.errors import TemplateError
@@ -144,10 +143,6 @@ def _zones(deployment: Deployment, argument: Value) -> Value:
     return Value(tuple(Value(f"{region}{letter}", argument.line) for letter in "abc"), argument.line)
 
 
-def _json(deployment: Deployment, argument: Value) -> Value:
-    return Value(literal(json.dumps(as_meant(deployment.value(argument)), separators=(",", ":"))), argument.line)
-
-
 def _length(deployment: Deployment, argument: Value) -> Value:
     return Value(len(deployment.value(argument).parts()), argument.line)
 
@@ -157,5 +152,4 @@ _FUNCTIONS: Mapping[str, Callable[[Deployment, Value], Value]] = {
     "Fn::GetAZs": _zones,
     "Fn::ImportValue": Deployment.imports,
     "Fn::Length": _length,
-    "Fn::ToJsonString": _json,
 }
