@@ -34,6 +34,8 @@ MASTER = "master"
 """What its own rows name in the place of a worker."""
 LAST_ROWS_S = 10.0
 """Wall time that workers get to send their last rows, once their users are stopped."""
+GATHER_S = 0.2
+"""Wall time in which workers that are ready are gathered: each change of the parts is a message to every worker."""
 
 CLOCKS_DIFFER_S = 5.0
 """Wall time by which a worker's clock differs from this machine's so much that people are told of it."""
@@ -56,6 +58,7 @@ class Master(Director):
         self._done: set[str] = set()
         self._recorded_s: dict[str, float] = {}
         self._leaving: set[str] = set()
+        self._joining: dict[str, None] = {}
         self._own = Crew(
             environment,
             name=MASTER,
@@ -96,6 +99,7 @@ class Master(Director):
         self._done.clear()
         self._recorded_s.clear()
         self._leaving.clear()
+        self._joining.clear()
         self._given_up.clear()
         self._distrusted.clear()
         self._own.begin(steering)
@@ -137,7 +141,7 @@ class Master(Director):
         for worker in sorted(left):
             run.trouble("worker", f"worker {worker} left, and handed its part over")
         self._leaving -= left
-        if (lost or left) and not run.fleet.workers:
+        if not run.fleet.workers and not self._joining and (lost or left or not self._present()):
             run.fail("worker", "the last worker was lost, so nobody sends any more")
 
     def _lose(self, run: Run, worker: str) -> None:
@@ -196,9 +200,24 @@ class Master(Director):
     def _on_pacing(self, worker: str, told: Pacing) -> None:
         if told.pacing:
             self._leaving.discard(worker)
-        elif self.run and worker in self.run.fleet.workers:
+            self._join_soon(worker)
+            return
+        self._joining.pop(worker, None)
+        if self.run and worker in self.run.fleet.workers:
             self._leaving.add(worker)
-        self.pacing(worker, pacing=told.pacing)
+        self.pacing(worker, pacing=False)
+
+    def _join_soon(self, worker: str) -> None:
+        """Has a worker join with all that are ready about now."""
+        if not self._joining:
+            gevent.spawn_later(GATHER_S, self._join)
+        self._joining[worker] = None
+
+    def _join(self) -> None:
+        joining = tuple(self._joining)
+        self._joining.clear()
+        if self.run:
+            self.run.fleet.join(*joining)
 
     def _on_clock(self, worker: str, told: Clock) -> None:
         """Answers what this machine's clock shows, which the worker goes by; a message takes time, too."""

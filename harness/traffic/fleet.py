@@ -74,11 +74,13 @@ class Fleet:
         """How fault requests are spread."""
         return self._steering.traffic.pattern
 
-    def join(self, worker: str) -> None:
-        """Gives a worker that is ready to send a part of its own."""
-        if worker in self._workers:
+    def join(self, *workers: str) -> None:
+        """Gives workers that are ready to send parts of their own; all others hear of it once, however many join."""
+        known = set(self._workers)
+        joining = [worker for worker in dict.fromkeys(workers) if worker not in known]
+        if not joining:
             return
-        self._workers.append(worker)
+        self._workers += joining
         if self._unbegun:
             self._begin_replay(self._unbegun)
         self._change()

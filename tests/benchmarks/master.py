@@ -1,9 +1,9 @@
 """The load of a master by how many workers report to it, beside Locust's own master with the same workers.
 
-A master process has a core of its own. 1, 10, 100 and 400 simulated workers on the other one speak Locust's real
+A master process has a core of its own. 1, 10, 100 and 1,000 simulated workers on the other one speak Locust's real
 protocol: heartbeats, statistics of 200 requests a second each, and to ours a row a second each. Reported are the
 master's processor time, how long a heartbeat waits for its answer, and whether the timeline has every row.
-`python -m tests.benchmarks.master --workers 100 800 --seconds 30` measures others. Needs nothing.
+`python -m tests.benchmarks.master --workers 100 400 --seconds 30` measures others. Needs nothing.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tests.benchmarks.processes import free_port, running
 from tests.benchmarks.rows import Row, show
 from tests.benchmarks.service import CORE
 
-WORKERS = (1, 10, 100, 400)
+WORKERS = (1, 10, 100, 1000)
 SECONDS = 10
 RATE = 200
 """Requests a second that each worker reports."""

@@ -457,28 +457,39 @@ def test_totals_equal_the_services_own_count_and_locusts(
     assert not any(failures for _, failures in shown.values())
 
 
+PATIENT = """
+from locust import runners
+
+runners.HEARTBEAT_LIVENESS = 120
+"""
+"""A busy machine has no second for each of twenty processes in three, after which Locust gives them up."""
+
+
 @pytest.mark.soak
-def test_twenty_workers_send_exact_shares(play: Callable[..., Play], service: Service) -> None:
-    """Of all starts, once all are there, and of fault requests. What a busy machine did not start is told."""
-    words = ["--canary-arrival-rate", "100", "--canary-error-share", "0.1", "--run-time", "40", "--processes", "20"]
-    run = play("-f", CANARY, "--host", service.url, *words)
-    assert run.end(120.0) == 4
+def test_twenty_workers_send_exact_shares(play: Callable[..., Play], service: Service, tmp_path: Path) -> None:
+    """Of all starts, once all are there, and of fault requests; however late each of them is."""
+    (tmp_path / "patient.py").write_text(PATIENT)
+    words = ["--canary-arrival-rate", "40", "--canary-error-share", "0.1", "--processes", "20"]
+    run = play("-f", f"{CANARY},patient.py", "--host", service.url, *words)
+    run.wait_for(lambda events: len(seconds_of_all(events, 20)) >= 8, within_s=240.0)
+    run.process.terminate()
+    assert run.end(120.0) == 143
     assert run.requests() == service.seen
-    planned: dict[float, Counter[str]] = defaultdict(Counter)
-    started, unstarted = 0, Counter[str]()
+    shares = sum(seconds_of_all(run.events(), 20)[1:-2], Counter[str]())
+    assert set(shares.values()) == {shares.total() // 20}
+    unstarted = Counter[str]()
     for row in of(Arrivals, run.events()):
-        planned[row.at_s][row.worker] += row.planned
-        started += row.started
         unstarted[row.worker] += row.unstarted
-    assert started == service.seen.total()
-    all_there = [counts for _, counts in sorted(planned.items()) if len(counts) == 20][1:-2]
-    if not all_there:
-        pytest.skip("in no second all twenty workers were there: the machine is too busy for so many processes")
-    shares = sum(all_there, Counter[str]())
-    assert shares.total() == pytest.approx(100 * len(all_there), abs=1)
-    assert max(shares.values()) - min(shares.values()) <= 1
     for worker, sent in run.requests_by_worker().items():
         assert abs(sent["fault"] - 0.1 * sent.total()) < 1 + unstarted[worker]
+
+
+def seconds_of_all(events: list[Event], workers: int) -> list[Counter[str]]:
+    """What each worker was to start, of the seconds in which so many of them had something to start."""
+    planned: dict[float, Counter[str]] = defaultdict(Counter)
+    for row in of(Arrivals, events):
+        planned[row.at_s][row.worker] += row.planned
+    return [counts for _, counts in sorted(planned.items()) if len(counts) == workers]
 
 
 @pytest.mark.parametrize(

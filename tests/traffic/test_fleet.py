@@ -23,10 +23,12 @@ class Post:
 
     def __init__(self) -> None:
         self.last: dict[str, Steering] = {}
+        self.delivered = 0
 
     def __call__(self, worker: str, steering: Steering) -> None:
         """Delivers."""
         self.last[worker] = steering
+        self.delivered += 1
 
     def parts(self) -> dict[str, WorkerPart | None]:
         """Who has which part."""
@@ -97,6 +99,15 @@ def test_joining_twice_changes_nothing(fleet: Fleet, post: Post) -> None:
     fleet.join("a")
     fleet.join("a")
     assert post.parts() == {"a": WorkerPart(0, 1)}
+
+
+def test_workers_that_join_together_cost_the_others_one_message_each(fleet: Fleet, post: Post) -> None:
+    """All get parts that add up, and nobody hears of each newcomer by itself."""
+    fleet.join("a")
+    before = post.delivered
+    fleet.join("a", *map(str, range(999)))
+    assert post.delivered - before == 1000
+    assert set(post.parts().values()) == {WorkerPart(index, 1000) for index in range(1000)}
 
 
 def test_a_new_share_and_rate_reach_all(fleet: Fleet, post: Post) -> None:
