@@ -22,8 +22,8 @@ PSEUDO = frozenset(
     for name in ("AccountId", "NoValue", "NotificationARNs", "Partition", "Region", "StackId", "StackName", "URLSuffix")
 )
 """The names that every template may refer to (CloudFormation's user guide, pseudo parameters)."""
-_EXTENSIONS = "AWS::LanguageExtensions"
-"""The transform that carries functions out before SAM reads the template."""
+EXTENSIONS = "AWS::LanguageExtensions"
+"""The transform that carries functions out before SAM reads the template, where it stands before it."""
 _NOTIFIED = "AWS::NotificationARNs"
 """A list, and an empty one unless the deployment names topics: hardly one does."""
 _NAMED_BY = {
@@ -83,7 +83,7 @@ class Resolver:
         }
         self._under_way: list[str] = []
         transforms = template.get("Transform") or Value(None, 0)
-        self.is_extended = _EXTENSIONS in {one.text() for one in transforms.parts() or (transforms,)}
+        self.is_extended = EXTENSIONS in [one.text() for one in transforms.parts()][:-1]
 
     def wrong(self, line: int, problem: str) -> TemplateError:
         """What is raised for a template that is wrong on a line."""
@@ -373,7 +373,17 @@ def _find_in_map(resolver: Resolver, argument: Value, name: str) -> Value:
         return resolver.value(found)
     if any(names_in(key) for key in keys):
         return Value(placeholder(resolver.hanging(f"{name} {'.'.join(map(_bare, keys))}")), argument.line)
+    default = argument.parts()[3].get("DefaultValue") if len(argument.parts()) == 4 else None
+    if default:
+        return resolver.value(default)
     raise resolver.wrong(argument.line, f"{name} finds no {'.'.join(keys)} in the Mappings")
+
+
+def _length(resolver: Resolver, argument: Value, name: str) -> Value:
+    listed = resolver.value(argument)
+    if not isinstance(listed.content, tuple):
+        return _not_read(resolver, argument, name)
+    return Value(len(listed.content), argument.line)
 
 
 def _if(resolver: Resolver, argument: Value, name: str) -> Value:
@@ -419,6 +429,7 @@ _READERS: Mapping[str, Reader] = {
     "Fn::If": _if,
     "Fn::ImportValue": _import,
     "Fn::Join": _join,
+    "Fn::Length": _length,
     "Fn::Select": _select,
     "Fn::Split": _split,
     "Fn::Sub": _sub,

@@ -70,6 +70,40 @@ def test_the_translation_of_sam_says_the_same(tmp_path: Path, changes: tuple[tup
     assert answers(read[0]) == answers(read[1])
 
 
+EXTENDED = ("Transform: AWS::Serverless-2016-10-31", "Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]")
+LATE = (EXTENDED[0], "Transform: [AWS::Serverless-2016-10-31, AWS::LanguageExtensions]")
+MAPPED = ("Resources:\n", "Mappings: {Canary: {prod: {Canary: true}}}\nResources:\n")
+
+
+@pytest.mark.parametrize(
+    ("order", "enabled", "released_in"),
+    [
+        (EXTENDED, "!If [IsProd, true, false]", ["prod"]),
+        (EXTENDED, "!If [IsProd, !Ref AWS::NoValue, false]", ["prod"]),
+        (EXTENDED, "!If [IsProd, false, !Sub 'yes-${Stage}']", ["dev"]),
+        (EXTENDED, "!FindInMap [Canary, !Ref Stage, Canary, DefaultValue: false]", ["prod"]),
+        (LATE, "!If [IsProd, true, false]", ["dev", "prod"]),
+    ],
+)
+def test_language_extensions_are_carried_out_before_sam_if_they_come_first(
+    tmp_path: Path, order: tuple[str, str], enabled: str, released_in: list[str]
+) -> None:
+    """By the local cloud as by the reader: a preference is on in the same stages."""
+    text = SAM
+    for old, new in (order, STORED, MAPPED, ("Type: Canary", f"Enabled: {enabled}\n        Type: Canary")):
+        text = text.replace(old, new, 1)
+    ours, theirs = tmp_path / "template.yaml", tmp_path / "translated.json"
+    ours.write_text(text)
+    found = []
+    for stage in ("dev", "prod"):
+        parameters = {"Stage": stage, "Owner": "us"}
+        theirs.write_text(json.dumps(as_sent(transformed(text, parameters, "eu-north-1").values)))
+        read = [read_release(path, parameters) for path in (ours, theirs)]
+        assert facts(read[0]) == facts(read[1])
+        found += [stage] if facts(read[0]) else []
+    assert found == released_in
+
+
 def facts(release: TemplateRelease) -> list[object]:
     """What is said of each released function, without the lines."""
     return [

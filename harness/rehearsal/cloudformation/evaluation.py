@@ -143,13 +143,8 @@ def _zones(deployment: Deployment, argument: Value) -> Value:
     return Value(tuple(Value(f"{region}{letter}", argument.line) for letter in "abc"), argument.line)
 
 
-def _length(deployment: Deployment, argument: Value) -> Value:
-    return Value(len(deployment.value(argument).parts()), argument.line)
-
-
 _FUNCTIONS: Mapping[str, Callable[[Deployment, Value], Value]] = {
     "Fn::Base64": _base64,
     "Fn::GetAZs": _zones,
     "Fn::ImportValue": Deployment.imports,
-    "Fn::Length": _length,
 }

@@ -1,15 +1,16 @@
-"""The transforms of a template: AWS SAM by its own translator."""
+"""The transforms of a template, in their order: AWS SAM by its own translator, and the language extensions."""
 
 import json
 import logging
 from types import SimpleNamespace
 from typing import Any
 
+from harness.rehearsal.cloudformation.extensions import extended
 from harness.rehearsal.cloudformation.template import StackTemplate, as_sent, read_template
+from harness.templates.intrinsics import EXTENSIONS
 from harness.templates.values import Value
 
 SAM = "AWS::Serverless-2016-10-31"
-_HARMLESS = ("AWS::LanguageExtensions",)
 _POLICY = "arn:aws:iam::aws:policy/"
 _IN_SERVICE_ROLE = ("AWSLambda", "AWSCodeDeploy", "AmazonAPIGateway", "AWSDeepRacer", "AmazonDMS")
 
@@ -49,9 +50,10 @@ def transformed(text: str, parameters: dict[str, str], region: str) -> StackTemp
     values = read_template(text)
     asked = transforms_of(values)
     for name in asked:
-        if name not in (SAM, *_HARMLESS):
+        if name not in (SAM, EXTENSIONS):
             raise TransformFailed(f"No transform named {name} found in this local cloud.")
-    return StackTemplate(text, _by_sam(values, parameters, region) if SAM in asked else values)
+        values = extended(values, parameters) if name == EXTENSIONS else _by_sam(values, parameters, region)
+    return StackTemplate(text, values)
 
 
 def _by_sam(values: Value, parameters: dict[str, str], region: str) -> Value:
