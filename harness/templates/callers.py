@@ -10,19 +10,32 @@ from harness.templates.release import Problem, ReleasedFunction
 from harness.templates.values import Value
 
 _PLACES: Mapping[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::Authorizer": ("AuthorizerUri",),
     "AWS::ApiGateway::Method": ("Integration",),
     "AWS::ApiGateway::RestApi": ("Body",),
     "AWS::ApiGatewayV2::Api": ("Body", "Target"),
+    "AWS::ApiGatewayV2::Authorizer": ("AuthorizerUri",),
     "AWS::ApiGatewayV2::Integration": ("IntegrationUri",),
+    "AWS::AppSync::DataSource": ("LambdaConfig",),
+    "AWS::Cognito::UserPool": ("LambdaConfig",),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": ("Targets",),
     "AWS::Events::Rule": ("Targets",),
     "AWS::Lambda::EventSourceMapping": ("FunctionName",),
     "AWS::Lambda::Url": ("TargetFunctionArn",),
+    "AWS::Logs::SubscriptionFilter": ("DestinationArn",),
+    "AWS::Pipes::Pipe": ("Enrichment", "Target"),
+    "AWS::S3::Bucket": ("NotificationConfiguration",),
     "AWS::SNS::Subscription": ("Endpoint",),
+    "AWS::Scheduler::Schedule": ("Target",),
     "AWS::Serverless::Api": ("DefinitionBody",),
     "AWS::Serverless::HttpApi": ("DefinitionBody",),
+    "AWS::Serverless::StateMachine": ("DefinitionSubstitutions",),
+    "AWS::StepFunctions::StateMachine": ("DefinitionSubstitutions",),
 }
 """Where a resource of each type says what it invokes."""
-_ADVICE = "Let it invoke the alias {}: in CDK give the alias where the function stands, else add :{} to the ARN."
+_QUALIFIED = "Qualifier"
+"""The property that names the alias beside the function, where a type has one."""
+_ADVICE = "Let it invoke the alias {}: give the alias where the function stands, or in a template add :{} to the ARN."
 
 
 def past_the_alias(resolver: Resolver, released: tuple[ReleasedFunction, ...]) -> Iterator[Problem]:
@@ -46,13 +59,22 @@ def _past(one: ReleasedFunction, logical: str, line: int, *, has_alias: bool) ->
 
 def _invoked(resolver: Resolver, resource: Value) -> Iterator[str]:
     """The texts of a resource that may name a function; none where they cannot be read."""
-    kind, properties = resource.get("Type"), resource.get("Properties")
-    for key in _PLACES.get(kind.text(), ()) if kind and properties else ():
-        said = properties.get(key) if properties else None
-        try:
-            yield from _texts(resolver.value(said)) if said else ()
-        except TemplateError:
-            continue
+    kind, properties = resource.get("Type"), resource.get("Properties") or Value({}, 0)
+    for key in _PLACES.get(kind.text(), ()) if kind else ():
+        yield from (f"{text}{_qualifier(resolver, properties)}" for text in _texts(_read(resolver, properties, key)))
+
+
+def _qualifier(resolver: Resolver, properties: Value) -> str:
+    found = _read(resolver, properties, _QUALIFIED).text()
+    return f":{found}" if found else ""
+
+
+def _read(resolver: Resolver, properties: Value, key: str) -> Value:
+    """A property; nothing where it is not there, or cannot be read."""
+    try:
+        return resolver.value(properties.get(key) or Value(None, 0))
+    except TemplateError:
+        return Value(None, 0)
 
 
 def _texts(value: Value) -> Iterator[str]:

@@ -42,7 +42,7 @@ def read_release(
         if with_code:
             routed = reading.routed(runs)
             release = replace(release, runs=routed, open_names=frozenset(resolver.open), asked=dict(resolver.asked))
-        if translated.is_written:  # the canary plugin of serverless has all events invoke the alias
+        if not translated.invokes_aliases:
             past = past_the_alias(resolver, release.released)
             release = replace(release, problems=(*release.problems, *past))
     except RecursionError as error:
@@ -70,7 +70,7 @@ def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, 
             "is no template of CloudFormation or SAM (it has no Resources), no serverless.yml and no plan of Terraform"
         )
         raise TemplateError(str(path), whole.line, problem)
-    return Translated(template=whole, is_written=True)
+    return Translated(template=whole)
 
 
 def _is_hcl(path: Path) -> bool:

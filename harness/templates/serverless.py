@@ -56,6 +56,7 @@ def translate(
         defaults={name: Fact(value.text(), value.line or whole.line) for name, value in variables.defaults.items()},
         used=frozenset(variables.used),
         called={function.key: function.logical for function in service.functions},
+        invokes_aliases=True,  # so the canary plugin does
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import Struct
 
 from harness.templates.release import Fact, Problem
+from harness.templates.terraform_callers import CALLERS
 from harness.templates.translated import Translated
 from harness.templates.values import Value, made
 
@@ -23,7 +24,7 @@ LAYER = "aws_lambda_layer_version"
 _OF_ROUTES = (API, ROUTE, INTEGRATION, REST_API, FOLDER, METHOD, INVOCATION)
 OF_REHEARSALS = (*_OF_ROUTES, LAYER)
 """What only a rehearsal needs: no question of doctor hangs on it."""
-KINDS = (FUNCTION, ALIAS, GROUP, ALARM, COMPOSITE, APP, CONFIG, *OF_REHEARSALS)
+KINDS = (FUNCTION, ALIAS, GROUP, ALARM, COMPOSITE, APP, CONFIG, *OF_REHEARSALS, *CALLERS)
 _NAME_OF = {
     FUNCTION: "function_name",
     ALARM: "alarm_name",
@@ -327,6 +328,12 @@ def _routing(one: TerraformResource) -> Value:
     return _resource(one, kind, properties)
 
 
+def _caller(one: TerraformResource) -> Value:
+    kind, named = CALLERS[one.kind]
+    said = {name: one.says.get(key) for name, key in named.items()}
+    return _resource(one, kind, {name: value for name, value in said.items() if _is_set(value)})
+
+
 def _layer(one: TerraformResource) -> Value:
     properties = {"LayerName": one.says.get("layer_name"), "Content": one.says.get("filename")}
     return _resource(one, "AWS::Lambda::LayerVersion", properties)
@@ -334,6 +341,7 @@ def _layer(one: TerraformResource) -> Value:
 
 _RESOURCES: Mapping[str, Callable[[TerraformResource], Value]] = {
     **dict.fromkeys(_OF_ROUTES, _routing),
+    **dict.fromkeys(CALLERS, _caller),
     ALARM: _alarm,
     ALIAS: _alias,
     APP: _app,

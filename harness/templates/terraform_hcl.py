@@ -18,7 +18,16 @@ from harness.errors import TemplateError
 from harness.files import read_plain
 from harness.templates.places import Places
 from harness.templates.release import Fact, Problem
-from harness.templates.terraform import ALIAS, KINDS, OF_REHEARSALS, TerraformResource, reference, translate
+from harness.templates.terraform import (
+    ALIAS,
+    INTEGRATION,
+    KINDS,
+    OF_REHEARSALS,
+    TerraformResource,
+    reference,
+    translate,
+)
+from harness.templates.terraform_callers import CALLERS
 from harness.templates.translated import Translated
 from harness.templates.values import Value, made
 
@@ -162,8 +171,8 @@ class _Module:
 
     def _is_there(self, block: _Block) -> bool:
         """Whether there is exactly one of a resource; what is not known is told."""
-        if block.kind in OF_REHEARSALS and {"for_each", "count"} & {*block.says}:
-            return False
+        if block.kind in (*OF_REHEARSALS, *CALLERS) and {"for_each", "count"} & {*block.says}:
+            return block.kind in (INTEGRATION, *CALLERS)  # each copy invokes the same function
         if "for_each" in block.says:
             return self._not_read(block, "it is made by for_each, whose copies are not read")
         if "count" not in block.says:

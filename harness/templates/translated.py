@@ -11,8 +11,8 @@ from harness.templates.values import Value
 class Translated(Struct, frozen=True, kw_only=True):
     """The template, what is to be told besides, and the defaults and names that were used to make it.
 
-    `called` are the logical ids of functions by what the file calls them. `is_written` is whether the file itself is
-    the template.
+    `called` are the logical ids of functions by what the file calls them. `invokes_aliases` is whether the tool has all
+    events of a released function invoke its alias.
     """
 
     template: Value
@@ -20,4 +20,4 @@ class Translated(Struct, frozen=True, kw_only=True):
     defaults: Mapping[str, Fact[str]] = {}
     used: frozenset[str] = frozenset()
     called: Mapping[str, str] = {}
-    is_written: bool = False
+    invokes_aliases: bool = False

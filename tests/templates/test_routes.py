@@ -176,7 +176,7 @@ def test_terraform_routes_are_read(tmp_path: Path) -> None:
     path.write_text(HCL + TERRAFORM + copied)
     release = read_release(path, {}, with_code=True)
     assert routes_of(release, None) == (("post", "/orders/{id}"), ("get", "/ads"))
-    path.write_text(HCL)
+    path.write_text(HCL + TERRAFORM)
     assert [one.text for one in read_release(path, {}).problems] == [one.text for one in release.problems]
 
 

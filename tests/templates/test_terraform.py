@@ -419,3 +419,46 @@ def numbered(text: str, number: int) -> str:
     declared = re.sub(r'(resource "\w+" "\w+)"', rf'\g<1>{number}"', text)
     referred = re.sub(r"\.(api|live|errors|a|slow|g)\b", rf".\g<1>{number}", declared)
     return referred.replace("${local.name}", f"shop{number}").replace("local.name", f'"shop{number}"')
+
+
+ITSELF, ALIASED = "aws_lambda_function.api.invoke_arn", "aws_lambda_alias.live.invoke_arn"
+INTEGRATION = 'resource "aws_apigatewayv2_integration" "i" {\n  integration_uri = WHAT\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "severity"),
+    [
+        (INTEGRATION.replace("WHAT", ITSELF), "error"),
+        (INTEGRATION.replace("WHAT", f"{ITSELF}\n  for_each = toset(local.routes)"), "error"),
+        (INTEGRATION.replace("WHAT", ALIASED), None),
+        (
+            'resource "aws_lambda_function_url" "u" {\n  function_name = aws_lambda_function.api.function_name\n}\n',
+            "error",
+        ),
+        (
+            'resource "aws_lambda_function_url" "u" {\n  function_name = aws_lambda_function.api.function_name\n'
+            '  qualifier = "live"\n}\n',
+            None,
+        ),
+        (
+            'resource "aws_scheduler_schedule" "s" {\n  target {\n    arn = aws_lambda_function.api.arn\n  }\n}\n',
+            "error",
+        ),
+    ],
+)
+def test_what_invokes_the_function_past_its_alias_is_named(examined: Examined, more: str, severity: str | None) -> None:
+    """As in a template of CloudFormation: the alias shifts, and nobody is on it."""
+    diagnosis = examined(more=more)
+    found = [check.severity for one in diagnosis.diagnoses for check in one.checks if check.id == "alias-traffic"]
+    assert found == ([severity] if severity else [])
+    assert diagnosis.exit_code == (3 if severity else 0)
+
+
+def test_a_plan_tells_what_invokes_the_function_past_its_alias(tmp_path: Path) -> None:
+    """Its address is open until the plan is applied; the configuration says which one it is."""
+    document = plan(changed={"aws_apigatewayv2_integration.i": {"integration_type": "AWS_PROXY"}})
+    document["resource_changes"][-1]["change"]["after_unknown"] = {"integration_uri": True}
+    expressions = {"integration_uri": {"references": [ITSELF, "aws_lambda_function.api"]}}
+    document["configuration"]["root_module"]["resources"][-1]["expressions"] = expressions
+    (one,) = of_plan(tmp_path, document).diagnoses
+    assert [check.severity for check in one.checks if check.id == "alias-traffic"] == ["error"]

@@ -216,6 +216,7 @@ METHOD = (
     '"Integration": {"Uri": {"Fn::Join": ["", ["arn:aws:apigateway:x:lambda:path/2015-03-31/functions/", '
     '{"Fn::GetAtt": ["Fn", "Arn"]}, "/invocations"]]}}'
 )
+BUCKET = '"NotificationConfiguration": {"LambdaConfigurations": [{"Function": {"Fn::GetAtt": ["Fn", "Arn"]}}]}'
 STAGED = METHOD.replace('"/invocations"', '":${stageVariables.alias}/invocations"')
 
 
@@ -229,6 +230,10 @@ STAGED = METHOD.replace('"/invocations"', '":${stageVariables.alias}/invocations
         ("Events::Rule", '"Targets": [{"Id": "a", "Arn": {"Fn::GetAtt": ["Fn", "Arn"]}}]', "error"),
         ("Lambda::EventSourceMapping", '"FunctionName": {"Ref": "Fn"}', "error"),
         ("Lambda::EventSourceMapping", '"FunctionName": {"Fn::GetAtt": ["Other", "Name"]}', None),
+        ("Lambda::Url", '"TargetFunctionArn": {"Ref": "Fn"}', "error"),
+        ("Lambda::Url", '"TargetFunctionArn": {"Ref": "Fn"}, "Qualifier": "live"', None),
+        ("Scheduler::Schedule", '"Target": {"Arn": {"Fn::GetAtt": ["Fn", "Arn"]}}', "error"),
+        ("S3::Bucket", BUCKET, "error"),
     ],
 )
 def test_what_invokes_the_function_itself_never_reaches_a_canary(
