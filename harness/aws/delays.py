@@ -24,7 +24,7 @@ _NO_DATA = "Insufficient Data: "
 _STAMP = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
-class Delays(Struct, frozen=True):
+class FoundDelays(Struct, frozen=True):
     """The delays that were found, in seconds, each sorted."""
 
     alarm_s: tuple[float, ...] = ()
@@ -42,7 +42,7 @@ class Rang(Struct, frozen=True):
     decided: datetime | None = None
 
 
-def learn(aws: Caller, application: str, group: str) -> Delays:
+def learn(aws: Caller, application: str, group: str) -> FoundDelays:
     """The delays of a deployment group. Raises HarnessError where AWS cannot be asked."""
     where = {"applicationName": application, "deploymentGroupName": group}
     described = mapping(aws.call("codedeploy", "get_deployment_group", **where).get("deploymentGroupInfo"))
@@ -50,7 +50,7 @@ def learn(aws: Caller, application: str, group: str) -> Delays:
     names = [name for alarm in listed if (name := text(mapping(alarm).get("name")))]
     rang = [change for name in names for change in _rang(aws, name)]
     stopped = [_stop_delay(info, rang) for info in _stopped(aws, where)]
-    return Delays(
+    return FoundDelays(
         alarm_s=tuple(sorted(delay for change in rang if (delay := _alarm_delay(change)) is not None)),
         stop_s=tuple(sorted(delay for delay in stopped if delay is not None)),
     )

@@ -15,7 +15,7 @@ Label = str | int | float | bool | None
 """What a client fires as the name or the method of its request."""
 
 
-class Entry(Struct, frozen=True):
+class StatsRow(Struct, frozen=True):
     """Requests of one name and method."""
 
     name: Label
@@ -55,8 +55,8 @@ class Users(Struct, frozen=True):
 class Stats(Users, frozen=True):
     """What a worker's users met since its last report."""
 
-    stats: list[Entry]
-    stats_total: Entry
+    stats: list[StatsRow]
+    stats_total: StatsRow
     errors: dict[str, Failures]
 
 
@@ -68,7 +68,7 @@ class Heartbeat(Struct, frozen=True):
     current_memory_usage: Amount = 0.0
 
 
-class Logs(Struct, frozen=True):
+class LogLines(Struct, frozen=True):
     """Lines of a worker's log."""
 
     worker_id: str
@@ -86,7 +86,7 @@ KINDS: Mapping[str, type[Struct]] = {
     "stats": Stats,
     "heartbeat": Heartbeat,
     "spawning_complete": Users,
-    "logs": Logs,
+    "logs": LogLines,
     "exception": Raised,
 }
 """By the type of the message; what the others hold Locust does not use, or compares with its version."""

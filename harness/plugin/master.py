@@ -15,11 +15,11 @@ from harness.plugin.director import Director
 from harness.plugin.role import BEGIN, CLOCK, END, FAILURE, PACING, ROWS, STEERING
 from harness.plugin.worker_messages import (
     CLOCK_OFF_S,
-    Clock,
     Failure,
     NotAWorkers,
     Pacing,
     Rows,
+    WorkerClock,
     bear_any_message,
     read,
     rows_of,
@@ -73,7 +73,7 @@ class Master(Director):
             (PACING, Pacing, self._on_pacing),
             (ROWS, Rows, self._on_rows),
             (FAILURE, Failure, self._on_failure),
-            (CLOCK, Clock, self._on_clock),
+            (CLOCK, WorkerClock, self._on_clock),
         ):
             self._runner.register_message(message, self._from_workers(kind, listener))
         bear_any_message(self._runner)
@@ -219,7 +219,7 @@ class Master(Director):
         if self.run:
             self.run.fleet.join(*joining)
 
-    def _on_clock(self, worker: str, told: Clock) -> None:
+    def _on_clock(self, worker: str, told: WorkerClock) -> None:
         """Answers what this machine's clock shows, which the worker goes by; a message takes time, too."""
         now_s = wall_now()
         self._runner.send_message(CLOCK, {"asked_s": told.asked_s, "shown_s": now_s}, client_id=worker)

@@ -49,7 +49,7 @@ class Rows(Struct, frozen=True):
     last: bool
 
 
-class Clock(Struct, frozen=True):
+class WorkerClock(Struct, frozen=True):
     """What a worker's own clock showed, in seconds since 1970, when it asked for its master's."""
 
     asked_s: float

@@ -21,7 +21,7 @@ class Refused(Exception):
         self.text = text
 
 
-class Admission(Protocol):
+class RouteGuard(Protocol):
     """What stands in front of a route."""
 
     async def admit(self, call: ApiRequest) -> Mapping[str, object]:

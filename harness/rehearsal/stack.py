@@ -31,7 +31,7 @@ from harness.core.experiment.types import (
 from harness.core.rehearsed import BASELINE, CANARY
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
-from harness.rehearsal.apis.of_experiment import Beside, beside
+from harness.rehearsal.apis.of_experiment import UnreleasedFunction, beside
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.fed import CONCURRENCY, RESERVED, why_blind
 from harness.rehearsal.cloudwatch.service import CloudWatch
@@ -94,7 +94,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     config: str
     hooks: dict[str, str]
     api: ApiName
-    beside: Sequence[Beside] = ()
+    beside: Sequence[UnreleasedFunction] = ()
     baseline: str = BASELINE
     canary: str = CANARY
     broken: str | None = None

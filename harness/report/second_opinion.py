@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from harness.core.verdict.second_opinion import ALPHA, Course, Courses, courses_of
+from harness.core.verdict.second_opinion import ALPHA, Courses, EvidenceCourse, courses_of
 from harness.core.verdict.types import EProcess, SecondOpinion, Verdict
 from harness.report import facts
 from harness.report.judged_run import JudgedRun
@@ -90,7 +90,7 @@ def evidence_rows(run: JudgedRun) -> list[Mapping[str, object]]:
     return [row for name, course in told.items() for row in _rows(name, course, run.origin_s)]
 
 
-def _rows(name: str, course: Course, origin_s: float) -> Iterator[Mapping[str, object]]:
+def _rows(name: str, course: EvidenceCourse, origin_s: float) -> Iterator[Mapping[str, object]]:
     points = list(_changes(course))
     step = max(1, -(-len(points) // MOST_POINTS))
     kept = {*range(0, len(points), step), len(points) - 1}
@@ -104,7 +104,7 @@ def _rows(name: str, course: Course, origin_s: float) -> Iterator[Mapping[str, o
         }
 
 
-def _changes(course: Course) -> Iterator[tuple[float, float]]:
+def _changes(course: EvidenceCourse) -> Iterator[tuple[float, float]]:
     """When the e-value changed, and the last one."""
     known_s, before = course.moments[0].known_s, 0.0
     for moment, value in zip(course.moments, course.e_values, strict=True):

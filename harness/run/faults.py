@@ -44,7 +44,7 @@ class Effect(Protocol):
         """Undoes it; whether nothing of it is left. Raises nothing for an error that AWS answers."""
 
 
-class Made(NamedTuple):
+class MadeEffect(NamedTuple):
     """An effect that is there: its kind and subject, and what a person has to do if it cannot be healed."""
 
     kind: EffectKind
@@ -53,31 +53,31 @@ class Made(NamedTuple):
     by_hand: str
 
 
-def _forced_alarm(context: RunContext, fault: Fault) -> Made:
+def _forced_alarm(context: RunContext, fault: Fault) -> MadeEffect:
     alarm = context.experiment.alarm.name or next(iter(context.rollout.alarm_names), None)
     if alarm is None or fault.force_alarm is None:
         raise UsageError("there is no alarm to force: name one in alarm.name")
     reason = f"canary-harness: forced by the experiment {context.experiment.name}"
     effect = ForcedAlarm(context.aws, name=alarm, state=fault.force_alarm, reason=reason, journal=context.journal)
-    return Made("force_alarm", alarm, effect, f"set {alarm} to OK by hand")
+    return MadeEffect("force_alarm", alarm, effect, f"set {alarm} to OK by hand")
 
 
-def _concurrency(context: RunContext, fault: Fault) -> Made:
+def _concurrency(context: RunContext, fault: Fault) -> MadeEffect:
     seen = context.rollout.release.target.function if context.rollout.release.target else None
     function = context.experiment.deployment.function or seen
     if function is None or fault.concurrency is None:
         raise UsageError("there is no function to throttle: name it in deployment.function")
     effect = ReservedConcurrency(context.aws, function=function, limit=fault.concurrency, journal=context.journal)
-    return Made("concurrency", function, effect, f"give {function} its reserved concurrency back by hand")
+    return MadeEffect("concurrency", function, effect, f"give {function} its reserved concurrency back by hand")
 
 
-def _fis_experiment(context: RunContext, fault: Fault) -> Made:
+def _fis_experiment(context: RunContext, fault: Fault) -> MadeEffect:
     template = str(fault.fis_template)
     effect = FisExperiment(context.aws, template=template, journal=context.journal)
-    return Made("fis_template", template, effect, f"stop the experiment of {template} by hand")
+    return MadeEffect("fis_template", template, effect, f"stop the experiment of {template} by hand")
 
 
-MAKERS: Mapping[EffectKind, Callable[[RunContext, Fault], Made]] = {
+MAKERS: Mapping[EffectKind, Callable[[RunContext, Fault], MadeEffect]] = {
     "force_alarm": _forced_alarm,
     "concurrency": _concurrency,
     "fis_template": _fis_experiment,
@@ -105,7 +105,7 @@ class Faults:
         self._send_share = send_share
         self._may_write = may_write
         self._lock = RLock()
-        self._made: dict[str, Made] = {}
+        self._made: dict[str, MadeEffect] = {}
         self._share: Share | None = None
         self._reached_s = -math.inf
         self._asked: Share | None = None
@@ -248,7 +248,7 @@ class Faults:
             healed = [self._tell_end(name, ending[name], bool(heal.value), why, by) for name, heal in heals.items()]
         return all(healed)
 
-    def _tell_end(self, name: str, made: Made, healed: bool, why: str, by: str) -> bool:
+    def _tell_end(self, name: str, made: MadeEffect, healed: bool, why: str, by: str) -> bool:
         if healed:
             del self._made[name]
             self._context.record(FaultEnded(at_s=self._context.base.now_s(), fault=name, why=why, by=by))

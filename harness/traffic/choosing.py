@@ -4,7 +4,7 @@ from collections import deque
 
 from harness.core.experiment.feed import row_of
 from harness.core.experiment.pacing import WHOLE, EvenMix, WorkerPart, share_draw
-from harness.traffic.kinds import Kind, Planned, Stock
+from harness.traffic.kinds import Planned, RequestKind, Stock
 from harness.traffic.steering import Steering
 from harness.traffic.visits import Line
 
@@ -31,8 +31,8 @@ class Chooser:
         stock.values.seed(f"values {seed} {part.index}")
         self._rows = stock.rows
         self._visits, self._faults = Turns(part), Turns(part)
-        good: dict[Kind | Line, float] = {}
-        fault: dict[Kind | Line, float] = {}
+        good: dict[RequestKind | Line, float] = {}
+        fault: dict[RequestKind | Line, float] = {}
         for usual, faulty, weight in stock.singles:
             good[usual] = weight
             if faulty:

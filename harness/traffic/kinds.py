@@ -57,7 +57,9 @@ class Planned(Prepared):
 
     __slots__ = ("kind", "row", "visit")
 
-    def __init__(self, kind: "Kind", payload: bytes, row: int | None = None, visit: "Visit | None" = None) -> None:
+    def __init__(
+        self, kind: "RequestKind", payload: bytes, row: int | None = None, visit: "Visit | None" = None
+    ) -> None:
         self.kind = kind
         self.method = kind.method
         self.name = kind.name
@@ -69,7 +71,7 @@ class Planned(Prepared):
         self.visit = visit
 
 
-class Kind:
+class RequestKind:
     """One request of the experiment, as it is or as its fault has it.
 
     `numbers` are those of the feed's rows, if it uses any column or belongs to a visit, whose user is a row. `alike`
@@ -147,16 +149,16 @@ class Workshop:
         self._numbers = values.feed.numbers if values.feed else None
         self._steps = {step for flow in traffic.flow.values() for step in flow.steps}
 
-    def good(self, key: str, prepare: Prepare | None = None) -> Kind:
+    def good(self, key: str, prepare: Prepare | None = None) -> RequestKind:
         """The request as it is."""
         return self._kind(key, "good", self._traffic.requests[key], prepare)
 
-    def fault(self, key: str, prepare: Prepare | None = None) -> Kind | None:
+    def fault(self, key: str, prepare: Prepare | None = None) -> RequestKind | None:
         """The request as its fault has it; None where nothing makes it fail."""
         request, overlay = self._traffic.requests[key], fault_of(self._traffic, key)
         return self._kind(key, "fault", faulty(request, overlay), prepare) if overlay else None
 
-    def _kind(self, key: str, intent: Intent, request: Request, prepare: Prepare | None) -> Kind:
+    def _kind(self, key: str, intent: Intent, request: Request, prepare: Prepare | None) -> RequestKind:
         message, taken = message_of(request), taken_before(self._traffic, key)
         name = name_of(key, request)
         template = Template(message, self._client, self._values, taken)
@@ -170,7 +172,7 @@ class Workshop:
             hole.kind == "env" or (hole.kind == "named" and hole.name not in taken) for hole in holes
         )
         is_fixed = template.is_fixed and not expected
-        return Kind(
+        return RequestKind(
             Features(intent, ANYONE if of_a_user else FAULTS_OWN, name),
             request,
             make=make,

@@ -19,7 +19,7 @@ from harness.traffic.client.proxies import proxy_for
 from harness.traffic.feeds import read_feed
 from harness.traffic.fired import VERSION_HEADER
 from harness.traffic.judging import FAILED_FROM
-from harness.traffic.kinds import Kind, Workshop
+from harness.traffic.kinds import RequestKind, Workshop
 from harness.traffic.rendering import Values
 
 # API Gateway gives an integration 29 s.
@@ -90,7 +90,7 @@ class Prober:
             client.close()
 
 
-def _probed(kind: Kind, request: Request, answer: HttpAnswer, row: int | None) -> Probed:
+def _probed(kind: RequestKind, request: Request, answer: HttpAnswer, row: int | None) -> Probed:
     failure = kind.judge.failure(answer, row) or ""
     expected = answer.status in request.expect
     wrong = failure if answer.status < FAILED_FROM or expected else ""

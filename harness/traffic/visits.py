@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from harness.core.experiment.feed import Value
 from harness.traffic.client.answer import HttpAnswer
 from harness.traffic.judging import Missing
-from harness.traffic.kinds import Kind, Planned
+from harness.traffic.kinds import Planned, RequestKind
 
 
 class Visit:
@@ -41,7 +41,9 @@ class Line:
     `steps` are the kinds of request by step, `faults` those of their faults; `next_row` draws a user.
     """
 
-    def __init__(self, steps: Sequence[Kind], faults: Sequence[Kind | None], next_row: Callable[[], int]) -> None:
+    def __init__(
+        self, steps: Sequence[RequestKind], faults: Sequence[RequestKind | None], next_row: Callable[[], int]
+    ) -> None:
         self._steps = steps
         self._faults = faults
         self._next_row = next_row

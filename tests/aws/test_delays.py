@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.aws.clients import Aws
-from harness.aws.delays import Delays, learn
+from harness.aws.delays import FoundDelays, learn
 from harness.aws.policy import WATCHES, actions
 from harness.core.experiment.parse import parse
 from harness.rehearsal.cloud import Cloud
@@ -41,7 +41,7 @@ def _answers(cloud: Cloud, *, failed: bool) -> None:
         )
 
 
-def learnt(cloud: Cloud) -> Delays:
+def learnt(cloud: Cloud) -> FoundDelays:
     """The delays of the cloud's own group."""
     return learn(Aws(), cloud.ready["application"], cloud.ready["group"])
 
@@ -67,7 +67,7 @@ def test_what_a_rehearsal_is_told_to_take_is_found_in_it(
 
 def test_a_group_without_history_has_no_delays(canary_cloud: Cloud, canary_aws: Mapping[str, str]) -> None:
     """Nothing found is nothing said."""
-    assert learnt(canary_cloud) == Delays()
+    assert learnt(canary_cloud) == FoundDelays()
 
 
 class Answering:

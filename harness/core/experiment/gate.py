@@ -28,7 +28,7 @@ class Headers(Protocol):
         """The value of a header; None where there is none."""
 
 
-class Place(NamedTuple):
+class Authority(NamedTuple):
     """A name or address, and the port at it; None where the scheme has none of its own."""
 
     name: str
@@ -122,10 +122,10 @@ def _name(host: str) -> str:
     return _place(host).name
 
 
-def _place(host: str, port: int | None = None) -> Place:
+def _place(host: str, port: int | None = None) -> Authority:
     """What a `Host` header or an origin names, without a port the one given; no name where it cannot be read."""
     try:
         parts = urlsplit(f"//{host}")
-        return Place((parts.hostname or "").rstrip("."), parts.port or port)
+        return Authority((parts.hostname or "").rstrip("."), parts.port or port)
     except ValueError:
-        return Place("", None)
+        return Authority("", None)

@@ -46,7 +46,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     bad: int
 
 
-class Course(Struct, frozen=True):
+class EvidenceCourse(Struct, frozen=True):
     """How evidence against the canary grew: the e-value after each moment, and `least` as what it takes to stop."""
 
     moments: tuple[Moment, ...]
@@ -67,14 +67,14 @@ class Course(Struct, frozen=True):
 class Courses(Struct, frozen=True, kw_only=True):
     """Both comparisons; None of one that could not be made. `limit_s` is what a slow answer takes longer than."""
 
-    failures: Course | None = None
-    slowness: Course | None = None
+    failures: EvidenceCourse | None = None
+    slowness: EvidenceCourse | None = None
     limit_s: float | None = None
 
     @property
-    def told(self) -> Mapping[Literal["failures", "slowness"], Course]:
+    def told(self) -> Mapping[Literal["failures", "slowness"], EvidenceCourse]:
         """Those that could be made, by what they compare."""
-        made: tuple[tuple[Literal["failures", "slowness"], Course | None], ...]
+        made: tuple[tuple[Literal["failures", "slowness"], EvidenceCourse | None], ...]
         made = (("failures", self.failures), ("slowness", self.slowness))
         return {name: course for name, course in made if course}
 
@@ -152,14 +152,14 @@ def told_of(found: EvidenceFound) -> str:
     return f"{told} (e-value {found.e_value:.3g}, and {found.least:g} suffices)"
 
 
-def _course(moments: Iterable[Moment], least: float) -> Course | None:
+def _course(moments: Iterable[Moment], least: float) -> EvidenceCourse | None:
     """The course of the e-process; None where one of the versions never answered."""
     told = tuple(one for one in moments if one.answers and 0 < one.share < 1)
     if not 0 < sum(one.canary for one in told) < sum(one.answers for one in told):
         return None
     of_canary, bad = (np.array([getattr(one, name) for one in told], float) for name in ("canary_bad", "bad"))
     logs = log_e_values(of_canary, bad, _shares(told))
-    return Course(told, tuple(np.exp(np.minimum(logs, math.log(MOST_E))).tolist()), least)
+    return EvidenceCourse(told, tuple(np.exp(np.minimum(logs, math.log(MOST_E))).tolist()), least)
 
 
 _SHARED = ("canary", "answers", "share")
@@ -174,7 +174,7 @@ def _shares(moments: Sequence[Moment]) -> Numbers:
     return told
 
 
-def _facts(course: Course | None, created_s: float) -> EProcess | None:
+def _facts(course: EvidenceCourse | None, created_s: float) -> EProcess | None:
     if course is None:
         return None
     canary, baseline = _answers(course)
@@ -187,7 +187,7 @@ def _facts(course: Course | None, created_s: float) -> EProcess | None:
     )
 
 
-def _answers(course: Course) -> tuple[tuple[int, int], tuple[int, int]]:
+def _answers(course: EvidenceCourse) -> tuple[tuple[int, int], tuple[int, int]]:
     """(bad answers, answers) of the canary and of the baseline, until the stop or of all the time."""
     upto = course.moments if course.stop is None else course.moments[: course.stop + 1]
     canary, bad = sum(one.canary for one in upto), sum(one.canary_bad for one in upto)

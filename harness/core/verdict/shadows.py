@@ -27,7 +27,7 @@ NEVER_DEFINED = "the run never knew what its dimensions stand for"
 NO_DATAPOINT = "CloudWatch had no datapoint of what it reads"
 
 
-class Course(Struct, frozen=True):
+class ShadowCourse(Struct, frozen=True):
     """A shadow alarm over a run: its rule, and its evaluations."""
 
     rule: Rule
@@ -39,14 +39,14 @@ class Course(Struct, frozen=True):
         return self.found[-1].end_s if self.found else -math.inf
 
 
-def courses_of_shadows(evidence: Evidence) -> dict[str, Course | str]:
+def courses_of_shadows(evidence: Evidence) -> dict[str, ShadowCourse | str]:
     """Each shadow alarm over the run by its name, or the sentence that says why nothing is known of it."""
     defined = {one.seen.name: None for one in evidence.shadows if isinstance(one.seen, AlarmDefined)}
     asked = {alarm.name or "": alarm for alarm in evidence.experiment.shadow}
     return {name: _course(evidence, name, asked.get(name)) for name in {**dict.fromkeys(asked), **defined}}
 
 
-def _course(evidence: Evidence, name: str, asked: ShadowAlarm | None) -> Course | str:
+def _course(evidence: Evidence, name: str, asked: ShadowAlarm | None) -> ShadowCourse | str:
     defined, read = _told(evidence, name)
     if defined is None:
         reason = why_unreadable(asked) if asked else None
@@ -61,7 +61,7 @@ def _course(evidence: Evidence, name: str, asked: ShadowAlarm | None) -> Course 
     if all(one.value is None for one in found):
         refused = [one.seen.message for one in evidence.shadows if isinstance(one.seen, LookFailed)]
         return f"CloudWatch refused to read shadow alarms: {refused[-1]}" if refused else NO_DATAPOINT
-    return Course(rule, found)
+    return ShadowCourse(rule, found)
 
 
 def _told(evidence: Evidence, name: str) -> tuple[AlarmDefined | None, list[AlarmMetricSeen]]:
@@ -84,7 +84,7 @@ def shadow_facts(evidence: Evidence, harmed: bool | None) -> tuple[ShadowFacts, 
     )
 
 
-def _facts(evidence: Evidence, name: str, course: Course, harmed: bool | None) -> ShadowFacts:
+def _facts(evidence: Evidence, name: str, course: ShadowCourse, harmed: bool | None) -> ShadowFacts:
     created_s = evidence.release.created_s
     if created_s is None:
         return ShadowFacts(name=name, rule=str(course.rule), why="no deployment was seen that it could have stopped")
@@ -120,7 +120,7 @@ def alarm_delay_s(evidence: Evidence) -> Range:
     return (learned[0], learned[-1]) if isinstance(learned, tuple) else (learned, learned)
 
 
-def _times(evidence: Evidence, course: Course) -> Iterator[tuple[float, float | None]]:
+def _times(evidence: Evidence, course: ShadowCourse) -> Iterator[tuple[float, float | None]]:
     """Its times in ALARM until the end of the release, by the ends of the periods that decided."""
     ended = evidence.release.ended
     last_s = min(ended[1] if ended else math.inf, evidence.until_s)
@@ -142,7 +142,7 @@ def _is_false(evidence: Evidence, decided_s: float, harmed: bool | None) -> bool
 
 
 def _stops(
-    evidence: Evidence, course: Course, decided_s: float | None, rings: Bounds | None
+    evidence: Evidence, course: ShadowCourse, decided_s: float | None, rings: Bounds | None
 ) -> tuple[bool | None, str | None]:
     """Whether the alarm would have stopped the release, and why that is not known."""
     ended, promoted_s = evidence.release.ended, _promoted_s(evidence)
@@ -159,7 +159,7 @@ def _stops(
     return True, None
 
 
-def _unrung(evidence: Evidence, course: Course) -> tuple[bool | None, str | None]:
+def _unrung(evidence: Evidence, course: ShadowCourse) -> tuple[bool | None, str | None]:
     """The same for an alarm that would not have rung, as far as it was read."""
     release = evidence.release
     if release.promoted is None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.rehearsal.apis.openapi import ANY_METHOD
-from harness.rehearsal.apis.rest_api import Definition
+from harness.rehearsal.apis.rest_api import DeployedApi
 from harness.rehearsal.apis.routes import ANY
 from harness.rehearsal.operations import Answer
 from harness.rehearsal.refusal import Refusal
@@ -18,7 +18,7 @@ _IN = {"querystring": "query", "header": "header", "path": "path"}
 _ANSWER = {"responses": {"default": {"description": "Default response"}}}
 
 
-def of_rest_api(title: str, url: str, definition: Definition, stage: Answer) -> Answer:
+def of_rest_api(title: str, url: str, definition: DeployedApi, stage: Answer) -> Answer:
     """What a stage of a REST API serves."""
     paths = {
         resource["path"]: {
@@ -64,7 +64,7 @@ def _member(method: str) -> str:
     return ANY_METHOD if method == ANY else method.lower()
 
 
-def _operation(path: str, method: Answer, definition: Definition) -> Answer:
+def _operation(path: str, method: Answer, definition: DeployedApi) -> Answer:
     """One method: its parameters, its body's model, and its answers."""
     asked = method.get("requestParameters") or {}
     parameters = {one["name"]: one for one in _of_path(path).get("parameters", [])}

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.rehearsal.admission import Admission
+from harness.rehearsal.admission import RouteGuard
 from harness.rehearsal.apis import targets
 from harness.rehearsal.apis.authorizers import AnyToken, AuthorizerSettings
 from harness.rehearsal.apis.own_answers import HTTP
@@ -60,7 +60,7 @@ def _integration(key: str, given: Mapping[str, Any], variables: Mapping[str, str
     return to
 
 
-def _admission(given: Mapping[str, Any], variables: Mapping[str, str], admitting: Admitting) -> Admission:
+def _admission(given: Mapping[str, Any], variables: Mapping[str, str], admitting: Admitting) -> RouteGuard:
     """Assumption: as AWS says, without a time to live results of an HTTP API's authorizer are not kept."""
     asked = given.get("IdentitySource") or ([_AUTHORIZATION] if given["AuthorizerType"] == "JWT" else [])
     sources = places(asked if isinstance(asked, str) else ",".join(asked))

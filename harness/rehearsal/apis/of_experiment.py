@@ -16,7 +16,7 @@ from harness.core.experiment.sendable import names_of
 from harness.core.experiment.types import Experiment, Traffic
 from harness.errors import ExperimentError
 from harness.rehearsal import service
-from harness.rehearsal.admission import Admission
+from harness.rehearsal.admission import RouteGuard
 from harness.rehearsal.apis.routes import ANY, ApiRoute, Integration
 
 _ALL = ("/", "/{proxy+}")
@@ -27,14 +27,14 @@ Resource = tuple[str, str]
 """A method and a path with parameters."""
 
 
-class Beside(Struct, frozen=True, kw_only=True):
+class UnreleasedFunction(Struct, frozen=True, kw_only=True):
     """A function that is not released, and the resources that it answers."""
 
     function: str
     resources: frozenset[Resource]
 
 
-def beside(experiment: Experiment, application: str) -> Sequence[Beside]:
+def beside(experiment: Experiment, application: str) -> Sequence[UnreleasedFunction]:
     """The functions beside the one that is released; raises ExperimentError."""
     released = experiment.deployment.requests
     if not released:
@@ -47,13 +47,15 @@ def beside(experiment: Experiment, application: str) -> Sequence[Beside]:
     resources = {name: frozenset(_resources(traffic, name)) for name in names_of(traffic)}
     _check_apart(resources, released)
     return [
-        Beside(function=_function(application, name), resources=of_name)
+        UnreleasedFunction(function=_function(application, name), resources=of_name)
         for name, of_name in resources.items()
         if name not in released
     ]
 
 
-def routes(experiment: Experiment, to: Integration, apart: Iterable[Beside], users: Admission) -> Iterator[ApiRoute]:
+def routes(
+    experiment: Experiment, to: Integration, apart: Iterable[UnreleasedFunction], users: RouteGuard
+) -> Iterator[ApiRoute]:
     """The routes of the API: every method and path for services of one's own, else those of the bundled one.
 
     `users` stands in front of the bundled service's users, unless it is a service at a URL that is asked.

@@ -13,7 +13,7 @@ from harness.rehearsal.operations import Answer
 from harness.rehearsal.refusal import Refusal
 
 
-class Definition(Struct, frozen=True, kw_only=True):
+class DeployedApi(Struct, frozen=True, kw_only=True):
     """What an API was when it was deployed: resources with their methods, and the parts that these name by id."""
 
     resources: Sequence[Answer]
@@ -36,7 +36,7 @@ class RestApi:
     responses: Shelf = field(init=False)
     deployments: Shelf = field(init=False)
     stages: Shelf = field(init=False)
-    deployed: dict[str, Definition] = field(default_factory=dict)
+    deployed: dict[str, DeployedApi] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.resources = Shelf("Resource", "id", self._id)
@@ -76,10 +76,10 @@ class RestApi:
         found: Answer = methods[name]
         return found
 
-    def defined(self) -> Definition:
+    def defined(self) -> DeployedApi:
         """What it is now, which later changes leave as it is."""
         return copy.deepcopy(
-            Definition(
+            DeployedApi(
                 resources=[*self.resources],
                 authorizers={one["id"]: one for one in self.authorizers},
                 validators={one["id"]: one for one in self.validators},

@@ -3,20 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.rehearsal.admission import Admission
+from harness.rehearsal.admission import RouteGuard
 from harness.rehearsal.apis import targets
 from harness.rehearsal.apis.authorizers import DEFAULT_TTL_S, AnyToken, AuthorizerSettings
 from harness.rehearsal.apis.checks import checks_of
 from harness.rehearsal.apis.own_answers import REST
 from harness.rehearsal.apis.places import places
-from harness.rehearsal.apis.rest_api import Definition
+from harness.rehearsal.apis.rest_api import DeployedApi
 from harness.rehearsal.apis.routes import ApiRoute, Fixed, Integration
 from harness.rehearsal.apis.serving import Admitting
 
 _AUTHORIZATION = "method.request.header.Authorization"
 
 
-def routes(definition: Definition, variables: Mapping[str, str], admitting: Admitting) -> Iterator[ApiRoute]:
+def routes(definition: DeployedApi, variables: Mapping[str, str], admitting: Admitting) -> Iterator[ApiRoute]:
     """Every method that has an integration."""
     admissions = {key: _admission(one, variables, admitting) for key, one in definition.authorizers.items()}
     for resource in definition.resources:
@@ -42,7 +42,7 @@ def _integration(route: str, given: Mapping[str, Any], variables: Mapping[str, s
     return to
 
 
-def _admission(given: Mapping[str, Any], variables: Mapping[str, str], admitting: Admitting) -> Admission:
+def _admission(given: Mapping[str, Any], variables: Mapping[str, str], admitting: Admitting) -> RouteGuard:
     sources = places(given.get("identitySource") or (_AUTHORIZATION if given["type"] != "REQUEST" else ""))
     to = targets.function_of(given.get("authorizerUri") or "", variables)
     if to is None:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from harness.rehearsal.admission import Admission
+from harness.rehearsal.admission import RouteGuard
 from harness.rehearsal.apis.checks import Checks
 from harness.rehearsal.proxy import GatewayAnswer
 
@@ -48,7 +48,7 @@ class ApiRoute(Struct, frozen=True, kw_only=True):
     method: str
     path: str
     integration: Integration | Fixed
-    authorizer: Admission | None = None
+    authorizer: RouteGuard | None = None
     checks: Checks | None = None
     key: str = ""
 

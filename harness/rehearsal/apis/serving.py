@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from harness.rehearsal.admission import Admission
+from harness.rehearsal.admission import RouteGuard
 from harness.rehearsal.apis.authorizers import AuthorizerSettings, LambdaAuthorizer
 from harness.rehearsal.apis.integrations import Integrations
 from harness.rehearsal.apis.own_answers import OwnAnswers
@@ -11,7 +11,7 @@ from harness.rehearsal.apis.stages import Stage, Stages
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.proxy import ApiHome
 
-Admitting = Callable[[AuthorizerSettings], Admission]
+Admitting = Callable[[AuthorizerSettings], RouteGuard]
 """Makes what asks a Lambda authorizer."""
 
 
@@ -43,7 +43,7 @@ class Serving:
         """Serves a stage from now on, as it is now."""
         home = ApiHome(name=name, account=self._account, region=self._region, variables=variables)
 
-        def admitting(settings: AuthorizerSettings) -> Admission:
+        def admitting(settings: AuthorizerSettings) -> RouteGuard:
             return LambdaAuthorizer(settings, home, self._integrations.run, self._now)
 
         made = Routes(routes(admitting), falls_back=name.kind == "HTTP")

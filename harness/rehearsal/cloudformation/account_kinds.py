@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.rehearsal.cloudformation.kinds import Kind, Say, at_once, tag_map
-from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
+from harness.rehearsal.cloudformation.kinds import ResourceKind, Say, at_once, tag_map
+from harness.rehearsal.cloudformation.records import MadeResource, Properties, WantedResource
 from harness.rehearsal.cloudformation.refusals import by_handler
 from harness.rehearsal.kept import Kept
 
 _NOT_EMPTY = "The bucket you tried to delete is not empty"
 
 
-class KeptKind(Kind):
+class KeptKind(ResourceKind):
     """A type that moto keeps: made and deleted by a call of its backend, changed by nothing but its name."""
 
     def __init__(
@@ -30,13 +30,13 @@ class KeptKind(Kind):
         self._name, self._make, self._remove, self._change, self._lower = name, make, remove, change, lower
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002 - of the protocol
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002 - of the protocol
         """Makes it."""
         own = str(wanted.properties.get(self._name) or (name.lower() if self._lower else name))
-        return Made(own, _told(lambda: self._make(own, wanted.properties)))
+        return MadeResource(own, _told(lambda: self._make(own, wanted.properties)))
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Changes it, where it has anything that is looked at."""
         if self._change:
             change = self._change
@@ -44,7 +44,7 @@ class KeptKind(Kind):
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """Deletes it."""
         _told(lambda: self._remove(made.physical))
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.rehearsal.cloudformation.kinds import Api, Kind, Say, at_once
-from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
+from harness.rehearsal.cloudformation.kinds import Api, ResourceKind, Say, at_once
+from harness.rehearsal.cloudformation.records import MadeResource, Properties, WantedResource
 from harness.rehearsal.cloudformation.refusals import Cancelled, ResourceFailed, by_handler
 from harness.rehearsal.cloudformation.steps import Steps
 from harness.rehearsal.codedeploy import appspec
@@ -18,7 +18,7 @@ _HOOKS = {"BeforeAllowTrafficHook": "BeforeAllowTraffic", "AfterAllowTrafficHook
 _RUNNING = ("Created", "Queued", "InProgress", "Baking", "Ready")
 
 
-class AliasKind(Kind):
+class AliasKind(ResourceKind):
     """An alias of a function."""
 
     replaced_by = ("FunctionName", "Name")
@@ -28,13 +28,13 @@ class AliasKind(Kind):
         self._codedeploy = codedeploy
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002 - of the protocol
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002 - of the protocol
         """CreateAlias: the first deployment of an alias is no deployment of CodeDeploy."""
         answer = self._lambda.call("CreateAlias", _routed(wanted.properties))
         self._provision(wanted.properties)
-        return Made(answer["AliasArn"], {"AliasArn": answer["AliasArn"]})
+        return MadeResource(answer["AliasArn"], {"AliasArn": answer["AliasArn"]})
 
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Steps[Made]:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> Steps[MadeResource]:  # noqa: ARG002
         """Moves the alias, by CodeDeploy where that is asked, and sets the rest of it.
 
         Assumption: where a stack is rolled back, an alias that was moved already goes back by CodeDeploy, too.
@@ -52,7 +52,7 @@ class AliasKind(Kind):
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteAlias."""
         try:
             self._lambda.call("DeleteAlias", {key: was.properties.get(key) for key in ("FunctionName", "Name")})

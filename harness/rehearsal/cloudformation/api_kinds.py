@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from harness.rehearsal.cloudformation.kinds import Api, Kind, Say, at_once, tag_map, unless_gone
-from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
+from harness.rehearsal.cloudformation.kinds import Api, ResourceKind, Say, at_once, tag_map, unless_gone
+from harness.rehearsal.cloudformation.records import MadeResource, Properties, WantedResource
 
 Stored = Callable[[str, str], bytes]
 """Reads an object of S3 by its bucket and key."""
@@ -13,7 +13,7 @@ Stored = Callable[[str, str], bytes]
 _BODY = ("Body", "BodyS3Location", "Mode", "Parameters", "FailOnWarnings", "Tags")
 
 
-class RestApiKind(Kind):
+class RestApiKind(ResourceKind):
     """AWS::ApiGateway::RestApi: with all that its definition says."""
 
     longest = 255
@@ -22,32 +22,32 @@ class RestApiKind(Kind):
         self._api, self._stored = api, stored
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002 - of the protocol
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002 - of the protocol
         """CreateRestApi, and PutRestApi where there is a definition."""
         given = {"Name": _title(wanted.properties) or name, **_without(wanted.properties, *_BODY)}
         made = self._api.call("CreateRestApi", given, Tags=tag_map(wanted.properties))
         return self._defined(str(made["id"]), wanted.properties)
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """PutRestApi, in the place of what there was, and UpdateRestApi."""
         changed = _patches(_without(was.properties, *_BODY), _without(wanted.properties, *_BODY))
         self._api.call("UpdateRestApi", {}, restApiId=made.physical, patchOperations=changed)
         return self._defined(made.physical, wanted.properties)
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteRestApi."""
         unless_gone(self._api, "DeleteRestApi", restApiId=made.physical)
 
-    def _defined(self, physical: str, properties: Properties) -> Made:
+    def _defined(self, physical: str, properties: Properties) -> MadeResource:
         if body := _definition(properties, self._stored):
             self._api.call("PutRestApi", {}, restApiId=physical, mode="overwrite", body=body)
         about = self._api.call("GetRestApi", {}, restApiId=physical)
-        return Made(physical, {"RestApiId": physical, "RootResourceId": about["rootResourceId"]})
+        return MadeResource(physical, {"RestApiId": physical, "RootResourceId": about["rootResourceId"]})
 
 
-class MethodKind(Kind):
+class MethodKind(ResourceKind):
     """AWS::ApiGateway::Method: with its integration and responses."""
 
     replaced_by = ("RestApiId", "ResourceId", "HttpMethod")
@@ -56,20 +56,20 @@ class MethodKind(Kind):
         self._api = api
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """PutMethod, PutIntegration and what belongs to them."""
         self._put(wanted.properties)
-        return Made(name)
+        return MadeResource(name)
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """The same again, in the place of what there was."""
         unless_gone(self._api, "DeleteMethod", **_where(was.properties))
         self._put(wanted.properties)
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteMethod."""
         unless_gone(self._api, "DeleteMethod", **_where(was.properties))
 
@@ -84,7 +84,7 @@ class MethodKind(Kind):
                 self._api.call("PutIntegrationResponse", response, **where)
 
 
-class PartKind(Kind):
+class PartKind(ResourceKind):
     """A type that is made, changed by patches and deleted within a REST API; `key` is what its operations call its id.
 
     `member` is where the answer to its making says that id; without it the id is the property of that name.
@@ -97,7 +97,7 @@ class PartKind(Kind):
         self.replaced_by = ("RestApiId", *fixed)
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """Makes it; what has no name in the template has the name that was made up."""
         given = {
             "Name": name.replace("-", ""),
@@ -107,10 +107,10 @@ class PartKind(Kind):
         given.pop("StageDescription", None)
         made = self._api.call(f"{self._create}{self._word}", given, **_tags(wanted.properties))
         physical = str(made[self._member])
-        return Made(physical, {f"{self._word}Id": physical, "ResourceId": physical})
+        return MadeResource(physical, {f"{self._word}Id": physical, "ResourceId": physical})
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Changes what differs; what AWS only puts is put again."""
         if self._create == "Put":
             self._api.call(f"Put{self._word}", wanted.properties)
@@ -121,13 +121,13 @@ class PartKind(Kind):
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:
+    def delete(self, made: MadeResource, was: WantedResource) -> None:
         """Deletes it."""
         owner = {"restApiId": was.properties.get("RestApiId")}
         unless_gone(self._api, f"Delete{self._word}", **owner, **{self._key: made.physical})
 
 
-class HttpApiKind(Kind):
+class HttpApiKind(ResourceKind):
     """AWS::ApiGatewayV2::Api."""
 
     replaced_by = ("ProtocolType",)
@@ -137,17 +137,17 @@ class HttpApiKind(Kind):
         self._api, self._stored = api, stored
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """CreateApi, or ImportApi where there is a definition."""
         if body := _definition(wanted.properties, self._stored):
             made = self._api.call("ImportApi", {}, Body=body.decode())
         else:
             given = {"Name": name, **_without(wanted.properties, "Tags")}
             made = self._api.call("CreateApi", given, Tags=tag_map(wanted.properties))
-        return Made(made["ApiId"], {"ApiId": made["ApiId"], "ApiEndpoint": made["ApiEndpoint"]})
+        return MadeResource(made["ApiId"], {"ApiId": made["ApiId"], "ApiEndpoint": made["ApiEndpoint"]})
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """ReimportApi or UpdateApi."""
         if body := _definition(wanted.properties, self._stored):
             self._api.call("ReimportApi", {}, ApiId=made.physical, Body=body.decode())
@@ -156,12 +156,12 @@ class HttpApiKind(Kind):
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteApi."""
         unless_gone(self._api, "DeleteApi", ApiId=made.physical)
 
 
-class HttpPartKind(Kind):
+class HttpPartKind(ResourceKind):
     """A type that is made, changed and deleted within an HTTP API; `key` is the member with its id."""
 
     def __init__(self, api: Api, word: str, key: str) -> None:
@@ -169,44 +169,44 @@ class HttpPartKind(Kind):
         self.replaced_by = ("ApiId", "StageName")
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """Makes it."""
         given = {"Name": name, **_without(wanted.properties, "Tags")}
         physical = str(self._api.call(f"Create{self._word}", given, Tags=tag_map(wanted.properties))[self._key])
-        return Made(physical, {f"{self._word}Id": physical})
+        return MadeResource(physical, {f"{self._word}Id": physical})
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Changes what is given."""
         self._api.call(f"Update{self._word}", _without(wanted.properties, "Tags"), **{self._key: made.physical})
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:
+    def delete(self, made: MadeResource, was: WantedResource) -> None:
         """Deletes it."""
         where = {"ApiId": was.properties.get("ApiId"), self._key: made.physical}
         unless_gone(self._api, f"Delete{self._word}", **where)
 
 
-class SettingKind(Kind):
+class SettingKind(ResourceKind):
     """AWS::ApiGateway::Account: settings of the account, which nothing here looks at."""
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """Takes it."""
-        return Made(name, {"Id": name})
+        return MadeResource(name, {"Id": name})
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Takes it."""
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:
+    def delete(self, made: MadeResource, was: WantedResource) -> None:
         """Leaves the account as it is, as on AWS."""
 
 
-def api_kinds(rest: Api, http: Api, stored: Stored) -> Mapping[str, Kind]:
+def api_kinds(rest: Api, http: Api, stored: Stored) -> Mapping[str, ResourceKind]:
     """The types of both versions of API Gateway."""
     rest_parts = {
         "Resource": PartKind(rest, "Resource", key="resourceId", fixed=("ParentId", "PathPart")),

@@ -8,7 +8,7 @@ from harness.rehearsal.cloudformation.store import StackStore
 from harness.rehearsal.cloudformation.template import StackTemplate
 from harness.rehearsal.cloudformation.transforms import TransformFailed
 from harness.rehearsal.cloudformation.views import change_set_summary, change_set_view, change_view, page
-from harness.rehearsal.cloudformation.work import Target
+from harness.rehearsal.cloudformation.work import StackTarget
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
@@ -125,7 +125,7 @@ class ChangeSetOperations(StackStore):
                 "InvalidChangeSetStatus",
                 f"ChangeSet [{one.id}] cannot be executed in its current status of [{one.status}]",
             )
-        target = Target(
+        target = StackTarget(
             template=one.template,
             parameters=one.parameters,
             resolved=one.resolved,

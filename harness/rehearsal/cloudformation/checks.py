@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from harness.rehearsal.cloudformation.records import Wanted
+from harness.rehearsal.cloudformation.records import WantedResource
 from harness.rehearsal.cloudformation.refusals import invalid
 from harness.rehearsal.cloudformation.template import StackTemplate
 from harness.rehearsal.cloudformation.types import Types
@@ -70,7 +70,7 @@ def _check_resource(logical: str, resource: Value) -> None:
         raise invalid(f"Invalid template resource property '{strange[0]}'")
 
 
-def check_circles(wanted: Mapping[str, Wanted]) -> None:
+def check_circles(wanted: Mapping[str, WantedResource]) -> None:
     """Raises the Refusal of resources that need each other in a circle."""
     left = {name: {*one.needs} & {*wanted} for name, one in wanted.items()}
     while left:

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Mapping
 
 from harness.errors import TemplateError
-from harness.rehearsal.cloudformation.records import Made, Wanted
+from harness.rehearsal.cloudformation.records import MadeResource, WantedResource
 from harness.rehearsal.cloudformation.refusals import invalid
 from harness.rehearsal.cloudformation.template import StackTemplate, as_meant
 from harness.templates.intrinsics import Resolver, function_of
@@ -16,7 +16,7 @@ StoreReader = Callable[[str], str]
 """Reads the value of a name in the Parameter Store; raises Refusal."""
 
 
-class Deployment(Resolver):
+class StackResolver(Resolver):
     """Reads a template while its resources are made.
 
     `made` is what exists; a resource that does not exist yet is a placeholder. `needs` gathers the resources that were
@@ -27,7 +27,7 @@ class Deployment(Resolver):
         self,
         template: StackTemplate,
         known: Mapping[str, str],
-        made: Mapping[str, Made],
+        made: Mapping[str, MadeResource],
         exports: Mapping[str, str],
         stored: StoreReader,
     ) -> None:
@@ -39,7 +39,7 @@ class Deployment(Resolver):
         self.needs: set[str] = set()
         self.imported: set[str] = set()
 
-    def wanted(self, logical: str) -> Wanted:
+    def wanted(self, logical: str) -> WantedResource:
         """What the template asks of a resource; raises Refusal."""
         resource = self.resources[logical]
         self.needs = set()
@@ -51,7 +51,7 @@ class Deployment(Resolver):
         depends = resource.get("DependsOn")
         listed = {part.text() for part in depends.parts() or (depends,)} if depends else set()
         needs = {name for name in self.needs | listed if name in self.resources and name != logical}
-        return Wanted(
+        return WantedResource(
             logical=logical,
             kind=_text(resource, "Type"),
             properties=properties,
@@ -134,17 +134,17 @@ def _as_value(content: object, line: int) -> Value:
     return Value(content, line)  # type: ignore[arg-type]
 
 
-def _base64(deployment: Deployment, argument: Value) -> Value:
+def _base64(deployment: StackResolver, argument: Value) -> Value:
     return Value(base64.b64encode(str(as_meant(deployment.value(argument))).encode()).decode(), argument.line)
 
 
-def _zones(deployment: Deployment, argument: Value) -> Value:
+def _zones(deployment: StackResolver, argument: Value) -> Value:
     region = as_meant(deployment.value(argument)) or deployment.given["AWS::Region"]
     return Value(tuple(Value(f"{region}{letter}", argument.line) for letter in "abc"), argument.line)
 
 
-_FUNCTIONS: Mapping[str, Callable[[Deployment, Value], Value]] = {
+_FUNCTIONS: Mapping[str, Callable[[StackResolver, Value], Value]] = {
     "Fn::Base64": _base64,
     "Fn::GetAZs": _zones,
-    "Fn::ImportValue": Deployment.imports,
+    "Fn::ImportValue": StackResolver.imports,
 }

@@ -4,8 +4,8 @@ import io
 import zipfile
 from typing import Any
 
-from harness.rehearsal.cloudformation.kinds import Api, Kind, Say, at_once, tag_map, unless_gone
-from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
+from harness.rehearsal.cloudformation.kinds import Api, ResourceKind, Say, at_once, tag_map, unless_gone
+from harness.rehearsal.cloudformation.records import MadeResource, Properties, WantedResource
 from harness.rehearsal.cloudformation.refusals import by_handler
 from harness.rehearsal.cloudformation.steps import Steps
 from harness.rehearsal.functions.functions import Functions
@@ -17,7 +17,7 @@ _NOT_SENT = ("Code", "Tags", "ReservedConcurrentExecutions", "RuntimeManagementC
 _FILES = {"python": "index.py", "nodejs": "index.js"}
 
 
-class FunctionKind(Kind):
+class FunctionKind(ResourceKind):
     """AWS::Lambda::Function."""
 
     replaced_by = ("FunctionName", "PackageType")
@@ -26,7 +26,7 @@ class FunctionKind(Kind):
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def create(self, wanted: Wanted, name: str, say: Say) -> Steps[Made]:  # noqa: ARG002 - of the protocol
+    def create(self, wanted: WantedResource, name: str, say: Say) -> Steps[MadeResource]:  # noqa: ARG002 - of the protocol
         """CreateFunction, and waits until it is active."""
         properties = wanted.properties
         self._api.knows("CreateFunction", {key: properties[key] for key in properties if key not in _NOT_SENT})
@@ -36,9 +36,9 @@ class FunctionKind(Kind):
         )
         self._reserve(own, properties)
         yield from settled(self._api, own)
-        return Made(own, {"Arn": made["FunctionArn"]})
+        return MadeResource(own, {"Arn": made["FunctionArn"]})
 
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Steps[Made]:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> Steps[MadeResource]:  # noqa: ARG002
         """UpdateFunctionConfiguration and UpdateFunctionCode, each where something of it changed."""
         name, old, new = made.physical, was.properties, wanted.properties
         self._api.knows("CreateFunction", {key: new[key] for key in new if key not in _NOT_SENT})
@@ -53,7 +53,7 @@ class FunctionKind(Kind):
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteFunction."""
         unless_gone(self._api, "DeleteFunction", FunctionName=made.physical)
 
@@ -97,7 +97,7 @@ def _code(properties: Properties) -> dict[str, Any]:
     return {"ZipFile": archive.getvalue()}
 
 
-class VersionKind(Kind):
+class VersionKind(ResourceKind):
     """AWS::Lambda::Version."""
 
     replaced_by = ("FunctionName", "CodeSha256", "Description")
@@ -107,7 +107,7 @@ class VersionKind(Kind):
         self._api = api
         self._functions = functions
 
-    def create(self, wanted: Wanted, name: str, say: Say) -> Steps[Made]:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> Steps[MadeResource]:  # noqa: ARG002
         """PublishVersion, and waits until the version is warm.
 
         A function that has not changed since the last one has no new version.
@@ -124,20 +124,20 @@ class VersionKind(Kind):
         while warms():
             yield _LOOK_S
         arn = shown["FunctionArn"]
-        return Made(f"{arn}:{version}", {"Version": version, "FunctionArn": f"{arn}:{version}"})
+        return MadeResource(f"{arn}:{version}", {"Version": version, "FunctionArn": f"{arn}:{version}"})
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Nothing of it changes in place that this cloud plays."""
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteFunction of the one version."""
         unless_gone(self._api, "DeleteFunction", FunctionName=made.physical)
 
 
-class PermissionKind(Kind):
+class PermissionKind(ResourceKind):
     """AWS::Lambda::Permission."""
 
     replaced_by = ("Action", "EventSourceToken", "FunctionName", "Principal", "SourceAccount", "SourceArn")
@@ -146,24 +146,24 @@ class PermissionKind(Kind):
         self._api = api
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """AddPermission, under the made-up name."""
         self._api.call("AddPermission", wanted.properties, StatementId=name)
-        return Made(name, {"Id": name})
+        return MadeResource(name, {"Id": name})
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Every change replaces it."""
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:
+    def delete(self, made: MadeResource, was: WantedResource) -> None:
         """RemovePermission."""
         function = str(was.properties.get("FunctionName"))
         unless_gone(self._api, "RemovePermission", FunctionName=function, StatementId=made.physical)
 
 
-class UrlKind(Kind):
+class UrlKind(ResourceKind):
     """AWS::Lambda::Url."""
 
     replaced_by = ("TargetFunctionArn", "Qualifier")
@@ -172,19 +172,19 @@ class UrlKind(Kind):
         self._api = api
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """CreateFunctionUrlConfig."""
         answer = self._api.call("CreateFunctionUrlConfig", wanted.properties, **_of_url(wanted.properties))
-        return Made(answer["FunctionArn"], {key: answer[key] for key in ("FunctionUrl", "FunctionArn")})
+        return MadeResource(answer["FunctionArn"], {key: answer[key] for key in ("FunctionUrl", "FunctionArn")})
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """UpdateFunctionUrlConfig."""
         self._api.call("UpdateFunctionUrlConfig", wanted.properties, **_of_url(wanted.properties))
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteFunctionUrlConfig."""
         unless_gone(self._api, "DeleteFunctionUrlConfig", **_of_url(was.properties))
 
@@ -193,7 +193,7 @@ def _of_url(properties: Properties) -> dict[str, Any]:
     return {"FunctionName": properties.get("TargetFunctionArn")}
 
 
-class EventInvokeKind(Kind):
+class EventInvokeKind(ResourceKind):
     """AWS::Lambda::EventInvokeConfig."""
 
     replaced_by = ("FunctionName", "Qualifier")
@@ -202,25 +202,25 @@ class EventInvokeKind(Kind):
         self._api = api
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """PutFunctionEventInvokeConfig."""
         self._api.call("PutFunctionEventInvokeConfig", wanted.properties)
-        return Made(name)
+        return MadeResource(name)
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """PutFunctionEventInvokeConfig, which replaces all of it."""
         self._api.call("PutFunctionEventInvokeConfig", wanted.properties)
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteFunctionEventInvokeConfig."""
         by = {key: was.properties.get(key) for key in ("FunctionName", "Qualifier")}
         unless_gone(self._api, "DeleteFunctionEventInvokeConfig", **by)
 
 
-class LayerKind(Kind):
+class LayerKind(ResourceKind):
     """AWS::Lambda::LayerVersion."""
 
     replaced_by = (
@@ -237,18 +237,18 @@ class LayerKind(Kind):
         self._api = api
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002
         """PublishLayerVersion."""
         made = self._api.call("PublishLayerVersion", {"LayerName": name, **wanted.properties})
-        return Made(str(made["LayerVersionArn"]), {"LayerVersionArn": made["LayerVersionArn"]})
+        return MadeResource(str(made["LayerVersionArn"]), {"LayerVersionArn": made["LayerVersionArn"]})
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Nothing of a version can change."""
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:  # noqa: ARG002
+    def delete(self, made: MadeResource, was: WantedResource) -> None:  # noqa: ARG002
         """DeleteLayerVersion."""
         layer, _, version = made.physical.rpartition(":")
         unless_gone(self._api, "DeleteLayerVersion", LayerName=layer, VersionNumber=version)

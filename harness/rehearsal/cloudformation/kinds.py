@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from harness.rehearsal.cloudformation.records import Made, Properties, Wanted
+from harness.rehearsal.cloudformation.records import MadeResource, Properties, WantedResource
 from harness.rehearsal.cloudformation.refusals import ResourceFailed, by_handler, by_service
 from harness.rehearsal.cloudformation.steps import Steps
 from harness.rehearsal.operations import Answer, AwsService
@@ -37,7 +37,7 @@ def at_once(method: Callable[Given, Result]) -> Callable[Given, Steps[Result]]:
     return steps
 
 
-class Kind(ABC):
+class ResourceKind(ABC):
     """One type of resource, or several that are alike; each method raises ResourceFailed.
 
     `replaced_by` are the properties whose change makes another resource, `longest` is of a name that is made up.
@@ -47,15 +47,15 @@ class Kind(ABC):
     longest = 100
 
     @abstractmethod
-    def create(self, wanted: Wanted, name: str, say: Say) -> Steps[Made]:
+    def create(self, wanted: WantedResource, name: str, say: Say) -> Steps[MadeResource]:
         """Makes it; `name` is the one to take where the template gives none."""
 
     @abstractmethod
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Steps[Made]:
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> Steps[MadeResource]:
         """Changes it where it is."""
 
     @abstractmethod
-    def delete(self, made: Made, was: Wanted) -> Steps[None]:
+    def delete(self, made: MadeResource, was: WantedResource) -> Steps[None]:
         """Deletes it; what is gone already is no failure."""
 
 
@@ -161,7 +161,7 @@ def tag_map(properties: Properties) -> dict[str, str]:
     return dict(tags) if isinstance(tags, Mapping) else {str(one["Key"]): str(one["Value"]) for one in tags}
 
 
-class Named(Kind):
+class Named(ResourceKind):
     """A type that a service makes by a name, changes and deletes by it."""
 
     def __init__(
@@ -189,7 +189,7 @@ class Named(Kind):
         self._fixed = dict(fixed or {})
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:  # noqa: ARG002 - of the protocol
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:  # noqa: ARG002 - of the protocol
         """Makes it by the name of the template, or the made-up one."""
         self._api.knows(self._create, wanted.properties)
         own = str(wanted.properties.get(self._name) or name)
@@ -197,7 +197,7 @@ class Named(Kind):
         return self._made(own)
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Changes it under its name."""
         self._api.knows(self._create, wanted.properties)
         if self._update:
@@ -206,11 +206,11 @@ class Named(Kind):
         return self._made(made.physical)
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:
+    def delete(self, made: MadeResource, was: WantedResource) -> None:
         """Deletes it by its name."""
         if self._delete:
             by = [made.physical] if self._deleted_by.endswith("s") else made.physical
             self._api.call(self._delete, was.properties, **{self._deleted_by: by})
 
-    def _made(self, name: str) -> Made:
-        return Made(name, {"Arn": self._arn(name)} if self._arn else {})
+    def _made(self, name: str) -> MadeResource:
+        return MadeResource(name, {"Arn": self._arn(name)} if self._arn else {})

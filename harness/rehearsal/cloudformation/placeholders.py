@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness.rehearsal.cloudformation.kinds import Kind, Say, at_once
-from harness.rehearsal.cloudformation.records import Made, Wanted
+from harness.rehearsal.cloudformation.kinds import ResourceKind, Say, at_once
+from harness.rehearsal.cloudformation.records import MadeResource, WantedResource
 
 _SILENT = ("AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle")
 _BY_NAME = {
@@ -31,7 +31,7 @@ class _Anything(dict[str, Any]):
         return f"{self._name}.{attribute}" if not attribute.endswith("Arn") else str(self["Arn"])
 
 
-class Placeholder(Kind):
+class PlaceholderKind(ResourceKind):
     """A resource that is a name and nothing else."""
 
     longest = 64
@@ -40,20 +40,20 @@ class Placeholder(Kind):
         self._home = f"{region}:{account}"
 
     @at_once
-    def create(self, wanted: Wanted, name: str, say: Say) -> Made:
+    def create(self, wanted: WantedResource, name: str, say: Say) -> MadeResource:
         """Gives it a name."""
         if wanted.kind not in _SILENT:
             say(f"{wanted.kind} is a placeholder in this local cloud: it has a name and does nothing.")
         own = str(wanted.properties.get(_BY_NAME.get(wanted.kind, ""), name))
         service = wanted.kind.split("::")[1].lower() if "::" in wanted.kind else "custom"
         arn = f"arn:aws:{service}:{self._home}:{own}"
-        return Made(arn if wanted.kind in _REF_IS_ARN else own, _Anything(own, arn))
+        return MadeResource(arn if wanted.kind in _REF_IS_ARN else own, _Anything(own, arn))
 
     @at_once
-    def update(self, made: Made, was: Wanted, wanted: Wanted, say: Say) -> Made:  # noqa: ARG002
+    def update(self, made: MadeResource, was: WantedResource, wanted: WantedResource, say: Say) -> MadeResource:  # noqa: ARG002
         """Changes nothing."""
         return made
 
     @at_once
-    def delete(self, made: Made, was: Wanted) -> None:
+    def delete(self, made: MadeResource, was: WantedResource) -> None:
         """Forgets it."""

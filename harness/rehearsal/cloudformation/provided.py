@@ -6,7 +6,7 @@ Assumption: logical ids are those of a SAM or Serverless Framework template, `<K
 
 from collections.abc import Iterator
 
-from harness.rehearsal.cloudformation.records import Made, Resource, StackRecord, Wanted
+from harness.rehearsal.cloudformation.records import MadeResource, Resource, StackRecord, WantedResource
 from harness.rehearsal.stack import Stack
 
 KEY = "Service"
@@ -19,9 +19,9 @@ def provided(stack: Stack, home: str, made_s: float) -> StackRecord:
     arn = f"arn:aws:cloudformation:{home}:stack/{stack.name}/00000000-0000-4000-8000-000000000000"
     record = StackRecord(id=arn, name=stack.name, created_s=made_s, status=_COMPLETE, is_provided=True)
     for kind, logical, physical in _listed(stack, home):
-        wanted = Wanted(logical=logical, kind=f"AWS::{kind}", properties={})
+        wanted = WantedResource(logical=logical, kind=f"AWS::{kind}", properties={})
         record.resources[logical] = Resource(
-            wanted=wanted, made=Made(physical), status=_COMPLETE, reason=None, changed_s=made_s
+            wanted=wanted, made=MadeResource(physical), status=_COMPLETE, reason=None, changed_s=made_s
         )
     return record
 

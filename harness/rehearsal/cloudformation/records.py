@@ -13,14 +13,14 @@ Properties = Mapping[str, Any]
 """Properties of a resource with nothing left to resolve, as JSON has them."""
 
 
-class Made(Struct, frozen=True):
+class MadeResource(Struct, frozen=True):
     """What a resource became: its physical id, which Ref gives, and what Fn::GetAtt gives."""
 
     physical: str
     attributes: Mapping[str, Any] = {}
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class WantedResource(Struct, frozen=True, kw_only=True):
     """What a template asks of one resource; `needs` are the resources that it refers to."""
 
     logical: str
@@ -35,8 +35,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
 class Resource(Struct, frozen=True, kw_only=True):
     """A resource that exists, or that could not be made: then it has no `made`."""
 
-    wanted: Wanted
-    made: Made | None
+    wanted: WantedResource
+    made: MadeResource | None
     status: str
     reason: str | None
     changed_s: float
@@ -60,7 +60,7 @@ class Event(Struct, frozen=True, kw_only=True):
     properties: str | None = None
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class ResourceChange(Struct, frozen=True, kw_only=True):
     """What a change set does to one resource; `replaces` is for one that is modified."""
 
     action: str
@@ -84,7 +84,7 @@ class ChangeSet:
     tags: Mapping[str, str]
     capabilities: tuple[str, ...]
     description: str | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ResourceChange, ...] = ()
     status: str = "CREATE_PENDING"
     reason: str | None = None
     execution: str = "UNAVAILABLE"

@@ -15,7 +15,7 @@ from harness.rehearsal.cloudformation.transforms import (
     transforms_of,
 )
 from harness.rehearsal.cloudformation.views import page, stack_view, summary_view
-from harness.rehearsal.cloudformation.work import Target
+from harness.rehearsal.cloudformation.work import StackTarget
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 
@@ -60,7 +60,7 @@ class StackOperations(StackStore):
         self._begin(stack, self._work(stack).update(target, keep=bool(params.get("DisableRollback"))))
         return {"StackId": stack.id}
 
-    def _asked_target(self, params: Params, stack: StackRecord | None) -> Target:
+    def _asked_target(self, params: Params, stack: StackRecord | None) -> StackTarget:
         try:
             target = self._target(params, stack)
         except TransformFailed as error:
@@ -184,7 +184,7 @@ def _described(template: StackTemplate) -> Answer:
     return answer
 
 
-def check_allowed(target: Target, *, needs_expansion: bool) -> None:
+def check_allowed(target: StackTarget, *, needs_expansion: bool) -> None:
     """Raises the Refusal of a template that needs a capability that was not given."""
     missing = check_capabilities(target.template, target.capabilities)
     expands = transforms_of(StackStore._read(target.template.original).values)

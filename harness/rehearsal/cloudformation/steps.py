@@ -15,7 +15,7 @@ PACE_S = 2.0
 """Seconds that one step of a resource takes. Assumption: on AWS it is between one and thirty, by type."""
 
 
-class Worker:
+class StackWorker:
     """Carries work on; `now_s` is the instant for which the step under way was due."""
 
     def __init__(self, schedule: Schedule) -> None:

@@ -8,13 +8,13 @@ from urllib.parse import unquote, urlsplit
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudformation import parameters
 from harness.rehearsal.cloudformation.checks import check_circles, check_form
-from harness.rehearsal.cloudformation.records import Change, Made, StackRecord, Wanted
+from harness.rehearsal.cloudformation.records import MadeResource, ResourceChange, StackRecord, WantedResource
 from harness.rehearsal.cloudformation.refusals import invalid
-from harness.rehearsal.cloudformation.steps import Steps, Worker
+from harness.rehearsal.cloudformation.steps import StackWorker, Steps
 from harness.rehearsal.cloudformation.template import StackTemplate
 from harness.rehearsal.cloudformation.transforms import transformed
 from harness.rehearsal.cloudformation.types import Types
-from harness.rehearsal.cloudformation.work import StackWork, Target, Tools, changed, outputs_of
+from harness.rehearsal.cloudformation.work import StackTarget, StackWork, Tools, changed, outputs_of
 from harness.rehearsal.kept import Kept
 from harness.rehearsal.operations import AwsService, Params
 from harness.rehearsal.refusal import Refusal
@@ -39,7 +39,7 @@ class StackStore(AwsService):
         self._home = f"{region}:{account}"
         self._stacks: dict[str, StackRecord] = {}
         self._deleted: list[StackRecord] = []
-        self._worker = Worker(schedule)
+        self._worker = StackWorker(schedule)
         self._tools = Tools(
             types=Types(services, self._kept),
             worker=self._worker,
@@ -107,7 +107,7 @@ class StackStore(AwsService):
             return stack.template.original
         raise invalid("Either Template URL or Template Body must be specified.")
 
-    def _target(self, params: Params, stack: StackRecord | None) -> Target:
+    def _target(self, params: Params, stack: StackRecord | None) -> StackTarget:
         """What a stack is to be. Raises Refusal, and TransformFailed for what SAM refuses."""
         text = self._text(params, stack)
         bare = self._read(text)
@@ -118,7 +118,7 @@ class StackStore(AwsService):
         check_form(template)
         tags = params.get("Tags")
         kept = stack.tags if stack and tags is None else {}
-        return Target(
+        return StackTarget(
             template=template,
             parameters=values,
             resolved=resolved,
@@ -132,7 +132,7 @@ class StackStore(AwsService):
 
         return StackTemplate(text, read_template(text))
 
-    def _wanted(self, stack: StackRecord, target: Target) -> dict[str, Wanted]:
+    def _wanted(self, stack: StackRecord, target: StackTarget) -> dict[str, WantedResource]:
         """What a target asks for as things stand; raises Refusal for what cannot be."""
         made = {name: one.made for name, one in stack.resources.items() if one.made}
         deployment = self._tools.deployment(stack, target, made)
@@ -141,9 +141,9 @@ class StackStore(AwsService):
         _check_types(stack, wanted)
         return wanted
 
-    def _changes(self, stack: StackRecord, target: Target) -> tuple[Change, ...]:
+    def _changes(self, stack: StackRecord, target: StackTarget) -> tuple[ResourceChange, ...]:
         """What a target changes; what hangs on a resource that is not made yet changes, too."""
-        made: dict[str, Made] = {name: one.made for name, one in stack.resources.items() if one.made}
+        made: dict[str, MadeResource] = {name: one.made for name, one in stack.resources.items() if one.made}
         wanted, again = self._wanted(stack, target), True
         while again:
             changes = {name: self._change(stack, one) for name, one in wanted.items()}
@@ -153,20 +153,20 @@ class StackStore(AwsService):
                 del made[name]
             wanted = self._tools.all_wanted(self._tools.deployment(stack, target, made)) if again else wanted
         removed = [
-            Change(action="Remove", logical=name, physical=one.physical, kind=one.wanted.kind)
+            ResourceChange(action="Remove", logical=name, physical=one.physical, kind=one.wanted.kind)
             for name, one in stack.resources.items()
             if name not in wanted and one.made
         ]
         return (*(one for one in changes.values() if one), *removed)
 
-    def _change(self, stack: StackRecord, wanted: Wanted) -> Change | None:
+    def _change(self, stack: StackRecord, wanted: WantedResource) -> ResourceChange | None:
         was = stack.resources.get(wanted.logical)
         if was is None or was.made is None:
-            return Change(action="Add", logical=wanted.logical, physical="", kind=wanted.kind)
+            return ResourceChange(action="Add", logical=wanted.logical, physical="", kind=wanted.kind)
         names = changed(was.wanted, wanted)
         if not names:
             return None
-        return Change(
+        return ResourceChange(
             action="Modify",
             logical=wanted.logical,
             physical=was.physical,
@@ -175,7 +175,7 @@ class StackStore(AwsService):
             replaces=bool(names & {*self._tools.types.of(wanted.kind).replaced_by}),
         )
 
-    def _is_same(self, stack: StackRecord, target: Target) -> bool:
+    def _is_same(self, stack: StackRecord, target: StackTarget) -> bool:
         """Whether a target changes nothing at all."""
         if self._changes(stack, target):
             return False
@@ -184,7 +184,7 @@ class StackStore(AwsService):
         return outputs_of(deployment, self._exports_of_others(stack)) == stack.outputs and target.tags == stack.tags
 
 
-def _check_types(stack: StackRecord, wanted: Mapping[str, Wanted]) -> None:
+def _check_types(stack: StackRecord, wanted: Mapping[str, WantedResource]) -> None:
     known = stack.resources
     other = [name for name, one in wanted.items() if name in known and known[name].wanted.kind != one.kind]
     if other:

@@ -14,8 +14,8 @@ from harness.rehearsal.cloudformation.function_kinds import (
     UrlKind,
     VersionKind,
 )
-from harness.rehearsal.cloudformation.kinds import Api, Kind, Named
-from harness.rehearsal.cloudformation.placeholders import Placeholder
+from harness.rehearsal.cloudformation.kinds import Api, Named, ResourceKind
+from harness.rehearsal.cloudformation.placeholders import PlaceholderKind
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.kept import Kept
 from harness.rehearsal.operations import AwsService
@@ -33,7 +33,7 @@ class Types:
         assert isinstance(functions, Functions)
         aws_lambda, deploy = Api(services["lambda"], "Lambda"), Api(services["codedeploy"], "CodeDeploy")
         rest, http = Api(services["apigateway"], "ApiGateway"), Api(services["apigatewayv2"], "ApiGatewayV2")
-        self._kinds: dict[str, Kind] = {
+        self._kinds: dict[str, ResourceKind] = {
             "AWS::Lambda::Function": FunctionKind(aws_lambda),
             "AWS::Lambda::Version": VersionKind(aws_lambda, functions),
             "AWS::Lambda::Alias": AliasKind(aws_lambda, deploy),
@@ -46,9 +46,9 @@ class Types:
             **api_kinds(rest, http, kept.content),
             **kept_kinds(kept),
         }
-        self._other = Placeholder(kept.account, kept.region)
+        self._other = PlaceholderKind(kept.account, kept.region)
 
-    def of(self, kind: str) -> Kind:
+    def of(self, kind: str) -> ResourceKind:
         """What plays a type."""
         return self._kinds.get(kind, self._other)
 
@@ -58,7 +58,7 @@ class Types:
         return _TYPE.fullmatch(kind) is not None
 
 
-def _alarms(api: Api, kept: Kept) -> dict[str, Kind]:
+def _alarms(api: Api, kept: Kept) -> dict[str, ResourceKind]:
     def arn(name: str) -> str:
         return f"arn:aws:cloudwatch:{kept.region}:{kept.account}:alarm:{name}"
 
@@ -70,7 +70,7 @@ def _alarms(api: Api, kept: Kept) -> dict[str, Kind]:
     }
 
 
-def _deployments(api: Api) -> Mapping[str, Kind]:
+def _deployments(api: Api) -> Mapping[str, ResourceKind]:
     return {
         "AWS::CodeDeploy::Application": Named(
             api,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.rehearsal.cloudformation import parameters
-from harness.rehearsal.cloudformation.records import Change, ChangeSet, Event, Resource, StackRecord
+from harness.rehearsal.cloudformation.records import ChangeSet, Event, Resource, ResourceChange, StackRecord
 from harness.rehearsal.operations import Answer
 
 PAGE = 100
@@ -122,7 +122,7 @@ def change_set_summary(stack: StackRecord, one: ChangeSet) -> Answer:
     }
 
 
-def change_view(change: Change) -> Answer:
+def change_view(change: ResourceChange) -> Answer:
     """One change of a change set."""
     told: Answer = {
         "Action": change.action,

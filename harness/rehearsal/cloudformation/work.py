@@ -8,11 +8,11 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.rehearsal.cloudformation.evaluation import Deployment, StoreReader
+from harness.rehearsal.cloudformation.evaluation import StackResolver, StoreReader
 from harness.rehearsal.cloudformation.kinds import made_up
-from harness.rehearsal.cloudformation.records import Event, Made, Resource, StackRecord, Wanted
+from harness.rehearsal.cloudformation.records import Event, MadeResource, Resource, StackRecord, WantedResource
 from harness.rehearsal.cloudformation.refusals import Cancelled, ResourceFailed, invalid
-from harness.rehearsal.cloudformation.steps import PACE_S, Steps, Worker, in_order
+from harness.rehearsal.cloudformation.steps import PACE_S, StackWorker, Steps, in_order
 from harness.rehearsal.cloudformation.template import StackTemplate, as_meant
 from harness.rehearsal.cloudformation.types import Types
 from harness.rehearsal.operations import Answer
@@ -22,7 +22,7 @@ STACK = "AWS::CloudFormation::Stack"
 _REPLACES = "Requested update requires the creation of a new physical resource; hence creating one."
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class StackTarget(Struct, frozen=True, kw_only=True):
     """What a stack is to become."""
 
     template: StackTemplate
@@ -36,7 +36,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     """What all work on stacks needs: `exports` are those of all other stacks, `stored` reads the Parameter Store."""
 
     types: Types
-    worker: Worker
+    worker: StackWorker
     rng: random.Random
     account: str
     region: str
@@ -47,7 +47,7 @@ class Tools(Struct, frozen=True, kw_only=True):
         """A random id."""
         return str(UUID(int=self.rng.getrandbits(128), version=4))
 
-    def deployment(self, stack: StackRecord, target: Target, made: Mapping[str, Made]) -> Deployment:
+    def deployment(self, stack: StackRecord, target: StackTarget, made: Mapping[str, MadeResource]) -> StackResolver:
         """The template of a target, to be read with the names of this deployment."""
         pseudo = {
             "AWS::AccountId": self.account,
@@ -57,9 +57,9 @@ class Tools(Struct, frozen=True, kw_only=True):
             "AWS::StackName": stack.name,
             "AWS::URLSuffix": "amazonaws.com",
         }
-        return Deployment(target.template, {**target.resolved, **pseudo}, made, self.exports(stack), self.stored)
+        return StackResolver(target.template, {**target.resolved, **pseudo}, made, self.exports(stack), self.stored)
 
-    def all_wanted(self, deployment: Deployment) -> dict[str, Wanted]:
+    def all_wanted(self, deployment: StackResolver) -> dict[str, WantedResource]:
         """What a template asks for now, by logical id; raises Refusal."""
         there = [name for name, one in deployment.resources.items() if deployment.is_there(one)]
         found = {name: deployment.wanted(name) for name in there}
@@ -77,7 +77,7 @@ class StackWork:
 
     # A whole stack
 
-    def create(self, target: Target, on_failure: str) -> Steps[None]:
+    def create(self, target: StackTarget, on_failure: str) -> Steps[None]:
         """Makes all of it; what becomes of it where that fails is `on_failure` to say."""
         self.tell("CREATE_IN_PROGRESS", "User Initiated")
         self._take(target)
@@ -95,7 +95,7 @@ class StackWork:
         self._stack.outputs = []
         self.tell(*((f"{word}_FAILED", _failures(undone, "delete")) if undone else (f"{word}_COMPLETE", None)))
 
-    def update(self, target: Target, *, keep: bool = False) -> Steps[None]:
+    def update(self, target: StackTarget, *, keep: bool = False) -> Steps[None]:
         """Changes it; what fails is rolled back, unless it is to be kept."""
         before, then = dict(self._stack.resources), self._as_it_is()
         self.tell("UPDATE_IN_PROGRESS", "User Initiated")
@@ -116,7 +116,7 @@ class StackWork:
         deployment = self._tools.deployment(self._stack, self._as_it_is(), self._made)
         return deployment.is_there(deployment.resources[logical])
 
-    def _roll_back(self, failed: Mapping[str, str], before: Mapping[str, Resource], then: Target) -> Steps[None]:
+    def _roll_back(self, failed: Mapping[str, str], before: Mapping[str, Resource], then: StackTarget) -> Steps[None]:
         self.tell("UPDATE_ROLLBACK_IN_PROGRESS", _failures(failed, *self._what_failed(failed, before)))
         self._take(then)
         back = {name: old for name, old in before.items() if self._stack.resources.get(name) is not old}
@@ -156,14 +156,14 @@ class StackWork:
             Event(id="", at_s=0.0, logical=stack.name, physical=stack.id, kind=STACK, status=status, reason=reason)
         )
 
-    def _take(self, target: Target) -> None:
+    def _take(self, target: StackTarget) -> None:
         stack = self._stack
         stack.template, stack.parameters, stack.resolved = target.template, target.parameters, target.resolved
         stack.tags, stack.capabilities = target.tags, target.capabilities
 
-    def _as_it_is(self) -> Target:
+    def _as_it_is(self) -> StackTarget:
         stack = self._stack
-        return Target(
+        return StackTarget(
             template=stack.template,
             parameters=stack.parameters,
             resolved=stack.resolved,
@@ -171,7 +171,7 @@ class StackWork:
             capabilities=stack.capabilities,
         )
 
-    def _forward(self, target: Target) -> Steps[dict[str, str]]:
+    def _forward(self, target: StackTarget) -> Steps[dict[str, str]]:
         """Makes and changes resources as the template asks, and sets the outputs; the reasons of those that failed."""
         deployment = self._tools.deployment(self._stack, target, self._made)
         needs = {name: one.needs for name, one in self._tools.all_wanted(deployment).items()}
@@ -188,7 +188,7 @@ class StackWork:
 
     # One resource
 
-    def _apply(self, deployment: Deployment, logical: str) -> Steps[None]:
+    def _apply(self, deployment: StackResolver, logical: str) -> Steps[None]:
         """Makes, changes or replaces a resource, or leaves it as it is."""
         was = self._stack.resources.get(logical)
         try:
@@ -206,13 +206,13 @@ class StackWork:
 
     def _failed(self, logical: str, was: Resource | None, reason: str) -> str:
         kind = was.wanted.kind if was else ""
-        wanted = was.wanted if was else Wanted(logical=logical, kind=kind, properties={})
+        wanted = was.wanted if was else WantedResource(logical=logical, kind=kind, properties={})
         self._mark(wanted, was.made if was else None, "UPDATE_FAILED" if was else "CREATE_FAILED", reason)
         return reason
 
-    def _create(self, wanted: Wanted) -> Steps[None]:
+    def _create(self, wanted: WantedResource) -> Steps[None]:
         self._mark(wanted, None, "CREATE_IN_PROGRESS")
-        made: Made | None = None
+        made: MadeResource | None = None
         try:
             made = yield from self._make(wanted, "CREATE_IN_PROGRESS")
             yield PACE_S
@@ -221,7 +221,7 @@ class StackWork:
             raise ResourceFailed(self._mark(wanted, made, "CREATE_FAILED", _why(error, "creation"))) from error
         self._mark(wanted, made, "CREATE_COMPLETE")
 
-    def _replace(self, was: Resource, old: Made, wanted: Wanted) -> Steps[None]:
+    def _replace(self, was: Resource, old: MadeResource, wanted: WantedResource) -> Steps[None]:
         self._mark(wanted, old, "UPDATE_IN_PROGRESS", _REPLACES)
         try:
             if was.wanted.kind != wanted.kind:
@@ -234,7 +234,7 @@ class StackWork:
         self._stale.append(replace(was, wanted=replace(was.wanted, deletion_policy=was.wanted.replace_policy)))
         self._mark(wanted, made, "UPDATE_COMPLETE")
 
-    def _make(self, wanted: Wanted, status: str) -> Steps[Made]:
+    def _make(self, wanted: WantedResource, status: str) -> Steps[MadeResource]:
         """Makes a resource by its kind, and marks it as begun."""
         kind = self._tools.types.of(wanted.kind)
         name = made_up(self._stack.name, wanted.logical, getattr(kind, "longest", 64), self._tools.rng)
@@ -244,7 +244,7 @@ class StackWork:
         self._mark(wanted, made, status, "Resource creation Initiated")
         return made
 
-    def _update(self, made: Made, was: Wanted, wanted: Wanted) -> Steps[None]:
+    def _update(self, made: MadeResource, was: WantedResource, wanted: WantedResource) -> Steps[None]:
         self._mark(wanted, made, "UPDATE_IN_PROGRESS")
         kind = self._tools.types.of(wanted.kind)
         try:
@@ -309,7 +309,7 @@ class StackWork:
     def _now_s(self) -> float:
         return self._tools.worker.now_s
 
-    def _mark(self, wanted: Wanted, made: Made | None, status: str, reason: str | None = None) -> str:
+    def _mark(self, wanted: WantedResource, made: MadeResource | None, status: str, reason: str | None = None) -> str:
         """Sets the status of a resource, with its event; the reason."""
         self._stack.resources[wanted.logical] = Resource(
             wanted=wanted, made=made, status=status, reason=reason, changed_s=self._now_s
@@ -317,7 +317,7 @@ class StackWork:
         self._say(wanted, made, status, reason)
         return reason or ""
 
-    def _say(self, wanted: Wanted, made: Made | None, status: str, reason: str | None) -> None:
+    def _say(self, wanted: WantedResource, made: MadeResource | None, status: str, reason: str | None) -> None:
         self._add(
             Event(
                 id="",
@@ -334,13 +334,13 @@ class StackWork:
         self._stack.events.append(replace(event, id=self._tools.id(), at_s=self._now_s))
 
 
-def changed(was: Wanted, wanted: Wanted) -> set[str]:
+def changed(was: WantedResource, wanted: WantedResource) -> set[str]:
     """The properties that differ."""
     names = {*was.properties, *wanted.properties}
     return {name for name in names if was.properties.get(name) != wanted.properties.get(name)}
 
 
-def outputs_of(deployment: Deployment, exports: Mapping[str, str]) -> list[Answer]:
+def outputs_of(deployment: StackResolver, exports: Mapping[str, str]) -> list[Answer]:
     """The outputs of a stack; raises Refusal."""
     section = deployment.outputs
     told = [_output(deployment, name, one) for name, one in section.items() if deployment.is_there(one)]
@@ -350,7 +350,7 @@ def outputs_of(deployment: Deployment, exports: Mapping[str, str]) -> list[Answe
     return told
 
 
-def _output(deployment: Deployment, name: str, one: Any) -> Answer:
+def _output(deployment: StackResolver, name: str, one: Any) -> Answer:
     answer = {"OutputKey": name, "OutputValue": _scalar(as_meant(deployment.value(one.get("Value"))))}
     if one.get("Description"):
         answer["Description"] = one.get("Description").text()
