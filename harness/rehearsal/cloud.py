@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import signal
 import socket
 import threading
@@ -11,32 +10,22 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from harness.core.delays import STOP_DELAY_S
 from harness.core.experiment.gate import Gate
-from harness.core.experiment.types import CloudDelay, Experiment
+from harness.core.experiment.types import Experiment
 from harness.core.rehearsed import ACCOUNT, REGION
 from harness.errors import CloudError, ExitCode
 from harness.rehearsal import servers, service, stack
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
 from harness.rehearsal.apis import of_experiment
-from harness.rehearsal.apis.http_apis import HttpApis
-from harness.rehearsal.apis.integrations import Integrations, Running
-from harness.rehearsal.apis.rest_apis import RestApis
 from harness.rehearsal.apis.routes import Integration, Routes
-from harness.rehearsal.apis.serving import Serving
-from harness.rehearsal.apis.stages import Stage, Stages
+from harness.rehearsal.apis.stages import Stage
 from harness.rehearsal.apis.version_header import VersionHeader
-from harness.rehearsal.clock import MINUTE_S, CloudClock, Schedule
-from harness.rehearsal.cloudformation import CloudFormation
-from harness.rehearsal.cloudwatch.service import CloudWatch
-from harness.rehearsal.codedeploy import CodeDeploy, appspec
+from harness.rehearsal.clock import Schedule
+from harness.rehearsal.codedeploy import appspec
 from harness.rehearsal.codedeploy.appspec import AppSpec
-from harness.rehearsal.fis import Fis
-from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.functions.registry import SETTLES_IN_S
 from harness.rehearsal.gateway import Gateway
-from harness.rehearsal.kept import Kept
-from harness.rehearsal.operations import AwsService
+from harness.rehearsal.parts import Parts
 from harness.rehearsal.planned import Plan
 from harness.rehearsal.proxy import ApiHome
 from harness.rehearsal.url_gateway import UrlGateway
@@ -46,7 +35,7 @@ from harness.wallclock import standstill
 PARENT_LOOK_S = 0.5
 
 
-class Cloud:
+class Cloud(Parts):
     """A local cloud with the stack of `experiment`, or of one with all defaults.
 
     `speed` simulated seconds pass in a second; at 0 the clock stands still and moves only by `advance`. `seed` decides
@@ -68,66 +57,14 @@ class Cloud:
         throttle: Throttle | None = None,
     ) -> None:
         self.experiment = experiment or Experiment(name="rehearsal")
+        super().__init__(self.experiment, speed=speed, seed=seed, version_header=version_header)
         self.host = host
         self._gate = Gate(frozenset({host.lower()}), socket.gethostname())
         self._port = port
         self._service_port = service_port
         self._throttle = throttle
-        self._seed = seed
-        self.clock = CloudClock(speed, phase_s=self._rng("clock").uniform(0, MINUTE_S))
-        self.schedule = Schedule(self.clock)
-        home = {"account": ACCOUNT, "region": REGION}
-        Kept(**home).empty()
-        times = self.experiment.cloud
-        self.cloudwatch = CloudWatch(
-            self.schedule,
-            rng=self._rng("cloudwatch"),
-            account=ACCOUNT,
-            region=REGION,
-            alarm_delay_s=_span(times.alarm_delay_s),
-        )
-        self.functions = Functions(
-            self.schedule,
-            self.cloudwatch.invocations,
-            rng=self._rng("lambda"),
-            settles_in_s=0.0,
-            **home,
-        )
-        self.codedeploy = CodeDeploy(
-            self.schedule,
-            self.functions,
-            self.cloudwatch,
-            rng=self._rng("codedeploy"),
-            account=ACCOUNT,
-            region=REGION,
-            stop_delay_s=_span(times.stop_delay_s) or STOP_DELAY_S,
-        )
-        self.fis = Fis(self.schedule, rng=self._rng("fis"), **home)
-        self._integrations = Integrations(
-            Running(version_header=version_header, speed=speed or 1.0),
-            self.functions,
-            self.cloudwatch.invocations,
-            injected=self.fis.error_share,
-        )
-        self.stages = Stages()
-        self.cloudwatch.apis = self.stages.names
-        serving = Serving(self.stages, self._integrations, now=self.clock.now, **home)
-        self.rest_apis = RestApis(self.schedule, serving, rng=self._rng("rest apis"))
-        self.http_apis = HttpApis(self.schedule, serving, rng=self._rng("http apis"))
-        self._played: dict[str, AwsService] = {
-            "codedeploy": self.codedeploy,
-            "cloudwatch": self.cloudwatch,
-            "lambda": self.functions,
-            "apigateway": self.rest_apis,
-            "apigatewayv2": self.http_apis,
-        }
-        self.cloudformation = CloudFormation(self.schedule, self._played, rng=self._rng("cloudformation"), **home)
         self._undo = contextlib.ExitStack()
         self._ready: dict[str, Any] | None = None
-
-    def _rng(self, part: str) -> random.Random:
-        """A stream of its own for each part, so that traffic does not change what CodeDeploy draws."""
-        return random.Random(f"{self._seed}:{part}")
 
     @property
     def ready(self) -> dict[str, Any]:
@@ -181,9 +118,6 @@ class Cloud:
     def _run(self, part: "servers.ControlPlane | servers.DataPlane | Schedule") -> None:
         part.start()
         self._undo.callback(part.stop)
-
-    def _services(self) -> dict[str, object]:
-        return {**self._played, "fis": self.fis, "cloudformation": self.cloudformation}
 
     def _data_plane(self, made: stack.Stack) -> UrlGateway:
         gateway, speed = self._gateway(made), self.clock.speed
@@ -266,13 +200,6 @@ class Cloud:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _span(given: CloudDelay | None) -> tuple[float, float] | None:
-    """The least and the most seconds."""
-    if given is None:
-        return None
-    return (given[0], given[1]) if isinstance(given, tuple) else (given, given)
 
 
 Beside = Callable[[Mapping[str, Any]], contextlib.AbstractContextManager[Mapping[str, str]]]
