@@ -2,13 +2,13 @@
 
 from harness.rehearsal.cloudformation.records import ChangeSet, StackRecord
 from harness.rehearsal.cloudformation.refusals import invalid
+from harness.rehearsal.cloudformation.resource_work import StackTarget
 from harness.rehearsal.cloudformation.stack_operations import check_allowed, check_updatable
 from harness.rehearsal.cloudformation.steps import Steps
 from harness.rehearsal.cloudformation.store import StackStore
 from harness.rehearsal.cloudformation.template import StackTemplate
 from harness.rehearsal.cloudformation.transforms import TransformFailed
 from harness.rehearsal.cloudformation.views import change_set_summary, change_set_view, change_view, page
-from harness.rehearsal.cloudformation.work import StackTarget
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 

@@ -6,6 +6,7 @@ from harness.rehearsal.cloudformation import parameters
 from harness.rehearsal.cloudformation.checks import check_form
 from harness.rehearsal.cloudformation.records import StackRecord
 from harness.rehearsal.cloudformation.refusals import invalid
+from harness.rehearsal.cloudformation.resource_work import StackTarget
 from harness.rehearsal.cloudformation.store import StackStore
 from harness.rehearsal.cloudformation.template import StackTemplate
 from harness.rehearsal.cloudformation.transforms import (
@@ -15,7 +16,6 @@ from harness.rehearsal.cloudformation.transforms import (
     transforms_of,
 )
 from harness.rehearsal.cloudformation.views import page, stack_view, summary_view
-from harness.rehearsal.cloudformation.work import StackTarget
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
 

@@ -10,11 +10,12 @@ from harness.rehearsal.cloudformation import parameters
 from harness.rehearsal.cloudformation.checks import check_circles, check_form
 from harness.rehearsal.cloudformation.records import MadeResource, ResourceChange, StackRecord, WantedResource
 from harness.rehearsal.cloudformation.refusals import invalid
+from harness.rehearsal.cloudformation.resource_work import StackTarget, Tools, changed
 from harness.rehearsal.cloudformation.steps import StackWorker, Steps
 from harness.rehearsal.cloudformation.template import StackTemplate
 from harness.rehearsal.cloudformation.transforms import transformed
 from harness.rehearsal.cloudformation.types import Types
-from harness.rehearsal.cloudformation.work import StackTarget, StackWork, Tools, changed, outputs_of
+from harness.rehearsal.cloudformation.work import StackWork, outputs_of
 from harness.rehearsal.kept import Kept
 from harness.rehearsal.operations import AwsService, Params
 from harness.rehearsal.refusal import Refusal
