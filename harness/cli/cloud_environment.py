@@ -3,11 +3,13 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from harness.errors import CloudError, ExitCode
 
@@ -17,28 +19,51 @@ UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 def begin(options: Sequence[str]) -> int:
     """Starts a cloud that outlives this process, and prints the shell's commands; raises CloudError."""
-    ready, cloud = begun(options)
-    print(as_shell(ready, cloud.pid))  # noqa: T201 - the command's result
-    print(_served(ready, cloud.pid), file=sys.stderr)  # noqa: T201 - for a person
+    begun = CloudInBackground(options)
+    pid = begun.process.pid
+    print(as_shell(begun.ready, pid))  # noqa: T201 - the command's result
+    print(_served(begun.ready, pid, begun.log), file=sys.stderr)  # noqa: T201 - for a person
     return ExitCode.AS_EXPECTED
 
 
-def begun(options: Sequence[str]) -> "tuple[Mapping[str, Any], subprocess.Popen[bytes]]":
-    """What a cloud in the background says once it is ready, and its process; raises CloudError."""
-    with tempfile.TemporaryFile() as log:
-        cloud = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "harness", "cloud", *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
-        assert cloud.stdout is not None
-        line = cloud.stdout.readline()
+class CloudInBackground:
+    """A cloud in a process of its own: what it says once it is ready, and the file of what it warns of.
+
+    Raises CloudError where it does not start.
+    """
+
+    def __init__(self, options: Sequence[str]) -> None:
+        number, name = tempfile.mkstemp(prefix="canary-cloud-", suffix=".log")
+        self.log = Path(name)
+        with os.fdopen(number, "wb") as log:
+            self.process = _started(options, log)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
         if not line:
-            log.seek(0)
-            raise CloudError(f"The local cloud did not start: {log.read().decode(errors='replace').strip()}")
-    return json.loads(line), cloud
+            told = self.told()
+            self.log.unlink()
+            raise CloudError(f"The local cloud did not start: {' '.join(told)}")
+        self.ready: Mapping[str, Any] = json.loads(line)
+
+    def told(self) -> Sequence[str]:
+        """What it warned of so far, line by line, each once."""
+        return [*dict.fromkeys(self.log.read_text(errors="replace").splitlines())]
+
+    def end(self) -> None:
+        """Ends it, and takes its file away."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+        self.log.unlink(missing_ok=True)
+
+
+def _started(options: Sequence[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - ourselves
+        [sys.executable, "-m", "harness", "cloud", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,
+    )
 
 
 def as_shell(ready: Mapping[str, Any], pid: int) -> str:
@@ -65,8 +90,9 @@ def variables_of(ready: Mapping[str, Any], pid: int) -> Mapping[str, str]:
     }
 
 
-def _served(ready: Mapping[str, Any], pid: int) -> str:
+def _served(ready: Mapping[str, Any], pid: int, log: Path) -> str:
     return (
         f"The local cloud serves AWS at {ready['endpoint_url']} and its service at {ready['service_url']}, "
-        f"{ready['speed']:g} times as fast as AWS. `kill {pid}` ends it."
+        f"{ready['speed']:g} times as fast as AWS. What it plays otherwise than AWS it writes to {log}. "
+        f"`kill {pid}` ends it."
     )

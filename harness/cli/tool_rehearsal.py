@@ -5,7 +5,6 @@ import contextlib
 import os
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import TYPE_CHECKING
 
-from harness.cli.cloud_environment import UNSET, begun, variables_of
+from harness.cli.cloud_environment import UNSET, CloudInBackground, variables_of
 from harness.cli.shared_options import printing_of
 from harness.cli.words import given_of, pair
 from harness.errors import HarnessError, UsageError
@@ -39,7 +38,8 @@ def rehearse_by_tool(options: argparse.Namespace, speed: float) -> int:
     experiment = _asked(options)
     folders = [Path.cwd(), options.change or Path.cwd()]
     baseline, canary = _shells(experiment)
-    with Interrupts() as stop, _cloud(options, speed) as variables:
+    with Interrupts() as stop, _cloud(options, speed) as cloud:
+        variables = {**os.environ}
         before = _stacks()
         tell(f"first deployment, what is in service: {shlex.join(options.others)}")
         code = _ended(options.others, {**variables, **baseline}, folders[0], stop)
@@ -47,8 +47,13 @@ def rehearse_by_tool(options: argparse.Namespace, speed: float) -> int:
             raise HarnessError(f"the first deployment failed: {options.others[0]} ended with exit code {code}")
         stack = _released(before)
         tell(f"second deployment, the change, of the stack {stack} in {folders[1]}")
-        with _file(_at_its_stack(experiment, stack, variables["CANARY_CLOUD_SERVICE_URL"], speed)) as file:
-            return _ended(_run(options, file), {**variables, **canary}, folders[1], stop)
+        played = _at_its_stack(experiment, stack, cloud, speed)
+        with _file(played) as file:
+            code = _ended(_run(options, file), {**variables, **canary}, folders[1], stop)
+        for line in cloud.told():
+            if line not in played.otherwise:
+                tell(f"second deployment: {line}")
+        return code
 
 
 # What is asked
@@ -95,19 +100,17 @@ def _shells(experiment: "Experiment") -> tuple[Mapping[str, str], Mapping[str, s
 
 
 @contextlib.contextmanager
-def _cloud(options: argparse.Namespace, speed: float) -> Iterator[Mapping[str, str]]:
+def _cloud(options: argparse.Namespace, speed: float) -> Iterator[CloudInBackground]:
     """A local cloud for as long as it lasts; this process's environment leads to it, too."""
     header = ("--version-header", options.version_header) if options.version_header else ()
-    ready, process = begun(["--speed", str(speed), *header, "--with-parent"])
-    variables = variables_of(ready, process.pid)
+    cloud = CloudInBackground(["--speed", str(speed), *header, "--with-parent"])
     for name in UNSET:
         os.environ.pop(name, None)
-    os.environ.update(variables)
+    os.environ.update(variables_of(cloud.ready, cloud.process.pid))
     try:
-        yield {**os.environ}
+        yield cloud
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        cloud.end()
 
 
 def _aws() -> "Aws":
@@ -138,13 +141,13 @@ def _released(before: set[str]) -> str:
     raise UsageError(f"the command deployed nothing that CodeDeploy releases: {made}")
 
 
-def _at_its_stack(experiment: "Experiment", stack: str, service_url: str, speed: float) -> "Experiment":
-    """The experiment as it is sent to what the stack serves."""
+def _at_its_stack(experiment: "Experiment", stack: str, cloud: CloudInBackground, speed: float) -> "Experiment":
+    """The experiment as it is sent to what the stack serves, with what the cloud warned of."""
     from msgspec.structs import replace
 
     from harness.core.experiment.part import LONGEST_S
 
-    host, headers = _front(stack, service_url)
+    host, headers = _front(stack, cloud.ready["service_url"])
     requests = experiment.traffic.requests.items()
     headed = {name: replace(one, headers={**headers, **one.headers}) for name, one in requests}
     return replace(
@@ -152,6 +155,7 @@ def _at_its_stack(experiment: "Experiment", stack: str, service_url: str, speed:
         target=replace(experiment.target, host=host),
         traffic=replace(experiment.traffic, requests=headed),
         deployment=replace(experiment.deployment, stack=stack),
+        otherwise=(*experiment.otherwise, *cloud.told()),
         give_up_s=min(experiment.give_up_s + TOOL_S * speed, LONGEST_S),
     )
 

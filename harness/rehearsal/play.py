@@ -106,7 +106,8 @@ def play(
             clouds.append(CloudProcess(experiments[0], Path(scratch), asked))
             for index, experiment in enumerate(experiments):
                 ready = clouds[index].ready(stop)
-                resolved = resolve(experiment, ready)
+                warned = clouds[index].told()
+                resolved = resolve(experiment, ready, warned)
                 folder = open_folder(resolved)
                 following = experiments[index + 1 : index + 2]
                 file = _written(resolved, Path(scratch))
@@ -125,10 +126,11 @@ def play(
                 cloud.close(stop)
 
 
-def resolve(experiment: Experiment, ready: Ready) -> Experiment:
-    """The experiment with the names that the cloud gave to everything."""
+def resolve(experiment: Experiment, ready: Ready, warned: Sequence[str] = ()) -> Experiment:
+    """The experiment with the names that the cloud gave to everything, and with what it warned of."""
     return msgspec.structs.replace(
         experiment,
+        otherwise=tuple(dict.fromkeys((*experiment.otherwise, *warned))),
         target=msgspec.structs.replace(experiment.target, host=ready.service_url),
         deployment=msgspec.structs.replace(
             experiment.deployment,

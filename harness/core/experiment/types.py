@@ -350,6 +350,7 @@ class Experiment(Part, frozen=True, kw_only=True):
 
     `further_alarms` are those that a rehearsal gives the deployment group besides `alarm`; each has a name. `stop_on`
     has the run stop the deployment, with a rollback, once the comparison of both versions suffices for that.
+    `otherwise` are sentences on what a rehearsal plays otherwise than AWS, which the verdict repeats; it adds its own.
     """
 
     name: Annotated[str, Meta(pattern=NAME)]
@@ -375,4 +376,5 @@ class Experiment(Part, frozen=True, kw_only=True):
     cloud: CloudTimes = CloudTimes()
     notify: Notify | None = None
     shadow: tuple[ShadowAlarm, ...] = ()
+    otherwise: tuple[str, ...] = ()
     seed: int = 1

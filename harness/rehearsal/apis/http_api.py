@@ -2,6 +2,7 @@
 
 import copy
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,13 +72,20 @@ class HttpApi:
                     "TimeoutInMillis": given.get("timeoutInMillis"),
                 }
             )
+            asked = openapi.asked_by(content, operation)
             self.routes.put(
                 {
                     "RouteKey": DEFAULT_ROUTE if path == f"/{DEFAULT_ROUTE}" else f"{method} {path}",
                     "Target": f"integrations/{integration['IntegrationId']}",
-                    "AuthorizerId": authorizers.get(openapi.scheme_of(content, operation) or ""),
+                    **self._authorization(next(filter(None, map(authorizers.get, asked)), None), asked),
                 }
             )
+
+    def _authorization(self, authorizer: str | None, asked: Mapping[str, Mapping[str, Any]]) -> Answer:
+        if authorizer is None:
+            return {"AuthorizationType": "AWS_IAM" if any(map(openapi.is_of_iam, asked.values())) else "NONE"}
+        kind = self.authorizers.get(authorizer)["AuthorizerType"]
+        return {"AuthorizationType": "JWT" if kind == "JWT" else "CUSTOM", "AuthorizerId": authorizer}
 
     def _authorizer(self, name: str, scheme: Any) -> str | None:
         """The id of the authorizer that a scheme asks for; None where it asks for none."""

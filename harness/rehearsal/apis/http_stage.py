@@ -12,6 +12,7 @@ from harness.rehearsal.apis.own_answers import HTTP
 from harness.rehearsal.apis.places import places
 from harness.rehearsal.apis.routes import ANY, ApiRoute, Fixed, Integration
 from harness.rehearsal.apis.serving import Admitting
+from harness.rehearsal.apis.unverified import tell_unverified
 from harness.rehearsal.operations import Answer
 
 DEFAULT_ROUTE = "$default"
@@ -30,6 +31,7 @@ class HttpDefinition(Struct, frozen=True, kw_only=True):
 def routes(definition: HttpDefinition, variables: Mapping[str, str], admitting: Admitting) -> Iterator[ApiRoute]:
     """Every route that has an integration; the default one answers what no other does."""
     admissions = {key: _admission(one, variables, admitting) for key, one in definition.authorizers.items()}
+    tell_unverified((route["RouteKey"], route.get("AuthorizationType") or "") for route in definition.routes)
     # The default route first, so that one on every path of its own takes its place.
     for route in sorted(definition.routes, key=lambda one: one["RouteKey"] != DEFAULT_ROUTE):
         integration = definition.integrations.get((route.get("Target") or "").removeprefix("integrations/"))

@@ -52,10 +52,16 @@ def schemes(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def scheme_of(content: Mapping[str, Any], operation: Mapping[str, Any]) -> str | None:
-    """The name of what admits the requests of an operation; None where all may pass."""
+def asked_by(content: Mapping[str, Any], operation: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The schemes that admit the requests of an operation, by name; none where all may pass."""
     asked = operation.get("security", content.get("security")) or []
-    return next((name for one in asked for name in one), None)
+    known = schemes(content)
+    return {name: known[name] for one in asked for name in one if name in known}
+
+
+def is_of_iam(scheme: Mapping[str, Any]) -> bool:
+    """Whether a scheme asks for a signature of IAM."""
+    return scheme.get(f"{_OF_AWS}authtype") == "awsSigv4"
 
 
 def laid_into(api: RestApi, content: Mapping[str, Any]) -> None:
@@ -75,8 +81,7 @@ def laid_into(api: RestApi, content: Mapping[str, Any]) -> None:
         asked = operation.get(f"{_OF_AWS}request-validator", content.get(f"{_OF_AWS}request-validator"))
         method = {
             "httpMethod": name,
-            **_security(authorizers, scheme_of(content, operation)),
-            "apiKeyRequired": False,
+            **_security(authorizers, asked_by(content, operation)),
             "requestValidatorId": validators.get(asked),
             "requestParameters": dict(_required(operation)),
             "requestModels": _models(operation),
@@ -96,12 +101,20 @@ def _authorizer(api: RestApi, name: str, scheme: Mapping[str, Any]) -> Answer | 
     )
 
 
-def _security(authorizers: Mapping[str, Answer | None], scheme: str | None) -> Answer:
-    authorizer = authorizers.get(scheme or "")
+def _security(authorizers: Mapping[str, Answer | None], asked: Mapping[str, Mapping[str, Any]]) -> Answer:
+    key = {"apiKeyRequired": any(_is_key(scheme) for scheme in asked.values())}
+    authorizer = next(filter(None, (authorizers.get(name) for name in asked)), None)
     if authorizer is None:
-        return {"authorizationType": "NONE"}
+        return {**key, "authorizationType": "AWS_IAM" if any(map(is_of_iam, asked.values())) else "NONE"}
     kind = "COGNITO_USER_POOLS" if authorizer["type"] == "COGNITO_USER_POOLS" else "CUSTOM"
-    return {"authorizationType": kind, "authorizerId": authorizer["id"]}
+    return {**key, "authorizationType": kind, "authorizerId": authorizer["id"]}
+
+
+def _is_key(scheme: Mapping[str, Any]) -> bool:
+    """Whether a scheme asks for a key of a usage plan."""
+    return (
+        scheme.get("type") == "apiKey" and str(scheme.get("name")).lower() == "x-api-key" and AUTHORIZER not in scheme
+    )
 
 
 def _required(operation: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:

@@ -12,6 +12,7 @@ from harness.rehearsal.apis.places import places
 from harness.rehearsal.apis.rest_api import DeployedApi
 from harness.rehearsal.apis.routes import ApiRoute, Fixed, Integration
 from harness.rehearsal.apis.serving import Admitting
+from harness.rehearsal.apis.unverified import tell_unverified
 
 _AUTHORIZATION = "method.request.header.Authorization"
 
@@ -19,6 +20,7 @@ _AUTHORIZATION = "method.request.header.Authorization"
 def routes(definition: DeployedApi, variables: Mapping[str, str], admitting: Admitting) -> Iterator[ApiRoute]:
     """Every method that has an integration."""
     admissions = {key: _admission(one, variables, admitting) for key, one in definition.authorizers.items()}
+    tell_unverified(_asked(definition))
     for resource in definition.resources:
         for name, method in resource.get("resourceMethods", {}).items():
             if "methodIntegration" in method:
@@ -29,6 +31,15 @@ def routes(definition: DeployedApi, variables: Mapping[str, str], admitting: Adm
                     authorizer=admissions.get(method.get("authorizerId") or ""),
                     checks=checks_of(method, definition.validators, definition.models),
                 )
+
+
+def _asked(definition: DeployedApi) -> Iterator[tuple[str, str]]:
+    for resource in definition.resources:
+        for name, method in resource.get("resourceMethods", {}).items():
+            route = f"{name} {resource['path']}"
+            yield route, method.get("authorizationType") or ""
+            if method.get("apiKeyRequired"):
+                yield route, "API_KEY"
 
 
 def _integration(route: str, given: Mapping[str, Any], variables: Mapping[str, str]) -> Integration | Fixed:

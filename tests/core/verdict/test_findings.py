@@ -85,6 +85,12 @@ def test_layers_that_were_not_played_are_named(findings: Any, row: Any) -> None:
     assert "ran without a-layer, another: these layers" in told["layers-not-played"].text
 
 
+def test_what_is_played_otherwise_than_on_aws_is_repeated(findings: Any, row: Any) -> None:
+    """A local cloud says it once, on stderr: the verdict keeps it."""
+    told = findings(row("healthy"), otherwise=["It runs on Node 20.", "A JWT is not verified."])
+    assert told["otherwise-than-on-aws"].text.endswith(": It runs on Node 20. A JWT is not verified.")
+
+
 def test_errors_come_first(experiment: Any, row: Any) -> None:
     """A person reads from the top."""
     severities = [finding.severity for finding in judge(experiment(), row("no-rollback")).findings]

@@ -101,6 +101,29 @@ def test_a_definition_is_imported(http: Any, function: Any, ask: Any) -> None:
     assert keys == ["GET /things", "$default"]
 
 
+def test_a_jwt_that_nothing_here_verifies_is_said(
+    http: Any, function: Any, ask: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever sends any token is let in, and the function gets no claims."""
+    integration = f'{{type: aws_proxy, payloadFormatVersion: "2.0", uri: "{function("tokens")}"}}'
+    jwt = "{type: jwt, jwtConfiguration: {issuer: https://example.com, audience: [a]}}"
+    scheme = f"{{type: oauth2, x-amazon-apigateway-authorizer: {jwt}}}"
+    iam = "{type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: awsSigv4}"
+    text = f"""
+    openapi: 3.0.1
+    info: {{title: tokens}}
+    paths:
+      /own: {{get: {{security: [{{token: []}}], x-amazon-apigateway-integration: {integration}}}}}
+      /signed: {{get: {{security: [{{AWS_IAM: []}}], x-amazon-apigateway-integration: {integration}}}}}
+    components: {{securitySchemes: {{token: {scheme}, AWS_IAM: {iam}}}}}
+    """
+    api = http.import_api(Body=text)["ApiId"]
+    http.create_stage(ApiId=api, StageName="prod", DeploymentId=http.create_deployment(ApiId=api)["DeploymentId"])
+    assert (ask(api, "prod", "/own").status, ask(api, "prod", "/own", Authorization="any").status) == (401, 200)
+    assert "a request to GET /own needs a JWT, which this local cloud does not verify" in caplog.text
+    assert "a request to GET /signed needs a signature of IAM" in caplog.text
+
+
 def test_an_http_api_is_exported_as_the_harness_reads_it(http: Any, shop: str) -> None:
     """By the operation that `init --stack` asks."""
     answer = http.export_api(ApiId=shop, OutputType="JSON", Specification="OAS30", StageName="$default")

@@ -224,6 +224,34 @@ def test_a_definition_of_sam_is_imported(rest: Any, client: Any, function: Any, 
     assert [one["path"] for one in rest.get_resources(restApiId=api)["items"]] == ["/", "/{proxy+}", "/open"]
 
 
+GUARDED = """
+swagger: "2.0"
+info: {title: guarded, version: "1"}
+paths:
+  /token: {get: {security: [{pool: [], api_key: []}], x-amazon-apigateway-integration: {type: mock}}}
+  /sealed: {get: {security: [{AWS_IAM: []}], x-amazon-apigateway-integration: {type: mock}}}
+  /key: {get: {security: [{api_key: []}], x-amazon-apigateway-integration: {type: mock}}}
+securityDefinitions:
+  api_key: {type: apiKey, name: x-api-key, in: header}
+  AWS_IAM: {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: awsSigv4}
+  pool:
+    {type: apiKey, name: Authorization, in: header,
+     x-amazon-apigateway-authorizer: {type: cognito_user_pools, providerARNs: [arn]}}
+"""
+
+
+def test_what_nothing_here_verifies_is_said(rest: Any, ask: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Tokens of Cognito, signatures and keys: who would be refused on AWS is let in."""
+    api = rest.import_rest_api(body=GUARDED.encode())["id"]
+    rest.create_deployment(restApiId=api, stageName="prod")
+    statuses = [ask(api, "prod", "/token", Authorization="any").status, ask(api, "prod", "/token").status]
+    assert [*statuses, ask(api, "prod", "/sealed").status, ask(api, "prod", "/key").status] == [200, 401, 200, 200]
+    said = "\n".join(caplog.messages)
+    assert "a request to GET /token needs a token of Cognito, which this local cloud does not verify" in said
+    assert "a request to GET /sealed needs a signature of IAM" in said
+    assert "a request to GET /token, GET /key needs an API key" in said
+
+
 @pytest.mark.parametrize(
     ("operation", "params", "code"),
     [

@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     experiment.no_traffic,
     experiment.not_steady,
     experiment.layers_not_played,
+    experiment.otherwise_than_on_aws,
     net.alarm_already_on,
     net.alarm_no_data,
     net.alarm_metric_empty,

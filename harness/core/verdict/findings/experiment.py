@@ -89,6 +89,12 @@ def layers_not_played(scene: Scene) -> Finding | None:
     )
 
 
+def otherwise_than_on_aws(scene: Scene) -> Finding | None:
+    """A rehearsal said what it plays otherwise than AWS."""
+    told = scene.evidence.experiment.otherwise
+    return warning("otherwise-than-on-aws", f"Played otherwise than on AWS: {' '.join(told)}") if told else None
+
+
 def canary_slower(scene: Scene) -> Finding | None:
     """The canary is surely slower than the baseline in more than one part of its trial, be it harm or not."""
     slower = slower_than(scene.evidence, _noticeable)
