@@ -137,7 +137,8 @@ class UrlGateway:
         return _with_cors(await self._invoke(target, call), target, headers)
 
     async def _invoke(self, target: UrlTarget, call: UrlRequest) -> GatewayAnswer:
-        run = functools.partial(self._functions.run_at_url, target, url_events.event(call), speed=self._speed)
+        event, at_s = url_events.event(call), call.received_s
+        run = functools.partial(self._functions.run_at_url, target, event, speed=self._speed, at_s=at_s)
         try:
             done = await asyncio.wrap_future(self._threads.submit(run))
             return FAILED if done.error else url_events.parse(done.payload)

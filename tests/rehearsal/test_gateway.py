@@ -57,6 +57,7 @@ class FakeLambda:
         self.weight = weight
         self.concurrency: int | None = None
         self.events: list[dict[str, Any]] = []
+        self.asked_s: list[float] = []
         self.records: list[tuple[str, str | None, str, float, float, bool]] = []
 
     def draw(self, function: str, qualifier: str | None, chance: float, at_s: float) -> str:
@@ -71,7 +72,7 @@ class FakeLambda:
         """The version as given."""
         return self.codes["1" if version == "$LATEST" else version]
 
-    def take_slot(self, function: str, alias: str | None, version: str) -> Underway:
+    def take_slot(self, function: str, alias: str | None, version: str, at_s: float) -> Underway:
         """Throttles all where concurrency is 0."""
         if self.concurrency == 0:
             raise Refusal("TooManyRequestsException", "Rate Exceeded.")
@@ -80,8 +81,11 @@ class FakeLambda:
     def free_slot(self, function: str, alias: str | None, version: str) -> None:
         """Nothing is held."""
 
-    def run(self, function: str, version: str, event: bytes, *, alias: str | None, speed: float = 1.0) -> Invocation:
+    def run(
+        self, function: str, version: str, event: bytes, *, alias: str | None, speed: float, at_s: float
+    ) -> Invocation:
         """Gives `outcome`."""
+        self.asked_s.append(at_s)
         self.events.append(json.loads(event))
         outcome = self.outcome(self.events[-1]) if callable(self.outcome) else self.outcome
         if isinstance(outcome, Exception):
@@ -579,6 +583,13 @@ def test_own_code_gets_a_proxy_event() -> None:
     assert event["requestContext"]["path"] == "/shared/fakeUser"
     assert event["requestContext"]["requestTimeEpoch"] == 1_000_000
     assert event["requestContext"]["identity"] == {"sourceIp": "127.0.0.9", "userAgent": "test"}
+
+
+def test_own_code_counts_from_when_its_request_came() -> None:
+    """Whenever a thread takes it up: its run is told the instant of the request."""
+    client = Client(own({"statusCode": 200}))
+    client.ask()
+    assert client.backend.asked_s == [counted.received_s for counted in client.counted] == [1000.0]
 
 
 def test_own_code_gets_the_body_as_text() -> None:

@@ -107,7 +107,7 @@ class Integrations:
             return await self._in_time(stage, self._run(stage, to, call, version), version, limit_s)
         own = self._behaviour(to.function, version, code)
         try:
-            underway = self._versions.take_slot(to.function, to.alias, version)
+            underway = self._versions.take_slot(to.function, to.alias, version, call.received_s)
         except Refusal:
             return stage.answers.of("not_invoked")
         if own.latency_s:
@@ -169,17 +169,18 @@ class Integrations:
     async def run(self, to: Integration, event: bytes, call: ApiRequest) -> Invocation:
         """Invokes a function that is asked about a request, as an authorizer is; raises `Refusal`."""
         version = self._versions.draw(to.function, to.qualifier, call.chance(), call.received_s)
-        return await self._waited(to, version, event)
+        return await self._waited(to, version, event, call.received_s)
 
-    async def _waited(self, to: Integration, version: str, event: bytes) -> Invocation:
+    async def _waited(self, to: Integration, version: str, event: bytes, at_s: float) -> Invocation:
         speed = self._running.speed
-        run = functools.partial(self._versions.run, to.function, version, event, alias=to.alias, speed=speed)
+        run = functools.partial(self._versions.run, to.function, version, event, alias=to.alias, speed=speed, at_s=at_s)
         return await asyncio.wrap_future(self._threads[to.function, version].submit(run))
 
     async def _run(self, stage: Stage, to: Integration, call: ApiRequest, version: str) -> GatewayAnswer:
         shapes = _SHAPES[to.payload]
         try:
-            invocation = await self._waited(to, version, shapes.event(call, home=stage.home))
+            event = shapes.event(call, home=stage.home)
+            invocation = await self._waited(to, version, event, call.received_s)
         except Refusal:
             return stage.answers.of("not_invoked")
         if invocation.error:

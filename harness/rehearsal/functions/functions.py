@@ -126,16 +126,28 @@ class Functions(
         """The frozen version; the same object for as long as the version does not change."""
         return self._version(self._function(function), version).code
 
-    def run(self, function: str, version: str, event: bytes, *, alias: str | None, speed: float = 1.0) -> Invocation:
+    def run(
+        self,
+        function: str,
+        version: str,
+        event: bytes,
+        *,
+        alias: str | None,
+        speed: float = 1.0,
+        at_s: float | None = None,
+    ) -> Invocation:
         """Runs a version and counts it; blocks. Raises `Refusal` where reserved concurrency does not admit the run.
 
-        Its time limits run out `speed` times as fast as wall time.
+        Its time limits run out `speed` times as fast as wall time. It counts at `at_s`, when it was asked for, however
+        late a loaded machine begins it; by default now.
         """
-        return self._run(self.code(function, version), event, alias, speed)
+        return self._run(self.code(function, version), event, alias, speed, at_s)
 
-    def run_at_url(self, target: UrlTarget, event: bytes, *, speed: float = 1.0) -> Invocation:
+    def run_at_url(
+        self, target: UrlTarget, event: bytes, *, speed: float = 1.0, at_s: float | None = None
+    ) -> Invocation:
         """Runs what a function URL stands for, as `run` does."""
-        return self._run(self._drawn(target.name), event, _alias_of(target.name), speed)
+        return self._run(self._drawn(target.name), event, _alias_of(target.name), speed, at_s)
 
     def warm(self, function: str, version: str) -> str | None:
         """Makes a version ready for its first run; why each run will fail, None where none need fail.
@@ -158,12 +170,12 @@ class Functions(
             start.start()
         return start.is_alive
 
-    def take_slot(self, function: str, alias: str | None, version: str) -> Underway:
+    def take_slot(self, function: str, alias: str | None, version: str, at_s: float) -> Underway:
         """Takes one of the function's concurrent runs; where none is free counts a throttle and raises `Refusal`."""
         try:
             return self._function(function).slots.take(alias, version)
         except TooManyRequests:
-            self._invocations.record_throttle(function, alias, self._schedule.clock.now())
+            self._invocations.record_throttle(function, alias, at_s)
             raise
 
     def free_slot(self, function: str, alias: str | None, version: str) -> None:
@@ -181,12 +193,14 @@ class Functions(
             engine.close()
         self._packages.close()
 
-    def _run(self, code: Code, event: bytes, alias: str | None, speed: float = 1.0) -> Invocation:
+    def _run(
+        self, code: Code, event: bytes, alias: str | None, speed: float = 1.0, at_s: float | None = None
+    ) -> Invocation:
         arn = self._address.arn(code.function, alias or _own(code))
         request = RunRequest(id=str(uuid4()), arn=arn, event=event, speed=speed)
-        underway = self.take_slot(code.function, alias, code.version)
+        started_s = self._schedule.clock.now() if at_s is None else at_s
+        underway = self.take_slot(code.function, alias, code.version, started_s)
         try:
-            started_s = self._schedule.clock.now()
             done = invocation(code, request, self._engines[code.kind].run(code, request))
         finally:
             self.free_slot(code.function, alias, code.version)

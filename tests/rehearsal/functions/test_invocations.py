@@ -257,20 +257,30 @@ def test_a_slot_counts_runs_that_others_make(create, client, functions, counted)
     """The gateway's own runs take slots too, and give them back."""
     create()
     client.put_function_concurrency(FunctionName="fn", ReservedConcurrentExecutions=1)
-    functions.take_slot("fn", "Live", "1")
+    functions.take_slot("fn", "Live", "1", 0.0)
     with pytest.raises(Refusal):
-        functions.take_slot("fn", "Live", "1")
+        functions.take_slot("fn", "Live", "1", 0.0)
     functions.free_slot("fn", "Live", "1")
-    assert functions.take_slot("fn", "Live", "1") == (1, 1, 1)
+    assert functions.take_slot("fn", "Live", "1", 0.0) == (1, 1, 1)
     assert [throttle["alias"] for throttle in counted.throttles] == ["Live"]
+
+
+def test_a_run_counts_when_it_was_asked_for(create, client, functions, counted):
+    """However late a loaded machine takes it up; a throttle does, too."""
+    create()
+    functions.run("fn", "$LATEST", b"{}", alias=None, at_s=1000.0)
+    client.put_function_concurrency(FunctionName="fn", ReservedConcurrentExecutions=0)
+    with pytest.raises(Refusal):
+        functions.run("fn", "$LATEST", b"{}", alias=None, at_s=2000.0)
+    assert [counted.runs[0]["started_s"], counted.throttles[0]["started_s"]] == [1000.0, 2000.0]
 
 
 def test_runs_under_way_count_for_function_alias_and_version(create, functions):
     """Each run that begins knows how many there are, itself among them."""
     create()
-    functions.take_slot("fn", "Live", "1")
-    functions.take_slot("fn", None, "2")
-    assert functions.take_slot("fn", "Live", "2") == (3, 2, 1)
+    functions.take_slot("fn", "Live", "1", 0.0)
+    functions.take_slot("fn", None, "2", 0.0)
+    assert functions.take_slot("fn", "Live", "2", 0.0) == (3, 2, 1)
 
 
 def test_other_calls_are_answered_while_a_function_runs(create, client, functions, tmp_path, eventually):
