@@ -139,7 +139,7 @@ class Director(Role):
         else:
             announce_exit_code(code, said)
         ends_with(code)
-        if self.last and not self.refused:
+        if self.last and not self._refusal_counts():
             self.last.print_verdict(code)
 
     def signalled(self, code: ExitCode) -> None:
@@ -171,9 +171,13 @@ class Director(Role):
 
     def _verdict_code(self) -> int | None:
         """The exit code of the latest test's verdict, where that has one."""
-        if self.state in IN_A_TEST or self.refused or not self.last or not self.last.verdict:
+        if self.state in IN_A_TEST or self._refusal_counts() or not self.last or not self.last.verdict:
             return None
         return self.last.verdict.exit_code
+
+    def _refusal_counts(self) -> bool:
+        """Whether the latest test was refused, and that was not just told on a page to who may go on there."""
+        return self.refused is not None and not (self.environment.web_ui and self._codes)
 
     def _leave(self) -> None:
         """Has Locust end, once the run has."""
@@ -266,7 +270,9 @@ class Director(Role):
         reason = masked_prose(reason)
         log.error("%s", reason)
         self._happens("refused")
-        self._code, self.refused = code, reason
+        self.refused = reason
+        if self._refusal_counts():
+            self._code = code
         gevent.spawn(self._stop_locust)
 
     def _on_over(self) -> None:

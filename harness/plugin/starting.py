@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from harness.aws.clients import Aws
+from harness.aws.ringing import check_no_alarm_rings
 from harness.core.experiment.hosts import is_loopback
+from harness.core.experiment.types import Deployment
 from harness.errors import NotAllowed, UsageError
 from harness.plugin import options
 from harness.plugin.lifecycle import DirectorState
 from harness.plugin.web_form import CHANGEABLE
+from harness.run.experiment import Settings
 
 if TYPE_CHECKING:
     from harness.plugin.director import Director
@@ -69,15 +73,15 @@ class Starts:
             raise NotAllowed(refused)
         self._busy = True
         try:
-            self.check(ours, host)
+            self._check_alarms(self.check(ours, host).experiment.deployment)
         except BaseException:
             self._busy = False
             raise
         self._kept_host = self._environment.host
         self._before, self._kept = self._director.attempts, self._set()
 
-    def check(self, ours: Mapping[str, Any], host: str | None) -> None:
-        """Raises UsageError where a test with these options cannot be."""
+    def check(self, ours: Mapping[str, Any], host: str | None) -> Settings:
+        """What a test with these options is; raises UsageError where it cannot be."""
         closed = next((name for name in ours if name not in options.in_form()), None)
         if closed:
             raise UsageError(f"{closed} is set where Locust is started, not in the form")
@@ -86,7 +90,7 @@ class Starts:
             raise UsageError(NO_PERMISSION_HERE)
         asked = Namespace(**{**vars(given), **ours})
         asked.host = host or self._environment.host
-        self._director.admission.settings(asked, asked.host)
+        return self._director.admission.settings(asked, asked.host)
 
     def start(self, ours: Mapping[str, Any], host: str | None, users: int | None) -> None:
         """Starts a test with these options, laid over those of the last one; raises HarnessError with the reason.
@@ -141,6 +145,11 @@ class Starts:
         for name, value in self._kept.items():
             setattr(self._environment.parsed_options, name, value)
         self._environment.host = self._kept_host
+
+    def _check_alarms(self, wanted: Deployment) -> None:
+        """Raises NotAllowed where a deployment of ours would be stopped at once, as after a round that rolled back."""
+        if wanted.target_version or wanted.redeploy or wanted.command:
+            check_no_alarm_rings(Aws(), wanted)
 
     def _may_permit(self) -> bool:
         """Whether a person may give permission to write on the page: only who sits here, or signed in, reaches it."""

@@ -8,12 +8,14 @@ from typing import Any
 import gevent
 import pytest
 
+from harness.core.experiment.types import Experiment
 from harness.errors import HarnessError, NotAllowed, UsageError
 from harness.plugin import options
 from harness.plugin.lifecycle import DirectorState
 from harness.plugin.starting import BUSY, JUDGING, Starts
 
 HOST = "http://127.0.0.1:9"
+PLAIN = Experiment(name="test")
 
 
 class Playing:
@@ -27,7 +29,7 @@ class Playing:
         self.refused: str | None = None
         self.why: str | None = None
         self.started: list[dict[str, Any]] = []
-        self.admission = SimpleNamespace(settings=lambda asked, host: None)
+        self.admission = SimpleNamespace(settings=lambda asked, host: SimpleNamespace(experiment=PLAIN))
         runner = SimpleNamespace(start=self.begin)
         self.environment = SimpleNamespace(parsed_options=self.given, runner=runner, host=HOST, shape_class=None)
         self.starts = Starts(self.environment, self)  # type: ignore[arg-type]

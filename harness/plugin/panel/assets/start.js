@@ -72,10 +72,12 @@ export class StartCard {
     }
     if (!run) return;
     const others = offers.versions.filter((version) => version !== offers.in_service);
+    const served = `version ${offers.in_service ?? "in service"}`;
     this.version = h("select", { "aria-label": "Next version" },
       ...others.map((version) => h("option", { value: version }, `version ${version}`)),
-      h("option", { value: ONCE_MORE }, `version ${offers.in_service ?? "in service"} once more`));
-    this.quick.append(this.button("Next version", () => this.begin(this.next())), this.version);
+      offers.no_redeploy ? null : h("option", { value: ONCE_MORE }, `${served} once more`));
+    if (this.version.options.length) this.quick.append(this.button("Next version", () => this.begin(this.next())), this.version);
+    if (offers.no_redeploy) this.quick.after(h("p", { class: "soft" }, `Not offered is ${served} once more: ${offers.no_redeploy}`));
   }
 
   // What the form says, whole: an empty field leaves it to the experiment.
