@@ -58,7 +58,9 @@ class Parts:
 
     def _functions(self) -> Functions:
         rng, invocations = self._rng("lambda"), self.cloudwatch.invocations
-        return Functions(self.schedule, invocations, rng=rng, settles_in_s=0.0, **_HOME)
+        functions = Functions(self.schedule, invocations, rng=rng, settles_in_s=0.0, **_HOME)
+        functions.logs.listeners.append(self.cloudwatch.logged.record)
+        return functions
 
     def _codedeploy(self, stop_delay_s: CloudDelay | None) -> CodeDeploy:
         return CodeDeploy(

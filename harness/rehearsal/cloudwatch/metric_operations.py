@@ -8,6 +8,7 @@ from harness.rehearsal.cloudwatch import paging, queries
 from harness.rehearsal.cloudwatch.api_requests import ApiMetrics
 from harness.rehearsal.cloudwatch.bucket import STATISTICS, Bucket, is_statistic
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
+from harness.rehearsal.cloudwatch.logged_metrics import LoggedMetrics
 from harness.rehearsal.cloudwatch.queries import Query, Reader, dimensions_of, is_period
 from harness.rehearsal.cloudwatch.requests import CheckedService, invalid, seconds, timestamp
 from harness.rehearsal.cloudwatch.store import (
@@ -35,10 +36,14 @@ _Point = tuple[float, str, float]
 
 
 class MetricOperations(CheckedService):
-    """What CloudWatch knows of metrics; `invocations` takes what functions do, `api_requests` what the API does."""
+    """What CloudWatch knows of metrics.
+
+    `invocations` takes what functions do, `api_requests` what the API does, and `logged` what functions log.
+    """
 
     invocations: InvocationMetrics
     api_requests: ApiMetrics
+    logged: LoggedMetrics
     _store: MetricStore
 
     @operation
@@ -126,6 +131,7 @@ class MetricOperations(CheckedService):
     def _publish(self, now_s: float) -> None:
         self.invocations.publish(self._store, now_s)
         self.api_requests.publish(self._store, now_s)
+        self.logged.publish(self._store, now_s)
 
     def _checked(self, namespace: str, path: str, datum: Params, now_s: float) -> dict[str, Any]:
         at_s = seconds(datum["Timestamp"]) if "Timestamp" in datum else now_s

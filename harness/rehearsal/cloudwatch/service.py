@@ -7,6 +7,7 @@ from harness.rehearsal.cloudwatch.alarm_operations import AlarmOperations
 from harness.rehearsal.cloudwatch.alarms import AlarmStore
 from harness.rehearsal.cloudwatch.api_requests import ApiMetrics
 from harness.rehearsal.cloudwatch.invocations import InvocationMetrics
+from harness.rehearsal.cloudwatch.logged_metrics import LoggedMetrics
 from harness.rehearsal.cloudwatch.metric_operations import MetricOperations
 from harness.rehearsal.cloudwatch.store import MINUTE_S, MetricStore
 
@@ -18,9 +19,9 @@ JUST_BEFORE_S = 0.5
 class CloudWatch(MetricOperations, AlarmOperations):
     """Metrics and alarms of one account in one region.
 
-    `invocations` and `api_requests` may be used without the schedule's lock. `rng` decides once how late metrics arrive
-    and at which second of a minute an alarm is evaluated; with `alarm_delay_s` (least, most) so that an alarm on what
-    functions and API did rings that long after the period that decides.
+    `invocations`, `api_requests` and `logged` may be used without the schedule's lock. `rng` decides once how late
+    metrics arrive and at which second of a minute an alarm is evaluated; with `alarm_delay_s` (least, most) so that an
+    alarm on what functions and API did rings that long after the period that decides.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class CloudWatch(MetricOperations, AlarmOperations):
         delay_s = None if alarm_delay_s is None else random.Random(seed).uniform(*alarm_delay_s)
         self.invocations = InvocationMetrics(seed, None if delay_s is None else max(0.0, delay_s - JUST_BEFORE_S))
         self.api_requests = ApiMetrics(self.invocations.visible_at)
+        self.logged = LoggedMetrics(self.invocations.visible_at)
         self._store = MetricStore(account)
         self._alarms = AlarmStore(
             schedule,

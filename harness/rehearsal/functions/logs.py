@@ -6,6 +6,7 @@ are kept.
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from harness.rehearsal.functions.records import Code
 from harness.rehearsal.kept import Kept
 
 MOST_RUNS = 20_000
+
+LogListener = Callable[[str, float, bytes], None]
+"""Is told the log group of a run, when it began, and what it logged."""
 
 
 class LoggedRun(NamedTuple):
@@ -25,17 +29,21 @@ class LoggedRun(NamedTuple):
 
 
 class Logs:
-    """Takes what runs log, at no cost, and hands it to moto when it is asked for."""
+    """Takes what runs log, tells `listeners`, and hands it to moto when it is asked for."""
 
     def __init__(self, kept: Kept) -> None:
+        self.listeners: list[LogListener] = []
         self._kept = kept
         self._runs: deque[LoggedRun] = deque(maxlen=MOST_RUNS)
         self._lock = threading.Lock()
 
     def add(self, code: Code, at_s: float, text: bytes) -> None:
         """Keeps what a run of own code logged, which began at `at_s`; other versions log where nobody sees it."""
-        if code.kind in ("python", "node"):
-            self._runs.append(LoggedRun(group_of(code), stream_of(code), round(at_s * 1000), text))
+        if code.kind not in ("python", "node"):
+            return
+        self._runs.append(LoggedRun(group_of(code), stream_of(code), round(at_s * 1000), text))
+        for listener in self.listeners:
+            listener(group_of(code), at_s, text)
 
     def hand_over(self) -> None:
         """Has CloudWatch Logs know all runs so far."""
