@@ -1,5 +1,6 @@
 """The doctor's diagnosis for a person: what is wrong first, and how many checks are in order."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -24,6 +25,8 @@ _BANNERS: dict[CheckSeverity, tuple[str, str]] = {
     "warning": ("ARMED, WITH WARNINGS", "bold black on yellow"),
 }
 _ARMED = ("ARMED", "bold black on green")
+MOST_OF_A_KIND = 5
+"""Notes of one kind that are told one by one."""
 
 
 def show(diagnosis: Diagnosis, console: Console, *, verbose: bool = False) -> None:
@@ -40,7 +43,7 @@ def show(diagnosis: Diagnosis, console: Console, *, verbose: bool = False) -> No
 def _show_checks(checks: Sequence[Check], console: Console, *, verbose: bool) -> None:
     shown = [check for check in checks if verbose or check.severity != "ok"]
     if shown:
-        console.print(_table(shown))
+        console.print(_table(shown, most=len(shown) if verbose else MOST_OF_A_KIND))
     if left := len(checks) - len(shown):
         console.print(Text(f"{left} check{'s are' if left > 1 else ' is'} in order; -v names them.", style="green"))
 
@@ -79,29 +82,37 @@ def _aliased(diagnosis: Diagnosis) -> str:
     return f"{diagnosis.function}:{diagnosis.alias}" if diagnosis.function else ""
 
 
-def _table(checks: Sequence[Check]) -> Table:
+def _table(checks: Sequence[Check], most: int) -> Table:
+    """Notes beyond so many of one kind are counted."""
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=max(map(len, SEVERITIES)), no_wrap=True)
     grid.add_column(overflow="fold")
     for severity in reversed(SEVERITIES):
+        told: Counter[str] = Counter()
         for alike in _alike([check for check in checks if check.severity == severity]):
-            grid.add_row(Text(severity, style=_STYLES[severity]), _told(*alike))
+            told[alike[0].id] += 1
+            if severity != "note" or told[alike[0].id] <= most:
+                grid.add_row(Text(severity, style=_STYLES[severity]), _told(*alike))
+        for kind, count in told.items() if severity == "note" else ():
+            if count > most:
+                more = Text(f"{count - most} more of this kind; -v names them. [{kind}]", style="dim")
+                grid.add_row(Text(severity, style=_STYLES[severity]), more)
     return grid
 
 
 def _alike(checks: Sequence[Check]) -> list[list[Check]]:
-    """The checks, those that are unknown for the same reason together: one thing that is missing blinds many."""
+    """The checks, those that say the same together: one thing that is missing blinds many."""
     groups: dict[str, list[Check]] = {}
     for check in checks:
-        groups.setdefault(check.seen if check.severity == "unknown" else check.id, []).append(check)
+        groups.setdefault(check.seen, []).append(check)
     return [*groups.values()]
 
 
 def _told(check: Check, *others: Check) -> Text:
-    ids = ", ".join(one.id for one in (check, *others))
+    ids = ", ".join(dict.fromkeys(one.id for one in (check, *others)))
     place = (f"{facts.plain(check.file or '')}:{check.line} " if check.line else "", "dim")
     seen = Text.assemble(place, facts.plain(check.seen), " ", (f"[{ids}]", "dim"))
-    if others or check.severity in ("ok", "note"):
+    if (others and check.severity == "unknown") or check.severity in ("ok", "note"):
         return seen
     more = " ".join(part for part in (check.matters, check.advice) if part)
     return Text.assemble(seen, "\n", (facts.plain(more), "dim"))

@@ -1,5 +1,6 @@
 """Alarms of a template: CloudFormation's properties, which are those of DescribeAlarms, with texts for numbers."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from harness.templates.release import TemplateAlarm
 from harness.templates.values import Value
 
 TYPES = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+_ARN = re.compile(r"arn:[^\s\"'()]*?:cloudwatch:[^\s\"'()]*?:alarm:")
+"""What comes before an alarm's name in its ARN, be region and account names that are not known yet."""
 _NUMBERS = ("Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold")
 _MAY_BE_OPEN = ("AlarmName", "AlarmDescription", "Dimensions", "AlarmRule", "Metrics")
 _NOT_READ = ("AlarmActions", "OKActions", "InsufficientDataActions", "Tags", "AlarmDescription", "ActionsEnabled")
@@ -24,6 +27,8 @@ def read_alarm(resolver: Resolver, logical: str, resource: Value) -> TemplateAla
     properties = resource.get("Properties") or Value({}, resource.line)
     read = {key: resolver.value(part) for key, part in properties.items() if key not in _NOT_READ}
     plain = {key: _plain(part, key) for key, part in read.items()}
+    if isinstance(rule := plain.get("AlarmRule"), str):
+        plain["AlarmRule"] = _ARN.sub("", rule)
     plain["AlarmName"] = resolver.reference(logical, resource.line).text()
     defined = alarm_defined(plain)
     assert defined is not None, "an alarm of a template has a name"

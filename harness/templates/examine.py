@@ -132,7 +132,7 @@ def _unnamed_alarms(release: TemplateRelease) -> Iterator[Problem]:
         name = alarm.defined.name
         sure = not any(may_be_one(name, other, release.open_names) for other in may_be_named)
         watched = [one for one in release.released if one.function in _watched(alarm)]
-        if name not in named and sure and watched:
+        if name not in named and sure and watched and not any(one.unclear for one in watched):
             text = f"The alarm {alarm.logical} watches {watched[0].logical}, and no deployment group names it."
             yield Problem("alarm-configured", "warning", text, "Add it to the group's alarms.", alarm.line)
 
@@ -271,8 +271,14 @@ def _own_line(one: ReleasedFunction, question: str) -> int:
 
 def alarms_are_there(release: TemplateRelease, one: ReleasedFunction) -> Assessment:
     """The template defines the alarms that the group names."""
+    if one.unclear:
+        raise Unseen("; ".join(fact.value for fact in one.unclear))
     if not one.alarms:
         raise Unseen("the group names no alarm")
+    by_arn = [fact.value for fact in one.alarms if fact.value.startswith("arn:")]
+    if by_arn:
+        seen = f"The group names {', '.join(by_arn)}: CodeDeploy takes an alarm's name, and finds none by its ARN."
+        return error(seen, "Write the name; the alarm must be of the group's own account and region.")
     known = {alarm.defined.name for alarm in release.alarms}
     logical = {alarm.logical: alarm for alarm in release.alarms}
     named = [fact.value for fact in one.alarms]

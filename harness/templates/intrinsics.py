@@ -7,7 +7,7 @@ reason and the option that gives it.
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -37,16 +37,23 @@ _NAMED_BY = {
 }
 """The property that is a resource's name; what Ref gives for one of these types."""
 _FUNCTIONS = ("AWS::Lambda::Function", "AWS::Serverless::Function")
+_ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+ALARM_ARN = "arn:aws:cloudwatch:region:account:alarm:"
+"""What an alarm's ARN begins with; only its name matters here, which is what a composite's rule is read by."""
 _DYNAMIC = re.compile(r"\{\{resolve:([^}]+)\}\}")
 _IN_SUB = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
 class MissingName(Struct, frozen=True):
-    """Something that the template does not say: its name, why not, and the line where it is needed."""
+    """Something that the template does not say: its name, why not, and the line where it is needed.
+
+    `on` are the names that it hangs on, where none of its own can be given.
+    """
 
     name: str
     why: str
     line: int
+    on: tuple[str, ...] = ()
 
     @property
     def option(self) -> str:
@@ -61,10 +68,17 @@ def _closest(name: str) -> str:
 
 
 def how_to_give(asked: Mapping[str, MissingName], names: Sequence[str]) -> str:
-    """The options that give what is missing; where a name hangs on others, those of all that is missing."""
-    direct = [asked[name] for name in dict.fromkeys(names) if name in asked]
-    needed = direct if len(direct) == len({*names}) else [*asked.values()]
-    return "give " + " and ".join(one.option for one in needed) if needed else "it hangs on what is not known"
+    """The options that give what is missing; where a name hangs on others, theirs."""
+    options = [*dict.fromkeys(option for name in names for option in _options(asked, name))]
+    return f"give {' and '.join(options)}" if options else "it hangs on what is not known"
+
+
+def _options(asked: Mapping[str, MissingName], name: str) -> Iterator[str]:
+    one = asked.get(name)
+    if one is not None and not one.on:
+        yield one.option
+    for other in one.on if one else ():
+        yield from _options(asked, other)
 
 
 class Resolver:
@@ -145,10 +159,22 @@ class Resolver:
         """What is missing, and the options that give it."""
         return how_to_give(self.asked, names)
 
-    def hanging(self, name: str) -> str:
-        """A name for what hangs on something else that is not known, and so may be anything."""
+    def hanging(self, name: str, on: Iterable[str], line: int) -> Value:
+        """A name for what hangs on other names that are not known, and so may be anything."""
+        self.asked[name] = MissingName(name, "it hangs on others", line, tuple(on))
         self.open.add(name)
-        return name
+        return Value(placeholder(name), line)
+
+    def needed_by(self, condition: str) -> Iterator[str]:
+        """The names that are not known, and on which a condition hangs."""
+        seen, left = set[str](), [condition]
+        while left:
+            declared = self._sections["Conditions"].get(name := left.pop())
+            if declared is not None and name not in seen:
+                seen.add(name)
+                names = [*references(declared, "Condition")]
+                left += names
+                yield from (found for found in names if found in self.asked)
 
     def reference(self, name: str, line: int) -> Value:
         """What Ref gives."""
@@ -234,6 +260,8 @@ class Resolver:
         kind = _text_of(self.resources[logical].get("Type"))
         if attribute == "Arn" and kind in _FUNCTIONS:
             return Value(f"{self._arn()}{self._physical(logical)}", line)
+        if attribute == "Arn" and kind in _ALARMS:
+            return Value(f"{ALARM_ARN}{self._physical(logical)}", line)
         if attribute == "AliasArn" and kind == "AWS::Lambda::Alias":
             return Value(self._physical(logical), line)
         return Value(placeholder(f"{logical}.{attribute}"), line)
@@ -372,7 +400,8 @@ def _find_in_map(resolver: Resolver, argument: Value, name: str) -> Value:
     if found is not None and len(keys) == 3:
         return resolver.value(found)
     if any(names_in(key) for key in keys):
-        return Value(placeholder(resolver.hanging(f"{name} {'.'.join(map(_bare, keys))}")), argument.line)
+        open_here = (found for key in keys for found in names_in(key))
+        return resolver.hanging(f"{name} {'.'.join(map(_bare, keys))}", open_here, argument.line)
     default = argument.parts()[3].get("DefaultValue") if len(argument.parts()) == 4 else None
     if default:
         return resolver.value(default)
@@ -392,7 +421,8 @@ def _if(resolver: Resolver, argument: Value, name: str) -> Value:
         raise resolver.wrong(argument.line, "Fn::If takes a condition and two values")
     holds = resolver.condition(parts[0].text(), parts[0].line)
     if holds is None:
-        return Value(placeholder(resolver.hanging(f"{name} {parts[0].text()}")), argument.line)
+        condition = parts[0].text()
+        return resolver.hanging(f"{name} {condition}", resolver.needed_by(condition), argument.line)
     return resolver.value(parts[1 if holds else 2])
 
 
@@ -450,18 +480,21 @@ def _not(parts: Sequence[bool | None]) -> bool | None:
     return None if len(parts) != 1 or parts[0] is None else not parts[0]
 
 
-def references(value: Value) -> Iterator[str]:
-    """The logical ids, and other names, that a value refers to whatever its conditions are."""
+def references(value: Value, *more: str) -> Iterator[str]:
+    """The logical ids, and other names, that a value refers to whatever its conditions are.
+
+    `more` are functions besides Ref that name what they refer to.
+    """
     for key, part in value.items():
         if key == "Fn::If":
             continue
-        if key == "Ref":
+        if key in ("Ref", *more):
             yield part.text().partition(".")[0]
         elif key == "Fn::GetAtt":
             yield (part.parts()[0] if part.parts() else part).text().partition(".")[0]
         elif key == "Fn::Sub":
             text = part.parts()[0] if part.parts() else part
             yield from (found[2].partition(".")[0] for found in _IN_SUB.finditer(text.text()) if not found[1])
-        yield from references(part)
+        yield from references(part, *more)
     for part in value.parts():
-        yield from references(part)
+        yield from references(part, *more)

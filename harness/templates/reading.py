@@ -15,7 +15,14 @@ from harness.templates.cloudformation import ShiftedAlias, read_alias, read_conf
 from harness.templates.code import read_code
 from harness.templates.intrinsics import Resolver
 from harness.templates.places import Places
-from harness.templates.release import Fact, Problem, ReleasedFunction, RunFunction, TemplateRelease
+from harness.templates.release import (
+    Fact,
+    Problem,
+    ReleasedFunction,
+    RunFunction,
+    TemplateAlarm,
+    TemplateRelease,
+)
 from harness.templates.routes import InvokedRoute, invoked_routes
 from harness.templates.translated import Translated
 from harness.templates.values import Value, mentions, read_values
@@ -114,10 +121,12 @@ class _Reading:
         self._problems += [_circle(circle, resolver) for circle in circles(resolver.resources)]
         by_default = {name: Fact(value.text(), value.line) for name, value in resolver.defaults.items()}
         configs = (read_config(resolver, *one) for one in there.of(cloudformation.CONFIG))
+        all_released = tuple(replace(one, logical=by_name.get(one.function, one.logical)) for one in shifted)
+        self._problems += self._named_twice(alarms, all_released)
         return TemplateRelease(
             file=self._file,
             places=resolver.places,
-            released=tuple(replace(one, logical=by_name.get(one.function, one.logical)) for one in shifted),
+            released=all_released,
             unguarded={key: fact for key, fact in functions.items() if key not in known},
             functions=tuple(fact.value for fact in functions.values()),
             called={**_called_by_cdk(there.of(*_FUNCTIONS)), **self._called},
@@ -128,6 +137,23 @@ class _Reading:
             open_names=frozenset(resolver.open),
             asked=dict(resolver.asked),
         )
+
+    def _named_twice(
+        self, alarms: tuple[TemplateAlarm, ...], released: tuple[ReleasedFunction, ...]
+    ) -> Iterator[Problem]:
+        """Alarms with the name of another one that is there, too, for each function that they guard."""
+        named: dict[str, TemplateAlarm] = {}
+        for alarm in alarms:
+            name = alarm.defined.name
+            other = named.setdefault(name, alarm)
+            if other is not alarm and not any(map(self._hangs, (alarm.logical, other.logical))):
+                guarded = [one.logical for one in released if name in {fact.value for fact in one.alarms}]
+                yield from (_same_name(alarm, other, function) for function in guarded or [""])
+
+    def _hangs(self, logical: str) -> bool:
+        """Whether it is not known if a resource is there."""
+        condition = self._resolver.resources[logical].get("Condition")
+        return condition is not None and self._resolver.condition(condition.text(), condition.line) is None
 
     def runs(self, template: Path) -> Mapping[str, RunFunction]:
         """How each function runs, by its name."""
@@ -219,8 +245,8 @@ def _conditional(resolver: Resolver, logical: str, condition: Value, *, is_known
         text = f"{logical} is not deployed: its condition {condition.text()} does not hold."
         return Problem("condition", "note", text, "", condition.line)
     text = f"Whether {logical} is deployed is not known: it hangs on the condition {condition.text()}."
-    asked = " and ".join(one.option for one in resolver.asked.values())
-    return Problem("condition", "unknown", text, f"Give {asked}." if asked else "", condition.line)
+    advice = resolver.how_to_give([*resolver.needed_by(condition.text())])
+    return Problem("condition", "unknown", text, f"{advice[:1].upper()}{advice[1:]}.", condition.line)
 
 
 def _without_type(logical: str, resource: Value) -> Problem:
@@ -241,6 +267,11 @@ def _circle(circle: tuple[str, ...], resolver: Resolver) -> Problem:
     return Problem(
         "circular-reference", "error", text, "Take one of the references out.", resolver.resources[circle[0]].line
     )
+
+
+def _same_name(alarm: TemplateAlarm, other: TemplateAlarm, function: str) -> Problem:
+    text = f"The alarms {other.logical} and {alarm.logical} have one name, {alarm.defined.name}: the deployment fails."
+    return Problem("alarm-exists", "error", text, "Give each a name of its own.", alarm.line, function)
 
 
 def _without_alias(logical: str, resource: Value) -> Problem:

@@ -54,6 +54,8 @@ def reference(address: str, kind: str, attribute: str, line: int) -> Value | Non
         return made({"Ref": address}, line)
     if kind == FUNCTION and attribute in ("arn", "version"):
         return made({"Fn::GetAtt": [address, attribute.capitalize()]}, line)
+    if kind in (ALARM, COMPOSITE) and attribute == "arn":
+        return made({"Fn::GetAtt": [address, "Arn"]}, line)
     if kind == FUNCTION and attribute == "invoke_arn":
         return made({"Fn::GetAtt": [address, "Arn"]}, line)
     if kind in _OF_ROUTES and attribute in ("id", "root_resource_id"):

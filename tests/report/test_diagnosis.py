@@ -112,3 +112,13 @@ def test_a_narrow_terminal_loses_nothing() -> None:
     """Long names are folded."""
     name = "n" * 100
     assert printed(diagnosis(check(name, "ok")), width=40).count("n") >= 200
+
+
+def test_notes_of_one_kind_are_told_each_and_many_counted() -> None:
+    """What differs is never hidden behind the first of its kind, but for the sixth note and those after it."""
+    told = [replace(check("parameters", "note"), seen=f"{letter} is 1 here.") for letter in "abcdefg"]
+    text = printed(diagnosis(*told), verbose=False)
+    assert [letter for letter in "abcdefg" if f"{letter} is 1 here." in text] == [*"abcde"]
+    assert "2 more of this kind; -v names them." in text
+    assert "g is 1 here." in printed(diagnosis(*told))
+    assert "b was wrong" in printed(diagnosis(check("a", "error"), replace(check("a", "error"), seen="b was wrong")))

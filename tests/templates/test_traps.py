@@ -153,6 +153,52 @@ def test_alarms_by_an_unknown_condition_are_asked_for(examine: Examine) -> None:
     assert "--parameter Owner=" in asked(diagnosis, "alarm-configured").seen
 
 
+def test_what_hangs_on_a_condition_asks_for_what_that_needs_alone(examine: Examine) -> None:
+    """Whatever else of the template is not known; and no alarm is called unnamed, or missing, meanwhile."""
+    change = (ALARMS, "        Alarms: !If [IsProd, [!Ref ApiErrors], []]\n")
+    owned = ("IsProd: !Equals [!Ref Stage", "IsProd: !Equals [!Ref Owner")
+    other = ("Threshold: 3", "Threshold: '{{resolve:ssm:/shop/threshold}}'")
+    diagnosis = examine(SAM, change, owned, other)
+    seen = asked(diagnosis, "alarm-configured").seen
+    assert ("Owner" in seen, "ssm:" in seen) == (True, False)
+    assert asked(diagnosis, "alarm-exists").seen == seen
+    assert "alarm-configured" not in told(diagnosis)
+
+
+def test_two_alarms_of_one_name_are_refused(examine: Examine) -> None:
+    """CloudFormation makes the first and fails at the second, unless a condition decides between them."""
+    two = SAM.partition("  ApiErrors:\n")
+    named = two[2].replace("    Properties:\n", "    Properties:\n      AlarmName: errors\n")
+    both = f"{two[0]}  ApiErrors:\n{named}  Second:\n{named}"
+    diagnosis = examine(both)
+    assert (told(diagnosis)["alarm-exists"][0], diagnosis.diagnoses[0].exit_code) == ("error", 3)
+    first = both.replace("  ApiErrors:\n", "  ApiErrors:\n    Condition: IsProd\n")
+    assert "alarm-exists" not in told(
+        examine(first.replace("IsProd: !Equals [!Ref Stage", "IsProd: !Equals [!Ref Owner"))
+    )
+
+
+@pytest.mark.parametrize("name", ["!GetAtt ApiErrors.Arn", "arn:aws:cloudwatch:us-east-1:123456789012:alarm:errors"])
+def test_an_alarm_by_its_arn_is_none(examine: Examine, name: str) -> None:
+    """CodeDeploy takes names, and looks for them in its own region."""
+    check = asked(examine(SAM, ("- !Ref ApiErrors", f"- {name}")), "alarm-exists")
+    assert check.severity == "error"
+    assert "name" in check.seen
+
+
+@pytest.mark.parametrize(
+    "child",
+    ["${ApiErrors.Arn}", "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${ApiErrors}"],
+)
+def test_a_composite_may_name_its_children_by_arn(examine: Examine, child: str) -> None:
+    """As CloudWatch's own examples do."""
+    composite = (
+        f"  Sick: {{Type: 'AWS::CloudWatch::CompositeAlarm', Properties: {{AlarmRule: !Sub 'ALARM(\"{child}\")'}}}}\n"
+    )
+    diagnosis = examine(SAM + composite, ("- !Ref ApiErrors", "- !Ref Sick"))
+    assert asked(diagnosis, "alarm-threshold").severity == "ok"
+
+
 def test_tables_are_read_by_stage(examine: Examine) -> None:
     """As a threshold for each stage."""
     table = ("Resources:", "Mappings:\n  Limits:\n    dev: {Errors: 3}\n    prod: {Errors: 0}\nResources:")
