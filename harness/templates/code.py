@@ -22,13 +22,19 @@ _REQUESTS = ("Api", "HttpApi")
 _UNBUILT = (".ts", ".mts", ".tsx")
 
 
-def read_code(resolver: Resolver, logical: str, resource: Value, common: Value | None, template: Path) -> RunFunction:
-    """How a function runs, with what the Globals say of all; its code is looked for from the template's folder on."""
+def read_code(
+    resolver: Resolver, logical: str, resource: Value, common: Value | None, template: Path, guarded: frozenset[str]
+) -> RunFunction:
+    """How a function runs, with what the Globals say of all; its code is looked for from the template's folder on.
+
+    `guarded` are the APIs of SAM that have a default authorizer.
+    """
     own = resource.get("Properties") or Value({}, resource.line)
     properties = Properties(resolver, merged(common, own) if common else own)
     folder = template if template.is_dir() else template.parent
     layers = layers_of(resolver, properties, folder)
     code, why_not = _code(properties, resource, folder, layers)
+    routes = [*_routes(properties.part("Events"), guarded)]
     variables = properties.part("Environment").part("Variables")
     return RunFunction(
         logical=logical,
@@ -36,23 +42,34 @@ def read_code(resolver: Resolver, logical: str, resource: Value, common: Value |
         environment={name: variables.text(name) for name, _ in variables.value.items()},
         timeout=properties.text("Timeout", "3"),
         memory=properties.text("MemorySize", "128"),
-        routes=tuple(_routes(properties.part("Events"))),
+        routes=tuple(route for route, _ in routes),
+        guarded=frozenset(route.value for route, is_guarded in routes if is_guarded),
         code=code,
         layers_elsewhere=layers.elsewhere,
         why_not=why_not,
     )
 
 
-def _routes(events: Properties) -> Iterator[Fact[tuple[str, str]]]:
-    """Method and path of each event that is a request."""
+def _routes(events: Properties, guarded: frozenset[str]) -> Iterator[tuple[Fact[tuple[str, str]], bool]]:
+    """Method and path of each event that is a request, and whether something admits it."""
     for name, event in events.value.items():
         says = events.part(name).part("Properties")
         kind = (event.get("Type") or Value("", 0)).text()
         if kind == "HttpApi" and says.text("Path", DEFAULT_ROUTE).value == DEFAULT_ROUTE:
-            yield Fact(("any", "/"), event.line)
+            yield Fact(("any", "/"), event.line), _is_guarded(says, kind, guarded)
         elif kind in _REQUESTS and says.has("Path"):
             path = says.text("Path")
-            yield Fact((says.text("Method", "ANY").value.lower(), path.value), path.line)
+            route = Fact((says.text("Method", "ANY").value.lower(), path.value), path.line)
+            yield route, _is_guarded(says, kind, guarded)
+
+
+def _is_guarded(event: Properties, kind: str, guarded: frozenset[str]) -> bool:
+    auth = event.part("Auth")
+    own = auth.text("Authorizer").value
+    if auth.switch("ApiKeyRequired", missing=False) or own:
+        return own != "NONE"
+    api = event.text("RestApiId" if kind == "Api" else "ApiId").value
+    return next(iter(names_in(api)), kind) in guarded
 
 
 def _code(

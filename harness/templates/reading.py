@@ -23,7 +23,7 @@ from harness.templates.release import (
     TemplateAlarm,
     TemplateRelease,
 )
-from harness.templates.routes import InvokedRoute, invoked_routes
+from harness.templates.routes import InvokedRoute, guarded_apis, invoked_routes
 from harness.templates.translated import Translated
 from harness.templates.values import Value, mentions, read_values
 
@@ -102,7 +102,8 @@ class _Reading:
     def __init__(self, translated: Translated, resolver: Resolver, file: str) -> None:
         self._resolver = resolver
         self._file = file
-        self._globals = _function_globals(translated.template)
+        self._common = translated.template.get("Globals") or Value({}, 0)
+        self._globals = self._common.get("Function")
         self._problems: list[Problem] = [*translated.problems]
         self._defaults = translated.defaults
         self._called = translated.called
@@ -158,8 +159,9 @@ class _Reading:
     def runs(self, template: Path) -> Mapping[str, RunFunction]:
         """How each function runs, by its name."""
         resolver, there, common = self._resolver, self._there, self._globals
-        runs = [read_code(resolver, *one, common, template) for one in there.of(sam.FUNCTION)]
-        runs += [read_code(resolver, *one, None, template) for one in there.of("AWS::Lambda::Function")]
+        apis = guarded_apis(resolver, self._common)
+        runs = [read_code(resolver, *one, common, template, apis) for one in there.of(sam.FUNCTION)]
+        runs += [read_code(resolver, *one, None, template, apis) for one in there.of("AWS::Lambda::Function")]
         return {resolver.reference(one.logical, one.line).text(): one for one in runs}
 
     def routed(self, runs: Mapping[str, RunFunction]) -> Mapping[str, RunFunction]:
@@ -217,12 +219,10 @@ _MATTER = (*_FUNCTIONS, *alarming.TYPES, cloudformation.ALIAS, cloudformation.GR
 def _with_routes(name: str, run: RunFunction, routes: tuple[InvokedRoute, ...]) -> RunFunction:
     """A route that is said twice, by an event and by the API's body, is one."""
     found = (*run.routes, *(route.said for route in routes if route.invokes(name)))
-    return replace(run, routes=tuple({one.value: one for one in reversed(found)}.values())[::-1])
-
-
-def _function_globals(template: Value) -> Value | None:
-    common = template.get("Globals")
-    return common.get("Function") if common else None
+    own = {one.value: one for one in reversed(found)}
+    # Terraform says of a method what admits its requests, and of another resource what it invokes.
+    guarded = run.guarded | {route.said.value for route in routes if route.is_guarded}
+    return replace(run, routes=tuple(own.values())[::-1], guarded=guarded & own.keys())
 
 
 def _called_by_cdk(functions: Iterable[tuple[str, Value]]) -> Mapping[str, str]:

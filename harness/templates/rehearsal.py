@@ -46,13 +46,27 @@ def as_released(
         hooks={**hooks_of(release, one, experiment.deployment.hooks, stand_in=stand_in), **experiment.deployment.hooks},
     )
     arms = {} if stand_in else arms_of(release, one, experiment)
+    unguarded = () if stand_in else _without_authorizers(release, one)
     return replace(
         experiment,
         deployment=deployment,
         alarm=alarm,
         further_alarms=tuple(further),
         rollback=tuple(cast(RollbackEvent, event) for event in one.rollback_events),
+        otherwise=(*experiment.otherwise, *unguarded),
         **arms,
+    )
+
+
+def _without_authorizers(release: TemplateRelease, one: ReleasedFunction) -> tuple[str, ...]:
+    """What to say of requests that something admits on AWS: a rehearsal of the function alone has nothing before it."""
+    run = release.runs.get(one.function)
+    if run is None or not run.guarded:
+        return ()
+    routes = ", ".join(f"{method.upper()} {path}" for method, path in sorted(run.guarded))
+    return (
+        f"On AWS an authorizer or a key admits the requests to {routes}; here all reach {one.logical}, without claims. "
+        "Rehearse with the tool that deploys it to play a Lambda authorizer: -- sam deploy, for example.",
     )
 
 

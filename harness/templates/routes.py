@@ -30,15 +30,19 @@ _BODIES: Mapping[str, str] = {
 }
 _API, _ROUTE, _INTEGRATION = (f"AWS::ApiGatewayV2::{kind}" for kind in ("Api", "Route", "Integration"))
 _METHOD, _RESOURCE = "AWS::ApiGateway::Method", "AWS::ApiGateway::Resource"
+_OF_SAM = {"AWS::Serverless::Api": "Api", "AWS::Serverless::HttpApi": "HttpApi"}
+_OPEN = ("", "NONE")
+"""What says that nothing admits the requests."""
 _IN_OPENAPI = "x-amazon-apigateway-integration"
 _NOTHING = Value({}, 0)
 
 
 class InvokedRoute(Struct, frozen=True):
-    """A route, and the text that names the function that it invokes."""
+    """A route, the text that names the function that it invokes, and whether something admits its requests."""
 
     said: Fact[Route]
     uri: str
+    is_guarded: bool = False
 
     def invokes(self, function: str) -> bool:
         """Whether it invokes a function, by any version or alias, or itself."""
@@ -49,6 +53,21 @@ def invoked_routes(resolver: Resolver, resources: Resources) -> tuple[InvokedRou
     """Every route of the template that invokes something; none for what cannot be read."""
     reading = _Reading(resolver, resources)
     return (*reading.of_bodies(), *reading.of_http_apis(), *reading.of_rest_apis())
+
+
+def guarded_apis(resolver: Resolver, common: Value) -> frozenset[str]:
+    """The APIs of SAM with a default authorizer, by logical id; those that SAM makes itself as `Api` and `HttpApi`."""
+    usual = {kind for kind in _OF_SAM.values() if _has_default(_at(common, kind))}
+    own = (
+        logical
+        for logical, one in resolver.resources.items()
+        if (kind := _OF_SAM.get(_at(one, "Type").text())) and (kind in usual or _has_default(_at(one, "Properties")))
+    )
+    return frozenset((*usual, *own))
+
+
+def _has_default(api: Value) -> bool:
+    return _at(api, "Auth", "DefaultAuthorizer").content not in ({}, "NONE")
 
 
 def route_of(key: str) -> Route | None:
@@ -67,10 +86,12 @@ class _Reading:
     def of_bodies(self) -> Iterator[InvokedRoute]:
         for kind, key in _BODIES.items():
             for properties in self._properties(kind).values():
-                for path, methods in _at(_document(_at(properties, key)), "paths").items():
+                document = _document(_at(properties, key))
+                for path, methods in _at(document, "paths").items():
                     for method, operation in methods.items():
                         uri = _at(operation, _IN_OPENAPI, "uri")
-                        yield _invoked((method.lower(), path), operation.line, uri)
+                        asked = operation.get("security") or _at(document, "security")
+                        yield _invoked((method.lower(), path), operation.line, uri, is_guarded=bool(asked.parts()))
 
     def of_http_apis(self) -> Iterator[InvokedRoute]:
         apis, integrations = self._properties(_API), self._properties(_INTEGRATION)
@@ -82,14 +103,15 @@ class _Reading:
             route = route_of(_at(own, "RouteKey").text())
             if route and _at(api, "ProtocolType").text() != "WEBSOCKET":
                 uri = _at(integrations.get(_logical(_at(own, "Target")), _NOTHING), "IntegrationUri")
-                yield _invoked(route, _at(own, "RouteKey").line, uri)
+                yield _invoked(route, _at(own, "RouteKey").line, uri, is_guarded=_is_guarded(own))
 
     def of_rest_apis(self) -> Iterator[InvokedRoute]:
         folders = self._properties(_RESOURCE)
         for own in self._properties(_METHOD).values():
             path = _path(_logical(_at(own, "ResourceId")), folders)
             method = _at(own, "HttpMethod")
-            yield _invoked((method.text().lower(), path), method.line, _at(own, "Integration", "Uri"))
+            uri = _at(own, "Integration", "Uri")
+            yield _invoked((method.text().lower(), path), method.line, uri, is_guarded=_is_guarded(own))
 
     def _properties(self, kind: str) -> Mapping[str, Value]:
         found = self._resources.get(kind, {})
@@ -112,8 +134,13 @@ def _document(body: Value) -> Value:
         return _NOTHING
 
 
-def _invoked(route: Route, line: int, uri: Value) -> InvokedRoute:
-    return InvokedRoute(Fact(route, line), uri.text())
+def _invoked(route: Route, line: int, uri: Value, *, is_guarded: bool = False) -> InvokedRoute:
+    return InvokedRoute(Fact(route, line), uri.text(), is_guarded)
+
+
+def _is_guarded(own: Value) -> bool:
+    asked = own.get("AuthorizationType")
+    return (asked is not None and asked.text() not in _OPEN) or _at(own, "ApiKeyRequired").text() == "true"
 
 
 def _at(value: Value, *keys: str) -> Value:

@@ -122,10 +122,12 @@ def _requests(events: Value) -> Iterator[tuple[str, Value]]:
             if said:
                 words = said.text().split() if not isinstance(said.content, dict) else []
                 method, path = words if len(words) == 2 else (said.get("method"), said.get("path"))
+                auth = {
+                    "Authorizer": "its own" if said.get("authorizer") else None,
+                    "ApiKeyRequired": said.get("private"),
+                }
                 if key == "httpApi" and "*" in (said.content, path.content if isinstance(path, Value) else path):
-                    yield f"Request{index}", made({"Type": "HttpApi"}, said.line)
+                    yield f"Request{index}", made({"Type": "HttpApi", "Properties": {"Auth": auth}}, said.line)
                 elif method and path:
-                    yield (
-                        f"Request{index}",
-                        made({"Type": "Api", "Properties": {"Method": method, "Path": path}}, said.line),
-                    )
+                    says = {"Method": method, "Path": path, "Auth": auth}
+                    yield f"Request{index}", made({"Type": "Api", "Properties": says}, said.line)

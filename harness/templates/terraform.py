@@ -311,11 +311,17 @@ _ROUTING: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "AWS::ApiGatewayV2::Api",
         {"Name": "name", "ProtocolType": "protocol_type", "RouteKey": "route_key", "Target": "target", "Body": "body"},
     ),
-    ROUTE: ("AWS::ApiGatewayV2::Route", {"ApiId": "api_id", "RouteKey": "route_key", "Target": "target"}),
+    ROUTE: (
+        "AWS::ApiGatewayV2::Route",
+        {"ApiId": "api_id", "RouteKey": "route_key", "Target": "target", "AuthorizationType": "authorization_type"},
+    ),
     INTEGRATION: ("AWS::ApiGatewayV2::Integration", {"ApiId": "api_id", "IntegrationUri": "integration_uri"}),
     REST_API: ("AWS::ApiGateway::RestApi", {"Name": "name", "Body": "body"}),
     FOLDER: ("AWS::ApiGateway::Resource", {"ParentId": "parent_id", "PathPart": "path_part"}),
-    METHOD: ("AWS::ApiGateway::Method", {"ResourceId": "resource_id", "HttpMethod": "http_method"}),
+    METHOD: (
+        "AWS::ApiGateway::Method",
+        {"ResourceId": "resource_id", "HttpMethod": "http_method", "AuthorizationType": "authorization"},
+    ),
     INVOCATION: ("AWS::ApiGateway::Method", {"ResourceId": "resource_id", "HttpMethod": "http_method"}),
 }
 """The type of CloudFormation, and its properties. Terraform says the integration of a method beside it, not in it."""

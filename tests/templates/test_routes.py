@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.experiment.types import Experiment
 from harness.errors import UsageError
-from harness.templates import read_release, routes_of
+from harness.templates import as_released, read_release, routes_of
 from tests.templates.conftest import SAM
 from tests.templates.test_terraform import HCL, plan
 
@@ -238,6 +239,75 @@ def test_an_openapi_body_of_a_plan_is_read(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(plan(changed={"aws_api_gateway_rest_api.rest": api})))
     assert routes_of(read_release(path, {}, with_code=True), None) == (("get", "/orders"),)
+
+
+GUARDS = {
+    "an authorizer of an event": ("{Path: /a, Method: get, Auth: {Authorizer: Users}}", "", True),
+    "a key of an event": ("{Path: /a, Method: get, Auth: {ApiKeyRequired: true}}", "", True),
+    "a default of the API": (
+        "{Path: /a, Method: get, RestApiId: !Ref Shop}",
+        "  Shop:\n    Type: AWS::Serverless::Api\n    Properties: {StageName: p, Auth: {DefaultAuthorizer: Users}}\n",
+        True,
+    ),
+    "a default of another API": (
+        "{Path: /a, Method: get}",
+        "  Shop:\n    Type: AWS::Serverless::Api\n    Properties: {StageName: p, Auth: {DefaultAuthorizer: Users}}\n",
+        False,
+    ),
+    "a default for all": ("{Path: /a, Method: get}", "Globals:\n  Api: {Auth: {DefaultAuthorizer: AWS_IAM}}\n", True),
+    "none of a default": (
+        "{Path: /a, Method: get, Auth: {Authorizer: NONE}}",
+        "Globals:\n  Api: {Auth: {DefaultAuthorizer: AWS_IAM}}\n",
+        False,
+    ),
+    "nothing": ("{Path: /a, Method: get}", "", False),
+}
+
+
+@pytest.mark.parametrize(("event", "more", "is_guarded"), GUARDS.values(), ids=GUARDS)
+def test_what_admits_requests_on_aws_is_told_in_a_rehearsal(
+    tmp_path: Path, event: str, more: str, is_guarded: bool
+) -> None:
+    """There the function stands alone."""
+    code = (
+        "InlineCode: 'def handler(event, context): return 1'\n      Handler: index.handler\n      Runtime: python3.13\n"
+    )
+    text = SAM.replace("CodeUri: src/\n", f"{code}      Events: {{One: {{Type: Api, Properties: {event}}}}}\n")
+    text = text.replace("Globals:\n", more) if more.startswith("Globals") else text + more
+    path = tmp_path / "template.yaml"
+    path.write_text(text)
+    played = as_released(read_release(path, {}, with_code=True), None, Experiment(name="own"))
+    assert ["requests to GET /a; here all reach Api" in one for one in played.otherwise] == [True] * is_guarded
+
+
+SHAPES_GUARDED = {
+    "a route": HTTP_API.replace("RouteKey: GET /ads", "AuthorizationType: JWT, RouteKey: GET /ads"),
+    "a method": REST_API.replace("HttpMethod: ANY\n", "HttpMethod: ANY\n      AuthorizationType: AWS_IAM\n"),
+    "an operation": BODY.replace("post: {x", "post: {security: [{pool: []}], x"),
+    "a definition": BODY.replace("openapi: 3.0.1\n", "openapi: 3.0.1\n        security: [{pool: []}]\n"),
+}
+
+
+@pytest.mark.parametrize("written", SHAPES_GUARDED.values(), ids=SHAPES_GUARDED)
+def test_what_admits_requests_is_read_of_every_shape(tmp_path: Path, written: str) -> None:
+    """Of its own function's routes."""
+    runs = read_release(template(tmp_path, written), {}, with_code=True).runs
+    assert runs["${Api2}"].guarded == {one.value for one in runs["${Api2}"].routes}
+    assert bool(runs["${Api}"].guarded) is (written == SHAPES_GUARDED["a definition"])
+
+
+def test_what_admits_requests_is_read_of_terraform_and_serverless(tmp_path: Path) -> None:
+    """Terraform says it of the method, and what that invokes elsewhere."""
+    (tmp_path / "main.tf").write_text(HCL + TERRAFORM.replace('authorization = "NONE"', 'authorization = "CUSTOM"'))
+    (run,) = read_release(tmp_path / "main.tf", {}, with_code=True).runs.values()
+    assert run.guarded == {("get", "/ads")}
+    events = "[{http: {method: get, path: /a, authorizer: users}}, {http: get /b}, {httpApi: {method: get, path: /c}}]"
+    (tmp_path / "serverless.yml").write_text(
+        "service: shop\nprovider: {name: aws, runtime: nodejs22.x}\n"
+        f"functions: {{api: {{handler: a.b, events: {events}}}}}\n"
+    )
+    (run,) = read_release(tmp_path / "serverless.yml", {}, with_code=True).runs.values()
+    assert run.guarded == {("get", "/a")}
 
 
 def test_an_event_without_a_path_is_the_default_route(tmp_path: Path) -> None:
