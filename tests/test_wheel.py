@@ -28,12 +28,10 @@ def built(folder: Path) -> Path:
     return wheel
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed_for(interpreter: str, folder: Path) -> Path:
     """The folder of the commands of a fresh environment that has the wheel, with what it needs as locked."""
-    folder = tmp_path_factory.mktemp("wheel")
     wheel = Path(os.environ["CANARY_WHEEL"]).resolve() if "CANARY_WHEEL" in os.environ else built(folder)
-    subprocess.run([UV, "venv", "-q", "--python", sys.executable, folder / "venv"], check=True)
+    subprocess.run([UV, "venv", "-q", "--python", interpreter, folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
     install = [UV, "pip", "install", "-q", "--python", python, wheel, "-c", ROOT / "requirements.lock"]
     said = subprocess.run(install, capture_output=True, text=True)
@@ -41,17 +39,36 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
-@pytest.fixture
-def run(installed: Path, tmp_path: Path) -> Run:
+def runner(commands: Path, folder: Path) -> Run:
     """One command in an empty folder, with nothing but the wheel on the path; it must end well."""
 
     def command(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": f"{installed}:/usr/bin:/bin", "HOME": str(tmp_path)}
-        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        environment = {"PATH": f"{commands}:/usr/bin:/bin", "HOME": str(folder)}
+        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
     return command
+
+
+def interpreter_of(version: str) -> str | None:
+    """An interpreter of this version on this machine, pyenv's included; its shims may be of none. None without any."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    there = [shutil.which(f"python{version}"), *map(str, pyenv.glob(f"versions/{version}.*/bin/python"))]
+    asked = [one for one in there if one and subprocess.run([one, "-c", ""], capture_output=True).returncode == 0]
+    return next(iter(asked), None)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel on the Python of the tests."""
+    return installed_for(sys.executable, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def run(installed: Path, tmp_path: Path) -> Run:
+    """Commands of the wheel."""
+    return runner(installed, tmp_path)
 
 
 @pytest.mark.slow
@@ -80,3 +97,16 @@ def test_the_wheel_has_the_locustfiles(run: Run, tmp_path: Path) -> None:
     )
     said = run("canary-harness", "locust", "-f", "mine.py", "--help").stdout
     assert "--canary-error-share" in said
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
+def test_the_wheel_rehearses_on_every_python_of_the_machine(version: str, tmp_path: Path) -> None:
+    """A release that is rolled back, from the wheel alone."""
+    interpreter = interpreter_of(version)
+    if interpreter is None:
+        pytest.skip(f"this machine has no Python {version}")
+    run = runner(installed_for(interpreter, tmp_path), tmp_path)
+    assert run("python", "--version").stdout.startswith(f"Python {version}")
+    run("canary-harness", "rehearse", "erroruser")
+    assert json.loads((tmp_path / "reports" / "latest" / "verdict.json").read_text())["call"] == "caught"
