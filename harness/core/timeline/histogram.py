@@ -5,7 +5,7 @@ A bin is a plain integer, so a histogram is a mapping from bin to count, and mer
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -79,6 +79,10 @@ class Packed(Mapping[int, int]):
 
     def __len__(self) -> int:
         return len(self.bins)
+
+    def items(self) -> ItemsView[int, int]:
+        """All bins with their counts; a lookup of each bin would read both arrays again and again."""
+        return dict(zip(self.bins.tolist(), self.counts.tolist(), strict=True)).items()
 
 
 def bin_of(seconds: float) -> int:
