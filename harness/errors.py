@@ -153,12 +153,20 @@ _LACKS = {
 }
 
 
+_SAY_NO_MEMORY = ("failed to map segment", "cannot allocate memory", "can't start new thread")
+"""What the dynamic loader and Python say where there is too little: of a library as ImportError, of a thread."""
+
+
+def _says_no_memory(error: BaseException) -> bool:
+    return isinstance(error, ImportError | RuntimeError) and any(said in str(error).lower() for said in _SAY_NO_MEMORY)
+
+
 def exhausted(error: BaseException | None) -> Exhausted | None:
     """What ran out, where an error or what led to it says that something did; None for every other error."""
     while error is not None:
         if isinstance(error, Exhausted):
             return error
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError) or _says_no_memory(error):
             return Exhausted(_NO_MEMORY)
         if isinstance(error, OSError) and error.errno in _LACKS:
             return Exhausted(_LACKS[error.errno])

@@ -1,7 +1,9 @@
 """Starting processes, waiting for them, and ending them, whatever happens in between."""
 
 import atexit
+import mmap
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Literal
 
-from harness.errors import ExitCode, HarnessError, UsageError
+from harness.errors import Exhausted, ExitCode, HarnessError, UsageError
 
 GRACE_S = 10.0
 POLL_S = 0.1
@@ -116,9 +118,55 @@ def locustfile(name: str = "canary.py") -> Path:
     raise HarnessError(f"{name} is missing: neither {package} nor {package.parent} has a folder locustfiles with it")
 
 
+CLOUD_ADDRESSES = 128 << 20
+"""Bytes of addresses that the local cloud needs."""
+JUDGING_ADDRESSES = 256 << 20
+"""Bytes of addresses that NumPy, SciPy and pandas need."""
+LOCUST_ADDRESSES = 384 << 20
+"""The same with Locust and all that it loads."""
+FILES = 32
+"""Descriptors that a run or a local cloud needs, beside those of its connections."""
+
+LOCUST = ("-m", "harness.plugin")
+"""Locust with the harness in it."""
+
+
+def python(*words: str) -> list[str]:
+    """The command of a Python process of ours: no file of the working folder takes the place of one of Python's."""
+    return [sys.executable, "-P", *words]
+
+
+def check_room(addresses: int, files: int = 0) -> None:
+    """Raises Exhausted where this process gets fewer bytes of addresses, or descriptors, than it will need.
+
+    Without enough addresses SciPy's OpenBLAS waits for ever, or ends the process by a SIGINT of its own. It takes tens
+    of MiB for each of its threads, one a core; where addresses are limited it therefore gets one.
+    """
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        mmap.mmap(-1, addresses).close()
+    except OSError as error:
+        needs = f"{addresses >> 20} MiB of addresses"
+        raise Exhausted(f"this process does not get the {needs} that it needs: raise the limit (ulimit -v)") from error
+    _check_files(files)
+
+
+def _check_files(files: int) -> None:
+    held: list[int] = []
+    try:
+        held.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(files))
+    except OSError as error:
+        needs = f"{files} descriptors"
+        raise Exhausted(f"this process does not get the {needs} that it needs: raise the limit (ulimit -n)") from error
+    finally:
+        for file in held:
+            os.close(file)
+
+
 def locust_command(*options: str, own: str | None = None) -> list[str]:
     """The command of a headless Locust process that plays an experiment, with the users of one's `own` locustfile."""
-    return [sys.executable, "-m", "locust", "-f", watched_file(own), "--headless", *options]
+    return python(*LOCUST, "-f", watched_file(own), "--headless", *options)
 
 
 def watched_file(own: str | None) -> str:

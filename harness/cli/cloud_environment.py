@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import CloudError, ExitCode
+from harness.processes import python
 
 UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 """Variables of the shell that would lead its tools elsewhere."""
@@ -58,7 +59,7 @@ class CloudInBackground:
 
 def _started(options: Sequence[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - ourselves
-        [sys.executable, "-m", "harness", "cloud", *options],
+        python("-m", "harness", "cloud", *options),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,

@@ -1,15 +1,12 @@
 """The command `canary-harness locust`: Locust as it is, with our locustfiles found beside it."""
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import ExitCode
-from harness.processes import locustfile, watched_file
+from harness.processes import LOCUST, locustfile, python, watched_file
 
-HELP = ("-c", "import harness.plugin.plugin, locust.main; locust.main.main()", "--help")
-"""Locust prints its help before it reads any locustfile, and so without the options that one adds."""
 OURS = ("canary.py", "watch.py")
 NEAR = "locustfile.py"
 """What Locust takes by itself where no locustfile is named."""
@@ -18,7 +15,8 @@ TEXT = "Locust itself, with our options: your locustfile is watched, and canary.
 
 def run_locust(words: Sequence[str]) -> int:
     """Has Locust take our place with these words of its own; returns only in tests."""
-    command = [sys.executable, *(HELP if {*words} & {"-h", "--help"} else ("-m", "locust", *located(words)))]
+    # Locust prints its help before it reads any locustfile.
+    command = python(*LOCUST, *(["--help"] if {*words} & {"-h", "--help"} else located(words)))
     os.execve(command[0], command, os.environ)  # noqa: S606
     return ExitCode.AS_EXPECTED
 

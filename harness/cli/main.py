@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from harness.cli.words import complain
 from harness.core.version import __version__
 from harness.errors import ExitCode, HarnessError, UsageError, exhausted
+from harness.processes import CLOUD_ADDRESSES, FILES, JUDGING_ADDRESSES, LOCUST_ADDRESSES, check_room
 from harness.streams import bear_any_stream, flush
 
 EXIT_CODES = """\
@@ -52,6 +53,8 @@ def _run(words: list[str]) -> int:
 
         return run_locust(words[1:] if words[0] == "locust" else words)
     own, others = _split(words)
+    if needs := _NEEDS.get("".join(own[:1])):
+        check_room(*needs)
     options = _parser(own[:1]).parse_args(own, argparse.Namespace(words=words, others=others, takes_command=False))
     if others and not options.takes_command:
         raise UsageError("only `canary-harness run`, `plan` and `rehearse` take a command after --")
@@ -310,6 +313,12 @@ _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "completion": _add_completion,
 }
 """What adds each command to the parser."""
+_NEEDS: Mapping[str, tuple[int, ...]] = {
+    **dict.fromkeys(("judge", "report", "compare", "whatif", "watch", "plan"), (JUDGING_ADDRESSES,)),
+    **dict.fromkeys(("run", "rehearse"), (LOCUST_ADDRESSES, FILES)),
+    "cloud": (CLOUD_ADDRESSES, FILES),
+}
+"""Bytes of addresses, and descriptors, without which a command would hang or break off; what heals needs no more."""
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from harness.cli.cloud_environment import UNSET, CloudInBackground, variables_of
 from harness.cli.shared_options import printing_of
 from harness.cli.words import given_of, pair
 from harness.errors import HarnessError, UsageError
-from harness.processes import Interrupts, await_end, end, start
+from harness.processes import Interrupts, await_end, end, python, start
 from harness.streams import tell
 
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ def _run(options: argparse.Namespace, file: Path) -> Sequence[str]:
     ]
     users = ("--locustfile", str(Path(options.locustfile).absolute())) if options.locustfile else ()
     return [
-        *(sys.executable, "-m", "harness", "run", str(file), "--reports", str(options.reports.absolute())),
+        *python("-m", "harness", "run", str(file), "--reports", str(options.reports.absolute())),
         *users,
         *printing,
     ]

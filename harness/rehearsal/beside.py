@@ -5,14 +5,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from harness.errors import CloudError
-from harness.processes import POLL_S, await_end, start, watched_file
+from harness.processes import LOCUST, POLL_S, await_end, python, start, watched_file
 
 STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 10.0
@@ -29,7 +28,7 @@ def locust_page(own: str, ready: Mapping[str, Any]) -> Iterator[Mapping[str, str
         port = free.getsockname()[1]
     names = [f"--canary-{name}={ready[name]}" for name in ("application", "group", "function", "alias")]
     where = ["--web-host", _HOST, "--web-port", str(port), "--host", str(ready["service_url"])]
-    command = [sys.executable, "-m", "locust", "-f", watched_file(own), "--loglevel", "WARNING", *where, *names]
+    command = python(*LOCUST, "-f", watched_file(own), "--loglevel", "WARNING", *where, *names)
     with tempfile.TemporaryFile() as log:
         process = start(command, _environment(ready), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

@@ -4,7 +4,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,7 +19,7 @@ from msgspec import Struct
 from harness.core.experiment.types import Experiment
 from harness.errors import CloudError, ExitCode, UsageError
 from harness.files import NOT_JSON
-from harness.processes import POLL_S, Interrupts, await_end, end, locust_command, start
+from harness.processes import POLL_S, Interrupts, await_end, end, locust_command, python, start
 from harness.rehearsal.apis.version_header import VersionHeader
 from harness.streams import tell
 from harness.wallclock import STANDSTILL, Standstill
@@ -148,7 +147,7 @@ def cloud_command(file: Path, experiment: Experiment, asked: CloudOptions) -> li
     """The command of a local cloud for the experiment in `file`, which ends when we do."""
     options = ["--experiment", str(file), "--speed", f"{asked.speed:g}", "--seed", str(experiment.seed), "--port", "0"]
     options += ["--version-header", asked.version_header]
-    return [sys.executable, "-m", "harness", "cloud", *options, "--with-parent"]
+    return python("-m", "harness", "cloud", *options, "--with-parent")
 
 
 def _written(experiment: Experiment, scratch: Path) -> Path:

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import uvicorn
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from harness.errors import CloudError, UsageError
+from harness.errors import CloudError, UsageError, exhausted
 from harness.rehearsal.url_gateway import UrlGateway
 from harness.rehearsal.wire import Wire
 
@@ -132,7 +133,15 @@ def serve(app: Wire, host: str, port: int, *, fd: int | None = None) -> BaseWSGI
     handler = type("_DatedHandler", (_Handler,), {"now": staticmethod(app.now)})
     server = make_server(host, port, app, threaded=True, request_handler=handler, fd=fd)
     server.daemon_threads = True  # type: ignore[attr-defined]
+    server.handle_error = _tell_of  # type: ignore[assignment, method-assign]
     return server
+
+
+def _tell_of(_request: Any, client: Any) -> None:
+    """Says in one sentence why a client got no answer; a traceback only of what is a bug."""
+    error = sys.exc_info()[1]
+    lack = exhausted(error)
+    log.error("%s got no answer: %s", client, lack or repr(error), exc_info=None if lack else error)
 
 
 class ControlPlane:

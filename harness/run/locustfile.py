@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from harness.core.arming.locustfile import Locustfile
-from harness.processes import start
+from harness.processes import python, start
 
 LOADS_WITHIN_S = 60.0
 _LISTED = "Available Users:"
@@ -14,7 +13,7 @@ _LISTED = "Available Users:"
 
 def read_locustfile(own: str) -> Locustfile:
     """What Locust says of it; it is imported for that, so what stands outside of its classes is run."""
-    command = [sys.executable, "-m", "locust", "-f", own, "--list"]
+    command = python("-m", "locust", "-f", own, "--list")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = start(command, environment, **pipes)

@@ -1,5 +1,6 @@
 """Memory and descriptors kept back while a run lasts, so that a run which gets no more still heals and reports."""
 
+import mmap
 import os
 from collections.abc import Callable
 from typing import Any
@@ -17,14 +18,18 @@ class Reserve:
     """Holds both from `hold` until `free`."""
 
     def __init__(self) -> None:
-        self._memory = bytearray()
+        self._memory: mmap.mmap | None = None
         self._files: list[int] = []
 
     def hold(self) -> None:
-        """Takes both; raises OSError or MemoryError where there is too little even for that."""
-        self._memory = bytearray(MEMORY)
-        while len(self._files) < FILES:
-            self._files.append(os.open(os.devnull, os.O_RDONLY))
+        """Takes both; where there is too little even for that, takes nothing and raises OSError."""
+        try:
+            self._memory = mmap.mmap(-1, MEMORY)
+            while len(self._files) < FILES:
+                self._files.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            self.free()
+            raise
 
     def guard(self, tell: Callable[[str], None]) -> None:
         """Frees both and tells of it where the event loop lacks either: it would print a traceback, and break off."""
@@ -42,6 +47,8 @@ class Reserve:
 
     def free(self) -> None:
         """Gives both back; a second time does nothing."""
-        self._memory = bytearray()
+        if self._memory:
+            self._memory.close()
+        self._memory = None
         while self._files:
             os.close(self._files.pop())

@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli.locust import located
 from harness.cli.main import main
-from harness.processes import locustfile
+from harness.processes import LOCUST, locustfile, python
 from tests.templates.conftest import SAM
 
 WATCH = str(locustfile("watch.py"))
@@ -55,6 +55,27 @@ def test_help_has_our_options(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "--canary-error-share" in done.stdout
     assert "--run-time" in done.stdout
+
+
+def run_beside_xml(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Runs Python as we start it, in a folder with a file that is called like a module of Python's."""
+    (folder / "xml.py").write_text("")
+    (folder / "argparse.py").write_text("")
+    (folder / "mine.py").write_text(MINE)
+    return subprocess.run(python(*words), cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def test_a_file_of_ones_own_takes_the_place_of_no_module_of_pythons(tmp_path: Path) -> None:
+    """A local cloud is started where a person works."""
+    done = run_beside_xml(tmp_path, "-m", "harness", "--version")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_nor_does_one_beside_a_locustfile(tmp_path: Path) -> None:
+    """Locust itself looks into the working folder first, once it reads a locustfile."""
+    done = run_beside_xml(tmp_path, *LOCUST, "-f", f"mine.py,{WATCH}", "--list")
+    assert "Mine" in done.stdout, done.stderr
 
 
 MINE = """

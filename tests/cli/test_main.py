@@ -277,7 +277,7 @@ def test_dry_run_prints_the_plan(tmp_path: Path, capsys: Capture, monkeypatch: p
     assert cli.main(["run", str(file), "--dry-run", *words, "--", *deploys]) == 0
     plan = capsys.readouterr().out
     resolved = parse(plan, source="plan")
-    assert "-m locust" in plan.splitlines()[0]
+    assert "-m harness.plugin" in plan.splitlines()[0]
     assert (resolved.deployment.stack, resolved.target.host) == ("shop", "https://example.com")
     assert (resolved.deployment.command or "").startswith("sam deploy")
     assert "hunter2" not in plan

@@ -1,7 +1,10 @@
-"""Descriptors or memory that run out in the middle of a run: it is told as that, and the run still heals."""
+"""Descriptors or memory that run out: it is told as that, before a run or in the middle of it, which still heals."""
 
+import os
 import resource
+import shutil
 import socket
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -12,6 +15,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.types import Fault
 from harness.core.timeline.events import Event, FaultStarted, RunEnded
+from harness.processes import LOCUST, python
 from tests.plugin.staging import EXPERIMENT, Stage
 from tests.plugin.test_runs import is_as_before, of
 
@@ -91,3 +95,86 @@ def test_memory_that_runs_out_is_told_and_all_is_healed(stage: Stage) -> None:
     assert ended.why == "failed"
     assert "got no more memory" in ended.detail
     assert "Traceback" not in started.log.read_text()
+
+
+SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
+HARNESS = ("-m", "harness")
+NOBODY = ("--host", "http://127.0.0.1:9", "--function", "f")
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "rehearse": (*HARNESS, "rehearse", "erroruser", "--speed", "300"),
+    "run": (*HARNESS, "run", "erroruser", *NOBODY),
+    "locust": (*LOCUST, "-f", "none.py", "--list"),
+    "cloud": (*HARNESS, "cloud", "--with-parent"),
+    "watch": (*HARNESS, "watch", "erroruser", "--function", "f"),
+    "doctor": (*HARNESS, "doctor", "erroruser", "--function", "f"),
+    "plan": (*HARNESS, "plan", "erroruser", *NOBODY),
+    "predict": (*HARNESS, "predict", "erroruser"),
+    "advise": (*HARNESS, "advise", "erroruser"),
+    "alarm status": (*HARNESS, "alarm", "status", "--run", "run"),
+    "alarm reset": (*HARNESS, "alarm", "reset", "--run", "run"),
+    "judge": (*HARNESS, "judge", "run"),
+    "report": (*HARNESS, "report", "run"),
+    "compare": (*HARNESS, "compare", "run", "run"),
+    "whatif": (*HARNESS, "whatif", "run"),
+    "init": (*HARNESS, "init", "shop.yaml"),
+    "completion": (*HARNESS, "completion", "bash"),
+}
+MIB = 1 << 20
+TOO_LITTLE = {
+    "rehearse": (resource.RLIMIT_NOFILE, 16),
+    "cloud": (resource.RLIMIT_NOFILE, 24),
+    "run": (resource.RLIMIT_AS, 330 * MIB),
+    "locust": (resource.RLIMIT_AS, 200 * MIB),
+    "judge": (resource.RLIMIT_AS, 200 * MIB),
+}
+"""Where each of them once printed a traceback, or hung."""
+SERVES_S = 5.0
+ENDS_WITHIN_S = 120.0
+LIMITS = {
+    **{f"{files} descriptors": (resource.RLIMIT_NOFILE, files) for files in range(8, 41, 4)},
+    **{f"{size} MiB": (resource.RLIMIT_AS, size * MIB) for size in (40, 80, 120, 160, 200, 260, 330, 420, 520)},
+}
+
+
+def with_limit(folder: Path, command: str, limit: int, most: int) -> tuple[int, str]:
+    """The exit code of a command that gets so little, and all that it said; a cloud that serves is ended."""
+    shutil.copytree(SAMPLE, folder / "run", dirs_exist_ok=True, ignore=shutil.ignore_patterns("report.*"))
+    told = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    started = subprocess.Popen(
+        python(*COMMANDS[command]),
+        cwd=folder,
+        env={**os.environ, **told, "AWS_REGION": "eu-north-1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(limit, (most, most)),
+    )
+    try:
+        said, _ = started.communicate(timeout=SERVES_S if command == "cloud" else ENDS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        assert command == "cloud", "it hangs"
+        started.terminate()
+        said, _ = started.communicate(timeout=ENDS_WITHIN_S)
+    finally:
+        started.kill()
+    return started.returncode, said
+
+
+@pytest.mark.parametrize("command", TOO_LITTLE)
+def test_too_little_to_begin_with_is_told_at_once(command: str, tmp_path: Path) -> None:
+    """In one sentence that names what to raise, with exit code 1."""
+    code, said = with_limit(tmp_path, command, *TOO_LITTLE[command])
+    assert (code, said.count("\n")) == (1, 1), said
+    assert "raise the limit (ulimit -" in said
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_little_room_is_enough_or_told(command: str, limit: str, tmp_path: Path) -> None:
+    """Every command does its work, or ends with exit code 1 and a sentence: none hangs or shows a traceback."""
+    code, said = with_limit(tmp_path, command, *LIMITS[limit])
+    log = "".join(file.read_text() for file in tmp_path.rglob("locust.log"))
+    assert 'File "' not in said + log
+    assert code in (0, 1, 4), said
+    assert said.strip() or command == "cloud"

@@ -200,7 +200,7 @@ def test_an_operator_may_start_the_image_with_the_role(monkeypatch: pytest.Monke
     played: list[list[str]] = []
     monkeypatch.setattr("os.execve", lambda _, command, __: played.append(command))
     assert main(["--master", "--expect-workers=2"]) == 0
-    assert played[0][1:3] == ["-m", "locust"]
+    assert played[0][2:4] == ["-m", "harness.plugin"]
     assert played[0][-2:] == ["--master", "--expect-workers=2"]
 
 
