@@ -47,6 +47,7 @@ class Parts:
         self.rest_apis = RestApis(self.schedule, serving, rng=self._rng("rest apis"))
         self.http_apis = HttpApis(self.schedule, serving, rng=self._rng("http apis"))
         self.cloudformation = CloudFormation(self.schedule, self._released(), rng=self._rng("cloudformation"), **_HOME)
+        self.cloudwatch.stack_is_made = self.cloudformation.is_at_work
 
     def _rng(self, part: str) -> random.Random:
         """A stream of its own for each part, so that traffic does not change what CodeDeploy draws."""

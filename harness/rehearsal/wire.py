@@ -149,7 +149,7 @@ class Wire:
             request = Request(bodies.rewound(environ))
             refusal = _of_moto(error, _asked_of(request)) if app else None
             return self._send(start_response, _unknown(service_name, request, refusal))
-        if body[: len(_PAGE)].lower() == _PAGE:
+        if body[: len(_PAGE)].lower() == _PAGE or _is_unknown_path(service_name, begun, body):
             return self._send(start_response, _unknown(service_name, Request(bodies.rewound(environ))))
         start_response(begun.status, begun.headers)
         return [body]
@@ -177,6 +177,11 @@ class _Begun:
 
     def __call__(self, status: str, headers: list[tuple[str, str]], _failed: object = None) -> None:
         self.status, self.headers = status, headers
+
+
+def _is_unknown_path(service_name: str, begun: _Begun, body: bytes) -> bool:
+    """Whether moto's web server has no such path; objects of S3 that are not there are missed in the same words."""
+    return service_name != "s3" and begun.status.startswith("404") and not body
 
 
 def _of_moto(error: Exception, operation: str) -> Refusal | None:

@@ -309,7 +309,7 @@ def test_failure_of_moto_is_not_called_a_missing_operation(canary_cloud: Cloud) 
     assert "not part" not in answer["message"]
 
 
-@pytest.mark.parametrize("service", ["apigateway", "nosuchservice"])
+@pytest.mark.parametrize("service", ["apigateway", "bedrock", "nosuchservice"])
 def test_what_moto_lacks_is_called_missing(canary_cloud: Cloud, service: str) -> None:
     """And not by a page."""
     status, _, body = ask(canary_cloud, b"", path="/foo", method="GET", Authorization=SIGNED.format(service))

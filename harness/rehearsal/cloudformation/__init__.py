@@ -18,3 +18,7 @@ class CloudFormation(StackOperations, ChangeSetOperations, ResourceOperations):
     def provide(self, stack: Stack) -> None:
         """Adds a stack that was set up."""
         self._stacks[stack.name] = provided(stack, self._home, self._now())
+
+    def is_at_work(self) -> bool:
+        """Whether a stack is being made, changed or deleted."""
+        return any(stack.is_busy for stack in list(self._stacks.values()))

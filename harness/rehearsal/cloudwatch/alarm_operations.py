@@ -21,6 +21,9 @@ from harness.rehearsal.refusal import Refusal
 ALARMS_A_PAGE = 50
 ITEMS_A_PAGE = 100
 MOST_TAGS = 50
+STACK_S = 180.0
+"""How long an alarm's API may take to come, in simulated time, while a stack is being made."""
+STACK_LOOK_S = 10.0
 
 _ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 _NO_CONFIGURATION = ("AlarmName", "Tags")
@@ -37,6 +40,8 @@ class AlarmOperations(CheckedService):
     _alarms: AlarmStore
     apis: Callable[[], Sequence[ApiName]] = tuple
     """The API that the gateway serves, whose metrics there will be; None where that is not known."""
+    stack_is_made: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether a stack is being made or changed."""
 
     def states(self, names: Iterable[str]) -> dict[str, str]:
         """The StateValue of those alarms that exist, metric and composite, by name."""
@@ -47,8 +52,7 @@ class AlarmOperations(CheckedService):
     def put_metric_alarm(self, params: Params) -> Answer:
         """PutMetricAlarm: a new alarm begins in INSUFFICIENT_DATA; an updated one keeps its state and its tags."""
         watch = definition(params)
-        for reason in blindness(params, account=self._alarms.account, apis=self.apis()):
-            log.warning("The alarm %s will have no data: %s.", params["AlarmName"], reason)
+        self._warn_of_blindness(params, until_s=self._now() + STACK_S)
         if CONCURRENCY in metrics_in(params) and (too_soon := concurrency_at(self._schedule.clock.speed)):
             log.warning("The alarm %s: %s", params["AlarmName"], too_soon)
         self._refuse_other_kind(params["AlarmName"], "MetricAlarm")
@@ -162,6 +166,15 @@ class AlarmOperations(CheckedService):
         known = self._alarms.get(name_of(arn)) is not None or not self._alarms.is_arn(arn)
         tags = self._by_arn(arn).tags if known else {}
         return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+    def _warn_of_blindness(self, params: Params, until_s: float) -> None:
+        """Warns of an alarm without data: at once, or where a stack is being made, which may have its API, later."""
+        now_s = self._now()
+        if self.stack_is_made() and now_s < until_s:
+            self._schedule.at(now_s + STACK_LOOK_S, lambda _: self._warn_of_blindness(params, until_s))
+            return
+        for reason in blindness(params, account=self._alarms.account, apis=self.apis()):
+            log.warning("The alarm %s will have no data: %s.", params["AlarmName"], reason)
 
     def _refuse_other_kind(self, name: str, kind: str) -> None:
         existing = self._alarms.get(name)

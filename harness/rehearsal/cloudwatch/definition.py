@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.rehearsal.cloudwatch import queries
+from harness.rehearsal.cloudwatch import expressions, queries
 from harness.rehearsal.cloudwatch.bucket import is_statistic
 from harness.rehearsal.cloudwatch.evaluation import TREATMENTS, AlarmCondition
 from harness.rehearsal.cloudwatch.extended_statistics import read_statistic
@@ -21,6 +21,8 @@ HOUR_S = 3600
 DAY_S = 86400
 LONGEST_FINE_S = DAY_S
 LONGEST_S = 7 * DAY_S
+MOST_OF_A_KIND = 10
+"""How many metrics, and how many expressions, an alarm may have."""
 
 _OF_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
 _NOT_HERE = ("EvaluationCriteria", "EvaluationInterval", "WarmUpConfiguration")
@@ -106,13 +108,35 @@ def _of_expression(params: Params) -> tuple[str, tuple[Query, ...], int]:
     if clashing:
         raise Refusal("InvalidParameterCombination", f"Metrics cannot be specified together with {', '.join(clashing)}")
     asked = queries.parse(params["Metrics"])
+    _check_count(asked)
     returned = [query for query in asked if query.returned]
     if len(returned) != 1:
         raise invalid("Metrics list must contain exactly one metric matching the ReturnData condition")
+    _check_series(asked, returned[0])
     periods = {query.stat.period_s for query in asked if query.stat}
     if len(periods) != 1:
         raise invalid("Period must be the same for all metrics of an alarm, and there must be a metric")
     return returned[0].id, asked, _alarm_period(periods.pop())
+
+
+def _check_count(asked: Sequence[Query]) -> None:
+    """Raises ValidationError for more than an alarm's metric math may have (API reference, MetricDataQuery)."""
+    metrics = sum(query.stat is not None for query in asked)
+    for count, what in ((metrics, "metrics"), (len(asked) - metrics, "expressions")):
+        if count > MOST_OF_A_KIND:
+            raise invalid(f"An alarm must not have more than {MOST_OF_A_KIND} {what}, got {count}")
+
+
+def _check_series(asked: Sequence[Query], returned: Query) -> None:
+    """Raises ValidationError for an expression that is one number: `SUM(m1)` adds up over time (same place)."""
+    known = {query.id: query for query in asked}
+
+    def is_series(name: str) -> bool:
+        query = known.get(name)
+        return query is not None and (query.expression is None or expressions.is_series(query.expression, is_series))
+
+    if not is_series(returned.id):
+        raise invalid(f"The expression of an alarm must return a single time series, and '{returned.id}' is one number")
 
 
 def _alarm_period(seconds: int) -> int:

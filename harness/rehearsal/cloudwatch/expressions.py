@@ -83,6 +83,11 @@ def evaluate(
     return _series(_Evaluation(resolve, metrics, period_s).value(expression.tree), length)
 
 
+def is_series(expression: MathExpression, of: Callable[[str], bool]) -> bool:
+    """Whether it yields a number for each period, and not one number; `of` says so of each name that it uses."""
+    return _is_series(expression.tree, of)
+
+
 class _Evaluation:
     def __init__(self, resolve: Resolve, metrics: Sequence[str], period_s: float) -> None:
         self._resolve = resolve
@@ -131,7 +136,7 @@ class _Evaluation:
     def _together(self, function: Callable[[Sequence[float]], float], node: ast.expr) -> Value:
         if isinstance(node, ast.List):
             return _rows(function, [self.value(element) for element in node.elts])
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "METRICS":
+        if isinstance(node, ast.Call) and _is_of_metrics(node):
             return _rows(function, [self._resolve(name) for name in self._metrics if _filter_of(node) in name])
         value = self.value(node)
         known = _known(value) if isinstance(value, list) else [value]
@@ -191,6 +196,27 @@ def _gathered(argument: ast.expr) -> list[ast.expr]:
         case ast.Call(func=ast.Name(id="METRICS"), args=[] | [ast.Constant(value=str())], keywords=[]):
             return []
     return [argument]
+
+
+def _is_series(node: ast.expr, of: Callable[[str], bool]) -> bool:
+    """By the user guide's table of functions, which calls one number a scalar."""
+    match node:
+        case ast.Name(id=name):
+            return of(name)
+        case ast.Call(func=ast.Name(id="PERIOD")):
+            return False
+        case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _TOGETHER:
+            return _is_of_metrics(argument) or (isinstance(argument, ast.List) and _has_series(argument, of))
+    return _has_series(node, of)
+
+
+def _has_series(node: ast.expr, of: Callable[[str], bool]) -> bool:
+    parts = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
+    return any(_is_series(part, of) for part in parts if isinstance(part, ast.expr))
+
+
+def _is_of_metrics(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "METRICS"
 
 
 def _series(value: Value, length: int) -> Series:

@@ -7,6 +7,7 @@ from harness.rehearsal.cloudwatch import api_requests, invocations
 from harness.rehearsal.cloudwatch.api_requests import ApiName
 from harness.rehearsal.cloudwatch.invocations import Dimensions
 from harness.rehearsal.cloudwatch.queries import dimensions_of
+from harness.rehearsal.cloudwatch.store import MINUTE_S
 
 CONCURRENCY = "ConcurrentExecutions"
 RESERVED = "AWS/"
@@ -84,12 +85,27 @@ def _metrics_in(alarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def blindness(alarm: Mapping[str, Any], *, account: str, apis: Sequence[ApiName]) -> Iterable[str]:
     """Why the metrics of a PutMetricAlarm request have no data here; `apis` are those that there are as yet."""
+    if reason := _too_fine(alarm):
+        yield reason
     for query in alarm.get("Metrics", ()):
         if (other := query.get("AccountId", account)) != account:
             yield f"this local cloud is the account {account} and has no data of {other}"
     for metric in _metrics_in(alarm):
         if reason := _why_blind(metric, apis):
             yield reason
+
+
+def _too_fine(alarm: Mapping[str, Any]) -> str | None:
+    """Why an alarm finds nothing in periods shorter than a minute (API reference, PutMetricAlarm, Period).
+
+    Assumption: AWS says that it lapses into INSUFFICIENT_DATA often; here it is always, as a minute's data come late.
+    """
+    stats = [query.get("MetricStat") or {} for query in alarm.get("Metrics", ())]
+    periods = [period for one in (alarm, *stats) if (period := one.get("Period"))]
+    written = [metric["Namespace"] for metric in _metrics_in(alarm) if metric.get("Namespace") in _NOT_WRITTEN]
+    if not written or min(periods, default=MINUTE_S) >= MINUTE_S:
+        return None
+    return f"{written[0]} is written by the minute, and its period is {min(periods)} s: often blind on AWS, too"
 
 
 def _why_blind(metric: Mapping[str, Any], apis: Sequence[ApiName]) -> str | None:

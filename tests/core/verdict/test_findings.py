@@ -135,6 +135,26 @@ def test_alarm_without_data_says_why(dimensions: dict[str, str], why: str, findi
     assert why in findings(row("wrong-dimension", dimensions=dimensions))["alarm-no-data"].text
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"period_s": 10}, "its period is 10 s, and AWS/Lambda is written by the minute"),
+        ({"period_s": 10, "namespace": "App"}, "nothing is written to App Errors"),
+        ({"metric": None, "namespace": None, "period_s": None}, "its metric math gave no number"),
+    ],
+)
+def test_alarm_without_data_is_not_said_to_watch_what_is_not_written(
+    changes: dict[str, Any], why: str, findings: Any, row: Any
+) -> None:
+    """Where its period is finer than the metric, or where it watches metric math."""
+    dimensions = {"FunctionName": "fakeUser"}
+    events = [
+        msgspec.structs.replace(seen, **changes) if isinstance(seen, AlarmDefined) else seen
+        for seen in row("wrong-dimension", dimensions=dimensions)
+    ]
+    assert why in findings(events)["alarm-no-data"].text
+
+
 def test_alarm_that_had_data_before_has_data(findings: Any, row: Any) -> None:
     """One OK is enough to know that it can see."""
     assert "alarm-no-data" not in findings(row("erroruser", idle_alarm="INSUFFICIENT_DATA"))

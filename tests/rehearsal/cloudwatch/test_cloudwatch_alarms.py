@@ -209,6 +209,8 @@ def test_refused_alarms(aws: Any, changes: dict[str, Any], code: str) -> None:
         [{"Id": "e", "Expression": "ANOMALY_DETECTION_BAND(m1)"}, {**QUERY, "ReturnData": False}],
         [{"Id": "Big", "MetricStat": QUERY["MetricStat"]}],
         [{"Id": "e", "Expression": "m1", "MetricStat": QUERY["MetricStat"]}],
+        [{**QUERY, "Id": f"m{number}", "ReturnData": not number} for number in range(11)],
+        [QUERY, *({"Id": f"e{number}", "Expression": "m1", "ReturnData": False} for number in range(11))],
     ],
 )
 def test_refused_metric_math_alarms(aws: Any, metrics: list[dict[str, Any]]) -> None:
@@ -216,6 +218,35 @@ def test_refused_metric_math_alarms(aws: Any, metrics: list[dict[str, Any]]) -> 
     params = {"AlarmName": "math", "EvaluationPeriods": 1, "Threshold": 1.0, "Metrics": metrics}
     call = aws.client.put_metric_alarm
     assert refused(call, ComparisonOperator="GreaterThanThreshold", **params) == ("ValidationError", 400)
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_series"),
+    [
+        ("SUM(m1)", False),
+        ("100 * AVG(m1)", False),
+        ("PERIOD(m1)", False),
+        ("IF(MAX(m1) > 3, 1, 0)", False),
+        ("MAX([SUM(m1), 1])", False),
+        ("FILL(SUM(m1), REPEAT)", False),
+        ("m1 - AVG(m1)", True),
+        ("m1 / PERIOD(m1)", True),
+        ("MAX([m1, 1])", True),
+        ("SUM(METRICS())", True),
+        ("IF(SUM(m1) > 3 AND m1 > 1, 1)", True),
+        ("-RATE(FILL(m1, 0))", True),
+    ],
+)
+def test_an_alarm_needs_a_number_for_each_period(aws: Any, expression: str, is_series: bool) -> None:
+    """One number for all of them, as the sum of a metric over time, is refused; so is one by way of another."""
+    params = {"AlarmName": "math", "EvaluationPeriods": 1, "Threshold": 1.0}
+    metrics = [{**QUERY, "ReturnData": False}, {"Id": "e", "Expression": expression, "ReturnData": False}]
+    put = aws.client.put_metric_alarm
+    watched = {**params, "Metrics": [*metrics, {"Id": "f", "Expression": "e * 1"}]}
+    if is_series:
+        put(ComparisonOperator="GreaterThanThreshold", **watched)
+    else:
+        assert refused(put, ComparisonOperator="GreaterThanThreshold", **watched) == ("ValidationError", 400)
 
 
 def test_bands_are_refused_as_on_aws_or_as_what_is_not_here(aws: Any) -> None:

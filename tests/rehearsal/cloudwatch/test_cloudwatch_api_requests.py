@@ -140,6 +140,39 @@ def test_dimensions_that_are_never_written_are_warned_of(
     assert (said or "") in "".join(warned)
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was warned of so far."""
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_an_alarm_waits_for_the_api_of_its_stack(aws: Any, caplog: pytest.LogCaptureFixture, comes: bool) -> None:
+    """Which may be made after it: a warning comes only where there is none once the stack is made."""
+    other = ApiName("other", "d4e5f6", "prod")
+    apis, underway = [SHOP], [True]
+    aws.cloudwatch.apis, aws.cloudwatch.stack_is_made = lambda: apis, lambda: bool(underway)
+    dimensions = [{"Name": "ApiName", "Value": "other"}]
+    aws.client.put_metric_alarm(
+        AlarmName="alarm", Namespace="AWS/ApiGateway", MetricName="5XXError", Dimensions=dimensions, **EVERY
+    )
+    aws.advance(60)
+    assert warnings(caplog) == []
+    underway.clear()
+    apis += [other] * comes
+    aws.advance(30)
+    assert bool(warnings(caplog)) is not comes
+
+
+@pytest.mark.parametrize(("namespace", "warned"), [("AWS/Lambda", True), ("App", False)])
+def test_a_period_below_a_minute_is_warned_of(
+    aws: Any, caplog: pytest.LogCaptureFixture, namespace: str, warned: bool
+) -> None:
+    """Where AWS writes by the minute; one's own metrics may be finer."""
+    aws.client.put_metric_alarm(AlarmName="fine", Namespace=namespace, MetricName="Errors", **{**EVERY, "Period": 10})
+    said = "AWS/Lambda is written by the minute, and its period is 10 s: often blind on AWS, too"
+    assert warnings(caplog) == [f"The alarm fine will have no data: {said}."] * warned
+
+
 @pytest.mark.parametrize(("account", "state"), [("123456789012", "ALARM"), ("210987654321", "INSUFFICIENT_DATA")])
 def test_another_accounts_metric_has_no_data(
     aws: Any, caplog: pytest.LogCaptureFixture, account: str, state: str

@@ -13,6 +13,7 @@ from harness.core.verdict.guards import Composed, guards_of, rules_of, unevaluat
 from harness.core.verdict.measure import origin, requests_per_s
 from harness.core.verdict.types import Attribution, Detection, Finding
 
+_MINUTE_S = 60
 _ROLLBACK_EVENTS = ("DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST")
 
 
@@ -118,6 +119,8 @@ def _why_no_data(evidence: Evidence, defined: AlarmDefined | None) -> str:
         return "no request reached the service. Check the host, the stage and the credentials of the traffic."
     if defined is None or defined.kind != "metric":
         return "check what it watches."
+    if not defined.metric:
+        return "its metric math gave no number. Check the names and the dimensions of its metrics."
     resource = defined.dimensions.get("Resource", "")
     function, alias = _names(evidence)
     watched = defined.dimensions.get("FunctionName")
@@ -129,6 +132,8 @@ def _why_no_data(evidence: Evidence, defined: AlarmDefined | None) -> str:
     version = defined.dimensions.get("ExecutedVersion")
     if version and evidence.release.canary and version != evidence.release.canary:
         return f"its dimension ExecutedVersion is {version}, and the canary is version {evidence.release.canary}."
+    if (defined.period_s or _MINUTE_S) < _MINUTE_S and (defined.namespace or "").startswith("AWS/"):
+        return f"its period is {defined.period_s} s, and {defined.namespace} is written by the minute. Make it 60 s."
     shown = ", ".join(f"{key}={value}" for key, value in defined.dimensions.items()) or "none"
     unit = f" in the unit {defined.unit}" if defined.unit else ""
     return f"nothing is written to {defined.namespace} {defined.metric}{unit} with the dimensions {shown}."
