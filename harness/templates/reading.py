@@ -13,6 +13,7 @@ from harness.templates.callers import past_the_alias
 from harness.templates.circles import circles
 from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, released
 from harness.templates.code import read_code
+from harness.templates.hooks import silent_hooks
 from harness.templates.intrinsics import Resolver
 from harness.templates.places import Places
 from harness.templates.release import (
@@ -49,9 +50,9 @@ def read_release(
         if with_code:
             routed = reading.routed(runs)
             release = replace(release, runs=routed, open_names=frozenset(resolver.open), asked=dict(resolver.asked))
-        if not translated.invokes_aliases:
-            past = past_the_alias(resolver, release.released)
-            release = replace(release, problems=(*release.problems, *past))
+        past = () if translated.invokes_aliases else past_the_alias(resolver, release.released)
+        silent = reading.silent_hooks(release, path)
+        release = replace(release, problems=(*release.problems, *past, *silent))
     except RecursionError as error:
         raise TemplateError(str(path), None, "is nested too deep to be read") from error
     used = resolver.used | translated.used
@@ -163,6 +164,10 @@ class _Reading:
         runs = [read_code(resolver, *one, common, template, apis) for one in there.of(sam.FUNCTION)]
         runs += [read_code(resolver, *one, None, template, apis) for one in there.of("AWS::Lambda::Function")]
         return {resolver.reference(one.logical, one.line).text(): one for one in runs}
+
+    def silent_hooks(self, release: TemplateRelease, template: Path) -> Iterator[Problem]:
+        """What is to be told of hooks that cannot report, or do not."""
+        return silent_hooks(self._resolver, release.released, self._globals, template)
 
     def routed(self, runs: Mapping[str, RunFunction]) -> Mapping[str, RunFunction]:
         """The functions with the routes that the template's APIs give to them, too."""
