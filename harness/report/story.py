@@ -139,8 +139,17 @@ def _run_ended(event: RunEnded) -> Iterator[StoryLine]:
     yield StoryLine(at_s=event.at_s, kind="run", text=f"the run ended, {facts.words(event.why)}{detail}")
 
 
+_SPOKEN = {
+    "traffic.error_share": "the planned error share",
+    "hand.error_share": "the error share set by hand",
+    "hand.force_alarm": "the alarm forced by hand",
+}
+"""Faults as people call them; others are in the experiment under the name that they have."""
+
+
 def _fault_started(event: FaultStarted) -> Iterator[StoryLine]:
-    text = f"{facts.words(event.kind)} {_value(event)} began ({event.fault})"
+    planned = "" if event.fault in _SPOKEN else f" ({event.fault})"
+    text = f"{facts.words(event.kind)} {_value(event)} began{planned}"
     yield StoryLine(at_s=event.at_s, kind="fault", text=text, by=_by(event.by))
 
 
@@ -157,7 +166,8 @@ def _value(event: FaultStarted) -> str:
 
 def _fault_ended(event: FaultEnded) -> Iterator[StoryLine]:
     why = f": {facts.plain(event.why)}" if event.why else ""
-    yield StoryLine(at_s=event.at_s, kind="fault", text=f"{event.fault} ended{why}", by=_by(event.by))
+    fault = _SPOKEN.get(event.fault, event.fault)
+    yield StoryLine(at_s=event.at_s, kind="fault", text=f"{fault} ended{why}", by=_by(event.by))
 
 
 def _write(event: Write) -> Iterator[StoryLine]:

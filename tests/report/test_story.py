@@ -56,7 +56,7 @@ def test_what_people_do_bears_their_names() -> None:
         ("Ana", "here it comes"),
         ("Bea", "asked for error share 0.2"),
         ("Bea", "asked for force alarm ALARM, refused: read-only"),
-        ("Bea", "error share 20 % began (hand.error_share)"),
+        ("Bea", "error share 20 % began"),
     ]
 
 

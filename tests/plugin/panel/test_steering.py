@@ -202,7 +202,7 @@ def test_a_master_without_workers_says_why_nothing_begins(web: Callable[..., Any
     page.route("**/api/v1/state", lambda route: route.fulfill(json=stopped))
     expect(page.get_by_text("New opens the start form")).to_be_visible()
     page.unroute("**/api/v1/state")
-    page.get_by_role("link", name="To the start form").click()
+    page.get_by_role("link", name="To Locust's start form").click()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
 
 

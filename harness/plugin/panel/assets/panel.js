@@ -303,7 +303,7 @@ class Panel {
     this.share.now.textContent = traffic ? sharing(run) : "";
     this.set(this.rate, traffic?.arrival_rate, allow("arrival_rate"), this.mostRate(controls, traffic));
     this.rate.now.textContent = traffic?.users != null ? `a closed loop of ${count(traffic.users)} users: the rate follows the answers`
-      : traffic ? `per second of experiment time, over ${traffic.workers} ${traffic.workers === 1 ? "process" : "processes"}` : "";
+      : traffic ? `per second of experiment time${spreadOver(traffic.workers)}` : "";
     for (const button of this.patterns) {
       button.disabled = !allow("pattern");
       button.setAttribute("aria-pressed", String(traffic?.pattern === button.textContent));
@@ -347,6 +347,11 @@ function remember(name) {
   try { localStorage.setItem("canary-name", name); } catch { /* a private window remembers nothing */ }
 }
 
+function spreadOver(workers) {
+  if (!workers) return "";
+  return `, over ${workers} ${workers === 1 ? "process" : "processes"}`;
+}
+
 function sharing(run) {
   const { planned_share: planned, error_share: sent } = run.traffic;
   const later = run.created_s == null && planned > 0 && sent === 0 ? `; ${percent(planned)} from the deployment's creation on` : "";
@@ -378,7 +383,7 @@ function bannerOf(facts, base) {
     return h("section", { class: "card empty" },
       h("h2", {}, "No release yet"),
       h("p", {}, "Start a test, and this page follows the canary release beside the load: its weight, its alarms, what was detected when, and who got hurt."),
-      h("a", { class: "button primary", href: new URL("../", base) }, facts.test === "ready" ? "To the start form" : "To Locust's page"),
+      h("a", { class: "button", href: new URL("../", base) }, facts.test === "ready" ? "To Locust's start form" : "To Locust's page"),
       FORM_BEHIND[facts.test] ? h("p", {}, FORM_BEHIND[facts.test]) : null);
   }
   const subject = [facts.experiment, facts.deployment, facts.config?.replace("CodeDeployDefault.", ""),
