@@ -75,7 +75,8 @@ class OwnCode:
             return f"{_described(code)} was not imported {limits}."
         if failure is None:
             return None
-        why = f"{_described(code)} cannot run: {failure['errorType']}: {failure['errorMessage']}"
+        message = failure["errorMessage"].partition("\n")[0].rstrip(".")
+        why = f"{_described(code)} cannot run: {failure['errorType']}: {message}.{runtimes.how_to_bring(message)}"
         if _is_missing(failure, code):
             raise CloudError(why)
         return why

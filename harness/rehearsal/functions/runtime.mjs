@@ -7,11 +7,23 @@ import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import process from "node:process";
-import { createRequire } from "node:module";
+import Module, { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { format } from "node:util";
 
 const EXTENSIONS = ["", ".js", ".mjs", ".cjs"];
+const OF_AWS = /^@(aws-sdk|smithy)\//;
+const BROUGHT = process.env.CANARY_HARNESS_SDK;
+delete process.env.CANARY_HARNESS_SDK;
+const RESOLVING = `
+let parentURL;
+export const initialize = (folder) => { parentURL = folder; };
+export async function resolve(specifier, context, next) {
+  try { return await next(specifier, context); } catch (error) {
+    if (!${OF_AWS}.test(specifier)) throw error;
+    return next(specifier, { ...context, parentURL });
+  }
+}`;
 const link = new net.Socket({ fd: Number(process.argv[2]) });
 const waiting = [];
 let received = Buffer.alloc(0);
@@ -60,6 +72,21 @@ function fileOf(name) {
   const found = EXTENSIONS.map((extension) => name + extension).find((file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile());
   if (found) return found;
   throw new NoEntryError("Runtime.ImportModuleError", `Error: Cannot find module '${path.basename(name)}'`);
+}
+
+// Has both kinds of modules find the packages that AWS's Node brings with it, after the function's own.
+function bringPackages(folder) {
+  const resolve = Module._resolveFilename;
+  Module._resolveFilename = function (request, ...rest) {
+    try {
+      return resolve.call(this, request, ...rest);
+    } catch (error) {
+      if (!OF_AWS.test(request)) throw error;
+      return resolve.call(this, request, null, false, { paths: [folder] });
+    }
+  };
+  const hooks = `data:text/javascript,${encodeURIComponent(RESOLVING)}`;
+  Module.register?.(hooks, { data: pathToFileURL(path.join(folder, "package.json")).href });
 }
 
 async function moduleOf(name) {
@@ -207,4 +234,5 @@ async function serve() {
 }
 
 patchConsole();
+if (BROUGHT) bringPackages(BROUGHT);
 serve();

@@ -19,6 +19,9 @@ _PYTHON_RUNTIME = re.compile(r"python3\.\d+")
 _VERSION = re.compile(r"v(\d+)\.\d+\.\d+")
 _MANAGED = ("~/.nvm/versions/node/*/bin/node", "~/.local/share/fnm/node-versions/*/installation/bin/node")
 """Where version managers of Node put what they install."""
+OF_AWS = "@aws-sdk"
+"""The packages that AWS's Node brings, from nodejs18.x on (Lambda's developer guide, runtimes of Node)."""
+_OF_AWS = re.compile(rf"Cannot find (?:module|package) '({OF_AWS}/[\w.-]+)")
 _LOOK_S = 10.0
 
 
@@ -69,12 +72,25 @@ def execution_name(code: Code) -> str:
 
 
 def library_path(code: Code) -> Mapping[str, str]:
-    """Where Node looks for modules besides the function's own: in its layers."""
-    if _major(code) is None or not code.layers:
-        return {}
+    """Where Node looks for modules besides the function's own: in its layers, and for those that AWS's Node brings."""
     major = _major(code)
+    if major is None:
+        return {}
     folders = (root / "nodejs" / part for root in code.layers for part in ("node_modules", f"node{major}/node_modules"))
-    return {"NODE_PATH": os.pathsep.join(map(str, folders))}
+    layered = {"NODE_PATH": os.pathsep.join(map(str, folders))} if code.layers else {}
+    brought = next((at for at in (Path.cwd(), *Path.cwd().parents) if (at / "node_modules" / OF_AWS).is_dir()), None)
+    return {**layered, **({"CANARY_HARNESS_SDK": str(brought)} if brought else {})}
+
+
+def how_to_bring(message: str) -> str:
+    """What to do where code asks for a module that AWS's Node brings with it, and that is not here; else nothing."""
+    missing = _OF_AWS.search(message)
+    if missing is None:
+        return ""
+    return (
+        f" AWS's Node brings {missing[1]} with it. Here it is taken from node_modules of the working directory, or of "
+        f"a folder above: npm install {missing[1]}."
+    )
 
 
 def python_path(root: Path) -> Sequence[str]:

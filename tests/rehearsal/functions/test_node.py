@@ -133,3 +133,29 @@ def test_what_nothing_here_runs_is_named(monkeypatch, refused, zipped, runtime, 
     params = {"FunctionName": "fn", "Role": "arn:aws:iam::123456789012:role/r", "Code": {"ZipFile": zipped("")}}
     message = refused("CreateFunction", "InvalidParameterValueException", **params, Runtime=runtime, Handler="a.b")
     assert says in message
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"index.js": "const { Client } = require('@aws-sdk/client-x'); exports.handler = async () => Client;"},
+        {"index.mjs": "import { Client } from '@aws-sdk/client-x'; export const handler = async () => Client;"},
+    ],
+)
+def test_what_the_node_of_aws_brings_is_found_beside_the_project(create, invoke, tmp_path, monkeypatch, files):
+    """In node_modules of the working directory, or above it; nothing else that lies there is."""
+    package = tmp_path / "node_modules/@aws-sdk/client-x"
+    package.mkdir(parents=True)
+    (package / "index.js").write_text("exports.Client = 'brought';")
+    (tmp_path / "node_modules/other.js").write_text("")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    create(files, **NODE20)
+    assert invoke().payload == "brought"
+
+
+def test_a_package_of_aws_that_is_not_here_is_named_with_the_way_to_get_it():
+    """Nobody would guess it: on AWS the code runs."""
+    told = runtimes.how_to_bring("Error: Cannot find module '@aws-sdk/client-codedeploy'")
+    assert "npm install @aws-sdk/client-codedeploy" in told
+    assert runtimes.how_to_bring("Error: Cannot find module 'axios'") == ""
