@@ -43,6 +43,8 @@ def _option(name: str) -> str:
 
 def add_init_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
+    text = "an experiment that is there already: --ci and --locustfile are written for it, and nothing else"
+    parser.add_argument("experiment", nargs="?", metavar="FILE", help=text)
     for name, (metavar, text) in _SOURCES.items():
         parser.add_argument(_option(name), metavar=metavar, help=text)
     parser.add_argument("--function", metavar="NAME", help="with --template: which of its functions")
@@ -69,13 +71,15 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 def run_init(options: argparse.Namespace) -> int:
     """Runs the command; the exit code. Raises UsageError, and then nothing was written."""
     _check_sources(options)
+    if options.experiment:
+        return _write_companions_alone(options)
     rate = _rate(options)
-    if not any(getattr(options, name) for name in _SOURCES):
+    if not _requests_of(options):
         return _write_rate_alone(rate, options)
     made, described = _made(options, rate)
     path = options.output or Path(f"{made.experiment.name}.yaml")
     files = {path: made.text, **({path.with_name(rate.file.name): rate.file.text} if rate else {})}
-    files |= _companions(options, path, made)
+    files |= _companions(options, str(path), made.experiment)
     _write(files, force=options.force)
     if options.json:
         left_out = [{"label": one.label, "why": one.why} for one in described.left_out]
@@ -141,7 +145,10 @@ def _write_rate_alone(rate: _Rate | None, options: argparse.Namespace) -> int:
     """Writes no more than the file of a rate, for an experiment that is there already."""
     if rate is None:
         named = ", ".join(map(_option, _SOURCES))
-        raise UsageError(f"say what the experiment is about by one of {named}; or --from-cloudwatch for a rate alone")
+        raise UsageError(
+            f"say what the experiment is about by one of {named}; or --from-cloudwatch for a rate alone; or name the "
+            "FILE of an experiment that is there already, for --ci or --locustfile"
+        )
     path = options.output or Path(rate.file.name)
     _write({path: rate.file.text}, force=options.force)
     if options.json:
@@ -149,6 +156,26 @@ def _write_rate_alone(rate: _Rate | None, options: argparse.Namespace) -> int:
     else:
         say(f"Wrote {path}: {rate.told}.")
         say(f"An experiment beside it replays them by traffic: {{arrival_rate: {{from: {path.name}}}}}")
+    return ExitCode.AS_EXPECTED
+
+
+def _write_companions_alone(options: argparse.Namespace) -> int:
+    """Writes what goes with an experiment that is there already."""
+    from harness.run.experiment import read_experiment
+
+    given = [*_requests_of(options), *(["from_cloudwatch"] if options.from_cloudwatch else [])]
+    if others := [name for name in given if name != "stack"]:
+        raise UsageError(
+            f"{_option(others[0])} makes another experiment; leave it out, or leave out {options.experiment}"
+        )
+    files = _companions(options, options.experiment, read_experiment(options.experiment))
+    if not files:
+        raise UsageError(f"{options.experiment} is there already: say what to write for it by --ci or --locustfile")
+    _write(files, force=options.force)
+    if options.json:
+        say_json({"files": [*map(str, files)], "requests": [], "left_out": [], "unknown": []})
+    else:
+        say(f"Wrote {' and '.join(map(str, files))}; what is yours to fill in stands at its top.")
     return ExitCode.AS_EXPECTED
 
 
@@ -236,15 +263,15 @@ def _reader(kind: str) -> "Callable[[SourceFile], Described]":
     return read_access_log
 
 
-def _companions(options: argparse.Namespace, path: Path, made: "Written") -> dict[Path, str]:
+def _companions(options: argparse.Namespace, path: str, experiment: "Experiment") -> dict[Path, str]:
     from harness.sources.companions import ci_job, locustfile
 
     files: dict[Path, str] = {}
     if options.ci:
-        name, text = ci_job(options.ci, str(path), made.experiment, options.stack)
+        name, text = ci_job(options.ci, path, experiment, options.stack)
         files[Path(name)] = text
     if options.locustfile:
-        files[Path("locustfile.py")] = locustfile(str(path))
+        files[Path("locustfile.py")] = locustfile(path)
     return files
 
 

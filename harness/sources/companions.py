@@ -12,7 +12,7 @@ _STACK = "YOUR-STACK"
 _GITHUB = """\
 # Deploys under traffic, and fails where the canary is not released as {file} expects.
 # Yours to fill in: the variables CANARY_ROLE_ARN and AWS_REGION of the environment canary, the command after --, and
-# {names}.
+# {names}. Until canary-harness is on PyPI, have pip install its wheel, or git+https://… of it.
 name: canary
 on: workflow_dispatch
 permissions: {{}}
@@ -50,7 +50,7 @@ _GITLAB = """\
 # Deploys under traffic, and fails where the canary is not released as {file} expects.
 # In .gitlab-ci.yml: include: {{local: canary.gitlab-ci.yml}}
 # Yours to fill in: the CI variables CANARY_ROLE_ARN and AWS_REGION, the command after --, and
-# {names}.
+# {names}. Until canary-harness is on PyPI, have pip install its wheel, or git+https://… of it.
 canary:
   image: python:3.12-slim
   rules: [{{when: manual}}]

@@ -151,6 +151,21 @@ def test_a_job_for_gitlab_goes_with_it(folder: Path) -> None:
     assert job["id_tokens"]["AWS_TOKEN"]["aud"]
 
 
+def test_a_job_is_written_for_an_experiment_that_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing else is; what would make another experiment is refused, and so is nothing to write."""
+    (folder / "mine.yaml").write_text("name: mine\ntarget: {host: https://api.example.com}\n")
+    before = {*folder.iterdir()}
+    assert main(["init", "mine.yaml", "--ci", "gitlab", "--stack", "shop-prod"]) == 0
+    assert {*folder.iterdir()} - before == {folder / "canary.gitlab-ci.yml"}
+    job = yaml.safe_load((folder / "canary.gitlab-ci.yml").read_text())["canary"]
+    assert job["script"][1].startswith("canary-harness run mine.yaml --stack shop-prod -- sam")
+    capsys.readouterr()
+    assert main(["init", "mine.yaml", "--ci", "github", "--har", str(shop.HAR)]) == 2
+    assert "--har makes another experiment" in capsys.readouterr().err
+    assert main(["init", "mine.yaml"]) == 2
+    assert "by --ci or --locustfile" in capsys.readouterr().err
+
+
 def test_a_locustfile_goes_with_it(folder: Path) -> None:
     """Importing it is enough to play the experiment."""
     assert main(["init", "--openapi", str(shop.OPENAPI), "--locustfile"]) == 0
