@@ -32,7 +32,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(said(capsys, "thin-traffic", "--json"))
     ids = {line["id"] for line in document["lines"]}
     assert {"rolled_back", "smallest_fault", "least_rate", "largest_threshold", "shortest_bake", "presets"} <= ids
-    assert (document["cause"], document["outlook"]["rolled_back"]["by"]) == ("traffic", "exact")
+    assert (document["cause"], document["outlook"]["rolled_back"]["by"]) == ("traffic", "simulated")
 
 
 def test_quiet_says_the_question_the_chance_and_what_binds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,8 +76,7 @@ def _time_binds(setting: Setting, able: list[Watch]) -> tuple[Cause, str]:
     needed_s = min(watch.condition.period_s * watch.condition.datapoints for watch in able)
     left_s = max(0.0, setting.last_shift_s - max(fault_begin_s(setting), FIRST_SHIFT_S))
     delay = alarm_delay(setting.delays)
-    alarm_s = max(tally.first + len(tally.chances) for tally in (delay.soon, delay.late) if tally.chances)
-    slow_s = alarm_s + setting.delays.stop_s[1]
+    slow_s = delay.slowest_s + setting.delays.stop_s[1]
     worst_s = max(needed_s, MINUTE_S) + MINUTE_S + slow_s
     if chance(without_delays(plenty)) < SURE:
         text = (

@@ -40,9 +40,8 @@ class Outlook(Struct, frozen=True, kw_only=True):
     `rolled_back` is the chance that the deployment stops before its last shift; `at_all` that it stops before it has
     succeeded, which is a second or two later. `at_start` is the chance that an alarm is in ALARM already, and
     `too_early` that of a rollback before the last shift by an alarm from before the fault's begin, `at_start` among
-    them: by formula it is off by up to 4 in 100 where the alarm often rings without a fault, since an alarm's delay
-    before the deployment is then taken for the usual one. The times count from the fault's begin, over the other
-    rollbacks before the last shift; None where there is none.
+    them. The times count from the fault's begin, over the other rollbacks before the last shift; None where there is
+    none.
     """
 
     rolled_back: Chance

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX
 from harness.core.odds.binding import Cause, binding
-from harness.core.odds.chances import by, chance, effective, outlook
+from harness.core.odds.chances import by, chance, effective, outlook, told_chance
 from harness.core.odds.changed import (
     least,
     with_bake,
@@ -73,7 +73,7 @@ def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[Told]:
     """The chance at other rates than the one that is reckoned with; `rates` are by the words for their hours."""
     for words, rate in rates.items():
         made = effective(replace(setting, rate=((0.0, rate),)))
-        value = chance(made) if made.watches and made.guards else 0.0
+        value = told_chance(made) if made.watches and made.guards else 0.0
         text = f"In {words} ({rate:.3g} requests a second) it is rolled back in {of_100(value)} of 100 releases."
         yield Told(id=words.replace(" ", "_"), value=value, unit="share", by=by(made), text=text)
 
@@ -262,4 +262,4 @@ def _presets(setting: Setting) -> Iterator[Preset]:
     found = [config for name in AWS_CONFIGS if (config := preset(AWS_PREFIX + name))]
     for config in sorted(found, key=lambda one: (shifting_s(one) or 0.0, one.name)):
         changed = with_config(setting, config)
-        yield Preset(name=config.name.removeprefix(AWS_PREFIX), chance=round(chance(changed), 6), by=by(changed))
+        yield Preset(name=config.name.removeprefix(AWS_PREFIX), chance=round(told_chance(changed), 6), by=by(changed))

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from harness.core.delays import COMPOSITE_LAG_S, FORWARD, METRIC_DELAY_S, STOP_DELAY_S, Range
+from harness.core.delays import COMPOSITE_LAG_S, FIRST_ALARM_LOOK_S, FORWARD, METRIC_DELAY_S, STOP_DELAY_S, Range
 from harness.core.experiment.types import Arrivals, Pattern
 from harness.core.timeline.alarm_evaluation import MINUTE_S, Condition
 from harness.core.timeline.alarm_rules import LATENCY_METRICS, Rule
@@ -34,6 +34,8 @@ def middle(span: Range) -> float:
 
 CREATION_S = -sum(map(middle, (FORWARD.start_s, FORWARD.gap_s, FORWARD.event_s, FORWARD.gap_s, FORWARD.created_s)))
 """When a deployment without hooks is created, on average."""
+FIRST_LOOK_S = CREATION_S + middle(FORWARD.created_s) + middle(FIRST_ALARM_LOOK_S)
+"""When CodeDeploy looks at the alarms for the first time, on average."""
 FIRST_SHIFT_S = middle(FORWARD.first_shift_s)
 """When the canary gets its first traffic, on average."""
 ENDS_AFTER_S = sum(map(middle, (FORWARD.gap_s, FORWARD.event_s, FORWARD.end_s)))

@@ -9,25 +9,27 @@ from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from harness.core.delays import ALARM_LOOK_S, ALIAS_LAG_S, FIRST_ALARM_LOOK_S, FORWARD
+from harness.core.delays import ALARM_LOOK_S, ALIAS_LAG_S, FORWARD
 from harness.core.odds import bulk
 from harness.core.odds.bulk import ALARM, BREACHING, GOOD, MISSING, Floats, Marks, Truths
-from harness.core.odds.exact import PLENTY, RESTORED_S, TYPICAL_S, fault_begin_s
+from harness.core.odds.drawn import Counts
+from harness.core.odds.exact import RESTORED_S, alarm_delay, fault_begin_s
 from harness.core.odds.outlook import LEVELS, RUNS, Chance, Outlook, Quantiles
-from harness.core.odds.setting import CREATION_S, ENDS_AFTER_S, FIRST_SHIFT_S, Setting, Watch, middle, only
-from harness.core.odds.traffic import CLUMPS, HALF_WAY, Shares, edges_of, shares_at
+from harness.core.odds.setting import CREATION_S, ENDS_AFTER_S, FIRST_LOOK_S, FIRST_SHIFT_S, Setting, Watch, only
 from harness.core.timeline.alarm_evaluation import MINUTE_S
 from harness.core.timeline.composites import StateRule
 from harness.core.timeline.stats import clopper_pearson
 
 BATCH = 20_000
 """Releases that are played at once: few enough for the processor's cache."""
-TURNS = 12
-"""In how many places of its turn an intermittent fault may be when it begins."""
+TURNS = 48
+"""In how many parts of its turn an intermittent fault may be when it begins, anywhere in each."""
+FEWEST_A_TURN = 250
 NEVER = np.inf
 
-Whole: TypeAlias = "np.typing.NDArray[np.int64]"
+Whole: TypeAlias = NDArray[np.int64]
 
 
 class Played(Struct, frozen=True):
@@ -44,7 +46,7 @@ class Played(Struct, frozen=True):
 def simulated(setting: Setting, *, runs: int = RUNS, seed: int = 1) -> Outlook:
     """The outlook of a setting by so many releases."""
     dice = np.random.default_rng(seed)
-    parts = [played(setting, size, dice, turned_s) for size, turned_s in _batches(setting, runs)]
+    parts = [played(setting, size, dice, turned_s) for size, turned_s in _batches(setting, runs, dice)]
     stopped_s, last_s, end_s = (_joined(parts, name) for name in ("stopped_s", "last_shift_s", "end_s"))
     at_start, alarm_s, restored_s = (_joined(parts, name) for name in ("at_start", "alarm_s", "restored_s"))
     in_time = stopped_s < last_s
@@ -65,7 +67,7 @@ def simulated(setting: Setting, *, runs: int = RUNS, seed: int = 1) -> Outlook:
 def roll_back_times(setting: Setting, *, runs: int = RUNS, seed: int = 1) -> Mapping[float, float]:
     """How likely each time to roll back is, by whole seconds, as `Outlook` counts them."""
     dice = np.random.default_rng(seed)
-    parts = [played(setting, size, dice, turned_s) for size, turned_s in _batches(setting, runs)]
+    parts = [played(setting, size, dice, turned_s) for size, turned_s in _batches(setting, runs, dice)]
     alarm_s, stopped_s, restored_s, last_s = (
         _joined(parts, name) for name in ("alarm_s", "stopped_s", "restored_s", "last_shift_s")
     )
@@ -75,12 +77,14 @@ def roll_back_times(setting: Setting, *, runs: int = RUNS, seed: int = 1) -> Map
     return {float(at_s): float(count) / runs for at_s, count in zip(seconds, counts, strict=True)}
 
 
-def _batches(setting: Setting, runs: int) -> Sequence[tuple[int, float]]:
+def _batches(setting: Setting, runs: int, dice: np.random.Generator) -> Sequence[tuple[int, float]]:
     """Sizes of what is played at once, each with how far an intermittent fault has got into its turn."""
     every_s = setting.fault.every_s if setting.fault.kind == "intermittent" else 0.0
-    size = min(BATCH, -(-runs // TURNS)) if every_s else BATCH
+    if not every_s:
+        return [(min(BATCH, runs - done), 0.0) for done in range(0, runs, BATCH)]
+    size = min(BATCH, max(FEWEST_A_TURN, -(-runs // TURNS)))
     sizes = [min(size, runs - done) for done in range(0, runs, size)]
-    return [(one, (at % TURNS + 0.5) / TURNS * every_s) for at, one in enumerate(sizes)]
+    return [(one, (at + dice.uniform()) / len(sizes) * every_s) for at, one in enumerate(sizes)]
 
 
 def _joined(parts: Sequence[Played], name: str) -> Floats:
@@ -98,11 +102,12 @@ def _quantiles(times: Floats) -> Quantiles | None:
 def played(setting: Setting, runs: int, dice: np.random.Generator, turned_s: float = 0.0) -> Played:
     """So many releases, played once each."""
     second_s = dice.uniform(0, MINUTE_S, (runs, 1))
-    first = int(np.floor((CREATION_S - TYPICAL_S) / MINUTE_S)) - _look_back(setting)
+    earliest_s = FIRST_LOOK_S - alarm_delay(setting.delays).slowest_s
+    first = int(np.floor(earliest_s / MINUTE_S)) - _look_back(setting)
     last = int(np.floor((setting.end_s + MINUTE_S) / MINUTE_S))
     ends_s = (np.arange(first, last + 1) + 1) * MINUTE_S - second_s
     metric_s, phases_s = _delays(setting, runs, dice)
-    counts = _Counts(setting, ends_s, dice, turned_s)
+    counts = Counts(setting, ends_s, dice, turned_s)
     states, when_s = {}, {}
     for at, watch in enumerate(setting.watches):
         late = phases_s[:, at] < metric_s
@@ -126,98 +131,10 @@ def _delays(setting: Setting, runs: int, dice: np.random.Generator) -> tuple[Flo
     return delay_s, np.repeat(delay_s[:, None] % MINUTE_S, count, axis=1)
 
 
-# Traffic
-
-
-class _Counts:
-    """The requests of each minute that an alarm counts, and the bad ones among them.
-
-    Alarms that count the same share what was drawn.
-    """
-
-    def __init__(self, setting: Setting, ends_s: Floats, dice: np.random.Generator, turned_s: float) -> None:
-        self._setting, self._dice, self._turned_s = setting, dice, turned_s
-        self._edges_s = np.concatenate([ends_s[:, :1] - MINUTE_S, ends_s], axis=1)
-        inside = edges_of(setting, turned_s)
-        low, high = float(self._edges_s.min()) - 1, max(float(self._edges_s.max()), inside[-1]) + 1
-        self._cuts_s = np.array([low, *(at_s for at_s in inside if low < at_s), high])
-        self._known: dict[tuple[str, bool, bool], tuple[Floats | None, Floats]] = {}
-
-    def of(self, watch: Watch) -> tuple[Floats | None, Floats]:
-        """Requests and bad ones, by release and minute; None for the requests where their number decides nothing."""
-        key = (watch.counts, watch.latency, watch.is_rate)
-        if key not in self._known:
-            self._known[key] = self._drawn(watch)
-        return self._known[key]
-
-    def _drawn(self, watch: Watch) -> tuple[Floats | None, Floats]:
-        setting, dice = self._setting, self._dice
-        shares = [shares_at(setting, watch, at_s, self._turned_s) for at_s in self._middles_s()]
-        apart = bool(setting.planned) and setting.pattern != "bernoulli"
-        if setting.arrivals == "poisson" and not apart:
-            return self._by_chance(watch, shares)
-        requests, planned = self._sum([1.0] * len(shares)), self._sum([one.planned for one in shares])
-        whole = self._evenly(requests) if setting.arrivals == "even" else dice.poisson(requests)
-        faults = np.minimum(whole, self._faults(planned)) if apart else np.zeros_like(whole)
-        bad = self._sum([_bad_share(one, apart=apart) for one in shares])
-        seen = self._sum([one.seen for one in shares])
-        seen_faults = dice.binomial(faults, _ratio(seen, requests))
-        seen_others = dice.binomial(whole - faults, _ratio(seen, requests))
-        failed = dice.binomial(seen_others, _ratio(bad, seen * _ratio(requests - planned * apart, requests)))
-        return (seen_others + seen_faults).astype(float), failed + seen_faults * float(not watch.latency)
-
-    def _by_chance(self, watch: Watch, shares: Sequence[Shares]) -> tuple[Floats | None, Floats]:
-        seen, bad = self._sum([one.seen for one in shares]), self._sum([_bad_share(one) for one in shares])
-        failed = np.zeros_like(bad)
-        some = bad.max(axis=0) > 0
-        failed[:, some] = self._dice.poisson(bad[:, some])
-        if not watch.is_rate and seen.min() > PLENTY:
-            return None, failed
-        return failed + self._dice.poisson(np.maximum(0.0, seen - bad)), failed
-
-    def _middles_s(self) -> Sequence[float]:
-        return [float(at_s) for at_s in (self._cuts_s[:-1] + self._cuts_s[1:]) / 2]
-
-    def _sum(self, shares: Sequence[float]) -> Floats:
-        """What comes in each minute of what has these shares of the requests between two cuts."""
-        rates = np.array([self._setting.rate_at(at_s) for at_s in self._middles_s()]) * np.array(shares)
-        total = np.concatenate([[0.0], np.cumsum(rates * np.diff(self._cuts_s))])
-        return np.diff(np.interp(self._edges_s, self._cuts_s, total), axis=1)
-
-    def _evenly(self, expected: Floats) -> Whole:
-        """Whole numbers as evenly as can be, beginning anywhere."""
-        return _steps(np.cumsum(expected, axis=1) + self._dice.uniform(0, 1, (expected.shape[0], 1)))
-
-    def _faults(self, planned: Floats) -> Whole:
-        """How many fault requests come in each minute, by the pattern (`experiment/pacing.py`)."""
-        totals = np.cumsum(planned, axis=1)
-        if self._setting.pattern == "even":
-            return _steps(totals + HALF_WAY)
-        clump = CLUMPS[self._setting.pattern]
-        begun = np.zeros(totals.shape)
-        for number in range(int(totals.max() / clump) + 1):
-            begun += totals > clump * (number + self._dice.uniform(0, 1, (totals.shape[0], 1)))
-        return _steps(begun) * clump
-
-
-def _steps(totals: Floats) -> Whole:
-    counts: Whole = np.diff(np.floor(totals), axis=1, prepend=0.0).astype(np.int64)
-    return counts
-
-
-def _bad_share(share: Shares, *, apart: bool = False) -> float:
-    return share.bad + (0.0 if apart else share.planned * share.planned_seen)
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    found: Floats = np.clip(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0), 0.0, 1.0)
-    return found
-
-
 # Alarms
 
 
-def _states(setting: Setting, watch: Watch, counts: _Counts, late: Truths) -> Marks:
+def _states(setting: Setting, watch: Watch, counts: Counts, late: Truths) -> Marks:
     """The states of one alarm after each of its evaluations; `late` ones find the newest minute without data."""
     seen, bad = counts.of(watch)
     marks = _marks(setting, watch, seen, bad, watch.minutes)
@@ -253,7 +170,6 @@ def _needed(setting: Setting, watch: Watch, seen: Floats | None) -> "Floats | fl
 
 def _alarm_s(setting: Setting, states: Mapping[str, Marks], when_s: Mapping[str, Floats]) -> tuple[Floats, Truths]:
     """When the first alarm of the group goes to ALARM in each release, and whether one is in ALARM at its start."""
-    look_s = CREATION_S + middle(FORWARD.created_s) + middle(FIRST_ALARM_LOOK_S)
     runs = next(iter(when_s.values())).shape[0]
     first_s, at_start = np.full(runs, NEVER), np.zeros(runs, bool)
     for guard in setting.guards:
@@ -263,8 +179,8 @@ def _alarm_s(setting: Setting, states: Mapping[str, Marks], when_s: Mapping[str,
         for own in names:
             rings = states[own] == ALARM if name else _rings(guard, own, states, when_s)
             at_s = when_s[own] + lag_s
-            at_start |= _on_at(rings, at_s, look_s)
-            first_s = np.minimum(first_s, np.where(rings & (at_s > look_s), at_s, NEVER).min(axis=1))
+            at_start |= _on_at(rings, at_s)
+            first_s = np.minimum(first_s, np.where(rings & (at_s > FIRST_LOOK_S), at_s, NEVER).min(axis=1))
     return first_s, at_start
 
 
@@ -283,9 +199,9 @@ def _state_at(found: Marks, when_s: Floats, at_s: Floats) -> Marks:
     return np.where(behind < 0, bulk.OK, taken).astype(np.int8)
 
 
-def _on_at(rings: Truths, at_s: Floats, look_s: float) -> Truths:
-    """Whether it rings by the last evaluation before an instant."""
-    place = np.clip((at_s <= look_s).sum(axis=1) - 1, 0, rings.shape[1] - 1)
+def _on_at(rings: Truths, at_s: Floats) -> Truths:
+    """Whether it rings by the last evaluation before the first look at it."""
+    place = np.clip((at_s <= FIRST_LOOK_S).sum(axis=1) - 1, 0, rings.shape[1] - 1)
     found: Truths = rings[np.arange(rings.shape[0]), place]
     return found
 

@@ -35,6 +35,10 @@ def test_distributions_add_up_and_are_those_of_scipy() -> None:
     assert of_group(Group(2.5, 1.0)).chances == pytest.approx((0.5, 0.5))
 
 
+NUMERICS = 0.002
+"""So much may a formula be off, whose grid is a second."""
+
+
 def with_a_formula(dice: random.Random) -> Setting:
     """The next random setting for which there is one."""
     while exact.why_not_exact(made := drawn(dice)):
@@ -46,14 +50,14 @@ def differs(seed: int, runs: int = 8_000) -> str | None:
     """How formula and simulation of a random setting differ, beyond what chance explains in one of 10,000."""
     made = with_a_formula(random.Random(seed))
     told, played = exact.outlook(made), simulated(made, runs=runs, seed=seed)
-    for name, one, other, more in (
-        ("in time", told.rolled_back.value, played.rolled_back.value, 0.012),
-        ("at all", told.at_all, played.at_all, 0.012),
-        ("at the start", told.at_start, played.at_start, 0.012),
-        ("too early", told.too_early, played.too_early, 0.04),
+    for name, one, other in (
+        ("in time", told.rolled_back.value, played.rolled_back.value),
+        ("at all", told.at_all, played.at_all),
+        ("at the start", told.at_start, played.at_start),
+        ("too early", told.too_early, played.too_early),
     ):
         spread = (max(one, 1e-4) * (1 - min(one, 1 - 1e-4)) / runs) ** 0.5
-        if abs(one - other) > 4 * spread + more:
+        if abs(one - other) > 4 * spread + NUMERICS:
             return f"{seed}: {name} {one:.3f} or {other:.3f}: {made}"
     return _times_differ(told, played) and f"{seed}: {_times_differ(told, played)}: {made}"
 
@@ -111,7 +115,7 @@ def test_an_alarm_from_before_the_fault_is_no_detection(config: str) -> None:
     made = setting(20.0, config=config_named(config), usual=0.003)
     told, played = exact.outlook(made), simulated(made, runs=20_000)
     assert told.too_early > 0.5
-    assert told.too_early == pytest.approx(played.too_early, abs=0.04)
+    assert told.too_early == pytest.approx(played.too_early, abs=0.015)
     times = [times for one in (told, played) for times in (one.detect_s, one.roll_back_s) if times]
     assert bool(times) == (config != "AllAtOnce")
     assert all(one.p05 > 0 for one in times)

@@ -61,7 +61,7 @@ class _Noted:
 
     def note(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Listens to what is drawn from now on."""
-        delays, counts, noted = simulate._delays, simulate._Counts, self
+        delays, counts, noted = simulate._delays, simulate.Counts, self
 
         def noting(*given: Any) -> Any:
             noted._delays = delays(*given)
@@ -73,7 +73,7 @@ class _Noted:
                 noted._counts = self
 
         monkeypatch.setattr(simulate, "_delays", noting)
-        monkeypatch.setattr(simulate, "_Counts", Noting)
+        monkeypatch.setattr(simulate, "Counts", Noting)
 
     def of(self, made: Setting, release: int) -> tuple[Account, dict[str, list[Minute]]]:
         """The account of one release, and the minutes of each alarm."""
