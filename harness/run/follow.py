@@ -6,7 +6,7 @@ from typing import cast
 from harness.aws.clients import Aws
 from harness.aws.watcher import Watcher
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.events import Beside, Event, Requests, RunStarted, Seen
+from harness.core.timeline.events import Beside, Event, Requests, RunStarted, Seen, Shadow
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.groups import others
 from harness.core.version import __version__
@@ -34,11 +34,13 @@ class Neighbour:
         self._record = record
         started = RunStarted(at_s=0.0, experiment=experiment.name, epoch_s=epoch_s, deployment=experiment.deployment.id)
         self.rollout = Rollout().step(started)
-        self.watcher = Watcher(aws, experiment.deployment, now=now, epoch_s=epoch_s, record=self._note)
+        self.watcher = Watcher(
+            aws, experiment.deployment, shadow=experiment.shadow, now=now, epoch_s=epoch_s, record=self._note
+        )
 
     def _note(self, event: Event) -> None:
         self.rollout = self.rollout.step(event)
-        self._record(Beside(at_s=event.at_s, group=self._name, seen=cast(Seen, event)))
+        self._record(Beside(at_s=event.at_s, group=self._name, seen=cast(Seen | Shadow, event)))
 
 
 class Follower:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.aws.clients import Clients
 from harness.aws.watcher import Watcher
-from harness.core.experiment.types import Call, Deployment, Experiment
+from harness.core.experiment.types import Alarm, Also, Call, Deployment, Experiment
 from harness.core.timeline.events import (
     AlarmDefined,
     AlarmSeen,
@@ -21,8 +21,10 @@ from harness.core.timeline.events import (
     decode,
     encode,
 )
+from harness.core.verdict.groups import events_of, others
 from harness.core.verdict.judge import judge
 from harness.errors import AwsError, HarnessError
+from harness.run.follow import Neighbour
 from tests.aws.test_watcher_on_the_local_cloud import Refusing, Run
 
 SHADOW = [
@@ -167,3 +169,21 @@ def test_a_metric_without_datapoints_is_named(run: Run) -> None:
     told = judge(experiment(orders), run.events).shadow[0]
     assert "no datapoint" in told.why
     assert told.call is Call.INCONCLUSIVE
+
+
+def test_a_further_group_has_shadow_alarms_of_its_own(run: Run) -> None:
+    """They stand in its own verdict, and the first group's are not among them."""
+    names = {name: run.names[name] for name in ("application", "group", "function", "alias")}
+    both = msgspec.structs.replace(
+        experiment(*SHADOW), deployment=Deployment(group="another"), also=(Also(**names),), alarm=Alarm()
+    )
+    (name, seen_so), *_ = others(both).items()
+    neighbour = Neighbour(name, seen_so, run.aws, run.events.append, run.now, run.epoch_s)
+    run.watcher = neighbour.watcher
+    release(run)
+    kept = list(decode([encode(event) for event in run.events]))
+    assert kept == run.events
+    told = {one.name: one for one in judge(seen_so, [*events_of(name, seen_so.deployment, kept)]).shadow}
+    assert told["strict"].stops is True
+    assert neighbour.rollout.shadows.states.keys() == told.keys()
+    assert states(kept) == {}

@@ -136,6 +136,9 @@ def _about_groups(experiment: Experiment) -> Problems:
             yield ExperimentError(f"also[{index}].{made[0]}", "a run makes its first deployment only; leave it out")
         if not any((also.id, also.stack, also.application, also.group, also.function)):
             yield ExperimentError(f"also[{index}]", "names no deployment group: give group, function or stack")
+    if experiment.also and experiment.stop_on:
+        problem = "an answer names its version and not its function, so in a run of several groups it may be another's"
+        yield ExperimentError("stop_on", f"{problem}: leave also out, and give each group a run of its own")
     if experiment.also:
         further = ((f"also[{index}].group", also.group) for index, also in enumerate(experiment.also))
         yield from about_names([("deployment.group", experiment.deployment.group), *further])

@@ -400,13 +400,6 @@ Seen = (
 """What a look can bring."""
 
 
-class Beside(Entry, frozen=True, kw_only=True, tag="beside"):
-    """What was seen of another deployment group of the same run; `group` is its name."""
-
-    group: str
-    seen: Seen
-
-
 class Shadow(Entry, frozen=True, kw_only=True, tag="shadow"):
     """What a shadow alarm is, what it reads, and the state that it would be in; it does not exist.
 
@@ -415,6 +408,13 @@ class Shadow(Entry, frozen=True, kw_only=True, tag="shadow"):
     """
 
     seen: AlarmDefined | AlarmMetricSeen | AlarmSeen | LookFailed
+
+
+class Beside(Entry, frozen=True, kw_only=True, tag="beside"):
+    """What was seen of another deployment group of the same run, its shadow alarms too; `group` is its name."""
+
+    group: str
+    seen: Seen | Shadow
 
 
 class FaultStarted(Entry, frozen=True, kw_only=True, tag="fault_started"):

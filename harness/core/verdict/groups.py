@@ -113,13 +113,12 @@ def for_all(first: str, verdicts: Mapping[str, Verdict]) -> Verdict:
 
 
 def _as_seen_by(experiment: Experiment, also: Also) -> Experiment:
-    """Its alarms are its own, and the faults are planned by the first group's creation: it sees those that began."""
+    """Its alarms are its own, the shadow alarms each group's. It sees those of the first group's faults that began."""
     own = {field: value for field, value in asdict(also).items() if field != "expect"}
     return replace(
         experiment,
         deployment=Deployment(**own),
         alarm=Alarm(),
-        shadow=(),
         traffic=replace(experiment.traffic, error_share=0.0),
         faults=(),
         expect=also.expect or experiment.expect,
