@@ -27,11 +27,15 @@ class Kept:
         own = backends[self.account]
         return own["aws"] if service in ("s3", "iam") else own[self.region]
 
+    @staticmethod
+    def is_asked_for(service: str) -> bool:
+        """Whether anybody asked for a service yet; what was never asked for is not loaded, which takes long."""
+        return f"moto.{service}.models" in sys.modules
+
     def empty(self) -> None:
-        """Forgets all that an earlier cloud of this process left behind; what was never asked for is not loaded."""
-        for service in SERVICES:
-            if f"moto.{service}.models" in sys.modules:
-                self.of(service).reset()
+        """Forgets all that an earlier cloud of this process left behind."""
+        for service in filter(self.is_asked_for, SERVICES):
+            self.of(service).reset()
 
     def parameter(self, name: str) -> str:
         """The value of a name in the Parameter Store; raises Refusal."""

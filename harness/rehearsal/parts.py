@@ -61,6 +61,7 @@ class Parts:
         rng, invocations = self._rng("lambda"), self.cloudwatch.invocations
         functions = Functions(self.schedule, invocations, rng=rng, settles_in_s=0.0, **_HOME)
         functions.logs.listeners.append(self.cloudwatch.logged.record)
+        self.cloudwatch.logged.filters = functions.logs.filters_of
         return functions
 
     def _codedeploy(self, stop_delay_s: CloudDelay | None) -> CodeDeploy:

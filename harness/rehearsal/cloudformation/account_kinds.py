@@ -69,6 +69,7 @@ def kept_kinds(kept: Kept) -> Mapping[str, KeptKind]:
         "AWS::IAM::Role": _role(kept),
         "AWS::SSM::Parameter": _parameter(kept),
         "AWS::Logs::LogGroup": _log_group(kept),
+        "AWS::Logs::MetricFilter": _metric_filter(kept),
         "AWS::ECR::Repository": _repository(kept),
     }
 
@@ -148,6 +149,29 @@ def _log_group(kept: Kept) -> KeptKind:
         kept.of("logs").groups.pop(name, None)
 
     return KeptKind(name="LogGroupName", longest=512, make=make, remove=remove)
+
+
+def _metric_filter(kept: Kept) -> KeptKind:
+    def put(name: str, properties: Properties) -> Mapping[str, Any]:
+        group = str(properties.get("LogGroupName"))
+        made = [_transformation(one) for one in properties.get("MetricTransformations") or ()]
+        kept.of("logs").put_metric_filter(name, properties.get("FilterPattern") or "", group, made)
+        return {}
+
+    def change(name: str, properties: Properties) -> None:
+        put(name, properties)
+
+    def remove(name: str) -> None:
+        filters = kept.of("logs").filters.metric_filters
+        filters[:] = [one for one in filters if one["filterName"] != name]
+
+    return KeptKind(name="FilterName", longest=512, make=put, remove=remove, change=change)
+
+
+def _transformation(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A MetricTransformation of a template as the API spells it."""
+    made = {name[0].lower() + name[1:]: value for name, value in given.items() if name != "Dimensions"}
+    return {**made, "dimensions": {one["Key"]: one["Value"] for one in given.get("Dimensions") or ()}}
 
 
 def _repository(kept: Kept) -> KeptKind:

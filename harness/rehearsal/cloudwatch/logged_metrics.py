@@ -1,19 +1,20 @@
-"""Metrics that functions write into their logs, in CloudWatch's Embedded Metric Format.
+"""Metrics of what functions log: by metric filters, and by lines in CloudWatch's Embedded Metric Format.
 
-Powertools and aws-embedded-metrics write them: a line of JSON whose member `_aws` says which of the other members are
+Powertools and aws-embedded-metrics write such lines: JSON whose member `_aws` says which of the other members are
 metrics, and which are dimensions (CloudWatch user guide, "Specification: Embedded metric format").
 """
 
 import json
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import Struct, ValidationError, convert
 
 from harness.rehearsal.cloudwatch.bucket import Bucket
 from harness.rehearsal.cloudwatch.fed import RESERVED
+from harness.rehearsal.cloudwatch.metric_filters import Filter, LoggedSample, filtered
 from harness.rehearsal.cloudwatch.store import MINUTE_S, Metric, MetricStore
 
 _MARK = '"_aws"'
@@ -39,15 +40,6 @@ class _Head(Struct, frozen=True, rename="pascal"):
     """The member `_aws` of a line."""
 
     cloud_watch_metrics: tuple[_Directive, ...]
-
-
-class LoggedSample(NamedTuple):
-    """What a line says of one metric."""
-
-    metric: Metric
-    unit: str
-    values: tuple[float, ...]
-    high_resolution: bool = False
 
 
 def samples_in(text: str) -> Iterator[LoggedSample]:
@@ -97,34 +89,44 @@ class LoggedMetrics:
     """Takes what runs log, and publishes the metrics in it: of a minute when `visible_at` says, finer ones at once.
 
     A sample counts when its run began: what a line says of its time is wall time, which is not that of the cloud.
-    Assumption: metrics of logs come as late as those of Lambda.
+    `filters` gives the metric filters of a log group. Assumption: metrics of logs come as late as those of Lambda.
     """
+
+    filters: Callable[[str], Iterable[Filter]] = staticmethod(lambda _: ())
 
     def __init__(self, visible_at: Callable[[int], float]) -> None:
         self._visible_at = visible_at
         self._lock = threading.Lock()
         self._pending: list[_Pending] = []
 
-    def record(self, group: str, at_s: float, text: bytes) -> None:  # noqa: ARG002 - what a listener of logs is told
-        """Takes what a run that began at `at_s` logged; threads may call it at any rate."""
-        if _MARK.encode() not in text:
+    def record(self, group: str, at_s: float, text: bytes) -> None:
+        """Takes what a run that began at `at_s` logged in a group; threads may call it at any rate."""
+        filters, embeds = list(self.filters(group)), _MARK.encode() in text
+        if not filters and not embeds:
             return
-        minute_due_s = self._visible_at(int(at_s // MINUTE_S))
-        found = [
-            _Pending(at_s if sample.high_resolution else minute_due_s, at_s, sample)
-            for sample in samples_in(text.decode(errors="replace"))
-        ]
+        log = text.decode(errors="replace")
+        found = [*(samples_in(log) if embeds else ()), *filtered(filters, log)]
+        due_s = self._visible_at(int(at_s // MINUTE_S))
         with self._lock:
-            self._pending += found
+            for sample in found:
+                self._pending.append(_Pending(at_s if sample.high_resolution else due_s, at_s, sample))
 
     def publish(self, store: MetricStore, now_s: float) -> None:
         """Moves what is visible by `now_s` to the store."""
-        with self._lock:
-            due = [pending for pending in self._pending if pending.due_s <= now_s]
-            if due:
-                self._pending = [pending for pending in self._pending if pending.due_s > now_s]
-        for _, at_s, sample in due:
+        seen: set[tuple[Metric, int]] = set()
+        for _, at_s, sample in sorted(self._due(now_s), key=lambda pending: pending.sample.default):
+            minute = (sample.metric, int(at_s // MINUTE_S))
+            if sample.default and minute in seen:
+                continue
+            seen.add(minute)
             bucket = Bucket()
             for value in sample.values:
                 bucket.add(value)
             store.add(sample.metric, sample.unit, at_s, bucket, high_resolution=sample.high_resolution)
+
+    def _due(self, now_s: float) -> list[_Pending]:
+        with self._lock:
+            due = [pending for pending in self._pending if pending.due_s <= now_s]
+            if due:
+                self._pending = [pending for pending in self._pending if pending.due_s > now_s]
+        return due

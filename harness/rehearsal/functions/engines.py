@@ -84,8 +84,10 @@ def failed(kind: str, message: str, duration_ms: float, log: bytes = b"") -> Ran
 
 def timed_out(code: Code, request: RunRequest, log: bytes = b"") -> Ran:
     """A run that took longer than the function's timeout."""
-    message = f"RequestId: {request.id} Error: Task timed out after {code.timeout_s:.2f} seconds"
-    return failed("Sandbox.Timedout", message, code.timeout_s * 1000, log)
+    late = f"Task timed out after {code.timeout_s:.2f} seconds"
+    log += b"" if not log or log.endswith(b"\n") else b"\n"
+    log += f"{request.id} {late}\n".encode()
+    return failed("Sandbox.Timedout", f"RequestId: {request.id} Error: {late}", code.timeout_s * 1000, log)
 
 
 def invocation(code: Code, request: RunRequest, ran: Ran) -> Invocation:

@@ -6,9 +6,9 @@ are kept.
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.rehearsal.functions.records import Code
 from harness.rehearsal.kept import Kept
@@ -44,6 +44,13 @@ class Logs:
         self._runs.append(LoggedRun(group_of(code), stream_of(code), round(at_s * 1000), text))
         for listener in self.listeners:
             listener(group_of(code), at_s, text)
+
+    def filters_of(self, group: str) -> Iterable[Mapping[str, Any]]:
+        """The metric filters of a log group, in AWS's own spelling; one that was put again counts as it is now."""
+        if not self._kept.is_asked_for("logs"):
+            return ()
+        kept = self._kept.of("logs").filters.metric_filters
+        return {one["filterName"]: one for one in list(kept) if one["logGroupName"] == group}.values()
 
     def hand_over(self) -> None:
         """Has CloudWatch Logs know all runs so far."""

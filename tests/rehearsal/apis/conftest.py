@@ -64,7 +64,7 @@ def client(cloud: Cloud) -> Client:
 def function(client: Client) -> Function:
     """`function("name", source)` makes a function of Python, and gives its ARN."""
 
-    def make(name: str, source: str = ECHO) -> str:
+    def make(name: str, source: str = ECHO, **settings: Any) -> str:
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
             archive.writestr("app.py", source)
@@ -74,6 +74,7 @@ def function(client: Client) -> Function:
             Runtime="python3.12",
             Handler="app.handler",
             Code={"ZipFile": content.getvalue()},
+            **settings,
         )
         return str(made["FunctionArn"])
 

@@ -18,3 +18,26 @@ def test_logs_of_a_function_are_read_as_on_aws(client: Any, function: Any, cloud
     told = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)["events"]
     assert [event["message"].split()[0] for event in told] == ["START", "seen", "END", "REPORT"] * 2
     assert group in {one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]}
+
+
+def test_a_metric_filter_counts_what_functions_log(client: Any, function: Any, cloud: Any) -> None:
+    """From PutMetricFilter on; a run that times out has a line for it, as on AWS."""
+    group, began_s = "/aws/lambda/broken", cloud.ready["now"]
+    client("logs").create_log_group(logGroupName=group)
+    counted = {"metricNamespace": "Shop", "metricName": "Failures", "metricValue": "1"}
+    client("logs").put_metric_filter(
+        logGroupName=group, filterName="f", filterPattern="?KeyError ?timed", metricTransformations=[counted]
+    )
+    function("broken", "import time\ndef handler(event, context):\n    time.sleep(9) if event else {}['no']", Timeout=1)
+    for payload in (b"{}", b"{}", b'{"hang": true}'):
+        client("lambda").invoke(FunctionName="broken", Payload=payload)
+    cloud.advance(120)
+    counts = client("cloudwatch").get_metric_statistics(
+        Namespace="Shop",
+        MetricName="Failures",
+        StartTime=began_s - 60,
+        EndTime=cloud.ready["now"],
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert [count["Sum"] for count in counts] == [3.0]

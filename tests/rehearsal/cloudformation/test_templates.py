@@ -199,3 +199,22 @@ def test_a_stack_at_work_takes_no_change(deployer: Any, sam: Sam) -> None:
         deployer.api.delete_stack({"StackName": "shop"})
     deployer.cloud.advance(600)
     assert deployer.deploy(sam("3")) == "UPDATE_COMPLETE"
+
+
+def test_a_metric_filter_of_a_stack_makes_its_metric(deployer: Any) -> None:
+    """What the functions of a log group write counts as the filter says; it is changed and deleted with its stack."""
+
+    def text(pattern: str) -> str:
+        made = {"MetricNamespace": "Shop", "MetricName": "Failures", "MetricValue": "1", "DefaultValue": 0}
+        properties = {"LogGroupName": {"Ref": "Group"}, "FilterPattern": pattern, "MetricTransformations": [made]}
+        return template({"Filter": {"Type": "AWS::Logs::MetricFilter", "Properties": properties}})
+
+    def filters() -> list[str]:
+        return [one["filterPattern"] for one in deployer.cloud.functions.logs.filters_of("group")]
+
+    deployer.deploy(text("ERROR"))
+    assert filters() == ["ERROR"]
+    deployer.deploy(text("?ERROR ?Error"))
+    assert filters() == ["?ERROR ?Error"]
+    deployer.deploy(template())
+    assert filters() == []

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.rehearsal.cloudwatch.logged_metrics import LoggedSample, samples_in
+from harness.rehearsal.cloudwatch.logged_metrics import samples_in
+from harness.rehearsal.cloudwatch.metric_filters import LoggedSample
 from harness.rehearsal.cloudwatch.store import Metric
 
 POWERTOOLS = {
