@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from harness.rehearsal.play import Played
     from harness.report.folder import RunFolder
     from harness.templates import TemplateRelease
+    from harness.templates.release import Problem, ReleasedFunction
 
 OWN_SERVICE_SPEED = 10.0
 """A service of one's own meets `speed` times the planned rate in wall time, so it gets a gentler default."""
@@ -124,12 +125,19 @@ def _named(experiment: str, function: str | None) -> str:
 
 def _tell_what_disarms(release: "TemplateRelease", function: str | None) -> None:
     """What no rehearsal shows, since it sends all requests by the alias."""
+    from harness.templates.examine import hooks_can_be_invoked
     from harness.templates.rehearsal import chosen
 
-    own = chosen(release, function).logical
-    for problem in release.problems:
-        if problem.severity == "error" and problem.function == own:
-            tell(f"{release.place(problem.line)}: {problem.text} The rehearsal is played as if that were mended.")
+    one = chosen(release, function)
+    told = [(release.place(said.line), said.text) for said in release.problems if _disarms(said, one)]
+    if (answer := hooks_can_be_invoked(release, one)).severity == "error":
+        told.append((release.place(one.line), answer.seen))
+    for place, text in told:
+        tell(f"{place}: {text} The rehearsal is played as if that were mended.")
+
+
+def _disarms(problem: "Problem", one: "ReleasedFunction") -> bool:
+    return problem.severity == "error" and problem.function == one.logical
 
 
 def _tell_what_answers(played: "Experiment", template: Path) -> None:

@@ -117,7 +117,9 @@ def _right_versions(snapshot: Snapshot, alarm: AlarmDefined, metric: MetricQuery
 def _right_version(snapshot: Snapshot, name: str, version: str) -> Assessment:
     wanted, live = snapshot.experiment.deployment, snapshot.alias().version
     target = wanted.target_version
-    if version == target or (target is None and version != live and not _is_older(version, live)):
+    if version == target:
+        return ok(f"{name} counts only the version on trial.")
+    if target is None and version != live and not _is_older(version, live):
         return ok(f"{name} counts only version {version}, and version {live} is live.")
     if version == live and target is None and not wanted.redeploy:
         # Between two deployments this is how such an alarm looks, if the stack moves it before CodeDeploy begins.

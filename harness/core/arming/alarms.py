@@ -207,16 +207,15 @@ def _in_time(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
         return not_judged(alarm, why_not_evaluated(alarm) or "its definition names no period")
     bake, needed_s = bake_s(snapshot.config()), slowest_s(alarm)
     seen = f"{alarm.name} may take {needed_s:.0f} s from the first failure to the stop; the bake time is {bake:.0f} s"
+    advice = "Lengthen the bake time, or shorten the alarm's period or the number of its periods."
+    if quickest_s(alarm) > bake:
+        return error(f"{seen}. The alarm comes too late.", advice)
     if needed_s > bake:
-        return error(
-            f"{seen}. The alarm comes too late.",
-            "Lengthen the bake time, or shorten the alarm's period or the number of its periods.",
-        )
+        many = f"{quickest_s(alarm):.0f} s where one minute of the period has enough failures"
+        return warning(f"{seen}. It takes {many}; few failures are caught too late.", advice)
     left = f"A fault is caught in time if it begins in the first {bake - needed_s:.0f} s"
     if needed_s > TIGHT * bake:
-        return warning(
-            f"{seen}. {left}.", "Lengthen the bake time, or shorten the alarm's period or the number of its periods."
-        )
+        return warning(f"{seen}. {left}.", advice)
     return ok(f"{seen}. {left}.")
 
 
@@ -231,9 +230,29 @@ def slowest_s(alarm: AlarmDefined) -> float:
     return max(period_of(alarm), SHORTEST_PERIOD_S) * periods + SLOWEST_ALARM_S
 
 
+def quickest_s(alarm: AlarmDefined) -> float:
+    """The same where the failures of a minute are enough for the last period: each minute a period ends."""
+    return slowest_s(alarm) - max(period_of(alarm), SHORTEST_PERIOD_S) + SHORTEST_PERIOD_S
+
+
 def missing_data(snapshot: Snapshot) -> Assessment:
     """How the alarm treats missing data."""
-    return of_each_alarm(snapshot, _missing_data)
+    answer = of_each_alarm(snapshot, _missing_data)
+    on = [alarm.name for alarm in snapshot.guards() if _is_on_between(alarm) and snapshot.suffice([alarm.name])]
+    if not on:
+        return answer
+    seen = (
+        f"{', '.join(on)} counts one version alone and treats missing data as breaching: without requests to that "
+        "version it is in ALARM, and CodeDeploy stops each deployment at its start."
+    )
+    return together([error(seen, "Treat missing data as notBreaching."), answer])
+
+
+def _is_on_between(alarm: AlarmDefined) -> bool:
+    """Whether it is in ALARM between two deployments, when nobody sends requests to a version on trial."""
+    metrics = metrics_of(alarm)
+    alone = len(metrics) == 1 and not any(query.expression for query in alarm.queries)
+    return alone and alarm.missing == "breaching" and "ExecutedVersion" in metrics[0].dimensions
 
 
 def _missing_data(_: Snapshot, alarm: AlarmDefined) -> Assessment:

@@ -91,7 +91,28 @@ def test_the_time_of_an_expression_is_that_of_its_metrics(period_s: int) -> None
     slow = math_of("e", query("e", "Errors", period_s=period_s))
     check = asked("alarm-in-time", seeing(slow))
     assert f"may take {period_s + 110} s" in check.seen
-    assert check.severity == ("ok" if period_s == 60 else "error")
+    assert check.severity == ("ok" if period_s == 60 else "warning")
+
+
+@pytest.mark.parametrize(("periods", "severity"), [(1, "warning"), (2, "error")])
+def test_a_long_period_is_late_for_few_failures_and_two_for_any(periods: int, severity: str) -> None:
+    """A period of five minutes ends each minute, so that one minute of many failures is enough for the last one."""
+    long = replace(ERRORS, period_s=300, evaluation_periods=periods, datapoints=periods)
+    assert asked("alarm-in-time", seeing(long)).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "severity"),
+    [
+        ({"FunctionName": "fn"}, "warning"),
+        ({"FunctionName": "fn", "Resource": "fn:Live", "ExecutedVersion": "2"}, "error"),
+    ],
+)
+def test_an_alarm_of_one_version_must_not_take_silence_for_failures(dimensions: dict[str, str], severity: str) -> None:
+    """Between two deployments nobody sends to it: this alarm alone would stop each deployment at its start."""
+    silent = replace(ERRORS, name="silent", dimensions=dimensions, missing="breaching")
+    group = replace(GROUP, alarms=("errors", "silent"))
+    assert asked("alarm-missing-data", seeing(group, ERRORS, silent)).severity == severity
 
 
 UNJUDGED = {
