@@ -1,5 +1,6 @@
 """Whatever is sent to the control plane, the answer is AWS's: at once, in the protocol of the service, and honest."""
 
+import errno
 import gzip
 import json
 import resource
@@ -16,7 +17,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.rehearsal.bodies import MOST_BYTES_ELSE, TOO_LARGE
+from harness.rehearsal.clock import CloudClock, Schedule
 from harness.rehearsal.cloud import Cloud
+from harness.rehearsal.servers import serve
+from harness.rehearsal.wire import Wire
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/eu-north-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -336,3 +340,18 @@ def test_operation_asked_for_wrongly_is_not_called_missing(canary_cloud: Cloud) 
     status, _, body = ask(canary_cloud, b"{}", Content_Type="text/html", **headers)
     assert status == 400
     assert "content type" in json.loads(body)["message"]
+
+
+def test_descriptors_that_run_out_are_told_in_one_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    """Of every request that is lost by it; a traceback is for a bug."""
+    server = serve(Wire({}, Schedule(CloudClock(1.0))), "127.0.0.1", 0)
+    try:
+        raise OSError(errno.EMFILE, "Too many open files")
+    except OSError:
+        server.handle_error(None, ("127.0.0.1", 4321))
+    finally:
+        server.server_close()
+    (told,) = caplog.records
+    assert "4321" in told.getMessage()
+    assert "ran out of file descriptors" in told.getMessage()
+    assert not told.exc_info
