@@ -87,7 +87,7 @@ def test_cloud_that_dies_ends_the_run(rehearsal: Rehearsal, tmp_path: Path) -> N
 def test_locust_that_is_killed_is_told_in_the_verdict(rehearsal: Rehearsal, tmp_path: Path) -> None:
     """What it had written until then is kept, and the verdict says what the exit code says."""
     process, children = rehearsal
-    locust = next(child for child in children if "locust" in child.cmdline())
+    locust = next(child for child in children if "harness.plugin" in child.cmdline())
     os.kill(locust.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     verdict = RunFolder.open(tmp_path / "latest").read_verdict()

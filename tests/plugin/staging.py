@@ -117,7 +117,7 @@ class Started:
         self._note()
         if name == "worker":
             return self.all[-1]
-        named = [one for one in self.all[1:] if one.is_running() and any(name in word for word in one.cmdline()[:4])]
+        named = [one for one in self.all[1:] if one.is_running() and any(name in word for word in one.cmdline()[:5])]
         return named[0] if named else self.all[-1]
 
     def leave_room(self, room: int) -> None:

@@ -30,7 +30,7 @@ VICTIMS: dict[str, tuple[Callable[[Stage], list[str]], str]] = {
     "watcher": (Stage.watches, "process"),
     "doctor": (Stage.examines, "process"),
     "rehearsal": (Stage.rehearses, "process"),
-    "locust of a rehearsal": (Stage.rehearses, "locust"),
+    "locust of a rehearsal": (Stage.rehearses, "harness.plugin"),
     "cloud of a rehearsal": (Stage.rehearses, "cloud"),
 }
 """Who is killed: of which command, and what of it."""
