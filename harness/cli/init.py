@@ -216,24 +216,30 @@ def _described(options: argparse.Namespace) -> "tuple[str, Described, Mapping[st
     """The source's name, what it says, and how the service is released where a template says that."""
     (kind,) = _requests_of(options)
     word = getattr(options, kind)
-    routes, released = _released(options) if options.template else ((), None)
+    routes, released, lacking = _released(options) if options.template else ((), None, "")
+    name, described = _source(kind, word, routes, options.function)
+    return name, replace(described, unknown=(*described.unknown, lacking) if lacking else described.unknown), released
+
+
+def _source(kind: str, word: str, routes: tuple[tuple[str, str], ...], function: str | None) -> "tuple[str, Described]":
+    """A source's name, and what it says."""
     if kind == "template":
-        return Path(word).name, _routed(word, options.function, routes), released
+        return Path(word).name, _routed(word, function, routes)
     if kind == "stack":
         from harness.aws.routes import routes_of_stack
 
-        return f"the stack {word}", routes_of_stack(word), released
+        return f"the stack {word}", routes_of_stack(word)
     from harness.sources.files import read_source
 
-    return Path(word).name, _reader(kind)(read_source(Path(word))), released
+    return Path(word).name, _reader(kind)(read_source(Path(word)))
 
 
-def _released(options: argparse.Namespace) -> tuple[tuple[tuple[str, str], ...], Mapping[str, Any]]:
-    """The routes of the template's function, and the keys of an experiment that say how it is released."""
+def _released(options: argparse.Namespace) -> tuple[tuple[tuple[str, str], ...], Mapping[str, Any], str]:
+    """The routes of the template's function, the keys that say how it is released, and what of that has no words."""
     from harness.templates import read_release, released_keys, routes_of
 
     release = read_release(Path(options.template), dict(map(pair, options.parameter)), os.environ, with_code=True)
-    return routes_of(release, options.function), released_keys(release, options.function)
+    return routes_of(release, options.function), *released_keys(release, options.function)
 
 
 def _routed(word: str, function: str | None, routes: tuple[tuple[str, str], ...]) -> "Described":
@@ -307,7 +313,8 @@ def _next(experiment: "Experiment", file: str, options: argparse.Namespace) -> s
     """What a person does next."""
     if options.template:
         function = f" --function {shlex.quote(options.function)}" if options.function else ""
-        return f"Next: canary-harness rehearse {file} --template {shlex.quote(options.template)}{function}"
+        given = "".join(f" --parameter {shlex.quote(one)}" for one in options.parameter)
+        return f"Next: canary-harness rehearse {file} --template {shlex.quote(options.template)}{function}{given}"
     if experiment.baseline.url or experiment.baseline.handler:
         return f"Next: canary-harness rehearse {file}"
     if experiment.target.host:

@@ -10,6 +10,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from harness.core.experiment.types import AWS_PREFIX, Alarm, DimensionWord, Experiment, RollbackEvent
+from harness.core.timeline.composites import ChildIs, StateRule, expanded
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.presets import preset
 from harness.errors import UsageError
@@ -24,6 +25,16 @@ _WORDS: Mapping[frozenset[str], DimensionWord] = {
     frozenset({"FunctionName", "Resource"}): "alias",
     frozenset({"FunctionName", "Resource", "ExecutedVersion"}): "version",
 }
+
+
+_NOT_PLAYED = (
+    "a rehearsal plays an alarm on one metric of the function, and {} is none: {}. Rehearse with the tool that deploys "
+    "it instead, such as -- sam deploy"
+)
+
+
+class NotPlayed(UsageError):
+    """An alarm that an experiment has no words for."""
 
 
 def as_released(
@@ -70,17 +81,24 @@ def _without_authorizers(release: TemplateRelease, one: ReleasedFunction) -> tup
     )
 
 
-def released_keys(release: TemplateRelease, function: str | None) -> Mapping[str, Any]:
-    """The keys of an experiment that say how a function is released. Raises UsageError as `as_released` does."""
+def released_keys(release: TemplateRelease, function: str | None) -> tuple[Mapping[str, Any], str]:
+    """The keys of an experiment that say how a function is released, and what of it no experiment has words for.
+
+    Raises UsageError for what is not known, and where no alarm guards the function.
+    """
     one = chosen(release, function)
-    played = as_released(release, function, Experiment(name="released"), stand_in=True)
-    told = {"config": played.deployment.config, "alias": played.deployment.alias}
+    _refuse_the_unknown(release, one)
+    told = {"config": _config(release, one), "alias": one.alias.value}
     if not names_in(one.function):
         told["function"] = one.function
+    keys = {"deployment": told, "rollback": [*one.rollback_events]}
+    try:
+        alarm, *further = _alarms(release, one)
+    except NotPlayed as reason:
+        return keys, f"how its alarms are rehearsed: {reason}"
     # On AWS the alarm may be called otherwise; those of the group are found there.
-    keys = {"deployment": told, "alarm": _said(replace(played.alarm, name=None)), "rollback": [*played.rollback]}
-    further = [_said(alarm) for alarm in played.further_alarms]
-    return {**keys, "further_alarms": further} if further else keys
+    told_alarms = {"alarm": _said(replace(alarm, name=None)), "further_alarms": [*map(_said, further)]}
+    return {**keys, **{name: said for name, said in told_alarms.items() if said}}, ""
 
 
 def routes_of(release: TemplateRelease, function: str | None) -> tuple[tuple[str, str], ...]:
@@ -146,14 +164,39 @@ def _config(release: TemplateRelease, one: ReleasedFunction) -> str:
 
 def _alarms(release: TemplateRelease, one: ReleasedFunction) -> list[Alarm]:
     """The alarms of the group, each by the name that its group has."""
-    return [replace(_played(release, one, guard), name=playable_name(guard.name)) for guard in guards_of(release, one)]
+    guards = guards_of(release, one)
+    definitions = {guard.name: guard for guard in guards}
+    played = [guard for guard in guards if not (guard.kind == "composite" and _is_any_of(guard.name, definitions))]
+    return [replace(_played(release, one, guard), name=playable_name(guard.name)) for guard in played]
+
+
+def _is_any_of(composite: str, definitions: Mapping[str, AlarmDefined]) -> bool:
+    """Whether a composite is in ALARM where any of its children is: then they guard the group as well as it does."""
+
+    def is_any(rule: StateRule) -> bool:
+        if isinstance(rule, ChildIs):
+            return rule == ChildIs("ALARM", rule.name) and rule.name != composite
+        return rule.needed == 1 and bool(rule.of) and all(map(is_any, rule.of))
+
+    return is_any(expanded(composite, definitions))
+
+
+def _why_none(guard: AlarmDefined) -> str:
+    if guard.kind == "composite":
+        return f"it is a composite alarm of the rule {guard.rule}"
+    if guard.queries:
+        return "it computes its value"
+    if guard.unit:
+        return f"it reads {guard.metric} in {guard.unit} alone"
+    watched = ", ".join(f"{name}={value}" for name, value in guard.dimensions.items()) or "no dimension"
+    return f"it watches {guard.namespace} {guard.metric} of {watched}"
 
 
 def _played(release: TemplateRelease, one: ReleasedFunction, guard: AlarmDefined) -> Alarm:
     """The alarm as an experiment has it. Raises UsageError for one that an experiment has no words for."""
     line = next((alarm.line for alarm in release.alarms if alarm.defined.name == guard.name), one.alarms_line)
     if guard.unlike:
-        raise wrong(release, line, f"{guard.name} is {guard.unlike}")
+        raise NotPlayed(f"{release.place(line)}: {guard.name} is {guard.unlike}")
     needed = (guard.metric, guard.statistic, guard.period_s, guard.evaluation_periods, guard.comparison)
     word = _WORDS.get(frozenset(guard.dimensions))
     right = {
@@ -163,9 +206,7 @@ def _played(release: TemplateRelease, one: ReleasedFunction, guard: AlarmDefined
     }
     is_own = word is not None and all(right[name] == value for name, value in guard.dimensions.items())
     if guard.queries or guard.unit or guard.threshold is None or None in needed or not is_own:
-        raise wrong(
-            release, line, f"a rehearsal plays an alarm on one metric of the function, and {guard.name} is none"
-        )
+        raise NotPlayed(f"{release.place(line)}: {_NOT_PLAYED.format(guard.name, _why_none(guard))}")
     read = {
         "metric": guard.metric,
         "namespace": guard.namespace,

@@ -275,6 +275,22 @@ def test_a_template_becomes_an_experiment_of_its_release_and_routes(
     assert (made.alarm.threshold, made.alarm.dimensions) == (3, "alias")
 
 
+def test_what_an_experiment_has_no_words_for_is_told_and_the_rest_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the release, and the parameters that the next command needs."""
+    text = SAM.replace("      CodeUri: src/\n", f"      CodeUri: src/\n{EVENTS}").replace(
+        "Value: !Ref Api}", "Value: other}"
+    )
+    (folder / "template.yaml").write_text(text)
+    words = ["init", "--template", "template.yaml", "--function", "Api", "--parameter", "Stage=prod", "-o", "own.yaml"]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "it watches AWS/Lambda Errors of FunctionName=other" in told
+    assert "rehearse own.yaml --template template.yaml --function Api --parameter Stage=prod" in told
+    assert read_experiment("own.yaml").deployment.config == "Canary10Percent5Minutes"
+
+
 @pytest.mark.parametrize("kind", ["openapi", "har", "postman", "access_log"])
 def test_a_template_says_the_release_and_another_source_the_requests(folder: Path, kind: str) -> None:
     """The template need not give a route to the function then."""

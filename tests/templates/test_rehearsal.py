@@ -148,6 +148,21 @@ def test_every_plain_alarm_of_the_group_is_played(tmp_path: Path) -> None:
     assert not [*contradictions(played)]
 
 
+def composite_of(tmp_path: Path, rule: str) -> Experiment:
+    """What is played where the group names a composite of this rule."""
+    composite = f"  Sick:\n    Type: AWS::CloudWatch::CompositeAlarm\n    Properties: {{AlarmRule: !Sub '{rule}'}}\n"
+    second = SAM[SAM.index("  ApiErrors:") :].replace("ApiErrors:", "Throttles:").replace("Errors\n", "Throttles\n")
+    return released(tmp_path, SAM + second + composite, ("- !Ref ApiErrors", "- !Ref Sick"))
+
+
+def test_a_composite_of_any_is_played_as_its_children(tmp_path: Path) -> None:
+    """Each of them takes it to ALARM; one that needs two at once is refused, with its rule."""
+    played = composite_of(tmp_path, 'ALARM("${ApiErrors}") OR ALARM("${Throttles}")')
+    assert [one.name for one in (played.alarm, *played.further_alarms)] == ["ApiErrors", "Throttles"]
+    with pytest.raises(UsageError, match="it is a composite alarm of the rule"):
+        composite_of(tmp_path, 'ALARM("${ApiErrors}") AND ALARM("${Throttles}")')
+
+
 REFUSED = {
     "no alarm": (SAM, ("        Alarms:\n          - !Ref ApiErrors\n", ""), "no alarm guards Api"),
     "an open threshold": (SAM, ("Threshold: 3", "Threshold: !Ref Owner"), "--parameter Owner="),
