@@ -1,6 +1,7 @@
 """`sam build && sam deploy --resolve-s3` plays its canary on the local cloud; run by `make deploys` alone."""
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -56,4 +57,35 @@ def test_one_command_deploys_twice_and_judges(cloud: LocalCloud, shop: Path, tmp
     done = cloud.run(*harness, *where, "--", *DEPLOY, *UNASKED, cwd=shop)
     assert done.returncode == 0, done.stderr
     (verdict,) = (tmp_path / "reports").glob("game/2*/verdict.json")
+    assert json.loads(verdict.read_text())["call"] == "caught"
+
+
+SWITCHED = """
+from settings import FAILS
+
+
+def handler(event, context):
+    if FAILS == "yes":
+        raise RuntimeError("the experiment has it fail")
+    return {"statusCode": 200, "headers": {"X-Lambda-Version": context.function_version}, "body": "good"}
+"""
+
+
+def test_one_folder_is_deployed_healthy_and_then_with_the_experiments_fault(
+    cloud: LocalCloud, shop: Path, tmp_path: Path
+) -> None:
+    """The tool finds each arm's `env` in its variables, and builds it in: SAM publishes no version without new code."""
+    (shop / "src" / "app.py").write_text(SWITCHED)
+    experiment = tmp_path / "switched.yaml"
+    experiment.write_text(
+        "name: switched\ntraffic: {arrival_rate: 2, requests: {root: {get: /}}}\n"
+        "baseline: {env: {FAILS: 'no'}}\ncanary: {env: {FAILS: 'yes'}}\nexpect: {outcome: rolled_back, call: caught}\n"
+    )
+    deploy = shlex.join(map(str, (*DEPLOY, *UNASKED)))
+    tool = f"echo \"FAILS = '$FAILS'\" > src/settings.py && {SAM} build && {deploy}"
+    harness = (sys.executable, "-m", "harness", "rehearse", experiment, "--speed", SPEED, "--json")
+    where = ("--template", "template.yaml", "--reports", tmp_path / "reports")
+    done = cloud.run(*harness, *where, "--", "sh", "-c", tool, cwd=shop)
+    assert done.returncode == 0, done.stderr
+    (verdict,) = (tmp_path / "reports").glob("switched/2*/verdict.json")
     assert json.loads(verdict.read_text())["call"] == "caught"
