@@ -7,7 +7,8 @@ import pytest
 
 HOUSE = Path(__file__).resolve().parent.parent / "harness"
 NAMES = re.compile(
-    r"fakeuser|featuretoggles|company\.com|x-client-version|erroruser|FAIL_RATIO|LATENCY_MS", re.IGNORECASE
+    r"fakeuser|featuretoggles|company\.com|x-client-version|erroruser|FAIL_RATIO|LATENCY_MS|UPSTREAM_FAIL",
+    re.IGNORECASE,
 )
 
 

@@ -22,9 +22,10 @@ NAMES = (
 PAIR = NAMES[:2]
 SERVICE = "service"
 """Names the file with the requests of the bundled service, which is no experiment of its own."""
-FAILING, SLOWING = "FAIL_RATIO", "LATENCY_MS"
-"""Variables of the bundled service: the share of requests that a version fails, and milliseconds that it adds."""
-SETTINGS: Mapping[str, float] = {FAILING: 1.0, SLOWING: math.inf}
+FAILING, SLOWING, UPSTREAM = "FAIL_RATIO", "LATENCY_MS", "UPSTREAM_FAIL_RATIO"
+"""Variables of the bundled service: the share of requests that a version fails, milliseconds that it adds, and the
+share for which what it asks itself fails, where it answers 500."""
+SETTINGS: Mapping[str, float] = {FAILING: 1.0, SLOWING: math.inf, UPSTREAM: 1.0}
 """Variables that a version of the bundled service reads, all of them numbers from 0, and the highest value of each."""
 
 

@@ -16,28 +16,34 @@ FAKE_USER = "/fakeUser"
 FEATURE_TOGGLES = "/featureToggles"
 MAX_LATENCY_MS = 900_000.0
 
-GROUPS = {
-    f"{group}user@company.com": group for group in ("legacy", "standard", "beta", "qa", "dev", "devnewfeature", "error")
+USERS: Mapping[str, str] = {
+    "legacyuser@company.com": "legacy",
+    "standarduser@company.com": "standard",
+    "betauser@company.com": "beta",
+    "qauser@company.com": "qa",
+    "devuser@company.com": "dev",
+    "devnewfeatureuser@company.com": "devNewFeature",
+    "erroruser@company.com": "error",
 }
-TOGGLES: dict[str, tuple[str, ...]] = {
-    "legacy": (),
-    "standard": ("contact",),
-    "beta": ("contact", "preferences"),
-    "qa": ("contact", "preferences", "diagnostics"),
-    "dev": ("contact", "preferences", "diagnostics"),
-    "devnewfeature": ("contact", "preferences", "diagnostics", "recommendations"),
-    "error": ("contact",),
-}
-_FIELDS: dict[str, object] = {
-    "contact": {"city": "Uppsala", "country": "Sweden", "phone": "+46 18 555 01 00"},
-    "preferences": {"language": "sv", "newsletter": False, "theme": "dark"},
-    "diagnostics": {"build": "nightly", "shard": 3},
-    "recommendations": [{"title": "The second mile", "score": 0.93}, {"title": "Slow rivers", "score": 0.88}],
-}
+"""The groups of the users that are known, exactly as they are written; any other is a standard user."""
+_EXTENDED = ("beta", "dev", "devNewFeature")
+"""The groups with the features that are tried out."""
+_SHORTEST, _LONGEST = 4, 30
+"""Characters that a user may have, for the authorizer as for the function."""
+_ADMITTED = re.compile(r"[-A-Za-z0-9_@.]{4}\Z")
+"""What the authorizer looks for: only the end of a user, so that `a+b@company.com` and `nobody` pass it."""
+_EMAIL = re.compile(r"[\w.-]+@([\w-]+\.)+[\w-]{2,4}", re.ASCII)
+_NAME = re.compile(r"[-A-Za-z0-9_@.]{4,30}")
 _LEGACY_SHAPE = {"name": "Someguy Someguyson"}
-
-_COMPANY_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@company\.com", re.IGNORECASE)
-_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,4}")
+_IMAGE = "https://cats.example.com/imgs/1206c62.jpg"
+_SHAPE = {"name": "Leanne Graham", "image": _IMAGE}
+_EXTENDED_SHAPE = {**_SHAPE, "id": "123-abc-asdf", "email": "some_test_email@company.com"}
+_NEW_SHAPE = {
+    "name": "Amelia Noel",
+    "image": _IMAGE,
+    "id": "1cbde270-5267-4402-8dde-604172f7cb75",
+    "email": "amelia.noel@example.com",
+}
 
 
 class ServiceFailure(Exception):
@@ -54,12 +60,16 @@ class BadEnvironment(ValueError):
 
 
 class ServiceRequest(msgspec.Struct, frozen=True):
-    """What the service reads of a request; `user` is the authorizer's principal, empty on routes without one."""
+    """What the service reads of a request; `user` is the authorizer's principal, empty on routes without one.
+
+    `upstream_fails` is whether the service that it asks itself, for those of version 2, fails this time.
+    """
 
     path: str
     user: str = ""
     client_version: str | None = None
     body: bytes = b""
+    upstream_fails: bool = False
 
 
 class ServiceResponse(NamedTuple):
@@ -70,17 +80,21 @@ class ServiceResponse(NamedTuple):
 
 
 class Behaviour(NamedTuple):
-    """How a version misbehaves: `fail_ratio` of its requests throw, and each takes `latency_s` of wall time longer."""
+    """How a version misbehaves: `fail_ratio` of its requests throw, and each takes `latency_s` of wall time longer.
+
+    For `upstream_fail_ratio` of them the service behind it fails, which it answers by a 500 of its own.
+    """
 
     fail_ratio: float = 0.0
     latency_s: float = 0.0
+    upstream_fail_ratio: float = 0.0
 
     def fails(self, draw: float) -> bool:
         """Whether the request with this draw from [0, 1) is one that throws."""
         return draw < self.fail_ratio
 
 
-class TogglesQuestion(msgspec.Struct, frozen=True):
+class TogglesQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of POST /featureToggles."""
 
     user_name: str = msgspec.field(name="userName")
@@ -90,10 +104,11 @@ _read_question = msgspec.json.Decoder(TogglesQuestion).decode
 
 
 def behaviour(environment: Mapping[str, str]) -> Behaviour:
-    """Reads FAIL_RATIO (0..1) and LATENCY_MS (0..900000) of a version; raises BadEnvironment."""
+    """Reads FAIL_RATIO and UPSTREAM_FAIL_RATIO (0..1), and LATENCY_MS (0..900000); raises BadEnvironment."""
     return Behaviour(
         fail_ratio=_number(environment, "FAIL_RATIO", highest=1.0),
         latency_s=_number(environment, "LATENCY_MS", highest=MAX_LATENCY_MS) / 1000,
+        upstream_fail_ratio=_number(environment, "UPSTREAM_FAIL_RATIO", highest=1.0),
     )
 
 
@@ -110,8 +125,8 @@ def _number(environment: Mapping[str, str], variable: str, *, highest: float) ->
 
 
 def principal(token: str) -> str | None:
-    """The authorizer: the user's email, lower case, or None for a token that is not an email of the company."""
-    return token.lower() if _COMPANY_EMAIL.fullmatch(token) else None
+    """The authorizer: the user as it is, or None for a token that it denies."""
+    return token if _SHORTEST <= len(token) <= _LONGEST and _ADMITTED.search(token) else None
 
 
 def answer(request: ServiceRequest) -> ServiceResponse:
@@ -124,43 +139,55 @@ def answer(request: ServiceRequest) -> ServiceResponse:
 
 
 def _fake_user(request: ServiceRequest) -> ServiceResponse:
-    group = GROUPS.get(request.user, "standard")
+    if request.client_version not in ("1", "2") or not _is_user(request.user):
+        raise ServiceFailure("Invalid client version or user!")
+    group = USERS.get(request.user, "standard")
     if group == "error":
-        raise ServiceFailure("The error user always fails.")
+        raise ServiceFailure("Canned, simulated error")
+    if request.client_version == "1" or group == "legacy":
+        return _LEGACY_USER
+    return _NO_UPSTREAM if request.upstream_fails else _FAKE_USERS[group]
+
+
+def _is_user(user: str) -> bool:
+    return _SHORTEST <= len(user) <= _LONGEST and _EMAIL.fullmatch(user) is not None
+
+
+def is_toggles_question(body: bytes) -> bool:
+    """Whether a body is what the API lets through to POST /featureToggles."""
     try:
-        return _FAKE_USERS[group, request.client_version]
-    except KeyError as error:
-        raise ServiceFailure(f"X-Client-Version must be 1 or 2, not {request.client_version!r}") from error
+        return _NAME.fullmatch(_read_question(body).user_name) is not None
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
 
 
 def _feature_toggles(body: bytes) -> ServiceResponse:
-    try:
-        question = _read_question(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    if not is_toggles_question(body):
         return _NO_USER_NAME
-    if not _EMAIL.fullmatch(question.user_name):
-        return _NO_USER_NAME
-    return _FEATURE_TOGGLES[GROUPS.get(question.user_name.lower(), "standard")]
+    return _FEATURE_TOGGLES[USERS.get(_read_question(body).user_name, "standard")]
 
 
 def _json(status: int, content: object) -> ServiceResponse:
     return ServiceResponse(status, msgspec.json.encode(content))
 
 
-def _rich_shape(group: str) -> dict[str, object]:
-    return {**_LEGACY_SHAPE, "userGroup": group, **{toggle: _FIELDS[toggle] for toggle in TOGGLES[group]}}
-
-
 def _toggles_of(group: str) -> dict[str, object]:
-    return {"userGroup": group, **{toggle: toggle in TOGGLES[group] for toggle in _FIELDS}}
+    new = {"enableNewUserApi": True} if group == "devNewFeature" else {}
+    return {"enableBetaFeatures": group in _EXTENDED, **new, "userGroup": group}
 
 
-_FAKE_USERS: dict[tuple[str, str | None], ServiceResponse] = {
-    **{(group, "1"): _json(200, _LEGACY_SHAPE) for group in TOGGLES},
-    **{(group, "2"): _json(200, _rich_shape(group)) for group in TOGGLES},
+_LEGACY_USER = _json(200, _LEGACY_SHAPE)
+_FAKE_USERS = {
+    "standard": _json(200, _SHAPE),
+    "qa": _json(200, _SHAPE),
+    "beta": _json(200, _EXTENDED_SHAPE),
+    "dev": _json(200, _EXTENDED_SHAPE),
+    "devNewFeature": _json(200, _NEW_SHAPE),
 }
-_FEATURE_TOGGLES = {group: _json(200, _toggles_of(group)) for group in TOGGLES}
-_NO_USER_NAME = _json(400, {"message": 'The body must be {"userName": "<email>"}.'})
+_FEATURE_TOGGLES = {group: _json(200, _toggles_of(group)) for group in USERS.values()}
+_NO_USER_NAME = _json(400, "Missing or invalid userName!")
+_NO_UPSTREAM = _json(500, "No imageResponse!")
+"""The service catches what goes wrong behind it: no error of the function, so that `Errors` does not count it."""
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -169,7 +196,10 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     time.sleep(own.latency_s)
     if own.fails(random.random()):
         raise ServiceFailure("FAIL_RATIO chose this request.")
-    response = answer(request_of(event))
+    request = request_of(event)
+    if own.upstream_fail_ratio and random.random() < own.upstream_fail_ratio:
+        request = msgspec.structs.replace(request, upstream_fails=True)
+    response = answer(request)
     return {
         "statusCode": response.status,
         "headers": {"Content-Type": "application/json", "X-Lambda-Version": context.function_version},
@@ -183,7 +213,7 @@ def request_of(event: Mapping[str, Any]) -> ServiceRequest:
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
     return ServiceRequest(
         path=event.get("path") or event.get("rawPath", ""),
-        user=authorizer.get("principalId") or headers.get("authorization", "").lower(),
+        user=authorizer.get("principalId") or headers.get("authorization", ""),
         client_version=headers.get("x-client-version"),
         body=(event.get("body") or "").encode(errors="replace"),
     )

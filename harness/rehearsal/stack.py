@@ -46,6 +46,8 @@ APPLICATION = "fake-user"
 STAGE = "shared"
 FUNCTION = "fake-user-FakeUser"
 
+BUNDLED_TIMEOUT_S = 10
+"""That of the function that the bundled service stands for."""
 TIMEOUT_S = 30
 """Above API Gateway's integration timeout, so that a slow version shows as 504 there."""
 CONNECT_TIMEOUT_S = 2.0
@@ -235,7 +237,7 @@ def _configuration(arm: Arm, name: str, functions: Functions) -> dict[str, Any]:
     if arm.code:
         runs["Layers"] = [*_published_layers(arm.code, name, functions)]
     memory = {"MemorySize": arm.memory_mb} if arm.memory_mb else {}
-    limit = {"Timeout": arm.timeout_s or TIMEOUT_S}
+    limit = {"Timeout": arm.timeout_s or (BUNDLED_TIMEOUT_S if arm.is_bundled else TIMEOUT_S)}
     return {"Environment": {"Variables": variables}, "Description": name, **limit, **memory, **runs}
 
 

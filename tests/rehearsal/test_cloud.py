@@ -95,7 +95,8 @@ def test_both_endpoints_answer(lasting_cloud: Cloud) -> None:
         (ERROR, 502),
         ({**BETA, "X-Client-Version": "9"}, 502),
         ({"Authorization": BETA["Authorization"]}, 502),
-        ({**BETA, "Authorization": "malformed"}, 403),
+        ({**BETA, "Authorization": "malformed"}, 502),
+        ({**BETA, "Authorization": "malformed!"}, 403),
         ({"X-Client-Version": "1"}, 401),
     ],
 )

@@ -251,7 +251,7 @@ def test_the_default_stage_has_no_path_of_its_own() -> None:
 def test_fake_user_is_answered_by_the_version_that_was_drawn() -> None:
     """GET /fakeUser gives the user, JSON, and names the version."""
     answer = Client(bundled()).ask()
-    assert (answer.status, answer.content["userGroup"]) == (200, "beta")
+    assert (answer.status, answer.content["email"]) == (200, "some_test_email@company.com")
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-lambda-version"] == "1"
     assert answer.headers["content-length"] == str(len(answer.body))
@@ -310,7 +310,23 @@ def test_a_missing_authorization_is_401(headers: dict[str, str]) -> None:
     assert not client.backend.records
 
 
-@pytest.mark.parametrize("user", ["nonsense", "a@b", "x@evil.org", "é@company.com", "a" * 300, "a" * 9000])
+def test_a_body_that_is_no_question_is_refused_before_the_function() -> None:
+    """By the API's request validator: no version is invoked."""
+    client = Client(bundled())
+    answer = client.toggles(b'{"userName": "a+b@company.com"}')
+    assert (answer.status, answer.content) == (400, {"message": "Invalid request body"})
+    assert not client.backend.records
+
+
+def test_a_failure_behind_the_service_is_a_500_and_no_error() -> None:
+    """The function answers it itself."""
+    client = Client(bundled(weight=1.0, UPSTREAM_FAIL_RATIO="1"))
+    answer = client.ask()
+    assert (answer.status, answer.content) == (500, "No imageResponse!")
+    assert [record[-1] for record in client.backend.records] == [False]
+
+
+@pytest.mark.parametrize("user", ["a@b", "x@evil.org!", "é@company.çom", "a" * 300, "a" * 9000])
 def test_a_malformed_user_is_denied(user: str) -> None:
     """The authorizer denies; no version is invoked, so no version is named."""
     client = Client(bundled())
@@ -457,9 +473,17 @@ def test_an_over_long_token_is_denied_unasked() -> None:
 # The bundled service
 
 
-@pytest.mark.parametrize("headers", [ERROR, {**BETA, "X-Client-Version": "3"}, {"Authorization": "a@company.com"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ERROR,
+        {**BETA, "X-Client-Version": "3"},
+        {"Authorization": "a@company.com"},
+        {**BETA, "Authorization": "a+b@company.com"},
+    ],
+)
 def test_a_service_that_throws_is_502(headers: dict[str, str]) -> None:
-    """Error user, wrong and missing client version: an unhandled exception, counted as an error."""
+    """Error user, wrong or no client version, a user that is no email: an unhandled exception, counted as an error."""
     client = Client(bundled())
     answer = client.ask(headers=headers)
     assert (answer.status, answer.content) == (502, INTERNAL_ERROR)
@@ -476,13 +500,6 @@ def test_a_502_names_its_version_unless_told_otherwise() -> None:
 def test_answers_of_the_function_always_name_their_version() -> None:
     """The function's own answers carry the header in both modes."""
     assert Client(bundled(), version_header="answers").ask().headers["x-lambda-version"] == "1"
-
-
-def test_a_400_of_the_function_is_no_error() -> None:
-    """A handled failure is a success of the invocation."""
-    client = Client(bundled())
-    assert client.toggles(b"{}").status == 400
-    assert [record[-1] for record in client.backend.records] == [False]
 
 
 def test_metrics_equal_the_requests_that_were_let_in() -> None:
@@ -594,7 +611,8 @@ def test_own_code_counts_from_when_its_request_came() -> None:
 
 def test_own_code_gets_the_body_as_text() -> None:
     """A body goes into the event; there is no authorizer on this route."""
-    client = Client(own({"statusCode": 200}))
+    arm = Arm(handler="mine:answer")
+    client = Client(own({"statusCode": 200}), experiment=Experiment(name="own", baseline=arm, canary=arm))
     client.toggles(b'{"userName": "\xc3\xa5@company.com"}')
     event = client.backend.events[0]
     assert event["body"] == '{"userName": "å@company.com"}'

@@ -17,7 +17,7 @@ from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.metric_math import NotEvaluated
 from harness.core.timeline.presets import config_named
 from harness.errors import UsageError
-from harness.experiments import FAILING, SLOWING
+from harness.experiments import FAILING, SLOWING, UPSTREAM
 
 RAMP_STEP_S = 15.0
 """How finely a rate that changes in a straight line is followed."""
@@ -100,7 +100,12 @@ def fault_of(canary: Arm) -> FaultModel:
     slow_s = float(canary.env.get(SLOWING) or 0) / 1000
     if slow_s:
         return FaultModel(kind="latency", latency_s=slow_s)
-    return FaultModel(share=float(canary.env.get(FAILING) or 0))
+    failing = float(canary.env.get(FAILING) or 0)
+    if canary.is_bundled and canary.env.get(UPSTREAM) and not failing:
+        raise UsageError(
+            f"{UPSTREAM} fails only some requests: say the share of the canary's by --fail, and --status 500"
+        )
+    return FaultModel(share=failing)
 
 
 def _ratio(arm: Arm) -> float | None:

@@ -61,6 +61,7 @@ class BundledVersion(NamedTuple):
     code: Code
     fail_ratio: float
     latency_s: float
+    upstream_fail_ratio: float
     timeout_s: float
 
 
@@ -161,8 +162,9 @@ class Integrations:
             return None
         user = str((call.authorizer or {}).get("principalId", ""))
         client_version = value_of(call.headers, b"x-client-version").decode("latin-1")
+        fails = bool(own.upstream_fail_ratio) and call.chance() < own.upstream_fail_ratio
         try:
-            return service.answer(service.ServiceRequest(call.path, user, client_version, call.body))
+            return service.answer(service.ServiceRequest(call.path, user, client_version, call.body, fails))
         except service.ServiceFailure:
             return None
 
@@ -218,7 +220,7 @@ def _behaviour(code: Code) -> BundledVersion:
     except service.BadEnvironment:
         # The function would throw while it starts: every invocation fails.
         own = service.Behaviour(fail_ratio=1.0)
-    return BundledVersion(code, own.fail_ratio, own.latency_s, code.timeout_s)
+    return BundledVersion(code, own.fail_ratio, own.latency_s, own.upstream_fail_ratio, code.timeout_s)
 
 
 def _naming(answer: GatewayAnswer, version: str) -> GatewayAnswer:

@@ -17,11 +17,14 @@ from harness.core.experiment.types import Experiment, Traffic
 from harness.errors import ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.admission import RouteGuard
+from harness.rehearsal.apis.checks import BodyCheck
 from harness.rehearsal.apis.routes import ANY, ApiRoute, Integration
 
 _ALL = ("/", "/{proxy+}")
 _LONGEST = 64
 """Characters that the name of a function may have."""
+
+_TOGGLES = BodyCheck(service.is_toggles_question)
 
 Resource = tuple[str, str]
 """A method and a path with parameters."""
@@ -61,15 +64,18 @@ def routes(
     `users` stands in front of the bundled service's users, unless it is a service at a URL that is asked.
     """
     arms = (experiment.baseline, experiment.canary)
+    is_bundled = all(arm.is_bundled for arm in arms)
     if not any(arm.url or arm.code for arm in arms):
         yield ApiRoute(method="GET", path=service.FAKE_USER, integration=to, authorizer=users)
-        yield ApiRoute(method="POST", path=service.FEATURE_TOGGLES, integration=to)
-    if not all(arm.is_bundled for arm in arms):
+        checks = _TOGGLES if is_bundled else None
+        yield ApiRoute(method="POST", path=service.FEATURE_TOGGLES, integration=to, checks=checks)
+    if not is_bundled:
         for path in _ALL:
             yield ApiRoute(method=ANY, path=path, integration=to)
     for each in apart:
         for method, path in sorted(each.resources):
-            yield ApiRoute(method=method, path=path, integration=Integration(function=each.function))
+            checks = _TOGGLES if is_bundled and path == service.FEATURE_TOGGLES else None
+            yield ApiRoute(method=method, path=path, integration=Integration(function=each.function), checks=checks)
 
 
 def _bundled() -> Traffic:

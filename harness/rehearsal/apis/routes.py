@@ -7,7 +7,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from harness.rehearsal.admission import RouteGuard
-from harness.rehearsal.apis.checks import Checks
+from harness.rehearsal.apis.checks import BodyCheck, Checks
 from harness.rehearsal.proxy import GatewayAnswer
 
 INTEGRATION_TIMEOUT_S = 29.0
@@ -49,7 +49,7 @@ class ApiRoute(Struct, frozen=True, kw_only=True):
     path: str
     integration: Integration | Fixed
     authorizer: RouteGuard | None = None
-    checks: Checks | None = None
+    checks: Checks | BodyCheck | None = None
     key: str = ""
 
 
