@@ -45,18 +45,19 @@ export class StartCard {
     this.host = h("input", { type: "text", value: form.host, "aria-label": "Host", placeholder: "https://api.example.com" });
     this.users = form.asks_users ? h("input", { type: "number", min: 1, value: form.users ?? 1, "aria-label": "Users" }) : null;
     const fields = form.fields.map((field) => labelled(field, this.inputs.get(field.name)));
+    const starts = h("div", { class: "row" }, h("button", { class: "primary" }, "Start"));
     const sends = h("form", {},
       h("div", { class: "fields" },
         h("div", { class: "field" }, h("label", {}, "Host"), this.host),
         this.users ? h("div", { class: "field" }, h("label", {}, "Users"), this.users) : null,
         ...fields),
-      h("div", { class: "row" }, h("button", { class: "primary" }, "Start")));
+      starts);
     sends.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.begin(this.asked());
+      this.begin(this.asked(), starts);
     });
     this.quick = h("div", { class: "row" });
-    if (run) this.quick.append(this.button("Run again", () => this.begin({})));
+    if (run) this.quick.append(this.button("Run again", () => this.begin({}, this.quick)));
     this.node.replaceChildren(h("h3", {}, run ? "Next round" : "Start a test"), this.quick,
       h("details", { open: !run }, h("summary", {}, "What to send, what to watch, what to expect"), sends), this.said);
   }
@@ -76,7 +77,7 @@ export class StartCard {
     this.version = h("select", { "aria-label": "Next version" },
       ...others.map((version) => h("option", { value: version }, `version ${version}`)),
       offers.no_redeploy ? null : h("option", { value: ONCE_MORE }, `${served} once more`));
-    if (this.version.options.length) this.quick.append(this.button("Next version", () => this.begin(this.next())), this.version);
+    if (this.version.options.length) this.quick.append(this.button("Next version", () => this.begin(this.next(), this.quick)), this.version);
     if (offers.no_redeploy) this.quick.after(h("p", { class: "soft" }, `Not offered is ${served} once more: ${offers.no_redeploy}`));
   }
 
@@ -97,7 +98,9 @@ export class StartCard {
     return { ...permission, ...made };
   }
 
-  async begin(asked) {
+  // What becomes of it is told where it was asked for.
+  async begin(asked, row) {
+    row.after(this.said);
     this.tell("Starting…", "");
     for (const button of this.node.querySelectorAll("button")) button.disabled = true;
     const begun = await this.panel.post("start", asked, (text, tone) => this.tell(text, tone));
@@ -108,6 +111,7 @@ export class StartCard {
   tell(text, tone) {
     this.said.textContent = text;
     this.said.dataset.tone = tone;
+    this.said.scrollIntoView({ block: "nearest" });
   }
 
   button(text, act) {
