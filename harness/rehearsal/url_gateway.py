@@ -11,13 +11,13 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from harness.core.experiment.gate import Gate
-from harness.rehearsal import url_events
+from harness.rehearsal import format_2
+from harness.rehearsal.format_2 import FormattedRequest
 from harness.rehearsal.functions.function_urls import UrlTarget
 from harness.rehearsal.functions.functions import Functions
 from harness.rehearsal.gateway import BODY_WITHIN_S, GONE
 from harness.rehearsal.proxy import BODILESS, GatewayAnswer, MalformedAnswer, RawHeaders
 from harness.rehearsal.refusal import Refusal
-from harness.rehearsal.url_events import UrlRequest
 from harness.rehearsal.waiting import WaitingThreads
 
 Scope = MutableMapping[str, Any]
@@ -109,7 +109,7 @@ class UrlGateway:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
     async def _answer(self, scope: Scope, receive: Receive, domain: str, request_id: str) -> GatewayAnswer:
-        url_id, headers = domain.partition(".")[0], _by_name(scope["headers"])
+        url_id, headers = domain.partition(".")[0], format_2.by_name(scope["headers"])
         if not self._gate.lets_in(domain):
             return FORBIDDEN
         target = self._functions.url_target(url_id)
@@ -122,8 +122,8 @@ class UrlGateway:
         body = await _body(receive)
         if body is None:
             return TOO_LARGE
-        call = UrlRequest(
-            url_id=url_id,
+        call = FormattedRequest(
+            api_id=url_id,
             domain=domain,
             method=scope["method"],
             path=scope.get("raw_path", scope["path"].encode()).decode("latin-1"),
@@ -136,25 +136,16 @@ class UrlGateway:
         )
         return _with_cors(await self._invoke(target, call), target, headers)
 
-    async def _invoke(self, target: UrlTarget, call: UrlRequest) -> GatewayAnswer:
-        event, at_s = url_events.event(call), call.received_s
+    async def _invoke(self, target: UrlTarget, call: FormattedRequest) -> GatewayAnswer:
+        event, at_s = format_2.event(call), call.received_s
         run = functools.partial(self._functions.run_at_url, target, event, speed=self._speed, at_s=at_s)
         try:
             done = await asyncio.wrap_future(self._threads.submit(run))
-            return FAILED if done.error else url_events.parse(done.payload)
+            return FAILED if done.error else format_2.parse(done.payload)
         except Refusal as refusal:
             return THROTTLED if refusal.code == "TooManyRequestsException" else FAILED
         except MalformedAnswer:
             return FAILED
-
-
-def _by_name(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    joined: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        separator = "; " if name == "cookie" else ","
-        joined[name] = f"{joined[name]}{separator}{value}" if name in joined else value
-    return joined
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness.rehearsal import url_events
+from harness.rehearsal import format_2
 from harness.rehearsal.cloud import Cloud
+from harness.rehearsal.format_2 import FormattedRequest
 from harness.rehearsal.proxy import GatewayAnswer, MalformedAnswer
-from harness.rehearsal.url_events import UrlRequest
 
 SOURCE = """
 import json
@@ -28,8 +28,8 @@ def handler(event, context):
         raise KeyError("x")
     return {"statusCode": 201, "cookies": ["a=1", "b=2"], "body": json.dumps(event)}
 """
-CALL = UrlRequest(
-    url_id="abc",
+CALL = FormattedRequest(
+    api_id="abc",
     domain="abc.lambda-url.eu-north-1.localhost",
     method="POST",
     path="/a",
@@ -44,7 +44,7 @@ CALL = UrlRequest(
 
 def seen(**changes: Any) -> dict[str, Any]:
     """The event of a request."""
-    return json.loads(url_events.event(replace(CALL, **changes)))  # type: ignore[no-any-return]
+    return json.loads(format_2.event(replace(CALL, **changes)))  # type: ignore[no-any-return]
 
 
 def test_a_request_becomes_an_event_of_format_2() -> None:
@@ -96,7 +96,7 @@ def test_a_body_of_text_comes_as_it_is(kind: str) -> None:
 )
 def test_what_a_function_returns_becomes_the_answer(payload: bytes, status: int, body: bytes) -> None:
     """What has no statusCode is the body itself."""
-    assert url_events.parse(payload) == GatewayAnswer(status, [(b"content-type", b"application/json")], body)
+    assert format_2.parse(payload) == GatewayAnswer(status, [(b"content-type", b"application/json")], body)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_a_function_returns_becomes_the_answer(payload: bytes, status: int,
 def test_what_is_no_answer_is_refused(payload: bytes) -> None:
     """It becomes a 502."""
     with pytest.raises(MalformedAnswer):
-        url_events.parse(payload)
+        format_2.parse(payload)
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from harness.files import NOT_JSON
-from harness.rehearsal import proxy
+from harness.rehearsal import format_2, proxy
 from harness.rehearsal.admission import Refused
-from harness.rehearsal.apis import http_events
 from harness.rehearsal.apis.places import Place, values_of
 from harness.rehearsal.apis.routes import Integration
 from harness.rehearsal.functions.engines import Invocation
@@ -103,7 +102,7 @@ class LambdaAuthorizer:
         if self._settings.kind == "TOKEN":
             content = {"type": "TOKEN", "methodArn": arn, "authorizationToken": identity[0]}
         elif self._settings.version == "2.0":
-            event = json.loads(http_events.event(call, home=self._home))
+            event = json.loads(format_2.event_of_api(call, home=self._home))
             content = {**event, "type": "REQUEST", "routeArn": arn, "identitySource": list(identity)}
         else:
             event = json.loads(proxy.event(call, home=self._home))

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.rehearsal import proxy, service, url_events
+from harness.rehearsal import format_2, proxy, service
 from harness.rehearsal.admission import value_of
-from harness.rehearsal.apis import http_events
 from harness.rehearsal.apis.routes import Integration
 from harness.rehearsal.apis.stages import Stage
 from harness.rehearsal.apis.version_header import VersionHeader
@@ -52,7 +51,7 @@ class Shapes(NamedTuple):
     parse: Callable[[bytes], GatewayAnswer]
 
 
-_SHAPES = {"1.0": Shapes(proxy.event, proxy.parse), "2.0": Shapes(http_events.event, url_events.parse)}
+_SHAPES = {"1.0": Shapes(proxy.event, proxy.parse), "2.0": Shapes(format_2.event_of_api, format_2.parse)}
 
 
 class BundledVersion(NamedTuple):

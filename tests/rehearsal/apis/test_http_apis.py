@@ -53,6 +53,7 @@ def test_a_request_comes_in_payload_format_2(ask: Any, shop: str) -> None:
     assert (event["version"], event["routeKey"], event["rawPath"]) == ("2.0", "GET /items/{id}", "/items/4")
     assert (event["pathParameters"], event["queryStringParameters"]) == ({"id": "4"}, {"a": "1,2"})
     assert (event["cookies"], event["headers"]["token"]) == (["x=1", "y=2"], "me")
+    assert (event["headers"]["x-forwarded-proto"], event["headers"]["x-forwarded-port"]) == ("https", "443")
     assert event["requestContext"]["authorizer"] == {"lambda": {"level": 7}}
 
 
