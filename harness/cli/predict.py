@@ -74,7 +74,7 @@ def _predicted(asked: AskedRelease) -> "Prediction":
     from msgspec.structs import replace
 
     from harness.core.odds.asked import assumed_of, question_of
-    from harness.core.odds.predict import by_hours, predict
+    from harness.core.odds.predict import by_hours, of_rehearsals, predict
     from harness.core.odds.prediction import Prediction
 
     setting = asked.setting
@@ -82,6 +82,9 @@ def _predicted(asked: AskedRelease) -> "Prediction":
         return Prediction(subject=asked.subject, unsaid=asked.unsaid)
     found = predict(setting, subject=asked.subject, question=question_of(setting), knows_rate=asked.knows_rate)
     hours = by_hours(setting, asked.hours) if found.outlook else ()
+    if asked.is_rehearsed:
+        first, *rest = found.lines
+        found = replace(found, lines=(first, *of_rehearsals(setting, found), *rest))
     lacking = () if asked.knows_rate else (NO_RATE + (ABOVE if found.lines else ""),)
     return replace(
         found,
@@ -96,7 +99,7 @@ def _predicted(asked: AskedRelease) -> "Prediction":
 
 def _in_short(found: "Prediction") -> Iterable[str]:
     yield f"{found.subject}: {found.question}." if found.question else f"{found.subject}."
-    yield from (line.text for line in found.lines if line.id == "rolled_back")
+    yield from (line.text for line in found.lines if line.id in ("rolled_back", "rehearsed"))
     yield from filter(None, (found.binding, *found.unsaid))
 
 

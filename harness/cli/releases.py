@@ -28,7 +28,7 @@ class AskedRelease(Struct, frozen=True, kw_only=True):
     """One release before it; without a `setting`, `unsaid` says why.
 
     `hours` are the arrival rates of other hours than the one that is reckoned with, by the words for them. `logical` is
-    what a template calls the function.
+    what a template calls the function. `is_rehearsed` says that it is an experiment's, as a rehearsal plays it.
     """
 
     subject: str
@@ -40,6 +40,7 @@ class AskedRelease(Struct, frozen=True, kw_only=True):
     knows_rate: bool = True
     hours: Mapping[str, float] = {}
     logical: str = ""
+    is_rehearsed: bool = False
 
 
 def add_release_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +115,12 @@ def _of_experiment(options: argparse.Namespace) -> AskedRelease:
     from harness.run.experiment import asked
 
     experiment = asked(options.experiment, given_of(options))
-    found = AskedRelease(subject=experiment.name, deployment=experiment.deployment, objective=experiment.objective)
+    found = AskedRelease(
+        subject=experiment.name,
+        deployment=experiment.deployment,
+        objective=experiment.objective,
+        is_rehearsed=True,
+    )
     fault = fault_asked(options)
     try:
         setting = setting_of(experiment, fault)

@@ -5,6 +5,7 @@ import random
 import gevent.event
 
 from harness.core.experiment.types import Experiment
+from harness.core.rehearsed import CREATED_WITHIN_S
 from harness.core.timeline.clock import Clock
 from harness.core.timeline.events import Event
 from harness.core.timeline.rollout import Rollout
@@ -12,7 +13,6 @@ from harness.run.context import RunContext
 from harness.wallclock import wall_now
 
 PHASE_S = 60.0
-PHASE_ROOM_S = 10.0
 ROUNDING_S = 0.1
 
 
@@ -42,7 +42,7 @@ def steady_until_s(experiment: Experiment, epoch_s: float, from_s: float = 0.0, 
 
 
 def _offset_s(experiment: Experiment) -> float:
-    return random.Random(f"phase {experiment.seed}").uniform(0.0, PHASE_ROOM_S)
+    return random.Random(f"phase {experiment.seed}").uniform(*CREATED_WITHIN_S)
 
 
 class Creation:

@@ -256,3 +256,18 @@ def test_a_picture_of_no_traffic_is_refused(tmp_path: Path, capsys: pytest.Captu
         main(["predict", "broken-canary", "--arrival-rate", "0", "--chart", str(tmp_path / "a.svg")]) == ExitCode.USAGE
     )
     assert "nothing can be drawn" in capsys.readouterr().err
+
+
+def test_a_rehearsal_that_begins_at_its_own_place_in_a_minute_is_told_apart(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Else a rehearsal would seem to contradict the chance, which is that of any second."""
+    (tmp_path / "short.yaml").write_text(
+        "name: short\ntraffic: {arrival_rate: 1.2}\ncanary: {env: {FAIL_RATIO: 0.8}}\n"
+        "deployment: {config: Canary50Percent2Minutes}\nalarm: {threshold: 25}\n"
+    )
+    told = said(capsys, str(tmp_path / "short.yaml"), "-q").splitlines()
+    assert told[2].startswith(
+        "A rehearsal creates its deployment at second 0 to 10 of a minute, and is rolled back in "
+    )
+    assert "A rehearsal" not in said(capsys, "broken-canary")

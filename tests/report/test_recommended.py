@@ -24,6 +24,18 @@ def test_a_net_that_held_gets_none(sample: JudgedRun) -> None:
     assert recommendation(sample) is None
 
 
+def test_a_net_that_held_by_luck_gets_one_that_says_for_what(
+    sample: JudgedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that would catch half of such releases; what did no harm need not be caught."""
+    monkeypatch.setattr(recommended, "chance", lambda _: 0.5)
+    advised = recommendation(sample)
+    assert advised is not None
+    assert advised.text.startswith("Recommended: ")
+    assert "reckoned for releases of which" in advised.text
+    assert recommendation(called(sample, Call.CLEARED)) is None
+
+
 def test_a_net_that_failed_gets_one_sentence_and_a_snippet(sample: JudgedRun) -> None:
     """On the page and in Markdown, with the alarm to paste."""
     run = called(sample, Call.FALSE_ALARM)

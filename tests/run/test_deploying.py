@@ -17,11 +17,11 @@ from harness.core.experiment.pacing import ArrivalPlan, Pacer, share_draw
 from harness.core.experiment.parse import parse
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Deployment, Experiment
+from harness.core.rehearsed import CREATED_WITHIN_S
 from harness.core.timeline.events import DeploymentSeen, LookFailed, NoDeployment
 from harness.core.timeline.rollout import Rollout
 from harness.core.timeline.run_state import RunState
 from harness.run.context import RunContext
-from harness.run.creation import PHASE_ROOM_S
 from harness.run.deploying import LISTED_WITHIN_S, Deploying
 from harness.run.ending import Ending
 from harness.run.recording import Recording
@@ -29,7 +29,7 @@ from harness.run.recording import Recording
 MINUTE_S = 60.0
 
 
-@pytest.mark.parametrize("created_s", [0.0, PHASE_ROOM_S / 2, PHASE_ROOM_S])
+@pytest.mark.parametrize("created_s", [0.0, CREATED_WITHIN_S[1] / 2, CREATED_WITHIN_S[1]])
 def test_errors_below_the_threshold_stay_clear_of_the_end_of_each_minute(created_s: float) -> None:
     """Two a minute at whatever second it deploys, and a quarter of a minute for a machine that stalls."""
     experiment = parse(experiments.text("below-threshold"), source="below-threshold")

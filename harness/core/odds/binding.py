@@ -14,6 +14,7 @@ from harness.core.timeline.composites import leaves
 Cause = Literal["none", "dimension", "rollback", "bake", "delay", "phase", "threshold", "traffic", "early", "unknown"]
 
 SURE = 0.99
+NEARLY = 0.9
 MOSTLY = 0.5
 PLENTIFUL = 1e4
 """How many times the traffic is as good as any amount."""
@@ -78,7 +79,7 @@ def _time_binds(setting: Setting, able: list[Watch]) -> tuple[Cause, str]:
     delay = alarm_delay(setting.delays)
     slow_s = delay.slowest_s + setting.delays.stop_s[1]
     worst_s = max(needed_s, MINUTE_S) + MINUTE_S + slow_s
-    if chance(without_delays(plenty)) < SURE:
+    if chance(without_delays(plenty)) < NEARLY:
         text = (
             f"The bake binds: {left_s:.0f} s are left for the fault, and the alarm's periods alone take {needed_s:g} s"
         )

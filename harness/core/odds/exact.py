@@ -352,7 +352,7 @@ class _Course:
 
     def _start(self, at: int) -> _Start:
         setting, watch = self._setting, self._watch
-        second_s, delay = (at + 0.5) * MINUTE_S / self._starts, alarm_delay(setting.delays)
+        second_s, delay = setting.second_s((at + 0.5) / self._starts), alarm_delay(setting.delays)
         earliest_s = FIRST_LOOK_S - delay.slowest_s - _looks_back(setting, watch) * MINUTE_S
         first, last = (math.floor((at_s + second_s) / MINUTE_S) for at_s in (earliest_s, setting.end_s))
         edges_s = [number * MINUTE_S - second_s for number in range(first, last + 2)]

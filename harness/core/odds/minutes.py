@@ -89,20 +89,28 @@ def _rate_breaches(setting: Setting, watch: Watch, found: Sequence[Stretch], see
         needed = watch.needed(round(seen), setting.fault.latency_s)
         return _reached(setting, found, needed)
     bad = sum(one.bad + one.planned.requests * one.planned.chance for one in found)
-    chance, total = min(1.0, bad / seen), 0.0
-    for requests, share in _sampled(_requests(setting, found, seen)):
+    chance, numbers = min(1.0, bad / seen), _sampled(_requests(setting, found, seen))
+
+    def breaching(requests: int) -> float | None:
         needed = watch.needed(requests, setting.fault.latency_s) if requests else None
-        if needed is not None:
-            total += share * _at_least(needed, requests, chance)
-    return total
+        return 0.0 if needed is None else _if_sure(needed, requests, chance)
+
+    ends = {breaching(numbers[at][0]) for at in (0, -1)}
+    if len(ends) == 1 and None not in ends:  # then so is all between them
+        return math.fsum(share for _, share in numbers) * sum(end or 0.0 for end in ends)
+    return math.fsum(
+        share * binomial_at_least(needed, requests, chance)
+        for requests, share in numbers
+        if requests and (needed := watch.needed(requests, setting.fault.latency_s)) is not None
+    )
 
 
-def _at_least(needed: int, requests: int, chance: float) -> float:
-    """The chance of so many bad ones, without writing down what is sure."""
+def _if_sure(needed: int, requests: int, chance: float) -> float | None:
+    """0 or 1 where so many bad ones are impossible or certain, as good as; None where it is open."""
     expected = requests * chance
     if abs(needed - expected) > NOT_NEAR * math.sqrt(expected * (1 - chance)) + NOT_NEAR:
         return float(needed < expected)
-    return binomial_at_least(needed, requests, chance)
+    return None
 
 
 def _requests(setting: Setting, found: Sequence[Stretch], seen: float) -> Tally:

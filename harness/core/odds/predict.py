@@ -23,11 +23,13 @@ from harness.core.odds.outlook import By, Outlook, Quantiles
 from harness.core.odds.prediction import Prediction, Preset, Told
 from harness.core.odds.setting import Setting, Watch
 from harness.core.odds.traffic import failing_by
+from harness.core.rehearsed import CREATED_WITHIN_S
 from harness.core.timeline.comparisons import sign_of
 from harness.core.timeline.presets import preset
 from harness.core.timeline.steps import shifting_s
 
 NINE_IN_TEN = 0.9
+NOTICED = 0.02
 TOLD = 1e-4
 """Chances that are less likely get no line of their own."""
 SURE = 0.99
@@ -76,6 +78,20 @@ def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[Told]:
         value = told_chance(made) if made.watches and made.guards else 0.0
         text = f"In {words} ({rate:.3g} requests a second) it is rolled back in {of_100(value)} of 100 releases."
         yield Told(id=words.replace(" ", "_"), value=value, unit="share", by=by(made), text=text)
+
+
+def of_rehearsals(setting: Setting, found: Prediction) -> Iterator[Told]:
+    """The chance of a rehearsal, where that is another one: it begins at the same place in a minute."""
+    made = effective(replace(setting, created=CREATED_WITHIN_S))
+    if found.outlook is None or not made.watches or not made.guards:
+        return
+    value = told_chance(made)
+    if abs(value - found.outlook.rolled_back.value) < NOTICED:
+        return
+    low_s, high_s = CREATED_WITHIN_S
+    begins = f"A rehearsal creates its deployment at second {low_s:g} to {high_s:g} of a minute"
+    text = f"{begins}, and is rolled back in {of_100(value)} of 100; the line above is for any second."
+    yield Told(id="rehearsed", value=value, unit="share", by=by(made), text=text)
 
 
 # What happens

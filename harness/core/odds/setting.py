@@ -188,7 +188,8 @@ class Setting(Struct, frozen=True, kw_only=True, dict=True):
     `rate` are (instant, requests per second) from the creation on, the first at any time before it. `guards` are the
     rules by which the group's alarms roll a deployment back, over `watches` by name; `left_out` are the alarms of which
     nobody can say when they do. `usual` is the share of requests that fails on every version; None where nobody said.
-    `population` is how many users send the requests, if that is known.
+    `population` is how many users send the requests, if that is known. `created` are the
+    seconds of a minute in which the deployment may be created: any, but in a rehearsal.
     """
 
     config: ConfigSeen
@@ -203,6 +204,7 @@ class Setting(Struct, frozen=True, kw_only=True, dict=True):
     usual: float | None = None
     population: int | None = None
     delays: Delays = Delays()
+    created: Range = (0.0, float(MINUTE_S))
 
     @property
     def span_s(self) -> float:
@@ -235,6 +237,11 @@ class Setting(Struct, frozen=True, kw_only=True, dict=True):
     def end_s(self) -> float:
         """When the deployment has succeeded, on average."""
         return self.last_shift_s + ENDS_AFTER_S
+
+    def second_s(self, part: float) -> float:
+        """The second of a minute at which AllowTraffic begins, so far into the time in which it may, 0 to 1."""
+        low_s, high_s = self.created
+        return (low_s + part * (high_s - low_s) - CREATION_S) % MINUTE_S
 
     @property
     def failing_usually(self) -> float:

@@ -101,7 +101,8 @@ def _quantiles(times: Floats) -> Quantiles | None:
 
 def played(setting: Setting, runs: int, dice: np.random.Generator, turned_s: float = 0.0) -> Played:
     """So many releases, played once each."""
-    second_s = dice.uniform(0, MINUTE_S, (runs, 1))
+    low_s, high_s = setting.created
+    second_s = (dice.uniform(low_s, high_s, (runs, 1)) - CREATION_S) % MINUTE_S
     earliest_s = FIRST_LOOK_S - alarm_delay(setting.delays).slowest_s
     first = int(np.floor(earliest_s / MINUTE_S)) - _look_back(setting)
     last = int(np.floor((setting.end_s + MINUTE_S) / MINUTE_S))
