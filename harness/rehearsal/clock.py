@@ -43,6 +43,10 @@ class CloudClock:
         scale = self.scale
         return scale.epoch_s + (self._wall() - scale.epoch_s) * scale.speed + self._advanced_s
 
+    def ahead_s(self) -> float:
+        """How far simulated time is ahead of wall time, which user code reads."""
+        return self.now() - self._wall()
+
     def jump(self, seconds: float) -> None:
         """Moves simulated time forward by `seconds` without running what falls due: see `Schedule.advance`."""
         self._advanced_s += seconds

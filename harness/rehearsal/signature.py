@@ -13,6 +13,9 @@ from moto.core.request import Request
 
 from harness.rehearsal.refusal import Refusal
 
+OF_FUNCTIONS = "local-function"
+"""The session token of the credentials that functions have."""
+
 _ALGORITHMS = ("AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P256-SHA256 ")
 _OF_S3 = (
     "AWS4-HMAC-SHA256 Credential={AWSAccessKeyId}/20060301/us-east-1/s3/aws4_request, "
@@ -54,6 +57,11 @@ def scope_of(environ: Mapping[str, Any]) -> str:
     """The service that a request is signed for; empty where it is not."""
     scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     return scope["service"] if scope else ""
+
+
+def is_of_function(request: Request) -> bool:
+    """Whether a function signed the request."""
+    return bool(request.headers.get("X-Amz-Security-Token") == OF_FUNCTIONS)
 
 
 def refusal(request: Request) -> Refusal | None:

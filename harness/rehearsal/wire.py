@@ -31,6 +31,7 @@ from werkzeug.exceptions import HTTPException
 from harness.core.experiment.gate import Gate
 from harness.rehearsal import bodies, cbor, signature
 from harness.rehearsal.clock import Schedule
+from harness.rehearsal.cloudwatch.requests import seconds
 from harness.rehearsal.refusal import Refusal
 from harness.rehearsal.service_models import service_model
 
@@ -77,6 +78,7 @@ class Wire:
         before: Mapping[str, Callable[[], None]] = {},
     ) -> None:
         self.now = schedule.clock.now
+        self._clock = schedule.clock
         self._gate = gate
         self._services = services
         self._before = before
@@ -124,13 +126,26 @@ class Wire:
             return _not_here(operation.name)
         try:
             params = _parsed(operation, uri_params, request)
-            return method(params)
+            return method(self._in_our_time(operation, params) if signature.is_of_function(request) else params)
         except Refusal as refusal:
             return refusal
         except Exception as error:
             # The outermost frame of a request: a bug of the cloud must answer as AWS would.
             log.exception("%s failed", operation.name)
             return Refusal("InternalFailure", f"The local cloud failed in {operation.name}: {error!r}")
+
+    def _in_our_time(self, operation: OperationModel, params: dict[str, Any]) -> dict[str, Any]:
+        """The request of a function, whose own clock is the wall's: `now` of its code is now of this cloud.
+
+        What is nearer to simulated time, as the time in the event of a request, is left as it is.
+        """
+        ahead_s, now_s = self._clock.ahead_s(), self._clock.now()
+
+        def instant(given: Any) -> float:
+            at_s = seconds(given)
+            return at_s + ahead_s if at_s < now_s - ahead_s / 2 else at_s
+
+        return {} if operation.input_shape is None else cbor.shaped(operation.input_shape, params, instant)
 
     def _by_moto(self, service_name: str, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)

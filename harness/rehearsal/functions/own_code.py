@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import CloudError
+from harness.rehearsal import signature
 from harness.rehearsal.clock import wall_limit_s
 from harness.rehearsal.functions import runtimes
 from harness.rehearsal.functions.engines import Ran, RunRequest, context_of, failed, timed_out
@@ -235,7 +236,7 @@ def _access(region: str, endpoint_url: str) -> dict[str, str]:
         **endpoint,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local",
+        "AWS_SESSION_TOKEN": signature.OF_FUNCTIONS,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_CONFIG_FILE": os.devnull,
