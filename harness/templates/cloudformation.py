@@ -56,6 +56,21 @@ def read_alias(resolver: Resolver, logical: str, resource: Value) -> ShiftedAlia
     )
 
 
+def weights(resolver: Resolver, resource: Value) -> str:
+    """What an alias sends to further versions by its own words, such as `5% to version 7`; empty where it does not."""
+    properties = Properties(resolver, resource.get("Properties") or Value({}, resource.line))
+    listed = properties.part("RoutingConfig").listed("AdditionalVersionWeights")
+    read = ((one.get("FunctionWeight"), one.get("FunctionVersion")) for one in listed)
+    return ", ".join(f"{_percent(share.text())} to version {to.text()}" for share, to in read if share and to)
+
+
+def _percent(share: str) -> str:
+    try:
+        return f"{float(share):.0%}"
+    except ValueError:
+        return share
+
+
 def bare_function(text: str) -> str:
     """The name of a function that is given by its name or ARN."""
     return text.partition(":function:")[2] or text

@@ -117,11 +117,16 @@ def _of_the_whole(release: TemplateRelease, function: str | None) -> Iterator[Pr
     if function is None and not release.released and not is_told:
         text = "No function of the template is released by CodeDeploy: each deployment takes all traffic at once."
         yield Problem("gradual-shift", "error", text, "Give one a DeploymentPreference with alarms.", 1)
-    elif function is None and release.unguarded:
+    elif function is None and release.unguarded and not _asks_for_aliases(release):
         names = ", ".join(release.unguarded)
         line = next(iter(release.unguarded.values())).line
         yield Problem("gradual-shift", "note", f"Released all at once, without a canary: {names}.", "", line)
     yield from _unnamed_alarms(release)
+
+
+def _asks_for_aliases(release: TemplateRelease) -> bool:
+    """Whether it is not known which functions are released."""
+    return any(one.id == "alias-exists" and one.severity == "unknown" for one in release.problems)
 
 
 def _unnamed_alarms(release: TemplateRelease) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """Reads a release: of SAM, CloudFormation (by hand or from `cdk synth`), the Serverless Framework, or Terraform."""
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -58,8 +59,16 @@ def read_release(
     used = resolver.used | translated.used
     for name in given:
         if name not in used and not name.startswith("AWS::") and not mentions(translated.template, name):
-            raise UsageError(f"--parameter {name}: {path} has no such parameter, and speaks of nothing of that name")
+            meant = _meant(name, {*resolver.parameters, *resolver.asked, *release.defaults})
+            problem = f"{path} has no such parameter, and speaks of nothing of that name{meant}"
+            raise UsageError(f"--parameter {name}: {problem}")
     return release
+
+
+def _meant(name: str, known: set[str]) -> str:
+    """What a name may have been meant to be: one of a Terraform variable without `var.`, or one that is alike."""
+    found = [one for one in known if one.endswith(f".{name}")] or difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, str], places: Places) -> Translated:
@@ -209,13 +218,21 @@ class _Reading:
         }
         for alias in aliases:
             yield released(resolver, alias, groups.get(alias.group.value))
-        self._problems += self._unused(groups, aliases)
+        self._problems += [*self._unused(groups, aliases), *self._split_by_hand()]
 
     def _unused(self, groups: Mapping[str, tuple[str, Value]], aliases: list[ShiftedAlias]) -> Iterator[Problem]:
         named = {alias.group.value for alias in aliases}
+        asked = {problem.line for problem in self._problems if problem.id == "alias-exists"}
         for name, (logical, resource) in groups.items():
-            if name not in named and not cloudformation.is_for_servers(resource):
+            if name not in named and resource.line not in asked and not cloudformation.is_for_servers(resource):
                 yield _without_alias(logical, resource)
+
+    def _split_by_hand(self) -> Iterator[Problem]:
+        """Aliases that the template itself sends to two versions."""
+        for logical, resource in self._there.of(cloudformation.ALIAS):
+            if words := cloudformation.weights(self._resolver, resource):
+                is_shifted = resource.get("UpdatePolicy") is not None
+                yield _split(logical, words, resource.line, is_shifted=is_shifted)
 
 
 _MATTER = (*_FUNCTIONS, *alarming.TYPES, cloudformation.ALIAS, cloudformation.GROUP, cloudformation.CONFIG)
@@ -272,6 +289,16 @@ def _circle(circle: tuple[str, ...], resolver: Resolver) -> Problem:
     return Problem(
         "circular-reference", "error", text, "Take one of the references out.", resolver.resources[circle[0]].line
     )
+
+
+def _split(logical: str, words: str, line: int, *, is_shifted: bool) -> Problem:
+    if is_shifted:
+        text = (
+            f"The template splits the alias {logical} itself ({words}): CodeDeploy fails a deployment of such an alias."
+        )
+        return Problem("alias-weights", "error", text, "Take its RoutingConfig out.", line)
+    text = f"The template splits the alias {logical} itself ({words}): no alarm stops that canary, and it never ends."
+    return Problem("alias-weights", "warning", text, "Have a deployment group shift the alias.", line)
 
 
 def _same_name(alarm: TemplateAlarm, other: TemplateAlarm, function: str) -> Problem:

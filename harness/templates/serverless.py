@@ -53,7 +53,7 @@ def translate(
     return Translated(
         template=Value(template, whole.line),
         problems=tuple(problems),
-        defaults={name: Fact(value.text(), value.line or whole.line) for name, value in variables.defaults.items()},
+        defaults={name: Fact(value.text(), value.line) for name, value in variables.defaults.items()},
         used=frozenset(variables.used),
         called={function.key: function.logical for function in service.functions},
         invokes_aliases=True,  # so the canary plugin does

@@ -1,5 +1,6 @@
 """What serverless-plugin-canary-deployments, or Flagsmith's fork, adds to the template. Source: their own code."""
 
+import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 
@@ -21,6 +22,8 @@ from harness.templates.serverless_service import (
 )
 from harness.templates.values import Value, made
 
+_ALIKE = 0.7
+"""How alike a logical id must be to be what was meant (difflib's ratio)."""
 _LONGEST_GROUP = 100
 _EVENTS = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
 _COMPOSITE = "CanaryDeploymentCompositeAlarm"
@@ -167,8 +170,9 @@ def _alarm_name(service: Service, alarm: Value, known: Collection[str]) -> objec
     if is_call(alarm):
         return made({"Name": alarm}, alarm.line)
     if alarm.text() not in known:
-        problem = f"no alarm of the stack has the logical id {alarm.text()}; an alarm's own name is written name: …"
-        raise service.wrong(alarm.line, problem)
+        meant = difflib.get_close_matches(alarm.text(), known, n=1, cutoff=_ALIKE)
+        hint = f"did you mean {meant[0]}?" if meant else "an alarm's own name is written name: …"
+        raise service.wrong(alarm.line, f"no alarm of the stack has the logical id {alarm.text()}; {hint}")
     return made({"Name": {"Ref": alarm}}, alarm.line)
 
 

@@ -122,7 +122,8 @@ def _pairs(resources: list[TerraformResource], given: Mapping[str, str]) -> tupl
 def _which_alias(group: TerraformResource, aliases: list[TerraformResource]) -> Problem:
     names = ", ".join(one.address for one in aliases) or "none of this file"
     text = f"Terraform does not say which alias {group.address} shifts: {names}."
-    advice = f"Give --parameter '{group.address}={aliases[0].address if aliases else 'ALIAS'}'."
+    alike = [one.address for one in aliases if one.address.partition(".")[2] == group.address.partition(".")[2]]
+    advice = f"Give --parameter '{group.address}={alike[0] if alike else '…'}', or another alias."
     return Problem("alias-exists", "unknown", text, advice, group.line)
 
 
@@ -191,8 +192,15 @@ def _alias(one: TerraformResource) -> Value:
         "FunctionName": says.get("function_name"),
         "FunctionVersion": says.get("function_version"),
         "Name": says.get("name"),
+        "RoutingConfig": _routing_config(_block(says, "routing_config")),
     }
     return _resource(one, "AWS::Lambda::Alias", properties)
+
+
+def _routing_config(block: Value) -> object:
+    weights = (block.get("additional_version_weights") or _NOTHING).items()
+    listed = [{"FunctionVersion": version, "FunctionWeight": share} for version, share in weights]
+    return {"AdditionalVersionWeights": listed} if listed else None
 
 
 def _group(one: TerraformResource) -> Value:

@@ -100,7 +100,7 @@ class Variables:
         given = self.given(name)
         if given is not None:
             return Value(given, line)
-        return self.at("provider", name.removeprefix("opt:")) or self._by_default(name, Value(default, line))
+        return self.at("provider", name.removeprefix("opt:")) or self._by_default(name, Value(default, line), line)
 
     # Texts
 
@@ -164,16 +164,16 @@ class Variables:
         for source in variable.sources:
             found = self._source(source, line)
             if isinstance(found, Value) and found.content is not None:
-                return self._by_default(missing.name, found) if missing else found
+                return self._by_default(missing.name, found, line) if missing else found
             if isinstance(found, _Missing):
                 missing = missing or found
                 if not found.may_default:
                     return found
         return missing or Value(None, line)
 
-    def _by_default(self, name: str, value: Value) -> Value:
+    def _by_default(self, name: str, value: Value, line: int) -> Value:
         if not name.startswith(("self:", "file(")):
-            self.defaults.setdefault(name, value)
+            self.defaults.setdefault(name, Value(value.content, value.line or line))
         return value
 
     def _source(self, source: "_Source", line: int) -> Found:

@@ -13,7 +13,7 @@ import pytest
 from harness.core.arming import Check
 from harness.core.arming.diagnosis import SEVERITIES
 from harness.core.experiment.types import Experiment
-from harness.errors import TemplateError
+from harness.errors import TemplateError, UsageError
 from harness.templates import TemplateDiagnosis, examine_template, read_release
 from tests.templates.conftest import asked, of_the_template
 
@@ -462,3 +462,24 @@ def test_a_plan_tells_what_invokes_the_function_past_its_alias(tmp_path: Path) -
     document["configuration"]["root_module"]["resources"][-1]["expressions"] = expressions
     (one,) = of_plan(tmp_path, document).diagnoses
     assert [check.severity for check in one.checks if check.id == "alias-traffic"] == ["error"]
+
+
+def test_a_name_without_its_kind_is_corrected(examined: Examined) -> None:
+    """Terraform's own options say `stage`, and a template's say which kind of name it is."""
+    with pytest.raises(UsageError, match=r"did you mean var\.stage"):
+        examined(stage="prod")
+
+
+def test_what_hangs_on_the_alias_is_not_said_before_it_is_known(examined: Examined) -> None:
+    """Neither that all is released at once, nor that nothing shifts: the alias of the group's name is proposed."""
+    diagnosis = examined(('"aws_lambda_alias" "live"', '"aws_lambda_alias" "g"'), more=ALIAS)
+    ids = {check.id for check in diagnosis.checks}
+    assert "gradual-shift" not in ids
+    assert "'aws_codedeploy_deployment_group.g=aws_lambda_alias.g'" in why(diagnosis, "alias-exists").advice
+
+
+def test_an_alias_that_terraform_splits_is_named(examined: Examined) -> None:
+    """By a routing_config of its own."""
+    split = '  name             = "live"\n  routing_config {\n    additional_version_weights = { "4" = 0.1 }\n  }\n'
+    diagnosis = examined(('  name             = "live"\n', split))
+    assert "10% to version 4" in why(diagnosis, "alias-weights").seen

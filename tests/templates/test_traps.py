@@ -300,3 +300,27 @@ def test_one_caller_past_the_alias_beside_others_is_a_warning(examine: Examine) 
     )
     severity, _, seen = told(examine(PLAIN, ('"App":', f'{callers}"App":')))["alias-traffic"]
     assert (severity, seen.partition(":")[0]) == ("warning", "One invokes Fn itself and not its alias live")
+
+
+WEIGHTS = (
+    '"Name": "live", "RoutingConfig": {"AdditionalVersionWeights": [{"FunctionVersion": "7", "FunctionWeight": 0.05}]}'
+)
+POLICY = """\
+   "UpdatePolicy": {
+    "CodeDeployLambdaAliasUpdate": {
+     "ApplicationName": {"Ref": "App"},
+     "DeploymentGroupName": {"Ref": "Group"}
+    }
+   }
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"), [((), "error"), (((POLICY, '   "DependsOn": "Version"\n'),), "warning")]
+)
+def test_an_alias_that_the_template_splits_is_named(
+    examine: Examine, changes: tuple[tuple[str, str], ...], severity: str
+) -> None:
+    """CodeDeploy fails a deployment of it; without a group nobody watches that canary."""
+    told_, _, seen = told(examine(PLAIN, ('"Name": "live"', WEIGHTS), *changes))["alias-weights"]
+    assert (told_, "5% to version 7" in seen) == (severity, True)
