@@ -21,6 +21,9 @@ from harness.templates.names import may_be_one, names_in
 from harness.templates.release import Problem, ReleasedFunction, TemplateAlarm, TemplateRelease
 
 HOOK_PREFIX = "CodeDeployHook_"
+MANY = 15
+"""So many functions released at once have met limits of AWS (aws/aws-cdk#21516; of 29 aliases two failed)."""
+_TOO_MANY = "{} functions are released at once: with as many, deployments have failed at the limits of Lambda's API."
 _LIVE = "of the last deployment"
 _ANSWERABLE: Mapping[str, Callable[[ReleasedFunction, TemplateAlarm], int]] = {
     "alarm-configured": lambda one, _: one.alarms_line,
@@ -121,6 +124,11 @@ def _of_the_whole(release: TemplateRelease, function: str | None) -> Iterator[Pr
         names = ", ".join(release.unguarded)
         line = next(iter(release.unguarded.values())).line
         yield Problem("gradual-shift", "note", f"Released all at once, without a canary: {names}.", "", line)
+    if function is None and len(release.released) >= MANY:
+        advice = "Release them in several stacks, or one after the other by DependsOn."
+        yield Problem(
+            "many-releases", "note", _TOO_MANY.format(len(release.released)), advice, release.released[0].line
+        )
     yield from _unnamed_alarms(release)
 
 

@@ -6,7 +6,7 @@ Source: samtranslator, model/preferences/deployment_preference.py and plugins/gl
 from msgspec import Struct
 
 from harness.core.experiment.types import ALL_ROLLBACK_EVENTS, AWS_CONFIGS, AWS_PREFIX
-from harness.templates.intrinsics import Resolver, function_of
+from harness.templates.intrinsics import Resolver, function_of, references
 from harness.templates.names import names_in, placeholder
 from harness.templates.release import Fact, Problem, ReleasedFunction
 from harness.templates.sections import Properties
@@ -26,6 +26,10 @@ _ALWAYS_ON = "SAM does not carry out {} in Enabled: the DeploymentPreference of 
 _PUBLISHED = (
     "SAM publishes a new version of {} only when its CodeUri changes: a deployment that changes only its environment "
     "or its configuration goes live at once, without a canary."
+)
+_COMPARED = (
+    "SAM compares {} as it is written: a deployment that changes only the value of a parameter ({}) publishes no "
+    "version, and goes live at once, without a canary."
 )
 
 
@@ -55,7 +59,7 @@ def read_sam_function(resolver: Resolver, logical: str, resource: Value, common:
         problem = Problem("gradual-shift", "error", _WITHOUT_TYPE.format(logical), advice, preference.line, logical)
         return SamFunction(None, (problem,))
     released = _released(resolver, logical, resource.line, alias, preference)
-    return SamFunction(released, (*is_always_on, *_published(logical, properties, alias)))
+    return SamFunction(released, (*is_always_on, *_published(resolver, logical, written, alias)))
 
 
 def _always_on(logical: str, written: Value) -> tuple[Problem, ...]:
@@ -84,11 +88,16 @@ def _unclear_switch(logical: str, preference: Properties) -> tuple[Problem, ...]
     )
 
 
-def _published(logical: str, properties: Properties, alias: Fact[str]) -> list[Problem]:
-    if properties.switch("AutoPublishAliasAllProperties", missing=False):
+def _published(resolver: Resolver, logical: str, written: Value, alias: Fact[str]) -> list[Problem]:
+    """What is told of changes that go live without a canary, since SAM publishes no version for them."""
+    if not Properties(resolver, written).switch("AutoPublishAliasAllProperties", missing=False):
+        advice = "Set AutoPublishAliasAllProperties: true if such changes should be canaries, too."
+        return [Problem("target-version", "note", _PUBLISHED.format(logical), advice, alias.line, logical)]
+    by_parameter = [name for name in dict.fromkeys(references(written)) if name in resolver.parameters]
+    if resolver.is_extended or not by_parameter:
         return []
-    advice = "Set AutoPublishAliasAllProperties: true if such changes should be canaries, too."
-    return [Problem("target-version", "note", _PUBLISHED.format(logical), advice, alias.line, logical)]
+    text, advice = _COMPARED.format(logical, ", ".join(by_parameter)), "Put AWS::LanguageExtensions before SAM."
+    return [Problem("target-version", "note", text, advice, alias.line, logical)]
 
 
 def _released(

@@ -230,6 +230,29 @@ def test_sam_publishes_no_version_for_a_change_of_the_environment(examine: Exami
     assert "target-version" not in told(examine(SAM, every))
 
 
+def test_sam_publishes_no_version_for_another_value_of_a_parameter(examine: Examine) -> None:
+    """It compares what is written, unless the language extensions have filled it in before."""
+    every = ("AutoPublishAlias: live", "AutoPublishAlias: live\n    AutoPublishAliasAllProperties: true")
+    variable = (
+        "CodeUri: src/",
+        "CodeUri: src/\n      Environment: {Variables: {STAGE: !Ref Stage, API: !Ref ApiErrors}}",
+    )
+    assert (
+        "the value of a parameter (Stage) publishes no version"
+        in told(examine(SAM, every, variable))["target-version"][2]
+    )
+    both = ("Transform: AWS::Serverless-2016-10-31", "Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]")
+    assert "target-version" not in told(examine(SAM, every, variable, both))
+
+
+@pytest.mark.parametrize("count", [14, 15])
+def test_many_releases_at_once_are_named(examine: Examine, count: int) -> None:
+    """They have met limits of AWS that a few never meet."""
+    head, _, body = SAM.partition("  Api:\n")
+    more = "".join(f"  Api:\n{body}".replace("Api", f"Api{number}") for number in range(count))
+    assert ("many-releases" in told(examine(head + more))) is (count == 15)
+
+
 def test_a_group_without_words_about_rollback_does_not_roll_back(examine: Examine) -> None:
     """CloudFormation sets none by itself, and the configuration without a name shifts all at once."""
     bare = (
