@@ -19,6 +19,8 @@ MOST_ON_THE_WAY = 16
 """Requests that were sent and did not arrive yet, beyond which time waits for them."""
 PATIENCE_S = 0.25
 """Wall time for which time waits; what did not arrive by then may be lost."""
+MOST_IN_VAIN = 20
+"""Such waits without one arrival, after which there is nobody at whom anything could arrive, and time waits no more."""
 
 
 class Lockstep:
@@ -28,7 +30,7 @@ class Lockstep:
         self._world = world
         self._base = base
         self._lease_s = min(LEASE_S / base.speed, LONGEST_LEASE_S)
-        self._sent = self._lost = 0
+        self._sent = self._lost = self._arrived = self._in_vain = 0
         self._waits_since: float | None = None
 
     @property
@@ -53,9 +55,11 @@ class Lockstep:
         self._world.end_lease()
 
     def _may_go_on(self) -> bool:
-        on_the_way = self._sent - self._world.arrived
+        if (arrived := self._world.arrived) != self._arrived:
+            self._arrived, self._in_vain = arrived, 0
+        on_the_way = self._sent - arrived
         self._lost = min(self._lost, on_the_way)
-        if on_the_way - self._lost <= MOST_ON_THE_WAY:
+        if on_the_way - self._lost <= MOST_ON_THE_WAY or self._in_vain >= MOST_IN_VAIN:
             return True
         now = time.monotonic()
         if self._waits_since is None:
@@ -63,4 +67,5 @@ class Lockstep:
         if now - self._waits_since < PATIENCE_S:
             return False
         self._lost = on_the_way
+        self._in_vain += 1
         return True

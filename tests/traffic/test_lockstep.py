@@ -68,3 +68,29 @@ def test_time_waits_for_nobody_who_has_ended(world: Standstill) -> None:
     """The lease is without an end then."""
     Lockstep(world, Timebase(0.0, 60.0)).end()
     assert goes_on(world)
+
+
+def test_time_does_not_wait_again_and_again_where_nothing_arrives_at_all(
+    world: Standstill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The local cloud may be gone; once something arrives, it is back."""
+    monkeypatch.setattr(lockstep, "PATIENCE_S", 0.0)
+    step = Lockstep(world, Timebase(0.0, 60.0))
+
+    def send_more_than_arrives() -> None:
+        for _ in range(MOST_ON_THE_WAY + 1):
+            step.stamped(REQUEST, 0.0)
+
+    for _ in range(lockstep.MOST_IN_VAIN):
+        send_more_than_arrives()
+        step.keep()
+    monkeypatch.setattr(lockstep, "PATIENCE_S", 60.0)
+    send_more_than_arrives()
+    world.renew(0.0)
+    step.keep()
+    assert goes_on(world)
+    world.note_arrival()
+    send_more_than_arrives()
+    world.renew(0.0)
+    step.keep()
+    assert not goes_on(world)
