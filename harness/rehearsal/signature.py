@@ -22,7 +22,7 @@ _OF_S3 = (
     "SignedHeaders=host, Signature={Signature}"
 )
 # SigV4A signs for all regions and names none.
-_SCOPE = re.compile(r"Credential=[^/,]+/\d+/([^/,]+/)?(?P<service>[^/,]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=[^/,]+/\d+/(?:(?P<region>[^/,]+)/)?(?P<service>[^/,]+)/aws4_request")
 _PARTS = ("Credential", "SignedHeaders", "Signature")
 # SDKs send these two without a signature: they are asked for by somebody who has no credentials yet.
 _NEED_NO_CREDENTIALS = frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
@@ -57,6 +57,12 @@ def scope_of(environ: Mapping[str, Any]) -> str:
     """The service that a request is signed for; empty where it is not."""
     scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     return scope["service"] if scope else ""
+
+
+def region_of(request: Request) -> str:
+    """The region that a request is signed for; empty where it names none."""
+    scope = _SCOPE.search(request.headers.get("Authorization", ""))
+    return (scope["region"] or "") if scope else ""
 
 
 def is_of_function(request: Request) -> bool:

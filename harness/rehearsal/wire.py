@@ -14,6 +14,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from werkzeug.exceptions import HTTPException
 
 from harness.core.experiment.gate import Gate
+from harness.core.rehearsed import REGION
 from harness.rehearsal import bodies, cbor, signature
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch.requests import seconds
@@ -94,6 +96,7 @@ class Wire:
             return self._send(start_response, _unknown(service_name, request, refusal))
         if service_name not in self._services:
             return self._by_moto(service_name, environ, start_response)
+        _tell_region(signature.region_of(request) or REGION)
         return self._send(start_response, self._answer(service_name, Request(environ)))
 
     def _refusal(self, request: Request) -> Refusal | None:
@@ -178,6 +181,17 @@ class Wire:
                 werkzeug_app.print = log.debug
                 self._moto = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
             return self._moto
+
+
+@cache
+def _tell_region(region: str) -> None:
+    """Says once of another region that its requests are answered, too."""
+    if region != REGION:
+        log.warning(
+            "A request is for the region %s: this local cloud is %s, as its ARNs say, and answers all regions.",
+            region,
+            REGION,
+        )
 
 
 def _nothing() -> None:

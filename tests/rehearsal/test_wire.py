@@ -307,6 +307,20 @@ def test_pages_of_moto_are_not_served(canary_cloud: Cloud, method: str, path: st
     assert (status, b"UnknownOperationException" in body) == (400, True)
 
 
+def test_a_request_for_another_region_is_answered_and_told(
+    canary_cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once: on AWS nothing of this region would be found there."""
+    signed = SIGNED.format("codedeploy")
+    for region in ("eu-north-1", "sa-east-1", "sa-east-1"):
+        headers = {"Authorization": signed.replace("eu-north-1", region), "Content_Type": "application/x-amz-json-1.1"}
+        status, _, _ = ask(canary_cloud, b"{}", X_Amz_Target="CodeDeploy_20141006.ListApplications", **headers)
+        assert status == 200
+    assert [record.getMessage().split(":")[0] for record in caplog.records if record.levelname == "WARNING"] == [
+        "A request is for the region sa-east-1"
+    ]
+
+
 def test_failure_of_moto_is_not_called_a_missing_operation(canary_cloud: Cloud) -> None:
     """It names the operation, which is there."""
     status, answer = call(canary_cloud, "ssm", "AmazonSSM.GetParameter", b"garbage")
