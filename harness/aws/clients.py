@@ -114,13 +114,15 @@ class Clients:
     """boto3's clients of one session, each created when it is first used and then kept.
 
     Credentials, region, profile and endpoints come from boto3's own chain, never from options of ours; AWS_REGION takes
-    precedence for the region. Safe to share among threads and greenlets.
+    precedence for the region. Safe to share among threads and greenlets. `metrics_asked` counts what GetMetricData was
+    asked for.
     """
 
     def __init__(self, session: Any = None) -> None:
         self._session = session
         self._clients: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self.metrics_asked = 0
 
     def of(self, service: str) -> Any:
         """The client of `service`; raises UsageError if boto3 finds no region or no usable endpoint."""
@@ -208,6 +210,11 @@ class Aws:
         """The region that calls go to."""
         return str(self._clients.of(SERVICES[0]).meta.region_name)
 
+    @property
+    def metrics_asked(self) -> int:
+        """How many metrics GetMetricData was asked for, each as often as it was."""
+        return self._clients.metrics_asked
+
     def is_local(self, *services: str) -> bool:
         """Whether calls of `services` stay on this machine, in an embedded cloud or another emulator."""
         return all(is_loopback(self._clients.of(service).meta.endpoint_url) for service in services)
@@ -250,6 +257,7 @@ class Aws:
         client = self._clients.of(service)
         method: Callable[..., Answer] = getattr(client, operation)
         call = action(service, operation)
+        self._clients.metrics_asked += len(params.get("MetricDataQueries", ()))
         try:
             return method(**params)
         except (BotoCoreError, ClientError, ResponseParserError) as error:

@@ -145,14 +145,14 @@ def _as_lines(advice: "Advice", names: "Names", options: argparse.Namespace) -> 
 
 
 def _row(one: "Option") -> str:
-    from harness.core.odds.predict import of_100
+    from harness.core.numbers import of_100
 
     time_s = "never" if one.roll_back_s is None else f"{one.roll_back_s:.0f} s"
     smallest = "none" if one.smallest_fault is None else f"{one.smallest_fault:.1%}"
     cells = (
         (f"{of_100(one.chance)}", 12),
         (time_s, 14),
-        (f"{one.failed:.0f}", 15),
+        (f"{one.failed:,.0f}", 15),
         (of_100(one.false_rollbacks / 100), 12),
         (smallest if one.alarm else "", 14),
         (f"{one.lasts_s / 60:.0f} min", 13),

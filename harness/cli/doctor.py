@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from harness import experiments
 from harness.cli.delays import print_delays
+from harness.cli.spent import tell_cost
 from harness.cli.words import duration_or_zero, given_of, pair
 from harness.core.experiment.types import Also, Experiment
 from harness.errors import AccessDenied, AwsError, ExitCode, HarnessError, TemplateError, Unreachable, UsageError
@@ -197,8 +198,11 @@ def _diagnosed(wanted: Experiment, options: argparse.Namespace, own: "Locustfile
         return _nothing_found(wanted, error)
     waiting = _waiting(options.wait)
     if why_not:
-        return examine(aws, experiment, why_no_request=why_not, waiting=waiting)
-    return examine(aws, experiment, probe=probe, unsent=probe.unsent if probe else (), waiting=waiting)
+        diagnosis = examine(aws, experiment, why_no_request=why_not, waiting=waiting)
+    else:
+        diagnosis = examine(aws, experiment, probe=probe, unsent=probe.unsent if probe else (), waiting=waiting)
+    tell_cost(aws)
+    return diagnosis
 
 
 def _nothing_found(wanted: Experiment, error: HarnessError) -> "Diagnosis":

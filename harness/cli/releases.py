@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.cli.spent import tell_cost
 from harness.cli.words import duration, duration_or_zero, given_of, pair, whole
 from harness.core.odds.setting import UNHANDLED_STATUS, FaultModel, Setting
 from harness.errors import UsageError
@@ -172,6 +173,7 @@ def _of_aws(options: argparse.Namespace) -> AskedRelease:
     aws.warm()
     experiment = discover(aws, wanted)
     snapshot, week = look(aws, experiment, now=lambda: clock.experiment_s(time.time()))
+    tell_cost(aws)
     subject = f"{experiment.deployment.function}:{experiment.deployment.alias}"
     if options.arrival_rate or wanted.traffic != Traffic() or week is None:
         return _of_snapshot(options, snapshot, experiment, subject, knows_rate=wanted.traffic != Traffic())

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from harness.aws.clients import Aws
 from harness.aws.discovery import discover_for_a_run
+from harness.cli.spent import tell_cost
 from harness.core.experiment.planned_writes import stops_of
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.clock import Clock
@@ -55,6 +56,7 @@ def watch(
     context.recording.close()
     verdict = finish(folder, experiment)
     announce(verdict, folder)
+    tell_cost(aws)
     if notifier:
         notifier.tell_verdict(verdict)
         notifier.wait()

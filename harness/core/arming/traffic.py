@@ -12,10 +12,10 @@ from harness.core.arming.recent import recent_periods
 from harness.core.arming.snapshot import LOOK_BACK_S, Probed, Snapshot, Unseen
 from harness.core.experiment.rates import lasting_rate
 from harness.core.experiment.types import Call, Experiment, Outcome, Traffic
+from harness.core.numbers import figures, of_100
 from harness.core.odds.asked import EVERY_REQUEST, NO_FAULT, question_of
 from harness.core.odds.chances import by, chance
 from harness.core.odds.from_experiment import planned_of, rates_of
-from harness.core.odds.predict import of_100
 from harness.core.odds.setting import Setting, Watch
 from harness.core.timeline.alarm_rules import SURE_ENOUGH, UNHANDLED_STATUS, Rule
 from harness.core.timeline.composites import ChildIs
@@ -237,7 +237,7 @@ def _told(setting: Setting, rule: Rule, likely: float) -> str:
     sent = max(rate for _, rate in setting.rate)
     return (
         f"{rule.name} ({rule}) goes to ALARM and stops the deployment before its last shift in {of_100(likely)} of 100 "
-        f"releases, at {sent:.3g} requests/s ({by(setting)}): {question_of(setting)}."
+        f"releases, at {figures(sent)} requests/s ({by(setting)}): {question_of(setting)}."
     )
 
 

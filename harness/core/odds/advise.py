@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, Objective
+from harness.core.numbers import of_100
 from harness.core.odds import exact
 from harness.core.odds.advised import Advice, AdvisedAlarm, Option, Whose
 from harness.core.odds.asked import question_of
@@ -16,7 +17,7 @@ from harness.core.odds.chances import by, chance, effective, outlook
 from harness.core.odds.changed import with_config, without_fault
 from harness.core.odds.exact import fault_begin_s
 from harness.core.odds.outlook import Outlook
-from harness.core.odds.predict import of_100, smallest_fault
+from harness.core.odds.predict import smallest_fault
 from harness.core.odds.setting import FIRST_SHIFT_S, Setting, Watch
 from harness.core.odds.traffic import failing_by
 from harness.core.timeline.alarm_evaluation import MINUTE_S
@@ -328,5 +329,5 @@ def does(one: Option) -> str:
     caught = f"rolled back in {of_100(one.chance)} of 100 releases"
     if one.roll_back_s is not None:
         caught += f", after {one.roll_back_s:.0f} s in half of them"
-    hurt = f"{one.failed:.0f} failed requests before that or the last shift"
+    hurt = f"{one.failed:,.0f} failed requests before that or the last shift"
     return f"{caught}, {hurt}, {of_100(one.false_rollbacks / 100)} false rollbacks in 100"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from harness.core.delays import METRIC_DELAY_S, STOP_DELAY_S
 from harness.core.experiment.types import Experiment
+from harness.core.numbers import LEAST_SHOWN, figures
 from harness.core.odds.setting import Delays, FaultModel, Setting
 
 EVERY_REQUEST = FaultModel()
@@ -15,14 +16,14 @@ NO_FAULT = FaultModel(share=0.0)
 def question_of(setting: Setting) -> str:
     """The fault in words."""
     fault, shares = setting.fault, [one.share for one in setting.planned]
-    meant = f"{max(shares):.3g} of all requests are meant to fail" if shares else ""
+    meant = f"{_part(max(shares))} of all requests are meant to fail" if shares else ""
     told = _words(fault) if fault.share > 0 else "" if meant else "nothing fails on the canary"
     return "; ".join(part for part in (told, meant) if part)
 
 
 def _words(fault: FaultModel) -> str:
-    share = "every request" if fault.share >= 1 else f"{fault.share:.3g} of the requests"
-    where = f" to one endpoint, which takes {fault.of_traffic:.3g} of the traffic," if fault.of_traffic < 1 else ""
+    share = "every request" if fault.share >= 1 else f"{_part(fault.share)} of the requests"
+    where = f" to one endpoint, which takes {_part(fault.of_traffic)} of the traffic," if fault.of_traffic < 1 else ""
     kinds = {
         "latency": f"takes {fault.latency_s:g} s",
         "ramp": f"fails, reached in a straight line within {fault.ramp_s:g} s",
@@ -59,3 +60,7 @@ def assumed_of_experiment(experiment: Experiment, *, own_fault: bool) -> Iterato
 
 def _span(span: tuple[float, float]) -> str:
     return f"{span[0]:g} to {span[1]:g} s"
+
+
+def _part(share: float) -> str:
+    return f"1 in {figures(1 / share)}" if 0 < share < LEAST_SHOWN else f"{share:.3g}"

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from harness.core.numbers import figures
 from harness.core.odds.chances import chance
 from harness.core.odds.changed import with_condition, with_rate, without_delays
 from harness.core.odds.exact import alarm_delay, fault_begin_s
@@ -99,7 +100,8 @@ def _counts_bind(setting: Setting, able: list[Watch], now: float) -> tuple[Cause
         lowered = with_condition(lowered, watch.name, threshold=_lowest(watch))
     expected = max(_expected(setting, watch) for watch in able)
     needed = min((need for watch in able if (need := watch.needed(_requests(setting, watch)))), default=None)
-    got = f"{expected:.3g} bad requests are to be expected in a period, and the alarm takes {needed or 'more than all'}"
+    takes = f"{needed:,}" if needed else "more than all"
+    got = f"{figures(expected)} bad requests are to be expected in a period, and the alarm takes {takes}"
     if chance(lowered) >= SURE > now:
         return "threshold", f"The threshold binds: {got}."
     return "traffic", f"Thin traffic binds: {got}."

@@ -7,6 +7,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX
+from harness.core.numbers import figures, of_100
 from harness.core.odds.binding import Cause, binding
 from harness.core.odds.chances import by, chance, effective, outlook, told_chance
 from harness.core.odds.changed import (
@@ -76,7 +77,7 @@ def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[Told]:
     for words, rate in rates.items():
         made = effective(replace(setting, rate=((0.0, rate),)))
         value = told_chance(made) if made.watches and made.guards else 0.0
-        text = f"In {words} ({rate:.3g} requests a second) it is rolled back in {of_100(value)} of 100 releases."
+        text = f"In {words} ({figures(rate)} requests a second) it is rolled back in {of_100(value)} of 100 releases."
         yield Told(id=words.replace(" ", "_"), value=value, unit="share", by=by(made), text=text)
 
 
@@ -121,16 +122,6 @@ def _of_outlook(setting: Setting, seen: Outlook) -> Iterator[Told]:
     yield from _exposure(setting, seen)
 
 
-def of_100(share: float) -> str:
-    """A share as a number of 100, which is never 0 or 100 unless it is that exactly."""
-    shown = f"{share * 100:.1f}" if 0.1 <= share * 100 <= 99.9 else f"{share * 100:.3g}"
-    if share <= 0 or share >= 1 - 1e-12:
-        return f"{share * 100:.0f}"
-    if share < 0.001:
-        return "under 0.1"
-    return "over 99.9" if share > 0.999 else shown
-
-
 def _time(id_: str, what: str, times: Quantiles | None, how: By) -> Told:
     if times is None:
         return Told(id=id_, value=None, unit="s", by=how, text=f"{what}: never before the last shift.")
@@ -144,17 +135,17 @@ def _exposure(setting: Setting, seen: Outlook) -> Iterator[Told]:
     if seen.roll_back_s is not None:
         times = seen.roll_back_s
         low, half, high = (failing_by(setting, begin_s + at_s) for at_s in (times.p05, times.p50, times.p95))
-        until = f"{half:.0f} in half of the rollbacks, {low:.0f} to {high:.0f} in 9 of 10"
+        until = f"{half:,.0f} in half of the rollbacks, {low:,.0f} to {high:,.0f} in 9 of 10"
         text = f"Requests {bad} by the fault until then: {until}."
         yield Told(id="requests", value=half, unit="requests", by=how, text=text)
         if setting.population:
             users = _users(setting.population, half)
-            text = f"Users among {setting.population} who meet it: {users:.0f} (assumed: all send alike)."
+            text = f"Users among {setting.population:,} who meet it: {users:,.0f} (assumed: all send alike)."
             yield Told(id="users", value=users, unit="users", by="assumed", text=text)
     if seen.rolled_back.value < SURE:
         later = setting.rate_at(setting.end_s) * setting.fault.share * setting.fault.of_traffic
         by_then = failing_by(setting, setting.last_shift_s)
-        text = f"Where it is promoted, {by_then:.0f} requests until then, and {later:.3g} a second from then on."
+        text = f"Where it is promoted, {by_then:,.0f} requests until then, and {figures(later)} a second from then on."
         yield Told(id="requests_if_promoted", value=later, unit="requests/s", by="exact", text=text)
 
 
@@ -224,7 +215,7 @@ def _least_rate(setting: Setting) -> Told:
     if rate is None:
         text = "No arrival rate would catch it in 99 of 100 releases."
     else:
-        text = f"The least arrival rate for 99 of 100: {rate:.3g} requests a second."
+        text = f"The least arrival rate for 99 of 100: {figures(rate)} requests a second."
     return Told(id="least_rate", value=rate, unit="requests/s", by=by(setting), text=text)
 
 
@@ -245,7 +236,7 @@ def _thresholds(setting: Setting) -> Iterator[Told]:
         text = f"No threshold of {watch.name} would catch it in 99 of 100 releases."
         yield Told(id="largest_threshold", value=None, unit="", by=by(setting), text=text)
     else:
-        text = f"The largest threshold of {watch.name} for 99 of 100: {sign} {low}."
+        text = f"The largest threshold of {watch.name} for 99 of 100: {sign} {low:,}."
         yield Told(id="largest_threshold", value=float(low), unit="", by=by(setting), text=text)
 
 

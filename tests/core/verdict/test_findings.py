@@ -106,7 +106,7 @@ def test_thin_traffic_says_the_chance_and_the_rate_that_would_do(findings: Any, 
     """What to do is a number."""
     text = findings(row("thin-traffic"))["thin-traffic"].text
     assert "0.89 requests/s would make that 90%" in text
-    assert "0.00022" in text
+    assert "in under 0.1 of 100 periods" in text
 
 
 def test_canary_without_weights_is_none(findings: Any, row: Any) -> None:

@@ -2,6 +2,7 @@
 
 from harness.core.delays import SLOWEST_ALARM_S
 from harness.core.experiment.alarm_metric import LAMBDA
+from harness.core.numbers import figures, of_100
 from harness.core.timeline.alarm_rules import SURE_ENOUGH, UNHANDLED_STATUS, Rule, chance, error_rate_for
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
@@ -279,9 +280,10 @@ def thin_traffic(scene: Scene) -> Finding | None:
         return None
     return warning(
         "thin-traffic",
-        f"The traffic is too thin for the alarm ({rule}): at {rate:.2g} requests/s and {weight:.0%} on the canary, a "
-        f"canary that fails every request breaches it in a given period with a chance of {likely:.2g}. "
-        f"{enough / weight:.2g} requests/s would make that {SURE_ENOUGH:.0%}; else lower the threshold or lengthen it.",
+        f"The traffic is too thin for the alarm ({rule}): at {figures(rate, 2)} requests/s and {weight:.0%} on the "
+        f"canary, a canary that fails every request breaches it in {of_100(likely)} of 100 periods. "
+        f"{figures(enough / weight, 2)} requests/s would make that {SURE_ENOUGH:.0%}; else lower the threshold or "
+        "lengthen it.",
     )
 
 
