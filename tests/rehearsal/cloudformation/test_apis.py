@@ -118,3 +118,77 @@ def test_what_the_gateway_does_not_play_is_named(deployer: Any, kind: str) -> No
     """In the events of the stack."""
     deployer.deploy(f"Resources: {{Other: {{Type: {kind}}}}}")
     assert any("is a placeholder" in reason for _, reason in deployer.events("Other"))
+
+
+SAM_AUTHORIZERS = """
+  Rest:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: prod
+      Auth:
+        DefaultAuthorizer: Token
+        Authorizers:
+          Token: {FunctionArn: !GetAtt Users.Arn, Identity: {ReauthorizeEvery: 30}}
+          Request:
+            FunctionArn: !GetAtt Users.Arn
+            FunctionPayloadType: REQUEST
+            Identity: {Headers: [X-User], QueryStrings: [tenant]}
+          Pool: {UserPoolArn: "arn:aws:cognito-idp:eu-north-1:123456789012:userpool/p"}
+  Http:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        Authorizers:
+          Jwt:
+            JwtConfiguration: {issuer: "https://issuer.example.com", audience: [shop]}
+            IdentitySource: $request.header.Authorization
+          Simple:
+            FunctionArn: !GetAtt Users.Arn
+            AuthorizerPayloadFormatVersion: "2.0"
+            EnableSimpleResponses: true
+            Identity: {Headers: [X-User], ReauthorizeEvery: 10}
+  Users:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, Handler: index.handler, InlineCode: "def handler(event, context): return {}"}
+  Shop:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: "def handler(event, context): return {}"
+      Events:
+        Usual: {Type: Api, Properties: {RestApiId: !Ref Rest, Path: /token, Method: get}}
+        Request:
+          Type: Api
+          Properties: {RestApiId: !Ref Rest, Path: /request, Method: get, Auth: {Authorizer: Request}}
+        Pool: {Type: Api, Properties: {RestApiId: !Ref Rest, Path: /pool, Method: get, Auth: {Authorizer: Pool}}}
+        Open: {Type: Api, Properties: {RestApiId: !Ref Rest, Path: /open, Method: get, Auth: {Authorizer: NONE}}}
+        Iam: {Type: Api, Properties: {RestApiId: !Ref Rest, Path: /iam, Method: get, Auth: {Authorizer: AWS_IAM}}}
+        Key:
+          Type: Api
+          Properties: {RestApiId: !Ref Rest, Path: /key, Method: get, Auth: {Authorizer: Pool, ApiKeyRequired: true}}
+        Jwt: {Type: HttpApi, Properties: {ApiId: !Ref Http, Path: /jwt, Method: get, Auth: {Authorizer: Jwt}}}
+        Simple: {Type: HttpApi, Properties: {ApiId: !Ref Http, Path: /simple, Method: get, Auth: {Authorizer: Simple}}}
+        Free: {Type: HttpApi, Properties: {ApiId: !Ref Http, Path: /free, Method: get}}
+"""
+
+
+def test_authorizers_of_sam_stand_before_their_routes(
+    deployer: Any, sam: Sam, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A function decides where it is one; what nothing here can verify is said, route by route."""
+    assert deployer.deploy(sam("1", more=SAM_AUTHORIZERS.lstrip("\n"))) == "CREATE_COMPLETE", deployer.reasons()
+    rest, http = deployer.physical("Rest"), deployer.physical("Http")
+    asked = [(rest, "prod", path) for path in ("/token", "/request", "/pool", "/open", "/iam", "/key")]
+    asked += [(http, "$default", path) for path in ("/jwt", "/simple", "/free")]
+    kinds = [type(find(deployer, api, stage, "GET", path).authorizer).__name__ for api, stage, path in asked]
+    by_function = "LambdaAuthorizer"
+    assert kinds == [
+        *(by_function, by_function, "AnyToken", "NoneType", "NoneType", "AnyToken"),
+        *("AnyToken", by_function, "NoneType"),
+    ]
+    said = "\n".join(caplog.messages)
+    assert "a request to GET /key, GET /pool needs a token of Cognito" in said
+    assert "a request to GET /iam needs a signature of IAM" in said
+    assert "a request to GET /key needs an API key" in said
+    assert "a request to GET /jwt needs a JWT" in said
