@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.types import Outcome
 from harness.core.verdict.types import Criterion, Verdict
+from harness.report import facts
 from harness.report.junit import cases, junit
 
 
@@ -46,6 +47,14 @@ def test_each_criterion_is_a_case(caught: Verdict, met: bool | None, state: str)
     """With its limit in the name."""
     criterion = Criterion(name="users", limit=2.0, value=None if met is None else 3.0, met=met)
     assert states(replace(caught, criteria=(criterion,)))["criterion users at most 2"] == state
+
+
+def test_a_criterion_of_latency_says_which_one_it_is(caught: Verdict) -> None:
+    """As the tables do, beside the number."""
+    criterion = Criterion(name="arms.canary.p99_ms", limit=200.0, value=90.0, met=True)
+    verdict = replace(caught, criteria=(criterion,))
+    assert states(verdict)["criterion arms.canary.p99_ms (client latency) at most 200"] == "passed"
+    assert facts.criteria(verdict)[0][0] == "arms.canary.p99_ms (client latency)"
 
 
 def test_each_step_is_a_case_with_the_time_it_took(caught: Verdict) -> None:
