@@ -43,6 +43,8 @@ from harness.rehearsal.refusal import Refusal
 log = logging.getLogger(__name__)
 
 APPLICATION = "fake-user"
+LONGEST_OWN_NAME = 40
+"""Lambda's limit is 64 characters; names beside it add to it."""
 STAGE = "shared"
 FUNCTION = "fake-user-FakeUser"
 
@@ -104,11 +106,11 @@ class Stack(Struct, frozen=True, kw_only=True):
 
 def names(experiment: Experiment) -> Stack:
     """What the stack of an experiment will be called; raises ExperimentError."""
-    wanted = experiment.deployment
-    function = wanted.function or FUNCTION
+    wanted, application = experiment.deployment, _application(experiment)
+    function = wanted.function or (FUNCTION if experiment.baseline.is_bundled else _named_after(experiment))
     return Stack(
-        name=wanted.stack or wanted.application or APPLICATION,
-        application=wanted.application or APPLICATION,
+        name=wanted.stack or application,
+        application=application,
         group=wanted.group or f"{function}DeploymentGroup",
         function=function,
         alias=wanted.alias,
@@ -116,15 +118,26 @@ def names(experiment: Experiment) -> Stack:
         config=_config_name(REHEARSED_CONFIG if wanted.config is None else wanted.config),
         hooks={event: f"CodeDeployHook_{event}" for event in wanted.hooks},
         api=_api_name(experiment),
-        beside=beside(experiment, wanted.application or APPLICATION),
+        beside=beside(experiment, application),
     )
+
+
+def _application(experiment: Experiment) -> str:
+    """As it is asked for; a service of your own is called as the experiment about it."""
+    otherwise = APPLICATION if experiment.baseline.is_bundled else _named_after(experiment)
+    return experiment.deployment.application or otherwise
+
+
+def _named_after(experiment: Experiment) -> str:
+    """The experiment's name, as a function may be called."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", experiment.name)[:LONGEST_OWN_NAME].strip("-") or APPLICATION
 
 
 def _api_name(experiment: Experiment) -> ApiName:
     """What the API is called: as the experiment's alarm calls it, else as the Serverless Framework would."""
     watched = dimensions_of(experiment.alarm) if namespace_of(experiment.alarm) == API_GATEWAY else {}
     given = {name: value for name, value in watched.items() if "{" not in value}
-    application = experiment.deployment.application or APPLICATION
+    application = _application(experiment)
     stage = given.get("Stage", STAGE)
     if not _STAGE.fullmatch(stage):
         raise ExperimentError("alarm.dimensions.Stage", f"is no name of a stage: {stage!r}")

@@ -15,7 +15,7 @@ from harness.errors import ExperimentError
 from harness.rehearsal import stack
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.cloudwatch.api_requests import ApiName
-from harness.rehearsal.stack import Stack, counts_concurrency
+from harness.rehearsal.stack import Stack, counts_concurrency, names
 
 FUNCTION = "fake-user-FakeUser"
 Make = Callable[..., tuple[Cloud, Stack]]
@@ -148,8 +148,11 @@ def test_each_version_finds_its_own_layers(make: Make, tmp_path: Path) -> None:
         layers = (str(tmp_path / name),)
         return Arm(code=FunctionCode(handler="index.handler", runtime="python3.13", inline=source, layers=layers))
 
-    cloud, _ = make(baseline=arm("old"), canary=arm("new"))
-    assert [cloud.functions.run(FUNCTION, number, b"{}", alias=None).payload for number in "12"] == [b'"old"', b'"new"']
+    cloud, stack = make(baseline=arm("old"), canary=arm("new"))
+    assert [cloud.functions.run(stack.function, number, b"{}", alias=None).payload for number in "12"] == [
+        b'"old"',
+        b'"new"',
+    ]
 
 
 def test_a_layer_that_is_not_there_is_named(make: Make, tmp_path: Path) -> None:
@@ -208,8 +211,19 @@ def test_a_misspelt_handler_is_refused(
 
 def test_a_url_of_ones_own_becomes_a_version(make: Make, served: str) -> None:
     """The version keeps the address."""
-    cloud, _ = make(baseline=Arm(url=served))
-    assert (cloud.functions.code(FUNCTION, "1").kind, cloud.functions.code(FUNCTION, "1").url) == ("url", served)
+    cloud, stack = make(baseline=Arm(url=served))
+    code = cloud.functions.code(stack.function, "1")
+    assert (code.kind, code.url) == ("url", served)
+
+
+def test_a_service_of_ones_own_is_called_as_its_experiment() -> None:
+    """So that a verdict about it speaks of nobody else's; what the experiment calls it goes first."""
+    mine = Experiment(name="town.library_2", baseline=Arm(url="http://127.0.0.1:3000"))
+    made = names(mine)
+    assert (made.function, made.application, made.name) == ("town-library-2",) * 3
+    assert (made.alarm, made.api.name) == ("town-library-2-canary-errors", "shared-town-library-2")
+    named = names(msgspec.structs.replace(mine, deployment=Deployment(function="loans", application="library")))
+    assert (named.function, named.application, named.alarm) == ("loans", "library", "loans-canary-errors")
 
 
 def test_handler_and_url_together_are_refused(make: Make) -> None:
