@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from harness.core.experiment.types import Deployment, Experiment, Objective
     from harness.templates import TemplateRelease
 
+_WITHOUT_CANARY = ("alias-traffic", "alias-weights", "target-version")
+"""What is wrong with a template where no version on trial ever gets requests."""
 _MATTERS = ("error", "unknown", "warning")
 _OF_AWS = ("stack", "application", "group")
 
@@ -156,7 +158,7 @@ def _unless_disarmed(found: AskedRelease, release: "TemplateRelease", logical: s
     """The release with what the template says against it; without chances where no version on trial gets requests."""
     told = [one for one in release.problems if one.function == logical and one.severity in _MATTERS]
     sentences = tuple(f"{release.place(one.line)}: {one.text}" for one in told)
-    if not any(one.disarms for one in told):
+    if not any(one.disarms and one.id in _WITHOUT_CANARY for one in told):
         return replace(found, unsaid=(*found.unsaid, *sentences))
     return replace(found, setting=None, unsaid=(*found.unsaid, "No chance can be said.", *sentences))
 

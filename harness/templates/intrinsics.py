@@ -202,6 +202,7 @@ class Resolver:
         declared = self.parameters[name]
         kind, default = _text_of(declared.get("Type")), declared.get("Default")
         if name in self.given:
+            self._check_allowed(name, declared)
             return _of_type(kind, self.given[name], line)
         if kind.startswith("AWS::SSM::"):
             return Value(self.unknown(name, "its value is in the Parameter Store", line), line)
@@ -209,6 +210,18 @@ class Resolver:
             return Value(self.unknown(name, "the parameter has no default", declared.line), line)
         self.defaults.setdefault(name, default)
         return _of_type(kind, default.text(), line)
+
+    def _check_allowed(self, name: str, declared: Value) -> None:
+        """Raises TemplateError for a value that is given and that the template does not allow."""
+        listed = declared.get("AllowedValues") or Value((), declared.line)
+        allowed = [one.text() for one in listed.parts()]
+        values = (
+            [one.strip() for one in self.given[name].split(",")] if "List" in _text_of(declared.get("Type")) else []
+        )
+        if allowed and not {*(values or [self.given[name]])} <= {*allowed}:
+            raise self.wrong(
+                listed.line, f"the parameter {name} is one of {', '.join(allowed)}, not {self.given[name]}"
+            )
 
     def _physical(self, logical: str) -> str:
         """What Ref gives for a resource: its name, or the ARN of an alias or version."""

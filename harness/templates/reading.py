@@ -30,6 +30,7 @@ from harness.templates.translated import Translated
 from harness.templates.values import Value, mentions, read_values
 
 _FUNCTIONS = ("AWS::Lambda::Function", sam.FUNCTION)
+_TEMPLATES = ("template.y*ml", "serverless.y*ml", "*.template.json", "*.template.y*ml")
 _NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 
@@ -77,6 +78,8 @@ def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, 
         from harness.templates import terraform_hcl  # its parser takes a moment to load
 
         return terraform_hcl.translate_hcl(path, given, environment, places)
+    if path.is_dir():
+        raise TemplateError(str(path), None, _which_of(path))
     whole = read_values(path, places.before(path))
     if serverless.is_serverless(whole):
         return serverless.translate(path, whole, given, environment, places)
@@ -88,6 +91,12 @@ def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, 
         )
         raise TemplateError(str(path), whole.line, problem)
     return Translated(template=whole)
+
+
+def _which_of(folder: Path) -> str:
+    """What to say of a folder in which nothing of Terraform is: which template is meant."""
+    found = [one for pattern in _TEMPLATES for one in sorted(folder.glob(pattern))]
+    return f"is a folder: give the template itself{f', such as {found[0]}' if found else ''}"
 
 
 def _is_hcl(path: Path) -> bool:

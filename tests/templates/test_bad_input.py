@@ -119,3 +119,20 @@ def sentences(path: Path) -> list[str]:
         return [str(error)]
     checks = [*diagnosis.checks, *(check for one in diagnosis.diagnoses for check in one.checks)]
     return [f"{check.file}:{check.line}: {check.seen} {check.advice}" for check in checks]
+
+
+def test_a_folder_is_told_which_template_is_meant(tmp_path: Path) -> None:
+    """As what `cdk synth` writes."""
+    (tmp_path / "Shop.template.json").write_text(PLAIN)
+    with pytest.raises(HarnessError, match=r"is a folder: give the template itself, such as .*Shop\.template\.json"):
+        read_release(tmp_path, {})
+
+
+def test_a_value_that_the_template_does_not_allow_is_refused(tmp_path: Path) -> None:
+    """CloudFormation refuses it, too; what doctor said of it would be about no release."""
+    path = tmp_path / "template.yaml"
+    stage = "  Stage: {Type: String, Default: dev, AllowedValues: [dev, prod]}\n"
+    path.write_text(SAM.replace("  Stage: {Type: String, Default: dev}\n", stage))
+    assert read_release(path, {"Stage": "prod"})
+    with pytest.raises(HarnessError, match=r"template\.yaml:3: the parameter Stage is one of dev, prod, not qa"):
+        read_release(path, {"Stage": "qa"})

@@ -9,6 +9,7 @@ from functools import partial
 
 from harness.core.arming.diagnosis import Assessment, error, note, ok, warning
 from harness.core.arming.judged import not_judged, of_each_alarm, together, why_not_judged
+from harness.core.arming.metric_names import RESERVED
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import LOOK_BACK_S, Snapshot, Unseen
 from harness.core.delays import SLOWEST_ALARM_S
@@ -205,6 +206,11 @@ def in_time(snapshot: Snapshot) -> Assessment:
 def _in_time(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
     if not period_of(alarm):
         return not_judged(alarm, why_not_evaluated(alarm) or "its definition names no period")
+    if period_of(alarm) < SHORTEST_PERIOD_S and any(
+        str(one.namespace).startswith(RESERVED) for one in metrics_of(alarm)
+    ):
+        seen = f"{alarm.name} has a period of {period_of(alarm)} s, and AWS publishes its metrics once a minute"
+        return warning(f"{seen}: in between it has no data.", f"Make its period {SHORTEST_PERIOD_S} s.")
     bake, needed_s = bake_s(snapshot.config()), slowest_s(alarm)
     seen = f"{alarm.name} may take {needed_s:.0f} s from the first failure to the stop; the bake time is {bake:.0f} s"
     advice = "Lengthen the bake time, or shorten the alarm's period or the number of its periods."

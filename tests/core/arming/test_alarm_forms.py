@@ -94,6 +94,12 @@ def test_the_time_of_an_expression_is_that_of_its_metrics(period_s: int) -> None
     assert check.severity == ("ok" if period_s == 60 else "warning")
 
 
+def test_a_period_shorter_than_the_minute_of_aws_metrics_is_told() -> None:
+    """CloudWatch's documentation of PutMetricAlarm: such an alarm often lapses into INSUFFICIENT_DATA."""
+    check = asked("alarm-in-time", seeing(replace(ERRORS, period_s=10)))
+    assert (check.severity, "once a minute" in check.seen) == ("warning", True)
+
+
 @pytest.mark.parametrize(("periods", "severity"), [(1, "warning"), (2, "error")])
 def test_a_long_period_is_late_for_few_failures_and_two_for_any(periods: int, severity: str) -> None:
     """A period of five minutes ends each minute, so that one minute of many failures is enough for the last one."""
