@@ -1,7 +1,8 @@
 """Terraform's own files: a folder of `.tf`, or one of them, read by python-hcl2 as far as that goes without Terraform.
 
-Literals, references, variables with their values, locals and `jsonencode` are read. Other calls, conditions, modules
-and copies by `for_each` are asked for by their place; `terraform show -json` of a plan has them all.
+Literals, references, variables with their values, locals, `jsonencode`, `file` and `templatefile` are read. Other
+calls, conditions, modules and copies by `for_each` are asked for by their place; `terraform show -json` of a plan has
+them all.
 """
 
 import re
@@ -37,6 +38,9 @@ _OPTIONS = hcl2.SerializationOptions(
 _TRAVERSAL = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*")
 _INDENTED = re.compile(r"<<-(\w+)\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _JSON = re.compile(r"jsonencode\((.*)\)", re.DOTALL)
+_FILE = re.compile(
+    r'(?:file|templatefile)\(\s*"(?:\$\{path\.(?:module|root)\}/)?([^"$]+)"\s*(?:,\s*(.*))?\)', re.DOTALL
+)
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 _META = ("lifecycle", "provisioner", "connection", "depends_on", "provider", "count", "for_each")
 _MOVED = (
@@ -49,10 +53,33 @@ def translate_hcl(path: Path, given: Mapping[str, str], environment: Mapping[str
     """The template of a module. Raises TemplateError for what is no HCL."""
     files = sorted(path.glob("*.tf")) if path.is_dir() else [path]
     folder = path if path.is_dir() else path.parent
-    module = _Module(given, _values_of_variables(folder, environment), places)
+    module = _Module(folder, given, _values_of_variables(folder, environment), places)
     for file in files:
         module.add(file)
     return module.translated()
+
+
+def _argument(text: str) -> Any:
+    """What stands in a call, as the parser has it; None where it cannot be read."""
+    try:
+        return _read(f"value = {text}\n")["value"]
+    except (lark.exceptions.LarkError, ValueError, RecursionError):
+        return None
+
+
+def _content(folder: Path, name: str) -> str | None:
+    """The text of a file below a folder; None where there is none."""
+    path = (folder / name).resolve()
+    try:
+        return read_plain(path).decode("utf-8-sig") if path.is_relative_to(folder.resolve()) else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _split(content: str, given: Mapping[str, Any]) -> list[str]:
+    """A text at the holes that something is given for: text, name, text, and so on."""
+    names = "|".join(map(re.escape, given))
+    return re.split(rf"\$\{{\s*({names})\s*\}}", content) if names else [content]
 
 
 def _values_of_variables(folder: Path, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -136,7 +163,8 @@ class _Block(Struct, frozen=True):
 class _Module:
     """The files of one module, and what is asked and told of them."""
 
-    def __init__(self, given: Mapping[str, str], values: Mapping[str, Any], places: Places) -> None:
+    def __init__(self, folder: Path, given: Mapping[str, str], values: Mapping[str, Any], places: Places) -> None:
+        self._folder = folder
         self._given = given
         self._values = values
         self._places = places
@@ -240,7 +268,7 @@ class _Module:
         if text in _WORDS:
             return Value(_WORDS[text], line)
         if not _TRAVERSAL.fullmatch(text):
-            return self._encoded(text, place, line) or self._ask(place, line)
+            return self._called(text, place, line) or self._ask(place, line)
         first, _, rest = text.partition(".")
         if first == "var":
             return self._variable(rest, line)
@@ -250,17 +278,30 @@ class _Module:
             return self._ask(place, line)
         return self._referred(text, line) or self._ask(text, line)
 
-    def _encoded(self, text: str, place: str, line: int) -> Value | None:
-        """What jsonencode makes a text of; None for any other call."""
-        called = _JSON.fullmatch(text)
-        if called is None:
-            return None
-        try:
-            raw = _read(f"value = {called[1]}\n")["value"]
-        except (lark.exceptions.LarkError, ValueError, RecursionError):
-            return None
+    def _called(self, text: str, place: str, line: int) -> Value | None:
+        """What jsonencode, file or templatefile gives; None for any other call."""
+        encoded, filed = _JSON.fullmatch(text), _FILE.fullmatch(text)
         address, _, last = place.rpartition(".")
-        return made({"Fn::ToJsonString": self._value(_Block(address, "", {}, _Text((), line - 1)), raw, last)}, line)
+        block = _Block(address, "", {}, _Text((), line - 1))
+        if encoded:
+            argument = _argument(encoded[1])
+            return argument and made({"Fn::ToJsonString": self._value(block, argument, last)}, line)
+        content = _content(self._folder, filed[1]) if filed else None
+        if filed is None or content is None:
+            return None
+        given = _argument(filed[2]) if filed[2] else {}
+        if not isinstance(given, dict):
+            return None
+        return self._filled(block, content, given, last)
+
+    def _filled(self, block: _Block, content: str, given: Mapping[str, Any], path: str) -> Value:
+        """A file's text with what templatefile gives it; a hole that it does not fill stays."""
+        line = block.line_of()
+        pieces = [
+            self._value(block, given[part], f"{path}.{part}") if at % 2 else Value(part, line)
+            for at, part in enumerate(_split(content, given))
+        ]
+        return made({"Fn::Join": ["", pieces]}, line)
 
     def _variable(self, name: str, line: int) -> Value:
         full = f"var.{name}"

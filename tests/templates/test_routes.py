@@ -227,6 +227,30 @@ def test_an_openapi_body_of_terraform_is_read(tmp_path: Path, written: str, rout
     assert all("body" in lines[one.line - 1] or "get" in lines[one.line - 1] for one in run.routes)
 
 
+@pytest.mark.parametrize(
+    ("call", "routes"),
+    [
+        ('templatefile("${path.module}/api.yaml", { to = aws_lambda_alias.live.invoke_arn, more = "x" })', 1),
+        ('templatefile("api.yaml", { other = "x" })', 0),
+        ('file("filled.yaml")', 1),
+        ('file("none.yaml")', 0),
+        ('file("../outside.yaml")', 0),
+    ],
+)
+def test_an_openapi_file_of_terraform_is_read(tmp_path: Path, call: str, routes: int) -> None:
+    """Of the module's own folder, with what templatefile gives it."""
+    folder = tmp_path / "module"
+    folder.mkdir()
+    text = "openapi: 3.0.1\npaths: {/orders: {get: {x-amazon-apigateway-integration: {uri: '${to}'}}}}\n"
+    filled = text.replace("${to}", "arn:aws:lambda:eu-north-1:123456789012:function:shop-prod:live")
+    (folder / "api.yaml").write_text(text)
+    (folder / "filled.yaml").write_text(filled)
+    (tmp_path / "outside.yaml").write_text(filled)
+    api = f'resource "aws_api_gateway_rest_api" "rest" {{\n  name = "shop"\n  body = {call}\n}}\n'
+    (folder / "main.tf").write_text(HCL + api)
+    assert routes_of(read_release(folder, {}, with_code=True), None) == (("get", "/orders"),) * routes
+
+
 def test_an_openapi_body_of_a_plan_is_read(tmp_path: Path) -> None:
     """There it is a text of JSON."""
     uri = "arn:aws:apigateway:eu-north-1:lambda:path/2015-03-31/functions/{}/invocations"
