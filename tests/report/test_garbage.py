@@ -18,6 +18,7 @@ from tests.garbage import garbage
 
 SAMPLE = Path(__file__).parents[2] / "reports" / "sample"
 FILES = ("manifest.json", "timeline.jsonl", "verdict.json", "experiment.yaml")
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 TOLD = {*ExitCode} - {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
 COARSE_S = 30.0
 

@@ -6,7 +6,7 @@ A bin is a plain integer, so a histogram is a mapping from bin to count, and mer
 import warnings
 from collections import Counter
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -21,6 +21,8 @@ _MOST_PLACES = 4_000_000
 _COLON_TO_COMMA = bytes.maketrans(b":", b",")
 HIGHEST_BIN = 1 << 16
 """Far above the bin of a century. A broken file may hold any number."""
+MOST_COUNTED = 1 << 53
+"""Up to here a sum is exact."""
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,7 +152,7 @@ def merge_each(texts: Sequence[bytes], owners: Sequence[int]) -> list[Bins]:
     sums = np.bincount(places, weights=counts, minlength=of * width)
     present = np.flatnonzero(sums)
     edges = np.searchsorted(present, np.arange(1, of) * width)
-    kept = np.split(present % width, edges), np.split(sums[present].astype(np.int64), edges)
+    kept = np.split(present % width, edges), np.split(_whole(sums[present]), edges)
     return [Packed(*arrays) for arrays in zip(*kept, strict=True)]
 
 
@@ -169,8 +171,11 @@ def _add(total: Histogram, more: Bins) -> None:
 def _packed(histogram: Bins) -> Packed:
     import numpy as np
 
-    bins = np.fromiter(histogram.keys(), np.int64, len(histogram))
-    counts = np.fromiter(histogram.values(), np.int64, len(histogram))
+    try:
+        bins = np.fromiter(histogram.keys(), np.int64, len(histogram))
+        counts = np.fromiter(histogram.values(), np.int64, len(histogram))
+    except OverflowError as error:
+        raise TimelineError("a histogram in the timeline is broken: no number is so great") from error
     return _sum(bins, counts)
 
 
@@ -208,11 +213,17 @@ def _sum(bins: Numbers, counts: Numbers) -> Packed:
     import numpy as np
 
     if not _usual(bins):
-        bins, places = np.unique(bins, return_inverse=True)
-        return Packed(bins, np.bincount(places, weights=counts).astype(np.int64))
+        raise TimelineError("a histogram in the timeline is broken: no duration is so long, or below zero")
     sums = np.bincount(bins, weights=counts)
     present = np.flatnonzero(sums)
-    return Packed(present, sums[present].astype(np.int64))
+    return Packed(present, _whole(sums[present]))
+
+
+def _whole(sums: "np.typing.NDArray[Any]") -> Numbers:
+    """Sums of counts as the whole numbers that they are; raises TimelineError where nobody can have counted so many."""
+    if sums.max(initial=0) > MOST_COUNTED or sums.min(initial=0) < 0:
+        raise TimelineError("a histogram in the timeline is broken: no count is so great, or below zero")
+    return sums.astype("int64")
 
 
 def _usual(bins: Numbers) -> bool:
