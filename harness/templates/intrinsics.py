@@ -202,7 +202,6 @@ class Resolver:
         declared = self.parameters[name]
         kind, default = _text_of(declared.get("Type")), declared.get("Default")
         if name in self.given:
-            self._check_allowed(name, declared)
             return _of_type(kind, self.given[name], line)
         if kind.startswith("AWS::SSM::"):
             return Value(self.unknown(name, "its value is in the Parameter Store", line), line)
@@ -211,8 +210,12 @@ class Resolver:
         self.defaults.setdefault(name, default)
         return _of_type(kind, default.text(), line)
 
+    def check_given(self) -> None:
+        """Raises TemplateError for a parameter with a value that the template does not allow."""
+        for name in self.given.keys() & self.parameters.keys():
+            self._check_allowed(name, self.parameters[name])
+
     def _check_allowed(self, name: str, declared: Value) -> None:
-        """Raises TemplateError for a value that is given and that the template does not allow."""
         listed = declared.get("AllowedValues") or Value((), declared.line)
         allowed = [one.text() for one in listed.parts()]
         values = (

@@ -46,6 +46,7 @@ def read_release(
     try:
         translated = _translated(path, given, environment, places)
         resolver = Resolver(translated.template, given, places)
+        resolver.check_given()
         reading = _Reading(translated, resolver, str(path))
         runs = reading.runs(path) if with_code else {}
         release = reading.release()
