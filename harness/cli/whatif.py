@@ -107,6 +107,8 @@ def sentence(found: "Replayed") -> str:
         return f"Not known: {found.why}."
     mark = " *" if found.extrapolated else ""
     hurt = f"{found.failed:.0f} requests failed by then"
+    if found.came == "rolled_back" and not found.stopped_s:
+        return f"Stopped as it was created, since the alarm was in ALARM by then.{mark}"
     if found.came == "rolled_back":
         return f"Rolled back {found.stopped_s:.0f} s after the creation (ALARM at {found.alarm_s:.0f} s); {hurt}.{mark}"
     late = f"ALARM came at {found.alarm_s:.0f} s, too late" if found.alarm_s is not None else "no ALARM"

@@ -59,6 +59,14 @@ def test_a_shorter_bake_is_over_before_the_alarm() -> None:
     assert (found.came, found.last_shift_s) == ("promoted", run.first_shift_s + 60.0)
 
 
+def test_a_version_on_trial_without_requests_has_a_breaching_alarm_on_at_the_creation(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It had none before, so the deployment is stopped as it is created."""
+    told = said(capsys, "--dimension", "version", "--missing", "breaching").splitlines()
+    assert told[1] == "Otherwise:  Stopped as it was created, since the alarm was in ALARM by then."
+
+
 def test_json_has_both_answers(capsys: pytest.CaptureFixture[str]) -> None:
     """As it was, and otherwise."""
     document = json.loads(said(capsys, "--threshold", "1000", "--json"))

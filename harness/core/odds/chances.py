@@ -54,6 +54,8 @@ def effective(setting: Setting) -> Setting:
 
 
 def _may_ring(setting: Setting, watch: Watch) -> bool:
+    if watch.rule.breaches_without_failures:
+        return watch.counts != "nothing"
     return watch.condition.missing == "breaching" or (watch.counts != "nothing" and _sees(setting, watch))
 
 

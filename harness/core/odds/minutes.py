@@ -127,9 +127,10 @@ def _sampled(tally: Tally) -> Sequence[tuple[int, float]]:
     With few requests each number counts by itself: there one request more may need one failure more.
     """
     likely = [(count, chance) for count, chance in enumerate(tally.chances, tally.first) if chance > UNLIKELY]
+    whole = math.fsum(chance for _, chance in likely)
     stride = max(1, -(-len(likely) // SAMPLES))
     parts = [likely[at : at + stride] for at in range(0, len(likely), stride)]
-    return [(part[len(part) // 2][0], math.fsum(chance for _, chance in part)) for part in parts]
+    return [(part[len(part) // 2][0], math.fsum(chance for _, chance in part) / whole) for part in parts]
 
 
 def whole_numbers(

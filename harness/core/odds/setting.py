@@ -148,6 +148,8 @@ class Watch(Struct, frozen=True, kw_only=True, dict=True):
 
     def _failures_needed(self, among: int) -> int | None:
         """By the number that was found before: of almost as many requests it is almost the same."""
+        if self.rule.breaches_without_failures:
+            return 0
         (others, need), *_ = self._last or [(1, 1)]
         found = self.rule.failures_needed(among, near=round(need * among / others))
         if found is not None:

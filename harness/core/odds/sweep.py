@@ -34,13 +34,18 @@ class Sweep(Struct, frozen=True, kw_only=True):
 
 
 def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("must be a whole number")
     return int(text)
 
 
 def _number(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no number")
+        raise ValueError("must be a number")
     return value
 
 

@@ -183,6 +183,10 @@ def _rang_s(evidence: Evidence, alarm: AlarmDefined, created_s: float) -> float 
 def replayed(run: Recorded, other: Other) -> Replayed:
     """What the other settings would have done. Raises NotEvaluated for an alarm that cannot be evaluated."""
     rule, config = read_rule(_otherwise(run.alarm, other)), other.config or run.config
+    if rule.breaches_without_failures:
+        raise UsageError(
+            f"the alarm {run.alarm.name} ({rule}) breaches without a failure: it would be in ALARM before any release"
+        )
     if not rule.counts_failures:
         raise UsageError(f"the alarm {run.alarm.name} ({rule}) counts no failures, so answers do not tell its values")
     last_shift_s = run.first_shift_s + (shifting_s(config) or 0.0)
@@ -201,7 +205,7 @@ def replayed(run: Recorded, other: Other) -> Replayed:
             failed=minutes.failed_by(over_s),
             extrapolated=minutes.extrapolates(over_s),
         )
-    stopped_s = max(0.0, alarm_s + stop_s)
+    stopped_s = alarm_s + stop_s if alarm_s else 0.0  # one that is on at the creation stops the release there
     return Replayed(
         came="rolled_back",
         alarm_s=alarm_s,
@@ -266,13 +270,18 @@ class _Minutes:
         return ""
 
     def first_alarm_s(self, delay_s: float) -> float | None:
-        """When the alarm first is in ALARM after the creation."""
+        """When the alarm first is in ALARM after the creation; 0 if it was so when the deployment was created."""
+        if self._only_canary and self._rule.condition.missing == "breaching":
+            return 0.0  # a version on trial had no request before
         period_s = max(MINUTE_S, self._rule.period_s)
         ends = [self._from_s + MINUTE_S * (n + 1) for n in range(math.floor((self._until_s - self._from_s) / MINUTE_S))]
         values = [self._value(end_s - period_s, end_s) for end_s in ends]
-        for end_s, state in zip(ends, states_of(self._rule.condition, values), strict=True):
-            if state == "ALARM" and end_s + delay_s >= 0:
-                return end_s + delay_s
+        known, on = self._rule.condition.evaluation_periods * math.ceil(period_s / MINUTE_S), False
+        for number, (end_s, state) in enumerate(zip(ends, states_of(self._rule.condition, values), strict=True), 1):
+            if end_s + delay_s < 0:
+                on = state == "ALARM" and number >= known  # what came before the run is not known
+            elif on or state == "ALARM":
+                return 0.0 if on else end_s + delay_s
         return None
 
     def failed_by(self, at_s: float) -> float:

@@ -146,6 +146,11 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
         return any(one.metric in REQUEST_METRICS or one.statistic in ("Average", "Minimum") for one in self.metrics)
 
     @cached_property
+    def breaches_without_failures(self) -> bool:
+        """Whether it counts failures, and breaches where there is none."""
+        return bool(self.counted_metrics) and self.breaches(0, _MANY)
+
+    @cached_property
     def counts_failures(self) -> bool:
         """Whether failures make it breach, at some number of them, and good requests alone never do."""
         return bool(self.counted_metrics) and not self.breaches(0, _MANY) and self.breaches(_MANY, _MANY)

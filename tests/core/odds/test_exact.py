@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.odds import exact
-from harness.core.odds.chances import chance
+from harness.core.odds.chances import chance, effective, outlook
 from harness.core.odds.changed import with_condition, with_rate
 from harness.core.odds.counts import Group, binomial, binomial_at_least, of_group, poisson, total_at_least
 from harness.core.odds.outlook import Outlook
@@ -119,6 +119,18 @@ def test_an_alarm_from_before_the_fault_is_no_detection(config: str) -> None:
     times = [times for one in (told, played) for times in (one.detect_s, one.roll_back_s) if times]
     assert bool(times) == (config != "AllAtOnce")
     assert all(one.p05 > 0 for one in times)
+
+
+@pytest.mark.parametrize("statistic", ["Sum", "Average"])
+def test_an_alarm_that_breaches_without_a_failure_stops_good_releases_too(statistic: str) -> None:
+    """By formula, when it is played, and with another alarm beside it."""
+    always = watch("always", threshold=0.0, statistic=statistic)
+    good = setting(20.0, always, fault=FaultModel(share=0.0))
+    assert exact.outlook(good).at_start == pytest.approx(1.0)
+    assert simulated(good, runs=1_000).at_start == 1.0
+    assert outlook(effective(setting(20.0, always, watch(), fault=FaultModel(share=0.0)))).at_start == pytest.approx(
+        1.0
+    )
 
 
 def test_all_at_once_is_never_in_time() -> None:
