@@ -72,7 +72,7 @@ build/javascript/.ready: Makefile
 
 # The committed sample report and its picture, from a real rehearsal; the picture needs Debian's Chromium.
 sample: $(VENV)/.ready
-	$(BIN)/canary-harness rehearse erroruser --reports build/sample
+	LOGNAME=sample $(BIN)/canary-harness rehearse erroruser --reports build/sample
 	rm -rf reports/sample && mkdir -p reports/sample
 	cd build/sample/latest && cp experiment.yaml manifest.json timeline.jsonl $(CURDIR)/reports/sample/
 	$(BIN)/canary-harness report reports/sample
