@@ -271,3 +271,24 @@ def test_a_rehearsal_that_begins_at_its_own_place_in_a_minute_is_told_apart(
         "A rehearsal creates its deployment at second 0 to 10 of a minute, and is rolled back in "
     )
     assert "A rehearsal" not in said(capsys, "broken-canary")
+
+
+@pytest.mark.parametrize(
+    ("alarm", "why"),
+    [
+        ("{metric: Invocations, threshold: 3000, comparison: LessThanThreshold}", "failures do not put it in ALARM"),
+        ("{metric: Duration, statistic: tm90, threshold: 500}", "tm90 of latencies is not computed"),
+    ],
+)
+def test_an_alarm_that_failures_do_not_move_gets_no_chance(
+    alarm: str, why: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It may be in ALARM all the time, so that 0 of 100 would be false."""
+    (tmp_path / "few.yaml").write_text(f"name: few\nalarm: {alarm}\n")
+    assert why in said(capsys, str(tmp_path / "few.yaml"))
+
+
+def test_no_traffic_at_all_is_no_matter_of_chance(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is played for it."""
+    lines = json.loads(said(capsys, "broken-canary", "--arrival-rate", "0", "--json"))["lines"]
+    assert (lines[0]["value"], lines[0]["by"]) == (0.0, "exact")

@@ -1,18 +1,17 @@
 """The setting that a snapshot describes, be it of AWS or of a template: what the odds reckon with."""
 
 from collections.abc import Iterator, Mapping
-from typing import get_args
 
 from msgspec import Struct
 
 from harness.core.arming.judged import why_not_judged
 from harness.core.arming.metric_names import LAMBDA
 from harness.core.arming.snapshot import Snapshot
-from harness.core.experiment.types import Statistic
+from harness.core.odds.reckonable import why_not_reckoned
 from harness.core.odds.setting import Counted, FaultModel, Setting, Watch
-from harness.core.timeline.alarm_rules import FAILURE_METRICS, LATENCY_METRICS, read_rule
+from harness.core.timeline.alarm_rules import FAILURE_METRICS, read_rule
 from harness.core.timeline.composites import NEVER, ChildIs, SomeOf, StateRule, can_be_read, expanded, leaves
-from harness.core.timeline.events import AlarmDefined, MetricQuery
+from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.metric_math import NotEvaluated
 
 ON_ALARM = "DEPLOYMENT_STOP_ON_ALARM"
@@ -112,26 +111,7 @@ def _why_not(alarm: AlarmDefined) -> str | None:
         rule = read_rule(alarm)
     except NotEvaluated as reason:
         return str(reason)
-    if rule.period_s % SHORTEST_PERIOD_S:
-        return f"its period of {rule.period_s} s is shorter than the minute for which metrics are published"
-    latencies = [metric for metric in rule.metrics if metric.metric in LATENCY_METRICS]
-    if latencies:
-        return _why_not_latency(latencies, whole=len(rule.metrics) == 1 and not rule.expressions)
-    if len({_place(metric) for metric in rule.metrics}) > 1:
-        return "its metrics count the requests of different places"
-    return why_not_judged(alarm) or (None if rule.counts_failures else "failures do not put it in ALARM")
-
-
-def _why_not_latency(latencies: list[MetricQuery], *, whole: bool) -> str | None:
-    statistic = str(latencies[0].statistic)
-    is_known = statistic in get_args(Statistic) or (statistic[:1] == "p" and statistic[1:].replace(".", "").isdigit())
-    if not whole:
-        return "it computes its value from latencies"
-    return None if is_known and statistic not in ("Sum", "SampleCount") else f"{statistic} of latencies is not computed"
-
-
-def _place(metric: MetricQuery) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(metric.dimensions.items()))
+    return why_not_reckoned(rule) or why_not_judged(alarm)
 
 
 def _counted(snapshot: Snapshot, alarm: AlarmDefined) -> tuple[Counted, list[str]]:

@@ -76,7 +76,7 @@ def why_not_exact(setting: Setting) -> str | None:
 
 def _why_not_even(setting: Setting, watch: Watch) -> str | None:
     """Even arrivals depend on one another, which only matters where there are few, or where their number decides."""
-    if min(rate for _, rate in setting.rate) * MINUTE_S < FEW:
+    if any(0 < rate * MINUTE_S < FEW for _, rate in setting.rate):
         return "of few even arrivals each depends on the one before it"
     changes = setting.fault.kind == "ramp" or setting.fault.at_s or setting.fault.for_s is not None
     if watch.is_rate and watch.counts != "all" and (changes or setting.planned):

@@ -10,6 +10,7 @@ from harness.core.experiment.alarm_metric import dimensions_of, namespace_of
 from harness.core.experiment.faults import SHARE, share_at, spans_of
 from harness.core.experiment.rates import cut, legs
 from harness.core.experiment.types import REHEARSED_CONFIG, Alarm, Arm, CloudDelay, Experiment
+from harness.core.odds.reckonable import why_not_reckoned
 from harness.core.odds.setting import Counted, Delays, FaultModel, PlannedShare, Setting, Watch
 from harness.core.timeline.alarm_rules import read_rule
 from harness.core.timeline.composites import ChildIs
@@ -85,7 +86,10 @@ def watch_of(alarm: Alarm) -> Watch:
         comparison=alarm.comparison,
         missing=alarm.missing,
     )
-    return Watch(name=name, rule=read_rule(defined), counts=_counted(dimensions_of(alarm)))
+    rule = read_rule(defined)
+    if why := why_not_reckoned(rule):
+        raise NotEvaluated(why)
+    return Watch(name=name, rule=rule, counts=_counted(dimensions_of(alarm)))
 
 
 def _counted(dimensions: Mapping[str, str]) -> Counted:
