@@ -1,4 +1,4 @@
-"""`canary-harness whatif`: what other settings would have done with the committed sample, a rollback at 137 s."""
+"""`canary-harness whatif`: what other settings would have done with the committed sample, which was rolled back."""
 
 import json
 import shutil
@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from harness.cli.main import main
 from harness.core.odds.whatif import Other, recorded, replayed
+from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.presets import config_named
-from harness.errors import ExitCode
+from harness.errors import ExitCode, UsageError
 from harness.report.folder import RunFolder
 from harness.report.judging import read
 
@@ -67,6 +69,21 @@ def test_a_version_on_trial_without_requests_has_a_breaching_alarm_on_at_the_cre
     assert told[1] == "Otherwise:  Stopped as it was created, since the alarm was in ALARM by then."
 
 
+def test_a_group_with_composites_alone_is_told_which_alarms_can_be_replayed() -> None:
+    """Those that the composites hang on; by its own name none can."""
+    run = read(RunFolder.open(SAMPLE))
+    name = run.evidence.rollout.alarm_names[0]
+    composite = AlarmDefined(at_s=0.0, asked_s=0.0, name="both", kind="composite", rule=f"ALARM({name})")
+    known, release = run.evidence.rollout.alarms, run.evidence.rollout.release
+    alarms = replace(known, definitions={**known.definitions, "both": composite})
+    release = replace(release, forward=replace(release.forward, alarms=("both",)))
+    evidence = replace(run.evidence, rollout=replace(run.evidence.rollout, alarms=alarms, release=release))
+    for asked in (None, "both"):
+        with pytest.raises(UsageError, match="composite"):
+            recorded(evidence, asked)
+    assert recorded(evidence, name).alarm.name == name
+
+
 def test_json_has_both_answers(capsys: pytest.CaptureFixture[str]) -> None:
     """As it was, and otherwise."""
     document = json.loads(said(capsys, "--threshold", "1000", "--json"))
@@ -77,7 +94,9 @@ def test_a_sweep_is_a_table_of_all_combinations(capsys: pytest.CaptureFixture[st
     """The last name across, the others down; what is extrapolated has a mark."""
     told = said(capsys, "--sweep", "period=60,5m", "threshold=3,1000")
     rows = [line.split() for line in told.splitlines() if line.strip().startswith(("60 ", "5m "))]
-    assert rows[0] == ["60", "137", "-*"]
+    stopped = read(RunFolder.open(SAMPLE)).verdict.detection.stopped_s
+    assert stopped
+    assert rows[0] == ["60", f"{stopped[1]:.0f}", "-*"]
     assert "Extrapolated" in told
 
 

@@ -158,7 +158,12 @@ def _alarm(evidence: Evidence, name: str | None) -> AlarmDefined:
     if name is not None and name not in definitions:
         raise UsageError(f"--alarm {name}: the run saw no such alarm; it saw {', '.join(definitions) or 'none'}")
     if name is None and not names:
+        children = ", ".join(one for one, defined in definitions.items() if defined.kind == "metric")
+        if children:
+            raise UsageError(f"the group has composite alarms only: choose what they hang on, --alarm {children}")
         raise UsageError("the run saw no metric alarm, so there is nothing to replay")
+    if name is not None and definitions[name].kind != "metric":
+        raise UsageError(f"--alarm {name}: a composite alarm cannot be replayed: choose one of what it hangs on")
     return definitions[name or names[0]]
 
 
