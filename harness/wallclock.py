@@ -53,8 +53,10 @@ class Standstill:
         return passed if passed <= until else max(until, passed - self.LONGEST_S)
 
     def renew(self, lease_s: float) -> None:
-        """Lets time go on for `lease_s` from now at most."""
-        now = self._leave_out()
+        """Lets time go on for `lease_s` from now at most; a stop that lasts for too long is not made longer by that."""
+        now = self.passed_s()
+        if now < self._shared[_STOP]:
+            now = self._leave_out()
         self._shared[_LEASE] = now + lease_s
 
     def end_lease(self) -> None:

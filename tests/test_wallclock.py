@@ -54,6 +54,18 @@ def test_time_goes_on_where_whoever_held_it_is_gone(tmp_path: Path, monkeypatch:
     assert world.passed_s() < world.passed_s() + 1e-9
 
 
+def test_a_stop_ends_after_a_while_though_the_lease_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who stopped it may wait for time to pass: to know that a deployment was not created takes some."""
+    monkeypatch.setattr(Standstill, "LONGEST_S", 0.02)
+    world = Standstill.create(tmp_path / "world")
+    world.stop_at(0.0)
+    stood_s = world.passed_s()
+    for _ in range(10):
+        time.sleep(0.005)
+        world.renew(1.0)
+    assert stood_s < world.passed_s() < stood_s + 1.0
+
+
 @given(moves=st.lists(st.sampled_from(["renew", "end_lease", "stop", "go_on"]), max_size=20))
 def test_time_never_goes_back(moves: list[str]) -> None:
     """Whatever those do that share it."""
