@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from harness.core.numbers import figures
 from harness.core.odds.curve import CurvePoint, TimeBin
 from harness.report import facts
 from harness.report.panels import CONFIG, Spec
@@ -44,7 +45,7 @@ def odds_chart(
 
 def _rounded(rate: float) -> str:
     """A rate in two digits, as in 200 or 0.33."""
-    return f"{float(f'{rate:.2g}'):g}"
+    return figures(rate, 2)
 
 
 def _across(axis: Spec) -> Spec:
