@@ -12,6 +12,8 @@ from msgspec import Struct
 SPREADS = 8.0
 """How many standard deviations from its mean a distribution is cut off."""
 FEW_MORE = 12
+NOTHING_MORE = 1e-12
+"""The share of what is added up so far below which what is left is left out."""
 
 
 class Tally(Struct, frozen=True):
@@ -87,11 +89,12 @@ def _chance_of(count: int, requests: int, chance: float) -> float:
 
 def _added_up(term: float, count: int, requests: int, odds: float) -> float:
     """The chances from `count` on, that of which is `term`, up to where nothing is left."""
-    total = 0.0
-    while count <= requests and term > total * 1e-15:
+    total, left = 0.0, requests - count
+    while term > total * NOTHING_MORE:
         total += term
         count += 1
-        term *= (requests - count + 1) / count * odds
+        term *= left / count * odds
+        left -= 1
     return min(1.0, total)
 
 

@@ -91,17 +91,20 @@ def _rate_breaches(setting: Setting, watch: Watch, found: Sequence[Stretch], see
     bad = sum(one.bad + one.planned.requests * one.planned.chance for one in found)
     chance, numbers = min(1.0, bad / seen), _sampled(_requests(setting, found, seen))
 
-    def breaching(requests: int) -> float | None:
-        needed = watch.needed(requests, setting.fault.latency_s) if requests else None
-        return 0.0 if needed is None else _if_sure(needed, requests, chance)
+    def fewest(requests: int) -> int | None:
+        return watch.needed(requests, setting.fault.latency_s) if requests else None
 
-    ends = {breaching(numbers[at][0]) for at in (0, -1)}
+    def sure(requests: int) -> float | None:
+        failures = fewest(requests)
+        return 0.0 if failures is None else _if_sure(failures, requests, chance)
+
+    ends = {sure(numbers[at][0]) for at in (0, -1)}
     if len(ends) == 1 and None not in ends:  # then so is all between them
         return math.fsum(share for _, share in numbers) * sum(end or 0.0 for end in ends)
     return math.fsum(
-        share * binomial_at_least(needed, requests, chance)
+        share * binomial_at_least(failures, requests, chance)
         for requests, share in numbers
-        if requests and (needed := watch.needed(requests, setting.fault.latency_s)) is not None
+        if (failures := fewest(requests)) is not None
     )
 
 
