@@ -141,7 +141,8 @@ class Master(Director):
         for worker in sorted(left):
             run.trouble("worker", f"worker {worker} left, and handed its part over")
         self._leaving -= left
-        if not run.fleet.workers and not self._joining and (lost or left or not self._present()):
+        nobody = self.admission.sends_canary_traffic and not self._present()
+        if not run.fleet.workers and not self._joining and (lost or left or nobody):
             run.fail("worker", "the last worker was lost, so nobody sends any more")
 
     def _lose(self, run: Run, worker: str) -> None:
@@ -208,7 +209,10 @@ class Master(Director):
         self.pacing(worker, pacing=False)
 
     def _join_soon(self, worker: str) -> None:
-        """Has a worker join with all that are ready about now."""
+        """Has a worker join with all that are ready about now; the first one, for whom nobody has to wait, at once."""
+        if self.run and not self.run.fleet.workers:
+            self.run.fleet.join(worker)
+            return
         if not self._joining:
             gevent.spawn_later(GATHER_S, self._join)
         self._joining[worker] = None

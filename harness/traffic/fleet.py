@@ -81,9 +81,10 @@ class Fleet:
         if not joining:
             return
         self._workers += joining
+        since_s = self._next_change_s()
         if self._unbegun:
-            self._begin_replay(self._unbegun)
-        self._change()
+            since_s = self._begin_replay(self._unbegun, since_s)
+        self._change(since_s=since_s)
 
     def leave(self, worker: str) -> None:
         """Takes the part of a worker that stops sending or is lost; it keeps the part until the others take it over."""
@@ -110,11 +111,12 @@ class Fleet:
         """Changes how fault requests are spread."""
         self._change(traffic=replace(self._steering.traffic, pattern=pattern))
 
-    def _begin_replay(self, rate: Replay) -> None:
-        """Has production's rate begin with the next whole second, since all is recorded by the second."""
+    def _begin_replay(self, rate: Replay, since_s: float) -> float:
+        """Has production's rate begin with the next whole second, since all is recorded by the second; that second."""
         self._unbegun = None
-        begins_s = math.ceil(self._timebase.now_s())
+        begins_s = math.ceil(since_s)
         self._asked = legs(rate, since_s=begins_s)
+        return begins_s
 
     def _change(self, *, since_s: float | None = None, **changes: Any) -> None:
         since_s = self._next_change_s() if since_s is None else since_s
