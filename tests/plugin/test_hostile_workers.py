@@ -193,7 +193,8 @@ def test_a_hostile_worker_changes_nothing_but_that_it_is_told(
 ) -> None:
     """None of its events is in the timeline, the workers go on, and the log says what was left out."""
     words = ["--canary-arrival-rate", "50", "--run-time", "9", "--processes", "2", *(port := own_port())]
-    run = play("-f", CANARY, "--host", service.url, *words)
+    users = ["--users", "6", "--spawn-rate", "6"]  # Locust gives the third worker some, and leaves none without
+    run = play("-f", CANARY, "--host", service.url, *words, *users)
     run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
     (worker, _) = {row.worker for row in of(Requests, run.events())}
     with zmq.Context() as context, context.socket(zmq.DEALER) as peer:
