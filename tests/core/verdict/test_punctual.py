@@ -7,7 +7,10 @@ from msgspec.structs import replace
 
 from harness.core.timeline.events import Asked, Event, FaultEnded, FaultStarted, RunStarted
 
-PLAN = {"faults": [{"at_s": 60, "for_s": 60, "error_share": 0.2}], "expect": {"outcome": "promoted", "call": "missed"}}
+PLAN: dict[str, Any] = {
+    "faults": [{"at_s": 60, "for_s": 60, "error_share": 0.2}],
+    "expect": {"outcome": "promoted", "call": "missed"},
+}
 """Six fault requests a minute that no alarm counts."""
 
 
@@ -47,6 +50,15 @@ def test_a_fault_that_came_late_makes_the_run_inconclusive(
     verdict = judged(played(build, **when), **PLAN)
     assert (verdict.result, verdict.exit_code) == ("inconclusive", 4)
     assert [sentence.partition(",")[0] for sentence in lateness(verdict)] == [said]
+
+
+@pytest.mark.parametrize(("begin_s", "result"), [(60.0, "contrary"), (62.0, "inconclusive")])
+def test_a_time_limit_is_not_held_against_a_release_whose_fault_came_late(
+    judged: Any, build: Any, begin_s: float, result: str
+) -> None:
+    """It was meant for the fault as planned; the release of 300 s exceeds one of 100 s either way."""
+    plan = {**PLAN, "expect": {**PLAN["expect"], "within_s": 100}}
+    assert judged(played(build, begin_s=begin_s), **plan).result == result
 
 
 def test_a_fast_clock_leaves_as_much_wall_time(judged: Any, build: Any) -> None:
