@@ -20,7 +20,7 @@ def main() -> None:
         import harness.plugin.plugin  # noqa: F401 - importing it is what makes Locust play experiments
 
         locust.main.main()
-    except Exception as error:
+    except Exception as error:  # outermost frame: memory that runs out comes in many kinds of failure
         lack = exhausted(error)
         if lack is None:
             raise

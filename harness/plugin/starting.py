@@ -74,7 +74,7 @@ class Starts:
         self._busy = True
         try:
             self._check_alarms(self.check(ours, host).experiment.deployment)
-        except BaseException:
+        except BaseException:  # whatever refuses or interrupts a start, the next one is free again
             self._busy = False
             raise
         self._kept_host = self._environment.host

@@ -85,7 +85,7 @@ class Cloud(Parts):
     def _undo_on_failure(self) -> Iterator[None]:
         try:
             yield
-        except BaseException:
+        except BaseException:  # a signal while it starts, too, leaves nothing running
             self.stop()
             raise
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from harness.core.experiment.pacing import NOTHING, WorkerPart
-from harness.core.experiment.types import Experiment, RateStep, Traffic
+from harness.core.experiment.types import Experiment, RateStep, Replay, Traffic
 from harness.traffic.fleet import Fleet
 from harness.traffic.steering import Steering, Timebase, unpacked
 
@@ -108,6 +108,16 @@ def test_workers_that_join_together_cost_the_others_one_message_each(fleet: Flee
     fleet.join("a", *map(str, range(999)))
     assert post.delivered - before == 1000
     assert set(post.parts().values()) == {WorkerPart(index, 1000) for index in range(1000)}
+
+
+def test_a_replay_begins_when_all_who_join_together_have_heard_of_it(post: Post) -> None:
+    """Nothing of its first minute is left out, however many begin it."""
+    steps = (RateStep(at_s=0, rate=2), RateStep(at_s=60, rate=0))
+    hour = Replay(source="counts.csv", steps=steps)
+    fleet = Fleet(Experiment(name="test", traffic=Traffic(arrival_rate=hour)), Timebase(time.time(), 720.0), post)
+    fleet.join("a", "b")
+    plan, since_s = post.last["b"].plan, post.last["b"].since_s
+    assert plan.level_at(since_s + 3600) - plan.level_at(since_s) == pytest.approx(120)
 
 
 def test_a_new_share_and_rate_reach_all(fleet: Fleet, post: Post) -> None:

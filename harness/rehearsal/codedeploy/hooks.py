@@ -65,7 +65,7 @@ class HookRunner:
             self._invoke(execution)
         except Refusal as refusal:
             self._refused(execution, refusal)
-        except Exception:
+        except Exception:  # outermost frame of a thread: CodeDeploy waits for its hook as if it had not reported
             log.exception("the hook %s of %s was lost", execution.function, execution.deployment_id)
 
     def _invoke(self, execution: Execution) -> None:

@@ -255,7 +255,7 @@ class EnvironmentPool:
     def _started(self, speed: float) -> Environment:
         try:
             environment = self._start(1.0 if self._has_started else speed)
-        except BaseException:
+        except BaseException:  # whatever ends a start gives its place back
             self._count_started(None)
             raise
         self._count_started(environment)
