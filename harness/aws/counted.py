@@ -15,14 +15,14 @@ KEPT_S = ((15 * 86_400.0, 60), (63 * 86_400.0, 300), (455 * 86_400.0, 3600))
 """For how long CloudWatch keeps datapoints of which period, in seconds (its documentation of metrics)."""
 
 
-class Counted(Struct, frozen=True):
+class MetricCounts(Struct, frozen=True):
     """How often `metric` was counted in each period, by the time in seconds since 1970 at which it began."""
 
     metric: str
     counts: dict[float, float]
 
 
-def counted(aws: Aws, name: str, began_s: float, until_s: float, now_s: float) -> Counted:
+def counted(aws: Aws, name: str, began_s: float, until_s: float, now_s: float) -> MetricCounts:
     """The Invocations of a function or alias, or the Count of an API or stage, between two times.
 
     `name` is that of a function, function:alias, an ARN, an API (or its id) or api/stage. A period without a datapoint
@@ -39,7 +39,7 @@ def counted(aws: Aws, name: str, began_s: float, until_s: float, now_s: float) -
         raise UsageError(f"{problem} in {aws.region}; name a function, function:alias, api or api/stage, or a --window")
     every = range(int(began_s), int(until_s), period_s)
     counts = {float(at_s): found[place].get(float(at_s), 0.0) for at_s in every}
-    return Counted(str(metrics[place]["MetricName"]), counts)
+    return MetricCounts(str(metrics[place]["MetricName"]), counts)
 
 
 def _period_s(age_s: float) -> int:

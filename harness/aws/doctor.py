@@ -23,7 +23,7 @@ from harness.aws.metrics import datapoints, failures_of, look_back_s, stat_of, s
 from harness.aws.parsing import config_seen, deployment_seen, group_seen
 from harness.aws.policy import WATCHES, actions, needed_for_writes
 from harness.aws.sight import Sight
-from harness.core.arming import Counted, Diagnosis, Hook, Probed, Snapshot, diagnose, why_no_fault
+from harness.core.arming import Diagnosis, FaultCounts, Hook, Probed, Snapshot, diagnose, why_no_fault
 from harness.core.arming.snapshot import GONE, LOOK_BACK_S, NO_HOST, Points
 from harness.core.experiment.types import Experiment
 from harness.core.foreign import mapping, sequence, text
@@ -310,7 +310,7 @@ class _Probing:
         counted = self._examination.attempt(lambda: self._await(seen, sent_s))
         return replace(seen, counted=counted, why_not_counted="")
 
-    def _await(self, seen: Snapshot, sent_s: float) -> Counted | None:
+    def _await(self, seen: Snapshot, sent_s: float) -> FaultCounts | None:
         while True:
             counted = self._count(seen, sent_s)
             in_time = self._eyes.now() - sent_s < self._waiting.wait_s
@@ -318,7 +318,7 @@ class _Probing:
                 return counted
             self._waiting.pause(LOOK_EVERY_S)
 
-    def _count(self, seen: Snapshot, sent_s: float) -> Counted | None:
+    def _count(self, seen: Snapshot, sent_s: float) -> FaultCounts | None:
         """What was counted since; None where CloudWatch's answer is incomplete."""
         function = {"FunctionName": seen.function}
         own = {("", name): sum_of(name, function) for name in ("Errors", "Invocations")}
@@ -333,4 +333,4 @@ class _Probing:
         alarms: dict[str, float] = {}
         for (alarm, _), total in totals.items():
             alarms[alarm] = alarms.get(alarm, 0.0) + total
-        return Counted(alarms, errors, invocations)
+        return FaultCounts(alarms, errors, invocations)

@@ -11,7 +11,7 @@ from harness.errors import ExitCode, UsageError
 from harness.streams import say, say_json
 
 if TYPE_CHECKING:
-    from harness.core.odds.advised import Advice, Option
+    from harness.core.odds.advised import Advice, AdvisedOption
     from harness.templates.snippets import Names, Tool
 
 EXIT_CODES = """\
@@ -120,7 +120,7 @@ def _document(advice: "Advice", names: "Names") -> dict[str, Any]:
     return {**to_builtins(advice), "snippets": snippets}
 
 
-def _snippet(tool: "Tool", option: "Option", names: "Names") -> str | None:
+def _snippet(tool: "Tool", option: "AdvisedOption", names: "Names") -> str | None:
     from harness.templates.snippets import snippet
 
     return snippet(tool, option.alarm, option.config, names) if option.alarm else None
@@ -144,7 +144,7 @@ def _as_lines(advice: "Advice", names: "Names", options: argparse.Namespace) -> 
     yield from ("", "Assumed: " + " ".join(advice.assumed)) if advice.assumed else ()
 
 
-def _row(one: "Option") -> str:
+def _row(one: "AdvisedOption") -> str:
     from harness.core.numbers import of_100
 
     time_s = "never" if one.roll_back_s is None else f"{one.roll_back_s:.0f} s"

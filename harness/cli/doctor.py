@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.core.arming.locustfile import Locustfile
     from harness.templates.examine import TemplateDiagnosis
 
-Told = TypeVar("Told", bound="Diagnosis | TemplateDiagnosis")
+AnyDiagnosis = TypeVar("AnyDiagnosis", bound="Diagnosis | TemplateDiagnosis")
 
 EXIT_CODES = """\
 exit codes:
@@ -156,7 +156,7 @@ def _own_users(options: argparse.Namespace) -> "Locustfile | None":
     return read_locustfile(options.locustfile) if options.locustfile else None
 
 
-def _with_users(diagnosis: Told, own: "Locustfile | None", wanted: Experiment) -> Told:
+def _with_users(diagnosis: AnyDiagnosis, own: "Locustfile | None", wanted: Experiment) -> AnyDiagnosis:
     """The same with what is to be said of the locustfile."""
     from harness.core.arming.locustfile import about_locustfile
 

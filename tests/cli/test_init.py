@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.aws.counted import Counted
+from harness.aws.counted import MetricCounts
 from harness.cli.main import main
 from harness.core.experiment.parse import parse
 from harness.core.experiment.rates import steps
@@ -218,7 +218,7 @@ def test_productions_rate_is_fetched_from_cloudwatch_and_replayed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With an experiment, which then knows its rate, or for one that is there already."""
-    fetched = Counted("Invocations", {BEGAN_S + 60 * minute: 60.0 * minute for minute in range(3)})
+    fetched = MetricCounts("Invocations", {BEGAN_S + 60 * minute: 60.0 * minute for minute in range(3)})
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr("harness.aws.clients.Aws.warm", lambda *_: None)
     monkeypatch.setattr("harness.aws.counted.counted", lambda _, *words: asked.append(words) or fetched)

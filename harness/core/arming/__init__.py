@@ -3,14 +3,14 @@
 from harness.core.arming.diagnosis import Check, CheckSeverity, Diagnosis
 from harness.core.arming.harmless import why_no_fault, why_no_request
 from harness.core.arming.judge import QUESTIONS, diagnose
-from harness.core.arming.snapshot import Counted, Hook, Probed, Snapshot
+from harness.core.arming.snapshot import FaultCounts, Hook, Probed, Snapshot
 
 __all__ = [
     "QUESTIONS",
     "Check",
     "CheckSeverity",
-    "Counted",
     "Diagnosis",
+    "FaultCounts",
     "Hook",
     "Probed",
     "Snapshot",

@@ -67,7 +67,7 @@ class Probed(Struct, frozen=True):
         return not self.wrong and self.status is not None and (200 <= self.status < 300 or self.expected)
 
 
-class Counted(Struct, frozen=True):
+class FaultCounts(Struct, frozen=True):
     """What CloudWatch counted from the minute of the fault request on: failures an alarm, and the function's own."""
 
     alarms: Mapping[str, float]
@@ -99,7 +99,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     unsent: tuple[str, ...] = ()
     fault: Probed | None = None
     why_no_fault: str = NO_HOST
-    counted: Counted | None = None
+    counted: FaultCounts | None = None
     why_not_counted: str = "no fault request was sent"
     clock_ahead_s: float | None = None
     why_not: Mapping[str, str] = {}

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from harness.core.experiment.types import AWS_CONFIGS, AWS_PREFIX, Objective
 from harness.core.numbers import of_100
 from harness.core.odds import exact
-from harness.core.odds.advised import Advice, AdvisedAlarm, Option, Whose
+from harness.core.odds.advised import Advice, AdvisedAlarm, AdvisedOption, Whose
 from harness.core.odds.asked import question_of
 from harness.core.odds.chances import by, chance, effective, outlook
 from harness.core.odds.changed import with_config, without_fault
@@ -109,7 +109,7 @@ def _why_none(setting: Setting) -> str:
 # Trying
 
 
-def _tried(setting: Setting, *, rollouts: bool) -> list[Option]:
+def _tried(setting: Setting, *, rollouts: bool) -> list[AdvisedOption]:
     """All settings that are worth to be told in full."""
     configs = [setting.config]
     if rollouts:
@@ -171,13 +171,13 @@ def with_alarm(setting: Setting, alarm: AdvisedAlarm) -> Setting:
     return replace(setting, watches=(watch,), guards=(ChildIs("ALARM", NAME),))
 
 
-def _screened(setting: Setting, alarm: AdvisedAlarm, config: ConfigSeen) -> Option:
+def _screened(setting: Setting, alarm: AdvisedAlarm, config: ConfigSeen) -> AdvisedOption:
     """The chances alone, quickly; what is slower to detect leaves more requests failed."""
     made = with_config(with_alarm(setting, alarm), config)
     value = _roughly(made)
     false = _roughly(without_fault(made)) if value > NOTICED else 1.0
     needed_s = alarm.datapoints * MINUTE_S
-    return Option(
+    return AdvisedOption(
         alarm=alarm,
         config=config.name,
         chance=round(value, 3),
@@ -199,7 +199,7 @@ def _roughly(made: Setting) -> float:
     return exact.chance_of(able, starts=FEW_STARTS) if by_formula else chance(able, runs=FEW_RUNS)
 
 
-def _option(setting: Setting, alarm: AdvisedAlarm | None) -> Option:
+def _option(setting: Setting, alarm: AdvisedAlarm | None) -> AdvisedOption:
     """All that is told of a setting; without an alarm, of the ones that it has."""
     made = with_alarm(setting, alarm) if alarm else setting
     seen = _seen(made)
@@ -209,7 +209,7 @@ def _option(setting: Setting, alarm: AdvisedAlarm | None) -> Option:
     time_s = seen.roll_back_s.p50 if seen and seen.roll_back_s else None
     caught = missed if time_s is None else failing_by(made, fault_begin_s(made) + time_s)
     share, early = (value.value, seen.too_early) if seen and value else (0.0, 0.0)
-    return Option(
+    return AdvisedOption(
         alarm=alarm,
         config=made.config.name,
         chance=share,
@@ -233,31 +233,31 @@ def _seen(made: Setting) -> Outlook | None:
 # Choosing
 
 
-def _sees(one: Option) -> bool:
+def _sees(one: AdvisedOption) -> bool:
     """Whether more bad canaries are rolled back than good ones: else the fault is caught by luck."""
     return one.roll_back_s is not None and one.chance > one.false_rollbacks / 100 + BY_LUCK
 
 
-def _unbeaten(options: Iterable[Option]) -> list[Option]:
+def _unbeaten(options: Iterable[AdvisedOption]) -> list[AdvisedOption]:
     """Those that no other one beats: as good in all respects, and better in one."""
     found = list(options)
     return [one for one in found if not any(_beats(other, one) for other in found)]
 
 
-def _beats(one: Option, other: Option) -> bool:
+def _beats(one: AdvisedOption, other: AdvisedOption) -> bool:
     mine, others = _respects(one), _respects(other)
     if mine == others:
         return _plainness(one) < _plainness(other)
     return all(a <= b for a, b in zip(mine, others, strict=True))
 
 
-def _respects(one: Option) -> tuple[float, ...]:
+def _respects(one: AdvisedOption) -> tuple[float, ...]:
     """Chance, time, exposure and false rollbacks, as finely as they are told; less is better."""
     time_s = math.inf if one.roll_back_s is None else round(one.roll_back_s, -1)
     return (-round(one.chance, 3), time_s, float(f"{one.failed:.2g}"), max(RARE, round(one.false_rollbacks, 1)))
 
 
-def _plainness(one: Option) -> tuple[float, ...]:
+def _plainness(one: AdvisedOption) -> tuple[float, ...]:
     """Of two that do the same: the shorter release, then the alarm that smaller faults reach, then the plainer one."""
     alarm = one.alarm
     if alarm is None:
@@ -267,14 +267,14 @@ def _plainness(one: Option) -> tuple[float, ...]:
     return (one.lasts_s, round(smallest, 2), *kind, alarm.threshold)
 
 
-def _rank(one: Option) -> tuple[float, ...]:
+def _rank(one: AdvisedOption) -> tuple[float, ...]:
     """The best first: those with few false rollbacks, by chance, time and exposure."""
     beyond = one.false_rollbacks if one.false_rollbacks > BEARABLE else 0.0
     _, time_s, failed, false = _respects(one)
     return (beyond, -round(one.chance, 2), time_s, failed, false, *_plainness(one))
 
 
-def is_better(one: Option, now: Option | None) -> bool:
+def is_better(one: AdvisedOption, now: AdvisedOption | None) -> bool:
     """Whether a setting truly does better than what stands: more rollbacks of a bad canary, or fewer of a good one.
 
     Neither may be bought by the other. A setting that catches less than half of the faults is no advice, and of chances
@@ -292,11 +292,11 @@ def is_better(one: Option, now: Option | None) -> bool:
     return gained >= NOTICED or calmer or (not dearer and _is_quicker(one, now))
 
 
-def _at_least(one: Option) -> float:
+def _at_least(one: AdvisedOption) -> float:
     return one.low if one.by == "simulated" else one.chance
 
 
-def _is_quicker(one: Option, now: Option) -> bool:
+def _is_quicker(one: AdvisedOption, now: AdvisedOption) -> bool:
     if one.roll_back_s is None or now.roll_back_s is None:
         return False
     return one.roll_back_s <= now.roll_back_s - NOTICED_S
@@ -306,7 +306,10 @@ def _is_quicker(one: Option, now: Option) -> bool:
 
 
 def _sentence(
-    recommended: Option | None, now: Option | None, options: Sequence[Option], left_out: Sequence[str]
+    recommended: AdvisedOption | None,
+    now: AdvisedOption | None,
+    options: Sequence[AdvisedOption],
+    left_out: Sequence[str],
 ) -> str:
     if not options:
         return "Nothing is recommended: no alarm on errors sees this fault in time."
@@ -319,12 +322,12 @@ def _sentence(
     return f"{text}; as it stands: {does(now)}." if now else f"{text}; as it stands, nothing rolls the release back."
 
 
-def words(one: Option) -> str:
+def words(one: AdvisedOption) -> str:
     """A setting in words."""
     return f"{one.alarm or 'the alarms as they stand'}, with {one.config.removeprefix(AWS_PREFIX)}"
 
 
-def does(one: Option) -> str:
+def does(one: AdvisedOption) -> str:
     """What a setting does, in words."""
     caught = f"rolled back in {of_100(one.chance)} of 100 releases"
     if one.roll_back_s is not None:

@@ -32,7 +32,7 @@ class AdvisedAlarm(Struct, frozen=True, kw_only=True):
         return f"Errors {self.statistic} of {whose} >= {limit} in {self.datapoints} of {self.evaluation_periods} min"
 
 
-class Option(Struct, frozen=True, kw_only=True):
+class AdvisedOption(Struct, frozen=True, kw_only=True):
     """One setting and what it would do; `alarm` is None of the alarms as they stand.
 
     `chance` is that of a rollback before the last shift, at least `low` and at most `high` (see `Chance`).
@@ -67,9 +67,9 @@ class Advice(Struct, frozen=True, kw_only=True):
     subject: str = ""
     question: str = ""
     usual: float = 0.0
-    now: Option | None = None
-    options: tuple[Option, ...] = ()
-    recommended: Option | None = None
+    now: AdvisedOption | None = None
+    options: tuple[AdvisedOption, ...] = ()
+    recommended: AdvisedOption | None = None
     text: str = ""
     assumed: tuple[str, ...] = ()
     unsaid: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """How many of some requests are bad: exact distributions in plain Python, so that an answer waits for no numpy.
 
-A distribution is a `Tally`: the chances of `first`, `first + 1` and so on. What is left out of it is under 1e-12.
+What is left out of a distribution is under 1e-12.
 """
 
 import math
@@ -16,7 +16,7 @@ NOTHING_MORE = 1e-12
 """The share of what is added up so far below which what is left is left out."""
 
 
-class Tally(Struct, frozen=True):
+class Distribution(Struct, frozen=True):
     """The chances of `first`, `first + 1` and so on."""
 
     first: int
@@ -27,7 +27,7 @@ class Tally(Struct, frozen=True):
         return min(1.0, math.fsum(self.chances[max(0, count - self.first) :])) if count > self.first else 1.0
 
 
-class Group(Struct, frozen=True):
+class RequestGroup(Struct, frozen=True):
     """`requests` of which each is bad by itself with a chance; they come in clumps of `clump`."""
 
     requests: float
@@ -35,7 +35,7 @@ class Group(Struct, frozen=True):
     clump: int = 1
 
 
-NONE = Tally(0, (1.0,))
+NONE = Distribution(0, (1.0,))
 
 
 @lru_cache(maxsize=65536)
@@ -47,7 +47,7 @@ def poisson_at_least(count: int, mean: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def poisson(mean: float) -> Tally:
+def poisson(mean: float) -> Distribution:
     """The distribution of events that come by themselves."""
     if mean <= 0:
         return NONE
@@ -56,12 +56,12 @@ def poisson(mean: float) -> Tally:
 
 
 @lru_cache(maxsize=4096)
-def binomial(requests: int, chance: float) -> Tally:
+def binomial(requests: int, chance: float) -> Distribution:
     """How many of so many requests are bad if each is so by itself."""
     if requests <= 0 or chance <= 0:
         return NONE
     if chance >= 1:
-        return Tally(requests, (1.0,))
+        return Distribution(requests, (1.0,))
     odds, mean = chance / (1 - chance), requests * chance
     low, high = _window(mean, math.sqrt(mean * (1 - chance)), requests)
     start = _log_choose(requests, low) + low * math.log(chance) + (requests - low) * math.log1p(-chance)
@@ -98,7 +98,7 @@ def _added_up(term: float, count: int, requests: int, odds: float) -> float:
     return min(1.0, total)
 
 
-def of_group(group: Group) -> Tally:
+def of_group(group: RequestGroup) -> Distribution:
     """How many of a group are bad; where its size is no whole number, it is the one below or the one above."""
     clumps = group.requests / group.clump
     below = math.floor(clumps + 1e-9)
@@ -107,19 +107,22 @@ def of_group(group: Group) -> Tally:
     return mixed(((1 - part, fewer), (part, more))) if part > 1e-9 else fewer
 
 
-def mixed(parts: Sequence[tuple[float, Tally]]) -> Tally:
+def mixed(parts: Sequence[tuple[float, Distribution]]) -> Distribution:
     """One distribution or another, each with its chance."""
-    first = min(tally.first for _, tally in parts)
-    chances = [0.0] * max(tally.first + len(tally.chances) - first for _, tally in parts)
-    for share, tally in parts:
-        for at, chance in enumerate(tally.chances, tally.first - first):
+    first = min(distribution.first for _, distribution in parts)
+    chances = [0.0] * max(distribution.first + len(distribution.chances) - first for _, distribution in parts)
+    for share, distribution in parts:
+        for at, chance in enumerate(distribution.chances, distribution.first - first):
             chances[at] += share * chance
-    return Tally(first, tuple(chances))
+    return Distribution(first, tuple(chances))
 
 
-def total_at_least(tallies: Sequence[Tally], count: int) -> float:
+def total_at_least(distributions: Sequence[Distribution], count: int) -> float:
     """The chance that independent counts add up to so many or more."""
-    rest = sorted((tally for tally in tallies if tally != NONE), key=lambda tally: len(tally.chances)) or [NONE]
+    rest = sorted(
+        (distribution for distribution in distributions if distribution != NONE),
+        key=lambda distribution: len(distribution.chances),
+    ) or [NONE]
     while len(rest) > 2:
         rest[:2] = [_sum_of(rest[0], rest[1])]
     if len(rest) == 1:
@@ -133,16 +136,16 @@ def total_at_least(tallies: Sequence[Tally], count: int) -> float:
     )
 
 
-def _left(tally: Tally, left: Sequence[float], count: int) -> float:
-    return left[min(max(0, count - tally.first), len(left) - 1)]
+def _left(distribution: Distribution, left: Sequence[float], count: int) -> float:
+    return left[min(max(0, count - distribution.first), len(left) - 1)]
 
 
-def _sum_of(one: Tally, other: Tally) -> Tally:
+def _sum_of(one: Distribution, other: Distribution) -> Distribution:
     chances = [0.0] * (len(one.chances) + len(other.chances) - 1)
     for at, chance in enumerate(one.chances):
         for beside, more in enumerate(other.chances, at):
             chances[beside] += chance * more
-    return Tally(one.first + other.first, tuple(chances))
+    return Distribution(one.first + other.first, tuple(chances))
 
 
 def _window(mean: float, spread: float, most: float) -> tuple[int, int]:
@@ -150,13 +153,13 @@ def _window(mean: float, spread: float, most: float) -> tuple[int, int]:
     return max(0, math.floor(mean - reach)), int(min(most, math.ceil(mean + reach)))
 
 
-def _from(low: int, high: int, log_first: float, ratio: Callable[[int], float]) -> Tally:
+def _from(low: int, high: int, log_first: float, ratio: Callable[[int], float]) -> Distribution:
     chance = math.exp(log_first)
     chances = [chance]
     for count in range(low + 1, high + 1):
         chance *= ratio(count)
         chances.append(chance)
-    return Tally(low, tuple(chances))
+    return Distribution(low, tuple(chances))
 
 
 def _log_choose(of: int, picked: int) -> float:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.delays import ALARM_LOOK_S, ALIAS_LAG_S, ROLLBACK, ROLLBACK_DELAY_S, Range
-from harness.core.odds.counts import Tally
+from harness.core.odds.counts import Distribution
 from harness.core.odds.m_of_n import NEGLIGIBLE, ConditionKey, Outcome3, depth_of, first_alarms
 from harness.core.odds.minutes import PLENTY, outcome_of, whole_numbers
 from harness.core.odds.outlook import LEVELS, Chance, Outlook, Quantiles
@@ -101,26 +101,26 @@ class AlarmDelay(Struct, frozen=True, dict=True):
     `late` evaluations find the newest minute without data.
     """
 
-    soon: Tally
-    late: Tally
+    soon: Distribution
+    late: Distribution
 
     @cached_property
     def quickest_s(self) -> float:
         """The shortest one."""
-        return min(tally.first for tally in (self.soon, self.late) if tally.chances)
+        return min(distribution.first for distribution in (self.soon, self.late) if distribution.chances)
 
     @cached_property
     def slowest_s(self) -> float:
         """No one takes longer."""
-        return max(tally.first + len(tally.chances) for tally in (self.soon, self.late))
+        return max(distribution.first + len(distribution.chances) for distribution in (self.soon, self.late))
 
 
 @lru_cache(maxsize=64)
 def alarm_delay(delays: Delays) -> AlarmDelay:
     """How long an alarm of some account takes: the second at which it is evaluated, and the metric's delay, decide."""
     found = _delays(delays)
-    soon = _tally((delay_s, chance) for delay_s, chance in found if delay_s < MINUTE_S)
-    return AlarmDelay(soon, _tally((delay_s, chance) for delay_s, chance in found if delay_s >= MINUTE_S))
+    soon = _distribution((delay_s, chance) for delay_s, chance in found if delay_s < MINUTE_S)
+    return AlarmDelay(soon, _distribution((delay_s, chance) for delay_s, chance in found if delay_s >= MINUTE_S))
 
 
 def _delays(delays: Delays) -> list[tuple[float, float]]:
@@ -143,18 +143,18 @@ def _evenly(span: Range) -> list[tuple[float, float]]:
 
 
 @lru_cache(maxsize=64)
-def stop_delay(stop_s: Range) -> Tally:
+def stop_delay(stop_s: Range) -> Distribution:
     """From ALARM to the status Stopped, by whole seconds: the next look at the alarm, and the reaction to it."""
     every_s = min(max(stop_s[1] - stop_s[0], ALARM_LOOK_S[0]), ALARM_LOOK_S[1])
     reaction = _evenly((stop_s[0], max(stop_s[0], stop_s[1] - every_s)))
-    return _tally(
+    return _distribution(
         (wait_s + reaction_s, share * chance)
         for wait_s, share in _evenly((0.0, every_s))
         for reaction_s, chance in reaction
     )
 
 
-def _tally(times: Iterable[tuple[float, float]]) -> Tally:
+def _distribution(times: Iterable[tuple[float, float]]) -> Distribution:
     """Times by whole seconds, each of which stands for the half second after it; their mean stays as it is."""
     found: dict[int, float] = defaultdict(float)
     for at_s, chance in times:
@@ -164,12 +164,12 @@ def _tally(times: Iterable[tuple[float, float]]) -> Tally:
         if after:
             found[second + 1] += chance * after
     if not found:
-        return Tally(0, ())
+        return Distribution(0, ())
     first = min(found)
-    return Tally(first, tuple(found.get(second, 0.0) for second in range(first, max(found) + 1)))
+    return Distribution(first, tuple(found.get(second, 0.0) for second in range(first, max(found) + 1)))
 
 
-def before(times: Tally, at_s: float, terms: int) -> float:
+def before(times: Distribution, at_s: float, terms: int) -> float:
     """The chance of less than `at_s`, where each of so many `terms` lies anywhere in its second."""
     passed, place = _passed(times), at_s - times.first - (terms / 2 - 0.5)
     if place <= 0:
@@ -181,7 +181,7 @@ def before(times: Tally, at_s: float, terms: int) -> float:
 
 
 @lru_cache(maxsize=256)
-def _passed(times: Tally) -> tuple[float, ...]:
+def _passed(times: Distribution) -> tuple[float, ...]:
     return (0.0, *itertools.accumulate(times.chances))
 
 
@@ -237,8 +237,8 @@ def _slow_and_quick(delay: AlarmDelay) -> tuple[AlarmDelay, AlarmDelay]:
     """Accounts with the delays that 5 % exceed, and stay below."""
     seconds = sorted(
         (second, chance)
-        for tally in (delay.soon, delay.late)
-        for second, chance in enumerate(tally.chances, tally.first)
+        for distribution in (delay.soon, delay.late)
+        for second, chance in enumerate(distribution.chances, distribution.first)
     )
     passed = list(itertools.accumulate(chance for _, chance in seconds))
     slow = next(second for (second, _), share in zip(seconds, passed, strict=True) if share >= 0.95 - 1e-9)
@@ -248,7 +248,7 @@ def _slow_and_quick(delay: AlarmDelay) -> tuple[AlarmDelay, AlarmDelay]:
 
 def _always(delay_s: int) -> AlarmDelay:
     """The account whose alarm always takes so long."""
-    one, none = Tally(delay_s, (1.0,)), Tally(0, ())
+    one, none = Distribution(delay_s, (1.0,)), Distribution(0, ())
     return AlarmDelay(none, one) if delay_s >= MINUTE_S else AlarmDelay(one, none)
 
 
@@ -391,7 +391,7 @@ def _looks_back(setting: Setting, watch: Watch) -> int:
     return watch.condition.evaluation_periods if plenty and not setting.usual else watch.condition.range
 
 
-def _alike(start: _Start, times: Tally) -> Iterator[tuple[int, int, int]]:
+def _alike(start: _Start, times: Distribution) -> Iterator[tuple[int, int, int]]:
     """Delays between which the first look finds as many minutes judged: how many, and the delays' places in `times`."""
     if start.calm:
         judged = start.judged(times.first + len(times.chances))
@@ -405,7 +405,7 @@ def _alike(start: _Start, times: Tally) -> Iterator[tuple[int, int, int]]:
         low = high
 
 
-def _add_delay(alarms: dict[float, float], ends: Mapping[float, float], times: Tally, places: range) -> None:
+def _add_delay(alarms: dict[float, float], ends: Mapping[float, float], times: Distribution, places: range) -> None:
     for end_s, chance in ends.items():
         for place in places:
             alarms[end_s + times.first + place] += chance * times.chances[place]

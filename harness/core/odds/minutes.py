@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from harness.core.odds.counts import Group, Tally, binomial_at_least, of_group, poisson, total_at_least
+from harness.core.odds.counts import Distribution, RequestGroup, binomial_at_least, of_group, poisson, total_at_least
 from harness.core.odds.m_of_n import Outcome3
 from harness.core.odds.setting import Setting, Watch
 from harness.core.odds.traffic import HALF_WAY, Stretch
@@ -57,7 +57,7 @@ def _reached(setting: Setting, found: Sequence[Stretch], needed: int | None) -> 
     return total_at_least(_bad(setting, found), needed)
 
 
-def _bad(setting: Setting, found: Sequence[Stretch]) -> list[Tally]:
+def _bad(setting: Setting, found: Sequence[Stretch]) -> list[Distribution]:
     planned = [of_group(one.planned) for one in found if one.planned.requests]
     if setting.arrivals == "poisson":
         return [poisson(round(sum(one.bad for one in found), 9)), *planned]
@@ -65,7 +65,7 @@ def _bad(setting: Setting, found: Sequence[Stretch]) -> list[Tally]:
     return [*(of_group(group) for group in groups), *planned]
 
 
-def _merged(found: Sequence[Stretch]) -> list[Group]:
+def _merged(found: Sequence[Stretch]) -> list[RequestGroup]:
     """The requests that come by themselves, those of a like chance together: of many chances a few that are alike."""
     sizes: dict[float, float] = defaultdict(float)
     for one in found:
@@ -77,9 +77,9 @@ def _merged(found: Sequence[Stretch]) -> list[Group]:
     return [_as_one(ordered[at : at + each]) for at in range(0, len(ordered), each)]
 
 
-def _as_one(alike: Sequence[tuple[float, float]]) -> Group:
+def _as_one(alike: Sequence[tuple[float, float]]) -> RequestGroup:
     requests = math.fsum(size for _, size in alike)
-    return Group(round(requests, 6), math.fsum(chance * size for chance, size in alike) / requests)
+    return RequestGroup(round(requests, 6), math.fsum(chance * size for chance, size in alike) / requests)
 
 
 def _rate_breaches(setting: Setting, watch: Watch, found: Sequence[Stretch], seen: float) -> float:
@@ -116,7 +116,7 @@ def _if_sure(needed: int, requests: int, chance: float) -> float | None:
     return None
 
 
-def _requests(setting: Setting, found: Sequence[Stretch], seen: float) -> Tally:
+def _requests(setting: Setting, found: Sequence[Stretch], seen: float) -> Distribution:
     """How many requests count."""
     if setting.arrivals == "poisson":
         return poisson(round(seen, 6))
@@ -124,12 +124,14 @@ def _requests(setting: Setting, found: Sequence[Stretch], seen: float) -> Tally:
 
 
 @lru_cache(maxsize=1024)
-def _sampled(tally: Tally) -> Sequence[tuple[int, float]]:
+def _sampled(distribution: Distribution) -> Sequence[tuple[int, float]]:
     """So many values at the most, each standing for those around it, and none that is most unlikely.
 
     With few requests each number counts by itself: there one request more may need one failure more.
     """
-    likely = [(count, chance) for count, chance in enumerate(tally.chances, tally.first) if chance > UNLIKELY]
+    likely = [
+        (count, chance) for count, chance in enumerate(distribution.chances, distribution.first) if chance > UNLIKELY
+    ]
     whole = math.fsum(chance for _, chance in likely)
     stride = max(1, -(-len(likely) // SAMPLES))
     parts = [likely[at : at + stride] for at in range(0, len(likely), stride)]
@@ -173,5 +175,5 @@ def _whole(one: Stretch, requests: _Whole, faults: _Whole) -> Stretch:
         float(number),
         number * one.seen / one.requests if one.requests else 0.0,
         (number - meant) * one.bad / others if others > 0 else 0.0,
-        Group(float(meant), one.planned.chance),
+        RequestGroup(float(meant), one.planned.chance),
     )

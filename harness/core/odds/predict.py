@@ -21,7 +21,7 @@ from harness.core.odds.changed import (
 )
 from harness.core.odds.exact import fault_begin_s, watch_of
 from harness.core.odds.outlook import By, Outlook, Quantiles
-from harness.core.odds.prediction import Prediction, Preset, Told
+from harness.core.odds.prediction import PredictedNumber, Prediction, Preset
 from harness.core.odds.setting import Setting, Watch
 from harness.core.odds.traffic import failing_by
 from harness.core.rehearsed import CREATED_WITHIN_S
@@ -72,16 +72,16 @@ def _cause(asked: Setting, seen: Outlook | None) -> tuple[Cause, str]:
     return binding(asked, seen.rolled_back.value, seen.too_early) if seen else binding(asked, 0.0)
 
 
-def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[Told]:
+def by_hours(setting: Setting, rates: Mapping[str, float]) -> Iterator[PredictedNumber]:
     """The chance at other rates than the one that is reckoned with; `rates` are by the words for their hours."""
     for words, rate in rates.items():
         made = effective(replace(setting, rate=((0.0, rate),)))
         value = told_chance(made) if made.watches and made.guards else 0.0
         text = f"In {words} ({figures(rate)} requests a second) it is rolled back in {of_100(value)} of 100 releases."
-        yield Told(id=words.replace(" ", "_"), value=value, unit="share", by=by(made), text=text)
+        yield PredictedNumber(id=words.replace(" ", "_"), value=value, unit="share", by=by(made), text=text)
 
 
-def of_rehearsals(setting: Setting, found: Prediction) -> Iterator[Told]:
+def of_rehearsals(setting: Setting, found: Prediction) -> Iterator[PredictedNumber]:
     """The chance of a rehearsal, where that is another one: it begins at the same place in a minute."""
     made = effective(replace(setting, created=CREATED_WITHIN_S))
     if found.outlook is None or not made.watches or not made.guards:
@@ -92,44 +92,44 @@ def of_rehearsals(setting: Setting, found: Prediction) -> Iterator[Told]:
     low_s, high_s = CREATED_WITHIN_S
     begins = f"A rehearsal creates its deployment at second {low_s:g} to {high_s:g} of a minute"
     text = f"{begins}, and is rolled back in {of_100(value)} of 100; the line above is for any second."
-    yield Told(id="rehearsed", value=value, unit="share", by=by(made), text=text)
+    yield PredictedNumber(id="rehearsed", value=value, unit="share", by=by(made), text=text)
 
 
 # What happens
 
 
-def _never(setting: Setting, *, knows_rate: bool) -> Iterator[Told]:
+def _never(setting: Setting, *, knows_rate: bool) -> Iterator[PredictedNumber]:
     """The chance where no alarm that could be reckoned with stops anything."""
     if knows_rate and setting.watches and not setting.left_out:
         text = "Rolled back before the last shift in 0 of 100 releases."
-        yield Told(id="rolled_back", value=0.0, unit="share", by="exact", text=text)
+        yield PredictedNumber(id="rolled_back", value=0.0, unit="share", by="exact", text=text)
 
 
-def _of_outlook(setting: Setting, seen: Outlook) -> Iterator[Told]:
+def _of_outlook(setting: Setting, seen: Outlook) -> Iterator[PredictedNumber]:
     told = seen.rolled_back
     low, value, high = of_100(told.low), of_100(told.value), of_100(told.high)
     whose = "slow and quick accounts" if told.by == "exact" else "95 % interval"
     span = f" ({low} to {high}, {whose})" if low != high else ""
     least = "at least " if setting.left_out and told.value < SURE else ""
     text = f"Rolled back before the last shift in {least}{value} of 100 releases{span}."
-    yield Told(id="rolled_back", value=told.value, unit="share", by=told.by, text=text)
+    yield PredictedNumber(id="rolled_back", value=told.value, unit="share", by=told.by, text=text)
     if seen.too_early >= TOLD:
         stopped = f"In about {of_100(seen.too_early)} of 100 releases an alarm"
         text = f"{stopped} that rang before the fault began stops it, which detects nothing."
-        yield Told(id="too_early", value=seen.too_early, unit="share", by=told.by, text=text)
+        yield PredictedNumber(id="too_early", value=seen.too_early, unit="share", by=told.by, text=text)
     yield _time("detect_s", "From the fault's begin to ALARM", seen.detect_s, told.by)
     yield _time("roll_back_s", "From the fault's begin until all traffic is back", seen.roll_back_s, told.by)
     yield from _exposure(setting, seen)
 
 
-def _time(id_: str, what: str, times: Quantiles | None, how: By) -> Told:
+def _time(id_: str, what: str, times: Quantiles | None, how: By) -> PredictedNumber:
     if times is None:
-        return Told(id=id_, value=None, unit="s", by=how, text=f"{what}: never before the last shift.")
+        return PredictedNumber(id=id_, value=None, unit="s", by=how, text=f"{what}: never before the last shift.")
     text = f"{what}: {times.p50:.0f} s in half of the rollbacks, {times.p05:.0f} to {times.p95:.0f} s in 9 of 10."
-    return Told(id=id_, value=times.p50, unit="s", by=how, text=text)
+    return PredictedNumber(id=id_, value=times.p50, unit="s", by=how, text=text)
 
 
-def _exposure(setting: Setting, seen: Outlook) -> Iterator[Told]:
+def _exposure(setting: Setting, seen: Outlook) -> Iterator[PredictedNumber]:
     bad = "slow" if setting.fault.kind == "latency" else "failed"
     begin_s, how = fault_begin_s(setting), seen.rolled_back.by
     if seen.roll_back_s is not None:
@@ -137,29 +137,29 @@ def _exposure(setting: Setting, seen: Outlook) -> Iterator[Told]:
         low, half, high = (failing_by(setting, begin_s + at_s) for at_s in (times.p05, times.p50, times.p95))
         until = f"{half:,.0f} in half of the rollbacks, {low:,.0f} to {high:,.0f} in 9 of 10"
         text = f"Requests {bad} by the fault until then: {until}."
-        yield Told(id="requests", value=half, unit="requests", by=how, text=text)
+        yield PredictedNumber(id="requests", value=half, unit="requests", by=how, text=text)
         if setting.population:
             users = _users(setting.population, half)
             text = f"Users among {setting.population:,} who meet it: {users:,.0f} (assumed: all send alike)."
-            yield Told(id="users", value=users, unit="users", by="assumed", text=text)
+            yield PredictedNumber(id="users", value=users, unit="users", by="assumed", text=text)
     if seen.rolled_back.value < SURE:
         later = setting.rate_at(setting.end_s) * setting.fault.share * setting.fault.of_traffic
         by_then = failing_by(setting, setting.last_shift_s)
         text = f"Where it is promoted, {by_then:,.0f} requests until then, and {figures(later)} a second from then on."
-        yield Told(id="requests_if_promoted", value=later, unit="requests/s", by="exact", text=text)
+        yield PredictedNumber(id="requests_if_promoted", value=later, unit="requests/s", by="exact", text=text)
 
 
 def _users(population: int, requests: float) -> float:
     return float(population * (1 - (1 - 1 / population) ** requests))
 
 
-def _false_rollbacks(setting: Setting) -> Told:
+def _false_rollbacks(setting: Setting) -> PredictedNumber:
     id_, unit = "false_rollbacks", "of 100"
     if setting.usual is None:
         text = (
             "False rollbacks: not known, since nobody said which share of the requests fails usually (--usual 0.001)."
         )
-        return Told(id=id_, value=None, unit=unit, by="assumed", text=text)
+        return PredictedNumber(id=id_, value=None, unit=unit, by="assumed", text=text)
     healthy = effective(without_fault(setting))
     if not healthy.watches or not healthy.guards:
         share, how = 0.0, "exact"
@@ -167,10 +167,10 @@ def _false_rollbacks(setting: Setting) -> Told:
         found = outlook(healthy)
         share, how = found.at_all, found.rolled_back.by
     text = f"False rollbacks at the usual error share of {setting.usual:g}: {of_100(share)} of 100 releases."
-    return Told(id=id_, value=share * 100, unit=unit, by=how, text=text)  # type: ignore[arg-type]
+    return PredictedNumber(id=id_, value=share * 100, unit=unit, by=how, text=text)  # type: ignore[arg-type]
 
 
-def _smallest(setting: Setting) -> Told:
+def _smallest(setting: Setting) -> PredictedNumber:
     kind = "slow" if setting.fault.kind == "latency" else "failing"
     where = " of that endpoint's" if setting.fault.of_traffic < 1 else ""
     share = smallest_fault(setting)
@@ -178,7 +178,7 @@ def _smallest(setting: Setting) -> Told:
         text = f"No share of{where} requests {kind} on the canary is caught in 9 of 10 releases."
     else:
         text = f"The smallest fault caught in 9 of 10 releases: {share:.2%}{where} of the canary's requests {kind}."
-    return Told(id="smallest_fault", value=share, unit="share", by=by(setting), text=text)
+    return PredictedNumber(id="smallest_fault", value=share, unit="share", by=by(setting), text=text)
 
 
 def smallest_fault(setting: Setting) -> float | None:
@@ -193,7 +193,7 @@ def smallest_fault(setting: Setting) -> float | None:
 # The way back
 
 
-def _ways_back(setting: Setting, presets: Sequence[Preset], *, knows_rate: bool) -> Iterator[Told]:
+def _ways_back(setting: Setting, presets: Sequence[Preset], *, knows_rate: bool) -> Iterator[PredictedNumber]:
     yield _least_rate(setting)
     if not knows_rate:
         return
@@ -201,10 +201,10 @@ def _ways_back(setting: Setting, presets: Sequence[Preset], *, knows_rate: bool)
     yield from _bakes(setting)
     enough = [one.name for one in presets if one.chance >= SURE]
     text = f"Presets that catch it in 99 of 100 releases: {', '.join(enough) or 'none'}."
-    yield Told(id="presets", value=float(len(enough)), unit="presets", by=by(setting), text=text)
+    yield PredictedNumber(id="presets", value=float(len(enough)), unit="presets", by=by(setting), text=text)
 
 
-def _least_rate(setting: Setting) -> Told:
+def _least_rate(setting: Setting) -> PredictedNumber:
     now = max(rate for _, rate in setting.rate)
     per_s = now or 1.0
 
@@ -216,10 +216,10 @@ def _least_rate(setting: Setting) -> Told:
         text = "No arrival rate would catch it in 99 of 100 releases."
     else:
         text = f"The least arrival rate for 99 of 100: {figures(rate)} requests a second."
-    return Told(id="least_rate", value=rate, unit="requests/s", by=by(setting), text=text)
+    return PredictedNumber(id="least_rate", value=rate, unit="requests/s", by=by(setting), text=text)
 
 
-def _thresholds(setting: Setting) -> Iterator[Told]:
+def _thresholds(setting: Setting) -> Iterator[PredictedNumber]:
     """The largest threshold of the one alarm, where a larger one is harder to reach."""
     watch = watch_of(setting)
     if watch is None or watch.is_rate or watch.condition.comparison not in UPWARDS:
@@ -234,17 +234,17 @@ def _thresholds(setting: Setting) -> Iterator[Told]:
     lowest = 1 if sign == ">=" else 0
     if low < lowest or (low == 0 and not caught(0)):
         text = f"No threshold of {watch.name} would catch it in 99 of 100 releases."
-        yield Told(id="largest_threshold", value=None, unit="", by=by(setting), text=text)
+        yield PredictedNumber(id="largest_threshold", value=None, unit="", by=by(setting), text=text)
     else:
         text = f"The largest threshold of {watch.name} for 99 of 100: {sign} {low:,}."
-        yield Told(id="largest_threshold", value=float(low), unit="", by=by(setting), text=text)
+        yield PredictedNumber(id="largest_threshold", value=float(low), unit="", by=by(setting), text=text)
 
 
 def _caught_at(setting: Setting, watch: Watch, threshold: float) -> bool:
     return chance(with_condition(setting, watch.name, threshold=float(threshold))) >= SURE
 
 
-def _bakes(setting: Setting) -> Iterator[Told]:
+def _bakes(setting: Setting) -> Iterator[PredictedNumber]:
     """The shortest whole minutes between its shifts."""
     if not setting.config.interval_s:
         return
@@ -255,14 +255,14 @@ def _bakes(setting: Setting) -> Iterator[Told]:
     what = "bake" if setting.config.kind == "canary" else "interval between shifts"
     if not caught(MOST_MINUTES):
         text = f"No {what} of up to {MOST_MINUTES} minutes would catch it in 99 of 100 releases."
-        yield Told(id="shortest_bake", value=None, unit="s", by=by(setting), text=text)
+        yield PredictedNumber(id="shortest_bake", value=None, unit="s", by=by(setting), text=text)
         return
     low, high = 0, MOST_MINUTES
     while low + 1 < high:
         middle = (low + high) // 2
         low, high = (low, middle) if caught(middle) else (middle, high)
     text = f"The shortest {what} for 99 of 100: {high} minute{'s' if high > 1 else ''}."
-    yield Told(id="shortest_bake", value=high * 60.0, unit="s", by=by(setting), text=text)
+    yield PredictedNumber(id="shortest_bake", value=high * 60.0, unit="s", by=by(setting), text=text)
 
 
 def _presets(setting: Setting) -> Iterator[Preset]:

@@ -5,7 +5,7 @@ from msgspec import Struct
 from harness.core.odds.outlook import By, Outlook
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class PredictedNumber(Struct, frozen=True, kw_only=True):
     """One number; `text` is the sentence for a person. `value` is None where there is none, and the sentence why."""
 
     id: str
@@ -35,7 +35,7 @@ class Prediction(Struct, frozen=True, kw_only=True):
     subject: str = ""
     question: str = ""
     outlook: Outlook | None = None
-    lines: tuple[Told, ...] = ()
+    lines: tuple[PredictedNumber, ...] = ()
     presets: tuple[Preset, ...] = ()
     cause: str | None = None
     binding: str = ""

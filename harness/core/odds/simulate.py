@@ -32,7 +32,7 @@ NEVER = np.inf
 Whole: TypeAlias = NDArray[np.int64]
 
 
-class Played(Struct, frozen=True):
+class SimulatedReleases(Struct, frozen=True):
     """What came of each release: when its alarm rang, it stopped, traffic was back, and what would have come last."""
 
     alarm_s: Floats
@@ -87,7 +87,7 @@ def _batches(setting: Setting, runs: int, dice: np.random.Generator) -> Sequence
     return [(one, (at + dice.uniform()) / len(sizes) * every_s) for at, one in enumerate(sizes)]
 
 
-def _joined(parts: Sequence[Played], name: str) -> Floats:
+def _joined(parts: Sequence[SimulatedReleases], name: str) -> Floats:
     joined: Floats = np.concatenate([getattr(part, name) for part in parts])
     return joined
 
@@ -99,7 +99,7 @@ def _quantiles(times: Floats) -> Quantiles | None:
     return Quantiles(p05=p05, p50=p50, p95=p95)
 
 
-def played(setting: Setting, runs: int, dice: np.random.Generator, turned_s: float = 0.0) -> Played:
+def played(setting: Setting, runs: int, dice: np.random.Generator, turned_s: float = 0.0) -> SimulatedReleases:
     """So many releases, played once each."""
     low_s, high_s = setting.created
     second_s = (dice.uniform(low_s, high_s, (runs, 1)) - CREATION_S) % MINUTE_S
@@ -207,7 +207,7 @@ def _on_at(rings: Truths, at_s: Floats) -> Truths:
     return found
 
 
-def _stopped(setting: Setting, alarm_s: Floats, at_start: Truths, dice: np.random.Generator) -> Played:
+def _stopped(setting: Setting, alarm_s: Floats, at_start: Truths, dice: np.random.Generator) -> SimulatedReleases:
     """What CodeDeploy makes of the alarms."""
     runs, (least_s, most_s) = alarm_s.size, setting.delays.stop_s
     every_s = min(max(most_s - least_s, ALARM_LOOK_S[0]), ALARM_LOOK_S[1])
@@ -217,4 +217,4 @@ def _stopped(setting: Setting, alarm_s: Floats, at_start: Truths, dice: np.rando
     last_s = setting.span_s + sum((dice.uniform(*FORWARD.later_shift_s, runs) for _ in range(later)), np.zeros(runs))
     last_s = last_s if later else np.full(runs, FIRST_SHIFT_S)
     restored_s = stopped_s + RESTORED_S + dice.uniform(*ALIAS_LAG_S, runs)
-    return Played(alarm_s, stopped_s, restored_s, last_s, last_s + ENDS_AFTER_S, at_start)
+    return SimulatedReleases(alarm_s, stopped_s, restored_s, last_s, last_s + ENDS_AFTER_S, at_start)

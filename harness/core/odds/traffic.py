@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from harness.core.odds.counts import Group
+from harness.core.odds.counts import RequestGroup
 from harness.core.odds.setting import FIRST_SHIFT_S, Setting, Watch
 
 CLUMPS = {"even": 1, "bernoulli": 1, "burst": 10}
@@ -25,7 +25,7 @@ class Stretch(Struct, frozen=True):
     requests: float = 0.0
     seen: float = 0.0
     bad: float = 0.0
-    planned: Group = Group(0.0, 0.0)
+    planned: RequestGroup = RequestGroup(0.0, 0.0)
 
 
 class Shares(Struct, frozen=True):
@@ -90,7 +90,7 @@ def stretches(setting: Setting, parts: Sequence[Segment], from_s: float, until_s
             bad = shares.bad + shares.planned * shares.planned_seen
             yield Stretch(requests, requests * shares.seen, requests * bad)
         else:
-            group = Group(planned, shares.planned_seen, CLUMPS[setting.pattern])
+            group = RequestGroup(planned, shares.planned_seen, CLUMPS[setting.pattern])
             yield Stretch(requests, requests * shares.seen, requests * shares.bad, group)
 
 

@@ -95,7 +95,7 @@ class FaultNow(Struct, frozen=True, kw_only=True):
     by: str | None = None
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class VerdictWords(Struct, frozen=True, kw_only=True):
     """The verdict in the words of the report: a ledger with rows of (step, at, took), and one sentence per subject."""
 
     ledger: tuple[tuple[str, ...], ...]
@@ -147,7 +147,7 @@ class RunNow(Struct, frozen=True, kw_only=True):
     chart: Chart
     story: tuple[StoryLine, ...]
     verdict: Verdict | None
-    told: Told | None
+    told: VerdictWords | None
     judged_s: float | None
     files: tuple[str, ...] = ()
 
@@ -269,9 +269,9 @@ def _fault(began: FaultStarted) -> FaultNow:
     return FaultNow(fault=began.fault, kind=began.kind, value=began.value, since_s=began.at_s, by=began.by or None)
 
 
-def told(verdict: Verdict) -> Told:
+def told(verdict: Verdict) -> VerdictWords:
     """A verdict in words."""
-    return Told(
+    return VerdictWords(
         ledger=tuple(facts.ledger(verdict)),
         totals=facts.totals(verdict),
         traffic=facts.traffic(verdict),

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.core.arming import Check, Counted, Probed, Snapshot, diagnose
+from harness.core.arming import Check, FaultCounts, Probed, Snapshot, diagnose
 from harness.core.experiment.types import (
     ALL_ROLLBACK_EVENTS,
     Deployment,
@@ -72,7 +72,7 @@ ARMED = Snapshot(
     points={("errors", "m1"): ((-120.0, 0.0),)},
     good=Probed(200, "7"),
     fault=Probed(502),
-    counted=Counted({"errors": 1.0}, 1.0, 2.0),
+    counted=FaultCounts({"errors": 1.0}, 1.0, 2.0),
     clock_ahead_s=0.0,
 )
 

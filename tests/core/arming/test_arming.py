@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from harness.core.arming import Counted, Hook, Probed, Snapshot, diagnose, judge, why_no_fault
+from harness.core.arming import FaultCounts, Hook, Probed, Snapshot, diagnose, judge, why_no_fault
 from harness.core.arming.alarms import slowest_s
 from harness.core.arming.release import bake_s
 from harness.core.arming.snapshot import Unseen
@@ -360,13 +360,13 @@ def test_without_an_experiment_the_busiest_minute_counts_if_it_is_above_the_defa
 @pytest.mark.parametrize(
     ("counted", "severity", "told"),
     [
-        (Counted({"errors": 1.0}, 1.0, 2.0), "ok", "counted by the metric of errors"),
-        (Counted({"errors": 0.0}, 1.0, 2.0), "error", "no alarm's metric did"),
-        (Counted({"errors": 0.0}, 0.0, 2.0), "error", "counted no error"),
-        (Counted({"errors": 0.0}, 0.0, 0.0), "error", "not invoked at all"),
+        (FaultCounts({"errors": 1.0}, 1.0, 2.0), "ok", "counted by the metric of errors"),
+        (FaultCounts({"errors": 0.0}, 1.0, 2.0), "error", "no alarm's metric did"),
+        (FaultCounts({"errors": 0.0}, 0.0, 2.0), "error", "counted no error"),
+        (FaultCounts({"errors": 0.0}, 0.0, 0.0), "error", "not invoked at all"),
     ],
 )
-def test_what_the_metrics_counted_tells_who_failed(counted: Counted, severity: str, told: str) -> None:
+def test_what_the_metrics_counted_tells_who_failed(counted: FaultCounts, severity: str, told: str) -> None:
     """The alarm, only the function, only an invocation, or nobody."""
     check = asked("fault-counted", replace(ARMED, counted=counted))
     assert (check.severity, told in check.seen) == (severity, True)
@@ -382,14 +382,14 @@ def test_a_count_that_could_not_be_read_is_unknown() -> None:
 def test_an_alarm_that_waits_for_the_next_version_cannot_count_a_fault_yet() -> None:
     """The function's own count must do."""
     dimensions = {"FunctionName": "fn", "Resource": "fn:Live", "ExecutedVersion": "8"}
-    snapshot = seeing(replace(ERRORS, dimensions=dimensions), counted=Counted({"errors": 0.0}, 1.0, 2.0))
+    snapshot = seeing(replace(ERRORS, dimensions=dimensions), counted=FaultCounts({"errors": 0.0}, 1.0, 2.0))
     assert asked("fault-counted", snapshot).severity == "ok"
 
 
 def test_an_alarm_on_latency_counts_no_fault_and_waits_for_no_version() -> None:
     """Nothing is said of a next version."""
     slow = replace(ERRORS, metric="Duration", statistic="p99", threshold=200.0)
-    check = asked("fault-counted", seeing(slow, counted=Counted({"errors": 0.0}, 1.0, 2.0)))
+    check = asked("fault-counted", seeing(slow, counted=FaultCounts({"errors": 0.0}, 1.0, 2.0)))
     assert check.severity == "note"
     assert "no alarm that counts failures guards the group" in check.seen
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from harness.core.odds import advise as advising
 from harness.core.odds.advise import advise, is_better, with_alarm
-from harness.core.odds.advised import Option
+from harness.core.odds.advised import AdvisedOption
 from harness.core.odds.chances import outlook
 from harness.core.odds.changed import with_config, without_fault
 from harness.core.odds.setting import FaultModel
@@ -15,10 +15,10 @@ from harness.core.timeline.presets import config_named
 from tests.core.odds.releases import setting, watch
 
 
-def option(**given: object) -> Option:
+def option(**given: object) -> AdvisedOption:
     """A setting that catches every fault and never rolls back falsely, unless said otherwise."""
     known = {"alarm": None, "config": "x", "chance": 1.0, "low": 1.0, "high": 1.0, "roll_back_s": 100.0, "failed": 50.0}
-    return Option(**{**known, "false_rollbacks": 0.0, "lasts_s": 300.0, "by": "exact", **given})  # type: ignore[arg-type]
+    return AdvisedOption(**{**known, "false_rollbacks": 0.0, "lasts_s": 300.0, "by": "exact", **given})  # type: ignore[arg-type]
 
 
 def test_a_noisy_alarm_gets_a_calmer_one() -> None:
@@ -74,7 +74,7 @@ def test_no_option_beats_another_in_all_respects() -> None:
         (option(chance=0.6, low=0.55, high=0.65), option(chance=0.58, low=0.5, high=0.66, by="simulated"), False),
     ],
 )
-def test_only_what_is_truly_better_is_recommended(one: Option, now: Option | None, better: bool) -> None:
+def test_only_what_is_truly_better_is_recommended(one: AdvisedOption, now: AdvisedOption | None, better: bool) -> None:
     """No gain in detection is bought by false rollbacks, nor the other way round, and none lies within the noise."""
     assert is_better(one, now) is better
 

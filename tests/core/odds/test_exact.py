@@ -12,7 +12,7 @@ import pytest
 from harness.core.odds import exact
 from harness.core.odds.chances import chance, effective, outlook
 from harness.core.odds.changed import with_condition, with_rate
-from harness.core.odds.counts import Group, binomial, binomial_at_least, of_group, poisson, total_at_least
+from harness.core.odds.counts import RequestGroup, binomial, binomial_at_least, of_group, poisson, total_at_least
 from harness.core.odds.outlook import Outlook
 from harness.core.odds.setting import FaultModel, PlannedShare, Setting
 from harness.core.odds.simulate import simulated
@@ -32,7 +32,7 @@ def test_distributions_add_up_and_are_those_of_scipy() -> None:
         told = stats.binom.sf(count - 1, requests, share)
         assert binomial_at_least(count, requests, share) == pytest.approx(told, abs=1e-10)
     assert total_at_least([poisson(2.0), poisson(3.0), binomial(9, 1.0)], 12) == pytest.approx(poisson(5.0).at_least(3))
-    assert of_group(Group(2.5, 1.0)).chances == pytest.approx((0.5, 0.5))
+    assert of_group(RequestGroup(2.5, 1.0)).chances == pytest.approx((0.5, 0.5))
 
 
 NUMERICS = 0.002
