@@ -1,12 +1,23 @@
 """The doctor's questions as a table, and the diagnosis that their answers make."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 
 from harness.core.arming import access, alarms, release, traffic
 from harness.core.arming import alarm_metrics as metrics
-from harness.core.arming.diagnosis import Assessment, Check, Diagnosis, error, exit_code, note, ok
+from harness.core.arming.diagnosis import (
+    Assessment,
+    Check,
+    CheckSeverity,
+    Diagnosis,
+    error,
+    exit_code,
+    note,
+    ok,
+    worst,
+)
+from harness.core.arming.judged import is_to_count_failures
 from harness.core.arming.snapshot import Snapshot, Unseen
 from harness.core.timeline.events import AlarmDefined, AlarmGone
 
@@ -36,19 +47,40 @@ def one_is_sound(snapshot: Snapshot, asks: Sequence[AskAlarms] = _OF_EACH_ALARM)
     names = [alarm.name for alarm in snapshot.guards()]
     if len(names) == 1:
         return note(f"Only {names[0]} guards the group: any error of it is one of the group's.")
-    sound = [alarm.name for alarm in snapshot.guards() if not _has_error(snapshot.only(alarm), asks)]
+    found = {alarm.name: _worst_of(snapshot.only(alarm), asks) for alarm in snapshot.guards()}
+    sound = [name for name, severity in found.items() if severity not in ("error", "unknown")]
     if snapshot.suffice(sound):
-        return ok(f"No error was found in {', '.join(sound)}.")
+        return _sound_for_failures(snapshot, found, sound)
     if not snapshot.suffice(names):
         raise Unseen(f"{', '.join(names)} together take no alarm of the group to ALARM, as far as its rule can be read")
+    if snapshot.suffice([name for name, severity in found.items() if severity != "error"]):
+        raise Unseen(_which_is_not_judged(found))
     if sound:
         seen = f"{', '.join(sound)} alone cannot take the group's alarm to ALARM, and each other one has an error."
         return error(seen, "Correct the other ones.")
     return error(f"Each alarm that guards the group has an error: {', '.join(names)}.", "Correct one of them.")
 
 
-def _has_error(snapshot: Snapshot, asks: Sequence[AskAlarms]) -> bool:
-    return any(ask(snapshot).severity == "error" for ask in asks)
+def _worst_of(snapshot: Snapshot, asks: Sequence[AskAlarms]) -> CheckSeverity:
+    return worst(ask(snapshot).severity for ask in asks)
+
+
+def _sound_for_failures(snapshot: Snapshot, found: Mapping[str, CheckSeverity], sound: Collection[str]) -> Assessment:
+    """An alarm on latency may be sound; where others are to count failures, one of those has to be."""
+    counting = [alarm.name for alarm in snapshot.guards() if is_to_count_failures(alarm)]
+    if not counting or any(name in sound for name in counting):
+        return ok(f"No error was found in {', '.join(sound)}.")
+    if all(found[name] == "error" for name in counting):
+        others = ", ".join(name for name in sound if name not in counting)
+        seen = f"Each alarm that is to count failures has an error: {', '.join(counting)}; {others} counts none."
+        return error(seen, "Correct one of them.")
+    raise Unseen(_which_is_not_judged({name: found[name] for name in counting}))
+
+
+def _which_is_not_judged(found: Mapping[str, CheckSeverity]) -> str:
+    unjudged = ", ".join(name for name, severity in found.items() if severity == "unknown")
+    broken = ", ".join(name for name, severity in found.items() if severity == "error")
+    return f"{unjudged} is not judged{f', and there is an error in {broken}' if broken else ''}"
 
 
 def one_is_sound_by_definition(snapshot: Snapshot) -> Assessment:

@@ -53,6 +53,11 @@ def _may_count_failures(metric: MetricQuery) -> bool:
     return not of_aws or bool(_SOUNDS_LIKE_FAILURES.search(str(metric.metric)))
 
 
+def is_to_count_failures(alarm: AlarmDefined) -> bool:
+    """Whether an alarm is meant to see failed requests, as far as the names of its metrics say it."""
+    return any(one.metric in FAILURE_METRICS or _may_count_failures(one) for one in metrics_of(alarm))
+
+
 def rule_judged(alarm: AlarmDefined) -> Rule | None:
     """The rule of an alarm that failures can put in ALARM; None where they cannot, or nobody can say."""
     if why_not_judged(alarm):

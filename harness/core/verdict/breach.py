@@ -123,17 +123,20 @@ def _ends(rule: Rule, sums: _Sums, phase_s: int, ahead_s: int) -> range:
 
 
 def _valued(rule: Rule, sums: _Sums, ends: range) -> Sequence[float | None]:
-    return _values(rule, [sums.within(*_covered(rule, sums, end_s)) for end_s in ends])
+    return _values(rule, [_counted(rule, sums, end_s) for end_s in ends])
 
 
-def _covered(rule: Rule, sums: _Sums, end_s: int) -> tuple[int, int]:
-    """The period that ends then; of a value that may fall, the next one that traffic covers as far as it can.
+def _counted(rule: Rule, sums: _Sums, end_s: int) -> tuple[int, int]:
+    """Failures and requests of the period that ends then; a rate is one of the requests of a whole period.
 
     Our own beginning and end cut off most of a period, in which one failure in a few requests would be a high rate.
     """
-    if not rule.only_grows:
-        end_s = max(min(end_s, sums.last_s), sums.first_s + rule.period_s)
-    return end_s - rule.period_s, end_s
+    if rule.only_grows:
+        return sums.within(end_s - rule.period_s, end_s)
+    whole_s = max(min(end_s, sums.last_s), sums.first_s + rule.period_s)
+    failures, requests = sums.within(whole_s - rule.period_s, whole_s)
+    # A failure that is yet to come makes no period breach that ends before it.
+    return min(failures, sums.within(whole_s - rule.period_s, end_s)[0]), requests
 
 
 def _values(rule: Rule, counts: Sequence[tuple[int, int]]) -> Sequence[float | None]:

@@ -173,6 +173,31 @@ def test_two_alarms_that_are_each_wrong_guard_nothing() -> None:
     assert asked("alarm-sound", seeing(group, ERRORS, stray, late, *states, points=points)).severity == "ok"
 
 
+SLOW = replace(ERRORS, name="slow", metric="Duration", statistic="p99", threshold=1500.0)
+BY_ARN = replace(ERRORS, name="by-arn", dimensions={"FunctionName": "fn", "Resource": "arn:aws:lambda:::function:fn"})
+OF_OURS = replace(ERRORS, name="of-ours", namespace="Shop", metric="FailedBaskets")
+
+
+@pytest.mark.parametrize(
+    ("guards", "severity", "names"),
+    [
+        ((BY_ARN, SLOW), "error", "by-arn; slow counts none"),
+        ((BY_ARN, OF_OURS), "unknown", "of-ours is not judged, and there is an error in by-arn"),
+        ((BY_ARN, OF_OURS, SLOW), "unknown", "of-ours is not judged, and there is an error in by-arn"),
+        ((ERRORS, BY_ARN, OF_OURS, SLOW), "ok", "errors"),
+    ],
+)
+def test_an_alarm_on_latency_stands_in_for_none_that_counts_failures(
+    guards: tuple[AlarmDefined, ...], severity: str, names: str
+) -> None:
+    """A group is not armed by what is well in one alarm here and in another one there."""
+    group = replace(GROUP, alarms=tuple(alarm.name for alarm in guards))
+    points = {(alarm.name, "m1"): ((-120.0, 1.0),) for alarm in guards}
+    states = (AlarmSeen(**AT, name=alarm.name, state="OK") for alarm in guards)
+    check = asked("alarm-sound", seeing(group, *guards, *states, points=points))
+    assert (check.severity, names in check.seen) == (severity, True), check.seen
+
+
 @pytest.mark.parametrize(
     ("changes", "severity"),
     [

@@ -76,6 +76,15 @@ def test_average_is_the_share_of_failures(sent: Any) -> None:
     assert breach_s(rule, [*traffic, sent(3.0, ok=False)], EPOCH_S, server_failed) == 60.0
 
 
+def test_no_period_breaches_before_its_first_failure(sent: Any) -> None:
+    """Traffic begins within a minute, and all that fails does so in the next: one breach, dated to the end of that."""
+    traffic = [sent(float(at_s), ok=not 121 <= at_s < 130) for at_s in range(86, 300)]
+    rate = with_(statistic="Average", threshold=0.1)
+    assert breach_s(rate, traffic, EPOCH_S, server_failed) == 180.0
+    twice = with_(statistic="Average", threshold=0.1, evaluation_periods=2, datapoints=2)
+    assert breach_s(twice, traffic, EPOCH_S, server_failed) is None
+
+
 @given(seconds=st.lists(st.tuples(st.integers(0, 300), st.booleans()), max_size=40), extra=st.integers(0, 300))
 def test_one_more_failure_never_delays_a_breach(seconds: list[tuple[int, bool]], extra: int, sent: Any) -> None:
     """Adding a failure breaches at the same time or earlier."""
