@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -64,18 +65,23 @@ def found(verdict: Verdict) -> dict[str, str]:
     return {finding.id: finding.text for finding in verdict.findings}
 
 
+@pytest.fixture(scope="module")
+def whole(row: Callable[..., list[Event]], experiment: Any) -> Callable[[str], Verdict]:
+    """The verdict on a packaged experiment of which everything was seen."""
+    return cache(lambda name: judge(experiment(), row(name)))
+
+
 @pytest.mark.parametrize("call", EVERY_CALL)
 def test_one_call_that_is_not_allowed_hides_only_what_it_tells(
-    call: str, row: Callable[..., list[Event]], rows: Sequence[str], experiment: Any
+    call: str, row: Callable[..., list[Event]], rows: Sequence[str], experiment: Any, whole: Callable[[str], Verdict]
 ) -> None:
     """The outcome needs the deployment itself; it never becomes another one, and the missing permission is named."""
     for name in rows:
-        whole = judge(experiment(), row(name))
         events = list(blinded(row(name), DENIED, call))
         verdict = judge(experiment(), events)
-        wanted = "unknown" if call == "codedeploy:GetDeployment" else whole.outcome
+        wanted = "unknown" if call == "codedeploy:GetDeployment" else whole(name).outcome
         assert (name, verdict.outcome) == (name, wanted)
-        assert verdict.call in (whole.call, "inconclusive")
+        assert verdict.call in (whole(name).call, "inconclusive")
         if any(isinstance(event, LookFailed) for event in events):
             assert call in found(verdict)["permission-missing"]
 
@@ -129,7 +135,7 @@ def test_a_search_that_failed_does_not_prove_that_nothing_was_deployed(row: Any,
 
 @pytest.mark.parametrize("seed", range(20))
 def test_looks_that_fail_at_random_never_make_another_outcome(
-    seed: int, row: Callable[..., list[Event]], rows: Sequence[str], experiment: Any
+    seed: int, row: Callable[..., list[Event]], rows: Sequence[str], experiment: Any, whole: Callable[[str], Verdict]
 ) -> None:
     """Seeing less leads to the same outcome or to none, whatever is missing."""
     rng = random.Random(seed)
@@ -141,7 +147,7 @@ def test_looks_that_fail_at_random_never_make_another_outcome(
             refused(event, CALLS[type(event)], lost) if isinstance(event, Look) and rng.random() < share else event
             for event in events
         ]
-        assert judge(experiment(), seen).outcome in (judge(experiment(), events).outcome, "unknown")
+        assert judge(experiment(), seen).outcome in (whole(name).outcome, "unknown")
 
 
 @pytest.mark.parametrize("headers", [True, False])

@@ -35,17 +35,24 @@ RELEASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=RELEASES)
-def events(request: pytest.FixtureRequest, build: Any) -> list[Event]:
+@pytest.fixture(scope="module", params=RELEASES)
+def events(request: pytest.FixtureRequest, build: Any) -> Sequence[Event]:
     """The timeline of one kind of release."""
-    return build(**RELEASES[request.param])
+    return tuple(build(**RELEASES[request.param]))
+
+
+@pytest.fixture(scope="module")
+def before(events: Sequence[Event], judged: Any) -> Call:
+    """What that release is called, before anything is changed."""
+    return judged(events).call
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_one_more_failure_never_improves_a_call(events: list[Event], seed: int, judged: Any, sent: Any) -> None:
+def test_one_more_failure_never_improves_a_call(
+    events: Sequence[Event], before: Call, seed: int, judged: Any, sent: Any
+) -> None:
     """A failure of the canary, or a fault request that failed, makes nothing look better for the users."""
-    drawn = random.Random(seed)
-    before, worse = judged(events).call, [*events]
+    drawn, worse = random.Random(seed), [*events]
     for _ in range(drawn.choice((1, 3, 30))):
         at_s = float(drawn.randrange(66, 180))
         intent = drawn.choice(("good", "fault"))
@@ -58,11 +65,10 @@ def test_one_more_failure_never_improves_a_call(events: list[Event], seed: int, 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("version", ["1", None])
 def test_failures_of_any_version_never_make_health_of_harm(
-    events: list[Event], version: str | None, seed: int, judged: Any, sent: Any
+    events: Sequence[Event], before: Call, version: str | None, seed: int, judged: Any, sent: Any
 ) -> None:
     """Also those of the baseline, and those that no header gives to a version: at best it is not known then."""
-    drawn = random.Random(seed)
-    before, worse = judged(events).call, [*events]
+    drawn, worse = random.Random(seed), [*events]
     for _ in range(drawn.choice((3, 30, 300))):
         at_s, status = float(drawn.randrange(66, 180)), drawn.choice((0, 200, 404, 429, 500, 502))
         worse.append(sent(at_s, ok=False, version=version, status=status))
@@ -86,13 +92,15 @@ def requests(event: Event) -> bool:
 
 
 @pytest.mark.parametrize("lost", [looks, canary_requests, requests])
-@pytest.mark.parametrize("seed", range(8))
-def test_lost_evidence_never_clears(events: list[Event], lost: Callable[[Event], bool], seed: int, judged: Any) -> None:
+@pytest.mark.parametrize("seed", [0, 1, 5, 6, 7])  # 2, 3 and 4 would lose it all, as 1 does
+def test_lost_evidence_never_clears(
+    events: Sequence[Event], before: Call, lost: Callable[[Event], bool], seed: int, judged: Any
+) -> None:
     """What was inconclusive, missed or caught does not become health, or a false alarm, because less is known."""
     drawn = random.Random(seed)
     kept_share = drawn.choice((0.0, 0.3, 0.8))
     less = [event for event in events if not lost(event) or drawn.random() < kept_share]
-    before, after = judged(events).call, judged(less).call
+    after = judged(less).call
     assert after not in (Call.CLEARED, Call.FALSE_ALARM) or before is after
 
 
@@ -111,12 +119,14 @@ def renamed(events: Sequence[Event]) -> Iterator[Event]:
                 yield event
 
 
-def test_other_names_and_statuses_change_no_call(events: list[Event], judged: Any) -> None:
+def test_other_names_and_statuses_change_no_call(events: Sequence[Event], before: Call, judged: Any) -> None:
     """No call hangs on what the demo's requests, statuses and alarms are called."""
-    assert judged([*renamed(events)]).call == judged(events).call
+    assert judged([*renamed(events)]).call == before
 
 
 @pytest.mark.parametrize("seconds", [1.0, 7.25, 29.0, 31.0, 60.0, 299.0, 3601.5])
-def test_later_start_changes_no_call(events: list[Event], seconds: float, judged: Any, begun: Any) -> None:
+def test_later_start_changes_no_call(
+    events: Sequence[Event], before: Call, seconds: float, judged: Any, begun: Any
+) -> None:
     """Neither the second of the minute nor the minute of the period decides."""
-    assert judged(begun(events, seconds)).call == judged(events).call
+    assert judged(begun(events, seconds)).call == before
