@@ -12,10 +12,10 @@ import math
 
 from msgspec import Struct
 
-from harness.core.timeline.bounds import Bounds, Shift, exactly
+from harness.core.timeline.bounds import Bounds, Shift
+from harness.core.timeline.dated_shift import DatedShift, dated_shift
 from harness.core.timeline.deployments import (
     PLACE_AFTER,
-    PLACE_BY_SHIFT,
     UNDOING_BY_STATUS,
     Phase,
     Undoing,
@@ -23,13 +23,10 @@ from harness.core.timeline.deployments import (
     is_rollback,
     phase_of,
 )
-from harness.core.timeline.events import AliasSeen, ConfigSeen, DeploymentSeen, LifecycleEvent, Place, TargetSeen
-from harness.core.timeline.steps import due_s, shifting_s, weight_after
+from harness.core.timeline.events import AliasSeen, ConfigSeen, DeploymentSeen, Place, TargetSeen
 from harness.core.timeline.weights import Weights, place_of, shares_of, versions_of, weight_of
 
 GRACE_S = 30.0
-
-_SHIFTED_STATUSES = frozenset({"InProgress", "Succeeded", "Failed"})
 
 
 class Release(Struct, frozen=True, kw_only=True):
@@ -90,8 +87,7 @@ class Release(Struct, frozen=True, kw_only=True):
         """Where the alias sends traffic; without a look at it, what the target's lifecycle says."""
         if self.alias:
             return place_of(self.alias, self.baseline)
-        allowed = self._allow_traffic
-        return PLACE_BY_SHIFT.get(allowed.status) if allowed else None
+        return self._dated_shift.place
 
     @property
     def phase(self) -> Phase:
@@ -116,24 +112,19 @@ class Release(Struct, frozen=True, kw_only=True):
             return 1.0
         if self.weights.before_end is not None:
             return self.weights.before_end
-        if self.ended is None or self._dated_shift is None or self.config is None:
-            return self.weight
-        return weight_after(self.config, self.ended[0] - self._dated_shift[0])
+        dated = self._dated_shift.weight_at(self.ended[0]) if self.ended else None
+        return self.weight if dated is None else dated
 
     @property
     def shifts(self) -> tuple[Shift, ...]:
         """The canary's weights while the versions shared the traffic; none before CodeDeploy's dates allow it."""
-        allowed = self._allow_traffic
-        began_s = allowed.started_s if allowed else None
-        return tuple(_not_before(began_s, shift, self.config) for shift in self.weights.splits)
+        return tuple(map(self._dated_shift.narrowed, self.weights.splits))
 
     @property
     def bake_ends_s(self) -> float | None:
         """When the last shift is due; None before the canary has traffic, and where all traffic shifts at once."""
-        allowed, split = self._allow_traffic, self.weights.split
-        began_s = allowed.started_s if allowed and allowed.started_s is not None else split[1] if split else None
-        lasts_s = shifting_s(self.config) if self.config else None
-        return None if began_s is None or lasts_s is None else began_s + lasts_s
+        split = self.weights.split
+        return self._dated_shift.ends_s(split[1] if split else None)
 
     @property
     def stopped(self) -> Bounds | None:
@@ -185,7 +176,7 @@ class Release(Struct, frozen=True, kw_only=True):
 
         CodeDeploy's dates tell it where no look showed the alias split: of a deployment that was over before, too.
         """
-        began = self.weights.split or self._dated_shift
+        began = self.weights.split or self._dated_shift.began
         if began is None:
             return None
         left = (self.restored or self.weights.returned, self.weights.whole, self.promoted)
@@ -236,7 +227,7 @@ class Release(Struct, frozen=True, kw_only=True):
     @property
     def was_allowed(self) -> bool:
         """Whether CodeDeploy began to give the canary traffic, be it seen on the alias or not."""
-        return self._allow_traffic is not None and self._allow_traffic.status in _SHIFTED_STATUSES
+        return self._dated_shift.was_allowed
 
     @property
     def _later(self) -> tuple[DeploymentSeen, ...]:
@@ -253,21 +244,5 @@ class Release(Struct, frozen=True, kw_only=True):
         return "none" if self.grace_over else "awaited"
 
     @property
-    def _dated_shift(self) -> Bounds | None:
-        """When CodeDeploy, by its own dates, gave the canary a part of the traffic; None if all at once, or never."""
-        allowed = self._allow_traffic
-        began_s = allowed.started_s if allowed and self.was_allowed else None
-        return exactly(began_s) if self.config and self.config.step else None
-
-    @property
-    def _allow_traffic(self) -> LifecycleEvent | None:
-        lifecycle = self.target.lifecycle if self.target else ()
-        return next((event for event in lifecycle if event.name == "AllowTraffic"), None)
-
-
-def _not_before(began_s: float | None, shift: Shift, config: ConfigSeen | None) -> Shift:
-    """A shift without the time before AllowTraffic began, and without the intervals until its step."""
-    if began_s is None:
-        return shift
-    (low, high), earliest_s = shift.at_s, began_s + due_s(config, shift.weight)
-    return Shift(shift.weight, (earliest_s, high)) if low <= earliest_s <= high else shift
+    def _dated_shift(self) -> DatedShift:
+        return dated_shift(self.target, self.config)
