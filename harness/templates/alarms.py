@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from harness.core.timeline.alarm_definitions import alarm_defined
 from harness.core.timeline.events import AlarmDefined
 from harness.templates.guards import not_judged
-from harness.templates.intrinsics import Resolver
 from harness.templates.names import names_in
 from harness.templates.release import TemplateAlarm
+from harness.templates.resolver import Resolver
 from harness.templates.values import Value
 
 TYPES = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from harness.core.arming.diagnosis import CheckSeverity
 from harness.errors import TemplateError
-from harness.templates.intrinsics import Resolver
 from harness.templates.release import Problem, ReleasedFunction
+from harness.templates.resolver import Resolver
 from harness.templates.values import Value
 
 _PLACES: Mapping[str, tuple[str, ...]] = {

@@ -7,9 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.core.timeline.events import ConfigSeen
-from harness.templates.intrinsics import Resolver
 from harness.templates.names import names_in, placeholder
 from harness.templates.release import Fact, ReleasedFunction
+from harness.templates.resolver import Resolver
 from harness.templates.sections import Properties
 from harness.templates.values import Value
 

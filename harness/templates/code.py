@@ -7,10 +7,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness.core.experiment.types import FunctionCode
-from harness.templates.intrinsics import Resolver
 from harness.templates.layers import FunctionLayers, layers_of, local_path
 from harness.templates.names import names_in
 from harness.templates.release import Fact, RunFunction
+from harness.templates.resolver import Resolver
 from harness.templates.routes import DEFAULT_ROUTE
 from harness.templates.sam import merged
 from harness.templates.sections import Properties

@@ -16,7 +16,7 @@ from harness.core.timeline.events import AlarmDefined, AliasSeen, GroupSeen
 from harness.core.timeline.presets import preset
 from harness.errors import UsageError
 from harness.templates.guards import guards_of
-from harness.templates.intrinsics import how_to_give
+from harness.templates.missing import how_to_give
 from harness.templates.names import may_be_one, names_in
 from harness.templates.release import Problem, ReleasedFunction, TemplateAlarm, TemplateRelease
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from harness.core.timeline.alarm_rules import metrics_of
 from harness.core.timeline.composites import children_of
 from harness.core.timeline.events import AlarmDefined
-from harness.templates.intrinsics import how_to_give
+from harness.templates.missing import how_to_give
 from harness.templates.names import may_be_one, names_in
 from harness.templates.release import ReleasedFunction, TemplateRelease
 

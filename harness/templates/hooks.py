@@ -10,10 +10,10 @@ from pathlib import Path
 
 from harness.errors import TemplateError
 from harness.templates.cloudformation import bare_function
-from harness.templates.intrinsics import Resolver
 from harness.templates.layers import local_path
 from harness.templates.names import names_in
 from harness.templates.release import Problem, ReleasedFunction
+from harness.templates.resolver import Resolver
 from harness.templates.sam import FUNCTION, merged
 from harness.templates.sections import Properties
 from harness.templates.values import Value

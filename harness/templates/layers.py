@@ -4,9 +4,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from harness.templates.intrinsics import Resolver
 from harness.templates.names import names_in, placeholder
 from harness.templates.release import Fact
+from harness.templates.resolver import Resolver
 from harness.templates.sections import Properties
 from harness.templates.values import Value
 

@@ -15,7 +15,6 @@ from harness.templates.circles import circles
 from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, released
 from harness.templates.code import read_code
 from harness.templates.hooks import silent_hooks
-from harness.templates.intrinsics import Resolver
 from harness.templates.places import Places
 from harness.templates.release import (
     Fact,
@@ -25,6 +24,7 @@ from harness.templates.release import (
     TemplateAlarm,
     TemplateRelease,
 )
+from harness.templates.resolver import Resolver
 from harness.templates.routes import InvokedRoute, guarded_apis, invoked_routes
 from harness.templates.translated import Translated
 from harness.templates.values import Value, mentions, read_values

@@ -15,7 +15,7 @@ from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.presets import preset
 from harness.errors import UsageError
 from harness.templates.guards import guards_of
-from harness.templates.intrinsics import how_to_give
+from harness.templates.missing import how_to_give
 from harness.templates.names import names_in
 from harness.templates.release import Fact, ReleasedFunction, TemplateRelease
 from harness.templates.running import arms_of, hooks_of, known_value, playable_name, wrong

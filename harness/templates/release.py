@@ -11,7 +11,7 @@ from msgspec import Struct
 from harness.core.arming.diagnosis import CheckSeverity
 from harness.core.experiment.types import FunctionCode
 from harness.core.timeline.events import AlarmDefined, ConfigSeen
-from harness.templates.intrinsics import MissingName
+from harness.templates.missing import MissingName
 from harness.templates.places import Places
 
 Said = TypeVar("Said")

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from harness.errors import TemplateError
-from harness.templates.intrinsics import Resolver
 from harness.templates.names import names_in
 from harness.templates.release import Fact
+from harness.templates.resolver import Resolver
 from harness.templates.values import Value, values_of
 
 Resources = Mapping[str, Mapping[str, Value]]

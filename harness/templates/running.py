@@ -10,7 +10,7 @@ from harness.core.experiment.types import Arm, Experiment, FunctionCode, HookEve
 from harness.core.rehearsed import ACCOUNT, CANARY, REGION
 from harness.errors import UsageError
 from harness.templates.cloudformation import bare_function
-from harness.templates.intrinsics import how_to_give
+from harness.templates.missing import how_to_give
 from harness.templates.names import names_in
 from harness.templates.release import Fact, ReleasedFunction, RunFunction, TemplateRelease
 

@@ -6,9 +6,10 @@ Source: samtranslator, model/preferences/deployment_preference.py and plugins/gl
 from msgspec import Struct
 
 from harness.core.experiment.types import ALL_ROLLBACK_EVENTS, AWS_CONFIGS, AWS_PREFIX
-from harness.templates.intrinsics import Resolver, function_of, references
+from harness.templates.intrinsics import function_of, references
 from harness.templates.names import names_in, placeholder
 from harness.templates.release import Fact, Problem, ReleasedFunction
+from harness.templates.resolver import Resolver
 from harness.templates.sections import Properties
 from harness.templates.values import Value
 

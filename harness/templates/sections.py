@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from harness.templates.intrinsics import Resolver
 from harness.templates.names import names_in
 from harness.templates.release import Fact
+from harness.templates.resolver import Resolver
 from harness.templates.values import Value
 
 

@@ -7,9 +7,10 @@ from harness.errors import TemplateError
 from harness.rehearsal.cloudformation.records import MadeResource, WantedResource
 from harness.rehearsal.cloudformation.refusals import invalid
 from harness.rehearsal.cloudformation.template import StackTemplate, as_meant
-from harness.templates.intrinsics import Resolver, function_of
+from harness.templates.intrinsics import function_of
 from harness.templates.names import literal, placeholder
 from harness.templates.places import Places
+from harness.templates.resolver import Resolver
 from harness.templates.values import Value
 
 StoreReader = Callable[[str], str]

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 
 from harness.errors import TemplateError
 from harness.rehearsal.cloudformation.template import as_meant
-from harness.templates.intrinsics import NO_VALUE, Resolver, function_of
+from harness.templates.intrinsics import NO_VALUE, function_of
 from harness.templates.names import names_in
 from harness.templates.places import Places
+from harness.templates.resolver import Resolver
 from harness.templates.values import Value, made
 
 _CARRIED_OUT = frozenset(

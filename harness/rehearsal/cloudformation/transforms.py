@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.rehearsal.cloudformation.extensions import extended
 from harness.rehearsal.cloudformation.template import StackTemplate, as_sent, read_template
-from harness.templates.intrinsics import EXTENSIONS
+from harness.templates.resolver import EXTENSIONS
 from harness.templates.values import Value
 
 SAM = "AWS::Serverless-2016-10-31"
