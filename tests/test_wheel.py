@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.sources import shop
 
@@ -69,6 +72,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(installed: Path, tmp_path: Path) -> Run:
     """Commands of the wheel."""
     return runner(installed, tmp_path)
+
+
+def test_older_pips_find_versions_of_the_instrumentations_that_fit_together() -> None:
+    """Of those of Locust all but one are named here too: each pins what all need, and pip before 25 gives up else."""
+    of_locust = {
+        Requirement(one).name for one in requires("locust") or () if "extra == 'otel'" in one.replace('"', "'")
+    }
+    instrumentations = {name for name in of_locust if name.startswith("opentelemetry-instrumentation-")}
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert len(instrumentations - {Requirement(one).name for one in ours}) == 1
 
 
 @pytest.mark.slow
