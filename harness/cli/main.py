@@ -10,7 +10,14 @@ from typing import Any, NoReturn
 from harness.cli.words import complain
 from harness.core.version import __version__
 from harness.errors import ExitCode, HarnessError, UsageError, exhausted
-from harness.processes import CLOUD_ADDRESSES, FILES, JUDGING_ADDRESSES, LOCUST_ADDRESSES, check_room
+from harness.processes import (
+    CLOUD_ADDRESSES,
+    FILES,
+    JUDGING_ADDRESSES,
+    LOCUST_ADDRESSES,
+    check_room,
+    exit_without_collecting,
+)
 from harness.streams import bear_any_stream, flush
 
 EXIT_CODES = """\
@@ -30,6 +37,7 @@ ROLES = {"--master", "--worker"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    exit_without_collecting()
     bear_any_stream()
     try:
         code = _run(words)

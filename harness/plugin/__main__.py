@@ -4,6 +4,7 @@ Locust puts the working folder ahead of all others before it reads a locustfile:
 `xml.py` of somebody's takes the place of Python's. Where a machine gives too little to load them, that is one sentence.
 """
 
+import gc
 import sys
 
 from harness.errors import exhausted
@@ -15,10 +16,12 @@ def main() -> None:
     """Has Locust do all the rest."""
     try:
         check_room(LOCUST_ADDRESSES)
+        gc.disable()  # what is loaded stays
         import locust.main
 
         import harness.plugin.plugin  # noqa: F401 - importing it is what makes Locust play experiments
 
+        gc.enable()
         locust.main.main()
     except Exception as error:  # outermost frame: memory that runs out comes in many kinds of failure
         lack = exhausted(error)

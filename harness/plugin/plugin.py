@@ -25,6 +25,7 @@ from harness.plugin.statistics import FirstHeard
 from harness.plugin.stopping import OneStop
 from harness.plugin.telemetry import tell_opentelemetry
 from harness.plugin.worker import Worker
+from harness.processes import exit_without_collecting
 from harness.report.actions import announce_refusal
 from harness.report.masking import masked_prose
 from harness.streams import bear_any_stream
@@ -44,6 +45,7 @@ def add_options(parser: Any, **_: Any) -> None:
 def init(environment: Any, **_: Any) -> None:
     """Gives the process its role; if it cannot have one, it ends with one sentence and the exit code of the error."""
     bear_any_stream()
+    exit_without_collecting()
     try:
         role = _role(environment)
     except (HarnessError, OSError, MemoryError) as error:
