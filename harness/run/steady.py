@@ -4,7 +4,7 @@ import time
 
 import gevent
 
-from harness.core.timeline.events import Arrivals, Event, FaultEnded, FaultStarted, Requests
+from harness.core.timeline.events import Arrivals, Event, FaultEnded, FaultStarted, Requests, Write
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.evidence import fault_times
 from harness.core.verdict.steady import why_not_steady
@@ -14,7 +14,8 @@ ROWS_WITHIN_WALL_S = 5.0
 """Wall time in which requests are answered and recorded that were sent in the steady time."""
 ASK_EVERY_WALL_S = 0.05
 
-_TELLING = (Requests, Arrivals, FaultStarted, FaultEnded)
+_TELLING = (Requests, Arrivals, FaultStarted, FaultEnded, Write)
+"""A fault hurts from its call on, which is a write, and is noted when that has returned."""
 
 
 class SteadyCheck:

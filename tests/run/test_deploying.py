@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 import pytest
+from msgspec.structs import replace
 
 from harness import experiments
 from harness.aws.clients import Aws
@@ -18,13 +19,15 @@ from harness.core.experiment.parse import parse
 from harness.core.experiment.rates import legs
 from harness.core.experiment.types import Deployment, Experiment
 from harness.core.rehearsed import CREATED_WITHIN_S
-from harness.core.timeline.events import DeploymentSeen, LookFailed, NoDeployment
+from harness.core.timeline.events import DeploymentSeen, FaultStarted, LookFailed, NoDeployment, Write
 from harness.core.timeline.rollout import Rollout
 from harness.core.timeline.run_state import RunState
 from harness.run.context import RunContext
 from harness.run.deploying import LISTED_WITHIN_S, Deploying
 from harness.run.ending import Ending
 from harness.run.recording import Recording
+from harness.run.steady import SteadyCheck
+from tests.core.conftest import requests
 
 MINUTE_S = 60.0
 
@@ -145,3 +148,19 @@ def test_a_deployment_that_appears_while_the_run_ends_is_told(scene: tuple[Scene
     run.record(deployed(210.0))
     assert run.deploying.seen_late(detail) == f"{detail} until the run was ending: d-1 came too late to be followed"
     assert run.deploying.seen_late("a person ended the run") == "a person ended the run"
+
+
+def test_failures_while_a_fault_of_ours_is_being_made_hold_no_deployment_back(tmp_path: Path) -> None:
+    """The call that makes it may take seconds to return; what fails before that call counts."""
+    made = Scene(tmp_path, 0)
+    context = replace(made.context, experiment=Experiment(name="test", steady_s=60))
+    check = SteadyCheck(context)
+    call = {"call": "lambda:PutFunctionConcurrency", "subject": "fakeUser"}
+    context.record(
+        requests(1.0, count=10), Write(at_s=20.0, step="intended", **call), requests(21.0, count=10, ok=False)
+    )
+    assert check.why_not()
+    context.record(FaultStarted(at_s=30.0, fault="faults[0]", kind="concurrency", value="0"))
+    assert check.why_not() is None
+    context.record(requests(10.0, count=10, ok=False))
+    assert check.why_not()
