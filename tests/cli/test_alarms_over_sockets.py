@@ -17,7 +17,7 @@ from harness.core.experiment.parse import parse
 from harness.rehearsal.fixtures import CloudFactory, aws_environment
 from tests.core.verdict.test_matrix import CELLS
 
-SPEED = 60.0
+SPEED = 90.0
 OK_HANDLER = "import os\ndef handler(event, context):\n    return {'statusCode': %d, 'body': '{}', 'headers': %s}\n"
 VERSION = "{'X-Function-Version': os.environ['AWS_LAMBDA_FUNCTION_VERSION']}"
 RELEASES: dict[str, dict[str, Any]] = {

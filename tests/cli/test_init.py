@@ -182,7 +182,7 @@ def rehearsed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., di
 
     def play(*words: str) -> dict[str, Any]:
         assert main(["init", *words, "--name", "shop"]) == 0
-        command = [sys.executable, "-m", "harness", "rehearse", "shop.yaml", "--speed", "120"]
+        command = [sys.executable, "-m", "harness", "rehearse", "shop.yaml", "--speed", "120", "--arrival-rate", "8"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         file = folder / "reports" / "latest" / "verdict.json"
         assert file.exists(), done.stderr

@@ -84,7 +84,7 @@ def rehearsed(folder: Path, text: str) -> tuple[int, RunFolder]:
     ]
     (folder / "customers.csv").write_text("\n".join(["email,term", *customers, ""]))
     (folder / "shop.yaml").write_text(text)
-    command = [sys.executable, "-m", "harness", "rehearse", "shop.yaml", "--speed", "120"]
+    command = [sys.executable, "-m", "harness", "rehearse", "shop.yaml", "--speed", "120", "--arrival-rate", "8"]
     environment = {**os.environ, "SHOP_KEY": KEY}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     (folder / "out").write_text(done.stdout + done.stderr)

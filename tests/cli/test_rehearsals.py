@@ -145,7 +145,7 @@ def test_own_locustfile_is_rehearsed(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OWN_USERS)
     experiment = "name: mine\ntraffic: {fault_when: {header: {authorization: erroruser@company.com}}}\n"
     (tmp_path / "mine.yaml").write_text(f"{experiment}expect: {{outcome: rolled_back, call: caught}}\n")
-    words = [str(tmp_path / "mine.yaml"), "-f", str(tmp_path / "mine.py"), "--users", "20", "--speed", "60"]
+    words = [str(tmp_path / "mine.yaml"), "-f", str(tmp_path / "mine.py"), "--users", "20", "--speed", "120"]
     ((code, verdict),) = play(tmp_path, *words)
     assert (code, verdict["call"]) == (0, "caught"), verdict["because"]
     assert verdict["traffic"]["good"]["failed"] == 0 < verdict["traffic"]["good"]["ok"]
@@ -175,7 +175,7 @@ def replayed(folder: Path, speed: float) -> tuple[tuple[str, str], list[float], 
 @pytest.mark.slow
 def test_same_seed_gives_the_same_minutes_at_every_speed(tmp_path: Path) -> None:
     """The same verdict, the same datapoints and the same time to detect, whatever the machine is late by."""
-    played = [replayed(tmp_path / str(speed), speed) for speed in (60, 300)]
+    played = [replayed(tmp_path / str(speed), speed) for speed in (120, 300)]
     assert played[0] == played[1]
     assert played[0][0] == ("rolled_back", "caught")
 
@@ -238,9 +238,9 @@ SHOP = """
 name: {name}
 baseline: {{url: "{baseline}"}}
 canary: {{url: "{canary}"}}
-steady_s: 20
+steady_s: 10
 traffic:
-  arrival_rate: 10
+  arrival_rate: 8
   requests: {{look: {{get: "/orders/{{{{random.int(1,9)}}}}"}}, drop: {{delete: /orders/1}}, order: {{post: /orders}}}}
 deployment: {{config: Canary10Percent3Minutes, requests: [{requests}]}}
 expect: {{outcome: {outcome}, call: {call}}}

@@ -34,7 +34,7 @@ def under_way(folder: Path) -> bool:
 @pytest.fixture
 def rehearsal(tmp_path: Path) -> Iterator[Rehearsal]:
     """A rehearsal that has traffic, and the processes that it started."""
-    command = [sys.executable, "-m", "harness", "rehearse", "healthy", "--speed", "20", "--reports", str(tmp_path)]
+    command = [sys.executable, "-m", "harness", "rehearse", "healthy", "--speed", "60", "--reports", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             soon(lambda: under_way(tmp_path))
