@@ -15,6 +15,7 @@ from harness.templates.circles import circles
 from harness.templates.cloudformation import ShiftedAlias, read_alias, read_config, released
 from harness.templates.code import read_code
 from harness.templates.hooks import silent_hooks
+from harness.templates.loops import LOOP, names_needed, unrolled
 from harness.templates.places import Places
 from harness.templates.release import (
     Fact,
@@ -24,7 +25,7 @@ from harness.templates.release import (
     TemplateAlarm,
     TemplateRelease,
 )
-from harness.templates.resolver import Resolver
+from harness.templates.resolver import EXTENSIONS, Resolver
 from harness.templates.routes import InvokedRoute, guarded_apis, invoked_routes
 from harness.templates.translated import Translated
 from harness.templates.values import Value, mentions, read_values
@@ -91,7 +92,15 @@ def _translated(path: Path, given: Mapping[str, str], environment: Mapping[str, 
             "is no template of CloudFormation or SAM (it has no Resources), no serverless.yml and no plan of Terraform"
         )
         raise TemplateError(str(path), whole.line, problem)
-    return Translated(template=whole)
+    return _with_copies(whole, given, places)
+
+
+def _with_copies(whole: Value, given: Mapping[str, str], places: Places) -> Translated:
+    """A template of CloudFormation or SAM with the copies of its loops."""
+    resolver = Resolver(whole, given, places)
+    template = unrolled(whole, resolver)
+    defaults = {name: Fact(value.text(), value.line) for name, value in resolver.defaults.items()}
+    return Translated(template=template, defaults=defaults)
 
 
 def _which_of(folder: Path) -> str:
@@ -198,7 +207,12 @@ class _Reading:
         for logical, resource in self._resolver.resources.items():
             kind = resource.get("Type")
             if kind is None:
-                self._problems.append(_without_type(logical, resource))
+                told = (
+                    _loop(logical, resource, self._resolver)
+                    if logical.startswith(LOOP)
+                    else _without_type(logical, resource)
+                )
+                self._problems.append(told)
             elif self._is_there(logical, resource, kind.text()):
                 by_type.setdefault(kind.text(), {})[logical] = resource
         return _Sorted(by_type)
@@ -279,6 +293,17 @@ def _conditional(resolver: Resolver, logical: str, condition: Value, *, is_known
     text = f"Whether {logical} is deployed is not known: it hangs on the condition {condition.text()}."
     advice = resolver.how_to_give([*resolver.needed_by(condition.text())])
     return Problem("condition", "unknown", text, f"{advice[:1].upper()}{advice[1:]}.", condition.line)
+
+
+def _loop(logical: str, resource: Value, resolver: Resolver) -> Problem:
+    """What is to be told of a loop that is left: nothing carries it out, or what it goes over is not known."""
+    if not resolver.is_extended:
+        text = f"{logical} is no resource: only the transform {EXTENSIONS} carries it out."
+        advice = f"Let {EXTENSIONS} stand first in Transform."
+        return Problem("template", "error", text, advice, resource.line)
+    advice = resolver.how_to_give(names_needed(resolver, resource))
+    text = f"What {logical} makes is not known: it hangs on what only the deployment knows."
+    return Problem("template", "unknown", text, f"{advice[:1].upper()}{advice[1:]}.", resource.line)
 
 
 def _without_type(logical: str, resource: Value) -> Problem:

@@ -25,9 +25,16 @@ PSEUDO = frozenset(
 """The names that every template may refer to (CloudFormation's user guide, pseudo parameters)."""
 EXTENSIONS = "AWS::LanguageExtensions"
 """The transform that carries functions out before SAM reads the template, where it stands before it."""
+SAM = "AWS::Serverless-2016-10-31"
 _NOTIFIED = "AWS::NotificationARNs"
 """A list, and an empty one unless the deployment names topics: hardly one does."""
 _DYNAMIC = re.compile(r"\{\{resolve:([^}]+)\}\}")
+
+
+def transforms_of(template: Value) -> tuple[str, ...]:
+    """The names of the transforms that a template asks for, in their order."""
+    found = template.get("Transform")
+    return () if found is None else tuple(part.text() for part in found.parts() or (found,))
 
 
 class Resolver:
@@ -45,8 +52,8 @@ class Resolver:
             for name in ("Parameters", "Mappings", "Conditions", "Resources")
         }
         self._under_way: list[str] = []
-        transforms = template.get("Transform") or Value(None, 0)
-        self.is_extended = EXTENSIONS in [one.text() for one in transforms.parts()][:-1]
+        transforms = transforms_of(template)
+        self.is_extended = EXTENSIONS in transforms and SAM not in transforms[: transforms.index(EXTENSIONS)]
 
     def wrong(self, line: int, problem: str) -> TemplateError:
         """What is raised for a template that is wrong on a line."""

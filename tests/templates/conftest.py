@@ -208,3 +208,27 @@ def why(diagnosis: TemplateDiagnosis, question: str = "gradual-shift") -> Check:
         (check for check in of_the_template(diagnosis) if check.id == question),
         key=lambda check: SEVERITIES.index(check.severity),
     )
+
+
+def facts(release: TemplateRelease) -> list[object]:
+    """What is said of each released function, without the lines."""
+    return [
+        (
+            one.function,
+            one.alias.value,
+            one.group and one.group.value,
+            one.application,
+            one.config.value,
+            [fact.value for fact in one.alarms],
+            {*one.rollback_events},
+            {event: fact.value for event, fact in one.hooks.items()},
+        )
+        for one in sorted(release.released, key=lambda one: one.function)
+    ]
+
+
+def answers(release: TemplateRelease) -> list[Mapping[str, str]]:
+    """How severe each answer of doctor is, by function; the role of a hook is told in SAM's own template alone."""
+    diagnoses = examine_template(release, Experiment(name="doctor")).diagnoses
+    ordered = sorted(diagnoses, key=lambda one: str(one.function))
+    return [{check.id: check.severity for check in one.checks if check.id != "hooks"} for one in ordered]

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.experiment.types import Experiment
 from harness.rehearsal.cloudformation.template import as_sent
 from harness.rehearsal.cloudformation.transforms import transformed
-from harness.templates import examine_template, read_release
-from harness.templates.release import TemplateRelease
-from tests.templates.conftest import SAM
+from harness.templates import read_release
+from tests.templates.conftest import SAM, answers, facts
 
 STORED = ("CodeUri: src/", "CodeUri: s3://bucket/key\n      Handler: app.handler\n      Runtime: python3.13")
 HOOK = (
@@ -102,27 +100,3 @@ def test_language_extensions_are_carried_out_before_sam_if_they_come_first(
         assert facts(read[0]) == facts(read[1])
         found += [stage] if facts(read[0]) else []
     assert found == released_in
-
-
-def facts(release: TemplateRelease) -> list[object]:
-    """What is said of each released function, without the lines."""
-    return [
-        (
-            one.function,
-            one.alias.value,
-            one.group and one.group.value,
-            one.application,
-            one.config.value,
-            [fact.value for fact in one.alarms],
-            {*one.rollback_events},
-            {event: fact.value for event, fact in one.hooks.items()},
-        )
-        for one in sorted(release.released, key=lambda one: one.function)
-    ]
-
-
-def answers(release: TemplateRelease) -> list[Mapping[str, str]]:
-    """How severe each answer of doctor is, by function; the role of a hook is told in SAM's own template alone."""
-    diagnoses = examine_template(release, Experiment(name="doctor")).diagnoses
-    ordered = sorted(diagnoses, key=lambda one: str(one.function))
-    return [{check.id: check.severity for check in one.checks if check.id != "hooks"} for one in ordered]

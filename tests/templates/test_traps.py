@@ -116,12 +116,6 @@ def test_one_of_several_types_by_stage_is_expanded(examine: Examine) -> None:
     assert "1080 s" in asked(examine(SAM, change, Stage="prod"), "gradual-shift").seen
 
 
-def test_resources_that_a_loop_makes_are_not_known(examine: Examine) -> None:
-    """They are not read, so nobody says that all is well."""
-    diagnosis = examine(SAM + "  Fn::ForEach::Loop: [Name, [a, b], {'${Name}': {Type: 'AWS::SNS::Topic'}}]\n")
-    assert (diagnosis.exit_code, told(diagnosis)["template"][0]) == (4, "unknown")
-
-
 def test_a_preset_by_a_parameter_is_asked_for(examine: Examine) -> None:
     """Given, it is judged."""
     change = ("Type: Canary10Percent5Minutes", "Type: !Ref Owner")

@@ -145,7 +145,9 @@ def _exposure(setting: Setting, seen: Outlook) -> Iterator[PredictedNumber]:
     if seen.rolled_back.value < SURE:
         later = setting.rate_at(setting.end_s) * setting.fault.share * setting.fault.of_traffic
         by_then = failing_by(setting, setting.last_shift_s)
-        text = f"Where it is promoted, {by_then:,.0f} requests until then, and {figures(later)} a second from then on."
+        text = (
+            f"Requests {bad} where it is promoted: {by_then:,.0f} until then, and {figures(later)} a second afterwards."
+        )
         yield PredictedNumber(id="requests_if_promoted", value=later, unit="requests/s", by="exact", text=text)
 
 

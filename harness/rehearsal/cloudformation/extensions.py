@@ -1,7 +1,7 @@
-"""The transform AWS::LanguageExtensions: functions whose values are known are carried out before SAM reads a template.
+"""The transform AWS::LanguageExtensions: loops, and functions whose values are known, before SAM reads a template.
 
 Source: the maintainers of SAM, aws/serverless-application-model#1606 and #2533. What it makes of a function whose value
-only the deployment knows is not documented; here it is left as it is (an assumption), and so is Fn::ForEach.
+only the deployment knows is not documented; here it is left as it is (an assumption).
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from harness.errors import TemplateError
 from harness.rehearsal.cloudformation.template import as_meant
 from harness.templates.intrinsics import NO_VALUE, function_of
+from harness.templates.loops import LOOP, unrolled
 from harness.templates.names import names_in
 from harness.templates.places import Places
 from harness.templates.resolver import Resolver
@@ -21,7 +22,12 @@ _SECTIONS = ("Resources", "Outputs")
 
 
 def extended(values: Value, parameters: Mapping[str, str]) -> Value:
-    """A template with its known functions carried out."""
+    """A template with its loops and its known functions carried out. Raises TemplateError for a loop that cannot be."""
+    looped = Resolver(values, parameters, Places("template"))
+    values = unrolled(values, looped)
+    for name, part in (values.get("Resources") or Value({}, 0)).items():
+        if name.startswith(LOOP):
+            raise looped.wrong(part.line, f"what {name} goes over is not known before the deployment")
     resolver = Resolver(values, parameters, Places("template"))
     sections = dict(values.items())
     done = {name: _carried_out(resolver, sections[name]) for name in _SECTIONS if name in sections}

@@ -13,11 +13,11 @@ from harness.rehearsal.cloudformation.transforms import (
     TransformFailed,
     check_capabilities,
     needed_capabilities,
-    transforms_of,
 )
 from harness.rehearsal.cloudformation.views import page, stack_view, summary_view
 from harness.rehearsal.operations import Answer, Params, operation
 from harness.rehearsal.refusal import Refusal
+from harness.templates.resolver import transforms_of
 
 UPDATABLE = (
     "CREATE_COMPLETE",

@@ -5,12 +5,12 @@ import logging
 from types import SimpleNamespace
 from typing import Any
 
+from harness.errors import TemplateError
 from harness.rehearsal.cloudformation.extensions import extended
 from harness.rehearsal.cloudformation.template import StackTemplate, as_sent, read_template
-from harness.templates.resolver import EXTENSIONS
+from harness.templates.resolver import EXTENSIONS, SAM, transforms_of
 from harness.templates.values import Value
 
-SAM = "AWS::Serverless-2016-10-31"
 _POLICY = "arn:aws:iam::aws:policy/"
 _IN_SERVICE_ROLE = ("AWSLambda", "AWSCodeDeploy", "AmazonAPIGateway", "AWSDeepRacer", "AmazonDMS")
 
@@ -37,14 +37,6 @@ class TransformFailed(Exception):
     """A transform refused the template; the message is the reason that a change set gets."""
 
 
-def transforms_of(values: Value) -> tuple[str, ...]:
-    """The names of the transforms that a template asks for."""
-    found = values.get("Transform")
-    if found is None:
-        return ()
-    return tuple(part.text() for part in found.parts() or (found,))
-
-
 def transformed(text: str, parameters: dict[str, str], region: str) -> StackTemplate:
     """The template of a stack from the text that was sent. Raises Refusal, and TransformFailed for SAM's own."""
     values = read_template(text)
@@ -52,8 +44,15 @@ def transformed(text: str, parameters: dict[str, str], region: str) -> StackTemp
     for name in asked:
         if name not in (SAM, EXTENSIONS):
             raise TransformFailed(f"No transform named {name} found in this local cloud.")
-        values = extended(values, parameters) if name == EXTENSIONS else _by_sam(values, parameters, region)
+        values = _extended(values, parameters) if name == EXTENSIONS else _by_sam(values, parameters, region)
     return StackTemplate(text, values)
+
+
+def _extended(values: Value, parameters: dict[str, str]) -> Value:
+    try:
+        return extended(values, parameters)
+    except TemplateError as error:
+        raise TransformFailed(f"Transform {EXTENSIONS} failed with: {error}") from error
 
 
 def _by_sam(values: Value, parameters: dict[str, str], region: str) -> Value:
