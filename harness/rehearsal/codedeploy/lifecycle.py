@@ -7,19 +7,12 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from harness.core.delays import ALIAS_LAG_S, FORWARD, ROLLBACK, ROLLBACK_DELAY_S, Range, StepTimes
+from harness.core.delays import FORWARD, ROLLBACK, ROLLBACK_DELAY_S, Range, StepTimes
 from harness.rehearsal.clock import Schedule
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy.alarm_watch import AlarmWatch
-from harness.rehearsal.codedeploy.appspec import AppSpec
-from harness.rehearsal.codedeploy.failures import (
-    HOOK_FAILED,
-    alias_problem,
-    bad_configuration,
-    bad_function,
-    spec_problem,
-    throttled,
-)
+from harness.rehearsal.codedeploy.alias_shifts import AliasShifter
+from harness.rehearsal.codedeploy.failures import HOOK_FAILED, bad_configuration
 from harness.rehearsal.codedeploy.hooks import Execution, HookRunner, execution_id
 from harness.rehearsal.codedeploy.ids import new_deployment_id
 from harness.rehearsal.codedeploy.records import (
@@ -31,7 +24,6 @@ from harness.rehearsal.codedeploy.records import (
     EventStatus,
     RollbackTrigger,
 )
-from harness.rehearsal.codedeploy.roles import RoleLimits
 from harness.rehearsal.codedeploy.rollback import note_on, rollback_of
 from harness.rehearsal.codedeploy.routing import landings, shifts
 from harness.rehearsal.codedeploy.stages import TRANSITIONS, DeploymentStage, StageSignal
@@ -70,11 +62,10 @@ class Lifecycle:
     ) -> None:
         self._schedule = schedule
         self._store = store
-        self._functions = functions
+        self._alias = AliasShifter(schedule, functions)
         self._rng = rng
         self._hooks = HookRunner(functions, self._hook_refused)
         self._watch = AlarmWatch(schedule, store, alarms, self.stop, stop_delay_s)
-        self._roles = RoleLimits()
         self._runs: dict[str, _Running] = {}
         self.executions: dict[str, Execution] = {}
         self._enter: dict[DeploymentStage, ScheduledStep] = {
@@ -122,13 +113,7 @@ class Lifecycle:
         self._later(deployment_id, at_s, run.pace.start_s, self._check)
 
     def _check(self, deployment_id: str, at_s: float) -> None:
-        deployment = self._store.deployments[deployment_id]
-        if deployment.creator is Creator.ROLLBACK:
-            failure = alias_problem(deployment.known_spec, self._functions)
-        elif self._roles.admits(deployment.role, at_s):
-            failure = spec_problem(deployment.known_spec, self._functions)
-        else:
-            failure = throttled(deployment.role)
+        failure = self._alias.problem(self._store.deployments[deployment_id], at_s)
         if failure:
             self._fail(deployment_id, at_s, failure)
         else:
@@ -151,7 +136,7 @@ class Lifecycle:
     def _shifting_to(self, weight: float) -> ScheduledStep:
         def step(deployment_id: str, at_s: float) -> None:
             deployment = self._store.deployments[deployment_id]
-            failure = self._shift(deployment, weight, at_s)
+            failure = self._alias.shift(deployment, weight, at_s, self._runs[deployment_id].steps)
             if failure:
                 self._fail(deployment_id, at_s, failure)
                 return
@@ -160,21 +145,6 @@ class Lifecycle:
                 self._finish_event(deployment_id, at_s)
 
         return step
-
-    def _shift(self, deployment: DeploymentRecord, weight: float, at_s: float) -> ErrorInformation | None:
-        """Moves the alias; what is in the way where that cannot be done."""
-        spec = deployment.known_spec
-        if deployment.creator is Creator.ROLLBACK:
-            if deployment.moves_alias:
-                lag_s = drawn(ALIAS_LAG_S, self._runs[deployment.id].steps)
-                self._schedule.at(at_s + lag_s, lambda _: self._move_late(spec, weight))
-            return None
-        taken = None if deployment.shifted else spec_problem(spec, self._functions)
-        return taken or _move(self._functions, spec, weight)
-
-    def _move_late(self, spec: AppSpec, weight: float) -> None:
-        if failure := _move(self._functions, spec, weight):
-            log.warning("the alias could not be given back: %s", failure.message)
 
     def _complete(self, deployment_id: str, at_s: float) -> None:
         deployment = self._store.change(deployment_id, completed_s=at_s, updated_s=at_s)
@@ -274,15 +244,6 @@ class Lifecycle:
     def _after(self, wait: Callable[[StepTimes], Range], step: ScheduledStep) -> ScheduledStep:
         """Entering a stage that begins with a wait: `step` comes after it."""
         return lambda deployment_id, at_s: self._later(deployment_id, at_s, wait(self._runs[deployment_id].pace), step)
-
-
-def _move(functions: Functions, spec: AppSpec, weight: float) -> ErrorInformation | None:
-    version, weights = (spec.target, {}) if weight == 1.0 else (spec.current, {spec.target: weight})
-    try:
-        functions.shift(spec.function, spec.alias, version, weights)
-    except Refusal as refusal:
-        return bad_function(refusal)
-    return None
 
 
 def _broken_off(event: EventRecord, at_s: float) -> EventRecord:
