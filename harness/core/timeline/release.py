@@ -15,7 +15,6 @@ from msgspec import Struct
 from harness.core.timeline.bounds import Bounds, Shift
 from harness.core.timeline.dated_shift import DatedShift, dated_shift
 from harness.core.timeline.deployments import (
-    PLACE_AFTER,
     UNDOING_BY_STATUS,
     Phase,
     Undoing,
@@ -24,7 +23,7 @@ from harness.core.timeline.deployments import (
     phase_of,
 )
 from harness.core.timeline.events import AliasSeen, ConfigSeen, DeploymentSeen, Place, TargetSeen
-from harness.core.timeline.weights import Weights, place_of, shares_of, versions_of, weight_of
+from harness.core.timeline.weights import Weights, place_of, versions_of, weight_of
 
 GRACE_S = 30.0
 
@@ -188,26 +187,11 @@ class Release(Struct, frozen=True, kw_only=True):
         left = self.restored or self.weights.returned or self.promoted
         return left[1] if left else None
 
-    @property
-    def alias_contradicts(self) -> bool:
-        """Whether the last look at the alias, asked after the end and the grace, shows another place than it should."""
-        wanted = PLACE_AFTER.get(self.phase)
-        if wanted is None or self.alias is None or self.ended is None or self.baseline is None or self.superseded_by:
-            return False
-        is_elsewhere = self.place != wanted or bool(self.strangers(self.alias))
-        return self.alias.asked_s >= self.ended[1] + GRACE_S and is_elsewhere
-
     def strangers(self, alias: AliasSeen) -> list[str]:
         """The versions an alias sends traffic to that are none of this release's; none where those are not known."""
         if self.baseline is None or self.canary is None:
             return []
         return sorted(versions_of(alias) - {self.baseline, self.canary})
-
-    @property
-    def strayed(self) -> tuple[str, Bounds] | None:
-        """The version that somebody else put on the alias before the deployment's end, and when; None if nobody did."""
-        strayed = self.weights.strayed
-        return None if strayed and self.ended and strayed[1][1] > self.ended[1] else strayed
 
     @property
     def superseded_by(self) -> tuple[str, ...]:
@@ -218,11 +202,6 @@ class Release(Struct, frozen=True, kw_only=True):
     def superseded_s(self) -> float:
         """When the group's next deployment was created: nothing from then on is this one's doing; infinite if none."""
         return min((other.created_s for other in self._later if other.created_s is not None), default=math.inf)
-
-    @property
-    def left_split(self) -> bool:
-        """Whether the deployment ended badly without a rollback and the alias still splits the traffic."""
-        return self.phase in (Phase.STOPPED, Phase.FAILED) and self.alias is not None and bool(shares_of(self.alias))
 
     @property
     def was_allowed(self) -> bool:

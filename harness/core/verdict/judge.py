@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.criteria import limit_word
 from harness.core.experiment.types import Call, Expect, Experiment, Outcome
+from harness.core.timeline.alias_astray import is_left_split
 from harness.core.timeline.bounds import Bounds, Shift
 from harness.core.timeline.events import Event
 from harness.core.timeline.rollout import Rollout, replay
@@ -131,7 +132,7 @@ def _as_asked(verdict: Verdict, evidence: Evidence) -> Verdict:
 def call_of(evidence: Evidence, harm: Harm) -> Call:
     """Fact against measure; whatever is not certain is inconclusive."""
     rollout = evidence.rollout
-    if harm.done and rollout.release.left_split:
+    if harm.done and is_left_split(rollout.release):
         return Call.MISSED  # the deployment stopped, and the canary went on hurting with its share of the traffic
     if evidence.stopped_by_a_person or (rollout.release.stopped_by_hand and not harm.done):
         return Call.INCONCLUSIVE  # the safety net did nothing, neither well nor badly
@@ -231,7 +232,7 @@ def _outcome_reason(evidence: Evidence, call: Call) -> Reason:
 def _call_reasons(evidence: Evidence, call: Call) -> Iterator[Reason]:
     expected = evidence.experiment.expect.calls
     if not expected and call is Call.MISSED:
-        went_on = "was left with its share" if evidence.release.left_split else "was promoted"
+        went_on = "was left with its share" if is_left_split(evidence.release) else "was promoted"
         asked = evidence.experiment.expect != Expect()
         meant = "; expect.call does not say that this is meant" if asked else ""
         yield Reason("contrary", f"Harm was done and the canary {went_on}{meant}.")

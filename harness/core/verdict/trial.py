@@ -3,6 +3,7 @@
 import math
 
 from harness.core.experiment.types import Outcome
+from harness.core.timeline.alias_astray import strayed_to
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.weights import Stay
 from harness.core.verdict.evidence import Evidence
@@ -18,7 +19,7 @@ SETTLING_S = 15.0
 
 def gap_in_the_trial(evidence: Evidence) -> str | None:
     """What left the canary untried for a part of its time; None where nothing did, or nothing tells."""
-    strayed, lost = evidence.release.strayed, lost_weights(evidence)
+    strayed, lost = strayed_to(evidence.release), lost_weights(evidence)
     if strayed:
         return f"somebody moved the alias to version {strayed[0]} {_after(evidence, strayed[1][1])}"
     if lost:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from harness.core.experiment.types import Outcome
+from harness.core.timeline.alias_astray import is_elsewhere, is_left_split
 from harness.core.timeline.deployments import Phase
 from harness.core.timeline.events import (
     AlarmChanged,
@@ -285,7 +286,7 @@ def test_a_deployment_that_was_superseded_is_settled() -> None:
     rollout = replay([*promoted, later, alias(420.0, "3")])
     assert rollout.settled
     assert (rollout.outcome, rollout.release.superseded_by) == (Outcome.PROMOTED, ("d-LATER",))
-    assert not rollout.release.alias_contradicts
+    assert not is_elsewhere(rollout.release)
 
 
 def test_a_deployment_before_this_one_ended_does_not_supersede_it() -> None:
@@ -329,8 +330,8 @@ def test_settled_stays_settled_when_somebody_moves_the_alias_later() -> None:
 def test_alias_that_contradicts_is_noticed_after_the_grace() -> None:
     """Views may disagree for a moment, not for good."""
     promoted = [*CANARY, deployment(370.0, "Succeeded", completed_s=366.0)]
-    assert not replay([*promoted, alias(380.0)]).release.alias_contradicts
-    assert replay([*promoted, alias(400.0)]).release.alias_contradicts
+    assert not is_elsewhere(replay([*promoted, alias(380.0)]).release)
+    assert is_elsewhere(replay([*promoted, alias(400.0)]).release)
     assert replay([*promoted, alias(400.0)]).outcome is Outcome.PROMOTED
 
 
@@ -378,7 +379,7 @@ def test_nothing_is_restored_where_the_alias_stays_split() -> None:
     """A stop without rollback restores nothing."""
     rollout = replay([*CANARY, deployment(190.0, "Stopped"), deployment(230.0, "Stopped"), alias(230.0, v2=0.1)])
     assert rollout.release.restored is None
-    assert rollout.release.left_split
+    assert is_left_split(rollout.release)
 
 
 def test_rollback_without_any_canary_traffic_began_no_canary() -> None:

@@ -3,6 +3,7 @@
 import math
 
 from harness.core.experiment.types import Outcome
+from harness.core.timeline.alias_astray import is_elsewhere, is_left_split, strayed_to
 from harness.core.timeline.events import LifecycleEvent
 from harness.core.verdict.findings.scene import Scene, error, warning
 from harness.core.verdict.trial import lost_weights
@@ -26,7 +27,7 @@ def no_canary(scene: Scene) -> Finding | None:
 def alias_left_split(scene: Scene) -> Finding | None:
     """The deployment ended badly, nothing rolled it back, and the canary still has traffic."""
     release = scene.evidence.release
-    if not release.left_split or release.alias is None:
+    if not is_left_split(release) or release.alias is None:
         return None
     return error(
         "alias-left-split",
@@ -39,7 +40,7 @@ def alias_left_split(scene: Scene) -> Finding | None:
 def alias_contradicts(scene: Scene) -> Finding | None:
     """The alias is not where CodeDeploy says it put it."""
     outcome, release = scene.evidence.rollout.outcome, scene.evidence.release
-    if not release.alias_contradicts or release.alias is None:
+    if not is_elsewhere(release) or release.alias is None:
         return None
     return error(
         "alias-contradicts-codedeploy",
@@ -65,7 +66,7 @@ def alias_lost_weights(scene: Scene) -> Finding | None:
 def alias_moved(scene: Scene) -> Finding | None:
     """Somebody put another version on the alias while CodeDeploy was shifting."""
     release = scene.evidence.release
-    strayed, created_s = release.strayed, release.created_s
+    strayed, created_s = strayed_to(release), release.created_s
     if strayed is None or created_s is None:
         return None
     version, (low, high) = strayed
