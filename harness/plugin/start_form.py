@@ -98,6 +98,13 @@ def _field(name: str, given: Any, base: Experiment | None) -> Field:
     return Field(name=name, label=label, kind=kind, choices=choices, value=value or "", default=default)
 
 
+def _found(named: str | None, experiment: Experiment) -> str | None:
+    """What is watched, by its own name or by what it is found by."""
+    found_by = {"stack": experiment.deployment.stack, "function": experiment.deployment.function}
+    of = next((f"{kind} {name}" for kind, name in found_by.items() if name), None)
+    return named or (f"found by the {of}" if of else None)
+
+
 def _rate(experiment: Experiment) -> str:
     traffic = experiment.traffic
     return worded(traffic.arrival_rate) if traffic.users is None else f"a closed loop of {traffic.users} users"
@@ -108,8 +115,8 @@ _FIELDS: Mapping[str, tuple[str, Read]] = {
     "error_share": ("Share meant to fail, 0 to 1", lambda asked: f"{asked.traffic.error_share:g}"),
     "pattern": ("How fault requests are spread", lambda asked: asked.traffic.pattern),
     "arrivals": ("How starts are spread", lambda asked: asked.traffic.arrivals),
-    "application": ("CodeDeploy application", lambda asked: asked.deployment.application),
-    "group": ("Deployment group", lambda asked: asked.deployment.group),
+    "application": ("CodeDeploy application", lambda asked: _found(asked.deployment.application, asked)),
+    "group": ("Deployment group", lambda asked: _found(asked.deployment.group, asked)),
     "deployment": ("Deployment that is under way", lambda asked: asked.deployment.id),
     "target_version": ("Version to deploy", lambda asked: asked.deployment.target_version),
     "redeploy": ("Deploy the code in service once more", lambda asked: asked.deployment.redeploy),

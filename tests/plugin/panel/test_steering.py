@@ -136,6 +136,7 @@ def _refused_by_the_form(locust: Any, page: "Page") -> None:
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_text("--canary-error-share: must be between 0 and 1, not '2'")).to_be_visible()
     assert locust.state()["run"] is None
+    _refused_by_our_form(locust, page)
     for fields in (
         {"canary_error_share": "2"},
         {"canary_reports": "/"},
@@ -146,6 +147,23 @@ def _refused_by_the_form(locust: Any, page: "Page") -> None:
         status, told = locust.ask("/swarm", form(**fields))
         assert (status, told["success"]) == (200, False), fields
     assert locust.steer("stop") == (409, {"schema": 1, "error": "no test is running"})
+
+
+def _refused_by_our_form(locust: Any, page: "Page") -> None:
+    """Ours tells it beside its button, and keeps what was filled in, also once Locust's state is another."""
+    from playwright.sync_api import expect
+
+    page.goto(f"{locust.url}/canary/")
+    page.get_by_label("Requests per second").fill("soon")
+    page.get_by_role("button", name="Start", exact=True).click()
+    beside = page.locator("[data-part=start] .said")
+    expect(beside).to_contain_text("Refused: ")
+    changed = {**locust.state(), "test": "running"}
+    page.route("**/api/v1/state", lambda route: route.fulfill(json=changed))
+    expect(page.get_by_text("Locust runs a test there")).to_be_visible()
+    expect(beside).to_contain_text("Refused: ")
+    expect(page.get_by_label("Requests per second")).to_have_value("soon")
+    page.unroute("**/api/v1/state")
 
 
 def _refused_to_foreign_pages(locust: Any, page: "Page") -> None:

@@ -515,11 +515,12 @@ function shadowsOf(run) {
 function watcherOf(run) {
   const seen = run.watcher;
   if (!seen.watching) return null;
-  const late = run.stage === "running" && (seen.last_look_s == null || (seen.wall_age_s > 5 && seen.age_s > 15));
-  const ago = seen.last_look_s == null ? "none yet" : run.stage === "running" ? `${duration(seen.age_s)} ago` : "at the end";
+  const unseen = seen.last_look_s == null;
+  const late = run.stage === "running" && (unseen ? seen.failed_looks > 0 : seen.wall_age_s > 5 && seen.age_s > 15);
+  const ago = unseen ? "none yet" : run.stage === "running" ? `${duration(seen.age_s)} ago` : "at the end";
   const rows = [["last good look", ago], ["looks", count(seen.looks)], ["failed looks", count(seen.failed_looks)]];
   return card("Watcher", null,
-    h("p", {}, h("span", { class: "pill", "data-tone": late ? "bad" : "good" }, late ? "blind" : "sees")),
+    unseen && !late ? null : h("p", {}, h("span", { class: "pill", "data-tone": late ? "bad" : "good" }, late ? "blind" : "sees")),
     h("table", {}, h("tbody", {}, ...rows.map(([name, value]) => h("tr", {}, h("td", {}, name), h("td", { class: "right" }, value))))),
     seen.last_failure ? h("p", { class: "soft" }, `last failure at ${elapsed(seen.last_failure_s - (run.created_s ?? 0))}: ${seen.last_failure}`) : null);
 }

@@ -16,11 +16,12 @@ export class StartCard {
     this.node = h("section", { class: "card start", "data-part": "start", hidden: true });
   }
 
-  // Asks for the form anew whenever a run has ended, since what is in service may be another version then.
-  async draw({ run, test }) {
+  // Asks for the form anew whenever a run has ended, since what is in service may be another version then. A start that
+  // is refused leaves it as it is, with what was filled in and why it was refused.
+  async draw({ run }) {
     const free = !run || run.stage === "over";
     this.node.hidden = !free;
-    const key = free ? `${run?.name ?? ""} ${test}` : null;
+    const key = free ? run?.name ?? "" : null;
     if (key === this.shownFor) return;
     this.shownFor = key;
     if (!free) return;
