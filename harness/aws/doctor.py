@@ -27,7 +27,7 @@ from harness.core.arming import Diagnosis, FaultCounts, Hook, Probed, Snapshot, 
 from harness.core.arming.snapshot import GONE, LOOK_BACK_S, NO_HOST, Points
 from harness.core.experiment.types import Experiment
 from harness.core.foreign import mapping, sequence, text
-from harness.core.timeline.alarm_rules import FAILURE_METRICS, metrics_of
+from harness.core.timeline.alarm_rules import FAILURE_METRICS, is_told, metrics_of
 from harness.core.timeline.deployments import UNDER_WAY, is_rollback
 from harness.core.timeline.events import DeploymentSeen, Event, MetricQuery
 from harness.errors import HarnessError, NotFound
@@ -323,7 +323,9 @@ class _Probing:
         function = {"FunctionName": seen.function}
         own = {("", name): sum_of(name, function) for name in ("Errors", "Invocations")}
         read = self._examination.metrics().items()
-        failures = {name: failures_of(metric) for name, metric in read if metric.metric in FAILURE_METRICS}
+        failures = {
+            name: failures_of(metric) for name, metric in read if is_told(metric) and metric.metric in FAILURE_METRICS
+        }
         asked_for = {**own, **failures}
         points = datapoints(self._eyes, asked_for, sent_s)
         if points.keys() != asked_for.keys():

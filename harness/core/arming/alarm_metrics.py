@@ -1,12 +1,13 @@
 """Questions about the metrics that the guarding alarms read: each is asked of every metric of every alarm."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.core.arming.diagnosis import Assessment, error, note, ok, warning
 from harness.core.arming.judged import called, of_each_alarm, of_each_metric
 from harness.core.arming.metric_names import (
     API_GATEWAY,
     LAMBDA,
+    LOAD_BALANCER,
     RESERVED,
     WITH_EVERY_INVOCATION,
     meant_by,
@@ -26,16 +27,35 @@ def right_name(snapshot: Snapshot) -> Assessment:
 
 def _right_name(snapshot: Snapshot, alarm: AlarmDefined, metric: MetricQuery) -> Assessment:
     name, known = called(alarm, metric), names_in(metric.namespace, metric.dimensions)
+    if metric.namespace is None:
+        return error(f"{name} watches {metric.metric} of no namespace: CloudWatch takes no such alarm.", "Name one.")
     watched = f"{name} watches {metric.namespace} {metric.metric}"
     if metric.metric in (known or ()) or snapshot.points.get((alarm.name, metric.id)):
         return ok(f"{watched}.")
+    if _misspells_lambda(metric):
+        return error(f"{watched}: Lambda writes to {LAMBDA} alone.", f"Make its namespace {LAMBDA}.")
     if known is None:
         return note(f"{watched}; whether there is such a metric is not judged.")
+    if metric.namespace == API_GATEWAY and metric.metric in _OF_OTHER_APIS:
+        return _of_another_api(watched, metric, meant_by(str(metric.metric), known))
     meant = meant_by(str(metric.metric), known)
     if meant is None:
         return warning(f"{watched}, and no such metric is known here.", f"Look the name up at {_place(metric)}.")
     seen = f"{watched}: {_place(metric)} has no metric {metric.metric}, {meant} is meant."
     return error(seen, f"Make its metric {meant}.")
+
+
+_OF_OTHER_APIS: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys(("4XXError", "5XXError"), ("a REST API", "ApiName, its name")),
+    **dict.fromkeys(("4xx", "5xx"), ("an HTTP API", "ApiId, its id")),
+}
+
+
+def _of_another_api(watched: str, metric: MetricQuery, meant: str | None) -> Assessment:
+    """A name of the other kind of API: either the name is wrong, or the dimension."""
+    kind, dimension = _OF_OTHER_APIS[str(metric.metric)]
+    seen = f"{watched}: {_place(metric)} has no metric {metric.metric}, {meant} is meant, or {kind}."
+    return error(seen, f"Make its metric {meant}; for {kind} make its dimension {dimension}.")
 
 
 def _place(metric: MetricQuery) -> str:
@@ -65,7 +85,7 @@ def _right_functions(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
 def _right_function(snapshot: Snapshot, alarm: AlarmDefined, metric: MetricQuery) -> Assessment:
     name = called(alarm, metric)
     if metric.namespace != LAMBDA:
-        return note(f"{name} watches {metric.namespace} {metric.metric}, which has no dimension of a function.")
+        return note(f"{name} watches {metric.namespace} {metric.metric}: of which function is not judged.")
     watched = metric.dimensions.get("FunctionName")
     if watched is None:
         seen = f"{name} has no dimension FunctionName: it counts all functions of the account."
@@ -105,8 +125,10 @@ def right_versions(snapshot: Snapshot) -> Assessment:
 
 def _right_versions(snapshot: Snapshot, alarm: AlarmDefined, metric: MetricQuery) -> Assessment:
     name = called(alarm, metric)
-    if metric.namespace != LAMBDA:
+    if metric.namespace in (API_GATEWAY, LOAD_BALANCER):
         return note(f"{name} counts the requests to all versions.")
+    if metric.namespace != LAMBDA:
+        return note(f"{name} watches {metric.namespace} {metric.metric}: of which version is not judged.")
     version = metric.dimensions.get("ExecutedVersion")
     if version is None:
         advice = f"To count only the canary: Resource={snapshot.function}:{snapshot.alias_name} and ExecutedVersion."

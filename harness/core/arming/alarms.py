@@ -133,6 +133,9 @@ def can_breach(snapshot: Snapshot) -> Assessment:
 
 
 def _can_breach(_: Snapshot, alarm: AlarmDefined) -> Assessment:
+    if (alarm.datapoints or 0) > (alarm.evaluation_periods or 1):
+        many = f"{alarm.datapoints} of {alarm.evaluation_periods or 1} datapoints"
+        return error(f"{alarm.name} asks for {many}: CloudWatch takes no such alarm.", "Ask for as many at the most.")
     reason = why_not_judged(alarm)
     if reason:
         return not_judged(alarm, reason)

@@ -10,9 +10,9 @@ from harness.core.arming.snapshot import Snapshot
 from harness.core.experiment.types import Statistic
 from harness.core.timeline.alarm_rules import (
     FAILURE_METRICS,
-    LATENCY_METRICS,
     REQUEST_METRICS,
     Rule,
+    is_told,
     metrics_of,
     read_rule,
     why_not_evaluated,
@@ -22,7 +22,6 @@ from harness.core.timeline.events import AlarmDefined, MetricQuery
 AskAlarm = Callable[[Snapshot, AlarmDefined], Assessment]
 AskMetric = Callable[[Snapshot, AlarmDefined, MetricQuery], Assessment]
 
-_COUNTED = frozenset({*FAILURE_METRICS, *REQUEST_METRICS})
 _SOUNDS_LIKE_FAILURES = re.compile(r"error|fail|dropped|reject|[45]xx|_[45]\d\d_", re.IGNORECASE)
 
 
@@ -36,9 +35,9 @@ def _why_not_counted(metrics: Iterable[MetricQuery]) -> str | None:
     for metric in metrics:
         if _may_count_failures(metric):
             return f"which requests its metric {metric.namespace} {metric.metric} counts is not known"
-    failures = [metric for metric in metrics if metric.metric in FAILURE_METRICS]
+    failures = [metric for metric in metrics if _counts_failures(metric)]
     for metric in metrics if failures else ():
-        if metric.metric not in _COUNTED:
+        if metric.metric not in REQUEST_METRICS and not _counts_failures(metric):
             return f"it reads {metric.metric} besides failures"
         if metric.statistic not in get_args(Statistic):
             return f"the statistic {metric.statistic} of {metric.metric} is not computed"
@@ -47,7 +46,7 @@ def _why_not_counted(metrics: Iterable[MetricQuery]) -> str | None:
 
 def _may_count_failures(metric: MetricQuery) -> bool:
     """Whether a metric that is not in the table of those that are understood may count failures of requests."""
-    if metric.metric in _COUNTED or metric.metric in LATENCY_METRICS:
+    if is_told(metric):
         return False
     of_aws = str(metric.namespace).startswith(RESERVED)
     return not of_aws or bool(_SOUNDS_LIKE_FAILURES.search(str(metric.metric)))
@@ -55,7 +54,11 @@ def _may_count_failures(metric: MetricQuery) -> bool:
 
 def is_to_count_failures(alarm: AlarmDefined) -> bool:
     """Whether an alarm is meant to see failed requests, as far as the names of its metrics say it."""
-    return any(one.metric in FAILURE_METRICS or _may_count_failures(one) for one in metrics_of(alarm))
+    return any(_counts_failures(one) or _may_count_failures(one) for one in metrics_of(alarm))
+
+
+def _counts_failures(metric: MetricQuery) -> bool:
+    return is_told(metric) and metric.metric in FAILURE_METRICS
 
 
 def rule_judged(alarm: AlarmDefined) -> Rule | None:

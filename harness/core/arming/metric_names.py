@@ -46,6 +46,15 @@ _OF_LOAD_BALANCERS = frozenset(
         *("TargetConnectionErrorCount", "TargetResponseTime", "TargetTLSNegotiationErrorCount", "UnHealthyHostCount"),
     }
 )
+_OF_QUEUES = frozenset(
+    {
+        *("ApproximateAgeOfOldestMessage", "ApproximateNumberOfGroupsWithInflightMessages"),
+        *("ApproximateNumberOfMessagesDelayed", "ApproximateNumberOfMessagesNotVisible"),
+        *("ApproximateNumberOfMessagesVisible", "NumberOfDeduplicatedSentMessages", "NumberOfEmptyReceives"),
+        *("NumberOfMessagesDeleted", "NumberOfMessagesReceived", "NumberOfMessagesSent", "SentMessageSize"),
+    }
+)
+_OF_OTHERS: Mapping[str | None, frozenset[str]] = {LOAD_BALANCER: _OF_LOAD_BALANCERS, "AWS/SQS": _OF_QUEUES}
 _MILLISECONDS = frozenset(
     {"Duration", "PostRuntimeExtensionsDuration", "IteratorAge", "AsyncEventAge", "Latency", "IntegrationLatency"}
 )
@@ -61,8 +70,8 @@ def names_in(namespace: str | None, dimensions: Collection[str]) -> frozenset[st
     """
     if namespace == LAMBDA:
         return _OF_LAMBDA
-    if namespace == LOAD_BALANCER:
-        return _OF_LOAD_BALANCERS
+    if namespace in _OF_OTHERS:
+        return _OF_OTHERS[namespace]
     if namespace != API_GATEWAY:
         return None
     if "ApiName" in dimensions:

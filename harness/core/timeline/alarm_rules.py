@@ -10,7 +10,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from harness.core.experiment.alarm_metric import namespace_of
+from harness.core.experiment.alarm_metric import API_GATEWAY, LAMBDA, namespace_of
 from harness.core.experiment.types import Alarm
 from harness.core.timeline.alarm_evaluation import Condition
 from harness.core.timeline.comparisons import is_known, sign_of
@@ -39,6 +39,8 @@ _FAILURES: Mapping[str, Callable[[int], bool]] = {
     "Throttles": lambda status: status in (429, 500, 503),
     "4XXError": lambda status: 400 <= status < 500,
     "4xx": lambda status: 400 <= status < 500,
+    "Url5xxCount": lambda status: status >= 500,
+    "Url4xxCount": lambda status: 400 <= status < 500,
 }
 _FIVES, _FOURS = "answers of 500 and more", "answers of 400 to 499"
 FAILURES_OF: Mapping[str, str] = {
@@ -50,16 +52,20 @@ FAILURES_OF: Mapping[str, str] = {
     "Throttles": "invocations that Lambda refused, which clients see as 429, 500 or 503",
     "4XXError": _FOURS,
     "4xx": _FOURS,
+    "Url5xxCount": _FIVES,
+    "Url4xxCount": _FOURS,
 }
 """What each of them counts, in words."""
 FAILURE_METRICS = tuple(_FAILURES)
 """The metrics that count failures."""
-_SPECIAL = frozenset({"Throttles", "4XXError", "4xx"})
-REQUEST_METRICS = frozenset({"Invocations", "Count", "RequestCount"})
+_SPECIAL = frozenset({"Throttles", "4XXError", "4xx", "Url4xxCount"})
+REQUEST_METRICS = frozenset({"Invocations", "Count", "RequestCount", "UrlRequestCount"})
 """The metrics that count every request."""
-LATENCY_METRICS = frozenset({"Duration", "Latency", "IntegrationLatency", "TargetResponseTime"})
+LATENCY_METRICS = frozenset({"Duration", "Latency", "IntegrationLatency", "TargetResponseTime", "UrlRequestLatency"})
 _TOLD = frozenset({*_FAILURES, *REQUEST_METRICS, *LATENCY_METRICS})
 """The metrics of which answers tell something."""
+_NAMESPACES = frozenset({LAMBDA, API_GATEWAY, "AWS/ApplicationELB"})
+"""Where they do: a team's own metric may have any of these names, and counts what the team says."""
 _STATISTICS: Mapping[str, Callable[[float, float], float]] = {
     "Sum": lambda counted, _: counted,
     "Average": lambda counted, requests: counted / requests,
@@ -229,6 +235,11 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
         return None if self.is_rate else self.failures_needed(1)
 
 
+def is_told(metric: MetricQuery) -> bool:
+    """Whether answers tell something of a metric, as they do of AWS's own alone."""
+    return metric.metric in _TOLD and (metric.namespace is None or metric.namespace in _NAMESPACES)
+
+
 def metrics_of(defined: AlarmDefined) -> tuple[MetricQuery, ...]:
     """The metrics that an alarm reads; none of one that reads no metric, such as a composite."""
     if defined.queries:
@@ -368,8 +379,12 @@ def _check(defined: AlarmDefined) -> None:
 def _check_metric(metric: MetricQuery) -> None:
     if metric.account:
         raise NotEvaluated(f"its metric {metric.metric} is one of another account ({metric.account})")
-    if metric.metric not in _TOLD:
-        raise NotEvaluated(f"its metric {metric.metric} is none that answers tell of")
+    if not is_told(metric):
+        raise NotEvaluated(f"its metric {_called(metric)} is none that answers tell of")
+
+
+def _called(metric: MetricQuery) -> str:
+    return f"{metric.metric}" if metric.namespace in _NAMESPACES else f"{metric.namespace} {metric.metric}"
 
 
 def _ordered(queries: Sequence[MetricQuery]) -> list[tuple[str, Expression]]:

@@ -179,6 +179,36 @@ OF_OURS = replace(ERRORS, name="of-ours", namespace="Shop", metric="FailedBasket
 
 
 @pytest.mark.parametrize(
+    ("changes", "question", "severity", "says"),
+    [
+        ({"namespace": "Shop"}, "alarm-threshold", "unknown", "its metric Shop Errors is none that answers tell of"),
+        ({"namespace": "Shop"}, "handled-errors", "unknown", "not judged"),
+        ({"namespace": "Shop"}, "alarm-versions", "note", "of which version is not judged"),
+        ({"namespace": None}, "alarm-metric", "error", "of no namespace"),
+        ({"namespace": "AWS/lambda"}, "alarm-metric", "error", "Lambda writes to AWS/Lambda alone"),
+        ({"datapoints": 3, "evaluation_periods": 2}, "alarm-threshold", "error", "asks for 3 of 2 datapoints"),
+        (
+            {"namespace": "AWS/ApiGateway", "metric": "4xx", "dimensions": {"ApiName": "shop"}},
+            "alarm-metric",
+            "error",
+            "4XXError is meant, or an HTTP API",
+        ),
+        (
+            {"namespace": "AWS/SQS", "metric": "ApproximateNumberOfMessageVisible", "dimensions": {"QueueName": "q"}},
+            "alarm-metric",
+            "error",
+            "ApproximateNumberOfMessagesVisible is meant",
+        ),
+        ({"metric": "Url5xxCount"}, "alarm-threshold", "ok", "goes to ALARM at Url5xxCount Sum >= 3"),
+    ],
+)
+def test_no_alarm_is_taken_for_another(changes: dict[str, Any], question: str, severity: str, says: str) -> None:
+    """A team's own Errors is not Lambda's, and what CloudWatch refuses guards nothing."""
+    check = asked(question, seeing(replace(ERRORS, **changes), points={("errors", "m1"): ()}))
+    assert (check.severity, says in check.seen) == (severity, True), check.seen
+
+
+@pytest.mark.parametrize(
     ("guards", "severity", "names"),
     [
         ((BY_ARN, SLOW), "error", "by-arn; slow counts none"),

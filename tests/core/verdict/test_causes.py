@@ -138,6 +138,22 @@ def test_alarm_without_a_datapoint_that_stays_ok_is_told(
     assert ("alarm-metric-empty" in findings([*row("healthy"), read])) is is_told
 
 
+def test_alarm_that_its_missing_data_put_in_alarm_is_not_called_unable(findings: Any, row: Any) -> None:
+    """Silence is what it rings at."""
+    read = AlarmMetricSeen(at_s=400.0, asked_s=399.0, alarm="errors", query="m1", period_s=60, points=())
+    text = findings([*defined(row("healthy"), missing="breaching"), read])["alarm-metric-empty"].text
+    assert ("that alone puts it in ALARM" in text, "nothing could" in text) == (True, False)
+
+
+@pytest.mark.parametrize(("each", "advice"), [(0.0, "stood at 0 when the run ended"), (9.0, "add an alarm on Lambda")])
+def test_errors_that_counted_nothing_are_no_advice(each: float, advice: str, findings: Any, row: Any) -> None:
+    """A malformed answer is a 502 as well, and Lambda's Errors never count it."""
+    api = {"metric": "5XXError", "namespace": "AWS/ApiGateway", "dimensions": {"ApiName": "shop"}}
+    series = [metric("Errors", each), metric("Errors", each, "2")]
+    found = findings([*defined(row("broken-canary", metrics=False), **api), *series])
+    assert advice in found["alarm-covers-all-versions"].text
+
+
 def test_fault_that_nobody_felt_is_an_error(findings: Any, row: Any) -> None:
     """It proves nothing of the net."""
     began = FaultStarted(at_s=100.0, fault="faults[0]", kind="fis_template", value="EXT1")

@@ -193,7 +193,14 @@ def alarm_metric_empty(scene: Scene) -> Finding | None:
     silent = sorted(name for name in read - full if not _never_had_data(evidence, name))
     if not silent or not count(evidence.since) or evidence.release.ended is None:
         return None
-    why = _why_no_data(evidence, evidence.rollout.alarms.definitions.get(silent[0]))
+    defined = evidence.rollout.alarms.definitions.get(silent[0])
+    why = _why_no_data(evidence, defined)
+    if defined is not None and defined.missing == "breaching":
+        return warning(
+            "alarm-metric-empty",
+            f"The metric of the alarm {silent[0]} had no datapoint in the whole run, and the alarm treats missing data "
+            f"as breaching, so that alone puts it in ALARM: {why}",
+        )
     return warning(
         "alarm-metric-empty",
         f"The metric of the alarm {silent[0]} had no datapoint in the whole run, so nothing could put it in ALARM "
@@ -245,20 +252,25 @@ def alarm_covers_all_versions(scene: Scene) -> Finding | None:
         "alarm-covers-all-versions",
         "warning" if mostly_others else "note",
         f"The alarm {broad[0].name} counts the errors of all versions{_whose(told)}. "
-        f"{_how_to_blame(scene.evidence, broad[0], f'the dimensions {place} and {version}')}",
+        f"{_how_to_blame(scene, broad[0], f'the dimensions {place} and {version}')}",
     )
 
 
-def _how_to_blame(evidence: Evidence, rule: Rule, dimensions: str) -> str:
+def _how_to_blame(scene: Scene, rule: Rule, dimensions: str) -> str:
     """How an alarm comes to count the canary's failures alone; of an API's metric only Lambda's Errors could."""
     if any(metric.namespace == LAMBDA for metric in rule.metrics):
         return f"To blame the canary alone, give it {dimensions}."
-    hurt = [seen for seen in evidence.since if failed(seen)]
+    hurt = [seen for seen in scene.evidence.since if failed(seen)]
     if hurt and not any(seen.status == UNHANDLED_STATUS for seen in hurt):
         return (
             "Its metric has no versions, and Lambda's Errors, which has, counts none of the failures that were seen: "
             f"they were not answered {UNHANDLED_STATUS}. To blame the canary alone takes a metric of your own, with "
             "the version as a dimension."
+        )
+    if hurt and scene.measures.attribution.counted_errors == 0:
+        return (
+            "Its metric has no versions, and Lambda's Errors, which has, stood at 0 when the run ended, so it may "
+            "count none of these failures: an answer that API Gateway cannot read is no error of the function."
         )
     return f"To blame the canary alone, which its metric cannot do, add an alarm on Lambda's Errors with {dimensions}."
 
