@@ -27,6 +27,7 @@ from harness.plugin.telemetry import tell_opentelemetry
 from harness.plugin.worker import Worker
 from harness.processes import exit_without_collecting
 from harness.report.actions import announce_refusal
+from harness.report.finish import load_ahead
 from harness.report.masking import masked_prose
 from harness.streams import bear_any_stream
 
@@ -83,4 +84,6 @@ def init(environment: Any, **_: Any) -> None:
 def _role(environment: Any) -> Role:
     if isinstance(environment.runner, WorkerRunner):
         return Worker(environment)
+    if not environment.web_ui:
+        load_ahead()  # the time of --run-time is for the run
     return Master(environment) if isinstance(environment.runner, MasterRunner) else Single(environment)

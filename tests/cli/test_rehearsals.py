@@ -239,6 +239,7 @@ name: {name}
 baseline: {{url: "{baseline}"}}
 canary: {{url: "{canary}"}}
 steady_s: 10
+objective: {{latency: {{p99_s: 5}}}}
 traffic:
   arrival_rate: 8
   requests: {{look: {{get: "/orders/{{{{random.int(1,9)}}}}"}}, drop: {{delete: /orders/1}}, order: {{post: /orders}}}}

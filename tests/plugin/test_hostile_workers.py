@@ -192,7 +192,7 @@ def test_a_hostile_worker_changes_nothing_but_that_it_is_told(
     service: Service,
 ) -> None:
     """None of its events is in the timeline, the workers go on, and the log says what was left out."""
-    words = ["--canary-arrival-rate", "50", "--run-time", "9", "--processes", "2", *(port := own_port())]
+    words = ["--canary-arrival-rate", "50", "--processes", "2", *(port := own_port())]
     users = ["--users", "6", "--spawn-rate", "6"]  # Locust gives the third worker some, and leaves none without
     run = play("-f", CANARY, "--host", service.url, *words, *users)
     run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
@@ -207,14 +207,14 @@ def test_a_hostile_worker_changes_nothing_but_that_it_is_told(
         peer.send(msgpack.dumps(("quit", None, "hostile")))
         told_s = max(row.at_s for row in of(Requests, run.events()))
         run.wait_for(lambda events: any(row.worker == worker and row.at_s > told_s + 1 for row in of(Requests, events)))
-        code = run.end()
+        run.process.terminate()
+        assert run.end() == 143
     events = run.events()
     assert not [event for event in events if isinstance(event, (Write, AliasSeen, FaultEnded, Note))]
     assert sum(row.count for row in of(Requests, events)) == service.seen.total()
     assert "Traceback" not in run.log.read_text()
     assert any("hostile sent what no worker sends" in trouble.message for trouble in of(Trouble, events))
-    assert [ended.why for ended in of(RunEnded, events)] == ["stopped"]
-    assert code == 4  # nothing was watched
+    assert [(ended.why, ended.detail) for ended in of(RunEnded, events)] == [("stopped", "SIGTERM came")]
 
 
 @pytest.mark.slow
@@ -223,12 +223,13 @@ def test_the_workers_of_processes_are_met_on_loopback_alone(
     service: Service,
 ) -> None:
     """No other machine can say that it is one of them."""
-    words = ["--canary-arrival-rate", "10", "--processes", "1", "--run-time", "3", "--master-bind-host", "*"]
+    words = ["--canary-arrival-rate", "10", "--processes", "1", "--master-bind-host", "*"]
     run = play("-f", CANARY, "--host", service.url, *words)
     run.wait_for(lambda events: bool(of(Requests, events)))
     listening = [one.laddr for one in psutil.Process(run.process.pid).net_connections() if one.status == "LISTEN"]
     assert {address.ip for address in listening} == {"127.0.0.1"}
-    run.end()
+    run.process.terminate()
+    assert run.end() == 143
 
 
 @pytest.mark.slow

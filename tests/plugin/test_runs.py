@@ -326,6 +326,16 @@ class Play:
         """Waits for its end; the exit code."""
         return self.process.wait(within_s)
 
+    def end_when(self, seen: Callable[[list[Event]], bool]) -> None:
+        """Ends it by SIGTERM once the timeline shows something, however long a busy machine takes until then."""
+        self.wait_for(seen, within_s=60.0)
+        self.process.terminate()
+        assert self.end() == 143
+
+    def end_after(self, requests: int) -> None:
+        """Ends it so once that many requests are recorded."""
+        self.end_when(lambda events: sum(row.count for row in of(Requests, events)) >= requests)
+
     def events(self) -> list[Event]:
         """The timeline."""
         return self.folder.read_events()
@@ -443,16 +453,15 @@ def test_totals_equal_the_services_own_count_and_locusts(
     play: Callable[..., Play], service: Service, tmp_path: Path, processes: list[str]
 ) -> None:
     """Every request is recorded once, by us and by Locust, the share is exact, and no start is missing."""
-    words = ["--canary-arrival-rate", "400", "--canary-error-share", "0.1", "--run-time", "2", *processes]
+    words = ["--canary-arrival-rate", "400", "--canary-error-share", "0.1", *processes]
     run = play("-f", CANARY, "--host", service.url, "--json-file", str(tmp_path / "locust"), *words)
-    assert run.end() == 4
+    run.end_after(600)
     assert run.requests() == service.seen
     total, fault = service.seen.total(), service.seen["fault"]
     for sent in run.requests_by_worker().values():
         assert abs(sent["fault"] - 0.1 * sent.total()) < 1
     arrivals = of(Arrivals, run.events())
     assert sum(row.planned for row in arrivals) == sum(row.started for row in arrivals) == total
-    assert total > 200
     shown = locusts_counts(tmp_path / "locust.json")
     assert shown.pop("/fakeUser [fault]") == (fault, fault)
     assert sum(requests for requests, _ in shown.values()) == service.seen["good"]
@@ -525,7 +534,7 @@ def test_a_replayed_hour_has_the_requests_of_its_source_in_each_minute(
 
 def test_a_closed_loop_is_recorded_as_exactly(play: Callable[..., Play], service: Service) -> None:
     """Users that wait for their answers send what they send; the end says that no deployment was watched meanwhile."""
-    run = play("-f", CANARY, "--host", service.url, "--canary-users", "5", "--run-time", "1")
+    run = play("-f", CANARY, "--host", service.url, "--canary-users", "5", "--run-time", "3")
     assert run.end() == 4
     assert run.requests() == service.seen
     assert service.seen["good"] >= 5
@@ -538,9 +547,9 @@ def test_a_locustfile_may_listen_to_each_request(play: Callable[..., Play], serv
     """A listener of its own hears of every request, and neither we nor Locust count any of them twice."""
     mine = tmp_path / "mine.py"
     mine.write_text(LISTENER)
-    words = ["--canary-arrival-rate", "300", "--run-time", "1", "--json-file", str(tmp_path / "locust")]
+    words = ["--canary-arrival-rate", "300", "--json-file", str(tmp_path / "locust")]
     run = play("-f", f"{CANARY},{mine}", "--host", service.url, *words, HEARD=str(tmp_path / "heard"))
-    assert run.end() == 4
+    run.end_after(200)
     shown = sum(requests for requests, _ in locusts_counts(tmp_path / "locust.json").values())
     heard = len((tmp_path / "heard").read_text().splitlines())
     assert heard == shown == run.requests().total() == service.seen.total()
@@ -588,17 +597,16 @@ def test_odd_requests_are_recorded_whatever_listeners_do(
 ) -> None:
     """Requests without HTTP, name or time, of which a listener keeps others from hearing, leave one warning."""
     (tmp_path / "mine.py").write_text(ODD, encoding="utf-8")
-    words = ["--users", "4", "--spawn-rate", "4", "--run-time", "2", *processes]
+    words = ["--users", "4", "--spawn-rate", "4", *processes]
     run = play("-f", f"{tmp_path / 'mine.py'},{WATCH}", *words)
-    assert run.end() == 4
+    run.end_when(lambda events: {"none", "x" * 200} <= {row.endpoint for row in of(Requests, events)})
     rows = of(Requests, run.events())
-    assert {row.endpoint for row in rows} >= {"none", "x" * 200}
     assert not any(row.http for row in rows)
     assert {row.endpoint for row in rows if not row.answered} == {"x" * 200}
     found = {finding.id: finding for finding in run.verdict().findings}
     assert found["requests-odd"].severity == "warning"
     assert not found.keys() & {"requests-not-recorded", "trouble", "unanswered"}
-    assert sum(total.recorded for total in of(Totals, run.events())) == run.requests().total() > 50
+    assert sum(total.recorded for total in of(Totals, run.events())) == run.requests().total()
 
 
 def test_requests_of_a_master_and_of_workers_that_quit_are_recorded_and_counted(
@@ -622,9 +630,9 @@ def test_requests_that_locust_alone_counts_are_an_error(
 ) -> None:
     """Also where its statistics are reset while the test runs."""
     (tmp_path / "mine.py").write_text(COUNTED_ALONE, encoding="utf-8")
-    words = ["--users", "4", "--spawn-rate", "2", "--run-time", "2", "--reset-stats", *processes]
+    words = ["--users", "4", "--spawn-rate", "2", "--reset-stats", *processes]
     run = play("-f", f"{tmp_path / 'mine.py'},{WATCH}", *words)
-    assert run.end() == 4
+    run.end_after(100)  # Locust resets its statistics after the first second of them
     (found,) = (finding for finding in run.verdict().findings if finding.id == "requests-not-recorded")
     assert found.severity == "error"
     totals = of(Totals, run.events())
@@ -641,9 +649,8 @@ def test_requests_of_any_locustfile_are_recorded(
     """HttpUser and FastHttpUser of a person's own file, with the intent that their context tells, to the last one."""
     service.pause_s = 0.1  # some are under way when the run ends
     (tmp_path / "mine.py").write_text(FOREIGN, encoding="utf-8")
-    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "-u", "2", "-r", "2", "--run-time", "2", *processes)
-    assert run.end() == 4
-    assert set(run.requests()) == {"good", "fault"}
+    run = play("-f", f"mine.py,{WATCH}", "--host", service.url, "-u", "2", "-r", "2", *processes)
+    run.end_when(lambda events: {row.intent for row in of(Requests, events)} == {"good", "fault"})
     assert run.requests() == service.seen
     assert "of 3 users" not in run.log.read_text()  # more than a person asked for, one for each worker
     personas = {(row.endpoint, row.persona, row.version) for row in of(Requests, run.events())}
@@ -655,10 +662,9 @@ def test_requests_of_a_locustfile_in_pytests_style_are_recorded(
 ) -> None:
     """All but what was under way when Locust ended its users: these go on until they are killed."""
     (tmp_path / "test_mine.py").write_text(PYTEST_STYLE, encoding="utf-8")
-    words = ["--host", service.url, "-u", "2", "-r", "2", "--run-time", "1", "--stop-timeout", "1"]
+    words = ["--host", service.url, "-u", "2", "-r", "2", "--stop-timeout", "1"]
     run = play("-f", f"test_mine.py,{WATCH}", *words)
-    assert run.end() == 4
-    assert set(run.requests()) == {"good", "fault"}
+    run.end_when(lambda events: {row.intent for row in of(Requests, events)} == {"good", "fault"})
     assert 0 <= (service.seen - run.requests()).total() <= 2
     assert {(row.endpoint, row.outcome) for row in of(Requests, run.events())} == {("/slow", "ok"), ("fast", "failed")}
 
@@ -670,20 +676,18 @@ def test_tags_and_users_of_a_configuration_say_who_sends(
     (tmp_path / "mine.py").write_text(TWO_CLASSES, encoding="utf-8")
     fixed = '{"user_class_name": "Reader", "fixed_count": 2}'
     words = ["--host", service.url, "--config-users", fixed, "--exclude-tags", "write"]
-    run = play("-f", f"mine.py,{WATCH}", *words, "-u", "2", "-r", "2", "--run-time", "1")
-    assert run.end() == 4
+    run = play("-f", f"mine.py,{WATCH}", *words, "-u", "2", "-r", "2")
+    run.end_after(20)
     assert [*run.endpoints()] == ["/read"]
     assert run.requests() == service.seen
-    assert service.seen
 
 
 def test_a_proxy_of_the_environment_is_used_and_said(play: Callable[..., Play], service: Service) -> None:
     """The service that only the proxy knows gets every request, and the log says by whom they are sent."""
-    words = ["--host", "http://service.invalid/stage", "--canary-arrival-rate", "40", "--run-time", "2"]
+    words = ["--host", "http://service.invalid/stage", "--canary-arrival-rate", "20"]
     run = play("-f", CANARY, *words, http_proxy=service.url)
-    assert run.end() == 4
+    run.end_after(20)
     assert run.requests() == service.seen
-    assert service.seen["good"] > 20
     assert f"the environment names the proxy {service.url}" in run.log.read_text(encoding="utf-8")
 
 
@@ -725,7 +729,7 @@ def test_a_signal_at_the_end_never_parts_exit_code_and_verdict(
 ) -> None:
     """It stops the run, and the verdict says so, or it comes too late and changes nothing; no traceback either way."""
     output, words = tmp_path / "output", ["--processes", "2", *own_port()] if workers else []
-    run = play("-f", CANARY, "--host", service.url, "--run-time", "1", *words, GITHUB_OUTPUT=str(output))
+    run = play("-f", CANARY, "--host", service.url, "--run-time", "2", *words, GITHUB_OUTPUT=str(output))
     run.wait_for(lambda events: bool(of(Requests, events)))
     while run.process.poll() is None and not _shows(run, sign, output):
         time.sleep(0.01)
@@ -788,12 +792,13 @@ def test_lost_workers_are_told_and_taken_over_until_none_is_left(play: Callable[
 
 def test_a_worker_that_is_told_to_leave_hands_its_part_over(play: Callable[..., Play], service: Service) -> None:
     """Every arrival is started by somebody, and every request is recorded; the timeline says once who left."""
-    run = play(
-        *("-f", CANARY, "--host", service.url, "--canary-arrival-rate", "100", "--processes", "2", "--run-time", "4")
-    )
+    words = ["--canary-arrival-rate", "100", "--processes", "2"]
+    run = play("-f", CANARY, "--host", service.url, *words)
     run.wait_for(lambda events: len({row.worker for row in of(Requests, events)}) == 2)
     psutil.Process(run.process.pid).children()[0].terminate()
-    assert run.end() == 4
+    run.wait_for(lambda events: any(started_after(trouble.at_s, events) for trouble in of(Trouble, events)))
+    run.process.terminate()
+    assert run.end() == 143
     (trouble,) = of(Trouble, run.events())
     assert "left, and handed its part over" in trouble.message
     assert run.requests() == service.seen

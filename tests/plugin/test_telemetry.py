@@ -218,7 +218,7 @@ def test_a_whole_run_reaches_a_collector(tmp_path: Path) -> None:
             "--headless",
             "--otel",
         ]
-        command += ["--host", service, "-t", "1s", "--only-summary", "--canary-reports", str(tmp_path)]
+        command += ["--host", service, "-t", "2s", "--only-summary", "--canary-reports", str(tmp_path)]
         command += ["--canary-experiment", str(experiment)]
         told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
         ended = subprocess.run(command, env={**os.environ, **told}, capture_output=True, text=True, timeout=60)

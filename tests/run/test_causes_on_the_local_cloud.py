@@ -129,8 +129,10 @@ def put_as_cdk_does(team: Team) -> None:
     [pytest.param(put_rate, marks=pytest.mark.slow), pytest.param(put_as_cdk_does, marks=pytest.mark.soak)],
 )
 def test_an_alarm_in_another_form_catches_the_same(put: Callable[[Team], None], team: Callable[..., Team]) -> None:
-    """Five percent error users, rolled back by metric math: caught, and no false alarm."""
-    experiment = "traffic: {arrival_rate: 20, error_share: 0.05}\nexpect: {outcome: rolled_back, call: caught}"
+    """A tenth of error users, rolled back by metric math: caught, and no false alarm."""
+    experiment = (
+        "traffic: {arrival_rate: 8, error_share: 0.1}\nsteady_s: 20\nexpect: {outcome: rolled_back, call: caught}"
+    )
     mine = team(experiment)
     put(mine)
     verdict = mine.run(experiment)
@@ -158,7 +160,8 @@ def test_a_deployment_that_overrides_its_group_is_read_as_that(
     override: str, outcome: str, finding: str, team: Callable[..., Team]
 ) -> None:
     """Harm was done and the net did not hold: missed, and why."""
-    mine = team(f"traffic: {{arrival_rate: 20}}\n{FAILING}")
+    experiment = f"traffic: {{arrival_rate: 8}}\nsteady_s: 20\n{FAILING}"
+    mine = team(experiment, speed=90)
     names = {key: mine.names[key] for key in ("application", "group", "function", "alias")}
     resource = {"Name": names["function"], "Alias": names["alias"], "CurrentVersion": "1", "TargetVersion": "2"}
     spec = {"version": 0.0, "Resources": [{"f": {"Type": "AWS::Lambda::Function", "Properties": resource}}]}
@@ -169,7 +172,7 @@ def test_a_deployment_that_overrides_its_group_is_read_as_that(
         f"    revision={{'revisionType': 'AppSpecContent', 'appSpecContent': {{'content': {json.dumps(spec)!r}}}}},\n"
         ")['deploymentId'])\n"
     )
-    verdict = mine.run(f"traffic: {{arrival_rate: 20}}\n{FAILING}", command=(sys.executable, "deploy.py"))
+    verdict = mine.run(experiment, command=(sys.executable, "deploy.py"))
     assert (verdict["exit_code"], verdict["outcome"], verdict["call"]) == (3, outcome, "missed")
     assert ids(verdict)[finding] == "error"
 
@@ -177,7 +180,8 @@ def test_a_deployment_that_overrides_its_group_is_read_as_that(
 @pytest.mark.slow
 def test_weights_that_somebody_takes_off_the_alias_leave_the_canary_untried(team: Callable[..., Team]) -> None:
     """As a `terraform apply` does that owns the alias, too."""
-    mine = team("traffic: {arrival_rate: 20}")
+    experiment = "traffic: {arrival_rate: 8}\nsteady_s: 20"
+    mine = team(experiment, speed=90)
     alias = {"FunctionName": mine.names["function"], "Name": mine.names["alias"]}
 
     def take_off() -> None:
@@ -185,11 +189,11 @@ def test_weights_that_somebody_takes_off_the_alias_leave_the_canary_untried(team
         until_s = time.monotonic() + 100
         while not functions.get_alias(**alias).get("RoutingConfig") and time.monotonic() < until_s:
             time.sleep(0.2)
-        time.sleep(1.0)  # a minute of the cloud's time, in which some look sees the weights
+        time.sleep(1.0)  # over a minute of the cloud's time, in which some look sees the weights
         functions.update_alias(**alias, FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {}})
 
     threading.Thread(target=take_off, daemon=True).start()
-    verdict = mine.run("traffic: {arrival_rate: 20}")
+    verdict = mine.run(experiment)
     assert (verdict["exit_code"], verdict["call"]) == (4, "inconclusive")
     assert ids(verdict)["alias-lost-weights"] == "error"
 

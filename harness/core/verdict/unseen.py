@@ -40,7 +40,15 @@ def slower_at_another_time(evidence: Evidence) -> str | None:
         baseline = before_creation(evidence)
     if limit_exceeded(compared(canary, baseline), evidence.experiment.objective.latency) is None:
         return None
-    return "answers were slower than the baseline's, but not of a canary that is known to answer at the same time"
+    told = "answers were slower than the baseline's, but not of a canary that is known to answer at the same time"
+    return f"{told}{_machine_in_words(evidence.rollout.run.speed)}"
+
+
+def _machine_in_words(speed: float) -> str:
+    """What else may have been slow where time is compressed; empty where it is not."""
+    if speed <= 1:
+        return ""
+    return f"; at speed {speed:g} one busy second of this machine is {speed:g} slow ones, so play it again, or slower"
 
 
 def slower_by_a_few(evidence: Evidence) -> str | None:

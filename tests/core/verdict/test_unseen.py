@@ -16,6 +16,7 @@ from harness.core.timeline.events import (
     RunStarted,
     TargetSeen,
 )
+from harness.core.timeline.histogram import bin_of
 
 UNDONE: dict[str, Any] = {"end": "rolled_back", "end_s": 131.0, "alarms": ((120.5, 240.0),)}
 SLOW: dict[str, Any] = {"latency_s": (0.02, 2.0)}
@@ -92,6 +93,22 @@ def test_slow_answers_that_cannot_be_compared_are_not_health(build: Any, judged:
     """They are a hundred times slower than the baseline's, or than those before the deployment."""
     assert judged(build(**release, **SLOW)).call == "inconclusive"
     assert judged(build(**release)).call in ("cleared", "false_alarm")
+
+
+@pytest.mark.parametrize("speed", [1.0, 60.0])
+def test_a_canary_that_gets_slow_after_its_promotion_is_in_doubt(build: Any, judged: Any, speed: float) -> None:
+    """Where time is compressed, the doubt names the machine, too, which may have been what was slow."""
+    told = [
+        replace(event, latency={bin_of(0.5): event.count})
+        if isinstance(event, Requests) and event.at_s >= 380.0
+        else replace(event, speed=speed)
+        if isinstance(event, RunStarted)
+        else event
+        for event in build()
+    ]
+    verdict = judged(told)
+    assert verdict.call == "inconclusive"
+    assert ("at speed 60 one busy second of this machine is 60 slow ones" in verdict.because[1]) == (speed > 1)
 
 
 def test_rollback_by_what_nobody_measured_is_no_false_alarm(build: Any, judged: Any) -> None:

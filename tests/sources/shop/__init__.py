@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +43,16 @@ class Shop:
         if (method, path) == ("POST", "/login") and {"email", "password"} <= json.loads(body).keys():
             return 200, {"token": "t"}
         return 404, {"message": "not found"}
+
+
+def in_time(rehearse: Callable[[], "subprocess.CompletedProcess[str]"]) -> "subprocess.CompletedProcess[str]":
+    """A rehearsal that ended; a second one, where the first one was in doubt since this machine was slow meanwhile.
+
+    While the canary alone answers, nothing tells a slow machine from a slow canary.
+    """
+    done = rehearse()
+    in_doubt = "not of a canary that is known to answer at the same time" in " ".join(done.stdout.split())
+    return rehearse() if in_doubt else done
 
 
 @contextmanager
