@@ -11,6 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,6 +26,9 @@ pytest_plugins = ["harness.rehearsal.fixtures"]
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+# A session of botocore reads AWS's models anew, which takes it longer than most tests; they are the same for all.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
 # A shell has what it starts in the background, or by nohup, ignore these, and so would all that tests start and stop.
 for _number, _heard in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
