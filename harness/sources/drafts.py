@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.composing import CannotBe, message_of
 from harness.core.experiment.requests import ALL, HARMLESS, Method, Request, Scalar
-from harness.core.experiment.shape import mismatches
+from harness.core.experiment.shape import mismatches, shape_of
 
 _LONGEST_KEY = 60
 
@@ -116,7 +116,7 @@ def sendable(described: Described) -> Described:
 
 
 def _why_not(draft: Draft) -> str | None:
-    for problem in mismatches(draft.request(), msgspec.inspect.type_info(Request), "it"):
+    for problem in mismatches(draft.request(), shape_of(Request), "it"):
         return str(problem)
     try:
         message_of(msgspec.convert(draft.request(), Request))

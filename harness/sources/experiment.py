@@ -3,7 +3,6 @@
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import yaml
@@ -88,11 +87,10 @@ def written(described: Described, choices: Choices) -> Written:
             _EXPECT,
         )
     )
-    read = partial(parse, source=name, steps=lambda replay: choices.rate.steps if choices.rate else replay.steps)
-    experiment = read(body)
+    experiment = parse(body, source=name, steps=lambda replay: choices.rate.steps if choices.rate else replay.steps)
     unknown = tuple(map(on_one_line, (*_unknown(described, choices, experiment), *described.unknown)))
     text = _head(described, choices, unknown) + body + _left_out(described)
-    return Written(text, read(text), unknown)
+    return Written(text, experiment, unknown)
 
 
 # The parts of the file

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from msgspec import inspect
 
 from harness.core.experiment.alarm_contradictions import about_shadows
 from harness.core.experiment.contradictions import contradictions, only_on_aws
@@ -15,7 +14,7 @@ from harness.core.experiment.plain_yaml import line_of, read_yaml
 from harness.core.experiment.qualified import with_a_bare_function
 from harness.core.experiment.rails import limits_of, refusals
 from harness.core.experiment.replay import Steps, nowhere, with_the_rate
-from harness.core.experiment.shape import Problems, mismatches
+from harness.core.experiment.shape import Problems, mismatches, shape_of
 from harness.core.experiment.types import Experiment, ShadowAlarm, ShadowFile
 from harness.errors import ExperimentError
 
@@ -48,7 +47,7 @@ def parse_shadows(text: str, *, source: str) -> tuple[ShadowAlarm, ...]:
     """
     tree = read_yaml(text, source)
     listed = {"shadow": tree} if isinstance(tree, list) else tree
-    _refuse(mismatches(listed, inspect.type_info(ShadowFile), source))
+    _refuse(mismatches(listed, shape_of(ShadowFile), source))
     shadows = msgspec.convert(listed, ShadowFile).shadow
     _refuse(about_shadows(shadows))
     return shadows
@@ -58,7 +57,7 @@ def _parsed(tree: Any, text: str, source: str, steps: Steps) -> Experiment:
     with telling_lines(text):
         _refuse(about_former_keys(tree))
         tree = with_the_rate(tree, steps)
-        _refuse(mismatches(tree, inspect.type_info(Experiment), source))
+        _refuse(mismatches(tree, shape_of(Experiment), source))
         experiment = msgspec.convert(_with_bare_functions(tree), Experiment)
         _refuse(contradictions(experiment))
     check_criteria(experiment.criteria)

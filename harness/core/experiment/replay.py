@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import inspect
 
-from harness.core.experiment.shape import mismatches
+from harness.core.experiment.shape import mismatches, shape_of
 from harness.core.experiment.types import RateStep, Replay
 from harness.errors import ExperimentError
 
@@ -27,7 +26,7 @@ def with_the_rate(tree: Any, steps: Steps) -> Any:
     asked = traffic.get("arrival_rate") if isinstance(traffic, Mapping) else None
     if not isinstance(traffic, Mapping) or not isinstance(asked, Mapping) or asked.get("steps"):
         return tree
-    for problem in mismatches(asked, inspect.type_info(Replay), PATH):
+    for problem in mismatches(asked, shape_of(Replay), PATH):
         raise problem
     told = msgspec.to_builtins(steps(msgspec.convert(asked, Replay)))
     return {**tree, "traffic": {**traffic, "arrival_rate": {**asked, "steps": [*told]}}}

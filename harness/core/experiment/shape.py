@@ -4,6 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from msgspec import inspect
@@ -14,6 +15,12 @@ from harness.errors import ExperimentError
 Problems = Iterator[ExperimentError]
 
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@cache
+def shape_of(kind: type) -> inspect.Type:
+    """A type as `mismatches` holds trees against it; working one out takes as long as reading a file by it."""
+    return inspect.type_info(kind)
 
 
 def mismatches(value: Any, kind: inspect.Type, path: str) -> Problems:

@@ -130,7 +130,7 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
         """What its value is compared with."""
         return self.condition.threshold
 
-    @property
+    @cached_property
     def counted_metrics(self) -> tuple[str, ...]:
         """The metrics among its own that count failures, each once."""
         return tuple(dict.fromkeys(str(one.metric) for one in self.metrics if one.metric in _FAILURES))

@@ -122,9 +122,9 @@ def merge(histograms: Iterable[Bins]) -> Bins:
     unread: list[bytes] = []
     packed: list[Packed] = []
     for histogram in histograms:
-        if isinstance(histogram, Unread):
+        if type(histogram) is Unread:  # isinstance takes as long to tell that of a mapping as adding one up
             unread.append(histogram.text)
-        elif isinstance(histogram, Packed):
+        elif type(histogram) is Packed:
             packed.append(histogram)
         else:
             _add(total, histogram)

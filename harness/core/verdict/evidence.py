@@ -6,7 +6,8 @@ requests from before it, which are left out, and the first fault requests, which
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -41,6 +42,8 @@ from harness.core.timeline.left import Left, unhealed
 from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Answers, CommandFacts
+
+Told = TypeVar("Told")
 
 FAULT_CALLS = {
     "force_alarm": "cloudwatch:SetAlarmState",
@@ -184,7 +187,8 @@ def requests_of(experiment: Experiment, events: Iterable[Event]) -> tuple[Reques
 
 def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
     """The timeline sorted for measuring."""
-    requests = requests_of(experiment, events)
+    told = _ByKind(events).told
+    requests = requests_of(experiment, told(Requests))
     created_s = rollout.release.created_s
     return Evidence(
         experiment=experiment,
@@ -195,29 +199,40 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
             for seen in requests
             if created_s is not None and _is_since(seen, created_s) and seen.at_s < rollout.release.superseded_s
         ),
-        arrivals=tuple(event for event in events if isinstance(event, Arrivals)),
-        metrics=tuple(event for event in events if isinstance(event, MetricSeen)),
-        alias_metrics=tuple(event for event in events if isinstance(event, AliasMetricSeen)),
-        alarm_metrics=tuple(event for event in events if isinstance(event, AlarmMetricSeen)),
+        arrivals=told(Arrivals),
+        metrics=told(MetricSeen),
+        alias_metrics=told(AliasMetricSeen),
+        alarm_metrics=told(AlarmMetricSeen),
         faults=tuple(fault_times(events)),
         looks=tuple(event.at_s for event in events if isinstance(event, Look)),
-        blind=tuple(event for event in events if isinstance(event, LookFailed)),
-        troubles=tuple(event for event in events if isinstance(event, Trouble)),
+        blind=told(LookFailed),
+        troubles=told(Trouble),
         command=_command(events),
-        rails=tuple(event for event in events if isinstance(event, RailTripped)),
-        exemplars=tuple(event for event in events if isinstance(event, Exemplar)),
-        totals=tuple(event for event in events if isinstance(event, Totals)),
-        shadows=tuple(event for event in events if isinstance(event, Shadow)),
-        exits_asked=tuple(event for event in events if isinstance(event, ExitAsked)),
-        sent=sum(event.count for event in events if isinstance(event, Requests)),
+        rails=told(RailTripped),
+        exemplars=told(Exemplar),
+        totals=told(Totals),
+        shadows=told(Shadow),
+        exits_asked=told(ExitAsked),
+        sent=sum(seen.count for seen in told(Requests)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
         left=tuple(unhealed(events)) if rollout.run.ended else (),
-        found=tuple(event for event in events if isinstance(event, EvidenceFound)),
-        rolled_back_by=next((event.by for event in events if isinstance(event, Asked) and _rolls_back(event)), ""),
-        steered_s=min(
-            (event.at_s for event in events if isinstance(event, Asked) and _steers(event)), default=math.inf
-        ),
+        found=told(EvidenceFound),
+        rolled_back_by=next((asked.by for asked in told(Asked) if _rolls_back(asked)), ""),
+        steered_s=min((asked.at_s for asked in told(Asked) if _steers(asked)), default=math.inf),
     )
+
+
+class _ByKind:
+    """The events of each kind, in their order."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._of: dict[type, list[Any]] = {}
+        for event in events:
+            self._of.setdefault(type(event), []).append(event)
+
+    def told(self, kind: type[Told]) -> tuple[Told, ...]:
+        """All of one kind."""
+        return tuple(self._of.get(kind, ()))
 
 
 def _rolls_back(asked: Asked) -> bool:
@@ -269,6 +284,11 @@ def planned_share(evidence: Evidence, at_s: float) -> float:
     tells of it.
     """
     return _error_share(evidence, at_s) + (_latest_share(evidence, FORMER_SHARE, at_s) or 0.0)
+
+
+def planned_shares(evidence: Evidence) -> Mapping[float, float]:
+    """The same for each second in which requests were due since the deployment's creation."""
+    return {at_s: planned_share(evidence, at_s) for at_s in {seen.at_s for seen in evidence.since}}
 
 
 def _error_share(evidence: Evidence, at_s: float) -> float:

@@ -21,6 +21,7 @@ from harness.core.verdict.evidence import (
     first_s,
     is_fault,
     planned_share,
+    planned_shares,
     server_failed,
 )
 from harness.core.verdict.guards import guards_of, rules_of
@@ -102,7 +103,8 @@ def lost_of(evidence: Evidence) -> int | None:
 
 def achieved_share(evidence: Evidence) -> float | None:
     """The share of fault requests while one was planned, or over all if none was; None without traffic."""
-    planned = [seen for seen in evidence.since if planned_share(evidence, seen.at_s) > 0] or evidence.since
+    shares = planned_shares(evidence)
+    planned = [seen for seen in evidence.since if shares[seen.at_s] > 0] or evidence.since
     total = count(planned)
     return count(planned, is_fault) / total if total else None
 

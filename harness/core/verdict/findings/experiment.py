@@ -9,7 +9,7 @@ from harness.core.timeline.alarm_rules import FAILURES_OF
 from harness.core.timeline.events import Requests
 from harness.core.timeline.stats import clopper_pearson
 from harness.core.verdict.effects import faults_never_begun, faults_without_effect
-from harness.core.verdict.evidence import by_status, count, failed, is_fault, planned_share
+from harness.core.verdict.evidence import by_status, count, failed, is_fault, planned_shares
 from harness.core.verdict.findings.scene import Scene, error, finding, note, warning
 from harness.core.verdict.guards import rules_of
 from harness.core.verdict.latency import Compared, Limit, times_in_words
@@ -222,7 +222,8 @@ def unanswered(scene: Scene) -> Finding | None:
 
 def share_not_met(scene: Scene) -> Finding | None:
     """The error share that was sent is surely not the one that was planned."""
-    planned = [(seen, planned_share(scene.evidence, seen.at_s)) for seen in scene.evidence.since]
+    shares = planned_shares(scene.evidence)
+    planned = [(seen, shares[seen.at_s]) for seen in scene.evidence.since]
     wanted = sum(seen.count * share for seen, share in planned)
     during = [seen for seen, share in planned if share > 0]
     total, sent = count(during), count(during, is_fault)
