@@ -2,13 +2,15 @@
 
 Locust calls the listeners of `quitting` in reverse order and takes the code that the last one left: a locustfile's own
 check, which is registered before any listener of ours, would overwrite the verdict. So ours is no listener. It goes
-around the events that end a process, and around a `sys.exit` that comes from anywhere else.
+around the events that end a process, and around a `sys.exit` that comes from anywhere else. An `os._exit`, which would
+leave no time for a verdict, is taken for a `sys.exit`.
 """
 
 import atexit
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import gevent.event
@@ -18,15 +20,20 @@ from harness.errors import ExitCode, worst
 from harness.plugin.role import AtOnce, Role
 from harness.streams import tell
 
-BY_ATTRIBUTE, BY_EXIT, BY_FAILURE, BY_SIGNAL, BY_LOCUST = (
+BY_ATTRIBUTE, BY_EXIT, BY_LEAVING, BY_FAILURE, BY_SIGNAL, BY_LOCUST = (
     "environment.process_exit_code",
     "sys.exit",
+    "os._exit",
     "an exception in a listener of `quitting`",
     "SIGINT",
     "a failure of Locust's while it ended",
 )
 
 Fire = Callable[..., None]
+
+
+class _Left(SystemExit):
+    """An `os._exit`, as an exception."""
 
 
 class LastWord:
@@ -48,6 +55,8 @@ class LastWord:
         self._fire_quit: Fire = quit_.fire
         self._end_by: Fire = hub.handle_system_error
         quitting.fire, quit_.fire, hub.handle_system_error = self._quitting, self._quit, self._ended_by
+        self._process_id, self._leave = os.getpid(), os._exit
+        os._exit = self._left
         atexit.register(self._failed)
 
     def _quitting(self, **told: Any) -> None:
@@ -99,10 +108,18 @@ class LastWord:
         """A `sys.exit` of a task, or of a listener while a test ends, takes Locust's orderly way out."""
         if kind is AtOnce:
             self._told = True  # there is no time for more
-        if kind is SystemExit and not self._quitting_began:
-            self._note(BY_EXIT, _told_by(error))
+        if kind in (SystemExit, _Left) and not self._quitting_began:
+            self._note(_asker(error), _told_by(error))
             kind, error, traceback = KeyboardInterrupt, KeyboardInterrupt(), None
         self._end_by(kind, error, traceback)
+
+    def _left(self, status: int) -> NoReturn:
+        """An `os._exit`: of a child, such as one on its way to another program, it is none of ours."""
+        if os.getpid() != self._process_id:
+            self._leave(status)
+        if self._told:
+            self._leave(worst((_of_a_process(status), self._environment.process_exit_code or 0)))
+        raise _Left(status)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -111,7 +128,7 @@ class LastWord:
         except AtOnce:
             raise
         except SystemExit as error:
-            self._note(BY_EXIT, _told_by(error))
+            self._note(_asker(error), _told_by(error))
         except KeyboardInterrupt:
             self._note(BY_SIGNAL, ExitCode.INTERRUPTED)
 
@@ -142,6 +159,10 @@ class LastWord:
     def _others(self) -> dict[str, int]:
         """The codes that were asked for and are not the run's own, by who asked."""
         return dict(one for one in self._asked if one[1] != self._own)
+
+
+def _asker(error: BaseException) -> str:
+    return BY_LEAVING if isinstance(error, _Left) else BY_EXIT
 
 
 def _told_by(error: BaseException) -> Any:

@@ -1,5 +1,6 @@
 """The exit code of a Locust process: never better than the run's own, worse only where somebody asks for it."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -52,6 +53,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[int | 
     hub = gevent.get_hub()
     own = vars(hub).get("handle_system_error")
     monkeypatch.setattr(locust.log, "unhandled_greenlet_exception", False)
+    monkeypatch.setattr(os, "_exit", os._exit)
 
     def end(code: int | None, before: Listen = lambda _: None, after: Listen = lambda _: None) -> Any:
         environment = Environment()
@@ -89,6 +91,11 @@ def exits(code: int | str | None, event: str = "quitting") -> Listen:
     return lambda environment: getattr(environment.events, event).add_listener(lambda **_: sys.exit(code))
 
 
+def leaves(code: int, event: str = "quitting") -> Listen:
+    """A listener that ends the process as if there were no time to lose."""
+    return lambda environment: getattr(environment.events, event).add_listener(lambda **_: os._exit(code))
+
+
 def fails(environment: Environment) -> None:
     """A listener with a bug."""
     environment.events.quitting.add_listener(lambda **_: 1 / 0)
@@ -102,10 +109,13 @@ ASKS: list[Any] = [
     exits(0),
     exits(None),
     exits(0, "quit"),
+    leaves(0),
+    leaves(0, "quit"),
 ]
+IDS = ["0", "False", "256", "sys.exit(0)", "sys.exit()", "sys.exit(0) in quit", "os._exit(0)", "os._exit(0) in quit"]
 
 
-@pytest.mark.parametrize("ask", ASKS, ids=["0", "False", "256", "sys.exit(0)", "sys.exit()", "sys.exit(0) in quit"])
+@pytest.mark.parametrize("ask", ASKS, ids=IDS)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("own", [1, 3, 4, 5, 130, 143])
 def test_nobody_makes_it_better(ends: Callable[..., Any], own: int, ask: Listen, when: str) -> None:
@@ -128,6 +138,7 @@ def test_nobody_makes_it_better(ends: Callable[..., Any], own: int, ask: Listen,
         (exits(9), 0, 9, "sys.exit"),
         (exits("too many failures"), 0, 1, "sys.exit"),
         (exits(9, "quit"), 0, 9, "sys.exit"),
+        (leaves(9), 0, 9, "os._exit"),
         (fails, 0, 2, "an exception in a listener of `quitting`"),
     ],
 )
