@@ -284,6 +284,14 @@ def test_deployment_that_overrides_the_alarms_is_told(findings: Any, row: Any) -
     assert "errors cannot stop it, nor can any other alarm" in found.text
 
 
+def test_an_alarm_that_only_the_deployment_names_is_corrected_there(findings: Any, row: Any) -> None:
+    """The group does not name it."""
+    own = changed(row("healthy"), DeploymentSeen, alarms=("gone",))
+    gone = AlarmGone(at_s=1.0, asked_s=0.9, name="gone")
+    text = findings([*own[:-1], gone, own[-1]])["alarm-gone"].text
+    assert "correct the name in overrideAlarmConfiguration of the deployment" in text
+
+
 @pytest.mark.parametrize("alarms", [None, ("errors",), ("errors", "more")])
 def test_deployment_with_the_groups_alarms_overrides_none(alarms: Any, findings: Any, row: Any) -> None:
     """More alarms than the group's are no loss."""

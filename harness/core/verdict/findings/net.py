@@ -83,7 +83,10 @@ def alarm_gone(scene: Scene) -> Finding | None:
         return error(
             "alarm-gone", f"{', '.join(deleted)} was deleted during the run: nothing guards the group in its place."
         )
-    return error("alarm-gone", f"CloudWatch knows no alarm {', '.join(missing)}: correct the name in the group.")
+    group = rollout.run.group
+    of_group = group is None or any(name in group.alarms for name in missing)
+    place = "the group" if of_group else "overrideAlarmConfiguration of the deployment"
+    return error("alarm-gone", f"CloudWatch knows no alarm {', '.join(missing)}: correct the name in {place}.")
 
 
 def alarm_no_data(scene: Scene) -> Finding | None:
