@@ -54,7 +54,9 @@ def _points_of(evidence: Evidence, rule: Rule) -> Iterator[AlarmPeriod]:
     values = _counted_by_cloudwatch(evidence, rule)
     of_canary = _values_of(evidence, rule, evidence.release.canary) if evidence.release.canary else {}
     seen = {
-        number: counted for number, counted in counted_by_period(rule, evidence.requests, epoch_s).items() if counted[1]
+        number: counted
+        for number, counted in counted_by_period(rule, evidence.own(evidence.requests), epoch_s).items()
+        if counted[1]
     }
     for number in sorted({*values, *of_canary, *seen}):
         value, counted = values.get(number), seen.get(number)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import ExitAsked, RunEnded
-from harness.core.verdict.groups import alone, events_of, events_of_first, name_of, others
+from harness.core.verdict.groups import views
 from harness.core.verdict.types import Verdict
 from harness.report.chart import chart
 from harness.report.folder import RunFolder
@@ -55,11 +55,8 @@ def groups(run: JudgedRun) -> Iterator[tuple[str, JudgedRun]]:
     experiment = run.evidence.experiment
     if not experiment.also:
         return
-    events = [*events_of_first(run.events)]
-    yield name_of(experiment.deployment, 0), judged(alone(experiment), events, run.manifest, run.asked_in)
-    for name, seen in others(experiment).items():
-        events = [*events_of(name, seen.deployment, run.events)]
-        yield name, judged(seen, events, run.manifest, run.asked_in)
+    for view in views(experiment, run.events):
+        yield view.name, judged(view.experiment, view.events, run.manifest, run.asked_in, view.whose)
 
 
 def write(folder: RunFolder, run: JudgedRun, *, odds: bool = False) -> None:

@@ -5,15 +5,20 @@ from harness.core.timeline.events import Event
 from harness.core.timeline.rollout import replay
 from harness.core.verdict.evidence import evidence_of
 from harness.core.verdict.judge import judge_sorted
+from harness.core.verdict.whose import Whose
 from harness.report.folder import Manifest, RunFolder
 from harness.report.judged_run import JudgedRun
 
 
 def judged(
-    experiment: Experiment, events: list[Event], manifest: Manifest | None = None, asked_in: str | None = None
+    experiment: Experiment,
+    events: list[Event],
+    manifest: Manifest | None = None,
+    asked_in: str | None = None,
+    whose: Whose | None = None,
 ) -> JudgedRun:
-    """A run of these events, judged."""
-    evidence = evidence_of(experiment, events, replay(events))
+    """A run of these events, judged; of one of several groups, `whose` says which requests are its."""
+    evidence = evidence_of(experiment, events, replay(events), whose)
     return JudgedRun(events, evidence, judge_sorted(evidence, events), manifest, asked_in)
 
 

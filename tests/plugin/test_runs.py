@@ -1098,16 +1098,16 @@ def test_two_groups_are_watched_in_one_run_and_judged_each(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """Both deploy at the same time, one with failing users: a verdict each, and one for all."""
+    """Both deploy at the same time, one with failing users and one with a failing canary of the same version number."""
     cloud = canary_cloud_factory(SHORT, speed=60.0)
     aws_environment(cloud, monkeypatch)
     ready = cloud.ready
     second = second_group(ready)
     experiment = tmp_path / "two.yaml"
-    also = f"also: [{{group: {second['group']}, expect: {{outcome: promoted}}}}]"
-    first = f"deployment: {{function: {ready['function']}}}\nexpect: {{outcome: rolled_back}}"
+    also = f"also: [{{group: {second['group']}, requests: [/featureToggles], expect: {{call: missed}}}}]"
+    first = f"deployment: {{function: {ready['function']}, requests: [/fakeUser]}}\nexpect: {{call: caught}}"
     experiment.write_text(f"name: two\nsteady_s: 10\ntraffic: {{arrival_rate: 5, error_share: 0.2}}\n{first}\n{also}\n")
-    words = ["--host", ready["service_url"], "--canary-experiment", str(experiment)]
+    words = ["--host", one_api_of(ready, second), "--canary-experiment", str(experiment)]
     run = play("-f", CANARY, *words, **cloud_variables(cloud))
     run.wait_for(lambda events: bool(of(Beside, events)) and bool(of(GroupSeen, events)))
     pipeline.deploy(ready)
@@ -1122,7 +1122,23 @@ def test_two_groups_are_watched_in_one_run_and_judged_each(
         own = run.folder.within(name).read_verdict()
         assert own
         assert (own.outcome, own.exit_code) == (group.outcome, group.exit_code)
-    assert verdict.groups[ready["group"]].exit_code == 0
+        assert group.exit_code == 0
+    assert verdict.arms.canary.version == ready["canary"] == "2"
+    assert verdict.exposure.failed_good_requests == 0
+
+
+def one_api_of(ready: Mapping[str, Any], second: Mapping[str, str]) -> str:
+    """The address of an API that leads to the aliases of both functions."""
+    gateway = boto3.client("apigatewayv2")
+    api = {"ApiId": gateway.create_api(Name="both", ProtocolType="HTTP")["ApiId"]}
+    gateway.create_stage(**api, StageName="$default", AutoDeploy=True)
+    for route, function in (("GET /fakeUser", ready["function"]), ("POST /featureToggles", second["function"])):
+        arn = f"arn:aws:lambda:{ready['region']}:{ready['account']}:function:{function}:{ready['alias']}"
+        leads = {"IntegrationType": "AWS_PROXY", "IntegrationUri": arn, "PayloadFormatVersion": "1.0"}
+        made = gateway.create_integration(**api, **leads)
+        gateway.create_route(**api, RouteKey=route, Target=f"integrations/{made['IntegrationId']}")
+    base = ready["service_url"].removesuffix("/shared")
+    return f"{base}/restapis/{api['ApiId']}/$default/_user_request_"
 
 
 def second_group(ready: Mapping[str, Any]) -> dict[str, str]:
@@ -1134,7 +1150,7 @@ def second_group(ready: Mapping[str, Any]) -> dict[str, str]:
         **named, Role=role, PackageType="Image", Code={"ImageUri": "canary-harness:bundled"}, Publish=True
     )
     lambdas.get_waiter("function_active_v2").wait(**named)
-    lambdas.update_function_configuration(**named, Description="new")
+    lambdas.update_function_configuration(**named, Environment={"Variables": {"FAIL_RATIO": "1"}})
     lambdas.get_waiter("function_updated_v2").wait(**named)
     lambdas.publish_version(**named)
     lambdas.create_alias(**named, Name=ready["alias"], FunctionVersion="1")

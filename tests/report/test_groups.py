@@ -91,7 +91,7 @@ def test_summary_tells_each_group(verdict: Verdict, shown: Callable[[Verdict], s
     """On a terminal, too."""
     text = shown(verdict)
     assert re.search(r"shop-api +promoted +promoted", text)
-    assert re.search(r"shop <toggles> +rolled back +promoted +inconclusive +contrary", text)
+    assert re.search(r"shop <toggles> +rolled back +promoted +caught +contrary", text)
 
 
 def test_live_line_has_one_state_a_group(screen: Callable[..., Any]) -> None:

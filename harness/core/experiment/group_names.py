@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from harness.core.experiment.shape import shown
+from harness.core.experiment.types import Deployment
 from harness.errors import ExperimentError
 
 LONGEST_BYTES = 200
@@ -13,6 +14,11 @@ FILES_OF_A_RUN = frozenset(
     | {"report.html", "report.md", "junit.xml"}
     | {"locust.json"}  # Locust writes this one itself
 )
+
+
+def name_of(deployment: Deployment, index: int) -> str:
+    """What a group of a run is called: by its name, or else by what leads to it."""
+    return deployment.group or deployment.function or deployment.application or f"also[{index}]"
 
 
 def inner_name(group: str) -> str:

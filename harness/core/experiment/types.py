@@ -140,7 +140,8 @@ class Deployment(Part, frozen=True, kw_only=True):
     `config` is a CodeDeploy configuration, with or without the prefix `CodeDeployDefault.Lambda`; without it, the
     group's own holds. `stack` is a CloudFormation stack to look in. In a file, `function` may be an ARN or name:alias;
     its alias then goes to `alias`. `hooks` is for rehearsals: the status that a hook reports, or a
-    function that runs. `requests` are the names of those that this function answers; empty means all.
+    function that runs. `requests` are the names of those that this function answers; empty means all that no other
+    group of the run names.
     """
 
     config: str | None = None

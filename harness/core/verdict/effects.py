@@ -90,7 +90,7 @@ def _is_felt(evidence: Evidence, seen: Requests) -> bool:
 
 def _asks_for_fault_requests(evidence: Evidence) -> bool:
     """Whether fault requests were to be sent; those that other groups answer are not seen here."""
-    if evidence.experiment.deployment.requests:
+    if evidence.sent > count(evidence.requests):
         return False
     return any((fault.share(fault.kind) or 0) > 0 for fault in evidence.faults if fault.plans_requests)
 

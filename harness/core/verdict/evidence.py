@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment.faults import BASE, SHARE
 from harness.core.experiment.former import FORMER_SHARE
@@ -17,8 +18,10 @@ from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import (
     AlarmMetricSeen,
     AliasMetricSeen,
+    AliasSeen,
     Arrivals,
     Asked,
+    Beside,
     CommandEnded,
     CommandStarted,
     Event,
@@ -34,6 +37,7 @@ from harness.core.timeline.events import (
     RailTripped,
     Requests,
     Shadow,
+    TargetSeen,
     Totals,
     Trouble,
     Write,
@@ -42,6 +46,7 @@ from harness.core.timeline.left import Left, unhealed
 from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.types import Answers, CommandFacts
+from harness.core.verdict.whose import Belongs, Whose, whose_of
 
 Told = TypeVar("Told")
 
@@ -57,6 +62,9 @@ HURTING = ("concurrency", "fis_template")
 
 _STEERING = ("error_share", "force_alarm", "release_alarm", "stop_faults")
 """What a person may ask for that changes the faults."""
+
+
+Row = TypeVar("Row", Requests, Exemplar)
 
 
 class FaultTime(Struct, frozen=True):
@@ -101,6 +109,7 @@ class Evidence(Struct, frozen=True):
     `requests` are all, `since` those from the deployment's creation on (none before a creation is known) until the next
     one's. `end_s` is the end of the run, or of what is there of it, and `until_s` the same or the next deployment's
     creation; `looks` are the instants of the good ones, `blind` the failed ones.
+    Those of `contested` names that no version tells apart may be another group's (`is_unclear`).
     `sent` counts all requests, those that other groups answer too. `steered_s` is when a person first changed the
     faults, from when on the plan holds no more; infinite if nobody did. `left` is what the run changed on AWS and did
     not undo until its end, `found` the evidence on which it was to stop the deployment. `rolled_back_by`
@@ -126,6 +135,7 @@ class Evidence(Struct, frozen=True):
     exits_asked: tuple[ExitAsked, ...]
     sent: int
     end_s: float
+    contested: frozenset[str] = frozenset()
     steered_s: float = math.inf
     left: tuple[Left, ...] = ()
     found: tuple[EvidenceFound, ...] = ()
@@ -158,6 +168,27 @@ class Evidence(Struct, frozen=True):
         """How many requests Locust counted that are not in the timeline."""
         return sum(max(0, process.counted - process.recorded) for process in self.totals)
 
+    def is_unclear(self, seen: Requests) -> bool:
+        """Whether another group of the run may have answered a request: then it proves nothing of this one."""
+        return seen.version is None and seen.endpoint in self.contested
+
+    def own(self, requests: Iterable[Requests]) -> list[Requests]:
+        """Those of some requests that no other group of the run can have answered."""
+        if not self.contested:
+            return [*requests]
+        return [seen for seen in requests if not self.is_unclear(seen)]
+
+    @property
+    def unclear(self) -> list[Requests]:
+        """The requests since the creation that another group of the run may have answered."""
+        return [seen for seen in self.since if self.is_unclear(seen)]
+
+    @property
+    def of_its_own(self) -> "Evidence":
+        """The evidence without the requests that another group may have answered."""
+        requests, since = (tuple(self.own(some)) for some in (self.requests, self.since))
+        return self if len(requests) == len(self.requests) else replace(self, requests=requests, since=since)
+
     @property
     def knows_canary(self) -> bool:
         """Whether anything tells which version is on trial: where nothing does, no request is known not to be its."""
@@ -178,17 +209,25 @@ class Evidence(Struct, frozen=True):
         return self.release.baseline is not None and version != self.release.baseline
 
 
-def requests_of(experiment: Experiment, events: Iterable[Event]) -> tuple[Requests, ...]:
-    """The requests that the experiment's deployment answers; all of them where it names none."""
-    names = experiment.deployment.requests
-    requests = (event for event in events if isinstance(event, Requests))
-    return tuple(seen for seen in requests if not names or seen.endpoint in names)
+def answered_by(whose: Whose, rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows of requests that a group answered, or may have, with the version where it is known to be the group's."""
+    told: dict[tuple[str, str | None], tuple[Belongs, str | None]] = {}
+    for row in rows:
+        key = row.endpoint, row.version
+        if key not in told:
+            told[key] = whose.of(*key)
+        belongs, version = told[key]
+        if belongs != "other":
+            yield row if version == row.version else replace(row, version=version)
 
 
-def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollout) -> Evidence:
-    """The timeline sorted for measuring."""
+def evidence_of(
+    experiment: Experiment, events: Sequence[Event], rollout: Rollout, whose: Whose | None = None
+) -> Evidence:
+    """The timeline sorted for measuring, as a group sees it whose requests are told by `whose`: the first, without."""
     told = _ByKind(events).told
-    requests = requests_of(experiment, told(Requests))
+    whose = whose or whose_of(experiment, (*told(AliasSeen), *told(TargetSeen), *told(Beside)))[0]
+    requests = tuple(answered_by(whose, told(Requests)))
     created_s = rollout.release.created_s
     return Evidence(
         experiment=experiment,
@@ -209,11 +248,12 @@ def evidence_of(experiment: Experiment, events: Sequence[Event], rollout: Rollou
         troubles=told(Trouble),
         command=_command(events),
         rails=told(RailTripped),
-        exemplars=told(Exemplar),
+        exemplars=tuple(answered_by(whose, told(Exemplar))),
         totals=told(Totals),
         shadows=told(Shadow),
         exits_asked=told(ExitAsked),
         sent=sum(seen.count for seen in told(Requests)),
+        contested=frozenset(name for name in {seen.endpoint for seen in requests} if whose.contested(name)),
         end_s=max((event.at_s for event in events if not isinstance(event, Exemplar)), default=0.0),
         left=tuple(unhealed(events)) if rollout.run.ended else (),
         found=told(EvidenceFound),

@@ -100,7 +100,7 @@ def _not_counted(evidence: Evidence, guard: Rule | Composed) -> str:
 
 def _beyond_the_objective(evidence: Evidence) -> str | None:
     """Failures that no alarm weighs, held against the objective."""
-    hurt, total = count(evidence.since, harm_for_none(evidence)), count(evidence.since)
+    hurt, total = count(evidence.since, harm_for_none(evidence)), count(evidence.own(evidence.since))
     borne = 1 - evidence.experiment.objective.availability
     surely = clopper_pearson(hurt, total, confidence=SURE)
     if surely is None or surely[0] <= borne:
@@ -163,7 +163,7 @@ def _answered_s(evidence: Evidence) -> float:
 
 
 def _is_harm(evidence: Evidence, seen: Requests, suspect: bool, rule: Rule | None) -> bool:
-    if not failed(seen):
+    if not failed(seen) or evidence.is_unclear(seen):
         return False
     if is_fault(seen):
         # A refusal of the caller is no failure of the service, unless the alarm is one on refusals.

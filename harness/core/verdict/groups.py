@@ -6,15 +6,19 @@ whoever reads a timeline of one group reads these as before.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from harness.core.experiment.group_names import name_of
 from harness.core.experiment.types import Alarm, Also, Deployment, Experiment
 from harness.core.timeline.events import (
     AlarmDefined,
     AlarmSeen,
+    Asked,
     Beside,
     ClockSeen,
     Event,
+    EvidenceFound,
     ExitAsked,
     FaultEnded,
     FaultStarted,
@@ -29,12 +33,25 @@ from harness.core.timeline.events import (
 from harness.core.timeline.left import CREATION
 from harness.core.verdict.evidence import FAULT_CALLS
 from harness.core.verdict.types import RESULTS, GroupFacts, Verdict, result_in_words
+from harness.core.verdict.whose import Whose, bare, whose_of
 from harness.errors import ExitCode
 
 
-def name_of(deployment: Deployment, index: int) -> str:
-    """What a group of a run is called: by its name, or else by what leads to it."""
-    return deployment.group or deployment.function or deployment.application or f"also[{index}]"
+class View(Struct, frozen=True):
+    """One group's view of a run: the experiment, the timeline, and which requests are its."""
+
+    name: str
+    experiment: Experiment
+    events: list[Event]
+    whose: Whose
+
+
+def views(experiment: Experiment, events: Sequence[Event]) -> Iterator[View]:
+    """A run of several groups as each of them sees it, the first group first."""
+    first, *further = whose_of(experiment, events)
+    yield View(name_of(experiment.deployment, 0), alone(experiment), [*events_of_first(events)], first)
+    for (name, seen), whose in zip(others(experiment).items(), further, strict=False):
+        yield View(name, seen, [*events_of(name, seen.deployment, events)], whose)
 
 
 def others(experiment: Experiment) -> Mapping[str, Experiment]:
@@ -65,7 +82,9 @@ def events_of(name: str, deployment: Deployment, events: Iterable[Event]) -> Ite
                     yield event.seen
             case RunStarted():
                 yield replace(event, deployment=deployment.id)
-            case Look() | LookFailed() | ClockSeen() | ExitAsked() | Shadow():
+            case (
+                Look() | LookFailed() | ClockSeen() | ExitAsked() | Shadow() | EvidenceFound() | Asked(what="roll_back")
+            ):
                 continue
             case Write(call=call) if call == CREATION:
                 continue
@@ -79,19 +98,14 @@ def _faults_elsewhere(name: str, deployment: Deployment, events: Sequence[Event]
     alarms = {one.name for one in looks if isinstance(one, AlarmDefined | AlarmSeen)}
     alarms |= {alarm for one in looks if isinstance(one, GroupSeen) for alarm in one.alarms}
     functions = {one.function for one in looks if isinstance(one, TargetSeen)} | {deployment.function}
-    owned = {"force_alarm": alarms, "concurrency": {_bare(one) for one in functions if one}}
+    owned = {"force_alarm": alarms, "concurrency": {bare(one) for one in functions if one}}
     kinds = set()
     for kind, own in owned.items():
         written = (event for event in events if isinstance(event, Write) and event.call == FAULT_CALLS[kind])
-        subjects = {_bare(event.subject) for event in written}
+        subjects = {bare(event.subject) for event in written}
         if subjects and not subjects & own:
             kinds.add(kind)
     return frozenset(event.fault for event in events if isinstance(event, FaultStarted) and event.kind in kinds)
-
-
-def _bare(name: str) -> str:
-    """The name of a function or an alarm, of which an ARN may be known."""
-    return name.rpartition(":")[2] if name.startswith("arn:") else name
 
 
 def for_all(first: str, verdicts: Mapping[str, Verdict]) -> Verdict:

@@ -95,13 +95,13 @@ def _why_not_evaluated(defined: AlarmDefined) -> str | None:
 
 
 def fed_to(rule: Rule, evidence: Evidence) -> list[Requests]:
-    """The requests that a rule counts; one on the canary's version alone gets the canary's answers alone.
+    """The group's own requests that a rule counts; one on the canary's version alone gets the canary's answers alone.
 
     The dimensions are not looked at otherwise: what matters is what the alarm is meant to count.
     """
     only_canary, until_s = evidence.is_canary(rule.version), evidence.release.superseded_s
     return [
         seen
-        for seen in evidence.requests
+        for seen in evidence.own(evidence.requests)
         if seen.at_s < until_s and (not only_canary or seen.version is None or evidence.is_canary(seen.version))
     ]

@@ -3,7 +3,7 @@
 from harness.core.verdict import before, unseen
 from harness.core.verdict.durations import durations_of, slower_by_cloudwatch
 from harness.core.verdict.effects import unproved
-from harness.core.verdict.evidence import Evidence, count, failed
+from harness.core.verdict.evidence import Evidence, by_status, count, failed
 from harness.core.verdict.failures import (
     failures_in_words,
     harm_for_any,
@@ -30,12 +30,19 @@ def doubt_of(evidence: Evidence, measures: Measures) -> str | None:
         return "there was no traffic after the deployment's creation"
     if never_had_traffic(evidence):
         return _doubt_without_canary(evidence)
+    if of_others := _failures_of_any_group(evidence):
+        return of_others
     good = _good_answers(evidence, measures)
+    if good is None and evidence.unclear:
+        return f"nothing tells which group's function answered {count(evidence.unclear)} requests"
     if good is None:
         return "nothing tells which version answered a request"
     if good < ENOUGH_ANSWERS:
         return f"the canary gave {good} good answers, and fewer than {ENOUGH_ANSWERS} say too little"
-    return next((said for ask in _DOUBTS if (said := ask(evidence))), None)
+    # Requests that may be another group's would water down those that are not.
+    own = evidence.of_its_own
+    views = [evidence] if own is evidence or not own.since else [evidence, own]
+    return next((said for view in views for ask in _DOUBTS if (said := ask(view))), None)
 
 
 def health_in_words(evidence: Evidence, measures: Measures) -> str:
@@ -62,10 +69,18 @@ def _doubt_without_canary(evidence: Evidence) -> str | None:
 
 
 def _answered_well(evidence: Evidence) -> int:
-    return count(evidence.since, lambda seen: not failed(seen))
+    return count(evidence.own(evidence.since), lambda seen: not failed(seen))
 
 
 # What leaves a doubt
+
+
+def _failures_of_any_group(evidence: Evidence) -> str | None:
+    """Failed requests that this group of the run may have answered, or another one."""
+    hurt = [seen for seen in evidence.unclear if failed(seen)]
+    if not hurt:
+        return None
+    return f"{count(hurt)} requests failed ({by_status(hurt)}), and nothing tells which group's function answered them"
 
 
 def _without_yardstick(evidence: Evidence) -> str | None:
@@ -150,7 +165,7 @@ def _likely_good_answers(evidence: Evidence) -> int | None:
     if window is None or weight is None:
         return None
     good = [seen for seen in evidence.since if seen.intent == "good" and window[0] <= seen.at_s < window[1]]
-    if any(failed(seen) and seen.intent == "good" for seen in evidence.since):
+    if evidence.unclear or any(failed(seen) and seen.intent == "good" for seen in evidence.since):
         return None
     return int(count(good) * _weight(evidence, weight))
 

@@ -19,7 +19,7 @@ from harness.core.timeline.rollout import Rollout, replay
 from harness.core.verdict.criteria import hold
 from harness.core.verdict.evidence import Evidence, count, evidence_of
 from harness.core.verdict.findings import findings_of
-from harness.core.verdict.groups import events_of, for_all, name_of, others
+from harness.core.verdict.groups import View, for_all, views
 from harness.core.verdict.harm import Harm, harm_of
 from harness.core.verdict.measure import measure, metric_sum
 from harness.core.verdict.punctual import departures, schedule_missed
@@ -75,11 +75,13 @@ def _judge_all(evidence: Evidence, events: Sequence[Event]) -> Verdict:
     first, experiment = _judge_one(evidence), evidence.experiment
     if not experiment.also:
         return first
-    further = {
-        name: judge(seen, [*events_of(name, seen.deployment, events)]) for name, seen in others(experiment).items()
-    }
-    name = name_of(experiment.deployment, 0)
-    return for_all(name, {name: first, **further})
+    own, *further = views(experiment, events)
+    return for_all(own.name, {own.name: first, **{one.name: _judge_view(one) for one in further}})
+
+
+def _judge_view(view: View) -> Verdict:
+    """The verdict on one of several groups."""
+    return _judge_one(evidence_of(view.experiment, view.events, replay(view.events), view.whose))
 
 
 def _judge_one(evidence: Evidence) -> Verdict:

@@ -532,10 +532,11 @@ def _first_instant(evidence: Evidence, fits: Callable[[Requests], bool]) -> floa
 
     Whole seconds are counted; a fault request is never due before the fault or the creation, in whose second it counts.
     """
-    second_s = first_s(evidence.since, fits)
+    own = evidence.own(evidence.since)
+    second_s = first_s(own, fits)
     if second_s is None:
         return None
-    first = [seen for seen in evidence.since if seen.at_s == second_s and seen.count and fits(seen)]
+    first = [seen for seen in own if seen.at_s == second_s and seen.count and fits(seen)]
     features = {_features(seen) for seen in first}
     sampled = [
         one.at_s for one in evidence.exemplars if math.floor(one.at_s) == second_s and _features(one) in features

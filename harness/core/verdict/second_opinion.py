@@ -263,7 +263,8 @@ def _limit_s(evidence: Evidence) -> float | None:
     objective, created_s = evidence.experiment.objective.latency, evidence.release.created_s
     if objective and objective.p99_s is not None:
         return objective.p99_s
-    before = answered_well([seen for seen in evidence.requests if created_s is not None and seen.at_s + 1 <= created_s])
+    own = evidence.own(evidence.requests)
+    before = answered_well([seen for seen in own if created_s is not None and seen.at_s + 1 <= created_s])
     usual_s = quantile_s(merge(seen.latency for seen in before), Q)
     if usual_s is None or count(before) < FEWEST:
         return None

@@ -18,9 +18,9 @@ from harness.core.timeline.events import (
     MetricSeen,
     Requests,
 )
-from harness.core.timeline.rollout import Rollout
-from harness.core.verdict.evidence import failed, requests_of
-from harness.core.verdict.judge import judge
+from harness.core.timeline.rollout import Rollout, replay
+from harness.core.verdict.evidence import Evidence, evidence_of, failed
+from harness.core.verdict.judge import judge_sorted
 from harness.core.verdict.types import Verdict
 from harness.report.story import StoryLine, Teller
 
@@ -171,10 +171,12 @@ class RunSoFar(Struct, frozen=True):
         """The verdict so far, by the one way of judging. Pure, and slow enough for a thread of its own."""
         defined = (self.rollout.alarms.definitions.get(name) for name in self.rollout.alarm_names)
         rules = [rule for rule in (rule_of(one) for one in defined if one) if rule and rule.name]
-        return Judged(judge(self.experiment, self.events), {str(rule.name): self._counted(rule) for rule in rules})
+        evidence = evidence_of(self.experiment, self.events, replay(self.events))
+        seen = {str(rule.name): self._counted(rule, evidence) for rule in rules}
+        return Judged(judge_sorted(evidence, self.events), seen)
 
-    def _counted(self, rule: Rule) -> Points:
-        """Failures by the start of the period, in seconds since the run began."""
+    def _counted(self, rule: Rule, evidence: Evidence) -> Points:
+        """Failures of the group's own requests by the start of the period, in seconds since the run began."""
         epoch_s = self.rollout.run.aws_epoch_s
-        periods = counted_by_period(rule, requests_of(self.experiment, self.events), epoch_s)
+        periods = counted_by_period(rule, evidence.own(evidence.requests), epoch_s)
         return tuple((number * rule.period_s - epoch_s, failures) for number, (failures, _) in sorted(periods.items()))

@@ -173,8 +173,10 @@ class Integrations:
         """The service's answer, None where it throws or does not come to an end in time."""
         if own.latency_s > own.timeout_s or call.chance() < own.fail_ratio:
             return None
-        user = str((call.authorizer or {}).get("principalId", ""))
-        client_version = value_of(call.headers, b"x-client-version").decode("latin-1")
+        user, client_version = (
+            value_of(call.headers, name).decode("latin-1") for name in (b"authorization", b"x-client-version")
+        )
+        user = str((call.authorizer or {}).get("principalId") or user)
         fails = bool(own.upstream_fail_ratio) and call.chance() < own.upstream_fail_ratio
         try:
             return service.answer(service.ServiceRequest(call.path, user, client_version, call.body, fails))

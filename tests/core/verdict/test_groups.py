@@ -10,6 +10,7 @@ from harness.core.experiment.parse import parse
 from harness.core.experiment.types import Alarm, Also, Deployment, Expect, Experiment, Fault, Outcome, Traffic
 from harness.core.timeline.events import (
     AlarmDefined,
+    AliasSeen,
     Beside,
     Event,
     ExitAsked,
@@ -17,7 +18,10 @@ from harness.core.timeline.events import (
     FaultStarted,
     Look,
     LookFailed,
+    MetricSeen,
+    Requests,
     Seen,
+    TargetSeen,
     Write,
     decode,
     encode,
@@ -114,6 +118,124 @@ def of_second(experiment: Experiment, events: list[Event]) -> Verdict:
     """The verdict on the second group alone."""
     seen = others(experiment)["second"]
     return judge(seen, [*events_of("second", seen.deployment, events)])
+
+
+def neighbours(events: list[Event], endpoint: str = "/fakeUser", **change: str) -> list[Event]:
+    """The second group's looks and traffic; `change` gives its versions other names."""
+    told = [*beside(events), *(replace(row, endpoint=endpoint) for row in events if isinstance(row, Requests))]
+    for old, new in change.items():
+        told = [changed(event, old.removeprefix("v"), new) for event in told]
+    return told
+
+
+def changed(event: Event, old: str, new: str) -> Event:
+    """The same event of a function whose version has another name."""
+    text = encode(event)
+    for field in ("version", "current_version", "target_version"):
+        text = text.replace(f'"{field}":"{old}"'.encode(), f'"{field}":"{new}"'.encode())
+    (told,) = decode([text.replace(f'"weights":{{"{old}":'.encode(), f'"weights":{{"{new}":'.encode())])
+    return told
+
+
+def without_metrics(events: list[Event]) -> list[Event]:
+    """What CloudWatch would tell of each version is left out."""
+    return [event for event in events if not isinstance(getattr(event, "seen", event), MetricSeen)]
+
+
+NAMED = Experiment(
+    name="both",
+    deployment=Deployment(group="first", requests=("/fakeUser",)),
+    also=(Also(group="second", requests=("/toggles",)),),
+)
+
+
+@pytest.fixture(scope="module")
+def bad(build: Build) -> list[Event]:
+    """A release whose canary fails half of its requests, and that is promoted."""
+    return build(canary_fails=0.5, guards=())
+
+
+@pytest.fixture(scope="module")
+def well(build: Build) -> list[Event]:
+    """One whose versions answer well."""
+    return build(guards=())
+
+
+@pytest.mark.parametrize("leave_out", [list, without_metrics])
+def test_failures_of_a_neighbour_with_the_same_version_numbers_are_no_harm(
+    bad: list[Event], well: list[Event], leave_out: Callable[[list[Event]], list[Event]]
+) -> None:
+    """Where requests have names, each group's count for it alone, whichever group it is."""
+    healthy, hurt = leave_out([*well, *neighbours(bad, "/toggles")]), leave_out([*bad, *neighbours(well, "/toggles")])
+    assert calls(NAMED, healthy) == {"first": "cleared", "second": "missed"}
+    assert calls(NAMED, hurt) == {"first": "missed", "second": "cleared"}
+
+
+def test_a_group_that_names_no_requests_has_those_that_no_other_one_names(bad: list[Event], well: list[Event]) -> None:
+    """What another group names is its."""
+    some = replace(NAMED, deployment=Deployment(group="first"))
+    assert calls(some, [*well, *neighbours(bad, "/toggles")]) == {"first": "cleared", "second": "missed"}
+    assert calls(some, [*bad, *neighbours(well, "/toggles")]) == {"first": "missed", "second": "cleared"}
+
+
+@pytest.mark.parametrize("experiment", [both(), replace(NAMED, also=(Also(group="second", requests=("/fakeUser",)),))])
+def test_answers_that_may_be_anothers_are_neither_harm_nor_health(
+    bad: list[Event], well: list[Event], experiment: Experiment
+) -> None:
+    """Where both may answer a request and have versions of the same numbers, nobody knows whose failure it was."""
+    flood = [replace(row, count=row.count * 50) for row in neighbours(well) if isinstance(row, Requests)]
+    for events in ([*well, *neighbours(bad)], [*bad, *neighbours(well), *flood]):
+        told = without_metrics(events)
+        assert calls(experiment, told) == {"first": "inconclusive", "second": "inconclusive"}
+        verdict = judge(experiment, told)
+        assert "nothing tells which group's function answered them" in verdict.because[1]
+        assert "whose-requests" in {finding.id for finding in verdict.findings}
+        assert (verdict.arms.source, verdict.arms.canary.requests) == ("unknown", None)
+        assert verdict.second_opinion is None
+
+
+def test_where_answers_name_nobody_cloudwatch_tells_each_functions_versions(
+    bad: list[Event], well: list[Event]
+) -> None:
+    """Its metrics are the function's own. Failures of nobody stay a doubt of the other group."""
+    assert calls(both(), [*well, *neighbours(bad)]) == {"first": "inconclusive", "second": "missed"}
+    assert calls(both(), [*bad, *neighbours(well)]) == {"first": "missed", "second": "inconclusive"}
+    assert calls(both(), [*well, *neighbours(well)]) == {"first": "cleared", "second": "cleared"}
+
+
+def test_versions_that_only_one_group_has_tell_its_answers(bad: list[Event], well: list[Event]) -> None:
+    """The alias of each showed which versions it had."""
+    told = without_metrics([*well, *neighbours(bad, v1="7", v2="8")])
+    assert calls(both(), told) == {"first": "cleared", "second": "missed"}
+    unseen = [event for event in told if not isinstance(event, Beside)]
+    assert calls(both(), unseen)["first"] == "inconclusive"
+
+
+def test_an_answer_that_names_its_function_is_that_functions(bad: list[Event], well: list[Event]) -> None:
+    """`X-Lambda-Version: orders:7`, or an ARN: the number alone may be anybody's."""
+    experiment = replace(
+        NAMED, deployment=Deployment(group="first", function="shop"), also=(Also(group="second", function="orders"),)
+    )
+    first = [named(event, "shop") for event in well]
+    arn = "arn:aws:lambda:eu-north-1:123456789012:function:orders"
+    second = [named(event, arn) for event in neighbours(bad)]
+    assert calls(experiment, without_metrics([*first, *second])) == {"first": "cleared", "second": "missed"}
+    alone_too = [named(event, "shop") for event in bad]
+    assert judge(alone(experiment), without_metrics(alone_too)).call == "missed"
+
+
+def named(event: Event, function: str) -> Event:
+    """An answer, or a look, of a function of this name."""
+    if isinstance(event, Requests):
+        return replace(event, version=f"{function}:{event.version}")
+    if isinstance(event, Beside):
+        return replace(event, seen=named(event.seen, function))  # type: ignore[arg-type]
+    return replace(event, function=function) if isinstance(event, TargetSeen | AliasSeen) else event
+
+
+def calls(experiment: Experiment, events: list[Event]) -> dict[str, str]:
+    """The call on each group."""
+    return {name: str(group.call) for name, group in judge(experiment, events).groups.items()}
 
 
 def fault(kind: Any, call: str, subject: str) -> list[Event]:

@@ -58,6 +58,7 @@ CHECKS: tuple[Check, ...] = (
     experiment.schedule_late,
     experiment.requests_lost,
     experiment.requests_not_recorded,
+    experiment.whose_unclear,
     experiment.requests_odd,
     experiment.requests_folded,
     experiment.compared_in_part,

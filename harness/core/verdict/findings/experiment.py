@@ -307,6 +307,22 @@ def requests_folded(scene: Scene) -> Finding | None:
     )
 
 
+def whose_unclear(scene: Scene) -> Finding | None:
+    """Requests of which nothing tells which group of the run answered them."""
+    unclear = scene.evidence.unclear
+    if not unclear:
+        return None
+    names = sorted({seen.endpoint for seen in unclear})
+    named = ", ".join(names[:REQUESTS_TOLD]) + (", …" if len(names) > REQUESTS_TOLD else "")
+    return warning(
+        "whose-requests",
+        f"{count(unclear)} requests ({named}) may have been answered by this group's function or by another group's, "
+        f"{count(unclear, failed)} of them with a failure. They count for no version, since two functions may have the "
+        "same version numbers. Name each group's requests in deployment.requests and in the requests of `also`, or "
+        "have X-Lambda-Version name the function, too (orders:7).",
+    )
+
+
 def requests_lost(scene: Scene) -> Finding | None:
     """Requests were planned of which nothing is known, such as rows of a worker that were lost."""
     facts = scene.measures.traffic
