@@ -108,3 +108,17 @@ def test_the_example_in_the_readme_gives_inputs_that_there_are() -> None:
     action = yaml.safe_load((ACTION / "action.yml").read_text())
     assert step["with"].keys() <= action["inputs"].keys()
     assert step["uses"].partition("@")[0].endswith("/.github/actions/canary")
+
+
+def test_the_action_installs_the_commit_that_it_is_of() -> None:
+    """So it needs no registry, and says what the code beside it says; another package may be named."""
+    action = yaml.safe_load((ACTION / "action.yml").read_text())
+    (install,) = (step["run"] for step in action["runs"]["steps"] if "pip" in step.get("run", ""))
+    said = subprocess.run(
+        ["bash", "-c", install.split("install -q ")[1].join(["echo ", ""])],
+        env={"GITHUB_ACTION_PATH": str(ACTION), "PACKAGE": action["inputs"]["package"]["default"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 'name = "canary-harness"' in (Path(said.stdout.strip()) / "pyproject.toml").read_text()

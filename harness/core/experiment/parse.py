@@ -1,6 +1,7 @@
 """From text to an `Experiment`, or to one sentence that names the field and the fix."""
 
 import contextlib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,7 +74,21 @@ def rehearsable(experiment: Experiment) -> None:
 def schema() -> dict[str, Any]:
     """The JSON Schema of an experiment file."""
     (whole,), parts = msgspec.json.schema_components((Experiment,), ref_template="#/$defs/{name}")
-    return {"$schema": DIALECT, "title": "canary-harness experiment", **whole, "$defs": parts}
+    return with_plain_texts({"$schema": DIALECT, "title": "canary-harness experiment", **whole, "$defs": parts})
+
+
+def with_plain_texts(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose descriptions are not indented: they are docstrings, which Python before 3.13 leaves as written."""
+    return {
+        key: inspect.cleandoc(part) if key == "description" and isinstance(part, str) else _plain(part)
+        for key, part in schema.items()
+    }
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, dict):
+        return with_plain_texts(part)
+    return [_plain(one) for one in part] if isinstance(part, list) else part
 
 
 def _with_bare_functions(tree: dict[str, Any]) -> dict[str, Any]:
