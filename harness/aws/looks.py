@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness.aws.appspec import hooks_of
 from harness.aws.eyes import Blind, Eyes
 from harness.aws.metric_looks import metrics_seen
 from harness.aws.parsing import (
@@ -37,7 +38,9 @@ from harness.core.timeline.events import (
     DeploymentSeen,
     Event,
     NoDeployment,
+    TargetSeen,
 )
+from harness.core.timeline.hooks import awaited_hook
 
 BOTH_KINDS = ("MetricAlarm", "CompositeAlarm")
 # Asked for apart, and only where an alarm is none of both: not every region or SDK knows this kind.
@@ -142,7 +145,28 @@ def _target(eyes: Eyes, sight: Sight) -> Events:
             return
         raise
     sight.target_ids[forward] = target_id
-    yield target_seen(forward, answer.get("deploymentTarget"), stamp)
+    seen = target_seen(forward, answer.get("deploymentTarget"), stamp)
+    yield _with_its_hook(eyes, sight, seen) if isinstance(seen, TargetSeen) else seen
+
+
+def _with_its_hook(eyes: Eyes, sight: Sight, seen: TargetSeen) -> TargetSeen:
+    """The target with the function of a hook that does not report, of which only the AppSpec tells."""
+    waiting = awaited_hook(seen)
+    if waiting is None or waiting.script:
+        return seen
+    if seen.deployment_id not in sight.hooks:
+        sight.hooks[seen.deployment_id] = _hooks(eyes, sight, seen.deployment_id)
+    named = replace(waiting, script=sight.hooks[seen.deployment_id].get(waiting.name))
+    return replace(seen, lifecycle=tuple(named if event is waiting else event for event in seen.lifecycle))
+
+
+def _hooks(eyes: Eyes, sight: Sight, deployment_id: str) -> dict[str, str]:
+    """The hook functions of a deployment by lifecycle event; none where that may not be read."""
+    try:
+        answer, _ = eyes.ask("codedeploy", "get_deployment", deploymentId=deployment_id)
+        return hooks_of(eyes, sight.application, mapping(answer.get("deploymentInfo")).get("revision"))
+    except Blind:
+        return {}  # who may not read AppSpecs can watch all the same
 
 
 def _target_id(eyes: Eyes, deployment_id: str) -> str | None:

@@ -17,9 +17,9 @@ class Sight:
     """Cursors beside the rollout that the looks come to; `learn` adds what an event tells.
 
     `strangers` are deployments that are none of this run's; None until the group's deployments were listed once.
-    `target_ids` are those of targets, by deployment. `history_read_s` and `metrics_read_s` say until when these were
-    read, None or absent if never, and `history_asked_s` when they were asked for last. `last_looks` says that nothing
-    can be left to a later round.
+    `target_ids` are those of targets, by deployment, and `hooks` the functions of hooks, by deployment and event.
+    `history_read_s` and `metrics_read_s` say until when these were read, None or absent if never, and
+    `history_asked_s` when they were asked for last. `last_looks` says that nothing can be left to a later round.
     """
 
     def __init__(self, named: Deployment, alarm: str | None = None, shadow: Sequence[ShadowAlarm] = ()) -> None:
@@ -29,6 +29,7 @@ class Sight:
         self.strangers: frozenset[str] | None = None
         self.configs_read: set[str] = set()
         self.target_ids: dict[str, str] = {}
+        self.hooks: dict[str, dict[str, str]] = {}
         self.history_asked_s: dict[str, float] = {}
         self.history_read_s: dict[str, float] = {}
         self.metrics_read_s: float | None = None

@@ -23,6 +23,7 @@ from harness.core.timeline.events import (
     Trouble,
     Write,
 )
+from harness.core.timeline.hooks import unreported
 from harness.core.timeline.refusals import DENIED
 from harness.core.timeline.release import Release
 from harness.core.timeline.rollout import Rollout
@@ -113,8 +114,14 @@ def _release(at_s: float, before: Release, after: Release) -> Iterator[StoryLine
             "baseline": f"version {after.baseline}" if after.baseline else "the version in service",
         }
         yield StoryLine(at_s=at_s, kind="release", text=_PHASES[after.phase].format(**names))
+    if (said := _unreported(after)) and not _unreported(before):
+        yield StoryLine(at_s=at_s, kind="trouble", text=facts.plain(said))
     if after.weight is not None and after.weight != (before.weight or 0.0):
         yield StoryLine(at_s=at_s, kind="release", text=f"{facts.percent(after.weight)} on the canary")
+
+
+def _unreported(release: Release) -> str | None:
+    return unreported(release.target) if release.target and not release.ended else None
 
 
 def _alarms(

@@ -1,5 +1,6 @@
 """The watcher, the deployer and the forced alarm against the local cloud, over the wire."""
 
+import json
 import random
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from harness.aws.clients import Aws, Clients, Patience, action
-from harness.aws.deployer import create_deployment
+from harness.aws.deployer import app_spec, create_deployment
 from harness.aws.forced_alarm import ForcedAlarm
 from harness.aws.journal import Journal
 from harness.aws.policy import WATCHES, actions
@@ -30,6 +31,7 @@ from harness.core.timeline.events import (
     MetricSeen,
     TargetSeen,
 )
+from harness.core.timeline.hooks import unreported
 from harness.core.timeline.rollout import replay
 from harness.errors import AccessDenied, AwsError, BadCredentials, HarnessError
 
@@ -136,6 +138,28 @@ def test_a_promotion_is_seen_from_its_start_to_its_end(run: Run) -> None:
     ]
     assert run.seen(TargetSeen)[-1].weight == 1.0
     assert run.seen(LookFailed) == []
+
+
+def test_a_hook_that_does_not_report_is_named_with_its_function(run: Run) -> None:
+    """Only the AppSpec tells which function it is; it is read once, when the hook is a minute late."""
+    names, asked = run.names, []
+    run.aws = Refusing(run.aws, lambda call: asked.append(call))  # type: ignore[func-returns-value]
+    run.watcher = run.watching(Deployment(application=names["application"], group=names["group"]))
+    run.watcher.look()
+    spec = json.loads(app_spec(names["function"], names["alias"], names["baseline"], names["canary"]))
+    content = json.dumps({**spec, "Hooks": [{"BeforeAllowTraffic": names["function"]}]})
+    boto3.client("codedeploy").create_deployment(
+        applicationName=names["application"],
+        deploymentGroupName=names["group"],
+        revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
+    )
+    run.play(50.0)
+    assert unreported(run.seen(TargetSeen)[-1]) is None
+    run.play(60.0)
+    said = unreported(run.seen(TargetSeen)[-1])
+    assert said
+    assert f"its hook BeforeAllowTraffic: the function {names['function']} did not call" in said
+    assert asked.count("codedeploy:GetApplicationRevision") == 1
 
 
 def test_the_next_deployment_is_found_and_the_one_before_is_not(run: Run) -> None:

@@ -5,7 +5,20 @@ from pathlib import Path
 import pytest
 
 from harness.core.experiment.types import AlarmState
-from harness.core.timeline.events import AlarmSeen, Asked, Event, FaultStarted, LookFailed, Note, Shadow, Trouble, Write
+from harness.core.timeline.events import (
+    AlarmSeen,
+    Asked,
+    Event,
+    FaultStarted,
+    LifecycleEvent,
+    LookFailed,
+    Note,
+    RunStarted,
+    Shadow,
+    TargetSeen,
+    Trouble,
+    Write,
+)
 from harness.core.timeline.rollout import Rollout
 from harness.report.folder import RunFolder
 from harness.report.story import StoryLine, Teller
@@ -42,6 +55,19 @@ def test_a_rollback_is_told_from_beginning_to_end() -> None:
     assert sum(line.text == "0 % on the canary" for line in lines) == 1
     assert len(lines) < 30
     assert [line.at_s for line in lines] == sorted(line.at_s for line in lines)
+
+
+def test_a_hook_that_does_not_report_is_told_once() -> None:
+    """With its function, as soon as that is a minute late."""
+    hook = LifecycleEvent(name="BeforeAllowTraffic", status="InProgress", started_s=5.0, script="check")
+    looks = [
+        TargetSeen(asked_s=at_s, at_s=at_s, deployment_id="d-1", status="InProgress", lifecycle=(hook,))
+        for at_s in (10.0, 70.0, 75.0, 80.0)
+    ]
+    lines = told(RunStarted(at_s=0.0, experiment="x", epoch_s=0.0, deployment="d-1"), *looks)
+    (line,) = [line for line in lines if line.kind == "trouble"]
+    assert line.at_s == 70.0
+    assert line.text.startswith("d-1 waits for its hook BeforeAllowTraffic: the function check did not call")
 
 
 def test_what_people_do_bears_their_names() -> None:

@@ -15,6 +15,7 @@ from harness.core.experiment.types import Call, Expect, Experiment, Outcome
 from harness.core.timeline.alias_astray import is_left_split
 from harness.core.timeline.bounds import Bounds, Shift
 from harness.core.timeline.events import Event
+from harness.core.timeline.hooks import unreported
 from harness.core.timeline.rollout import Rollout, replay
 from harness.core.verdict.criteria import hold
 from harness.core.verdict.evidence import Evidence, count, evidence_of
@@ -409,8 +410,11 @@ def _undecided(rollout: Rollout) -> str:
 
 
 def _why_unseen(evidence: Evidence) -> Iterator[str]:
-    """What kept us from seeing the end of the deployment, if the last look at it failed."""
+    """What kept the deployment from its end, or us from seeing it."""
     rollout = evidence.rollout
+    target = rollout.release.target
+    if rollout.outcome in _UNDECIDED and not rollout.release.ended and target and (said := unreported(target)):
+        yield f"{said}."
     seen_s = rollout.release.forward.at_s if rollout.release.forward else 0.0
     missed = [look for look in evidence.blind if look.call.startswith("codedeploy:") and look.at_s >= seen_s]
     if rollout.outcome in _UNDECIDED and missed:

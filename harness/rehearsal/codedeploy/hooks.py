@@ -48,12 +48,17 @@ class HookRunner:
     """Runs hooks, each in a thread of its own.
 
     Only the report of a hook counts, not what its function returns, or that it crashed. `refused` is called when the
-    function could not be run.
+    function could not be run, and `returned` when its run is over, whether it reported or not.
     """
 
-    def __init__(self, functions: Functions, refused: Callable[[Execution, Refusal], None]) -> None:
+    def __init__(
+        self,
+        functions: Functions,
+        refused: Callable[[Execution, Refusal], None],
+        returned: Callable[[Execution], None],
+    ) -> None:
         self._functions = functions
-        self._refused = refused
+        self._refused, self._returned = refused, returned
 
     def launch(self, execution: Execution) -> None:
         """Starts the hook and returns at once."""
@@ -63,6 +68,7 @@ class HookRunner:
     def _run(self, execution: Execution) -> None:
         try:
             self._invoke(execution)
+            self._returned(execution)
         except Refusal as refusal:
             self._refused(execution, refusal)
         except Exception:  # outermost frame of a thread: CodeDeploy waits for its hook as if it had not reported

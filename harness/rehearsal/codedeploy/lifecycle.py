@@ -64,7 +64,7 @@ class Lifecycle:
         self._store = store
         self._alias = AliasShifter(schedule, functions)
         self._rng = rng
-        self._hooks = HookRunner(functions, self._hook_refused)
+        self._hooks = HookRunner(functions, self._hook_refused, self._hook_returned)
         self._watch = AlarmWatch(schedule, store, alarms, self.stop, stop_delay_s)
         self._runs: dict[str, _Running] = {}
         self.executions: dict[str, Execution] = {}
@@ -187,6 +187,16 @@ class Lifecycle:
             self._schedule.run_due()
             if self.awaits(execution):
                 self._fail_hook(execution, self._schedule.clock.now(), "ScriptMissing", refusal.message)
+
+    def _hook_returned(self, execution: Execution) -> None:
+        if self.awaits(execution):
+            log.warning(
+                "%s waits in %s: its hook function %s ended without calling PutLifecycleEventHookExecutionStatus; "
+                "CodeDeploy waits an hour for that, and then fails the deployment",
+                execution.deployment_id,
+                execution.stage,
+                execution.function,
+            )
 
     def awaits(self, execution: Execution) -> bool:
         """Whether the lifecycle event of the hook is still in progress."""

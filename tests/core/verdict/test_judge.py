@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from harness.core.experiment.planned_writes import STOPPING
-from harness.core.experiment.types import Call, Outcome
+from harness.core.experiment.types import Call, Experiment, Outcome
 from harness.core.timeline.events import (
     Arrivals,
     Asked,
     Event,
     EvidenceFound,
+    LifecycleEvent,
     Requests,
     RunEnded,
     RunStarted,
+    TargetSeen,
     Totals,
     Write,
 )
@@ -458,3 +460,17 @@ def test_what_an_alarm_or_a_person_stopped_is_not_the_harness_doing(
     verdict = judged([*events, FOUND, replace(ASKED, step=step)])
     assert verdict.deployment.stopped_on is None
     assert not any("The harness stopped" in said for said in verdict.because)
+
+
+@pytest.mark.parametrize(
+    ("script", "named"), [("shop-check", "the function shop-check did not call"), (None, "its function did not call")]
+)
+def test_a_hook_that_did_not_report_is_the_reason(row: Any, script: str | None, named: str) -> None:
+    """Which function in which lifecycle event, once, as far as CodeDeploy or the AppSpec tells."""
+    events = [event for event in row("healthy") if event.at_s < 100]
+    hook = LifecycleEvent(name="BeforeAllowTraffic", status="InProgress", started_s=1.0, script=script)
+    target = next(event for event in events if isinstance(event, TargetSeen))
+    waiting = replace(target, asked_s=100.0, at_s=100.0, weight=0.0, lifecycle=(hook,))
+    verdict = judge(Experiment(name="x"), [*events, waiting, RunEnded(at_s=101.0, why="given_up")])
+    (said,) = [reason for reason in verdict.because if "PutLifecycleEventHookExecutionStatus" in reason]
+    assert f"its hook BeforeAllowTraffic: {named} PutLifecycleEventHookExecutionStatus within 99 s" in said

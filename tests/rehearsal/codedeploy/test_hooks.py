@@ -263,3 +263,16 @@ def test_hooks_and_rollback_play_on_a_running_clock(make_stage: Any, appspec: An
     weights = [weights.get("2") for _, _, weights in stage.functions.shifts]
     assert weights == [*(pytest.approx(tenth / 10) for tenth in range(1, 10)), None, None]
     assert stage.alias == ("1", {})
+
+
+def test_a_hook_that_ends_without_a_report_is_named_once(
+    stage: Any, appspec: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which function, in which lifecycle event; one that reported is not named."""
+    stage.functions.hooks |= {"pre": reporting(stage, "Succeeded"), "post": lambda _: None}
+    stage.group()
+    deployment_id = stage.deploy(content=appspec(hooks=BOTH))
+    after_hook(stage, "pre")
+    after_hook(stage, "post", within_s=400)
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith(f"{deployment_id} waits in AfterAllowTraffic: its hook function post ended without calling")
