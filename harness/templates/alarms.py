@@ -30,6 +30,8 @@ def read_alarm(resolver: Resolver, logical: str, resource: Value) -> TemplateAla
     if isinstance(rule := plain.get("AlarmRule"), str):
         plain["AlarmRule"] = _ARN.sub("", rule)
     plain["AlarmName"] = resolver.reference(logical, resource.line).text()
+    if isinstance(metrics := plain.get("Metrics"), list):
+        plain["Metrics"] = [_of_own_account(resolver, metric) for metric in metrics]
     defined = alarm_defined(plain)
     assert defined is not None, "an alarm of a template has a name"
     unclear = next(_unclear(resolver, read), None)
@@ -40,6 +42,14 @@ def read_alarm(resolver: Resolver, logical: str, resource: Value) -> TemplateAla
         defined=_with_reason(defined, *unclear) if unclear else defined,
         lines=lines,
     )
+
+
+def _of_own_account(resolver: Resolver, metric: Any) -> Any:
+    """A metric without the account where it is the stack's own, which CDK writes into each."""
+    own = str(resolver.pseudo("AWS::AccountId", 0))
+    if not isinstance(metric, dict) or metric.get("AccountId") != own:
+        return metric
+    return {key: part for key, part in metric.items() if key != "AccountId"}
 
 
 def _with_reason(defined: AlarmDefined, key: str, reason: str) -> AlarmDefined:

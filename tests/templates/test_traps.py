@@ -180,6 +180,20 @@ def test_an_alarm_by_its_arn_is_none(examine: Examine, name: str) -> None:
     assert "name" in check.seen
 
 
+def test_a_metric_of_the_stacks_own_account_is_no_other_ones(examine: Examine) -> None:
+    """CDK writes the account into each metric of Metrics."""
+    one = '{"Id": "m1", "AccountId": {"Ref": "AWS::AccountId"}, "MetricStat": {"Period": 60, "Stat": "Sum", "Metric": '
+    metric = '{"Namespace": "AWS/Lambda", "MetricName": "Errors", "Dimensions": [{"Name": "FunctionName", "Value": '
+    owned = f'{one}{metric}{{"Ref": "Fn"}}}}]}}}}}}'
+    alarm = '"Type": "AWS::CloudWatch::Alarm", "Properties": {"Threshold": 1, "EvaluationPeriods": 1, '
+    last = f'"ComparisonOperator": "GreaterThanThreshold", "Metrics": [{owned}]}}'
+    changes = (
+        ('"App":', f'"Own": {{{alarm}{last}}},\n  "App":'),
+        ('[{"Name": {"Ref": "Errors"}}]', '[{"Name": {"Ref": "Own"}}]'),
+    )
+    assert asked(examine(PLAIN, *changes), "alarm-threshold").severity == "ok"
+
+
 @pytest.mark.parametrize(
     "child",
     ["${ApiErrors.Arn}", "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${ApiErrors}"],

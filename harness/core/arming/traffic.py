@@ -91,6 +91,9 @@ def handled_errors(snapshot: Snapshot) -> Assessment:
     if failed is not None and not any(rule.counts(failed) for _, rule in rules):
         seen = f"The fault request was answered {failed}, which {_metrics(rules)} does not count: the code handled it."
         return error(seen, "Let the function throw the exception, or add an alarm on the 5XXError of API Gateway.")
+    if not any(rule.counts(UNHANDLED_STATUS) for _, rule in rules):
+        seen = f"No alarm of the group counts an exception of the function: {_metrics(rules)} does not."
+        return warning(seen, "Add an alarm on Errors, or on the 5XXError of API Gateway.")
     if any(metric.namespace != LAMBDA for _, rule in rules for metric in rule.metrics):
         return ok(f"{_metrics(rules)} also counts a 5xx that the code returns.")
     seen = (

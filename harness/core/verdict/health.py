@@ -102,7 +102,7 @@ def _breaching_by_chance(evidence: Evidence) -> str | None:
 
 
 def _worse_at_another_time(evidence: Evidence) -> str | None:
-    if not worse_than_ever(evidence):
+    if not worse_than_ever(evidence) or not count(evidence.since, harm_for_any(evidence)):
         return None
     return "the canary failed more than the baseline did, but not enough of it over the same time"
 

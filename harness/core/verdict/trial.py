@@ -85,9 +85,24 @@ def _longest_gap(evidence: Evidence, seconds: set[float]) -> Bounds | None:
     return gap if gap[1] - gap[0] >= longest_s else None
 
 
+def was_refused(evidence: Evidence) -> bool:
+    """Whether CodeDeploy or Lambda did not take what the AppSpec names, so that no traffic was shifted.
+
+    Whichever versions it names, then: the one that answers may be called its target.
+    """
+    release = evidence.release
+    code = release.forward.error_code if release.forward else None
+    return code in _REFUSALS and not (release.shared or release.weights.splits)
+
+
+_REFUSALS = ("INVALID_LAMBDA_CONFIGURATION", "INVALID_LAMBDA_FUNCTION", "INVALID_REVISION", "REVISION_MISSING")
+
+
 def never_had_traffic(evidence: Evidence) -> bool:
     """Whether the canary surely never had any traffic."""
     rollout = evidence.rollout
+    if was_refused(evidence):
+        return True
     if rollout.outcome is Outcome.PROMOTED or rollout.release.place != "baseline":
         return False
     answered = any(evidence.is_canary(seen.version) for seen in evidence.since)

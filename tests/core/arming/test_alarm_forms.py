@@ -184,6 +184,7 @@ OF_OURS = replace(ERRORS, name="of-ours", namespace="Shop", metric="FailedBasket
         ({"namespace": "Shop"}, "alarm-threshold", "unknown", "its metric Shop Errors is none that answers tell of"),
         ({"namespace": "Shop"}, "handled-errors", "unknown", "not judged"),
         ({"namespace": "Shop"}, "alarm-versions", "note", "of which version is not judged"),
+        ({"metric": "Throttles"}, "handled-errors", "warning", "No alarm of the group counts an exception"),
         ({"namespace": None}, "alarm-metric", "error", "of no namespace"),
         ({"namespace": "AWS/lambda"}, "alarm-metric", "error", "Lambda writes to AWS/Lambda alone"),
         ({"datapoints": 3, "evaluation_periods": 2}, "alarm-threshold", "error", "asks for 3 of 2 datapoints"),
@@ -204,7 +205,7 @@ OF_OURS = replace(ERRORS, name="of-ours", namespace="Shop", metric="FailedBasket
 )
 def test_no_alarm_is_taken_for_another(changes: dict[str, Any], question: str, severity: str, says: str) -> None:
     """A team's own Errors is not Lambda's, and what CloudWatch refuses guards nothing."""
-    check = asked(question, seeing(replace(ERRORS, **changes), points={("errors", "m1"): ()}))
+    check = asked(question, seeing(replace(ERRORS, **changes), points={("errors", "m1"): ()}, fault=None))
     assert (check.severity, says in check.seen) == (severity, True), check.seen
 
 

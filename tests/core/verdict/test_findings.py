@@ -284,6 +284,26 @@ def test_deployment_that_overrides_the_alarms_is_told(findings: Any, row: Any) -
     assert "errors cannot stop it, nor can any other alarm" in found.text
 
 
+@pytest.mark.parametrize(
+    ("current", "target", "says"),
+    [("1", "1", "names version 1 twice"), ("2", "1", "from version 2 to 1")],
+)
+def test_deployment_that_codedeploy_refused_is_told_with_its_versions(
+    current: str, target: str, says: str, experiment: Any, row: Any
+) -> None:
+    """No alarm did it, nobody changed the alias, and no version was tried that could be called worse or well."""
+    message = "The deployment failed because the AppSpec file has an invalid configuration."
+    events = changed(row("hook-failure"), DeploymentSeen, error_code="INVALID_LAMBDA_CONFIGURATION")
+    events = changed(events, DeploymentSeen, error_message=message)
+    events = changed(events, TargetSeen, current_version=current, target_version=target, weight=0.0, lifecycle=())
+    events = changed(events, AliasSeen, version="1", weights={})
+    verdict = judge(experiment(), changed(events, Requests, version="1"))
+    found = {finding.id: finding for finding in verdict.findings}
+    assert says in found["deployment-refused"].text
+    assert "alias-contradicts-codedeploy" not in found
+    assert not [why for why in verdict.because if "failed more" in why or "the canary gave" in why]
+
+
 def test_an_alarm_that_only_the_deployment_names_is_corrected_there(findings: Any, row: Any) -> None:
     """The group does not name it."""
     own = changed(row("healthy"), DeploymentSeen, alarms=("gone",))

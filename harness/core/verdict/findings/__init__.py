@@ -39,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     net.deployment_overrides_alarms,
     net.no_rollback_configured,
     release.hook_failed,
+    release.deployment_refused,
     net.alarm_on_other_version,
     net.late_fault,
     net.thin_traffic,

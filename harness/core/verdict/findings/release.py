@@ -5,8 +5,9 @@ import math
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.alias_astray import is_elsewhere, is_left_split, strayed_to
 from harness.core.timeline.events import LifecycleEvent
+from harness.core.timeline.release import Release
 from harness.core.verdict.findings.scene import Scene, error, warning
-from harness.core.verdict.trial import lost_weights
+from harness.core.verdict.trial import lost_weights, was_refused
 from harness.core.verdict.types import Finding
 
 
@@ -40,7 +41,7 @@ def alias_left_split(scene: Scene) -> Finding | None:
 def alias_contradicts(scene: Scene) -> Finding | None:
     """The alias is not where CodeDeploy says it put it."""
     outcome, release = scene.evidence.rollout.outcome, scene.evidence.release
-    if not is_elsewhere(release) or release.alias is None:
+    if not is_elsewhere(release) or release.alias is None or was_refused(scene.evidence):
         return None
     return error(
         "alias-contradicts-codedeploy",
@@ -76,6 +77,32 @@ def alias_moved(scene: Scene) -> Finding | None:
         f"while CodeDeploy shifted traffic from version {release.baseline} to {release.canary}: somebody else changed "
         "the alias, and the canary was not on trial from then on. Let nothing but CodeDeploy own the alias.",
     )
+
+
+def deployment_refused(scene: Scene) -> Finding | None:
+    """CodeDeploy or Lambda did not take what the AppSpec names, so that no version was tried."""
+    release = scene.evidence.release
+    if release.forward is None or not was_refused(scene.evidence):
+        return None
+    code, said = (
+        release.forward.error_code,
+        (release.forward.error_message or "").removeprefix("The deployment failed because ").rstrip("."),
+    )
+    return error(
+        "deployment-refused",
+        f"The deployment failed before it shifted any traffic ({code}), and by no alarm{_versions(release)}."
+        f"{f' CodeDeploy says: {said}.' if said else ''}",
+    )
+
+
+def _versions(release: Release) -> str:
+    """What the AppSpec names, where its versions are the trouble."""
+    target = release.target
+    if target is None or not target.target_version:
+        return ""
+    if target.target_version == target.current_version:
+        return f": its AppSpec names version {target.target_version} twice, and so no new one"
+    return f": its AppSpec shifts {target.alias} from version {target.current_version} to {target.target_version}"
 
 
 def hook_failed(scene: Scene) -> Finding | None:
