@@ -1,5 +1,6 @@
 """The two HTTP servers of the local cloud, each in a thread of its own."""
 
+import asyncio
 import contextlib
 import errno
 import io
@@ -166,13 +167,49 @@ class ControlPlane:
         self._server.server_close()
 
 
+class _Server(uvicorn.Server):
+    """Ends once it is told to: uvicorn looks every 0.1 s whether it should, and waits 0.1 s even without a client."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to answer."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        """Answers until the end; the first look is what makes the headers of all answers."""
+        await self.on_tick(0)
+        await self._told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Closes the port, and what clients there are."""
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
+        for listening in sockets or ():
+            listening.close()
+
+    def end(self) -> None:
+        """Tells it to end, from any thread."""
+        self.should_exit = True
+        if self._loop:
+            with contextlib.suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._told.set)
+
+
 class DataPlane:
     """The service behind the gateway."""
 
     def __init__(self, app: UrlGateway, listening: socket.socket) -> None:
         self._listening = listening
         self._app = app
-        self._server = uvicorn.Server(_uvicorn_config(app))
+        self._server = _Server(_uvicorn_config(app))
         self._thread = threading.Thread(target=self._server.run, args=([listening],), name="gateway", daemon=True)
 
     def start(self) -> None:
@@ -186,7 +223,7 @@ class DataPlane:
 
     def stop(self) -> None:
         """Stops answering and closes the port; requests under way get a second to end."""
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join()
         self._listening.close()
         self._app.close()

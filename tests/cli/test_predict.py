@@ -243,10 +243,16 @@ def test_a_function_that_nobody_called_has_no_chance_and_a_least_rate(
     assert told["least_rate"] > 0
 
 
-@pytest.mark.parametrize(("name", "begins"), [("odds.svg", b"<svg"), ("odds.png", b"\x89PNG")])
-def test_chances_are_drawn(name: str, begins: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("experiment", "name", "begins"),
+    [("thin-traffic", "odds.svg", b"<svg"), ("broken-canary", "odds.png", b"\x89PNG")],
+    ids=["played", "by formula"],
+)
+def test_chances_are_drawn(
+    experiment: str, name: str, begins: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As the end of the name says, without a browser."""
-    said(capsys, "thin-traffic", "--chart", str(tmp_path / name))
+    said(capsys, experiment, "--chart", str(tmp_path / name))
     assert (tmp_path / name).read_bytes().startswith(begins)
 
 

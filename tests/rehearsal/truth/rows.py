@@ -1,5 +1,6 @@
 """What was captured on AWS, as rows of data: one YAML file a service, one row a fact."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,11 +62,13 @@ def services() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (HERE / "rows").glob("*.yaml")))
 
 
-def rows(service: str) -> list[Row]:
+@cache
+def rows(service: str) -> tuple[Row, ...]:
     """All rows of a service."""
-    return msgspec.convert(_read(HERE / "rows" / f"{service}.yaml"), list[Row])
+    return msgspec.convert(_read(HERE / "rows" / f"{service}.yaml"), tuple[Row, ...])
 
 
+@cache
 def givens() -> dict[str, list[Step]]:
     """What can be there before a row begins, as calls that set it up."""
     return msgspec.convert(_read(HERE / "givens.yaml"), dict[str, list[Step]])
