@@ -11,13 +11,13 @@ unexport PYTHONDONTWRITEBYTECODE
 rehearse: $(VENV)/.ready
 	$(BIN)/canary-harness rehearse
 
-# A test waits now and then, so there is one more at work than cores. Whole runs mostly wait for their clock: two of
-# them share the machine, after the rest, which burns the cores.
+# A test waits now and then, so there is one more at work than cores. Whole runs mostly wait for their clock: they come
+# after the rest, which burns the cores.
 WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 test: check
 	$(BIN)/pytest -n $(WORKERS) -m "not slow and not soak"
-	$(BIN)/pytest -n 2 --dist worksteal -m "slow and not soak"
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "slow and not soak"
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .

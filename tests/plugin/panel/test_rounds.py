@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-EXPERIMENT = "{name: rounds, steady_s: 15, traffic: {arrival_rate: 5}}"
+EXPERIMENT = "{name: rounds, steady_s: 15, traffic: {arrival_rate: 5}, objective: {latency: {p99_s: 5}}}"
 
 
 def test_rounds_follow_each_other_and_the_worst_one_is_the_exit_code(
@@ -24,7 +24,7 @@ def test_rounds_follow_each_other_and_the_worst_one_is_the_exit_code(
     tmp_path: Path,
 ) -> None:
     """Of a master and its workers: rolled back by hand, run again, the next version; a refused start is no round."""
-    cloud = canary_cloud_factory({"name": "rounds", "deployment": {"config": "Canary10Percent1Minutes"}}, speed=120.0)
+    cloud = canary_cloud_factory({"name": "rounds", "deployment": {"config": "Canary10Percent3Minutes"}}, speed=120.0)
     ready, variables = cloud.ready, dict(aws_environment(cloud, monkeypatch))
     (tmp_path / "rounds.yaml").write_text(EXPERIMENT)
     named = ("--canary-application", ready["application"], "--canary-group", ready["group"], "--processes", "2")
