@@ -4,7 +4,8 @@ import math
 
 from harness.core.experiment.types import Outcome
 from harness.core.timeline.alias_astray import strayed_to
-from harness.core.timeline.bounds import Bounds
+from harness.core.timeline.bounds import Bounds, Shift
+from harness.core.timeline.steps import weight_after
 from harness.core.timeline.weights import Stay
 from harness.core.verdict.evidence import Evidence
 from harness.core.verdict.measure import headers_tell, metric_sum
@@ -13,17 +14,20 @@ LONGEST_SILENCE = 0.2
 """The share of the bake that the canary may go without an answer before the bake proves nothing."""
 SHORTEST_SILENCE_S = 30.0
 """Silence that says nothing, however short the bake: a thin canary's answers come by chance."""
+ROUNDING = 0.001
 SETTLING_S = 15.0
 """How long before the end, and for how long at the least, a lost weight is no stale look: views of one shift differ."""
 
 
 def gap_in_the_trial(evidence: Evidence) -> str | None:
     """What left the canary untried for a part of its time; None where nothing did, or nothing tells."""
-    strayed, lost = strayed_to(evidence.release), lost_weights(evidence)
+    strayed, lost, forced = strayed_to(evidence.release), lost_weights(evidence), forced_weight(evidence)
     if strayed:
         return f"somebody moved the alias to version {strayed[0]} {_after(evidence, strayed[1][1])}"
     if lost:
         return f"somebody took the canary's weight off the alias {_after(evidence, lost[1])}"
+    if forced:
+        return f"somebody gave the canary {forced.weight:.0%} of the traffic {_after(evidence, forced.at_s[1])}"
     asked = {seen.at_s for seen in evidence.since}
     stopped = _longest_gap(evidence, asked) if evidence.rollout.run.sends else None
     silence = stopped or longest_silence(evidence)
@@ -51,6 +55,21 @@ def lost_weights(evidence: Evidence) -> Bounds | None:
         if stay.place == "baseline" and _lasted(stay, min(until_s, ended_s)):
             return stay.since
     return None
+
+
+def forced_weight(evidence: Evidence) -> Shift | None:
+    """A weight above what CodeDeploy's configuration gives the canary at that time; None if there was none."""
+    release = evidence.release
+    config, deployed = release.config, release.forward.config if release.forward else None
+    if config is None or config.name != deployed or not release.weights.splits:
+        return None
+    began_s, due_s = release.weights.splits[0].at_s[0], release.bake_ends_s
+    for shift in release.weights.splits:
+        due = weight_after(config, shift.at_s[1] + SETTLING_S - began_s)
+        if due is not None and shift.weight > due + ROUNDING:
+            return shift
+    whole = release.weights.whole
+    return Shift(1.0, whole) if whole and due_s is not None and whole[1] + SETTLING_S < due_s else None
 
 
 def _lost_before_any_look(evidence: Evidence, ended_s: float) -> Bounds | None:

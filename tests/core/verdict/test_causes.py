@@ -208,6 +208,27 @@ def test_a_canary_that_answered_has_not_lost_its_weight(findings: Any, row: Any)
     assert "alias-lost-weights" not in findings(events)
 
 
+@pytest.mark.parametrize(
+    ("name", "alias", "told"),
+    [
+        ("healthy", {"version": "2", "weights": {}}, "100% of the traffic"),
+        ("healthy", {"weights": {"2": 0.5}}, "50% of the traffic"),
+        ("linear", {"weights": {"2": 0.9}}, "90% of the traffic"),
+    ],
+)
+def test_weight_that_codedeploy_did_not_give_clears_nobody(
+    name: str, alias: dict[str, Any], told: str, findings: Any, row: Any, judged: Any
+) -> None:
+    """Somebody hastened the release by hand, and the two versions hardly shared the traffic."""
+    events = [
+        replace(event, **alias) if isinstance(event, AliasSeen) and 160.0 < event.at_s < 330.0 else event
+        for event in row(name)
+    ]
+    found = findings(events)["alias-weight-forced"]
+    assert (found.severity, told in found.text) == ("error", True)
+    assert judged(events).call != "cleared"
+
+
 def moved(events: list[Any], since_s: float) -> list[Any]:
     """A release whose alias somebody puts on a third version, which answers from then on."""
     answering = [
@@ -242,7 +263,7 @@ def test_alias_that_moved_on_after_the_end_was_not_taken_from_the_canary(finding
 @pytest.mark.parametrize("name", ["healthy", "erroruser", "linear", "no-rollback", "hook-failure", "all-at-once"])
 def test_no_weight_is_lost_where_the_alias_followed(name: str, findings: Any, row: Any) -> None:
     """Looks at alias and target differ by a moment."""
-    assert "alias-lost-weights" not in findings(row(name))
+    assert not {"alias-lost-weights", "alias-weight-forced"} & findings(row(name)).keys()
 
 
 @pytest.mark.parametrize(("canary_s", "severity"), [(2.0, "warning"), (0.03, "note")])

@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     release.alias_contradicts,
     release.alias_lost_weights,
     release.alias_moved,
+    release.alias_weight_forced,
     causes.traffic_bypasses_alias,
     experiment.no_traffic,
     experiment.not_steady,

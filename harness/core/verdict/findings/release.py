@@ -7,7 +7,7 @@ from harness.core.timeline.alias_astray import is_elsewhere, is_left_split, stra
 from harness.core.timeline.events import LifecycleEvent
 from harness.core.timeline.release import Release
 from harness.core.verdict.findings.scene import Scene, error, warning
-from harness.core.verdict.trial import lost_weights, was_refused
+from harness.core.verdict.trial import forced_weight, lost_weights, was_refused
 from harness.core.verdict.types import Finding
 
 
@@ -76,6 +76,20 @@ def alias_moved(scene: Scene) -> Finding | None:
         f"The alias went to version {version} {low - created_s:.0f} to {high - created_s:.0f} s after the creation, "
         f"while CodeDeploy shifted traffic from version {release.baseline} to {release.canary}: somebody else changed "
         "the alias, and the canary was not on trial from then on. Let nothing but CodeDeploy own the alias.",
+    )
+
+
+def alias_weight_forced(scene: Scene) -> Finding | None:
+    """Somebody gave the canary more than CodeDeploy did."""
+    forced, created_s = forced_weight(scene.evidence), scene.evidence.release.created_s
+    if forced is None or created_s is None:
+        return None
+    (low, high), config = forced.at_s, scene.evidence.release.config
+    return error(
+        "alias-weight-forced",
+        f"The alias gave the canary {forced.weight:.0%} of the traffic {low - created_s:.0f} to {high - created_s:.0f} "
+        f"s after the creation, which {config.name if config else 'CodeDeploy'} does not do then: somebody else "
+        "changed the alias. Let nothing but CodeDeploy own the alias's weights.",
     )
 
 
