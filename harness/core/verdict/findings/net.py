@@ -12,6 +12,7 @@ from harness.core.verdict.failures import harm_for_none
 from harness.core.verdict.findings.scene import Scene, error, finding, warning
 from harness.core.verdict.guards import Composed, guards_of, rules_of, unevaluated_alarms
 from harness.core.verdict.measure import origin, requests_per_s
+from harness.core.verdict.trial import was_refused
 from harness.core.verdict.types import Attribution, Detection, Finding
 
 _MINUTE_S = 60
@@ -244,7 +245,7 @@ def alarm_covers_all_versions(scene: Scene) -> Finding | None:
     broad = [
         rule for rule in rules_of(scene.evidence) if rule.name in rollout.alarms.definitions and rule.version is None
     ]
-    nothing_deployed = scene.evidence.release.created_s is None
+    nothing_deployed = scene.evidence.release.created_s is None or was_refused(scene.evidence)
     if not broad or nothing_deployed or _never_had_data(scene.evidence, str(broad[0].name)):
         return None
     function, alias = _names(scene.evidence)
