@@ -34,7 +34,8 @@ def read_code(
     folder = template if template.is_dir() else template.parent
     layers = layers_of(resolver, properties, folder)
     code, why_not = _code(properties, resource, folder, layers)
-    routes = [*_routes(properties.part("Events"), guarded)]
+    events = properties.part("Events")
+    routes = [*_routes(events, guarded)]
     variables = properties.part("Environment").part("Variables")
     return RunFunction(
         logical=logical,
@@ -44,6 +45,7 @@ def read_code(
         memory=properties.text("MemorySize", "128"),
         routes=tuple(route for route, _ in routes),
         guarded=frozenset(route.value for route, is_guarded in routes if is_guarded),
+        apis=frozenset(_apis(resolver, events)),
         code=code,
         layers_elsewhere=layers.elsewhere,
         why_not=why_not,
@@ -61,6 +63,19 @@ def _routes(events: Properties, guarded: frozenset[str]) -> Iterator[tuple[Fact[
             path = says.text("Path")
             route = Fact((says.text("Method", "ANY").value.lower(), path.value), path.line)
             yield route, _is_guarded(says, kind, guarded)
+
+
+def _apis(resolver: Resolver, events: Properties) -> Iterator[tuple[str, str]]:
+    """The dimension that counts each API of the events, where the template says its value."""
+    for name, event in events.value.items():
+        kind = (event.get("Type") or Value("", 0)).text()
+        says = events.part(name).part("Properties")
+        if kind == "HttpApi":
+            yield "ApiId", says.text("ApiId", "${ServerlessHttpApi}").value
+        elif kind == "Api":
+            own = resolver.resources.get(next(iter(names_in(says.text("RestApiId").value)), ""), Value({}, 0))
+            api = Properties(resolver, own.get("Properties") or Value({}, own.line))
+            yield from (("ApiName", called) for called in [api.text("Name").value] if called)
 
 
 def _is_guarded(event: Properties, kind: str, guarded: frozenset[str]) -> bool:

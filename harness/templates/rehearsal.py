@@ -19,6 +19,7 @@ from harness.templates.missing import how_to_give
 from harness.templates.names import names_in
 from harness.templates.release import Fact, ReleasedFunction, TemplateRelease
 from harness.templates.running import arms_of, hooks_of, known_value, playable_name, wrong
+from harness.templates.unlike_aws import dimensions_of_the_api, unlike_aws
 
 _WORDS: Mapping[frozenset[str], DimensionWord] = {
     frozenset({"FunctionName"}): "function",
@@ -28,8 +29,8 @@ _WORDS: Mapping[frozenset[str], DimensionWord] = {
 
 
 _NOT_PLAYED = (
-    "a rehearsal plays an alarm on one metric of the function, and {} is none: {}. Rehearse with the tool that deploys "
-    "it instead, such as -- sam deploy"
+    "a rehearsal plays an alarm on one metric of the function or its API, and {} is none: {}. Rehearse with the tool "
+    "that deploys it instead, such as -- sam deploy"
 )
 
 
@@ -57,27 +58,15 @@ def as_released(
         hooks={**hooks_of(release, one, experiment.deployment.hooks, stand_in=stand_in), **experiment.deployment.hooks},
     )
     arms = {} if stand_in else arms_of(release, one, experiment)
-    unguarded = () if stand_in else _without_authorizers(release, one)
+    told = unlike_aws(release, one, experiment, stand_in=stand_in)
     return replace(
         experiment,
         deployment=deployment,
         alarm=alarm,
         further_alarms=tuple(further),
         rollback=tuple(cast(RollbackEvent, event) for event in one.rollback_events),
-        otherwise=(*experiment.otherwise, *unguarded),
+        otherwise=(*experiment.otherwise, *told),
         **arms,
-    )
-
-
-def _without_authorizers(release: TemplateRelease, one: ReleasedFunction) -> tuple[str, ...]:
-    """What to say of requests that something admits on AWS: a rehearsal of the function alone has nothing before it."""
-    run = release.runs.get(one.function)
-    if run is None or not run.guarded:
-        return ()
-    routes = ", ".join(f"{method.upper()} {path}" for method, path in sorted(run.guarded))
-    return (
-        f"On AWS an authorizer or a key admits the requests to {routes}; here all reach {one.logical}, without claims. "
-        "Rehearse with the tool that deploys it to play a Lambda authorizer: -- sam deploy, for example.",
     )
 
 
@@ -205,7 +194,8 @@ def _played(release: TemplateRelease, one: ReleasedFunction, guard: AlarmDefined
         "ExecutedVersion": one.version,
     }
     is_own = word is not None and all(right[name] == value for name, value in guard.dimensions.items())
-    if guard.queries or guard.unit or guard.threshold is None or None in needed or not is_own:
+    dimensions = word if is_own else dimensions_of_the_api(release, one, guard)
+    if guard.queries or guard.unit or guard.threshold is None or None in needed or dimensions is None:
         raise NotPlayed(f"{release.place(line)}: {_NOT_PLAYED.format(guard.name, _why_none(guard))}")
     read = {
         "metric": guard.metric,
@@ -217,4 +207,4 @@ def _played(release: TemplateRelease, one: ReleasedFunction, guard: AlarmDefined
         "comparison": guard.comparison,
         "missing": guard.missing or "missing",
     }
-    return replace(Alarm(threshold=guard.threshold, dimensions=word), **read)
+    return replace(Alarm(threshold=guard.threshold, dimensions=dimensions), **read)

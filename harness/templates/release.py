@@ -67,9 +67,10 @@ class ReleasedFunction(Struct, frozen=True, kw_only=True):
 class RunFunction(Struct, frozen=True, kw_only=True):
     """How one function of a template runs.
 
-    `routes` are the methods and paths that it answers, `guarded` those whose requests something admits. `code` is None
-    where it cannot run here, for the reason `why_not`; `layers_elsewhere` are those of its layers that it would run
-    without. A value may hold names that are not known yet.
+    `routes` are the methods and paths that it answers, `guarded` those whose requests something admits. `apis` are the
+    dimensions, name and value, by which metrics count one of SAM's APIs that invoke it. `code` is None where it cannot
+    run here, for the reason `why_not`; `layers_elsewhere` are those of its layers that it would run without. A value
+    may hold names that are not known yet.
     """
 
     logical: str
@@ -79,6 +80,7 @@ class RunFunction(Struct, frozen=True, kw_only=True):
     memory: Fact[str]
     routes: tuple[Fact[tuple[str, str]], ...] = ()
     guarded: frozenset[tuple[str, str]] = frozenset()
+    apis: frozenset[tuple[str, str]] = frozenset()
     code: FunctionCode | None = None
     layers_elsewhere: tuple[Fact[str], ...] = ()
     why_not: str = ""
