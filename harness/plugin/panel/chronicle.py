@@ -22,6 +22,7 @@ from harness.core.timeline.rollout import Rollout, replay
 from harness.core.verdict.evidence import Evidence, evidence_of, failed
 from harness.core.verdict.judge import judge_sorted
 from harness.core.verdict.types import Verdict
+from harness.core.verdict.whose import whose_of
 from harness.report.story import StoryLine, Teller
 
 LINES = 300
@@ -67,6 +68,27 @@ class _Counts:
         self.fault += other.fault
 
 
+class _AnsweredBy:
+    """Which group of the run answered a request, as far as its name or the function that its answer names tells.
+
+    Versions say more only once looks have shown them: by them, counters would change their labels while the run lasts.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        groups = (experiment.deployment.group, *(also.group for also in experiment.also))
+        self._views = [*zip(groups, whose_of(experiment, ()), strict=True)]
+        self._known: dict[tuple[str, str | None], tuple[str | None, str | None]] = {}
+
+    def of(self, endpoint: str, version: str | None) -> tuple[str | None, str | None]:
+        """The group, None where that is not known, and the version."""
+        key = endpoint, version
+        if key not in self._known:
+            told = ((group, *whose.of(*key)) for group, whose in self._views)
+            own = ((group, number) for group, belongs, number in told if belongs == "own")
+            self._known[key] = next(own, (None, version))
+        return self._known[key]
+
+
 class Chronicle:
     """Hears every event of a run, with the rollout that it led to."""
 
@@ -77,8 +99,9 @@ class Chronicle:
         self.faults: dict[str, FaultStarted] = {}
         self.last_failed: LookFailed | None = None
         self.metrics: dict[tuple[str, str | None], dict[float, float]] = {}
-        self.answers: Counter[tuple[Intent, str | None, bool]] = Counter()
-        """Requests by intent, version, and whether they failed."""
+        self.answers: Counter[tuple[Intent, str | None, str | None, bool]] = Counter()
+        """Requests by intent, deployment group, version, and whether they failed."""
+        self._answered_by = _AnsweredBy(experiment)
         self.changes = 0
         self._teller = Teller()
         self._condensed = Condensed()
@@ -135,7 +158,8 @@ class Chronicle:
         if isinstance(event, Arrivals):
             counts.planned += event.planned
             return
-        self.answers[event.intent, event.version, failed(event)] += event.count
+        group, version = self._answered_by.of(event.endpoint, event.version)
+        self.answers[event.intent, group, version, failed(event)] += event.count
         counts.answered += event.count
         counts.failed += event.count if failed(event) else 0
         counts.fault += event.count if event.intent == "fault" else 0

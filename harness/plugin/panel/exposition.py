@@ -67,10 +67,10 @@ def _release(run: RunNow) -> Iterator[Metric]:
 
 def _traffic(run: RunNow) -> Iterator[Metric]:
     family = CounterMetricFamily(
-        "canary_requests", "Answers to requests of this run", labels=["intent", "version", "result"]
+        "canary_requests", "Answers to requests of this run", labels=["intent", "group", "version", "result"]
     )
     for counted in run.counted:
-        family.add_metric([counted.intent, counted.version or "", counted.result], counted.count)
+        family.add_metric([counted.intent, counted.group or "", counted.version or "", counted.result], counted.count)
     yield family
     yield _gauge("arrival_rate", "Requests planned per second of experiment time", [((), run.traffic.arrival_rate)])
     yield _gauge("error_share_ratio", "Share of fault requests that is asked for", [((), run.traffic.error_share)])

@@ -77,10 +77,14 @@ class TrafficNow(Struct, frozen=True, kw_only=True):
 
 
 class AnsweredNow(Struct, frozen=True, kw_only=True):
-    """How many requests of the run were answered so by this version; None where no header said which one did."""
+    """How many requests of the run were answered so by this version; None where no header said which one did.
+
+    `group` is the deployment group whose function answered; where that is None, the version may be any group's.
+    """
 
     intent: Intent
     version: str | None
+    group: str | None = None
     result: Literal["ok", "failed"]
     count: int
 
@@ -255,8 +259,8 @@ def watcher_of(chronicle: Chronicle, now_s: float, *, watching: bool) -> Watcher
 def counted_of(chronicle: Chronicle) -> tuple[AnsweredNow, ...]:
     """All requests of the run, by what they were for, who answered, and how."""
     return tuple(
-        AnsweredNow(intent=intent, version=version, result="failed" if failed else "ok", count=count)
-        for (intent, version, failed), count in sorted(chronicle.answers.items(), key=str)
+        AnsweredNow(intent=intent, group=group, version=version, result="failed" if failed else "ok", count=count)
+        for (intent, group, version, failed), count in sorted(chronicle.answers.items(), key=str)
     )
 
 

@@ -7,11 +7,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 import harness.plugin
+from harness.core.experiment.types import Also, Deployment
 from harness.core.timeline.events import Requests
+from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.judge import judge
+from harness.plugin.panel.chronicle import Chronicle
 from harness.plugin.panel.exposition import exposition
 from harness.plugin.panel.state import RunNow, State, TrafficNow, alarms_of, counted_of, faults_of, watcher_of
 from tests.plugin.panel.test_chronicle import EVENTS, EXPERIMENT, heard
@@ -76,9 +80,23 @@ def test_requests_are_those_of_the_timeline() -> None:
     assert sum(counted.values()) == sum(row.count for row in rows)
     faults = sum(row.count for row in rows if row.version == "2" and row.intent == "fault")
     assert faults > 0
-    assert (
-        sum(value for (intent, _, version), value in counted.items() if (intent, version) == ("fault", "2")) == faults
+    told = ((intent, version, value) for (_, intent, _, version), value in counted.items())
+    assert sum(value for intent, version, value in told if (intent, version) == ("fault", "2")) == faults
+
+
+def test_answers_of_several_groups_are_told_apart_where_their_names_do() -> None:
+    """Two functions may both have a version 2."""
+    experiment = replace(
+        EXPERIMENT, deployment=Deployment(group="a", requests=("/a",)), also=(Also(group="b", requests=("/b",)),)
     )
+    rows = [event for event in EVENTS if isinstance(event, Requests) and event.version == "2"]
+    chronicle = Chronicle(experiment)
+    for endpoint in ("/a", "/b"):
+        chronicle.hear(replace(rows[0], endpoint=endpoint), Rollout())
+    assert {(one.group, one.version) for one in counted_of(chronicle)} == {("a", "2"), ("b", "2")}
+    both = Chronicle(replace(EXPERIMENT, also=(Also(group="b"),)))
+    both.hear(rows[0], Rollout())
+    assert [(one.group, one.version) for one in counted_of(both)] == [(None, "2")]
 
 
 def test_alarm_weight_and_phase_are_those_of_the_page() -> None:
