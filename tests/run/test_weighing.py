@@ -1,15 +1,19 @@
 """Weighing the evidence while a run lasts, and stopping the deployment on it."""
 
+import json
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from harness.aws.journal import Journal
 from harness.aws.stopping import STOPPING
+from harness.core.experiment.parse import parse
 from harness.core.experiment.types import Experiment
-from harness.core.timeline.events import Event, EvidenceFound, Write
+from harness.core.timeline.events import Event, EvidenceFound, Requests, Write
 from harness.core.verdict.judge import judge
 from harness.errors import AwsError, Unreachable
 from harness.run.context import RunContext
@@ -27,10 +31,12 @@ BROKEN = {"canary_fails": 0.5, "guards": ()}
 class Weighed:
     """A run up to an instant, weighed second by second."""
 
-    def __init__(self, folder: Path, stop_on: Any, answer: Any = None, **release: Any) -> None:
+    def __init__(
+        self, folder: Path, stop_on: Any, answer: Any = None, experiment: Experiment | None = None, **release: Any
+    ) -> None:
         self.aws = FakeAws()
         self.aws.script[STOP] = answer or {"status": "Succeeded"}
-        self.experiment = Experiment(name="x", stop_on=stop_on)
+        self.experiment = experiment or Experiment(name="x", stop_on=stop_on)
         self.recorded: list[Event] = []
         self._at_s = 0.0
         self._release = {**BROKEN, **release}
@@ -49,9 +55,9 @@ class Weighed:
         self.weighing = Weighing(self.context)
         self._recording.listeners.append(lambda event, _: self.recorded.append(event))
 
-    def until(self, at_s: float, monkeypatch: pytest.MonkeyPatch) -> "Weighed":
-        """Hears what comes until then, and weighs it after each second."""
-        for event in sorted(timeline(**self._release), key=lambda event: event.at_s):
+    def until(self, at_s: float, monkeypatch: pytest.MonkeyPatch, beside: Sequence[Event] = ()) -> "Weighed":
+        """Hears what comes until then, and weighs it after each second; `beside` comes from another group."""
+        for event in sorted([*timeline(**self._release), *beside], key=lambda event: event.at_s):
             if event.at_s > at_s:
                 break
             if int(event.at_s) > int(self._at_s):
@@ -89,6 +95,21 @@ def test_a_broken_canary_is_stopped_once_with_its_evidence(tmp_path: Path, monke
     assert found.canary[0] > 0 == found.baseline[0]
     assert run.recorded.index(found) < min(at for at, event in enumerate(run.recorded) if _is_stop(event))
     assert found.at_s < 90
+
+
+@pytest.mark.parametrize(("fails", "stops"), [(0.0, 0), (0.5, 1)])
+def test_a_neighbours_canary_of_the_same_version_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: float, stops: int
+) -> None:
+    """The first group's own requests are its evidence, whatever the answers to another group's come to."""
+    requests = {"one": {"get": "/fakeUser", "name": "/fakeUser"}, "two": {"get": "/two"}}
+    groups = {"deployment": {"requests": ["/fakeUser"]}, "also": [{"group": "second", "requests": ["two"]}]}
+    asked = {"name": "x", "stop_on": "evidence", "traffic": {"requests": requests}, **groups}
+    experiment = parse(json.dumps(asked), source="x.yaml")
+    other = timeline(guards=(), canary_fails=0.5 - fails)
+    beside = [replace(event, endpoint="two") for event in other if isinstance(event, Requests)]
+    run = Weighed(tmp_path, None, experiment=experiment, canary_fails=fails).until(120.0, monkeypatch, beside)
+    assert run.stops == stops
 
 
 def test_the_stop_that_was_made_is_the_one_of_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

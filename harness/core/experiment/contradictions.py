@@ -136,12 +136,20 @@ def _about_groups(experiment: Experiment) -> Problems:
             yield ExperimentError(f"also[{index}].{made[0]}", "a run makes its first deployment only; leave it out")
         if not any((also.id, also.stack, also.application, also.group, also.function)):
             yield ExperimentError(f"also[{index}]", "names no deployment group: give group, function or stack")
-    if experiment.also and experiment.stop_on:
-        problem = "an answer names its version and not its function, so in a run of several groups it may be another's"
-        yield ExperimentError("stop_on", f"{problem}: leave also out, and give each group a run of its own")
+    if experiment.also and experiment.stop_on and not _has_requests_of_its_own(experiment):
+        problem = "two functions may have the same version numbers, so their requests must tell them apart"
+        cure = "name those of the first group in deployment.requests, and none of them in also"
+        yield ExperimentError("stop_on", f"{problem}: {cure}, or give each group a run of its own")
     if experiment.also:
         further = ((f"also[{index}].group", also.group) for index, also in enumerate(experiment.also))
         yield from about_names([("deployment.group", experiment.deployment.group), *further])
+
+
+def _has_requests_of_its_own(experiment: Experiment) -> bool:
+    """Whether the first group names requests that no other group may answer."""
+    requests = experiment.deployment.requests
+    named = {name for also in experiment.also for name in also.requests}
+    return bool(requests) and not named & {*requests}
 
 
 def _words(command: str) -> list[str]:

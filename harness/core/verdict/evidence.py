@@ -211,11 +211,12 @@ class Evidence(Struct, frozen=True):
 
 def answered_by(whose: Whose, rows: Iterable[Row]) -> Iterator[Row]:
     """The rows of requests that a group answered, or may have, with the version where it is known to be the group's."""
-    told: dict[tuple[str, str | None], tuple[Belongs, str | None]] = {}
+    told: dict[tuple[str, str | None, bool], tuple[Belongs, str | None]] = {}
+    known_s = whose.known_s
     for row in rows:
-        key = row.endpoint, row.version
+        key = row.endpoint, row.version, row.at_s > known_s
         if key not in told:
-            told[key] = whose.of(*key)
+            told[key] = whose.of(row.endpoint, row.version, late=key[2])
         belongs, version = told[key]
         if belongs != "other":
             yield row if version == row.version else replace(row, version=version)

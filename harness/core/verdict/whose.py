@@ -6,6 +6,7 @@ or if only this one of all groups that claim it ever had the version that the an
 unclear: it proves neither harm nor health of anybody.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
@@ -16,6 +17,8 @@ from harness.core.experiment.group_names import name_of
 from harness.core.experiment.types import Deployment, Experiment
 from harness.core.timeline.events import AliasSeen, Beside, Event, TargetSeen
 
+LOOK_AGE_S = 15.0
+"""A look is made each 5 s: for so long after the last one, an alias still has the versions that it showed."""
 Belongs = Literal["own", "unclear", "other"]
 """Whether a group answered a request: it did, it may have, or another one did."""
 
@@ -23,13 +26,15 @@ Belongs = Literal["own", "unclear", "other"]
 class Claim(Struct, frozen=True):
     """What is known of a deployment group: the requests that it answers, its functions, and their versions so far.
 
-    A group that names no requests claims all but those that other groups name (`left_out`).
+    A group that names no requests claims all but those that other groups name (`left_out`). `seen_s` is when the last
+    look at its versions was asked for.
     """
 
     requests: frozenset[str]
     left_out: frozenset[str]
     functions: frozenset[str]
     versions: frozenset[str]
+    seen_s: float = -math.inf
 
     def covers(self, endpoint: str) -> bool:
         """Whether the group may answer a request of this name."""
@@ -46,8 +51,16 @@ class Whose(Struct, frozen=True):
     mine: Claim
     others: tuple[Claim, ...] = ()
 
-    def of(self, endpoint: str, version: str | None) -> tuple[Belongs, str | None]:
-        """Whether the group answered such a request, and with which version; None where that is not known."""
+    @property
+    def known_s(self) -> float:
+        """Until when the versions of all groups are known: any may have deployed since the last look at it."""
+        return min(one.seen_s for one in (self.mine, *self.others)) + LOOK_AGE_S if self.others else math.inf
+
+    def of(self, endpoint: str, version: str | None, *, late: bool = False) -> tuple[Belongs, str | None]:
+        """Whether the group answered such a request, and with which version; None where that is not known.
+
+        `late` is a request after `known_s`.
+        """
         function, number = _named(version)
         if not self.others:
             is_own = function in self.mine.functions
@@ -57,14 +70,14 @@ class Whose(Struct, frozen=True):
             able = [one for one in able if one.may_run(function)]
         if not any(one is self.mine for one in able):
             return "other", None
-        return ("own", number) if len(able) == 1 else self._by_version(able, number)
+        return ("own", number) if len(able) == 1 else self._by_version([] if late else able, number)
 
     def contested(self, endpoint: str) -> bool:
         """Whether another group may answer requests of this name, too."""
         return self.mine.covers(endpoint) and any(one.covers(endpoint) for one in self.others)
 
     def _by_version(self, able: Sequence[Claim], number: str | None) -> tuple[Belongs, str | None]:
-        # A group whose versions nobody saw may have any.
+        # A group whose versions nobody saw, or saw long ago, may have any.
         holders = [one for one in able if number in one.versions] if all(one.versions for one in able) else []
         if len(holders) == 1 and holders[0] is self.mine:
             return "own", number
@@ -93,6 +106,7 @@ def _claim(deployment: Deployment, named: frozenset[str], looks: Sequence[AliasS
         left_out=named,
         functions=frozenset(bare(function) for function in functions if function),
         versions=frozenset(version for seen in looks for version in _versions(seen)),
+        seen_s=max((seen.asked_s for seen in looks), default=-math.inf),
     )
 
 

@@ -60,8 +60,8 @@ FIELD_ERRORS = {
         "deployment.endpoints: is now called requests, and lists names of traffic.requests"
     ),
     "stop_on: evidence\nalso: [{group: a}]": (
-        "stop_on: an answer names its version and not its function, so in a run of several groups it may be another's: "
-        "leave also out, and give each group a run of its own"
+        "stop_on: two functions may have the same version numbers, so their requests must tell them apart: name those "
+        "of the first group in deployment.requests, and none of them in also, or give each group a run of its own"
     ),
     "also: [{group: a, endpoints: [home]}]": (
         "also[0].endpoints: is now called requests, and lists names of traffic.requests"
