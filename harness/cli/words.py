@@ -96,11 +96,13 @@ def for_rehearsal(
     """
     from harness.core.experiment.contradictions import contradictions
     from harness.core.experiment.parse import rehearsable
-    from harness.run.experiment import asked, naming
+    from harness.run.experiment import asked, naming, webhook_of
     from harness.traffic.feeds import check_values
 
     with naming(word):
         experiment = asked(word, given)
+        if experiment.notify:
+            webhook_of(experiment.notify)
         if released:
             experiment = released(experiment)
             for problem in contradictions(experiment):

@@ -43,6 +43,7 @@ class Notifier:
         self._experiment, self._run, self._failed = experiment.name, run, failed
         self._alarms: set[str] = set()
         self._waiting: deque[WebhookMessage] = deque()
+        self._under_way: WebhookMessage | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -64,9 +65,14 @@ class Notifier:
         self._put(verdict_message(verdict, at=_now(), experiment=self._experiment, run=self._run))
 
     def wait(self) -> None:
-        """Gives what is under way a moment, before the process ends."""
+        """Gives what is under way a moment, before the process ends; what is not delivered by then is logged."""
         if thread := self._thread:
             thread.join(AWAITED_S)
+        with self._lock:
+            left = [one.moment for one in (self._under_way, *self._waiting) if one]
+            self._waiting.clear()
+        if left:
+            log.warning("the webhook was not told of %s: it did not answer before the end", ", ".join(left))
 
     def _alarm(self, seen: AlarmSeen) -> None:
         if seen.state != "ALARM":
@@ -100,10 +106,10 @@ class Notifier:
 
     def _next(self) -> WebhookMessage | None:
         with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._thread = None
-            return None
+            self._under_way = self._waiting.popleft() if self._waiting else None
+            if self._under_way is None:
+                self._thread = None
+            return self._under_way
 
 
 def notifier_of(context: RunContext) -> Notifier | None:

@@ -69,3 +69,14 @@ def test_what_no_rehearsal_shows_is_told(tmp_path: Path, capsys: pytest.CaptureF
     path.write_text(SAM + url)
     assert [*experiments_of(asked("healthy", "--template", str(path), "--stand-in"))]
     assert "Url invokes Api itself" in capsys.readouterr().err
+
+
+def test_a_webhook_that_is_not_known_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the words of the field, not as a failure of what would run."""
+    monkeypatch.delenv("CHAT", raising=False)
+    path = tmp_path / "told.yaml"
+    path.write_text("{name: told, notify: {address_in: CHAT}}")
+    with pytest.raises(UsageError, match="set the environment variable CHAT"):
+        [*experiments_of(asked(str(path)))]

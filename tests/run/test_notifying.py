@@ -19,6 +19,7 @@ from harness.core.timeline.events import AlarmSeen, Event, RunStarted, Write
 from harness.core.timeline.rollout import Rollout
 from harness.errors import ExperimentError
 from harness.report.message import WebhookMessage, body, verdict_message
+from harness.run import notifying
 from harness.run.experiment import webhook_of
 from harness.run.notifying import Notifier
 from tests.report.conftest import caught
@@ -124,6 +125,18 @@ def test_nobody_waits_for_one_that_hangs(hook: Hook, hear: Callable[..., Notifie
     began = time.monotonic()
     hear(BEGUN, *[alarm(state, at) for at in range(200) for state in ("ALARM", "OK")]).tell_verdict(caught())
     assert time.monotonic() - began < 1.0
+
+
+def test_what_is_not_delivered_by_the_end_is_logged(
+    hook: Hook, hear: Callable[..., Notifier], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is under way and what waits behind it, the verdict above all."""
+    monkeypatch.setattr(notifying, "AWAITED_S", 0.05)
+    hook.go_on.clear()
+    notifier = hear(BEGUN, alarm("ALARM"))
+    notifier.tell_verdict(caught())
+    notifier.wait()
+    assert "the webhook was not told of started, alarm, verdict: it did not answer before the end" in caplog.text
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])

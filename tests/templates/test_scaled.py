@@ -110,6 +110,14 @@ def test_the_compose_file_is_one(shown: Printed) -> None:
     assert document["services"]["worker"]["deploy"]["replicas"] == 3
 
 
+def test_the_compose_file_hands_on_keys_and_no_profile(shown: Printed) -> None:
+    """A profile is in files that the container does not have: there its name alone ends each call to AWS."""
+    (document,) = shown("compose", "shop.yaml")
+    handed = document["services"]["master"]["environment"]
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"} <= {*handed}
+    assert "AWS_PROFILE" not in handed
+
+
 @pytest.mark.parametrize("words", [["shop.yaml", "-f", "mine.py"], ["erroruser", "--host", "https://x.example.com"]])
 def test_the_template_passes_cfn_lint(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Without a finding, with a secret and without one."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from harness.templates.scaled.run import HOME, REPORTS, Document, ScaledRun, counted, master_words, words
 
 _FILES = f"{HOME}/files"
-_OF_AWS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-"""Handed to the master from the person's own environment, where they are set."""
+_OF_AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
+"""Handed to the master from the person's own environment, where they are set; a profile is in files on the host."""
 
 
 def compose_file(run: ScaledRun, paths: Mapping[str, str], user: str) -> tuple[list[str], list[Document]]:
@@ -26,6 +26,8 @@ def _told(run: ScaledRun) -> list[str]:
         "  docker compose -f THIS-FILE run --rm --use-aliases master",
         "The exit code is the verdict's. Reports are in ./reports.",
         *secrets,
+        "The master asks AWS with the keys of your environment. Of a profile, set them before:",
+        '  eval "$(aws configure export-credentials --format env)"',
     ]
 
 
