@@ -171,9 +171,16 @@ def _alarm_name(service: Service, alarm: Value, known: Collection[str]) -> objec
         return made({"Name": alarm}, alarm.line)
     if alarm.text() not in known:
         meant = difflib.get_close_matches(alarm.text(), known, n=1, cutoff=_ALIKE)
-        hint = f"did you mean {meant[0]}?" if meant else "an alarm's own name is written name: …"
+        hint = f"did you mean {meant[0]}?" if meant else _why_no_alarm(service)
         raise service.wrong(alarm.line, f"no alarm of the stack has the logical id {alarm.text()}; {hint}")
     return made({"Name": {"Ref": alarm}}, alarm.line)
+
+
+def _why_no_alarm(service: Service) -> str:
+    alerts = service.custom.get("alerts")
+    if alerts and in_stages(service.stage, alerts.get("stages")) is False:
+        return f"custom.alerts makes none in the stage {service.stage.text()}, which is none of its stages"
+    return "an alarm's own name is written name: …"
 
 
 def _hook(service: Service, key: Value | None) -> Value | None:

@@ -33,6 +33,14 @@ def test_a_sound_serverless_yml_is_armed(read: Read) -> None:
     assert examined(release).exit_code == 0
 
 
+def test_an_alarm_that_a_stage_leaves_out_is_told_as_such(read: Read) -> None:
+    """The group names it, and the plugin that would make it does nothing in this stage."""
+    with pytest.raises(
+        TemplateError, match=r"ApiCanaryAlarm; custom\.alerts makes none in the stage prod, which is none"
+    ):
+        read(("  alerts: {}", "  alerts: {stages: [live]}"))
+
+
 def test_the_reader_agrees_with_what_the_framework_packages() -> None:
     """Both files say the same of functions, alarms and groups, and get the same answers."""
     ours, theirs = (read_release(CAPTURED / name, {}) for name in ("serverless.yml", "packaged.json"))
