@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.core.experiment.types import Alarm
 from harness.core.timeline.alarm_rules import Rule, rule_of, rule_of_experiment, why_not_evaluated
@@ -42,10 +43,14 @@ def guards_of(evidence: Evidence) -> tuple[Rule | Composed, ...]:
     Where there is none, what the experiment says of its alarm, if it says anything.
     """
     guards = [guard for name in evidence.rollout.yardsticks if (guard := _guard(evidence, name))]
-    said = evidence.experiment.alarm
-    if not guards and said != Alarm():
-        guards = [rule for rule in [rule_of_experiment(said)] if rule]
+    if not guards and says_its_alarm(evidence):
+        guards = [rule for rule in [rule_of_experiment(evidence.experiment.alarm)] if rule]
     return tuple(guards)
+
+
+def says_its_alarm(evidence: Evidence) -> bool:
+    """Whether the experiment says how its alarm counts; its name alone, which is also looked up on AWS, does not."""
+    return replace(evidence.experiment.alarm, name=None) != Alarm()
 
 
 def _guard(evidence: Evidence, name: str) -> Rule | Composed | None:
@@ -77,7 +82,7 @@ def unread_alarms(evidence: Evidence) -> list[str]:
     gone = alarms.missing.intersection(named)
     names = below_composites(named, alarms.definitions)
     unread = [name for name in names if name not in alarms.definitions and name not in gone]
-    return unread if evidence.experiment.alarm == Alarm() else []
+    return [] if says_its_alarm(evidence) else unread
 
 
 def unevaluated_alarms(evidence: Evidence) -> dict[str, str]:

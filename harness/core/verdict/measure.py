@@ -474,6 +474,8 @@ def _attribution(evidence: Evidence, of_all: int, from_canary: int, source: Sour
     # An alarm on one executed version counts no other.
     only_canary = rules and all(evidence.is_canary(rule.version) for rule in rules)
     counted = from_canary if only_canary else of_all
+    if rules and all(rule.version and not evidence.is_canary(rule.version) for rule in rules):
+        counted, from_canary = of_all - from_canary, 0
     share = from_canary / counted if counted else None
     return Attribution(counted_errors=counted, from_canary=from_canary, canary_share=share, source=source)
 

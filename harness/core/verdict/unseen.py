@@ -6,12 +6,13 @@ canary's all the same.
 
 from collections.abc import Iterator
 
-from harness.core.experiment.types import Alarm, Outcome
+from harness.core.experiment.types import Outcome
 from harness.core.timeline.alarm_rules import metrics_of, why_not_evaluated
 from harness.core.timeline.bounds import Bounds
 from harness.core.timeline.composites import StateRule, expanded, holds, leaves
 from harness.core.verdict.before import before_creation
 from harness.core.verdict.evidence import Evidence, count
+from harness.core.verdict.guards import says_its_alarm
 from harness.core.verdict.latency import compared, limit_exceeded, misses
 from harness.core.verdict.measure import (
     SIGNIFICANT,
@@ -134,7 +135,7 @@ def _is_measured(evidence: Evidence, name: str) -> bool:
     """Whether what an alarm watches was seen: by clients or, without traffic of our own, by CloudWatch's counts."""
     definitions, sends = evidence.rollout.alarms.definitions, evidence.rollout.run.sends
     read = [definitions[child] for child in _ringing(expanded(name, definitions)) if child in definitions]
-    told = read or evidence.experiment.alarm != Alarm()
+    told = read or says_its_alarm(evidence)
     return bool(told) and all(
         why_not_evaluated(one) is None and (sends or {metric.metric for metric in metrics_of(one)} <= _COUNTED)
         for one in read

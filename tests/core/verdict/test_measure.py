@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from harness.core.timeline.events import (
     AlarmChanged,
+    AlarmDefined,
     AlarmSeen,
     AliasSeen,
     Arrivals,
@@ -305,6 +306,17 @@ def test_all_errors_of_a_broken_canary_are_its_own(look_into: Any, row: Any) -> 
     assert told.source == "cloudwatch"
     assert told.counted_errors > 100
     assert told.canary_share == 1.0
+
+
+def test_an_alarm_on_another_version_counted_none_of_the_canarys(look_into: Any, row: Any) -> None:
+    """All failures were the canary's, and it does not look at them."""
+    on_the_baseline = {"FunctionName": "fakeUser", "Resource": "fakeUser:Live", "ExecutedVersion": "1"}
+    events = [
+        msgspec.structs.replace(event, dimensions=on_the_baseline) if isinstance(event, AlarmDefined) else event
+        for event in row("broken-canary")
+    ]
+    told = attribution_of(look_into(events))
+    assert (told.counted_errors, told.from_canary) == (0, 0)
 
 
 def test_errors_of_error_users_are_mostly_the_baselines(look_into: Any, row: Any) -> None:

@@ -45,9 +45,10 @@ def test_rate_that_whole_periods_breach_is_harm(build: Any, judged: Any, rate: f
 
 @pytest.mark.parametrize("share", [0.005, 0.05])
 def test_alarm_that_cannot_be_evaluated_leaves_failures_unweighed(build: Any, judged: Any, share: float) -> None:
-    """It may bear them; the objective says nothing beside an alarm that does."""
+    """It may bear them; the objective says nothing beside an alarm that does, nor does its name alone."""
     verdict = judged(build(guards=(BAND,), faults=((0, 9e9, share),)))
-    assert verdict.call == "inconclusive"
+    named = judged(build(guards=(BAND,), faults=((0, 9e9, share),)), alarm={"name": "errors"})
+    assert (verdict.call, named.because) == ("inconclusive", verdict.because)
     assert any("what errors (" in said and "bears cannot be told" in said for said in verdict.because)
     assert judged(build(guards=(), faults=((0, 9e9, share),))).call == "missed"
     assert judged(build(guards=(BAND,), canary_fails=0.3)).call == "missed"
