@@ -198,11 +198,12 @@ class Evidence(Struct, frozen=True):
         """Whether this version is the one on trial; with no name for it, whatever is not the baseline."""
         if version is None:
             return False
-        return version == self.release.canary if self.release.canary else self.is_other(version)
+        canary = self.rollout.release.canary
+        return version == canary if canary else self.is_other(version)
 
     def is_baseline(self, version: str | None) -> bool:
         """Whether this version is the one in service."""
-        return version is not None and version == self.release.baseline
+        return version is not None and version == self.rollout.release.baseline
 
     def is_other(self, version: str) -> bool:
         """Whether this version is known not to be the one in service."""
@@ -388,9 +389,9 @@ def is_fault(seen: Requests) -> bool:
     return seen.intent == "fault"
 
 
-def count(requests: Iterable[Requests], fits: Callable[[Requests], bool] = lambda _: True) -> int:
-    """How many requests fit."""
-    return sum(seen.count for seen in requests if fits(seen))
+def count(requests: Iterable[Requests], fits: Callable[[Requests], bool] | None = None) -> int:
+    """How many requests fit; all of them where nothing is asked."""
+    return sum(seen.count for seen in requests if fits is None or fits(seen))
 
 
 def first_s(requests: Iterable[Requests], fits: Callable[[Requests], bool]) -> float | None:
