@@ -3,6 +3,7 @@
 import argparse
 import gc
 from functools import partial
+from pathlib import Path
 
 from harness.cli.cloud_environment import begin
 from harness.cli.shared_options import add_version_header
@@ -25,6 +26,9 @@ def add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--locustfile", metavar="FILE", help=text)
     text = 'start it in the background, and print what a shell needs: eval "$(canary-harness cloud --env)"'
     parser.add_argument("--env", action="store_true", help=text)
+    parser.add_argument(
+        "--log", metavar="FILE", type=Path, help="a file that goes when the cloud ends, such as its log"
+    )
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started it is gone")
 
 
@@ -41,7 +45,7 @@ def run_cloud(options: argparse.Namespace) -> int:
 
     gc.freeze()
     gc.enable()
-    return serve(
+    ended = serve(
         experiment,
         speed=options.speed,
         seed=experiment.seed if experiment else options.seed or 1,
@@ -52,6 +56,9 @@ def run_cloud(options: argparse.Namespace) -> int:
         with_parent=options.with_parent,
         beside=partial(locust_page, options.locustfile) if options.locustfile else None,
     )
+    if options.log:
+        options.log.unlink(missing_ok=True)
+    return ended
 
 
 def _again(options: argparse.Namespace) -> list[str]:

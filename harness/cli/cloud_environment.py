@@ -37,18 +37,19 @@ class CloudInBackground:
         number, name = tempfile.mkstemp(prefix="canary-cloud-", suffix=".log")
         self.log = Path(name)
         with os.fdopen(number, "wb") as log:
-            self.process = _started(options, log)
+            self.process = _started([*options, "--log", name], log)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             told = self.told()
-            self.log.unlink()
+            self.log.unlink(missing_ok=True)
             raise CloudError(f"The local cloud did not start: {' '.join(told)}")
         self.ready: Mapping[str, Any] = json.loads(line)
 
     def told(self) -> Sequence[str]:
         """What it warned of so far, line by line, each once."""
-        return [*dict.fromkeys(self.log.read_text(errors="replace").splitlines())]
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return [*dict.fromkeys(text.splitlines())]
 
     def end(self) -> None:
         """Ends it, and takes its file away."""
@@ -95,5 +96,5 @@ def _served(ready: Mapping[str, Any], pid: int, log: Path) -> str:
     return (
         f"The local cloud serves AWS at {ready['endpoint_url']} and its service at {ready['service_url']}, "
         f"{ready['speed']:g} times as fast as AWS. What it plays otherwise than AWS it writes to {log}. "
-        f"`kill {pid}` ends it."
+        f"`kill {pid}` ends it, and takes that file away."
     )

@@ -84,7 +84,13 @@ def pair(word: str) -> tuple[str, str]:
     name, sign, value = word.partition("=")
     if not name or not sign:
         raise UsageError(f"--parameter: must be NAME=VALUE, got {word}")
+    if value in _NO_VALUES:
+        raise UsageError(f"--parameter {name}: put its value in the place of {value}")
     return name, value
+
+
+_NO_VALUES = ("…", "...", "***")
+"""What stands for a value in advice and in what is told of a command, and comes back where somebody copies that."""
 
 
 def for_rehearsal(

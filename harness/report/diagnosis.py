@@ -112,7 +112,8 @@ def _told(check: Check, *others: Check) -> Text:
     ids = ", ".join(dict.fromkeys(one.id for one in (check, *others)))
     place = (f"{facts.plain(check.file or '')}:{check.line} " if check.line else "", "dim")
     seen = Text.assemble(place, facts.plain(check.seen), " ", (f"[{ids}]", "dim"))
-    if (others and check.severity == "unknown") or check.severity in ("ok", "note"):
+    if check.severity in ("ok", "note"):
         return seen
-    more = " ".join(part for part in (check.matters, check.advice) if part)
-    return Text.assemble(seen, "\n", (facts.plain(more), "dim"))
+    matters = "" if others and check.severity == "unknown" else check.matters
+    more = " ".join(part for part in (matters, check.advice) if part)
+    return Text.assemble(seen, "\n", (facts.plain(more), "dim")) if more else seen

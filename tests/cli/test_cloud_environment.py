@@ -1,7 +1,9 @@
 """`canary-harness cloud --env` gives a shell a cloud that runs until it is ended."""
 
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -30,12 +32,18 @@ def test_a_shell_evaluates_what_is_printed() -> None:
 def test_the_cloud_outlives_its_command(tmp_path: Path) -> None:
     """It answers the AWS CLI, and ends by its process id."""
     command = [sys.executable, "-m", "harness", "cloud", "--env", "--speed", "60"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    begun = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    printed, log = begun.stdout, Path(re.findall(r"\S+\.log", begun.stderr)[0])
+    assert log.exists()
     aws = Path(sys.executable).with_name("aws")
     script = f"{printed}\n{aws} cloudformation list-stacks --output text && kill $CANARY_CLOUD_PID"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert "fake-user" in done.stdout, done.stderr
     assert done.returncode == 0
+    ends = time.monotonic() + 30
+    while log.exists() and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not log.exists()
 
 
 def test_a_cloud_that_does_not_start_says_why() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.rehearse import add_rehearse_arguments, experiments_of
+from harness.cli.words import pair
 from harness.errors import UsageError
 from tests.templates.conftest import SAM
 
@@ -80,3 +81,10 @@ def test_a_webhook_that_is_not_known_is_refused_before_anything_runs(
     path.write_text("{name: told, notify: {address_in: CHAT}}")
     with pytest.raises(UsageError, match="set the environment variable CHAT"):
         [*experiments_of(asked(str(path)))]
+
+
+@pytest.mark.parametrize("value", ["…", "...", "***"])
+def test_what_stands_for_a_value_is_no_value(value: str) -> None:
+    """It stands in advice and in the command line of a report, from where people copy it."""
+    with pytest.raises(UsageError, match="--parameter DbSecret: put its value in the place of"):
+        pair(f"DbSecret={value}")

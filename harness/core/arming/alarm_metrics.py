@@ -85,7 +85,7 @@ def _right_functions(snapshot: Snapshot, alarm: AlarmDefined) -> Assessment:
 def _right_function(snapshot: Snapshot, alarm: AlarmDefined, metric: MetricQuery) -> Assessment:
     name = called(alarm, metric)
     if metric.namespace != LAMBDA:
-        return note(f"{name} watches {metric.namespace} {metric.metric}: of which function is not judged.")
+        return note(f"{name} watches {metric.namespace} {metric.metric}: of which function and version is not judged.")
     watched = metric.dimensions.get("FunctionName")
     if watched is None:
         seen = f"{name} has no dimension FunctionName: it counts all functions of the account."
@@ -128,7 +128,7 @@ def _right_versions(snapshot: Snapshot, alarm: AlarmDefined, metric: MetricQuery
     if metric.namespace in (API_GATEWAY, LOAD_BALANCER):
         return note(f"{name} counts the requests to all versions.")
     if metric.namespace != LAMBDA:
-        return note(f"{name} watches {metric.namespace} {metric.metric}: of which version is not judged.")
+        return note(f"{name} watches {metric.namespace} {metric.metric}: of which function and version is not judged.")
     version = metric.dimensions.get("ExecutedVersion")
     if version is None:
         advice = f"To count only the canary: Resource={snapshot.function}:{snapshot.alias_name} and ExecutedVersion."

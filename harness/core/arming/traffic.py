@@ -6,7 +6,7 @@ from statistics import median
 from msgspec.structs import replace
 
 from harness.core.arming.diagnosis import Assessment, error, note, ok, warning
-from harness.core.arming.judged import rules_of, together, why_not_judged
+from harness.core.arming.judged import not_judged, rules_of, together, why_not_judged
 from harness.core.arming.metric_names import LAMBDA
 from harness.core.arming.recent import recent_periods
 from harness.core.arming.snapshot import LOOK_BACK_S, Probed, Snapshot, Unseen
@@ -84,7 +84,8 @@ def handled_errors(snapshot: Snapshot) -> Assessment:
     """Some alarm counts the failures."""
     rules = rules_of(snapshot)
     if not rules:
-        _raise_unjudged(snapshot)
+        if unjudged := _unjudged(snapshot):
+            return unjudged
         seen = "No alarm that counts failures guards the group."
         return warning(seen, "Add an alarm on Errors, or on the 5XXError of API Gateway.")
     failed = _failed_status(snapshot.fault)
@@ -102,12 +103,10 @@ def handled_errors(snapshot: Snapshot) -> Assessment:
     return note(seen, "To see every 5xx, add an alarm on the 5XXError of API Gateway.")
 
 
-def _raise_unjudged(snapshot: Snapshot) -> None:
-    """Raises Unseen where an alarm that is not judged might be the one that counts failures."""
-    reasons = ((alarm.name, why_not_judged(alarm)) for alarm in snapshot.alarms())
-    for name, reason in reasons:
-        if reason:
-            raise Unseen(f"{name} is not judged ({reason})")
+def _unjudged(snapshot: Snapshot) -> Assessment | None:
+    """An alarm that is not judged, and might be the one that counts failures; in the words of all other questions."""
+    reasons = ((alarm, why_not_judged(alarm)) for alarm in snapshot.alarms())
+    return next((not_judged(alarm, reason) for alarm, reason in reasons if reason), None)
 
 
 def _failed_status(probed: Probed | None) -> int | None:
@@ -196,8 +195,7 @@ def enough(snapshot: Snapshot) -> Assessment:
         return note("A closed loop sends as fast as it gets answers, so no chance can be computed beforehand.")
     ruled = rules_of(snapshot)
     if not ruled:
-        _raise_unjudged(snapshot)
-        raise Unseen("no alarm that counts failures guards the group")
+        return _without_a_rule(snapshot)
     guarding = [rule for alarm, rule in ruled if snapshot.suffice([alarm.name])]
     if not guarding:
         names = ", ".join(alarm.name for alarm, _ in ruled)
@@ -216,6 +214,13 @@ def enough(snapshot: Snapshot) -> Assessment:
     if not _says_its_traffic(snapshot.experiment):
         advice = "Lower the threshold, or run doctor with an experiment that says which traffic will come."
     return Assessment("error" if hopeless else "warning", seen, advice)
+
+
+def _without_a_rule(snapshot: Snapshot) -> Assessment:
+    """Which alarm is not judged; raises Unseen where none may count failures."""
+    if unjudged := _unjudged(snapshot):
+        return unjudged
+    raise Unseen("no alarm that counts failures guards the group")
 
 
 def _alone(experiment: Experiment, config: ConfigSeen, rule: Rule) -> Setting:

@@ -182,8 +182,8 @@ OF_OURS = replace(ERRORS, name="of-ours", namespace="Shop", metric="FailedBasket
     ("changes", "question", "severity", "says"),
     [
         ({"namespace": "Shop"}, "alarm-threshold", "unknown", "its metric Shop Errors is none that answers tell of"),
-        ({"namespace": "Shop"}, "handled-errors", "unknown", "not judged"),
-        ({"namespace": "Shop"}, "alarm-versions", "note", "of which version is not judged"),
+        ({"namespace": "Shop"}, "handled-errors", "unknown", "its metric Shop Errors is none that answers tell of"),
+        ({"namespace": "Shop"}, "alarm-versions", "note", "of which function and version is not judged"),
         ({"metric": "Throttles"}, "handled-errors", "warning", "No alarm of the group counts an exception"),
         ({"namespace": None}, "alarm-metric", "error", "of no namespace"),
         ({"namespace": "AWS/lambda"}, "alarm-metric", "error", "Lambda writes to AWS/Lambda alone"),
