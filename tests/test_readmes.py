@@ -167,7 +167,7 @@ def own_services(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "myservice").mkdir()
     (tmp_path / "myservice" / "app.py").write_text(HANDLER)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     (tmp_path / "my-release.yaml").write_text(
         shown("yaml", "# my-release.yaml").replace("127.0.0.1:3000", f"127.0.0.1:{server.server_port}")
     )

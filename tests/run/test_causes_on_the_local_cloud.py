@@ -254,7 +254,7 @@ def test_traffic_past_the_alias_is_told_with_both_counts(team: Callable[..., Tea
     )
     mine = team(experiment, speed=30)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Balancer", (Unaliased,), {"team": mine}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     verdict = mine.run(experiment, host=f"http://127.0.0.1:{server.server_port}/shared")
     server.shutdown()
     assert (verdict["exit_code"], verdict["call"]) == (4, "inconclusive")

@@ -63,7 +63,7 @@ class Hook:
 def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     """A webhook that answers, whose address is in the environment."""
     hook = Hook()
-    threading.Thread(target=hook.server.serve_forever, daemon=True).start()
+    threading.Thread(target=hook.server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setenv(VARIABLE, hook.address)
     yield hook
     hook.go_on.set()
