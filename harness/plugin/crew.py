@@ -13,19 +13,17 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 
 from harness.core.experiment.feed import Feed
 from harness.core.experiment.rails import host_refusal
-from harness.core.timeline.events import Event, Totals
+from harness.core.timeline.events import Event
 from harness.errors import UsageError, sentence_of
-from harness.plugin.statistics import LocustsCount, Statistics, others_listen
+from harness.plugin.crew_record import CrewRecord
+from harness.plugin.statistics import LocustsCount, others_listen
 from harness.traffic.client.address import service_url
 from harness.traffic.client.client import Client
 from harness.traffic.client.proxies import proxy_for, shown
 from harness.traffic.engine import LoadEngine
 from harness.traffic.kinds import OWN, Prepares, Stock
-from harness.traffic.recorder import Recorder
 from harness.traffic.steering import Steering
 
-FLUSH_S = 0.25
-"""Wall time between two flushes of rows and statistics."""
 HAND_OVER_S = 5.0
 """Wall time that the others have to take over from a process that is about to leave."""
 DRAIN_S = 5.0
@@ -68,16 +66,13 @@ class Crew:
         self._steering: Steering | None = None
         self._feed: Feed | None = None
         self._stock: Stock | None = None
-        self._recorder: Recorder | None = None
+        self._record: CrewRecord | None = None
         self._client: Client | None = None
         self._engine: LoadEngine | None = None
-        self._statistics = Statistics(environment.stats)
         self._locust = LocustsCount(environment.stats)
-        self._counted_before = 0
-        self._hears: Recorder | None = None
-        self._flusher: gevent.Greenlet | None = None
+        self._hears: CrewRecord | None = None
         self._part_known = gevent.event.Event()
-        self._ended = gevent.event.Event()
+        self._ended = gevent.event.Event()  # a worker may be told twice that a test begins; it ends but once
         self._early: list[Steering] = []
 
     @property
@@ -100,22 +95,21 @@ class Crew:
         self._steering = steering
         self._feed = steering.feed
         self._part_known.clear()
-        self._ended.clear()
         self._early.clear()
-        self._recorder = Recorder(
-            steering.timebase,
+        if self._hears:
+            self._hears.count()
+        self._hears = self._record = CrewRecord(
+            steering,
+            self._name,
             lambda events: self._send_rows(events, False),
-            worker=self._name,
-            fault_when=steering.traffic.fault_when,
+            self._environment.stats,
+            self._locust,
+            self._ended,
         )
-        self._hears = self._recorder
-        self._counted_before = self._locust.requests
-        self._statistics = Statistics(self._environment.stats)
-        self._flusher = gevent.spawn(self._flush, self._recorder, self._statistics, steering)
 
     def steer(self, steering: Steering) -> None:
         """Takes new steering. While no test runs it ignores it, because it belongs to a test that is over."""
-        if self._recorder is None:
+        if self._record is None:
             return
         self._steering = steering
         if self._engine:
@@ -178,47 +172,23 @@ class Crew:
         """Records a request of another kind of user; those of a CanaryUser are recorded already."""
         context = request.get("context")
         if self._hears and not (isinstance(context, Mapping) and OWN in context):
-            self._hears.on_request(**request)
+            self._hears.recorder.on_request(**request)
 
     def end(self) -> None:
         """Waits for requests under way, sends the last rows, and records nothing more."""
-        recorder, self._recorder = self._recorder, None
+        record, self._record, self._ended = self._record, None, gevent.event.Event()
         engine, self._engine = self._engine, None
-        statistics, counted_before = self._statistics, self._counted_before
-        steering, self._client, self._steering, self._stock = self._steering, None, None, None
+        self._client, self._steering, self._stock = None, None, None
         self._part_known.clear()
-        if recorder is None or steering is None:
+        if record is None:
             return
         if engine:
             engine.drain(DRAIN_S)
-        if self._flusher:
-            self._ended.set()
-            self._flusher.join()
-        # What came while others were waited for is counted by Locust, too; unless the next test has begun meanwhile.
-        counted = self._counted_before
-        if self._hears is recorder:
-            self._hears, counted = None, self._locust.requests
-        recorder.flush()
-        statistics.flush()
-        self._send_rows((self._totals(recorder, steering, counted - counted_before + statistics.logged),), True)
+        record.stop()
+        if self._hears is record:  # else the next test has begun while others were waited for
+            self._hears = None
+        self._send_rows((record.totals(),), True)
         gc.unfreeze()
-
-    def _totals(self, recorder: Recorder, steering: Steering, counted: int) -> Totals:
-        return Totals(
-            at_s=steering.timebase.now_s(),
-            counted=counted,
-            recorded=recorder.recorded,
-            odd=recorder.odd,
-            example=recorder.example,
-            odd_values=dict(recorder.odd_values),
-            folded=recorder.folded,
-            worker=self._name,
-        )
-
-    def _flush(self, recorder: Recorder, statistics: Statistics, steering: Steering) -> None:
-        while not self._ended.wait(FLUSH_S):
-            recorder.flush(steering.timebase.now_s(), pause=lambda: gevent.sleep(0))  # starts must not wait for it
-            statistics.flush()
 
     def _warm_client(self, steering: Steering, user: Any) -> Client:
         """A client that has its first connection before the first request is due."""
@@ -234,13 +204,13 @@ class Crew:
         return client
 
     def _start_engine(self) -> LoadEngine:
-        assert self._recorder is not None
+        assert self._record is not None
         assert self._client is not None
         assert self._stock is not None
         request_event = self._environment.events.request
-        fire = self._tell_locust if others_listen(request_event, self.on_request) else self._statistics.log
+        fire = self._tell_locust if others_listen(request_event, self.on_request) else self._record.statistics.log
         first, *later = self._early
-        engine = LoadEngine(self._client, self._stock, first, self._recorder, fire)
+        engine = LoadEngine(self._client, self._stock, first, self._record.recorder, fire)
         for steering in later:
             engine.steer(steering)
         return engine

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from harness.core.experiment.hosts import is_loopback
 from harness.core.timeline.events import Arrivals, Event
-from harness.plugin.crew import FLUSH_S, Crew
+from harness.plugin.crew import Crew
+from harness.plugin.crew_record import FLUSH_S
 from harness.plugin.director import Director
 from harness.plugin.role import BEGIN, CLOCK, END, FAILURE, PACING, ROWS, STEERING
 from harness.plugin.worker_messages import (
