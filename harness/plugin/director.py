@@ -2,7 +2,6 @@
 
 import logging
 import time
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,18 +10,20 @@ import gevent.event
 
 from harness.core.experiment.types import Experiment
 from harness.core.timeline.events import Event, ExitAsked, Signal
-from harness.errors import ExitCode, HarnessError, exhausted, worst
+from harness.errors import ExitCode, HarnessError, exhausted
 from harness.plugin.admission import Admission
+from harness.plugin.leaving import Leaving
 from harness.plugin.lifecycle import IN_A_TEST, NEXT, DirectorState, Happening
 from harness.plugin.panel.chronicle import Chronicle
 from harness.plugin.role import ROUND_S, AtOnce, Role
+from harness.plugin.run_codes import RunCodes
+from harness.plugin.senders import Senders
 from harness.plugin.web_form import WebForm
 from harness.processes import ONE_SIGNAL_S, ends_with
 from harness.report.actions import announce_exit_code, announce_refusal
 from harness.report.masking import masked_prose
 from harness.run.run import Run
 from harness.streams import tell
-from harness.traffic.steering import Steering
 
 NOBODYS_SHARE = (
     "fault requests are planned, and only CanaryUsers send these; no user class of this locustfile is one, so its "
@@ -32,7 +33,7 @@ NOBODYS_SHARE = (
 log = logging.getLogger(__name__)
 
 
-class Director(Role):
+class Director(Role, Senders):
     """Directs runs; how those that send are reached is for `Single` and `Master` to say.
 
     `last` is the latest run, whose events `chronicle` heard where there is a web page; `refused` is why the latest test
@@ -46,12 +47,11 @@ class Director(Role):
         self.chronicle: Chronicle | None = None
         self.refused: str | None = None
         self.attempts = 0
-        self._codes: list[ExitCode] = []
+        self._codes = RunCodes()
         self._ending: Run | None = None
         self._closed = gevent.event.Event()
         self._closed.set()
-        self._code: ExitCode | None = None
-        self._signal: ExitCode | None = None
+        self._leaving = Leaving(environment, self._codes, self._closed)
         self._signal_s: float | None = None
         self._quits = False
         self._setting_up: gevent.Greenlet | None = None
@@ -93,15 +93,16 @@ class Director(Role):
             self._closed.wait()
             return
         self._closed.clear()
-        self._ending, self._code = run, ExitCode.HARNESS_FAILED
+        self._ending = run
+        self._codes.latest = code = ExitCode.HARNESS_FAILED
         try:
             if self._round:
                 self._round.kill()
             self.end()
-            self._code = run.close()
+            code = run.close()
         finally:
             self._ending = None
-            self._codes.append(self._code)
+            self._codes.add(code)
             self._happens("run_closed")
             self._closed.set()
 
@@ -113,20 +114,7 @@ class Director(Role):
             self.environment.runner.stop()
             self.test_stop()
         self._closed.wait()  # another greenlet, which stops the test by our own word, may have taken the run
-        code = self._verdict_code()
-        if code is None:
-            code = self._signal or self._code
-        if code is None and self._given.headless:
-            code = ExitCode.INCONCLUSIVE  # Locust ended before the test began, and nothing was seen of anything
-        return code if code is None else self._with_earlier(code)
-
-    def _with_earlier(self, code: int) -> int:
-        """The worst of the latest test's code and those of all runs before it; tells where an earlier one decides."""
-        of_all = worst((code, *self._codes))
-        if of_all != code:
-            told = f"{of_all} is the worst exit code of {len(self._codes)} runs, and the last one's is {code}"
-            tell(f"canary-harness: {told}.")
-        return of_all
+        return self._codes.of_process(self._verdict_code(), headless=self._given.headless)
 
     def settled(self, code: int, worse: Mapping[str, int], said: str | None) -> None:
         """Tells people and GitHub Actions, and has the run note what was asked for."""
@@ -152,14 +140,14 @@ class Director(Role):
             return
         self._signal_s = time.monotonic()
         if self.state in IN_A_TEST:
-            self._signal = code
+            self._codes.signal = code
             if self.run:
                 _end_by(code, self.run)
-        elif self.state is DirectorState.ENDING or self._code is not None:
+        elif self.state is DirectorState.ENDING or self._codes.latest is not None:
             if code is ExitCode.INTERRUPTED and not self._quits:
-                gevent.spawn(self._leave)
+                gevent.spawn(self._leaving.leave)
         elif not self._quits:
-            self._signal = code if self._given.headless else None
+            self._codes.signal = code if self._given.headless else None
             if code is ExitCode.INTERRUPTED:
                 raise KeyboardInterrupt
 
@@ -177,36 +165,7 @@ class Director(Role):
 
     def _refusal_counts(self) -> bool:
         """Whether the latest test was refused, and that was not just told on a page to who may go on there."""
-        return self.refused is not None and not (self.environment.web_ui and self._codes)
-
-    def _leave(self) -> None:
-        """Has Locust end, once the run has."""
-        self._closed.wait()
-        self.environment.runner.quit()
-        if self.environment.web_ui:
-            self.environment.web_ui.stop()
-
-    # What those that send are told, and tell
-
-    @abstractmethod
-    def post(self, worker: str, steering: Steering) -> None:
-        """Delivers steering to a worker."""
-
-    @abstractmethod
-    def begin(self, steering: Steering) -> None:
-        """Tells who sends that a test begins."""
-
-    @abstractmethod
-    def end(self) -> None:
-        """Gets the last rows of who sends."""
-
-    @abstractmethod
-    def check_workers(self) -> None:
-        """Takes notice of workers that came or went."""
-
-    def least_users(self) -> int:
-        """How many users open arrivals need, so that every sending process has one."""
-        return 1
+        return self.refused is not None and not (self.environment.web_ui and self._codes.has_run)
 
     def take(self, *rows: Event) -> None:
         """Writes what was recorded, also while the run is ending."""
@@ -219,13 +178,6 @@ class Director(Role):
         if self.run:
             self.run.fail("traffic", reason)
 
-    def pacing(self, worker: str, *, pacing: bool) -> None:
-        """Takes notice of a worker that has users to send, or has none any more."""
-        if self.run:
-            (self.run.fleet.join if pacing else self.run.fleet.leave)(worker)
-
-    # Underneath
-
     def _happens(self, what: Happening) -> None:
         self.state = NEXT[self.state][what]
 
@@ -234,22 +186,22 @@ class Director(Role):
             run = self._begin_run()
         except Exception as error:  # outermost frame of the run's beginning: a bug there refuses the run
             told = exhausted(error) or error
-            if isinstance(told, HarnessError):
-                self._refuse(str(told), told.exit_code)
-            else:
+            if not isinstance(told, HarnessError):
                 log.exception("the run could not begin")
-                self._refuse(f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED)
+            self._refuse(*_why(told))
         else:
             self._round = gevent.spawn(self._rounds, run)
-            if self._signal:  # it came while the run was being set up
-                _end_by(self._signal, run)
+            if self._codes.signal:  # it came while the run was being set up
+                _end_by(self._codes.signal, run)
         finally:
             self.attempts += 1
 
     def _begin_run(self) -> Run:
         settings = self.admission.begin()
         chronicle = Chronicle(settings.experiment) if self.environment.web_ui else None
-        run = Run(settings, post=self.post, on_over=self._on_over, listener=chronicle.hear if chronicle else None)
+        run = Run(
+            settings, post=self.post, on_over=self._leaving.stop_soon, listener=chronicle.hear if chronicle else None
+        )
         self.last, self.chronicle, self.refused = run, chronicle, None
         self._happens("run_begun")
         run.start()
@@ -272,30 +224,21 @@ class Director(Role):
         self._happens("refused")
         self.refused = reason
         if self._refusal_counts():
-            self._code = code
-        gevent.spawn(self._stop_locust)
-
-    def _on_over(self) -> None:
-        gevent.spawn(self._stop_locust)
-
-    def _stop_locust(self) -> None:
-        """Stops the test, and where nobody sits at a web page Locust too."""
-        runner, web_ui = self.environment.runner, self.environment.web_ui
-        if web_ui is None:
-            runner.quit()
-            return
-        runner.stop()
-        autoquit = self._given.autoquit if self._given.autostart else -1
-        if autoquit != -1 and not self._signal:
-            gevent.sleep(autoquit)
-        if autoquit != -1 or self._signal:
-            self._leave()
+            self._codes.latest = code
+        self._leaving.stop_soon()
 
 
 def _plans_fault_requests(experiment: Experiment) -> bool:
     shares = [experiment.traffic.error_share]
     shares += [fault.error_share or 0.0 for fault in experiment.faults]
     return any(shares)
+
+
+def _why(error: BaseException) -> tuple[str, ExitCode]:
+    """Why a run could not begin, and the exit code of that."""
+    if isinstance(error, HarnessError):
+        return str(error), error.exit_code
+    return f"the run could not begin: {error!r}", ExitCode.HARNESS_FAILED
 
 
 def _end_by(signalled: ExitCode, run: Run) -> None:

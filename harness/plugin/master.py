@@ -6,12 +6,9 @@ from typing import Any
 
 import gevent
 from locust.runners import STATE_MISSING
-from msgspec.structs import replace
 
 from harness.core.experiment.hosts import is_loopback
-from harness.core.timeline.events import Arrivals, Event
 from harness.plugin.crew import Crew
-from harness.plugin.crew_record import FLUSH_S
 from harness.plugin.director import Director
 from harness.plugin.role import BEGIN, CLOCK, END, FAILURE, PACING, ROWS, STEERING
 from harness.plugin.worker_messages import (
@@ -25,9 +22,8 @@ from harness.plugin.worker_messages import (
     read,
     rows_of,
 )
-from harness.run.run import Run
+from harness.plugin.worker_parts import WorkerParts
 from harness.traffic.fired import bounded
-from harness.traffic.recorder import unstarted
 from harness.traffic.steering import Steering
 from harness.wallclock import wall_now
 
@@ -35,8 +31,6 @@ MASTER = "master"
 """What its own rows name in the place of a worker."""
 LAST_ROWS_S = 10.0
 """Wall time that workers get to send their last rows, once their users are stopped."""
-GATHER_S = 0.2
-"""Wall time in which workers that are ready are gathered: each change of the parts is a message to every worker."""
 
 CLOCKS_DIFFER_S = 5.0
 """Wall time by which a worker's clock differs from this machine's so much that people are told of it."""
@@ -57,9 +51,7 @@ class Master(Director):
         super().__init__(environment)
         self._runner = environment.runner
         self._done: set[str] = set()
-        self._recorded_s: dict[str, float] = {}
-        self._leaving: set[str] = set()
-        self._joining: dict[str, None] = {}
+        self._parts = WorkerParts(lambda: self.run)
         self._own = Crew(
             environment,
             name=MASTER,
@@ -69,7 +61,6 @@ class Master(Director):
         )
         self._known: set[str] = set()
         self._distrusted: set[str] = set()
-        self._given_up: dict[str, float] = {}
         for message, kind, listener in (
             (PACING, Pacing, self._on_pacing),
             (ROWS, Rows, self._on_rows),
@@ -98,10 +89,7 @@ class Master(Director):
     def begin(self, steering: Steering) -> None:
         """Tells all workers."""
         self._done.clear()
-        self._recorded_s.clear()
-        self._leaving.clear()
-        self._joining.clear()
-        self._given_up.clear()
+        self._parts.begin()
         self._distrusted.clear()
         self._own.begin(steering)
         self._runner.send_message(BEGIN, steering.packed())
@@ -121,8 +109,7 @@ class Master(Director):
 
     def test_stop(self) -> None:
         """Ends the run; where Locust stopped because its last worker was lost, the timeline says so."""
-        if self.run:
-            self._part_with_lost(self.run)
+        self._part_with_lost()
         super().test_stop()
 
     def check_workers(self) -> None:
@@ -130,40 +117,14 @@ class Master(Director):
         run, present = self.run, self._present()
         if run is None:
             return
-        self._part_with_lost(run)
+        self._part_with_lost()
         paced = run.experiment.traffic.users is None and self.admission.sends_canary_traffic
         if paced and 0 < self._runner.target_user_count < len(present):
             self._runner.start(len(present), len(present))
 
-    def _part_with_lost(self, run: Run) -> None:
-        lost, left = set(run.fleet.workers) - self._present(), self._leaving - self._present()
-        for worker in sorted(lost):
-            self._lose(run, worker)
-        for worker in sorted(left):
-            run.trouble("worker", f"worker {worker} left, and handed its part over")
-        self._leaving -= left
-        nobody = self.admission.sends_canary_traffic and not self._present()
-        if not run.fleet.workers and not self._joining and (lost or left or nobody):
-            run.fail("worker", "the last worker was lost, so nobody sends any more")
-
-    def _lose(self, run: Run, worker: str) -> None:
-        """Has the others take over from a worker, and counts the requests that nobody started in the meantime."""
-        share = 1 / len(run.fleet.workers)
-        run.fleet.leave(worker)
-        steering = run.fleet.steering
-        missed = 0
-        if run.experiment.traffic.users is None and worker in self._recorded_s:
-            # It kept the rows of the second that it was in, and those of seconds that went by since its last flush.
-            silent_s = self._recorded_s[worker] + 1.0 + FLUSH_S * steering.timebase.speed
-            rows = unstarted(steering.plan, share, silent_s, steering.since_s, worker)
-            missed = sum(row.unstarted for row in rows)
-            run.record(*rows)
-            self._given_up[worker] = steering.since_s
-        run.trouble(
-            "worker",
-            f"worker {worker} was lost: what it recorded in its last second is missing, "
-            f"and {missed} requests were not started until others took over",
-        )
+    def _part_with_lost(self) -> None:
+        if self.run:
+            self._parts.part_with_lost(self.run, self._present(), sends=self.admission.sends_canary_traffic)
 
     def _present(self) -> set[str]:
         clients = self._runner.clients
@@ -201,28 +162,9 @@ class Master(Director):
 
     def _on_pacing(self, worker: str, told: Pacing) -> None:
         if told.pacing:
-            self._leaving.discard(worker)
-            self._join_soon(worker)
-            return
-        self._joining.pop(worker, None)
-        if self.run and worker in self.run.fleet.workers:
-            self._leaving.add(worker)
-        self.pacing(worker, pacing=False)
-
-    def _join_soon(self, worker: str) -> None:
-        """Has a worker join with all that are ready about now; the first one, for whom nobody has to wait, at once."""
-        if self.run and not self.run.fleet.workers:
-            self.run.fleet.join(worker)
-            return
-        if not self._joining:
-            gevent.spawn_later(GATHER_S, self._join)
-        self._joining[worker] = None
-
-    def _join(self) -> None:
-        joining = tuple(self._joining)
-        self._joining.clear()
-        if self.run:
-            self.run.fleet.join(*joining)
+            self._parts.join_soon(worker)
+        else:
+            self._parts.leave(worker)
 
     def _on_clock(self, worker: str, told: WorkerClock) -> None:
         """Answers what this machine's clock shows, which the worker goes by; a message takes time, too."""
@@ -241,16 +183,7 @@ class Master(Director):
         run = self.run or self._ending
         if run:
             rows = rows_of(told, worker, run.base.now_s(), CLOCK_OFF_S * run.base.speed)
-            self.take(*self._not_told_before(worker, rows))
-            ends_s = [row.at_s + 1 for row in rows if isinstance(row, Arrivals)]
-            self._recorded_s[worker] = max([self._recorded_s.get(worker, 0.0), *ends_s])
+            self.take(*self._parts.new(worker, rows))
+            self._parts.recorded(worker, rows)
         if told.last:
             self._done.add(worker)
-
-    def _not_told_before(self, worker: str, rows: list[Event]) -> list[Event]:
-        """Leaves out what a worker that was lost, and came back, did not start: that was counted when it was lost."""
-        until_s = self._given_up.get(worker, 0.0)
-        return [
-            replace(row, planned=row.started, unstarted=0) if isinstance(row, Arrivals) and row.at_s < until_s else row
-            for row in rows
-        ]

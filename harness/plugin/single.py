@@ -16,7 +16,7 @@ class Single(Director):
             environment,
             name="",
             send_rows=lambda rows, _: self.take(*rows),
-            tell_pacing=lambda pacing: self.pacing("", pacing=pacing),
+            tell_pacing=self._pacing,
             tell_failure=self.failed,
         )
 
@@ -34,3 +34,7 @@ class Single(Director):
 
     def check_workers(self) -> None:
         """Has none."""
+
+    def _pacing(self, pacing: bool) -> None:
+        if self.run:
+            (self.run.fleet.join if pacing else self.run.fleet.leave)("")
