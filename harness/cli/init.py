@@ -306,15 +306,21 @@ def _tell(
         say(f"Left out ({len(described.left_out)}, all named at the end of {path}):")
         for one in described.left_out[:_MOST_TOLD]:
             say(f"  - {one.label}: {one.why}")
-    say(_next(made.experiment, shlex.quote(str(path)), options))
+    say(_next(made, shlex.quote(str(path)), options))
 
 
-def _next(experiment: "Experiment", file: str, options: argparse.Namespace) -> str:
+def _next(made: "Written", file: str, options: argparse.Namespace) -> str:
     """What a person does next."""
+    experiment = made.experiment
     if options.template:
+        from harness.templates import ALARMS_UNPLAYED
+
         function = f" --function {shlex.quote(options.function)}" if options.function else ""
         given = "".join(f" --parameter {shlex.quote(one)}" for one in options.parameter)
-        return f"Next: canary-harness rehearse {file} --template {shlex.quote(options.template)}{function}{given}"
+        played = f"canary-harness rehearse {file} --template {shlex.quote(options.template)}{function}{given}"
+        if any(sentence.startswith(ALARMS_UNPLAYED) for sentence in made.unknown):
+            return f"Next: {played} -- COMMAND, which deploys it, such as sam deploy"
+        return f"Next: {played}"
     if experiment.baseline.url or experiment.baseline.handler:
         return f"Next: canary-harness rehearse {file}"
     if experiment.target.host:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.templates.examine import TemplateDiagnosis, examine_template, snapshots_of
     from harness.templates.reading import read_release
-    from harness.templates.rehearsal import as_released, released_keys, routes_of
+    from harness.templates.rehearsal import ALARMS_UNPLAYED, as_released, released_keys, routes_of
     from harness.templates.release import TemplateRelease
 
 __all__ = [
+    "ALARMS_UNPLAYED",
     "TemplateDiagnosis",
     "TemplateRelease",
     "as_released",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ALARMS_UNPLAYED": "rehearsal",
     "TemplateDiagnosis": "examine",
     "TemplateRelease": "release",
     "as_released": "rehearsal",

@@ -34,6 +34,10 @@ _NOT_PLAYED = (
 )
 
 
+ALARMS_UNPLAYED = "how its alarms are rehearsed"
+"""How the sentence begins that says so of a template: its release is rehearsed by the tool that deploys it."""
+
+
 class NotPlayed(UsageError):
     """An alarm that an experiment has no words for."""
 
@@ -84,7 +88,7 @@ def released_keys(release: TemplateRelease, function: str | None) -> tuple[Mappi
     try:
         alarm, *further = _alarms(release, one)
     except NotPlayed as reason:
-        return keys, f"how its alarms are rehearsed: {reason}"
+        return keys, f"{ALARMS_UNPLAYED}: {reason}"
     # On AWS the alarm may be called otherwise; those of the group are found there.
     told_alarms = {"alarm": _said(replace(alarm, name=None)), "further_alarms": [*map(_said, further)]}
     return {**keys, **{name: said for name, said in told_alarms.items() if said}}, ""

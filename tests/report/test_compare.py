@@ -1,6 +1,7 @@
 """Runs side by side."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -323,6 +324,7 @@ def test_page_has_a_row_a_number_and_a_column_a_run(caught: Verdict) -> None:
     assert rows["time to detect"][0] == "117.5 s"
     assert "WORSE" in rows["time to detect"][1]
     assert "script" not in {tag for tag, _ in shown.elements}
+    assert re.search(r"error\s*in \S+: <script>alert", shown.text.replace("\u200b", ""))
 
 
 def test_command_compares_run_folders(tmp_path: Path, capsys: Capture) -> None:
