@@ -21,7 +21,7 @@ from harness.core.timeline.alarm_rules import Rule, read_rule
 from harness.core.timeline.events import AlarmDefined, ConfigSeen, Requests
 from harness.core.timeline.metric_math import NotEvaluated
 from harness.core.timeline.steps import shifting_s, weight_after
-from harness.core.verdict.evidence import Evidence, failed
+from harness.core.verdict.evidence import Evidence, count, failed
 from harness.errors import UsageError
 
 USUAL_ALARM_DELAY_S = 45.0
@@ -115,6 +115,11 @@ def recorded(evidence: Evidence, name: str | None = None) -> Recorded:
         raise UsageError("the run did not see how the deployment shifts traffic, so there is nothing to replay")
     if not evidence.requests:
         raise UsageError("the timeline has no requests, so there is nothing to replay")
+    if evidence.unclear:
+        raise UsageError(
+            f"{count(evidence.unclear)} requests may have been answered by another group's function, so a replay would "
+            "count failures that the alarm never saw: name each group's requests in deployment.requests and in also"
+        )
     ended_s = (release.ended[0] if release.ended else evidence.end_s) - created_s
     canary = _by_second([one for one in evidence.requests if evidence.is_canary(one.version)], created_s)
     others = _by_second([one for one in evidence.requests if not evidence.is_canary(one.version)], created_s)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from harness.core.experiment.parse import parse
 from harness.core.experiment.types import Alarm, Also, Deployment, Expect, Experiment, Fault, Outcome, Traffic
+from harness.core.odds.whatif import recorded
 from harness.core.timeline.events import (
     AlarmDefined,
     AliasSeen,
@@ -27,10 +28,11 @@ from harness.core.timeline.events import (
     encode,
 )
 from harness.core.timeline.rollout import replay
+from harness.core.verdict.evidence import evidence_of
 from harness.core.verdict.groups import alone, events_of, others
 from harness.core.verdict.judge import judge
 from harness.core.verdict.types import Verdict
-from harness.errors import ExperimentError
+from harness.errors import ExperimentError, UsageError
 
 Build = Callable[..., list[Event]]
 
@@ -192,6 +194,15 @@ def test_answers_that_may_be_anothers_are_neither_harm_nor_health(
         assert "whose-requests" in {finding.id for finding in verdict.findings}
         assert (verdict.arms.source, verdict.arms.canary.requests) == ("unknown", None)
         assert verdict.second_opinion is None
+
+
+def test_answers_that_may_be_anothers_are_not_replayed(bad: list[Event], well: list[Event], build: Build) -> None:
+    """Another alarm would be judged by failures that it never saw."""
+    events = [*build(), *neighbours(bad)]
+    with pytest.raises(UsageError, match="may have been answered by another group's function"):
+        recorded(evidence_of(both(), events, replay(events)))
+    named = [*build(), *neighbours(well, "/toggles")]
+    assert recorded(evidence_of(NAMED, named, replay(named))).rate < 21
 
 
 def test_where_answers_name_nobody_cloudwatch_tells_each_functions_versions(
