@@ -1,12 +1,13 @@
 """Documents name only files that exist, and automated checks are those of the Makefile."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.house import WAY
+from tests.house import WAY, doubled_names
 
 ROOT = Path(__file__).resolve().parent.parent
 ENDINGS = "py|md|json|jsonl|yaml|yml|toml|css|html|js"
@@ -68,3 +69,9 @@ def test_ci_runs_make_test() -> None:
 def test_modules_on_the_way_of_a_request_exist() -> None:
     """Those that `tests/house.py` counts."""
     assert [place for place in WAY if not (ROOT / "harness" / place).exists()] == []
+
+
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    """A name has one meaning in all of the house."""
+    sources = (ROOT / "harness").rglob("*.py")
+    assert doubled_names({path: ast.parse(path.read_text()) for path in sources}) == {}

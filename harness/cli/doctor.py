@@ -43,12 +43,29 @@ _OF_AWS = ("stack", "application", "group", "alias", "host", "learn_delays", "pr
 def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument("experiment", nargs="?", metavar="FILE|NAME", help="an experiment, for traffic and expectation")
+    _add_release(parser)
+    _add_template(parser)
+    _add_group(parser)
+    _add_requests(parser)
+    parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
+    parser.add_argument("-v", "--verbose", action="store_true", help="name the checks that are in order, too")
+    text = "print how long alarms and stops took in this account, as lines for an experiment, and end; changes nothing"
+    parser.add_argument("--learn-delays", action="store_true", help=text)
+    parser.add_argument(
+        "--print-policy", action="store_true", help="print the IAM policy that the harness needs, and end"
+    )
+
+
+def _add_release(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stack", metavar="NAME", help="CloudFormation stack (Serverless Framework, SAM, CDK) to look in"
     )
     parser.add_argument(
         "--function", metavar="NAME", help="Lambda function that is deployed: its name, name:alias or ARN"
     )
+
+
+def _add_template(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--template",
         type=Path,
@@ -67,9 +84,15 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("github", "gitlab", "sarif"),
         help="with --template: print what is wrong as GitHub's commands, GitLab's code quality report, or SARIF 2.1.0",
     )
+
+
+def _add_group(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--application", metavar="NAME", help="CodeDeploy application")
     parser.add_argument("--group", metavar="NAME", help="CodeDeploy deployment group")
     parser.add_argument("--alias", metavar="NAME", help="alias that is shifted; default: found, or the experiment's")
+
+
+def _add_requests(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host",
         metavar="URL",
@@ -79,13 +102,6 @@ def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--locustfile", metavar="FILE", help=text)
     text = "wait so long until CloudWatch counted the fault request; such as 90s or 5m; default: 3m, 0 does not wait"
     parser.add_argument("--wait", type=duration_or_zero, default=180.0, metavar="TIME", help=text)
-    parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON")
-    parser.add_argument("-v", "--verbose", action="store_true", help="name the checks that are in order, too")
-    text = "print how long alarms and stops took in this account, as lines for an experiment, and end; changes nothing"
-    parser.add_argument("--learn-delays", action="store_true", help=text)
-    parser.add_argument(
-        "--print-policy", action="store_true", help="print the IAM policy that the harness needs, and end"
-    )
 
 
 def run_doctor(options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from harness.plugin.panel import controls
 from harness.plugin.panel.exposition import CONTENT_TYPE, exposition
 from harness.plugin.panel.runs import file_of, folder_of, listed
 from harness.plugin.panel.state import State
-from harness.plugin.panel.view import View
+from harness.plugin.panel.view import PanelView
 from harness.plugin.start_form import form_of, told_to_locust
 from harness.plugin.starting import Starts
 
@@ -50,7 +50,7 @@ class Panel:
 
         self._environment = environment
         self._director = director
-        self._view = View(director, environment)
+        self._view = PanelView(director, environment)
         self._token = secrets.token_urlsafe(24)
         self._starts = Starts(environment, director)
         web_ui, given = environment.web_ui, environment.parsed_options

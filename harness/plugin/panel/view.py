@@ -55,7 +55,7 @@ STAGES: Mapping[DirectorState, Stage] = {DirectorState.TESTING: "running", Direc
 """Of the director's latest run; in any other state it is over."""
 
 
-class View:
+class PanelView:
     """Makes the state; without viewers it costs nothing."""
 
     def __init__(self, director: "Director", environment: Any) -> None:
