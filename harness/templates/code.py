@@ -46,6 +46,7 @@ def read_code(
         routes=tuple(route for route, _ in routes),
         guarded=frozenset(route.value for route, is_guarded in routes if is_guarded),
         apis=frozenset(_apis(resolver, events)),
+        is_handed_2_0=any(_is_of_format_2_0(one, events.part(name)) for name, one in events.value.items()),
         code=code,
         layers_elsewhere=layers.elsewhere,
         why_not=why_not,
@@ -63,6 +64,12 @@ def _routes(events: Properties, guarded: frozenset[str]) -> Iterator[tuple[Fact[
             path = says.text("Path")
             route = Fact((says.text("Method", "ANY").value.lower(), path.value), path.line)
             yield route, _is_guarded(says, kind, guarded)
+
+
+def _is_of_format_2_0(event: Value, says: Properties) -> bool:
+    """As SAM has the events of an HTTP API, unless told."""
+    kind = (event.get("Type") or Value("", 0)).text()
+    return kind == "HttpApi" and says.part("Properties").text("PayloadFormatVersion", "2.0").value == "2.0"
 
 
 def _apis(resolver: Resolver, events: Properties) -> Iterator[tuple[str, str]]:

@@ -68,9 +68,10 @@ class RunFunction(Struct, frozen=True, kw_only=True):
     """How one function of a template runs.
 
     `routes` are the methods and paths that it answers, `guarded` those whose requests something admits. `apis` are the
-    dimensions, name and value, by which metrics count one of SAM's APIs that invoke it. `code` is None where it cannot
-    run here, for the reason `why_not`; `layers_elsewhere` are those of its layers that it would run without. A value
-    may hold names that are not known yet.
+    dimensions, name and value, by which metrics count one of SAM's APIs that invoke it; `is_handed_2_0` says whether
+    one of them hands it events of payload format 2.0. `code` is None where it cannot run here, for the reason
+    `why_not`; `layers_elsewhere` are those of its layers that it would run without. A value may hold names that are
+    not known yet.
     """
 
     logical: str
@@ -81,6 +82,7 @@ class RunFunction(Struct, frozen=True, kw_only=True):
     routes: tuple[Fact[tuple[str, str]], ...] = ()
     guarded: frozenset[tuple[str, str]] = frozenset()
     apis: frozenset[tuple[str, str]] = frozenset()
+    is_handed_2_0: bool = False
     code: FunctionCode | None = None
     layers_elsewhere: tuple[Fact[str], ...] = ()
     why_not: str = ""

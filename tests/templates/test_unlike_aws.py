@@ -96,3 +96,14 @@ def test_requests_without_a_route_to_the_function_are_told(
     requests = {"sent": request_of, "one": {"get": "/parcels/7"}}
     experiment = played(tmp_path, "5xx", "[{Name: ApiId, Value: !Ref Front}]", requests)
     assert is_told == any("has no route to Track for" in line for line in experiment.otherwise)
+
+
+@pytest.mark.parametrize(("version", "is_told"), [("", True), (', PayloadFormatVersion: "1.0"', False)])
+def test_events_of_another_format_are_told(tmp_path: Path, version: str, *, is_told: bool) -> None:
+    """Code that reads format 2.0 may answer otherwise here, or fail."""
+    path = tmp_path / "template.yaml"
+    text = TEMPLATE.replace("METRIC", "5xx").replace("DIMENSIONS", "[{Name: ApiId, Value: !Ref Front}]")
+    path.write_text(text.replace('Path: "/parcels/{id}"', f'Path: "/parcels/{{id}}"{version}'))
+    own = parse("name: own", source="own.yaml")
+    told = as_released(read_release(path, {}, with_code=True), None, own).otherwise
+    assert is_told == any("payload format 2.0" in line for line in told)
