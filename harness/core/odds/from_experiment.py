@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from harness.core.delays import Range
-from harness.core.experiment.alarm_metric import dimensions_of, namespace_of
+from harness.core.experiment.alarm_metric import dimensions_of
 from harness.core.experiment.faults import SHARE, share_at, spans_of
 from harness.core.experiment.rates import cut, legs
 from harness.core.experiment.types import REHEARSED_CONFIG, Alarm, Arm, CloudDelay, Experiment
 from harness.core.odds.reckonable import why_not_reckoned
 from harness.core.odds.setting import Counted, Delays, FaultModel, PlannedShare, Setting, Watch
-from harness.core.timeline.alarm_rules import read_rule
+from harness.core.timeline.alarm_rules import definition_of, read_rule
 from harness.core.timeline.composites import ChildIs
-from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.metric_math import NotEvaluated
 from harness.core.timeline.presets import config_named
 from harness.errors import UsageError
@@ -72,21 +71,7 @@ def _unless_not_evaluated(alarm: Alarm) -> Watch | None:
 def watch_of(alarm: Alarm) -> Watch:
     """The experiment's alarm, and whose requests it counts; raises NotEvaluated."""
     name = alarm.name or _DEFAULT_NAME
-    defined = AlarmDefined(
-        at_s=0.0,
-        asked_s=0.0,
-        name=name,
-        metric=alarm.metric,
-        namespace=namespace_of(alarm),
-        statistic=alarm.statistic,
-        period_s=alarm.period_s,
-        evaluation_periods=alarm.evaluation_periods,
-        datapoints=alarm.datapoints,
-        threshold=alarm.threshold,
-        comparison=alarm.comparison,
-        missing=alarm.missing,
-    )
-    rule = read_rule(defined)
+    rule = read_rule(definition_of(alarm, name))
     if why := why_not_reckoned(rule):
         raise NotEvaluated(why)
     return Watch(name=name, rule=rule, counts=_counted(dimensions_of(alarm)))

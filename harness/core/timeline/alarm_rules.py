@@ -311,12 +311,12 @@ def rule_of(defined: AlarmDefined) -> Rule | None:
     return rule if rule.counts_failures else None
 
 
-def rule_of_experiment(alarm: Alarm) -> Rule | None:
-    """The rule of an alarm as the experiment describes it; None if it is not one that counts failures."""
-    defined = AlarmDefined(
+def definition_of(alarm: Alarm, name: str) -> AlarmDefined:
+    """An alarm that the experiment describes, as CloudWatch would tell of it."""
+    return AlarmDefined(
         at_s=0.0,
         asked_s=0.0,
-        name=alarm.name or "",
+        name=name,
         metric=alarm.metric,
         namespace=namespace_of(alarm),
         statistic=alarm.statistic,
@@ -327,6 +327,11 @@ def rule_of_experiment(alarm: Alarm) -> Rule | None:
         comparison=alarm.comparison,
         missing=alarm.missing,
     )
+
+
+def rule_of_experiment(alarm: Alarm) -> Rule | None:
+    """The rule of an alarm as the experiment describes it; None if it is not one that counts failures."""
+    defined = definition_of(alarm, alarm.name or "")
     rule = rule_of(defined)
     return rule if rule is None or alarm.name else Rule(name=None, condition=rule.condition, metrics=rule.metrics)
 
