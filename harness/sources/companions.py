@@ -11,8 +11,9 @@ _STACK = "YOUR-STACK"
 
 _GITHUB = """\
 # Deploys under traffic, and fails where the canary is not released as {file} expects.
-# Yours to fill in: the variables CANARY_ROLE_ARN and AWS_REGION of the environment canary, the command after --, and
-# {names}. Until canary-harness is on PyPI, have pip install its wheel, or git+https://… of it.
+# Yours to fill in: the variables CANARY_ROLE_ARN and AWS_REGION of the environment canary, the command after --,
+# {names}.
+# Until canary-harness is on PyPI, have pip install its wheel, or git+https://… of it.
 name: canary
 on: workflow_dispatch
 permissions: {{}}
@@ -49,8 +50,9 @@ jobs:
 _GITLAB = """\
 # Deploys under traffic, and fails where the canary is not released as {file} expects.
 # In .gitlab-ci.yml: include: {{local: canary.gitlab-ci.yml}}
-# Yours to fill in: the CI variables CANARY_ROLE_ARN and AWS_REGION, the command after --, and
-# {names}. Until canary-harness is on PyPI, have pip install its wheel, or git+https://… of it.
+# Yours to fill in: the CI variables CANARY_ROLE_ARN and AWS_REGION, the command after --,
+# {names}.
+# Until canary-harness is on PyPI, have pip install its wheel, or git+https://… of it.
 canary:
   image: python:3.12-slim
   rules: [{{when: manual}}]
@@ -100,7 +102,7 @@ def ci_job(service: Service, file: str, experiment: Experiment, stack: str | Non
         "quoted": shlex.quote(file),
         "stack": shlex.quote(stack or _STACK),
         "host": "" if host else " --host https://YOUR-HOST",
-        "names": " and ".join(names) or "nothing else",
+        "names": ", ".join(names) or "and nothing else",
         "secrets": _secrets(variables),
     }
     if service == "github":
