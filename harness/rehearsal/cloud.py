@@ -17,6 +17,7 @@ from harness.errors import CloudError, ExitCode
 from harness.rehearsal import servers, service, stack
 from harness.rehearsal.admission import Authorizer, Throttle, TokenBucket
 from harness.rehearsal.apis import of_experiment
+from harness.rehearsal.apis.own_answers import HTTP, REST
 from harness.rehearsal.apis.routes import Integration, Routes
 from harness.rehearsal.apis.stages import Stage
 from harness.rehearsal.apis.version_header import VersionHeader
@@ -125,11 +126,12 @@ class Cloud(Parts):
 
     def _gateway(self, made: stack.Stack) -> Gateway:
         now = self.clock.now
-        to = Integration(function=made.function, qualifier=made.alias)
+        to = Integration(function=made.function, qualifier=made.alias, payload=self.experiment.api.payload_format)
         users = Authorizer(service.principal)
         self.stages.main = Stage(
             home=ApiHome(name=made.api, account=ACCOUNT, region=REGION),
             routes=Routes(of_experiment.routes(self.experiment, to, made.beside, users)),
+            answers=HTTP if self.experiment.api.payload_format == "2.0" else REST,
             bucket=TokenBucket(self._throttle, now()) if self._throttle else None,
         )
         return Gateway(

@@ -46,6 +46,7 @@ APPLICATION = "fake-user"
 LONGEST_OWN_NAME = 40
 """Lambda's limit is 64 characters; names beside it add to it."""
 STAGE = "shared"
+DEFAULT_STAGE = "$default"
 FUNCTION = "fake-user-FakeUser"
 
 BUNDLED_TIMEOUT_S = 10
@@ -134,11 +135,15 @@ def _named_after(experiment: Experiment) -> str:
 
 
 def _api_name(experiment: Experiment) -> ApiName:
-    """What the API is called: as the experiment's alarm calls it, else as the Serverless Framework would."""
+    """What the API is called: as the experiment's alarm calls it, else as the Serverless Framework would.
+
+    The stage of an HTTP API is the default one, as SAM and the framework make it.
+    """
     watched = dimensions_of(experiment.alarm) if namespace_of(experiment.alarm) == API_GATEWAY else {}
     given = {name: value for name, value in watched.items() if "{" not in value}
     application = _application(experiment)
-    stage = given.get("Stage", STAGE)
+    usual = DEFAULT_STAGE if experiment.api.payload_format == "2.0" else STAGE
+    stage = given.get("Stage", usual)
     if not _STAGE.fullmatch(stage):
         raise ExperimentError("alarm.dimensions.Stage", f"is no name of a stage: {stage!r}")
     return ApiName(given.get("ApiName", f"{stage}-{application}"), given.get("ApiId", "rehearsal"), stage)

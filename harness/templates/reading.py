@@ -268,7 +268,8 @@ def _with_routes(name: str, run: RunFunction, routes: tuple[InvokedRoute, ...]) 
     own = {one.value: one for one in reversed(found)}
     # Terraform says of a method what admits its requests, and of another resource what it invokes.
     guarded = run.guarded | {route.said.value for route in routes if route.is_guarded}
-    return replace(run, routes=tuple(own.values())[::-1], guarded=guarded & own.keys())
+    is_2_0 = run.is_handed_2_0 or any(route.is_of_2_0 for route in routes if route.invokes(name))
+    return replace(run, routes=tuple(own.values())[::-1], guarded=guarded & own.keys(), is_handed_2_0=is_2_0)
 
 
 def _called_by_cdk(functions: Iterable[tuple[str, Value]]) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from harness.templates.guards import guards_of
 from harness.templates.missing import how_to_give
 from harness.templates.names import names_in
 from harness.templates.release import Fact, ReleasedFunction, TemplateRelease
-from harness.templates.running import arms_of, hooks_of, known_value, playable_name, wrong
+from harness.templates.running import api_of, arms_of, hooks_of, known_value, playable_name, wrong
 from harness.templates.unlike_aws import dimensions_of_the_api, unlike_aws
 
 _WORDS: Mapping[frozenset[str], DimensionWord] = {
@@ -70,6 +70,7 @@ def as_released(
         further_alarms=tuple(further),
         rollback=tuple(cast(RollbackEvent, event) for event in one.rollback_events),
         otherwise=(*experiment.otherwise, *told),
+        api=api_of(release, one, experiment, arms),
         **arms,
     )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.errors import TemplateError
 from harness.templates.names import names_in
@@ -38,11 +39,15 @@ _NOTHING = Value({}, 0)
 
 
 class InvokedRoute(Struct, frozen=True):
-    """A route, the text that names the function that it invokes, and whether something admits its requests."""
+    """A route, the text that names the function that it invokes, and whether something admits its requests.
+
+    `is_of_2_0` says whether the function gets events of payload format 2.0.
+    """
 
     said: Fact[Route]
     uri: str
     is_guarded: bool = False
+    is_of_2_0: bool = False
 
     def invokes(self, function: str) -> bool:
         """Whether it invokes a function, by any version or alias, or itself."""
@@ -91,19 +96,22 @@ class _Reading:
                     for method, operation in methods.items():
                         uri = _at(operation, _IN_OPENAPI, "uri")
                         asked = operation.get("security") or _at(document, "security")
-                        yield _invoked((method.lower(), path), operation.line, uri, is_guarded=bool(asked.parts()))
+                        one = _invoked((method.lower(), path), operation.line, uri, is_guarded=bool(asked.parts()))
+                        yield _with_format(one, _at(operation, _IN_OPENAPI, "payloadFormatVersion"))
 
     def of_http_apis(self) -> Iterator[InvokedRoute]:
         apis, integrations = self._properties(_API), self._properties(_INTEGRATION)
         for api in apis.values():
             if route := api.get("Target") and route_of(_at(api, "RouteKey").text() or DEFAULT_ROUTE):
-                yield _invoked(route, _at(api, "Target").line, _at(api, "Target"))
+                # An API that is made of its target alone has the format of the day (CreateApi's reference).
+                yield replace(_invoked(route, _at(api, "Target").line, _at(api, "Target")), is_of_2_0=True)
         for own in self._properties(_ROUTE).values():
             api = apis.get(_logical(_at(own, "ApiId")), _NOTHING)
             route = route_of(_at(own, "RouteKey").text())
             if route and _at(api, "ProtocolType").text() != "WEBSOCKET":
-                uri = _at(integrations.get(_logical(_at(own, "Target")), _NOTHING), "IntegrationUri")
-                yield _invoked(route, _at(own, "RouteKey").line, uri, is_guarded=_is_guarded(own))
+                to = integrations.get(_logical(_at(own, "Target")), _NOTHING)
+                one = _invoked(route, _at(own, "RouteKey").line, _at(to, "IntegrationUri"), is_guarded=_is_guarded(own))
+                yield _with_format(one, _at(to, "PayloadFormatVersion"))
 
     def of_rest_apis(self) -> Iterator[InvokedRoute]:
         folders = self._properties(_RESOURCE)
@@ -136,6 +144,10 @@ def _document(body: Value) -> Value:
 
 def _invoked(route: Route, line: int, uri: Value, *, is_guarded: bool = False) -> InvokedRoute:
     return InvokedRoute(Fact(route, line), uri.text(), is_guarded)
+
+
+def _with_format(route: InvokedRoute, version: Value) -> InvokedRoute:
+    return replace(route, is_of_2_0=version.text() in ("2.0", "2"))
 
 
 def _is_guarded(own: Value) -> bool:

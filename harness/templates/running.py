@@ -6,7 +6,15 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from harness.core.experiment.types import Arm, Experiment, FunctionCode, HookEvent, HookStatus
+from harness.core.experiment.types import (
+    ROUTE,
+    Arm,
+    Experiment,
+    FunctionCode,
+    HookEvent,
+    HookStatus,
+    RehearsedApi,
+)
 from harness.core.rehearsed import ACCOUNT, CANARY, REGION
 from harness.errors import UsageError
 from harness.templates.cloudformation import bare_function
@@ -31,6 +39,28 @@ def arms_of(release: TemplateRelease, one: ReleasedFunction, experiment: Experim
             raise wrong(release, one.line, f"{one.logical} is not a function of the template: {_OWN_WORDS}")
         return own
     return {name: _arm(release, one, run, arm) for name, arm in own.items()}
+
+
+def api_of(
+    release: TemplateRelease, one: ReleasedFunction, experiment: Experiment, arms: Mapping[str, Arm]
+) -> RehearsedApi:
+    """The API of the template in front of the function, where both `arms` are functions and the experiment says none.
+
+    A route whose path is not known here is left out.
+    """
+    run = release.runs.get(one.function)
+    is_told = arms and run and all(arm.url is None and not arm.is_bundled for arm in arms.values())
+    if run is None or not is_told or experiment.api != RehearsedApi():
+        return experiment.api
+    said = (_route_key(*route.value) for route in run.routes)
+    routes = dict.fromkeys(key for key in said if re.fullmatch(ROUTE, key))
+    return RehearsedApi(routes=tuple(routes), payload_format="2.0" if run.is_handed_2_0 else "1.0")
+
+
+def _route_key(method: str, path: str) -> str:
+    """A route as HTTP APIs write it; nothing for the default one, which takes what no other does."""
+    is_any = method.lower() in ("any", "*", "x-amazon-apigateway-any-method")
+    return "" if is_any and path == "/" else f"{'ANY' if is_any else method.upper()} {path}"
 
 
 def _arm(release: TemplateRelease, one: ReleasedFunction, run: RunFunction, arm: Arm) -> Arm:

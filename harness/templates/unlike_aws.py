@@ -25,7 +25,7 @@ def unlike_aws(
     run = release.runs.get(one.function)
     if run is None:
         return ()
-    of_code = () if stand_in else (*_without_authorizers(run), *_of_format(run), *_of_other_functions(run, experiment))
+    of_code = () if stand_in else (*_without_authorizers(run), *_of_other_functions(run, experiment))
     return (*of_code, *_counted_alone(release, one))
 
 
@@ -46,15 +46,6 @@ def _without_authorizers(run: RunFunction) -> Iterator[str]:
             f"On AWS an authorizer or a key admits the requests to {_listed(run.guarded)}; here all reach "
             f"{run.logical}, without claims. Rehearse with the tool that deploys it to play a Lambda authorizer: "
             "-- sam deploy, for example."
-        )
-
-
-def _of_format(run: RunFunction) -> Iterator[str]:
-    if run.is_handed_2_0:
-        yield (
-            f"On AWS an HTTP API hands {run.logical} events of payload format 2.0, with names of headers in small "
-            "letters; here it gets format 1.0, with names as they were sent. Rehearse with the tool that deploys it to "
-            "play 2.0."
         )
 
 

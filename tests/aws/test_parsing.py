@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.aws import parsing
@@ -421,6 +421,8 @@ def every_event_of(answer: Any, stamp: Stamp) -> list[Any]:
 
 
 @given(st.sampled_from(SHAPES).flatmap(spoiled) | anything)
+@example({"AlarmName": "errors", "Statistic": "Sum", "EvaluationPeriods": 0})
+@example({"AlarmName": "errors", "Period": -60, "DatapointsToAlarm": 10**9})
 def test_whatever_aws_answers_becomes_events_that_a_timeline_can_hold(answer: Any) -> None:
     """No answer raises, and every event survives being written and read again."""
     stamp = Stamp("service:Operation", 10.0, 10.5, EPOCH_S)

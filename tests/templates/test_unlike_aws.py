@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from harness.core.experiment.parse import parse
-from harness.core.experiment.types import Experiment
+from harness.core.experiment.types import Experiment, RehearsedApi
 from harness.errors import UsageError
 from harness.templates import as_released, read_release
 
@@ -98,12 +99,17 @@ def test_requests_without_a_route_to_the_function_are_told(
     assert is_told == any("has no route to Track for" in line for line in experiment.otherwise)
 
 
-@pytest.mark.parametrize(("version", "is_told"), [("", True), (', PayloadFormatVersion: "1.0"', False)])
-def test_events_of_another_format_are_told(tmp_path: Path, version: str, *, is_told: bool) -> None:
-    """Code that reads format 2.0 may answer otherwise here, or fail."""
+@pytest.mark.parametrize(("version", "is_played"), [("", "2.0"), (', PayloadFormatVersion: "1.0"', "1.0")])
+def test_the_function_gets_its_routes_in_the_format_of_its_api(tmp_path: Path, version: str, is_played: str) -> None:
+    """As SAM has an HTTP API hand them on; what the experiment says of the API goes before."""
     path = tmp_path / "template.yaml"
     text = TEMPLATE.replace("METRIC", "5xx").replace("DIMENSIONS", "[{Name: ApiId, Value: !Ref Front}]")
     path.write_text(text.replace('Path: "/parcels/{id}"', f'Path: "/parcels/{{id}}"{version}'))
+    release = read_release(path, {}, with_code=True)
     own = parse("name: own", source="own.yaml")
-    told = as_released(read_release(path, {}, with_code=True), None, own).otherwise
-    assert is_told == any("payload format 2.0" in line for line in told)
+    assert as_released(release, None, own).api == RehearsedApi(
+        routes=("GET /parcels/{id}", "ANY /old/{proxy+}"), payload_format=is_played
+    )
+    said = replace(own, api=RehearsedApi(routes=("GET /parcels/{number}",)))
+    assert as_released(release, None, said).api == said.api
+    assert as_released(release, None, own, stand_in=True).api == RehearsedApi()

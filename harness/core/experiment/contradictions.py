@@ -22,6 +22,7 @@ from harness.core.experiment.types import (
     Experiment,
     Fault,
     RateStep,
+    RehearsedApi,
     Traffic,
 )
 from harness.errors import ExperimentError
@@ -51,6 +52,7 @@ def contradictions(experiment: Experiment) -> Problems:
     yield from _about_cloud(experiment)
     yield from _about_arm(experiment.baseline, "baseline")
     yield from _about_arm(experiment.canary, "canary")
+    yield from _about_api(experiment)
     yield from _about_hooks(experiment.deployment)
 
 
@@ -231,6 +233,13 @@ def _about_arm(arm: Arm, path: str) -> Problems:
         yield ExperimentError(f"{path}.env", "cannot reach a service that runs elsewhere; set it where url is served")
     if arm.is_bundled:
         yield from _about_bundled(arm, path)
+
+
+def _about_api(experiment: Experiment) -> Problems:
+    """The bundled service has routes of its own, and a service at a URL is told by HTTP alone."""
+    arms = (experiment.baseline, experiment.canary)
+    if experiment.api != RehearsedApi() and any(arm.handler is None and arm.code is None for arm in arms):
+        yield ExperimentError("api", "is told to functions of yours: give baseline and canary a handler or code")
 
 
 def _about_bundled(arm: Arm, path: str) -> Problems:

@@ -14,6 +14,7 @@ from harness.core.experiment.part import Count, Duration, Instant, Part, Rate, S
 from harness.core.experiment.requests import FaultWhen, Flow, Overlay, Request, Scalar
 
 MAX_USERS = 1_000_000
+ROUTE = r"^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /[^ ?#]*$(?!\n)"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
 """What an experiment may be called, as a regular expression."""
 
@@ -247,6 +248,18 @@ class Arm(Part, frozen=True, kw_only=True, omit_defaults=True):
         return self.handler is None and self.code is None and self.url is None
 
 
+class RehearsedApi(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """The API in front of your own function in a rehearsal, as far as the function is told of it.
+
+    `routes` are methods and paths such as `GET /orders/{id}`, or `ANY /{proxy+}`: the function gets the parameters of
+    the path, and the route. A request that none of them fits reaches it all the same. `payload_format` 2.0 is that of
+    an HTTP API, which also answers for a function that fails as HTTP APIs do.
+    """
+
+    routes: tuple[Annotated[str, Meta(pattern=ROUTE)], ...] = ()
+    payload_format: Literal["1.0", "2.0"] = "1.0"
+
+
 class Fault(Part, frozen=True, kw_only=True):
     """Something that the run breaks on purpose, `at_s` after the deployment's creation (before it if negative).
 
@@ -365,6 +378,7 @@ class Experiment(Part, frozen=True, kw_only=True):
     rollback: tuple[RollbackEvent, ...] = ALL_ROLLBACK_EVENTS
     baseline: Arm = Arm()
     canary: Arm = Arm()
+    api: RehearsedApi = RehearsedApi()
     steady_s: Seconds = 60.0
     faults: tuple[Fault, ...] = ()
     rails: Rails = Rails()

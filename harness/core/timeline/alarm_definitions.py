@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.core.foreign import mapping, number, sequence, text, whole
-from harness.core.timeline.events import AlarmDefined, MetricQuery
+from harness.core.timeline.events import MOST_PERIODS, AlarmDefined, MetricQuery
 
 _INSIGHTS = "an alarm on a Metrics Insights query"
 _PROMQL = "an alarm on a PromQL query"
@@ -30,7 +30,7 @@ def alarm_defined(alarm: Mapping[str, Any], *, asked_s: float = 0.0, at_s: float
     if rule is not None:
         suppressor = text(alarm.get("ActionsSuppressor"))
         return AlarmDefined(asked_s=asked_s, at_s=at_s, name=name, kind="composite", rule=rule, suppressor=suppressor)
-    periods = whole(alarm.get("EvaluationPeriods"))
+    periods = _periods(alarm.get("EvaluationPeriods"))
     flat = AlarmDefined(
         asked_s=asked_s,
         at_s=at_s,
@@ -39,9 +39,9 @@ def alarm_defined(alarm: Mapping[str, Any], *, asked_s: float = 0.0, at_s: float
         namespace=text(alarm.get("Namespace")),
         dimensions=dict(_dimensions(alarm.get("Dimensions"))),
         statistic=text(alarm.get("Statistic")) or text(alarm.get("ExtendedStatistic")),
-        period_s=whole(alarm.get("Period")),
+        period_s=_periods(alarm.get("Period")),
         evaluation_periods=periods,
-        datapoints=whole(alarm.get("DatapointsToAlarm")) or periods,
+        datapoints=_periods(alarm.get("DatapointsToAlarm")) or periods,
         threshold=number(alarm.get("Threshold")),
         comparison=text(alarm.get("ComparisonOperator")),
         missing=text(alarm.get("TreatMissingData")) or "missing",
@@ -50,6 +50,12 @@ def alarm_defined(alarm: Mapping[str, Any], *, asked_s: float = 0.0, at_s: float
         unlike=_query_of(alarm),
     )
     return _with_metrics(flat, alarm) if alarm.get("Metrics") else flat
+
+
+def _periods(value: object) -> int | None:
+    """Seconds or periods as an alarm has them; None of what it never has."""
+    count = whole(value)
+    return count if count is not None and 0 < count <= MOST_PERIODS else None
 
 
 def _query_of(alarm: Mapping[str, Any]) -> str | None:
@@ -98,7 +104,7 @@ def _queries(entries: Sequence[Any], own_account: str | None) -> Iterator[Metric
             raise _Unreadable(f"entry {number_} has no Id")
         returned = entry.get("ReturnData") is not False
         if expression is not None:
-            yield MetricQuery(id=id_, expression=expression, period_s=whole(entry.get("Period")), returned=returned)
+            yield MetricQuery(id=id_, expression=expression, period_s=_periods(entry.get("Period")), returned=returned)
         else:
             yield _metric_query(id_, entry, own_account, returned)
 
@@ -106,8 +112,8 @@ def _queries(entries: Sequence[Any], own_account: str | None) -> Iterator[Metric
 def _metric_query(id_: str, entry: Mapping[str, Any], own_account: str | None, returned: bool) -> MetricQuery:
     stat = mapping(entry.get("MetricStat"))
     metric = mapping(stat.get("Metric"))
-    name, statistic, period_s = text(metric.get("MetricName")), text(stat.get("Stat")), whole(stat.get("Period"))
-    if name is None or statistic is None or not period_s or period_s < 0:
+    name, statistic, period_s = text(metric.get("MetricName")), text(stat.get("Stat")), _periods(stat.get("Period"))
+    if name is None or statistic is None or period_s is None:
         raise _Unreadable(f"{id_} is neither an expression nor a metric with statistic and period")
     account = text(entry.get("AccountId"))
     return MetricQuery(

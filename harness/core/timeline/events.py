@@ -80,7 +80,8 @@ MOST_COUNTED = 10**9
 """Far above what one second can hold. A file that somebody edited may hold any number."""
 Number = Annotated[int, msgspec.Meta(ge=0, le=MOST_COUNTED)]
 
-Periods = Annotated[int, msgspec.Meta(ge=1, le=7 * 86_400)]
+MOST_PERIODS = 7 * 86_400
+Periods = Annotated[int, msgspec.Meta(ge=1, le=MOST_PERIODS)]
 """Seconds of a period, or how many periods: CloudWatch lets an alarm look back seven days at most (PutMetricAlarm)."""
 
 
@@ -267,7 +268,7 @@ class MetricQuery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     namespace: str | None = None
     dimensions: dict[str, str] = {}
     statistic: str | None = None
-    period_s: int | None = None
+    period_s: Periods | None = None
     unit: str | None = None
     account: str | None = None
     returned: bool = True

@@ -18,6 +18,7 @@ from harness.errors import ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.admission import RouteGuard
 from harness.rehearsal.apis.checks import BodyCheck
+from harness.rehearsal.apis.http_stage import DEFAULT_ROUTE
 from harness.rehearsal.apis.routes import ANY, ApiRoute, Integration
 
 _ALL = ("/", "/{proxy+}")
@@ -61,7 +62,8 @@ def routes(
 ) -> Iterator[ApiRoute]:
     """The routes of the API: every method and path for services of one's own, else those of the bundled one.
 
-    `users` stands in front of the bundled service's users, unless it is a service at a URL that is asked.
+    `users` stands in front of the bundled service's users, unless it is a service at a URL that is asked. What the
+    experiment calls a route comes after the routes of the functions beside: those that fit as well go before it.
     """
     arms = (experiment.baseline, experiment.canary)
     is_bundled = all(arm.is_bundled for arm in arms)
@@ -71,11 +73,14 @@ def routes(
         yield ApiRoute(method="POST", path=service.FEATURE_TOGGLES, integration=to, checks=checks)
     if not is_bundled:
         for path in _ALL:
-            yield ApiRoute(method=ANY, path=path, integration=to)
+            yield ApiRoute(method=ANY, path=path, integration=to, key=DEFAULT_ROUTE)
     for each in apart:
         for method, path in sorted(each.resources):
             checks = _TOGGLES if is_bundled and path == service.FEATURE_TOGGLES else None
             yield ApiRoute(method=method, path=path, integration=Integration(function=each.function), checks=checks)
+    for key in experiment.api.routes:
+        method, _, path = key.partition(" ")
+        yield ApiRoute(method=method, path=path, integration=to, key=key)
 
 
 def _bundled() -> Traffic:
