@@ -17,7 +17,7 @@ from harness.core.odds.asked import EVERY_REQUEST, NO_FAULT, question_of
 from harness.core.odds.chances import by, chance
 from harness.core.odds.from_experiment import planned_of, rates_of
 from harness.core.odds.setting import Setting, Watch
-from harness.core.timeline.alarm_rules import SURE_ENOUGH, UNHANDLED_STATUS, Rule
+from harness.core.timeline.alarm_rules import HTTP_API_STATUS, SURE_ENOUGH, UNHANDLED_STATUS, Rule
 from harness.core.timeline.composites import ChildIs
 from harness.core.timeline.events import AlarmDefined, ConfigSeen
 
@@ -89,7 +89,7 @@ def handled_errors(snapshot: Snapshot) -> Assessment:
         seen = "No alarm that counts failures guards the group."
         return warning(seen, "Add an alarm on Errors, or on the 5XXError of API Gateway.")
     failed = _failed_status(snapshot.fault)
-    if failed is not None and not any(rule.counts(failed) for _, rule in rules):
+    if failed is not None and not any(_counts(snapshot, rule, failed) for _, rule in rules):
         seen = f"The fault request was answered {failed}, which {_metrics(rules)} does not count: the code handled it."
         return error(seen, "Let the function throw the exception, or add an alarm on the 5XXError of API Gateway.")
     if not any(rule.counts(UNHANDLED_STATUS) for _, rule in rules):
@@ -98,9 +98,25 @@ def handled_errors(snapshot: Snapshot) -> Assessment:
     if any(metric.namespace != LAMBDA for _, rule in rules for metric in rule.metrics):
         return ok(f"{_metrics(rules)} also counts a 5xx that the code returns.")
     seen = (
-        f"Errors counts exceptions, timeouts and crashes, which a client sees as {UNHANDLED_STATUS}, and no other 5xx."
+        f"Errors counts exceptions, timeouts and crashes, which a client sees as {UNHANDLED_STATUS} "
+        f"({HTTP_API_STATUS} of an HTTP API), and no other 5xx."
     )
     return note(seen, "To see every 5xx, add an alarm on the 5XXError of API Gateway.")
+
+
+def _counts(snapshot: Snapshot, rule: Rule, failed: int) -> bool:
+    """Whether an alarm counts the fault request; a 500 is an exception where CloudWatch counted it as an error.
+
+    Raises Unseen where only that would tell, and was not read.
+    """
+    if rule.counts(failed) or failed != HTTP_API_STATUS or not rule.counts(UNHANDLED_STATUS):
+        return rule.counts(failed)
+    if snapshot.counted is None:
+        raise Unseen(
+            f"The fault request was answered {failed}: by an HTTP API for an exception, which Errors counts, by a REST "
+            "API where the code handled it, which Errors does not count"
+        )
+    return snapshot.counted.errors > 0
 
 
 def _unjudged(snapshot: Snapshot) -> Assessment | None:

@@ -27,6 +27,8 @@ from harness.core.timeline.stats import poisson_at_least, poisson_mean_for
 # A client learns of 5xx alone, and Lambda counts only the ones that API Gateway answers 502: returned 5xx, throttles
 # and gateway timeouts are no `Errors`.
 UNHANDLED_STATUS = 502
+HTTP_API_STATUS = 500
+"""What an HTTP API answers instead for a function that threw; of a REST API it is an answer of the function's own."""
 SURE_ENOUGH = 0.9
 """With such a chance a period is expected to breach."""
 _FAILURES: Mapping[str, Callable[[int], bool]] = {
@@ -44,7 +46,7 @@ _FAILURES: Mapping[str, Callable[[int], bool]] = {
 }
 _FIVES, _FOURS = "answers of 500 and more", "answers of 400 to 499"
 FAILURES_OF: Mapping[str, str] = {
-    "Errors": f"exceptions that the function did not handle, which API Gateway answers {UNHANDLED_STATUS}",
+    "Errors": f"exceptions that the function did not handle ({UNHANDLED_STATUS} of a REST API, 500 of an HTTP API)",
     "5XXError": _FIVES,
     "5xx": _FIVES,
     "HTTPCode_Target_5XX_Count": _FIVES,
@@ -78,13 +80,17 @@ _MANY = 10**9
 
 
 class Rule(Struct, frozen=True, kw_only=True, dict=True):
-    """An alarm whose value can be computed from answers; `result` is the id of the metric or expression it compares."""
+    """An alarm whose value can be computed from answers; `result` is the id of the metric or expression it compares.
+
+    `unhandled_as_500` is where exceptions of the function reach clients as 500, as behind an HTTP API.
+    """
 
     name: str | None
     condition: Condition
     metrics: tuple[MetricQuery, ...]
     expressions: tuple[tuple[str, Expression], ...] = ()
     result: str = _ONLY_METRIC
+    unhandled_as_500: bool = False
 
     def __str__(self) -> str:
         limit = f"{sign_of(self.condition.comparison)} {self.condition.threshold:g}"
@@ -174,6 +180,8 @@ class Rule(Struct, frozen=True, kw_only=True, dict=True):
 
     def counts(self, status: int) -> bool:
         """Whether any of its metrics counts a failed answer of this HTTP status."""
+        if self.unhandled_as_500 and status == HTTP_API_STATUS and "Errors" in self.counted_metrics:
+            return True
         return any(_FAILURES[metric](status) for metric in self.counted_metrics)
 
     def weighs(self, status: int) -> bool:

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from harness.core.experiment.faults import BASE, SHARE
 from harness.core.experiment.former import FORMER_SHARE
 from harness.core.experiment.types import Experiment
+from harness.core.timeline.alarm_evaluation import MINUTE_S
+from harness.core.timeline.alarm_rules import HTTP_API_STATUS, UNHANDLED_STATUS
 from harness.core.timeline.events import (
     AlarmMetricSeen,
     AliasMetricSeen,
@@ -103,6 +105,10 @@ class FaultTime(Struct, frozen=True):
         return self.began_s <= at_s < self.ended_s
 
 
+MOST = 0.5
+"""Of the 500s so many have to be errors by CloudWatch before they count as the function's exceptions."""
+
+
 class Evidence(Struct, frozen=True):
     """A timeline sorted for measuring.
 
@@ -113,7 +119,8 @@ class Evidence(Struct, frozen=True):
     `sent` counts all requests, those that other groups answer too. `steered_s` is when a person first changed the
     faults, from when on the plan holds no more; infinite if nobody did. `left` is what the run changed on AWS and did
     not undo until its end, `found` the evidence on which it was to stop the deployment. `rolled_back_by`
-    is the operator whose rollback CodeDeploy took; empty where nobody asked for one.
+    is the operator whose rollback CodeDeploy took; empty where nobody asked for one. `unhandled_as_500` says that the
+    function's exceptions reach clients as 500, by CloudWatch's count of them.
     """
 
     experiment: Experiment
@@ -141,6 +148,7 @@ class Evidence(Struct, frozen=True):
     found: tuple[EvidenceFound, ...] = ()
     rolled_back_by: str = ""
     shadows: tuple[Shadow, ...] = ()
+    unhandled_as_500: bool = False
 
     @property
     def release(self) -> Release:
@@ -231,15 +239,17 @@ def evidence_of(
     whose = whose or whose_of(experiment, (*told(AliasSeen), *told(TargetSeen), *told(Beside)))[0]
     requests = tuple(answered_by(whose, told(Requests)))
     created_s = rollout.release.created_s
+    since = tuple(
+        seen
+        for seen in requests
+        if created_s is not None and _is_since(seen, created_s) and seen.at_s < rollout.release.superseded_s
+    )
     return Evidence(
         experiment=experiment,
         rollout=rollout,
         requests=requests,
-        since=tuple(
-            seen
-            for seen in requests
-            if created_s is not None and _is_since(seen, created_s) and seen.at_s < rollout.release.superseded_s
-        ),
+        since=since,
+        unhandled_as_500=_answers_500(since, told(MetricSeen)),
         arrivals=told(Arrivals),
         metrics=told(MetricSeen),
         alias_metrics=told(AliasMetricSeen),
@@ -262,6 +272,26 @@ def evidence_of(
         rolled_back_by=next((asked.by for asked in told(Asked) if _rolls_back(asked)), ""),
         steered_s=min((asked.at_s for asked in told(Asked) if _steers(asked)), default=math.inf),
     )
+
+
+def _answers_500(since: Sequence[Requests], metrics: Iterable[MetricSeen]) -> bool:
+    """Whether most of the 500s were exceptions of the function, as behind an HTTP API: Errors counted that many more.
+
+    An answer does not say so. The count comes late, so it may be short of some; that of a REST API is that of the 502s.
+    """
+    began_s = min((seen.at_s for seen in since), default=math.inf)
+    errors = {
+        start_s: value
+        for seen in metrics
+        if seen.metric == "Errors" and seen.version is None
+        for start_s, value in seen.points
+        if start_s >= began_s
+    }
+    until_s = max(errors, default=-math.inf) + MINUTE_S
+    counted = [seen for seen in since if min(errors, default=math.inf) <= seen.at_s < until_s]
+    as_500 = count(counted, lambda seen: seen.status == HTTP_API_STATUS)
+    as_502 = count(counted, lambda seen: seen.status == UNHANDLED_STATUS)
+    return as_500 > 0 and sum(errors.values()) - as_502 >= MOST * as_500
 
 
 class _ByKind:

@@ -44,8 +44,13 @@ def guards_of(evidence: Evidence) -> tuple[Rule | Composed, ...]:
     """
     guards = [guard for name in evidence.rollout.yardsticks if (guard := _guard(evidence, name))]
     if not guards and says_its_alarm(evidence):
-        guards = [rule for rule in [rule_of_experiment(evidence.experiment.alarm)] if rule]
+        guards = [_as_answered(rule, evidence) for rule in [rule_of_experiment(evidence.experiment.alarm)] if rule]
     return tuple(guards)
+
+
+def _as_answered(rule: Rule, evidence: Evidence) -> Rule:
+    """The rule, with what the function's exceptions are answered in this release."""
+    return replace(rule, unhandled_as_500=True) if evidence.unhandled_as_500 else rule
 
 
 def says_its_alarm(evidence: Evidence) -> bool:
@@ -57,10 +62,11 @@ def _guard(evidence: Evidence, name: str) -> Rule | Composed | None:
     definitions = evidence.rollout.alarms.definitions
     defined = definitions.get(name)
     if defined is None or defined.kind != "composite":
-        return rule_of(defined) if defined else None
+        rule = rule_of(defined) if defined else None
+        return rule and _as_answered(rule, evidence)
     whole = expanded(name, definitions)
     known = [(leaf.name, definitions[leaf.name]) for leaf in leaves(whole) if leaf.guards and leaf.name in definitions]
-    counting = {child: rule for child, one in known if (rule := rule_of(one))}
+    counting = {child: _as_answered(rule, evidence) for child, one in known if (rule := rule_of(one))}
     return Composed(name=name, text=defined.rule or "", rule=whole, counting=counting) if counting else None
 
 

@@ -192,6 +192,14 @@ def test_an_alarm_on_the_gateway_sees_what_the_code_handles() -> None:
     assert asked("handled-errors", snapshot).severity == "ok"
 
 
+@pytest.mark.parametrize(("errors", "severity"), [(None, "unknown"), (0.0, "error"), (1.0, "note")])
+def test_a_500_is_an_exception_where_cloudwatch_counted_it(errors: float | None, severity: str) -> None:
+    """An HTTP API answers 500 where a function throws, a REST API where the code handled it."""
+    counted = None if errors is None else FaultCounts(alarms={}, errors=errors, invocations=1.0)
+    check = asked("handled-errors", seeing(ERRORS, fault=Probed(500), counted=counted))
+    assert check.severity == severity
+
+
 def test_an_alarm_without_any_metric_is_said_not_to_be_judged() -> None:
     """Nobody is told that it watches None."""
     check = asked("alarm-threshold", seeing(replace(ERRORS, metric=None, statistic=None)))

@@ -101,6 +101,35 @@ def test_502s_that_errors_counted_or_may_still_count_are_not(at_s: float, findin
     assert "failures-not-counted" not in findings([*row("broken-canary", metrics=False), *series])
 
 
+def as_500(events: list[Event]) -> list[Event]:
+    """The timeline behind an HTTP API, which says 500 where a function threw."""
+    return [
+        replace(event, status=500) if isinstance(event, Requests) and event.status == 502 else event for event in events
+    ]
+
+
+def test_exceptions_behind_an_http_api_are_counted_by_errors(findings: Any, row: Any) -> None:
+    """CloudWatch counted the 500s as errors of the function, so nobody says that it did not."""
+    events = as_500(row("broken-canary", metrics=False))
+    failures = sum(seen.count for seen in events if isinstance(seen, Requests) and seen.status == 500)
+    assert failures > 20
+    series = [metric("Invocations", 1200.0), metric("Errors", failures / 3)]
+    assert "failures-not-counted" not in findings([*events, *series])
+    text = findings([*events, metric("Invocations", 1200.0), metric("Errors", 0.0)])["failures-not-counted"].text
+    assert f"{failures} failures are none that Errors counts ({failures} x 500)" in text
+
+
+def test_errors_of_502s_make_no_exceptions_of_500s(findings: Any, row: Any) -> None:
+    """Where both are seen, what CloudWatch counted is held against the 502s first."""
+    events = row("broken-canary", metrics=False)
+    failures = sum(seen.count for seen in events if isinstance(seen, Requests) and seen.status == 502)
+    handled = [
+        replace(seen, status=500) for seen in events if isinstance(seen, Requests) and seen.status == 502 and seen.count
+    ]
+    series = [metric("Invocations", 1200.0), metric("Errors", failures / 3)]
+    assert f"{failures} x 500" in findings([*events, *handled, *series])["failures-not-counted"].text
+
+
 def test_canary_of_which_every_invocation_fails_is_told_where_to_look(findings: Any, row: Any) -> None:
     """A module that was left out of the package fails at import."""
     series = [metric("Invocations", 40.0, "2"), metric("Errors", 40.0, "2")]

@@ -3,7 +3,14 @@
 from harness.core.delays import SLOWEST_ALARM_S
 from harness.core.experiment.alarm_metric import LAMBDA
 from harness.core.numbers import figures, of_100
-from harness.core.timeline.alarm_rules import SURE_ENOUGH, UNHANDLED_STATUS, Rule, chance, error_rate_for
+from harness.core.timeline.alarm_rules import (
+    HTTP_API_STATUS,
+    SURE_ENOUGH,
+    UNHANDLED_STATUS,
+    Rule,
+    chance,
+    error_rate_for,
+)
 from harness.core.timeline.events import AlarmDefined
 from harness.core.timeline.rollout import Rollout
 from harness.core.verdict.composed import holding_back
@@ -265,7 +272,8 @@ def _how_to_blame(scene: Scene, rule: Rule, dimensions: str) -> str:
     if any(metric.namespace == LAMBDA for metric in rule.metrics):
         return f"To blame the canary alone, give it {dimensions}."
     hurt = [seen for seen in scene.evidence.since if failed(seen)]
-    if hurt and not any(seen.status == UNHANDLED_STATUS for seen in hurt):
+    told = (UNHANDLED_STATUS, HTTP_API_STATUS) if scene.evidence.unhandled_as_500 else (UNHANDLED_STATUS,)
+    if hurt and not any(seen.status in told for seen in hurt):
         return (
             "Its metric has no versions, and Lambda's Errors, which has, counts none of the failures that were seen: "
             f"they were not answered {UNHANDLED_STATUS}. To blame the canary alone takes a metric of your own, with "
