@@ -36,6 +36,16 @@ def test_under_its_own_settings_a_run_comes_out_as_it_was() -> None:
     assert (found.came, found.extrapolated) == ("rolled_back", False)
 
 
+def test_a_run_behind_an_http_api_comes_out_as_it_was(tmp_path: Path) -> None:
+    """Its exceptions were answered 500, which CloudWatch counted as errors all the same."""
+    folder = tmp_path / "run"
+    shutil.copytree(SAMPLE, folder)
+    timeline = folder / "timeline.jsonl"
+    timeline.write_text(timeline.read_text().replace('"status":502', '"status":500'))
+    of_rest, of_http = (replayed(recorded(read(RunFolder.open(one)).evidence), Other()) for one in (SAMPLE, folder))
+    assert of_http == of_rest
+
+
 def test_a_higher_threshold_never_stops_it_sooner() -> None:
     """And one that nothing reaches promotes it, by traffic that is extrapolated."""
     run = recorded(read(RunFolder.open(SAMPLE)).evidence)

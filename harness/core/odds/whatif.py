@@ -73,7 +73,8 @@ class Recorded(Struct, frozen=True, kw_only=True, dict=True):
     """A run as it is replayed; instants count from the deployment's creation.
 
     `minute_s` is where the first full minute after it begins. `ended_s` is when the real deployment stopped, or was
-    promoted. The delays are those of the run where its alarm rang and its deployment stopped.
+    promoted. The delays are those of the run where its alarm rang and its deployment stopped. `unhandled_as_500` is as
+    evidence has it.
     """
 
     alarm: AlarmDefined
@@ -88,6 +89,7 @@ class Recorded(Struct, frozen=True, kw_only=True, dict=True):
     last_s: int
     alarm_delay_s: float
     stop_delay_s: float
+    unhandled_as_500: bool = False
 
     @cached_property
     def rate(self) -> float:
@@ -138,6 +140,7 @@ def recorded(evidence: Evidence, name: str | None = None) -> Recorded:
         first_s=min(seconds),
         last_s=max(seconds) + 1,
         alarm_delay_s=USUAL_ALARM_DELAY_S,
+        unhandled_as_500=evidence.unhandled_as_500,
         stop_delay_s=USUAL_STOP_DELAY_S if rang_s is None or ended_s < rang_s else ended_s - rang_s,
     )
     return run if rang_s is None else replace(run, alarm_delay_s=_alarm_delay_s(run, rang_s))
@@ -192,7 +195,8 @@ def _rang_s(evidence: Evidence, alarm: AlarmDefined, created_s: float) -> float 
 
 def replayed(run: Recorded, other: Other) -> Replayed:
     """What the other settings would have done. Raises NotEvaluated for an alarm that cannot be evaluated."""
-    rule, config = read_rule(_otherwise(run.alarm, other)), other.config or run.config
+    rule = replace(read_rule(_otherwise(run.alarm, other)), unhandled_as_500=run.unhandled_as_500)
+    config = other.config or run.config
     if rule.breaches_without_failures:
         raise UsageError(
             f"the alarm {run.alarm.name} ({rule}) breaches without a failure: it would be in ALARM before any release"

@@ -44,11 +44,11 @@ def guards_of(evidence: Evidence) -> tuple[Rule | Composed, ...]:
     """
     guards = [guard for name in evidence.rollout.yardsticks if (guard := _guard(evidence, name))]
     if not guards and says_its_alarm(evidence):
-        guards = [_as_answered(rule, evidence) for rule in [rule_of_experiment(evidence.experiment.alarm)] if rule]
+        guards = [as_answered(rule, evidence) for rule in [rule_of_experiment(evidence.experiment.alarm)] if rule]
     return tuple(guards)
 
 
-def _as_answered(rule: Rule, evidence: Evidence) -> Rule:
+def as_answered(rule: Rule, evidence: Evidence) -> Rule:
     """The rule, with what the function's exceptions are answered in this release."""
     return replace(rule, unhandled_as_500=True) if evidence.unhandled_as_500 else rule
 
@@ -63,10 +63,10 @@ def _guard(evidence: Evidence, name: str) -> Rule | Composed | None:
     defined = definitions.get(name)
     if defined is None or defined.kind != "composite":
         rule = rule_of(defined) if defined else None
-        return rule and _as_answered(rule, evidence)
+        return rule and as_answered(rule, evidence)
     whole = expanded(name, definitions)
     known = [(leaf.name, definitions[leaf.name]) for leaf in leaves(whole) if leaf.guards and leaf.name in definitions]
-    counting = {child: _as_answered(rule, evidence) for child, one in known if (rule := rule_of(one))}
+    counting = {child: as_answered(rule, evidence) for child, one in known if (rule := rule_of(one))}
     return Composed(name=name, text=defined.rule or "", rule=whole, counting=counting) if counting else None
 
 

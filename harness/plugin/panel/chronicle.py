@@ -20,6 +20,7 @@ from harness.core.timeline.events import (
 )
 from harness.core.timeline.rollout import Rollout, replay
 from harness.core.verdict.evidence import Evidence, evidence_of, failed
+from harness.core.verdict.guards import as_answered
 from harness.core.verdict.judge import judge_sorted
 from harness.core.verdict.types import Verdict
 from harness.core.verdict.whose import whose_of
@@ -196,7 +197,7 @@ class RunSoFar(Struct, frozen=True):
         defined = (self.rollout.alarms.definitions.get(name) for name in self.rollout.alarm_names)
         rules = [rule for rule in (rule_of(one) for one in defined if one) if rule and rule.name]
         evidence = evidence_of(self.experiment, self.events, replay(self.events))
-        seen = {str(rule.name): self._counted(rule, evidence) for rule in rules}
+        seen = {str(rule.name): self._counted(as_answered(rule, evidence), evidence) for rule in rules}
         return Judged(judge_sorted(evidence, self.events), seen)
 
     def _counted(self, rule: Rule, evidence: Evidence) -> Points:
