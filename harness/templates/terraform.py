@@ -323,7 +323,10 @@ _ROUTING: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "AWS::ApiGatewayV2::Route",
         {"ApiId": "api_id", "RouteKey": "route_key", "Target": "target", "AuthorizationType": "authorization_type"},
     ),
-    INTEGRATION: ("AWS::ApiGatewayV2::Integration", {"ApiId": "api_id", "IntegrationUri": "integration_uri"}),
+    INTEGRATION: (
+        "AWS::ApiGatewayV2::Integration",
+        {"ApiId": "api_id", "IntegrationUri": "integration_uri", "PayloadFormatVersion": "payload_format_version"},
+    ),
     REST_API: ("AWS::ApiGateway::RestApi", {"Name": "name", "Body": "body"}),
     FOLDER: ("AWS::ApiGateway::Resource", {"ParentId": "parent_id", "PathPart": "path_part"}),
     METHOD: (

@@ -109,6 +109,35 @@ def test_each_function_gets_its_own_routes(
     assert list(routes_of(release, "Api")) == own
 
 
+FORMAT = "IntegrationUri: !Ref Api.Alias, PayloadFormatVersion: "
+FORMATS = {
+    "HTTP API": (HTTP_API, False),
+    "HTTP API of 2.0": (HTTP_API.replace("IntegrationUri: !Ref Api.Alias", f"{FORMAT}'2.0'"), True),
+    "HTTP API of a number": (HTTP_API.replace("IntegrationUri: !Ref Api.Alias", f"{FORMAT}2.0"), True),
+    "HTTP API of 1.0": (HTTP_API.replace("IntegrationUri: !Ref Api.Alias", f"{FORMAT}'1.0'"), False),
+    "quick create": (QUICK, True),
+    "REST API": (REST_API, False),
+    "OpenAPI": (BODY.replace("type: aws_proxy", "type: aws_proxy, payloadFormatVersion: '2.0'"), True),
+}
+
+
+@pytest.mark.parametrize(("written", "is_of_2_0"), FORMATS.values(), ids=FORMATS)
+def test_a_function_is_handed_the_format_of_its_integration(tmp_path: Path, written: str, is_of_2_0: bool) -> None:
+    """Without a word of it that is 1.0, but for an API that is made of its target alone."""
+    assert read_release(template(tmp_path, written), {}, with_code=True).runs["${Api}"].is_handed_2_0 == is_of_2_0
+
+
+@pytest.mark.parametrize(("version", "is_of_2_0"), [("1.0", False), ("2.0", True)])
+def test_a_function_of_terraform_is_handed_the_format_of_its_integration(
+    tmp_path: Path, version: str, is_of_2_0: bool
+) -> None:
+    """By the argument payload_format_version."""
+    path, uri = tmp_path / "main.tf", "  integration_uri  = aws_lambda_alias.live.invoke_arn\n"
+    path.write_text(HCL + TERRAFORM.replace(uri, f'{uri}  payload_format_version = "{version}"\n'))
+    (run,) = [one for one in read_release(path, {}, with_code=True).runs.values() if one.routes]
+    assert run.is_handed_2_0 == is_of_2_0
+
+
 def test_a_route_has_the_line_that_says_it(tmp_path: Path) -> None:
     """That of its key."""
     path = template(tmp_path, HTTP_API)
