@@ -32,7 +32,7 @@ from harness.core.rehearsed import BASELINE, CANARY
 from harness.errors import CloudError, ExperimentError
 from harness.rehearsal import service
 from harness.rehearsal.apis.of_experiment import UnreleasedFunction, beside
-from harness.rehearsal.cloudwatch.api_requests import ApiName
+from harness.rehearsal.cloudwatch.api_requests import DEFAULT_STAGE, ApiName
 from harness.rehearsal.cloudwatch.fed import CONCURRENCY, RESERVED, why_blind
 from harness.rehearsal.cloudwatch.service import CloudWatch
 from harness.rehearsal.codedeploy import CodeDeploy
@@ -46,7 +46,6 @@ APPLICATION = "fake-user"
 LONGEST_OWN_NAME = 40
 """Lambda's limit is 64 characters; names beside it add to it."""
 STAGE = "shared"
-DEFAULT_STAGE = "$default"
 FUNCTION = "fake-user-FakeUser"
 
 BUNDLED_TIMEOUT_S = 10

@@ -5,7 +5,7 @@ without an alias, which no deployment and no alarm of the function touches.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -58,12 +58,12 @@ def beside(experiment: Experiment, application: str) -> Sequence[UnreleasedFunct
 
 
 def routes(
-    experiment: Experiment, to: Integration, apart: Iterable[UnreleasedFunction], users: RouteGuard
+    experiment: Experiment, to: Integration, apart: Sequence[UnreleasedFunction], users: RouteGuard
 ) -> Iterator[ApiRoute]:
     """The routes of the API: every method and path for services of one's own, else those of the bundled one.
 
-    `users` stands in front of the bundled service's users, unless it is a service at a URL that is asked. What the
-    experiment calls a route comes after the routes of the functions beside: those that fit as well go before it.
+    `users` stands in front of the bundled service's users, unless it is a service at a URL that is asked. A route
+    of the experiment that a function beside answers is that function's.
     """
     arms = (experiment.baseline, experiment.canary)
     is_bundled = all(arm.is_bundled for arm in arms)
@@ -78,9 +78,11 @@ def routes(
         for method, path in sorted(each.resources):
             checks = _TOGGLES if is_bundled and path == service.FEATURE_TOGGLES else None
             yield ApiRoute(method=method, path=path, integration=Integration(function=each.function), checks=checks)
+    taken = {(method, _shape(path)) for each in apart for method, path in each.resources}
     for key in experiment.api.routes:
         method, _, path = key.partition(" ")
-        yield ApiRoute(method=method, path=path, integration=to, key=key)
+        if (method, _shape(path)) not in taken:
+            yield ApiRoute(method=method, path=path, integration=to, key=key)
 
 
 def _bundled() -> Traffic:
@@ -97,6 +99,11 @@ def _resources(traffic: Traffic, name: str) -> Iterator[Resource]:
 
 def _resource(request: Request, path: str | None) -> Resource:
     return request.method.upper(), _with_parameters(path or request.path)
+
+
+def _shape(path: str) -> str:
+    """A path whatever its parameters are called."""
+    return re.sub(r"\{[^}+]*", "{", path)
 
 
 def _with_parameters(path: str) -> str:

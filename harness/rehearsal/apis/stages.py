@@ -8,14 +8,13 @@ from msgspec import Struct
 from harness.rehearsal.admission import TokenBucket
 from harness.rehearsal.apis.own_answers import REST, OwnAnswers
 from harness.rehearsal.apis.routes import Routes
-from harness.rehearsal.cloudwatch.api_requests import ApiName
+from harness.rehearsal.cloudwatch.api_requests import DEFAULT_STAGE, ApiName
 from harness.rehearsal.proxy import ApiHome
 
 BY_PATH = "/restapis/"
 """How the path begins that names an API: `/restapis/ID/STAGE/_user_request_/PATH`, as other local clouds have it."""
 _IN_PATH = "_user_request_"
 _IN_HOST = ".execute-api."
-_DEFAULT = "$default"
 
 
 class Stage(Struct, frozen=True, kw_only=True, dict=True):
@@ -95,5 +94,5 @@ class Stages:
         stage, _, below = path.lstrip("/").partition("/")
         if served := self._served.get((api_id, stage)):
             return Found(served, f"/{below}")
-        served = self._served.get((api_id, _DEFAULT))
+        served = self._served.get((api_id, DEFAULT_STAGE))
         return Found(served, path) if served else None

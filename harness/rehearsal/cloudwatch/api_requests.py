@@ -19,6 +19,10 @@ _ERRORS_OF_A_REST_API = ("4XXError", "5XXError")
 _ERRORS_OF_A_HTTP_API = ("4xx", "5xx")
 
 
+DEFAULT_STAGE = "$default"
+"""The stage of an HTTP API whose name no path has."""
+
+
 class ApiName(NamedTuple):
     """What an API is called in its metrics' dimensions; without a kind it counts as one of each."""
 
@@ -30,7 +34,7 @@ class ApiName(NamedTuple):
     @property
     def path(self) -> str:
         """What the paths of the API's routes begin with: nothing for the default stage of an HTTP API."""
-        return "" if self.stage == "$default" else f"/{self.stage}"
+        return "" if self.stage == DEFAULT_STAGE else f"/{self.stage}"
 
 
 _Answered = tuple[int, int, int | None]

@@ -12,7 +12,11 @@ from harness.errors import ExperimentError
 from harness.rehearsal.cloud import Cloud
 from harness.rehearsal.fixtures import CloudFactory
 
-ECHO = "import json\ndef handler(event, context): return {'statusCode': 200, 'body': json.dumps(event)}"
+ECHO = """
+import json
+def handler(event, context):
+    return {'statusCode': 200, 'body': json.dumps({**event, 'function': context.function_name})}
+"""
 FAILS = "def handler(event, context): raise RuntimeError"
 ROUTES = ["GET /orders/{id}", "ANY /old/{rest+}", "GET /orders"]
 
@@ -48,6 +52,16 @@ def test_a_function_behind_a_rest_api_gets_its_resource(canary_cloud_factory: Cl
     assert (event["resource"], event["path"]) == ("/orders/{id}", "/orders/7")
     assert event["pathParameters"] == {"id": "7"}
     assert told(cloud, "/elsewhere")["resource"] == "/{proxy+}"
+
+
+def test_a_route_of_a_function_beside_stays_its_own(canary_cloud_factory: CloudFactory) -> None:
+    """Whatever its parameter is called, and for a plain path, too; what is not said of it is the released one's."""
+    paths = {"orders": "/orders/{{env.ID}}", "list": "/orders", "old": "/old/1"}
+    requests = {name: {"get": path, "name": name} for name, path in paths.items()}
+    keys = {"traffic": {"requests": requests}, "deployment": {"requests": ["old"]}}
+    cloud = canary_cloud_factory({**arm(ECHO), **keys, "api": {"routes": ROUTES}})
+    functions = [told(cloud, path)["function"] for path in ("/orders/7", "/orders", "/old/a")]
+    assert [one == cloud.ready["function"] for one in functions] == [False, False, True]
 
 
 @pytest.mark.parametrize(("payload_format", "status"), [("1.0", 502), ("2.0", 500)])
